@@ -1,0 +1,1 @@
+"""Helper module of the customer research workbook: the notebooks import from here."""
