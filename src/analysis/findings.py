@@ -1,0 +1,350 @@
+"""A finding, the rule that gives its verdict, and the way it travels inside a notebook."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import nbformat
+import pandas as pd
+
+from analysis import cards
+from analysis.estimates import Estimate
+from analysis.hypotheses import Hypothesis, Part, fingerprint
+
+MIME_TYPE = "application/vnd.customer-workbook.finding+json"
+
+Verdict = Literal[
+    "supported",
+    "too small to matter",
+    "contradicted",
+    "inconclusive",
+    "not testable",
+    "failed",
+]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A condition that a finding rests on, with the rule that it was held to.
+
+    Attributes
+    ----------
+    name, rule, value : str
+        What is checked, what it must be, what it is.
+    passed : bool
+        Whether the rule holds.
+    blocking : bool
+        Whether a failure caps the verdict at *inconclusive*.
+    """
+
+    name: str
+    rule: str
+    value: str
+    passed: bool
+    blocking: bool = True
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a region's data says about one hypothesis.
+
+    Attributes
+    ----------
+    hypothesis : Hypothesis
+        The entry of the register that was tested.
+    source, region : str
+        Whose data it was.
+    estimates : dict of Estimate
+        One for each part of the hypothesis; empty when not testable or failed.
+    checks : tuple of Check
+        What the estimates rest on.
+    caveats : tuple of str
+        What would change the answer.
+    meaning : str
+        The effect in a unit that a manager understands, as a sentence.
+    reason : str
+        Why it is not testable or failed; empty otherwise.
+    verdict : str
+        By `judge`, or "not testable" or "failed".
+    """
+
+    hypothesis: Hypothesis
+    source: str
+    region: str
+    estimates: Mapping[str, Estimate]
+    checks: tuple[Check, ...]
+    caveats: tuple[str, ...]
+    meaning: str
+    reason: str
+    verdict: Verdict
+    language: str = "en"
+
+    def record(self) -> dict:
+        """Return the finding as plain values, as it is carried in a notebook."""
+        return {
+            "hypothesis": self.hypothesis.id,
+            "source": self.source,
+            "region": self.region,
+            "verdict": self.verdict,
+            "title": self.hypothesis.title[self.language],
+            "claim": self.hypothesis.claim[self.language],
+            "meaning": self.meaning,
+            "reason": self.reason,
+            "parts": [self._part_record(part) for part in self.hypothesis.parts],
+            "checks": [asdict(check) for check in self.checks],
+            "caveats": list(self.caveats),
+            "register": fingerprint(),
+            "language": self.language,
+        }
+
+    def _part_record(self, part: Part) -> dict:
+        """Return one part with its rule and, where there is one, its estimate."""
+        estimate = self.estimates.get(part.key)
+        rule = {
+            "key": part.key,
+            "label": part.label[self.language],
+            "unit": part.unit[self.language],
+            "show": part.show,
+            "null": part.null,
+            "claim": _ends(part.claim),
+            "negligible": _ends(part.negligible),
+        }
+        if estimate is None:
+            return rule
+        numbers = {name: _finite(value) for name, value in asdict(estimate).items()}
+        judged = {
+            "p_value": _p_value(part, estimate),
+            "verdict": judge_part(part, estimate, len(self.estimates)),
+        }
+        return rule | numbers | judged
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict:
+        """Show a card in JupyterLab and carry the record beside it."""
+        record = self.record()
+        return {
+            MIME_TYPE: record,
+            "text/html": cards.card(record),
+            "text/plain": f"{record['hypothesis']} {record['region']}: {record['verdict']}",
+        }
+
+
+def conclude(
+    hypothesis: Hypothesis,
+    source: str,
+    region: str,
+    estimates: Mapping[str, Estimate],
+    *,
+    checks: Sequence[Check] = (),
+    caveats: Sequence[str] = (),
+    meaning: str = "",
+    language: str = "en",
+) -> Finding:
+    """Judge the estimates of all parts of a hypothesis.
+
+    Parameters
+    ----------
+    hypothesis : Hypothesis
+        The entry of the register.
+    source, region : str
+        Whose data it was.
+    estimates : mapping of str to Estimate
+        One for each part of the hypothesis, by its key.
+    checks, caveats, meaning, language
+        As in `Finding`.
+
+    Raises
+    ------
+    ValueError
+        If a part has no estimate, an estimate no part, or a number is missing.
+    """
+    expected = [part.key for part in hypothesis.parts]
+    if sorted(estimates) != sorted(expected):
+        raise ValueError(f"{hypothesis.id} needs estimates of {expected}, got {sorted(estimates)}.")
+    for key, each in estimates.items():
+        if any(math.isnan(value) for value in (each.estimate, each.ci_low, each.ci_high)):
+            raise ValueError(f"The estimate of {key!r} is not a number.")
+    verdict = judge(hypothesis, estimates, checks)
+    texts = (tuple(checks), tuple(caveats), meaning, "")
+    return Finding(hypothesis, source, region, dict(estimates), *texts, verdict, language)
+
+
+def no_finding(
+    hypothesis: Hypothesis,
+    source: str,
+    region: str,
+    verdict: Literal["not testable", "failed"],
+    reason: str,
+    *,
+    language: str = "en",
+) -> Finding:
+    """Say why a hypothesis has no estimate.
+
+    Parameters
+    ----------
+    hypothesis, source, region, language
+        As in `Finding`.
+    verdict : {"not testable", "failed"}
+        Whether the data is not there, or the computation broke.
+    reason : str
+        What is missing, or what broke, as a sentence.
+    """
+    nothing = ({}, (), (), "")
+    return Finding(hypothesis, source, region, *nothing, reason, verdict, language)
+
+
+def judge_part(part: Part, estimate: Estimate, n_parts: int = 1) -> Verdict:
+    """Hold one interval against its claim; the whole rule for a single effect.
+
+    *Supported* when the 95 % interval lies inside the claim region, *too small to
+    matter* when it lies inside the negligible band, *contradicted* when it lies
+    wholly outside the claim region otherwise, *inconclusive* in every other case.
+    A claim falls with any of its parts, so its parts are contradicted by intervals
+    at 1 - 5 %/`n_parts` (Bonferroni): a true claim is rejected in at most 2.5 % of
+    samples on each side, however many parts it has.
+
+    Parameters
+    ----------
+    part : Part
+        Claim region and negligible band.
+    estimate : Estimate
+        Effect with its 95 % interval.
+    n_parts : int
+        Number of parts of the hypothesis.
+    """
+    if part.claim.holds(estimate.ci_low, estimate.ci_high):
+        return "supported"
+    wide = estimate if n_parts == 1 else estimate.at_level(1 - 0.05 / n_parts)
+    if part.negligible is not None and part.negligible.holds(wide.ci_low, wide.ci_high):
+        return "too small to matter"
+    if part.claim.misses(wide.ci_low, wide.ci_high):
+        return "contradicted"
+    return "inconclusive"
+
+
+def judge(
+    hypothesis: Hypothesis, estimates: Mapping[str, Estimate], checks: Sequence[Check] = ()
+) -> Verdict:
+    """Give the verdict on a hypothesis: supported when all parts are, fallen when any is.
+
+    Parameters
+    ----------
+    hypothesis : Hypothesis
+        The entry of the register.
+    estimates : mapping of str to Estimate
+        One for each part, by its key.
+    checks : sequence of Check
+        A failed blocking check caps the verdict at *inconclusive*.
+
+    References
+    ----------
+    Berger, R. L. (1982). Multiparameter hypothesis testing and acceptance
+    sampling. Technometrics 24, 295-300.
+    """
+    if any(check.blocking and not check.passed for check in checks):
+        return "inconclusive"
+    parts = hypothesis.parts
+    verdicts = [judge_part(part, estimates[part.key], len(parts)) for part in parts]
+    for fallen in ("contradicted", "too small to matter"):
+        if fallen in verdicts:
+            return fallen
+    return "supported" if set(verdicts) == {"supported"} else "inconclusive"
+
+
+def records(notebook: nbformat.NotebookNode) -> Iterator[dict]:
+    """Yield the records of the findings that an executed notebook carries, in order."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            record = output.get("data", {}).get(MIME_TYPE)
+            if record is not None:
+                yield dict(record)
+
+
+def tidy(found: Sequence[Mapping]) -> pd.DataFrame:
+    """Return one row per finding and part.
+
+    Parameters
+    ----------
+    found : sequence of mapping
+        Records, as from `records`.
+
+    Returns
+    -------
+    DataFrame
+        Columns of `COLUMNS`; numbers are missing where there is no estimate.
+    """
+    rows = [_row(record, part) for record in found for part in record["parts"]]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+COLUMNS = [
+    "source",
+    "region",
+    "hypothesis",
+    "part",
+    "verdict",
+    "part_verdict",
+    "estimate",
+    "ci_low",
+    "ci_high",
+    "unit",
+    "scale",
+    "claim_low",
+    "claim_high",
+    "n_obs",
+    "p_value",
+    "method",
+    "failed_checks",
+    "reason",
+    "register",
+]
+
+
+def write(found: Sequence[Mapping], folder: Path) -> None:
+    """Write findings.csv and findings.parquet into `folder`, each whole or not at all."""
+    table = tidy(found)
+    for name, save in {"csv": _save_csv, "parquet": pd.DataFrame.to_parquet}.items():
+        draft = folder / f".findings.{name}"
+        save(table, draft)
+        draft.replace(folder / f"findings.{name}")
+
+
+def _save_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write UTF-8 with a byte order mark, which Excel needs to read Chinese."""
+    table.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\n")
+
+
+def _row(record: Mapping, part: Mapping) -> dict:
+    """Return the row of one part of a record."""
+    failed = [check["name"] for check in record["checks"] if not check["passed"]]
+    low, high = part["claim"]
+    same = {name: part.get(name) for name in COLUMNS if name in part}
+    return {name: record[name] for name in ("source", "region", "hypothesis", "reason")} | {
+        **same,
+        "part": part["key"],
+        "verdict": record["verdict"],
+        "part_verdict": part.get("verdict"),
+        "claim_low": low,
+        "claim_high": high,
+        "failed_checks": "; ".join(failed),
+        "register": record["register"],
+    }
+
+
+def _p_value(part: Part, estimate: Estimate) -> float:
+    """Return the two-sided p of "the effect is on the edge of the claim region"."""
+    ends = (part.claim.low, part.claim.high)
+    return max(estimate.p_value(end) for end in ends if math.isfinite(end))
+
+
+def _ends(limits: object) -> list | None:
+    """Return both ends of a range, None for an open one."""
+    return None if limits is None else [_finite(limits.low), _finite(limits.high)]
+
+
+def _finite(value: object) -> object:
+    """Return None for an infinite number, which JSON does not have."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
