@@ -1,0 +1,113 @@
+"""A claim held against a region: whether it can be tested, and the way to conclude."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from IPython.display import display
+
+from analysis import findings
+from analysis.data import Region
+from analysis.estimates import Estimate
+from analysis.findings import Check, Finding
+from analysis.hypotheses import Hypothesis, hypothesis
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A hypothesis in one region; a cell that ends with it prints the claim.
+
+    Attributes
+    ----------
+    hypothesis : Hypothesis
+        The entry of the register.
+    region : Region
+        The data that it is held against.
+    missing : tuple of str
+        What it needs and the region does not have; empty when it can be tested.
+    language : str
+        "en" or "zh".
+    """
+
+    hypothesis: Hypothesis
+    region: Region
+    missing: tuple[str, ...]
+    language: str = "en"
+
+    @property
+    def testable(self) -> bool:
+        """Whether the region has what the hypothesis needs."""
+        return not self.missing
+
+    def conclude(
+        self,
+        estimates: Mapping[str, Estimate],
+        *,
+        checks: Sequence[Check],
+        caveats: Sequence[str],
+        meaning: str = "",
+    ) -> Finding:
+        """Judge the estimates, show the finding and return it; see `findings.conclude`."""
+        finding = findings.conclude(
+            self.hypothesis,
+            self.region.source.name,
+            self.region.name,
+            estimates,
+            checks=checks,
+            caveats=caveats,
+            meaning=meaning,
+            language=self.language,
+        )
+        display(finding)
+        return finding
+
+    def not_testable(self, reason: str) -> Finding:
+        """Show and return the finding that the data does not allow a test."""
+        finding = findings.no_finding(
+            self.hypothesis,
+            self.region.source.name,
+            self.region.name,
+            "not testable",
+            reason,
+            language=self.language,
+        )
+        display(finding)
+        return finding
+
+    def _repr_html_(self) -> str:
+        """Print the claim and its estimand from the register."""
+        claim = html.escape(self.hypothesis.claim[self.language])
+        sources = html.escape("; ".join(self.hypothesis.sources))
+        return (
+            f"<blockquote><p><b>{self.hypothesis.id}</b> {claim}</p>"
+            f"<footer>{sources}</footer></blockquote>"
+            f"<p><b>Estimand.</b> {html.escape(self.hypothesis.estimand)}</p>"
+        )
+
+
+def claim(key: str, region: Region, language: str = "en") -> Claim:
+    """Take a hypothesis from the register and see whether a region can test it.
+
+    Where it can't, the finding that says so is shown at once.
+
+    Parameters
+    ----------
+    key : str
+        Id of the hypothesis, such as "H12".
+    region : Region
+        The data.
+    language : {"en", "zh"}
+        Language of the claim and of the finding.
+
+    Raises
+    ------
+    ValueError
+        If the register has no such id.
+    """
+    entry = hypothesis(key)
+    found = Claim(entry, region, tuple(region.missing(entry)), language)
+    if not found.testable:
+        found.not_testable(" ".join(found.missing))
+    return found

@@ -1,0 +1,150 @@
+"""The data contract: five tables, their columns and what every value must be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandera.pandas as pa
+
+REGION_NAME = r"^\w(?:[\w .()&'-]{0,58}[\w)])?$"
+
+CUSTOMER_ID = pa.Column(str, required=True, description="customer")
+
+
+@dataclass(frozen=True)
+class Link:
+    """A rule between two columns of a row: `later` is not before `earlier`."""
+
+    earlier: str
+    later: str
+
+
+def _text(description: str, *checks: pa.Check, required: bool = False) -> pa.Column:
+    """Return a column of text; empty values are allowed unless it is required."""
+    return pa.Column(
+        str, list(checks), nullable=not required, required=required, description=description
+    )
+
+
+def _number(description: str, *checks: pa.Check, required: bool = False) -> pa.Column:
+    """Return a column of numbers."""
+    return pa.Column(
+        float, list(checks), nullable=not required, required=required, description=description
+    )
+
+
+def _day(description: str, required: bool = False) -> pa.Column:
+    """Return a column of days or moments; their range is set by the source."""
+    return pa.Column(
+        "datetime64[us]", nullable=not required, required=required, description=description
+    )
+
+
+def _choice(description: str, *allowed: str) -> pa.Column:
+    """Return a column of text with a few allowed values."""
+    return _text(description, pa.Check.isin(list(allowed)))
+
+
+def _item(description: str) -> pa.Column:
+    """Return a survey item from 1 to 10."""
+    return _number(description, pa.Check.in_range(1, 10))
+
+
+_NOT_NEGATIVE = pa.Check.greater_than_or_equal_to(0)
+
+_ITEMS = {
+    "expectation": "what the customer expected",
+    "performance": "what the customer perceived",
+    "product_value": "value of the product",
+    "service_value": "value of the service",
+    "personnel_value": "value of the staff",
+    "image_value": "value of the brand",
+    "money_cost": "cost in money",
+    "time_cost": "cost in time",
+    "energy_cost": "cost in attention",
+    "effort_cost": "cost in physical effort",
+    "satisfaction_1": "satisfaction, item 1",
+    "satisfaction_2": "satisfaction, item 2",
+    "satisfaction_3": "satisfaction, item 3",
+    "loyalty_1": "loyalty, item 1",
+    "loyalty_2": "loyalty, item 2",
+    "loyalty_3": "loyalty, item 3",
+    "price_sensitivity": "sensitivity to the price",
+    "works_quality": "quality of works on site",
+    "works_communication": "communication during works",
+    "org_benefit": "benefit to the customer's organisation",
+    "personal_benefit": "benefit to the person who buys",
+    "added_service": "value-added service",
+}
+
+SCALES = {
+    "satisfaction": ("satisfaction_1", "satisfaction_2", "satisfaction_3"),
+    "loyalty": ("loyalty_1", "loyalty_2", "loyalty_3"),
+    "value": ("product_value", "service_value", "personnel_value", "image_value"),
+    "cost": ("money_cost", "time_cost", "energy_cost", "effort_cost"),
+}
+
+TABLES: dict[str, pa.DataFrameSchema] = {
+    "customers": pa.DataFrameSchema(
+        {
+            "customer_id": CUSTOMER_ID,
+            "region": _text("region", pa.Check.str_matches(REGION_NAME), required=True),
+            "segment": _text("segment"),
+            "area": _choice("area", "urban", "suburban"),
+            "joined_on": _day("day of joining"),
+            "card_since": _day("holder of a card since"),
+        },
+        unique=["customer_id"],
+    ),
+    "survey": pa.DataFrameSchema(
+        {
+            "customer_id": CUSTOMER_ID,
+            "answered_on": _day("day of the answers"),
+            "station_id": _text("station"),
+            **{name: _item(description) for name, description in _ITEMS.items()},
+            "channel": _choice("channel of service", "online", "on_site", "phone"),
+            "had_works": _choice("had works on site", "true", "false"),
+            "told_others": _number("people told", _NOT_NEGATIVE),
+        }
+    ),
+    "complaints": pa.DataFrameSchema(
+        {
+            "complaint_id": _text("complaint"),
+            "customer_id": CUSTOMER_ID,
+            "kind": _text("kind of complaint"),
+            "channel": _text("channel of the complaint"),
+            "severity": _number("severity", pa.Check.in_range(1, 5)),
+            "opened_at": _day("opened", required=True),
+            "explained_at": _day("explained"),
+            "resolved_at": _day("resolved"),
+            "satisfaction_after": _item("satisfaction after the complaint"),
+        },
+        unique=["complaint_id"],
+    ),
+    "transactions": pa.DataFrameSchema(
+        {
+            "customer_id": CUSTOMER_ID,
+            "bought_at": _day("bought", required=True),
+            "station_id": _text("station"),
+            "product": _text("kind of product"),
+            "quantity": _number("quantity", _NOT_NEGATIVE),
+            "amount": _number("sales", _NOT_NEGATIVE, required=True),
+            "cost": _number("cost of sales", _NOT_NEGATIVE),
+        }
+    ),
+    "contacts": pa.DataFrameSchema(
+        {
+            "customer_id": CUSTOMER_ID,
+            "contacted_on": _day("contacted", required=True),
+            "kind": _text("kind of contact"),
+            "purpose": _text("purpose of the contact"),
+            "cost": _number("cost of the contact", _NOT_NEGATIVE),
+        }
+    ),
+}
+
+ORDERED = {
+    "complaints": (Link("opened_at", "explained_at"), Link("opened_at", "resolved_at")),
+}
+
+FUEL = ("fuel", "gas")

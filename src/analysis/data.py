@@ -1,0 +1,374 @@
+"""A source's tables, held against the contract, region by region."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import ibis
+import pandas as pd
+from ibis.expr.types import Table
+
+from analysis import reading, sources
+from analysis.contract import TABLES
+from analysis.hypotheses import Hypothesis, nearest
+from analysis.reading import ROW
+from analysis.rules import Rule, kind_of, mapped, written
+from analysis.sources import DataError, Source
+
+ORPHAN = Rule("customer_id", "a customer of the table 'customers'", ibis.literal(False))
+
+
+@dataclass(frozen=True)
+class Held:
+    """One table held against the contract.
+
+    Attributes
+    ----------
+    rows : Table
+        Columns of the contract, `region`, `ROW`, "written.<column>" and "broken_<i>".
+    rules : tuple of Rule
+        The i-th belongs to "broken_<i>".
+    """
+
+    rows: Table
+    rules: tuple[Rule, ...]
+
+    @property
+    def good(self) -> Table:
+        """The rows that break no rule."""
+        broken = [self.rows[f"broken_{i}"] for i in range(len(self.rules))]
+        return self.rows.filter(~ibis.or_(*broken))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A source whose tables are open.
+
+    Attributes
+    ----------
+    source : Source
+        What was opened.
+    tables : dict of str to Held
+        The tables that could be read.
+    problems : dict of str to str
+        Why a table could not be read, by its name.
+    """
+
+    source: Source
+    tables: Mapping[str, Held]
+    problems: Mapping[str, str]
+
+    def regions(self) -> pd.DataFrame:
+        """Return `region` and its number of `customers`, by name."""
+        customers = self.tables["customers"].good
+        found = customers.group_by("region").agg(customers=customers.count())
+        return found.order_by("region").to_pandas()
+
+
+@dataclass(frozen=True)
+class Region:
+    """One region's validated data.
+
+    Attributes
+    ----------
+    source : Source
+        Where it comes from.
+    name : str
+        The region.
+    start, end : date or None
+        First day of its purchases; last day that the data can show.
+    customers, survey, complaints, contacts : DataFrame
+        Tables of the contract (empty where the source has none), by customer_id.
+    purchases : Table
+        The table transactions, in the engine.
+    columns : frozenset of str
+        "table.column" names that hold at least one value.
+    rows : dict of str to int
+        Rows of each table that keep the contract.
+    set_aside : DataFrame
+        Rows that break it: table, column, expected, rows, share, example.
+    problems : dict of str to str
+        Why a table could not be read.
+    """
+
+    source: Source
+    name: str
+    start: dt.date | None
+    end: dt.date | None
+    customers: pd.DataFrame
+    survey: pd.DataFrame
+    complaints: pd.DataFrame
+    contacts: pd.DataFrame
+    purchases: Table | None
+    columns: frozenset[str]
+    rows: Mapping[str, int]
+    set_aside: pd.DataFrame
+    problems: Mapping[str, str]
+
+    @property
+    def days(self) -> int:
+        """Days from the first purchase to the end of the data."""
+        return (self.end - self.start).days + 1 if self.start and self.end else 0
+
+    def missing(self, hypothesis: Hypothesis) -> list[str]:
+        """Say what a hypothesis needs and this region does not have, as sentences."""
+        reasons = _missing_columns(hypothesis.needs, self.columns, self.problems)
+        if not reasons and self.days < hypothesis.min_days:
+            reasons = [f"It needs {hypothesis.min_days} days of purchases; there are {self.days}."]
+        return reasons
+
+
+def open_source(source: Source) -> Dataset:
+    """Open a source and hold its tables against the contract.
+
+    Parameters
+    ----------
+    source : Source
+        As from `sources.read`.
+
+    Returns
+    -------
+    Dataset
+        A table that can't be read is a problem, not an error.
+
+    Raises
+    ------
+    DataError
+        If the customers can't be read: without them there are no regions.
+    """
+    engine = reading.connect(source)
+    opened, problems = {}, {}
+    for name in source.tables:
+        try:
+            raw = reading.raw_table(engine, source, source.tables[name])
+            opened[name] = mapped(source, name, raw)
+        except DataError as error:
+            problems[name] = str(error)
+    if "customers" in problems:
+        raise DataError(problems["customers"])
+    customers = _flagged(opened["customers"].rows, opened["customers"].rules)
+    tables = {"customers": customers}
+    for name in [each for each in opened if each != "customers"]:
+        tables[name] = _of_customers(opened[name].rows, opened[name].rules, customers.good)
+    return Dataset(source, tables, problems)
+
+
+def load(source: str, region: str, as_of: str = "") -> Region:
+    """Load one region of a source.
+
+    Parameters
+    ----------
+    source : str
+        Name of a source in data/, or a path to a TOML file.
+    region : str
+        Name of the region.
+    as_of : str, default ""
+        Day such as "2026-06-30" after which nothing is known; the source's own end
+        when empty.
+
+    Raises
+    ------
+    DataError
+        If source or region are not there, or too many of the region's rows break
+        the contract.
+    """
+    return load_region(open_source(sources.read(source)), region, as_of)
+
+
+def load_region(dataset: Dataset, region: str, as_of: str = "") -> Region:
+    """Load one region of an open source; see `load`."""
+    known = dataset.regions()["region"].tolist()
+    if region not in known:
+        raise DataError(
+            f"No region {region!r} in the source {dataset.source.name!r}.{nearest(region, known)}"
+        )
+    held = _set_aside(dataset, region)
+    _refuse_if_many(dataset.source, region, held)
+    end = dt.date.fromisoformat(as_of) if as_of else _end(dataset)
+    good = {name: _known_by(name, table, region, end) for name, table in dataset.tables.items()}
+    frames = {name: _frame(name, good.get(name)) for name in TABLES if name != "transactions"}
+    purchases = good.get("transactions")
+    return Region(
+        source=dataset.source,
+        name=region,
+        start=_first_day(purchases),
+        end=end,
+        purchases=purchases,
+        columns=frozenset(_filled(frames, purchases)),
+        rows={name: int(table.count().execute()) for name, table in good.items()},
+        set_aside=held,
+        problems=dataset.problems,
+        **frames,
+    )
+
+
+def problems(dataset: Dataset) -> pd.DataFrame:
+    """Return everything in a source that breaks the contract.
+
+    Returns
+    -------
+    DataFrame
+        table, file, column, rows, share, expected, example; tables that can't be
+        read come first.
+    """
+    files = {name: table.file for name, table in dataset.source.tables.items()}
+    whole = [
+        {"table": name, "file": files[name], "expected": text}
+        for name, text in dataset.problems.items()
+    ]
+    found = pd.concat([pd.DataFrame(whole), _set_aside(dataset, None)], ignore_index=True)
+    found["file"] = found["table"].map(files)
+    columns = ["table", "file", "column", "rows", "share", "expected", "example"]
+    return found.reindex(columns=columns)
+
+
+def _flagged(rows: Table, rules: tuple[Rule, ...]) -> Held:
+    """Add to each row which rules it breaks."""
+    flags = {f"broken_{i}": rule.broken.fill_null(False) for i, rule in enumerate(rules)}
+    return Held(rows.mutate(**flags), rules)
+
+
+def _of_customers(rows: Table, rules: tuple[Rule, ...], customers: Table) -> Held:
+    """Flag the rows of a table, and give each the region of its customer."""
+    held = _flagged(rows, rules).rows
+    regions = customers.select(customer_id="customer_id", region="region")
+    placed = held.left_join(regions, "customer_id").drop("customer_id_right")
+    orphan = placed["region"].isnull() & placed["customer_id"].notnull()
+    return Held(placed.mutate(**{f"broken_{len(rules)}": orphan}), (*rules, ORPHAN))
+
+
+def _set_aside(dataset: Dataset, region: str | None) -> pd.DataFrame:
+    """Count the rows that break each rule, of the whole source or of one region.
+
+    Rows whose customer is not known belong to no region: they are counted with
+    every region, as a share of the whole table.
+    """
+    found = []
+    for name, held in dataset.tables.items():
+        if region is None:
+            found += _broken_rules(name, held, held.rows, held.rows)
+        else:
+            own = held.rows.filter(held.rows["region"] == region)
+            nobody = held.rows.filter(held.rows["region"].isnull())
+            found += _broken_rules(name, held, own, own)
+            found += _broken_rules(name, held, nobody, held.rows)
+    columns = ["table", "column", "expected", "rows", "share", "example"]
+    return pd.DataFrame(found, columns=columns)
+
+
+def _broken_rules(name: str, held: Held, rows: Table, whole: Table) -> list[dict]:
+    """Describe each rule that some of the rows break, as a share of the whole."""
+    flags = {str(i): rows[f"broken_{i}"].cast("int64").sum() for i in range(len(held.rules))}
+    counts = rows.agg(**flags).to_pandas().iloc[0].fillna(0)
+    broken = [i for i in range(len(held.rules)) if counts[str(i)] > 0]
+    n = whole.count().execute() if broken else 0
+    return [
+        _broken(name, held.rules[i], rows.filter(rows[f"broken_{i}"]), counts[str(i)], n)
+        for i in broken
+    ]
+
+
+def _broken(table: str, rule: Rule, rows: Table, count: float, n: float) -> dict:
+    """Describe the rows that break one rule, with the first of them."""
+    first = rows.order_by(ROW).limit(1).to_pandas().iloc[0]
+    value = first[written(rule.column)]
+    value = "nothing" if pd.isna(value) else repr(str(value))
+    return {
+        "table": table,
+        "column": rule.column,
+        "expected": rule.expected,
+        "rows": int(count),
+        "share": count / n,
+        "example": f"row {first[ROW]}: {value}",
+    }
+
+
+def _refuse_if_many(source: Source, region: str, held: pd.DataFrame) -> None:
+    """Stop when more rows of a table break a rule than the source allows."""
+    many = held[held["share"] > source.max_set_aside]
+    if len(many):
+        worst = many.loc[many["share"].idxmax()]
+        raise DataError(
+            f"{source.tables[worst['table']].file}: {worst['share']:.1%} of the rows of {region} "
+            f"break the contract in {worst['column']} ({worst['example']}; expected "
+            f"{worst['expected']}); at most {source.max_set_aside:.0%} may (max_set_aside)."
+        )
+
+
+def _known_by(name: str, held: Held, region: str, end: dt.date | None) -> Table:
+    """Return a region's good rows of a table, as far as they were known on the last day."""
+    schema = TABLES[name].columns
+    columns = [column for column in held.rows.columns if column in schema]
+    rows = held.good.filter(held.good["region"] == region)
+    moments = [column for column in columns if kind_of(schema[column]) == "moment"]
+    first = next((each for each in moments if each not in ("card_since",)), None)
+    if first is not None and end is not None:
+        known = rows[first].isnull() | (rows[first] < end + dt.timedelta(days=1))
+        rows = rows.filter(known)
+    return rows.select(*dict.fromkeys([*columns, "region"]))
+
+
+def _frame(name: str, rows: Table | None) -> pd.DataFrame:
+    """Bring a table's rows into pandas and hold them against its schema once more."""
+    schema = TABLES[name]
+    if rows is None:
+        return pd.DataFrame(columns=list(schema.columns))
+    frame = rows.drop(*({"region"} - set(schema.columns))).to_pandas()
+    kinds = {column: each.dtype.type for column, each in schema.columns.items()}
+    frame = frame.reindex(columns=list(kinds)).astype(kinds)
+    return schema.validate(frame.sort_values(list(kinds), ignore_index=True))
+
+
+def _end(dataset: Dataset) -> dt.date | None:
+    """Return the last day that the data can show: as stated, or that of the last purchase."""
+    if dataset.source.as_of is not None or "transactions" not in dataset.tables:
+        return dataset.source.as_of
+    last = dataset.tables["transactions"].good["bought_at"].max().execute()
+    return None if pd.isna(last) else last.date()
+
+
+def _first_day(purchases: Table | None) -> dt.date | None:
+    """Return the day of the first purchase."""
+    if purchases is None:
+        return None
+    first = purchases["bought_at"].min().execute()
+    return None if pd.isna(first) else first.date()
+
+
+def _filled(frames: Mapping[str, pd.DataFrame], purchases: Table | None) -> list[str]:
+    """Return the "table.column" names that hold at least one value."""
+    found = [
+        f"{name}.{column}"
+        for name, frame in frames.items()
+        for column in frame.columns[frame.notna().any()]
+    ]
+    if purchases is None:
+        return found
+    counts = purchases.agg(**{column: purchases[column].count() for column in purchases.columns})
+    filled = counts.to_pandas().iloc[0]
+    return found + [f"transactions.{column}" for column in filled.index[filled > 0]]
+
+
+def _missing_columns(
+    needs: tuple[str, ...], columns: frozenset[str], problems: Mapping[str, str]
+) -> list[str]:
+    """Say which tables and columns are not there, one sentence for each table."""
+    lacking: dict[str, list[str]] = {}
+    for need in needs:
+        if need not in columns:
+            table, column = need.split(".")
+            lacking.setdefault(table, []).append(column)
+    return [_lack(table, names, columns, problems) for table, names in lacking.items()]
+
+
+def _lack(
+    table: str, names: list[str], columns: frozenset[str], problems: Mapping[str, str]
+) -> str:
+    """Say what of one table is missing."""
+    if table in problems:
+        return f"The table {table!r} can't be read: {problems[table]}"
+    if not any(each.startswith(f"{table}.") for each in columns):
+        return f"There is no table {table!r} for this region."
+    return f"The table {table!r} has no values in {', '.join(names)}."

@@ -1,0 +1,183 @@
+"""Purchases, aggregated in the engine: only one row per customer, month or product leaves it."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import ibis
+import pandas as pd
+from ibis.expr.types import BooleanValue, Table
+
+from analysis.contract import FUEL
+from analysis.data import Region
+
+DAYS_IN_WEEK = 7
+
+
+def per_month(region: Region) -> pd.DataFrame:
+    """Count customers, lines and sales of each month.
+
+    Returns
+    -------
+    DataFrame
+        month (its first day), customers, lines, sales (source currency).
+    """
+    rows = region.purchases
+    months = rows.group_by(month=rows["bought_at"].truncate("M")).agg(
+        customers=rows["customer_id"].nunique(), lines=rows.count(), sales=rows["amount"].sum()
+    )
+    return months.order_by("month").to_pandas()
+
+
+def per_product(region: Region) -> pd.DataFrame:
+    """Count customers, lines and sales of each kind of product.
+
+    Returns
+    -------
+    DataFrame
+        product, customers, lines, sales, unit_price (median of amount over quantity)
+        and without_quantity (lines whose quantity is 0 or empty: no unit price).
+    """
+    rows = region.purchases
+    measured = rows["quantity"] > 0
+    products = rows.group_by("product").agg(
+        customers=rows["customer_id"].nunique(),
+        lines=rows.count(),
+        sales=rows["amount"].sum(),
+        unit_price=(rows["amount"] / rows["quantity"]).median(where=measured),
+        without_quantity=(~measured.fill_null(False)).cast("int64").sum(),
+    )
+    return products.order_by(ibis.desc("sales"), "product").to_pandas()
+
+
+def per_customer(region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:
+    """Add up what each customer bought from one day to another, both included.
+
+    Returns
+    -------
+    DataFrame
+        One row per customer of the region, indexed by customer_id: visits (days with a
+        purchase), sales, first_on, last_on; and, where the source has the columns,
+        quantity, margin (sales less cost; every line with a cost), fuel_margin,
+        beyond_fuel (whether another kind than fuel or gas was bought). Customers
+        without a purchase have zeros and no dates.
+    """
+    rows = _between(region.purchases, first, last)
+    measures = {
+        "visits": rows["bought_at"].date().nunique(),
+        "sales": rows["amount"].sum(),
+        "first_on": rows["bought_at"].min().truncate("D"),
+        "last_on": rows["bought_at"].max().truncate("D"),
+        **_optional(region, rows),
+    }
+    bought = rows.group_by("customer_id").agg(**measures).to_pandas()
+    everybody = bought.set_index("customer_id").reindex(region.customers["customer_id"])
+    zeros = {"visits": 0, "sales": 0.0, "quantity": 0.0, "margin": 0.0, "fuel_margin": 0.0}
+    filled = everybody.fillna({name: zeros[name] for name in zeros if name in everybody})
+    if "beyond_fuel" in filled:
+        filled["beyond_fuel"] = filled["beyond_fuel"].fillna(0).astype(bool)
+    return filled.astype({"visits": int}).sort_index()
+
+
+def purchase_history(region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:
+    """Summarise each customer's purchases for a model of repeat buying.
+
+    Purchases on the same day count as one. Customers who joined before `first` are
+    left out where the day of joining is known: their first purchase was not seen.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by customer_id: frequency (days with a repeat purchase), recency_weeks
+        (first to last purchase), age_weeks (first purchase to `last`), mean_amount
+        (mean sales of a repeat day, 0 where there is none).
+
+    References
+    ----------
+    Fader, P. S., Hardie, B. G. S. and Lee, K. L. (2005). "Counting your customers" the
+    easy way. Marketing Science 24, 275-284.
+    """
+    rows = _between(region.purchases, first, last)
+    days = rows.group_by("customer_id", day=rows["bought_at"].date()).agg(
+        amount=rows["amount"].sum()
+    )
+    own = ibis.window(group_by="customer_id")
+    days = days.mutate(first_day=days["day"].min().over(own))
+    repeat = days["day"] > days["first_day"]
+    found = days.group_by("customer_id").agg(
+        frequency=repeat.cast("int64").sum(),
+        first_day=days["day"].min().cast("timestamp"),
+        last_day=days["day"].max().cast("timestamp"),
+        mean_amount=days["amount"].mean(where=repeat),
+    )
+    return _as_history(found.to_pandas(), region, first, last)
+
+
+def _as_history(found: pd.DataFrame, region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:
+    """Turn first and last days into weeks; leave out customers who were there before."""
+    joined = region.customers.set_index("customer_id")["joined_on"]
+    found = found.set_index("customer_id").sort_index()
+    earlier = joined.reindex(found.index) < pd.Timestamp(first)
+    found = found[~earlier.to_numpy()]
+    week = pd.Timedelta(days=DAYS_IN_WEEK)
+    return pd.DataFrame(
+        {
+            "frequency": found["frequency"].astype(int),
+            "recency_weeks": (found["last_day"] - found["first_day"]) / week,
+            "age_weeks": (pd.Timestamp(last) - found["first_day"]) / week,
+            "mean_amount": found["mean_amount"].fillna(0.0),
+        }
+    )
+
+
+def visits_after(region: Region, since: pd.Series, days: int) -> pd.Series:
+    """Count each customer's days with a purchase after a day of their own.
+
+    Parameters
+    ----------
+    region : Region
+        Whose purchases.
+    since : Series of datetime64
+        By customer_id: visits from the next day on count.
+    days : int
+        Length of the time that is counted.
+
+    Returns
+    -------
+    Series of int
+        By customer_id, in the order of `since`.
+    """
+    starts = ibis.memtable(pd.DataFrame({"id": since.index, "since": since.dt.normalize()}))
+    rows = region.purchases.join(starts, region.purchases["customer_id"] == starts["id"])
+    day = rows["bought_at"].truncate("D")
+    inside = (day > rows["since"]) & (day <= rows["since"] + ibis.interval(days=days))
+    counts = (
+        rows.filter(inside).group_by("customer_id").agg(visits=rows["bought_at"].date().nunique())
+    )
+    visits = counts.to_pandas().set_index("customer_id")["visits"]
+    return visits.reindex(since.index, fill_value=0).astype(int)
+
+
+def _between(rows: Table, first: dt.date, last: dt.date) -> Table:
+    """Return the purchases from one day to another, both included."""
+    moment = rows["bought_at"]
+    return rows.filter((moment >= first) & (moment < last + dt.timedelta(days=1)))
+
+
+def _optional(region: Region, rows: Table) -> dict:
+    """Return the measures of the columns that this source has."""
+    found = {}
+    if "transactions.quantity" in region.columns:
+        found["quantity"] = rows["quantity"].sum()
+    if "transactions.cost" in region.columns:
+        found["margin"] = (rows["amount"] - rows["cost"]).sum()
+    if "transactions.product" in region.columns:
+        found["beyond_fuel"] = (~_is_fuel(rows)).cast("int64").max()
+        if "margin" in found:
+            found["fuel_margin"] = (rows["amount"] - rows["cost"]).sum(where=_is_fuel(rows))
+    return found
+
+
+def _is_fuel(rows: Table) -> BooleanValue:
+    """Mark the lines of fuel and gas."""
+    return rows["product"].isin(FUEL).fill_null(False)

@@ -1,0 +1,263 @@
+"""The contract's rules as expressions that the engine evaluates, row by row."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import ibis
+import pandera.pandas as pa
+from ibis.expr.types import BooleanValue, StringValue, Table, Value
+
+from analysis.contract import ORDERED, TABLES
+from analysis.hypotheses import nearest
+from analysis.reading import ROW
+from analysis.sources import ColumnMap, DataError, Source, TableMap
+
+
+@ibis.udf.scalar.builtin(name="try_strptime")
+def _try_strptime(text: str, format: str) -> dt.datetime:
+    """Parse a date by its format; nothing where it does not fit (DuckDB's own function)."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a value must be.
+
+    Attributes
+    ----------
+    column, expected : str
+        Column of the contract; the rule in words.
+    broken : BooleanValue
+        True for the rows that break it.
+    """
+
+    column: str
+    expected: str
+    broken: BooleanValue
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A table in the contract's columns, with the values as they were written.
+
+    Attributes
+    ----------
+    rows : Table
+        Columns of the contract that the source has, `ROW`, and "written.<column>".
+    rules : tuple of Rule
+        What every row must fulfil, on the columns of `rows`.
+    """
+
+    rows: Table
+    rules: tuple[Rule, ...]
+
+
+def written(column: str) -> str:
+    """Return the name under which a column's own text is kept."""
+    return f"written.{column}"
+
+
+def mapped(source: Source, name: str, raw: Table) -> Mapped:
+    """Bring a raw table into the contract's columns, and state its rules.
+
+    Parameters
+    ----------
+    source : Source
+        Whose table it is.
+    name : str
+        Table of the contract.
+    raw : Table
+        As its owner wrote it, from `reading.raw_table`.
+
+    Raises
+    ------
+    DataError
+        If a column that is mapped or required is not there.
+    """
+    table = source.tables[name]
+    maps = _maps(name, table, raw)
+    texts = {column: _text(raw, each) for column, each in maps.items()}
+    schema = TABLES[name].columns
+    values = {
+        column: _value(raw, each, texts[column], schema[column]) for column, each in maps.items()
+    }
+    kept = {written(column): text for column, text in texts.items()}
+    rows = raw.select(**values, **kept, **{ROW: raw[ROW]})
+    if table.one_row_per:
+        rows = _one_row_per(rows, maps)
+    return Mapped(rows, tuple(_rules(source, name, rows, maps)))
+
+
+def _maps(name: str, table: TableMap, raw: Table) -> dict[str, ColumnMap]:
+    """Return the map of every column that the table has, in the contract's order."""
+    maps = {}
+    for column, schema in TABLES[name].columns.items():
+        each = table.columns.get(column)
+        if each is None and column in raw.columns:
+            each = ColumnMap(columns=(column,))
+        if each is None and schema.required:
+            raise DataError(
+                f"{table.file}: no column {column!r}, which the table {name!r} needs."
+                f"{nearest(column, _own(raw))}"
+            )
+        if each is not None:
+            maps[column] = each
+            _present(table.file, raw, each)
+    return maps
+
+
+def _present(file: str, raw: Table, each: ColumnMap) -> None:
+    """Refuse a map to columns that the file does not have."""
+    for column in (*each.columns, *([each.scale_by] if each.scale_by else [])):
+        if column not in raw.columns:
+            raise DataError(f"{file}: no column {column!r}.{nearest(column, _own(raw))}")
+
+
+def _own(raw: Table) -> list[str]:
+    """Return the names of the owner's columns."""
+    return [column for column in raw.columns if column != ROW]
+
+
+def _text(raw: Table, each: ColumnMap) -> StringValue:
+    """Return the text of a column as it was written; nothing where it is empty."""
+    if each.value is not None:
+        return ibis.literal(each.value)
+    parts = [raw[column].cast("string").strip() for column in each.columns]
+    text = parts[0]
+    for part in parts[1:]:
+        text = text + " " + part
+    return text.nullif("")
+
+
+def _value(raw: Table, each: ColumnMap, text: StringValue, schema: pa.Column) -> Value:
+    """Return a column's values in the contract's type; nothing where they do not fit."""
+    typed = raw[each.columns[0]] if len(each.columns) == 1 else text
+    kind = kind_of(schema)
+    if kind == "number":
+        return _number(raw, each, text, typed)
+    if kind == "moment":
+        return _moment(each, text, typed)
+    return _category(each, text, schema)
+
+
+def kind_of(schema: pa.Column) -> str:
+    """Return "text", "number" or "moment" for a column of the contract."""
+    return {"M": "moment", "f": "number"}.get(schema.dtype.type.kind, "text")
+
+
+def _number(raw: Table, each: ColumnMap, text: StringValue, typed: Value) -> Value:
+    """Return numbers, in the contract's unit."""
+    if typed.type().is_numeric():
+        number = typed.cast("float64")
+    else:
+        plain = text.replace(each.thousands, "") if each.thousands else text
+        number = plain.replace(each.decimal, ".").try_cast("float64")
+    number = ibis.ifelse(number.isnan() | number.isinf(), ibis.null("float64"), number)
+    if each.scale_by:
+        scales = [(key, float(value)) for key, value in each.scales.items()]
+        return number * raw[each.scale_by].cast("string").strip().cases(*scales)
+    return number * each.scale if each.scale != 1 else number
+
+
+def _moment(each: ColumnMap, text: StringValue, typed: Value) -> Value:
+    """Return moments."""
+    if typed.type().is_temporal():
+        return typed.cast("timestamp")
+    if each.format:
+        return _try_strptime(text, each.format).cast("timestamp")
+    return text.try_cast("timestamp")
+
+
+def _category(each: ColumnMap, text: StringValue, schema: pa.Column) -> StringValue:
+    """Return texts under the contract's names."""
+    if any(check.name == "isin" for check in schema.checks):
+        text = text.lower() if not each.values else text
+    names = [(own, name) for name, owns in each.values.items() for own in owns]
+    if not names:
+        return text
+    return text.cases(*names, else_=each.default or text)
+
+
+def _one_row_per(rows: Table, maps: dict[str, ColumnMap]) -> Table:
+    """Return the distinct rows, with the smallest value of the columns marked `first`."""
+    least = [column for column, each in maps.items() if each.first]
+    least = {name: rows[name].min() for column in least for name in (column, written(column))}
+    keys = [column for column in rows.columns if column not in least and column != ROW]
+    return rows.group_by(keys).agg(**least, **{ROW: rows[ROW].min()})
+
+
+def _rules(source: Source, name: str, rows: Table, maps: dict[str, ColumnMap]) -> Iterator[Rule]:
+    """Yield the rules of a table."""
+    for column, each in maps.items():
+        yield from _column_rules(source, rows, column, each, TABLES[name].columns[column])
+    for link in ORDERED.get(name, ()):
+        if {link.earlier, link.later} <= set(maps):
+            broken = rows[link.later] < rows[link.earlier]
+            yield Rule(link.later, f"not before {link.earlier}", broken)
+    for column in TABLES[name].unique or ():
+        if column in maps:
+            yield from _identity_rules(name, rows, column)
+
+
+def _column_rules(
+    source: Source, rows: Table, column: str, each: ColumnMap, schema: pa.Column
+) -> Iterator[Rule]:
+    """Yield the rules of one column: a value, of the right kind, that passes the checks."""
+    value, text = rows[column], rows[written(column)]
+    if schema.required:
+        yield Rule(column, "a value", text.isnull())
+    if kind_of(schema) != "text":
+        yield Rule(column, _expected(each, schema), value.isnull() & text.notnull())
+    if kind_of(schema) == "moment":
+        first, last = _limits(source)
+        outside = (value < first) | (value >= last + dt.timedelta(days=1))
+        yield Rule(column, f"a date from {first} to {last}", outside)
+    for check in schema.checks:
+        yield Rule(column, *_compiled(check, value))
+
+
+def _limits(source: Source) -> tuple[dt.date, dt.date]:
+    """Return the first and the last day that a date may have."""
+    return source.earliest, source.as_of or dt.date.today()
+
+
+def _expected(each: ColumnMap, schema: pa.Column) -> str:
+    """Return in words what a value that can't be read should have been."""
+    if kind_of(schema) == "moment":
+        return f"a date in the format {each.format or 'YYYY-MM-DD'}"
+    if each.scale_by:
+        return f"a number, and in {each.scale_by} one of {', '.join(each.scales)}"
+    separator = f"; {each.thousands!r} separates thousands" if each.thousands else ""
+    return f"a number such as 1234{each.decimal}5{separator}"
+
+
+def _compiled(check: pa.Check, value: Value) -> tuple[str, BooleanValue]:
+    """Return a check of the schema in words, and as the rows that fail it."""
+    limits = check.statistics
+    if check.name == "isin":
+        return f"one of {', '.join(limits['allowed_values'])}", ~value.isin(
+            limits["allowed_values"]
+        )
+    if check.name == "in_range":
+        low, high = limits["min_value"], limits["max_value"]
+        return f"a number from {low} to {high}", (value < low) | (value > high)
+    if check.name == "greater_than_or_equal_to":
+        return f"a number not below {limits['min_value']}", value < limits["min_value"]
+    if check.name == "str_matches":
+        words = "a name of letters, digits, spaces and . ( ) & ' - only, 60 at most"
+        return words, ~value.re_search(limits["pattern"])
+    raise NotImplementedError(f"The check {check.name!r} has no expression for the engine.")
+
+
+def _identity_rules(name: str, rows: Table, column: str) -> Iterator[Rule]:
+    """Yield the rules that a key stands once, and a customer in one region."""
+    same = [rows[column]]
+    if name == "customers":
+        each = ibis.window(group_by=same)
+        two = rows["region"].min().over(each) != rows["region"].max().over(each)
+        yield Rule("region", "one region for each customer", two)
+        same = [rows[column], rows["region"]]
+    before = ibis.row_number().over(group_by=same, order_by=rows[ROW])
+    yield Rule(column, "each value once", rows[column].notnull() & (before > 0))

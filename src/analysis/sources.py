@@ -1,0 +1,340 @@
+"""A source: the TOML file that says where a data set is and what its own names mean."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from analysis.contract import TABLES
+from analysis.hypotheses import nearest
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT / "data"
+
+
+class DataError(ValueError):
+    """What is wrong with a user's data, as a message for that user."""
+
+
+@dataclass(frozen=True)
+class ColumnMap:
+    """Where the values of one column of the contract come from.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Columns of the file, joined by a space; empty with a constant `value`.
+    value : str or None
+        The same value for every row.
+    format : str or None
+        Format of dates, as in `strptime`; ISO dates need none.
+    decimal, thousands : str
+        Decimal mark and thousands separator of numbers.
+    values : dict of str to tuple of str
+        Own names of categories, by the contract's name.
+    default : str or None
+        The contract's name for every other value.
+    scale : float
+        What one unit of the file is in units of the contract.
+    scale_by : str or None
+        Column whose value chooses the scale out of `scales`.
+    first : bool
+        With `one_row_per`: the smallest value of the group.
+    """
+
+    columns: tuple[str, ...] = ()
+    value: str | None = None
+    format: str | None = None
+    decimal: str = "."
+    thousands: str = ""
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    default: str | None = None
+    scale: float = 1.0
+    scale_by: str | None = None
+    scales: Mapping[str, float] = field(default_factory=dict)
+    first: bool = False
+
+
+@dataclass(frozen=True)
+class Join:
+    """A second file whose row with the same key completes each row."""
+
+    file: str
+    on: str
+
+
+@dataclass(frozen=True)
+class TableMap:
+    """Where one table of the contract is, and how it is written.
+
+    Attributes
+    ----------
+    file : str
+        File in the source's folder, or table of its database.
+    columns : dict of str to ColumnMap
+        By the contract's name; columns that the file calls as the contract does need no entry.
+    joins : tuple of Join
+        Their columns are named "file.column", the file without its ending.
+    header : tuple of str
+        Names of the columns of a file that has none.
+    delimiter, encoding, sheet : str
+        Of a text file ("whitespace" for any run of blanks), of an Excel file.
+    one_row_per : str or None
+        The table is made of the distinct values of a longer one.
+    """
+
+    file: str
+    columns: Mapping[str, ColumnMap]
+    joins: tuple[Join, ...] = ()
+    header: tuple[str, ...] = ()
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    sheet: str = ""
+    one_row_per: str | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set that the workbook can read.
+
+    Attributes
+    ----------
+    name, title : str
+        File name without ending; a line for the reader.
+    folder : Path
+        Where its files are.
+    database : str or None
+        DuckDB or SQLite file, or address; ${NAME} is taken from the environment.
+    currency, calendar : str
+        Code of the currency; country whose working days count.
+    earliest : date
+        Days before it are errors.
+    as_of : date or None
+        Day on which the data was taken; days after it (or after today) are errors.
+    max_set_aside : float
+        Share of rows that may break the contract before a region is refused.
+    notes : tuple of str
+        What a reader of the reports should know about the data.
+    tables : dict of str to TableMap
+        By the contract's name.
+    """
+
+    name: str
+    title: str
+    folder: Path
+    database: str | None
+    currency: str
+    calendar: str
+    earliest: date
+    as_of: date | None
+    max_set_aside: float
+    notes: tuple[str, ...]
+    tables: Mapping[str, TableMap]
+
+
+def available() -> list[str]:
+    """Return the names of the sources in data/."""
+    return sorted(path.stem for path in DATA.glob("*.toml"))
+
+
+def find(source: str) -> Path:
+    """Return the TOML file of a source.
+
+    Parameters
+    ----------
+    source : str
+        Name of a file in data/, without its ending, or a path to a TOML file
+        (a relative one starts where the workbook is).
+
+    Raises
+    ------
+    DataError
+        If there is none; the message names the nearest source.
+    """
+    paths = [Path(source), ROOT / source] if source.endswith(".toml") else [DATA / f"{source}.toml"]
+    for path in paths:
+        if path.is_file():
+            return path.resolve()
+    raise DataError(f"No source {source!r}.{nearest(source, available())}")
+
+
+def read(source: str) -> Source:
+    """Read and check a source's TOML file.
+
+    Parameters
+    ----------
+    source : str
+        As in `find`.
+
+    Raises
+    ------
+    DataError
+        If the file is not TOML, a key is unknown or a value is not what it must be.
+    """
+    path = find(source)
+    try:
+        entry = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path.name}: not a TOML file in UTF-8: {error}.") from None
+    return _Reader(path.name).source(path, entry)
+
+
+_SOURCE_KEYS = {
+    "title": str,
+    "folder": str,
+    "database": str,
+    "currency": str,
+    "calendar": str,
+    "earliest": date,
+    "as_of": date,
+    "max_set_aside": float,
+    "notes": list,
+    "encoding": str,
+    "delimiter": str,
+    "decimal": str,
+    "thousands": str,
+    "date_format": str,
+}
+_TABLE_KEYS = {
+    "file": str,
+    "same_file_as": str,
+    "columns": dict,
+    "joins": list,
+    "header": list,
+    "delimiter": str,
+    "encoding": str,
+    "sheet": str,
+    "one_row_per": str,
+}
+_COLUMN_KEYS = {
+    "column": str,
+    "columns": list,
+    "value": str,
+    "format": str,
+    "decimal": str,
+    "thousands": str,
+    "values": dict,
+    "default": str,
+    "scale": float,
+    "scale_by": str,
+    "scales": dict,
+    "first": bool,
+}
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Builds a source from a file's tables; the messages name the file."""
+
+    file: str
+
+    def source(self, path: Path, entry: dict) -> Source:
+        """Build the source."""
+        tables = {name: value for name, value in entry.items() if name in TABLES}
+        top = {name: value for name, value in entry.items() if name not in TABLES}
+        self._known(top, {**_SOURCE_KEYS, **dict.fromkeys(TABLES, dict)}, "")
+        if "customers" not in tables or len(tables) < 2:
+            raise DataError(f"{self.file}: expected a table [customers] and at least one other.")
+        database = top.get("database")
+        return Source(
+            name=path.stem,
+            title=top.get("title", path.stem),
+            folder=path.parent / top.get("folder", path.stem),
+            database=_with_environment(database, self.file) if database else None,
+            currency=top.get("currency", ""),
+            calendar=top.get("calendar", "CN"),
+            earliest=top.get("earliest", date(1980, 1, 1)),
+            as_of=top.get("as_of"),
+            max_set_aside=float(top.get("max_set_aside", 0.05)),
+            notes=tuple(top.get("notes", ())),
+            tables={name: self._table(name, tables, top) for name in tables},
+        )
+
+    def _table(self, name: str, tables: dict, top: dict) -> TableMap:
+        """Build the map of one table."""
+        entry = tables[name]
+        self._known(entry, _TABLE_KEYS, f"[{name}] ")
+        entry = self._followed(name, entry, tables)
+        if "file" not in entry:
+            raise DataError(f"{self.file}: [{name}] needs a key 'file'.")
+        columns = entry.get("columns", {})
+        self._known(columns, dict.fromkeys(TABLES[name].columns, (str, dict)), f"[{name}.columns] ")
+        return TableMap(
+            file=entry["file"],
+            columns={key: self._column(name, key, value, top) for key, value in columns.items()},
+            joins=tuple(self._join(name, join) for join in entry.get("joins", ())),
+            header=tuple(entry.get("header", ())),
+            delimiter=entry.get("delimiter", top.get("delimiter", ",")),
+            encoding=entry.get("encoding", top.get("encoding", "utf-8")),
+            sheet=entry.get("sheet", ""),
+            one_row_per=entry.get("one_row_per"),
+        )
+
+    def _followed(self, name: str, entry: dict, tables: dict) -> dict:
+        """Take the file and its format from the table that `same_file_as` names."""
+        other = entry.get("same_file_as")
+        if other is None:
+            return entry
+        if other not in tables or other == name:
+            raise DataError(
+                f"{self.file}: [{name}] same_file_as = {other!r} is no other table of this source."
+                f"{nearest(other, [each for each in tables if each != name])}"
+            )
+        same = ("file", "joins", "header", "delimiter", "encoding", "sheet")
+        return {key: tables[other][key] for key in same if key in tables[other]} | entry
+
+    def _column(self, table: str, name: str, entry: str | dict, top: dict) -> ColumnMap:
+        """Build the map of one column."""
+        common = {key: top[key] for key in ("decimal", "thousands") if key in top}
+        if TABLES[table].columns[name].dtype.type.kind == "M" and "date_format" in top:
+            common["format"] = top["date_format"]
+        if isinstance(entry, str):
+            return ColumnMap(columns=(entry,), **common)
+        where = f"[{table}.columns] {name}: "
+        self._known(entry, _COLUMN_KEYS, where)
+        if sum(key in entry for key in ("column", "columns", "value")) != 1:
+            raise DataError(f"{self.file}: {where}expected one of 'column', 'columns', 'value'.")
+        plain = {key: value for key, value in entry.items() if key not in ("column", "columns")}
+        columns = entry.get("columns", [entry["column"]] if "column" in entry else [])
+        values = {key: _as_tuple(names) for key, names in entry.get("values", {}).items()}
+        return ColumnMap(**{**common, **plain, "columns": tuple(columns), "values": values})
+
+    def _join(self, table: str, entry: object) -> Join:
+        """Build a join."""
+        if not isinstance(entry, dict) or set(entry) != {"file", "on"}:
+            raise DataError(f"{self.file}: [{table}] joins: expected {{ file = ..., on = ... }}.")
+        return Join(entry["file"], entry["on"])
+
+    def _known(self, entry: dict, keys: Mapping, where: str) -> None:
+        """Refuse unknown keys and values of another kind."""
+        for key, value in entry.items():
+            if key not in keys:
+                raise DataError(f"{self.file}: {where}unknown key {key!r}.{nearest(key, keys)}")
+            kind = (int, float) if keys[key] is float else keys[key]
+            if not isinstance(value, kind):
+                expected = "a table" if keys[key] is dict else _KINDS.get(keys[key], "text")
+                raise DataError(f"{self.file}: {where}{key} = {value!r}: expected {expected}.")
+
+
+_KINDS = {str: "text", list: "a list", float: "a number", bool: "true or false", date: "a date"}
+
+
+def _as_tuple(names: str | list) -> tuple[str, ...]:
+    """Return one or more names as a tuple."""
+    return (names,) if isinstance(names, str) else tuple(str(name) for name in names)
+
+
+def _with_environment(text: str, file: str) -> str:
+    """Put environment variables in the place of ${NAME}."""
+
+    def value(match: re.Match) -> str:
+        if match[1] not in os.environ:
+            raise DataError(f"{file}: the environment variable {match[1]} is not set.")
+        return os.environ[match[1]]
+
+    return re.sub(r"\$\{(\w+)\}", value, text)
