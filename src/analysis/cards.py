@@ -207,28 +207,25 @@ def _effects(record: Mapping) -> str:
     parts = [part for part in record["parts"] if "estimate" in part]
     if not parts:
         return ""
-    several = len(parts) > 1
     said = words(record["language"])
-    names = ["effect", "estimate", "claimed", "n"] + ["outcome"] * several
-    rows = "".join(_effect(part, record["language"], several) for part in parts)
+    names = ["effect", "estimate", "claimed", "n"] + ["outcome"] * (len(parts) > 1)
+    rows = [_effect(part, record["language"]) for part in parts]
     return _table("effects", [said[name] for name in names], rows)
 
 
-def _effect(part: Mapping, language: str, several: bool) -> str:
-    """Return a part's row: words, numbers and drawing."""
+def _effect(part: Mapping, language: str) -> list[str]:
+    """Return the cells of a part: words, numbers, drawing and its own verdict."""
     drawing = interval_svg(part, *scale_of([part]))
     method = f"<br><small>{escape(part['method'])}</small>" if part["method"] else ""
-    cells = [
-        f'<th scope="row">{escape(part["label"])}{method}</th>',
-        f'<td><span class="num">{interval(part)}</span> {drawing}'
-        f"<br><small>{escape(part['unit'])}</small></td>",
-        f'<td><span class="num">{claim_range(part, language)}</span></td>',
-        f'<td class="num">{part["n_obs"]:,}</td>',
+    verdict = words(language)["verdict"][part["verdict"]]
+    return [
+        escape(part["label"]) + method,
+        f'<span class="num">{interval(part)}</span> {drawing}'
+        f"<br><small>{escape(part['unit'])}</small>",
+        f'<span class="num">{claim_range(part, language)}</span>',
+        f'<span class="num">{part["n_obs"]:,}</span>',
+        f"{SYMBOLS[part['verdict']]} {verdict}",
     ]
-    if several:
-        verdict = words(language)["verdict"][part["verdict"]]
-        cells.append(f"<td>{SYMBOLS[part['verdict']]} {verdict}</td>")
-    return f"<tr>{''.join(cells)}</tr>"
 
 
 def _checks(record: Mapping) -> str:
@@ -241,17 +238,16 @@ def _checks(record: Mapping) -> str:
     mark = '<span aria-hidden="true">⚠</span> ' if failed else ""
     if failed:
         text += said["broken"].format(names=_join(failed, record["language"]))
-    rows = "".join(_check(check, said) for check in checks)
-    table = _table("all-checks", [said[key] for key in ("name", "outcome", "value", "rule")], rows)
+    names = [said[key] for key in ("name", "outcome", "value", "rule")]
+    table = _table("all-checks", names, [_check(check, said) for check in checks])
     return f'<details class="checks"><summary>{mark}{escape(text)}</summary>{table}</details>'
 
 
-def _check(check: Mapping, said: Mapping) -> str:
-    """Return a check's row."""
+def _check(check: Mapping, said: Mapping) -> list[str]:
+    """Return the cells of a check."""
     failed = "blocking" if check["blocking"] else "advisory"
-    cells = [said["passed" if check["passed"] else failed], check["value"], check["rule"]]
-    rest = "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)
-    return f'<tr><th scope="row">{escape(check["name"])}</th>{rest}</tr>'
+    outcome = said["passed" if check["passed"] else failed]
+    return [escape(str(cell)) for cell in (check["name"], outcome, check["value"], check["rule"])]
 
 
 def _caveats(record: Mapping) -> str:
@@ -264,10 +260,18 @@ def _caveats(record: Mapping) -> str:
     )
 
 
-def _table(kind: str, names: Sequence[str], rows: str) -> str:
-    """Return a table of rows under its column heads."""
+def _table(kind: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table; each cell repeats its head for screens too narrow for columns."""
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
-    return f'<table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    body = "".join(f"<tr>{_cells(names, row)}</tr>" for row in rows)
+    return f'<table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _cells(names: Sequence[str], row: Sequence[str]) -> str:
+    """Return the cells of a row; the first is its head."""
+    rest = zip(names[1:], row[1:], strict=False)
+    cells = "".join(f'<td data-label="{name}">{cell}</td>' for name, cell in rest)
+    return f'<th scope="row">{row[0]}</th>{cells}'
 
 
 def _join(names: Sequence[str], language: str) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pandera.pandas as pa
 
-REGION_NAME = r"^\w(?:[\w .()&'-]{0,58}[\w)])?$"
+# A region's name becomes the name of a folder, and stands in pages and addresses.
+REGION_NAME = r"^[^\s.\-/\\<>:\"|?*{}$%~][^/\\<>:\"|?*{}$%~\t\r\n]{0,59}$"
 
 CUSTOMER_ID = pa.Column(str, required=True, description="customer")
 

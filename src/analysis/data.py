@@ -148,10 +148,14 @@ def open_source(source: Source) -> Dataset:
             problems[name] = str(error)
     if "customers" in problems:
         raise DataError(problems["customers"])
-    customers = _flagged(opened["customers"].rows, opened["customers"].rules)
-    tables = {"customers": customers}
-    for name in [each for each in opened if each != "customers"]:
-        tables[name] = _of_customers(opened[name].rows, opened[name].rules, customers.good)
+    held = {name: _flagged(each.rows, each.rules) for name, each in opened.items()}
+    customers = reading.kept(engine, source, "customers", held.pop("customers").rows)
+    tables = {"customers": Held(customers, opened["customers"].rules)}
+    regions = tables["customers"].good.select("customer_id", "region")
+    regions = reading.kept(engine, source, "customers", regions)
+    for name, each in held.items():
+        placed = _of_customers(each, regions)
+        tables[name] = Held(reading.kept(engine, source, name, placed.rows), placed.rules)
     return Dataset(source, tables, problems)
 
 
@@ -230,13 +234,12 @@ def _flagged(rows: Table, rules: tuple[Rule, ...]) -> Held:
     return Held(rows.mutate(**flags), rules)
 
 
-def _of_customers(rows: Table, rules: tuple[Rule, ...], customers: Table) -> Held:
-    """Flag the rows of a table, and give each the region of its customer."""
-    held = _flagged(rows, rules).rows
-    regions = customers.select(customer_id="customer_id", region="region")
-    placed = held.left_join(regions, "customer_id").drop("customer_id_right")
+def _of_customers(held: Held, regions: Table) -> Held:
+    """Give each row the region of its customer, and flag those of unknown customers."""
+    placed = held.rows.left_join(regions, "customer_id").drop("customer_id_right")
     orphan = placed["region"].isnull() & placed["customer_id"].notnull()
-    return Held(placed.mutate(**{f"broken_{len(rules)}": orphan}), (*rules, ORPHAN))
+    rows = placed.mutate(**{f"broken_{len(held.rules)}": orphan})
+    return Held(rows, (*held.rules, ORPHAN))
 
 
 def _set_aside(dataset: Dataset, region: str | None) -> pd.DataFrame:

@@ -160,7 +160,7 @@ def fit_buying(summary: pd.DataFrame, kind: Literal["bg", "mbg"] = "mbg") -> Buy
     _check_histories(summary)
     columns = ["frequency", "recency_weeks", "age_weeks"]
     merged = summary.groupby(columns, as_index=False).size()
-    count, scale = merged["size"].to_numpy(float), 10 / merged["age_weeks"].max()
+    count, scale = merged["size"].to_numpy(float), 10 / float(merged["age_weeks"].max())
     x, recency, age = merged[columns].to_numpy(float).T * [[1], [scale], [scale]]
 
     def log_likelihood(logs: np.ndarray) -> tuple[float, np.ndarray]:

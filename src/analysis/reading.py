@@ -70,6 +70,31 @@ def raw_table(engine: BaseBackend, source: Source, table: TableMap) -> Table:
     return rows
 
 
+def kept(engine: BaseBackend, source: Source, name: str, rows: Table) -> Table:
+    """Keep a prepared table in the embedded engine, so that no query prepares it again.
+
+    Text and Excel files are kept as tables; a Parquet file, which may be larger than
+    memory, as a view. A database of the user's own is left as it is.
+
+    Parameters
+    ----------
+    engine : BaseBackend
+        As from `connect`.
+    source : Source
+        Whose table it is.
+    name : str
+        Table of the contract.
+    rows : Table
+        What to keep.
+    """
+    if source.database is not None:
+        return rows
+    handle = ibis.util.gen_name(name)
+    if source.tables[name].file.lower().endswith(".parquet"):
+        return engine.create_view(handle, rows)
+    return engine.create_table(handle, rows, temp=True)
+
+
 def _one(engine: BaseBackend, source: Source, table: TableMap, file: str) -> Table:
     """Return one file or database table, its rows numbered as its owner sees them."""
     if source.database is not None:

@@ -87,7 +87,8 @@ def mapped(source: Source, name: str, raw: Table) -> Mapped:
     rows = raw.select(**values, **kept, **{ROW: raw[ROW]})
     if table.one_row_per:
         rows = _one_row_per(rows, maps)
-    return Mapped(rows, tuple(_rules(source, name, rows, maps)))
+    typed = {column for column, each in maps.items() if _is_typed(raw, each, schema[column])}
+    return Mapped(rows, tuple(_rules(source, name, rows, maps, typed)))
 
 
 def _maps(name: str, table: TableMap, raw: Table) -> dict[str, ColumnMap]:
@@ -147,6 +148,14 @@ def kind_of(schema: pa.Column) -> str:
     return {"M": "moment", "f": "number"}.get(schema.dtype.type.kind, "text")
 
 
+def _is_typed(raw: Table, each: ColumnMap, schema: pa.Column) -> bool:
+    """Tell whether the engine already holds a column in the contract's kind, as it is."""
+    if len(each.columns) != 1 or each.scale_by:
+        return False
+    kind = raw[each.columns[0]].type()
+    return {"number": kind.is_numeric(), "moment": kind.is_temporal()}.get(kind_of(schema), False)
+
+
 def _number(raw: Table, each: ColumnMap, text: StringValue, typed: Value) -> Value:
     """Return numbers, in the contract's unit."""
     if typed.type().is_numeric():
@@ -188,10 +197,12 @@ def _one_row_per(rows: Table, maps: dict[str, ColumnMap]) -> Table:
     return rows.group_by(keys).agg(**least, **{ROW: rows[ROW].min()})
 
 
-def _rules(source: Source, name: str, rows: Table, maps: dict[str, ColumnMap]) -> Iterator[Rule]:
+def _rules(
+    source: Source, name: str, rows: Table, maps: dict[str, ColumnMap], typed: set[str]
+) -> Iterator[Rule]:
     """Yield the rules of a table."""
     for column, each in maps.items():
-        yield from _column_rules(source, rows, column, each, TABLES[name].columns[column])
+        yield from _column_rules(source, name, rows, column, each, column in typed)
     for link in ORDERED.get(name, ()):
         if {link.earlier, link.later} <= set(maps):
             broken = rows[link.later] < rows[link.earlier]
@@ -202,13 +213,17 @@ def _rules(source: Source, name: str, rows: Table, maps: dict[str, ColumnMap]) -
 
 
 def _column_rules(
-    source: Source, rows: Table, column: str, each: ColumnMap, schema: pa.Column
+    source: Source, table: str, rows: Table, column: str, each: ColumnMap, is_typed: bool
 ) -> Iterator[Rule]:
-    """Yield the rules of one column: a value, of the right kind, that passes the checks."""
+    """Yield the rules of one column: a value, of the right kind, that passes the checks.
+
+    A column that has the right type in the engine can't hold a value of another kind.
+    """
+    schema = TABLES[table].columns[column]
     value, text = rows[column], rows[written(column)]
     if schema.required:
-        yield Rule(column, "a value", text.isnull())
-    if kind_of(schema) != "text":
+        yield Rule(column, "a value", value.isnull() if is_typed else text.isnull())
+    if kind_of(schema) != "text" and not is_typed:
         yield Rule(column, _expected(each, schema), value.isnull() & text.notnull())
     if kind_of(schema) == "moment":
         first, last = _limits(source)
@@ -246,7 +261,8 @@ def _compiled(check: pa.Check, value: Value) -> tuple[str, BooleanValue]:
     if check.name == "greater_than_or_equal_to":
         return f"a number not below {limits['min_value']}", value < limits["min_value"]
     if check.name == "str_matches":
-        words = "a name of letters, digits, spaces and . ( ) & ' - only, 60 at most"
+        words = "a name of at most 60 characters that begins with none of . - and has no "
+        words += '/ \\ < > : " | ? * { } $ % ~'
         return words, ~value.re_search(limits["pattern"])
     raise NotImplementedError(f"The check {check.name!r} has no expression for the engine.")
 

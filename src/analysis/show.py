@@ -28,7 +28,7 @@ def say(text: str) -> None:
     text : str
         Markdown. Names from the data may stand in it: tags are shown, not obeyed.
     """
-    display(Markdown(text.replace("&", "&amp;").replace("<", "&lt;")))
+    display(Markdown(text.replace("<", "&lt;")))
 
 
 def table(
@@ -53,10 +53,10 @@ def table(
     """
     if isinstance(frame.index, pd.RangeIndex):
         frame = frame.set_index(frame.columns[0])
-    columns = [_column(frame.iloc[:, i], (formats or {})) for i in range(frame.shape[1])]
+    columns = [_column(frame.iloc[:, i], formats or {}) for i in range(frame.shape[1])]
     rows = [
-        _row(name, cells, name == key)
-        for name, cells in zip(frame.index, zip(*columns, strict=True), strict=True)
+        _row(name, [column[i] for column in columns], name == key)
+        for i, name in enumerate(frame.index)
     ]
     title = escape(caption)
     display(
@@ -119,7 +119,7 @@ def _head(frame: pd.DataFrame) -> str:
     return f"<thead><tr>{corner}{''.join(heads)}</tr></thead>"
 
 
-def _row(name: object, cells: tuple[str, ...], is_key: bool) -> str:
+def _row(name: object, cells: list[str], is_key: bool) -> str:
     """Return a row; the key row is bold too, where there is no style sheet."""
     head = escape(str(name))
     head = f"<strong>{head}</strong>" if is_key else head
@@ -156,6 +156,8 @@ def _text(value: object, style: Format | None) -> str:
         return "✓" if value else "✗"
     if pd.api.types.is_integer(value):
         return _minus(f"{value:,}")
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d}"
     return _minus(_three_digits(value)) if pd.api.types.is_float(value) else str(value)
 
 

@@ -1,0 +1,312 @@
+"""Notebooks x regions: execute each, export it, and rebuild the index from what is there."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import nbformat
+import papermill
+from distributed import Client, LocalCluster, as_completed
+from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
+
+from analysis import findings, report
+from analysis.hypotheses import hypothesis, nearest, register
+from analysis.sources import ROOT, DataError
+
+NOTEBOOKS = ROOT / "notebooks"
+REPORTS = ROOT / "reports"
+
+_SECTION = re.compile(r"^#+ (H\d\d)\b", re.MULTILINE)
+_PATHS = re.compile(r"(?:/[\w.@+-]+)+/(?=[\w.-]+\.py|ipykernel)")
+
+
+class UsageError(DataError):
+    """A name or value on the command line that can't be right, as a message for the user."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One notebook to be executed for one region.
+
+    Attributes
+    ----------
+    notebook : Path
+        The notebook, as it is in git.
+    source : str
+        Name of the source.
+    region : str
+        Name of the region.
+    parameters : dict
+        All parameters that are given to the notebook.
+    reports : Path
+        Where the executed notebook and its page go.
+    """
+
+    notebook: Path
+    source: str
+    region: str
+    parameters: Mapping[str, object]
+    reports: Path
+
+    @property
+    def executed(self) -> Path:
+        """Where the executed notebook goes; its page stands beside it."""
+        return self.reports / self.source / self.region / self.notebook.name
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a task ended.
+
+    Attributes
+    ----------
+    task : Task
+        What was done.
+    failures : tuple of str
+        What broke, as sentences; empty when nothing did.
+    seconds : float
+        How long it took.
+    """
+
+    task: Task
+    failures: tuple[str, ...]
+    seconds: float
+
+
+def notebooks() -> dict[str, Path]:
+    """Return the notebooks that are run per region, by name."""
+    return {path.stem: path for path in sorted(NOTEBOOKS.glob("[0-8]*.ipynb"))}
+
+
+def chosen(names: Sequence[str], known: Sequence[str], kind: str) -> list[str]:
+    """Return the chosen names, or all that are known when none is chosen.
+
+    Raises
+    ------
+    UsageError
+        If a name is not known; the message has the nearest one.
+    """
+    for name in names:
+        if name not in known:
+            raise UsageError(f"No {kind} {name!r}.{nearest(name, known)}")
+    return list(dict.fromkeys(names)) or list(known)
+
+
+def parameters(notebook: Path, given: Sequence[str]) -> dict[str, object]:
+    """Read "name=value" parameters for a notebook, in the type of its defaults.
+
+    Raises
+    ------
+    UsageError
+        If a name is not a parameter of the notebook, or a value is of another type.
+    """
+    known = papermill.inspect_notebook(str(notebook))
+    found = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        if name not in known or name in ("region", "source"):
+            free = [each for each in known if each not in ("region", "source")]
+            raise UsageError(f"{notebook.stem} has no parameter {name!r}.{nearest(name, free)}")
+        found[name] = _like(ast.literal_eval(known[name]["default"]), name, value)
+    return found
+
+
+def _like(default: object, name: str, value: str) -> object:
+    """Return a value in the type of the parameter's default."""
+    try:
+        return type(default)(value)
+    except ValueError:
+        kind = {"int": "a whole number", "float": "a number"}.get(type(default).__name__, "text")
+        raise UsageError(f"Parameter {name} = {value!r}: expected {kind}.") from None
+
+
+def execute(task: Task) -> Outcome:
+    """Execute a notebook for a region, and write it and its page, each whole or not at all.
+
+    An error in a hypothesis's section is that hypothesis's finding; an error elsewhere
+    fails all hypotheses of the notebook that come after it.
+    """
+    started = time.monotonic()
+    task.executed.parent.mkdir(parents=True, exist_ok=True)
+    draft = task.executed.with_name(f".{task.executed.name}")
+    notebook, stop = _run(task, draft)
+    failures = _tidy(notebook, task, stop)
+    _write(task.executed, nbformat.writes(notebook))
+    _write(task.executed.with_suffix(".html"), report.page(notebook, home="../../index.html"))
+    draft.unlink(missing_ok=True)
+    return Outcome(task, tuple(failures), time.monotonic() - started)
+
+
+def run(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
+    """Execute tasks side by side and yield each outcome as it comes.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        What to do.
+    jobs : int
+        How many notebooks run at once; each has a kernel of its own.
+    """
+    for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(threads, "1")
+    cluster = LocalCluster(
+        n_workers=1, threads_per_worker=jobs, processes=False, dashboard_address=None
+    )
+    with cluster, Client(cluster) as client:
+        futures = [client.submit(execute, task, pure=False) for task in tasks]
+        for _, outcome in as_completed(futures, with_results=True):
+            yield outcome
+
+
+def rebuild(reports: Path) -> list[report.Entry]:
+    """Write findings and index anew from the executed notebooks in a folder."""
+    entries = [_entry(path, reports) for path in sorted(reports.glob("*/*/*.ipynb"))]
+    findings.write([record for entry in entries for record in entry.records], reports)
+    _write(reports / "index.html", report.index(entries))
+    return entries
+
+
+def _run(task: Task, draft: Path) -> tuple[NotebookNode, str]:
+    """Run papermill; return what was executed and why it stopped early, if it did."""
+    stop = ""
+    try:
+        papermill.execute_notebook(
+            str(task.notebook),
+            str(draft),
+            parameters={
+                **task.parameters,
+                "region": task.region,
+            },
+            kernel_name="python3",
+            progress_bar=False,
+            autosave_cell_every=0,
+        )
+    except papermill.PapermillExecutionError:
+        pass
+    except DeadKernelError:
+        stop = "The kernel died; most often there was not enough memory."
+    return nbformat.read(draft, as_version=4), stop
+
+
+def _tidy(notebook: NotebookNode, task: Task, stop: str) -> list[str]:
+    """Leave in an executed notebook only what the next run would leave too.
+
+    Returns
+    -------
+    list of str
+        What broke.
+    """
+    errors = _errors(notebook, stop)
+    notebook.metadata = {
+        "kernelspec": notebook.metadata.get("kernelspec", {}),
+        "language_info": notebook.metadata.get("language_info", {}),
+        "workbook": {
+            "source": task.source,
+            "region": task.region,
+            "notebook": task.notebook.stem,
+            "status": "failed" if "" in errors else "ok",
+            "error": errors.get("", ""),
+            "language": str(task.parameters.get("language", "en")),
+            "parameters": {**task.parameters, "region": task.region},
+        },
+    }
+    for number, cell in enumerate(notebook.cells):
+        tags = cell.metadata.get("tags", [])
+        cell.metadata = {"tags": tags} if tags else {}
+        cell.id = f"cell-{number}"
+    _add_failed(notebook, task, errors)
+    return [f"{key}: {text}" if key else text for key, text in errors.items()]
+
+
+def _errors(notebook: NotebookNode, stop: str) -> dict[str, str]:
+    """Return the first error of each section, "" for one that ended the notebook.
+
+    What comes after an error in the same section is its consequence, and is taken out.
+    """
+    section, errors = "", {"": stop} if stop else {}
+    notebook.cells = [cell for cell in notebook.cells if not _is_banner(cell)]
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            section = _section(cell, section)
+        elif section in errors and section:
+            cell.outputs = []
+        for output in cell.get("outputs", ()):
+            if output.output_type == "error":
+                output.traceback = [_PATHS.sub("", line) for line in output.traceback]
+                free = "raises-exception" in cell.metadata.get("tags", ())
+                errors.setdefault(section if free else "", _sentence(output))
+    return errors
+
+
+def _section(cell: NotebookNode, before: str) -> str:
+    """Return the hypothesis whose section starts in a cell of text; "" for another section."""
+    found = _SECTION.search(cell.source)
+    if found:
+        return found[1]
+    return "" if cell.source.startswith(("# ", "## ")) else before
+
+
+def _sentence(error: NotebookNode) -> str:
+    """Return what an error says, with its kind unless it is a message for the user."""
+    if error.ename in ("DataError", "UsageError"):
+        return error.evalue
+    return f"{error.ename}: {_PATHS.sub('', error.evalue)}"
+
+
+def _is_banner(cell: NotebookNode) -> bool:
+    """Tell whether papermill put this cell in to report an error."""
+    return "papermill-error-cell-tag" in cell.metadata.get("tags", ())
+
+
+def _add_failed(notebook: NotebookNode, task: Task, errors: Mapping[str, str]) -> None:
+    """Add a finding for each hypothesis of the notebook that has none."""
+    there = {record["hypothesis"] for record in findings.records(notebook)}
+    for key, entry in register().items():
+        if entry.notebook == task.notebook.stem and key not in there:
+            why = errors.get(key) or errors.get("") or "The notebook has no finding for it."
+            language = str(task.parameters.get("language", "en"))
+            failed = findings.no_finding(
+                hypothesis(key), task.source, task.region, "failed", why, language=language
+            )
+            notebook.cells.append(_cell_with(failed, len(notebook.cells)))
+
+
+def _cell_with(finding: findings.Finding, number: int) -> NotebookNode:
+    """Return a cell that shows a finding, under the heading of its hypothesis."""
+    bundle = finding._repr_mimebundle_()
+    output = nbformat.v4.new_output("display_data", data=bundle)
+    return nbformat.v4.new_code_cell(
+        "", outputs=[output], metadata={"tags": ["failed-finding"]}, id=f"cell-{number}"
+    )
+
+
+def _entry(path: Path, reports: Path) -> report.Entry:
+    """Return what the index needs to know of an executed notebook."""
+    notebook = nbformat.read(path, as_version=4)
+    about = notebook.metadata["workbook"]
+    page = path.with_suffix(".html").relative_to(reports)
+    return report.Entry(
+        source=about["source"],
+        region=about["region"],
+        notebook=about["notebook"],
+        href=quote(page.as_posix()),
+        status=about["status"],
+        error=about["error"],
+        title=report.title(notebook),
+        records=tuple(findings.records(notebook)),
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    draft = path.with_name(f".{path.name}.part")
+    draft.write_text(text, encoding="utf-8", newline="\n")
+    draft.replace(path)

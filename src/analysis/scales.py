@@ -1,0 +1,220 @@
+"""Scales of several survey items: the index, how reliable it is, and item by item."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pandas as pd
+from statsmodels.multivariate.factor import Factor
+
+from analysis.estimates import Estimate, from_se
+
+MIN_ANSWERERS = 30
+"""Customers who answered every item, for a reliability."""
+
+_CHUNK = 4_000_000
+
+
+def score(items: pd.DataFrame, min_answered: int | None = None) -> pd.Series:
+    """Return the mean of the items that a customer answered.
+
+    Parameters
+    ----------
+    items : DataFrame, shape (n, k)
+        All coded in the same direction.
+    min_answered : int, optional
+        Whoever answered fewer has no score; by default half of the items, rounded up.
+
+    Returns
+    -------
+    Series, shape (n,)
+        In the unit of the items.
+
+    Raises
+    ------
+    ValueError
+        If `min_answered` is not between 1 and k.
+    """
+    least = -(-items.shape[1] // 2) if min_answered is None else min_answered
+    if not 1 <= least <= items.shape[1]:
+        raise ValueError(f"min_answered must be between 1 and {items.shape[1]}, not {least}.")
+    values = items.astype(float)
+    return values.mean(axis=1).where(values.notna().sum(axis=1) >= least)
+
+
+def alpha(items: pd.DataFrame, *, n_boot: int = 999, seed: int = 0) -> Estimate:
+    """Estimate Cronbach's alpha, from customers who answered every item.
+
+    The interval is from the bootstrap standard error, symmetric on the logit. Feldt's
+    exact one holds for normal items of equal variance and covariance; rating items that
+    most customers answer at the top are neither.
+
+    Parameters
+    ----------
+    items : DataFrame, shape (n, k)
+        All coded in the same direction.
+    n_boot, seed : int
+        Bootstrap samples, and the seed that makes them the same again.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 2 items or 30 such customers, an item is constant, or
+        alpha is not positive: the items then have no common scale.
+
+    References
+    ----------
+    Cronbach, L. J. (1951). Coefficient alpha and the internal structure of tests.
+    Psychometrika 16, 297-334.
+    """
+    return _reliability(items, _alpha, "Cronbach's alpha", n_boot, seed)
+
+
+def omega(items: pd.DataFrame, *, n_boot: int = 999, seed: int = 0) -> Estimate:
+    """Estimate McDonald's omega, from customers who answered every item.
+
+    The share of the sum's variance that one common factor explains; unlike alpha it lets
+    items differ in how much they reflect it. Three items have a solution in closed form,
+    more are fitted by principal factors; two do not identify it, so that they are taken
+    to be equally good, and omega is alpha.
+
+    Parameters
+    ----------
+    items : DataFrame, shape (n, k)
+        All coded in the same direction.
+    n_boot, seed : int
+        Bootstrap samples, and the seed that makes them the same again.
+
+    Raises
+    ------
+    ValueError
+        As for `alpha`; also if three items have no common factor.
+
+    References
+    ----------
+    McDonald, R. P. (1999). Test theory: a unified treatment. Erlbaum.
+    """
+    functions = {2: _alpha, 3: _omega_of_three}
+    function = functions.get(items.shape[1], _omega_of_many)
+    return _reliability(items, function, "McDonald's omega", n_boot, seed)
+
+
+def item_table(
+    items: pd.DataFrame, lowest: float | None = None, highest: float | None = None
+) -> pd.DataFrame:
+    """Describe the items.
+
+    Parameters
+    ----------
+    items : DataFrame, shape (n, k)
+        All coded in the same direction.
+    lowest, highest : float, optional
+        Ends of the rating scale; by default the lowest and highest answer to any item.
+
+    Returns
+    -------
+    DataFrame, one row per item
+        n (answers), missing, mean, sd, floor_share and ceiling_share (of answers at the
+        ends of the scale), item_total (correlation with the sum of the other items,
+        among customers who answered all).
+
+    Raises
+    ------
+    ValueError
+        As for `alpha`.
+    """
+    complete = _complete(items)
+    values, answered = items.astype(float), items.notna().sum()
+    lowest = values.min().min() if lowest is None else lowest
+    highest = values.max().max() if highest is None else highest
+    total = complete.sum(axis=1)
+    rest = {name: complete[name].corr(total - complete[name]) for name in complete}
+    table = {
+        "n": answered,
+        "missing": len(items) - answered,
+        "mean": values.mean(),
+        "sd": values.std(),
+        "floor_share": (values == lowest).sum() / answered,
+        "ceiling_share": (values == highest).sum() / answered,
+        "item_total": pd.Series(rest),
+    }
+    return pd.DataFrame(table).rename_axis("item")
+
+
+def _reliability(
+    items: pd.DataFrame, function: Callable, name: str, n_boot: int, seed: int
+) -> Estimate:
+    """Return a function of the covariance matrix with its bootstrap interval."""
+    values = _complete(items).to_numpy()
+    value = float(function(np.cov(values.T)[None])[0])
+    if not value > 0:
+        raise ValueError(
+            f"{name} cannot be told: the items hardly correlate, or in opposite "
+            "directions. Are all coded in the same direction?"
+        )
+    value = min(value, 1 - 1e-6)
+    draws = [function(each) for each in _bootstrap_covariances(values, n_boot, seed)]
+    se = np.nanstd(np.concatenate(draws), ddof=1) / (value * (1 - value))
+    method = f"{name}, bootstrap ({n_boot})"
+    return from_se(value, se, len(values), scale="logit", method=method)
+
+
+def _bootstrap_covariances(values: np.ndarray, n_boot: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield covariance matrices of samples with replacement, (some, k, k) at a time."""
+    (n, k), rng = values.shape, np.random.default_rng(seed)
+    centred = values - values.mean(axis=0)
+    products = (centred[:, :, None] * centred[:, None, :]).reshape(n, k * k)
+    for start in range(0, n_boot, max(1, _CHUNK // n)):
+        size = min(max(1, _CHUNK // n), n_boot - start)
+        counts = [np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(size)]
+        weights = np.array(counts, float) / n
+        means = weights @ centred
+        squares = (weights @ products).reshape(size, k, k)
+        yield (squares - means[:, :, None] * means[:, None, :]) * n / (n - 1)
+
+
+def _alpha(covariances: np.ndarray) -> np.ndarray:
+    """Return alpha of covariance matrices of shape (m, k, k)."""
+    k = covariances.shape[1]
+    own, total = np.trace(covariances, axis1=1, axis2=2), covariances.sum(axis=(1, 2))
+    return k / (k - 1) * (1 - own / total)
+
+
+def _omega_of_three(covariances: np.ndarray) -> np.ndarray:
+    """Return omega of covariance matrices of shape (m, 3, 3), nan without a common factor."""
+    ab, ac, bc = covariances[:, 0, 1], covariances[:, 0, 2], covariances[:, 1, 2]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        squares = np.column_stack([ab * ac / bc, ab * bc / ac, ac * bc / ab])
+    squares = np.where((ab * ac * bc > 0)[:, None], squares, np.nan)
+    own = np.minimum(squares, np.diagonal(covariances, axis1=1, axis2=2))
+    common = own.sum(axis=1) + 2 * (ab + ac + bc)
+    return common / covariances.sum(axis=(1, 2))
+
+
+def _omega_of_many(covariances: np.ndarray) -> np.ndarray:
+    """Return omega of covariance matrices of shape (m, k, k), by principal factors."""
+    return np.array([_omega_by_factor(each) for each in covariances])
+
+
+def _omega_by_factor(covariance: np.ndarray) -> float:
+    """Return omega of one covariance matrix."""
+    spread = np.sqrt(np.diag(covariance))
+    correlation = covariance / np.outer(spread, spread)
+    loadings = Factor(corr=correlation, n_factor=1, method="pa").fit(maxiter=200).loadings[:, 0]
+    return float((loadings @ spread) ** 2 / covariance.sum())
+
+
+def _complete(items: pd.DataFrame) -> pd.DataFrame:
+    """Return the customers who answered every item, or say what a scale lacks."""
+    if items.shape[1] < 2:
+        raise ValueError("A scale needs at least 2 items.")
+    complete = items.dropna().astype(float)
+    if len(complete) < MIN_ANSWERERS:
+        raise ValueError(
+            f"Only {len(complete)} customers answered every item; {MIN_ANSWERERS} are needed."
+        )
+    constant = [str(name) for name in complete if complete[name].nunique() == 1]
+    if constant:
+        raise ValueError(f"Everybody gave the same answer to {', '.join(constant)}.")
+    return complete

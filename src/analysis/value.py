@@ -1,0 +1,320 @@
+"""What customers are worth: concentration of sales, classes, scores and stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from analysis.estimates import Estimate, from_se
+
+A_LIMIT, B_LIMIT, TOP_SHARE = 0.55, 0.85, 0.20
+"""Cumulated share of sales that ends class A and class B; share of customers at the top."""
+
+CLASSES = ("A", "B", "C")
+STAGES = ("forming", "growing", "mature", "declining")
+
+
+@dataclass(frozen=True)
+class Concentration:
+    """How unequally customers share the sales; every interval is symmetric on the logit.
+
+    Attributes
+    ----------
+    gini : Estimate
+        0 if all buy the same, near 1 if one buys nearly everything; jackknife.
+    top20_share : Estimate
+        Share of sales of the top 20 % of customers; bootstrap, as all below.
+    a_share, b_share, c_share : Estimate
+        Share of customers who bring the first 55 % of sales, the next 30 %, the rest.
+
+    Notes
+    -----
+    Where a few customers dominate (heavy tails), samples rarely contain the largest and
+    the 95 % intervals cover 80 to 90 % of the time. Short windows add concentration of
+    their own: identical customers with two visits a month reach a Gini of 0.39 in one
+    month and 0.12 in twelve.
+    """
+
+    gini: Estimate
+    top20_share: Estimate
+    a_share: Estimate
+    b_share: Estimate
+    c_share: Estimate
+
+
+def lorenz(sales: ArrayLike) -> pd.DataFrame:
+    """Return the curve of cumulated sales over cumulated customers, largest first.
+
+    Parameters
+    ----------
+    sales : array_like, shape (n,)
+        Per customer, in any currency; zeros are customers too.
+
+    Returns
+    -------
+    DataFrame, shape (n + 1, 2)
+        share_customers, share_sales, from (0, 0) to (1, 1).
+
+    Raises
+    ------
+    ValueError
+        As in `concentration`.
+    """
+    largest_first = _checked(sales)
+    cumulated = np.concatenate([[0.0], np.cumsum(largest_first)])
+    share_customers = np.arange(len(cumulated)) / len(largest_first)
+    shares = {"share_customers": share_customers, "share_sales": cumulated / cumulated[-1]}
+    return pd.DataFrame(shares)
+
+
+def concentration(sales: ArrayLike, *, n_boot: int = 999, seed: int = 0) -> Concentration:
+    """Estimate how concentrated sales are.
+
+    Parameters
+    ----------
+    sales : array_like, shape (n,)
+        Per customer, in any currency; zeros are customers too.
+    n_boot, seed : int
+        Bootstrap samples, and the seed that makes them the same again.
+
+    Raises
+    ------
+    ValueError
+        If a value is missing or negative, or fewer than 2 customers bought anything.
+
+    References
+    ----------
+    Yitzhaki, S. (1991). Calculating jackknife variance estimators for parameters of the
+    Gini method. Journal of Business & Economic Statistics 9, 235-239.
+    """
+    largest_first = _checked(sales)
+    n, rng = len(largest_first), np.random.default_rng(seed)
+    shares = _shares(largest_first, np.ones(n))
+    draws = (np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(n_boot))
+    bought = (counts for counts in draws if counts @ largest_first > 0)
+    errors = np.std([_shares(largest_first, counts) for counts in bought], axis=0, ddof=1)
+    method = f"Lorenz curve, bootstrap ({n_boot})"
+    bounded = [_on_logit(*pair, n, method) for pair in zip(shares, errors, strict=True)]
+    gini = _on_logit(*_gini(largest_first), n, "Gini coefficient, jackknife")
+    return Concentration(gini, *bounded)
+
+
+def abc_classes(sales: pd.Series, a: float = A_LIMIT, b: float = B_LIMIT) -> pd.Series:
+    """Assign customers to class A, B or C by cumulated sales, largest first.
+
+    A customer belongs to the class in which his own sales begin: the one who takes the
+    total past a limit is still in the class above it. Of customers with equal sales the
+    earlier row comes first. Customers without sales are C.
+
+    Parameters
+    ----------
+    sales : Series, shape (n,)
+        Per customer.
+    a, b : float
+        Cumulated shares of sales that end class A and class B, 0 < a < b < 1.
+
+    Returns
+    -------
+    Series of ordered categories A < B < C, with the index of `sales`.
+
+    Raises
+    ------
+    ValueError
+        If the limits are out of order, or as in `concentration`.
+    """
+    if not 0 < a < b < 1:
+        raise ValueError(f"Limits must satisfy 0 < a < b < 1, not a = {a} and b = {b}.")
+    largest_first, order = _checked(sales), np.argsort(-np.asarray(sales, float), kind="stable")
+    before = np.cumsum(largest_first) - largest_first
+    rounding = 1e-12 * largest_first.sum()
+    codes = np.empty(len(order), dtype=int)
+    limits = np.array([a, b]) * largest_first.sum() - rounding
+    codes[order] = np.searchsorted(limits, before, side="right")
+    return pd.Series(
+        pd.Categorical.from_codes(codes, CLASSES, ordered=True), index=pd.Series(sales).index
+    )
+
+
+def abc_table(sales: pd.Series, a: float = A_LIMIT, b: float = B_LIMIT) -> pd.DataFrame:
+    """Return customers, share_customers, sales, share_sales, lowest_sales, mean_sales by class.
+
+    Parameters and errors are those of `abc_classes`; an empty class has missing values.
+    """
+    sales = pd.Series(sales)
+    groups = sales.groupby(abc_classes(sales, a, b), observed=False)
+    table = groups.agg(customers="size", sales="sum", lowest_sales="min", mean_sales="mean")
+    table.insert(1, "share_customers", table["customers"] / table["customers"].sum())
+    table.insert(3, "share_sales", table["sales"] / table["sales"].sum())
+    return table.rename_axis("class")
+
+
+def migration(before: pd.Series, after: pd.Series) -> pd.DataFrame:
+    """Return where the customers of each class went, as shares of the class.
+
+    Parameters
+    ----------
+    before, after : Series of classes, indexed by customer
+        As from `abc_classes` in two periods. `after` holds only customers who bought then;
+        those who are only in `after` are left out.
+
+    Returns
+    -------
+    DataFrame
+        One row per class before, one column per class after and "none" for customers
+        who did not buy in the second period; rows add up to 1.
+    """
+    later = after.astype(object).reindex(before.index).fillna("none")
+    columns = pd.Categorical(later, [*CLASSES, "none"])
+    rows = pd.Categorical(before.astype(object), CLASSES)
+    table = pd.crosstab(rows, columns, normalize="index", dropna=False)
+    return table.rename_axis(index="before", columns="after")
+
+
+def rfm_scores(customers: pd.DataFrame) -> pd.DataFrame:
+    """Score recency, frequency and money from 1 to 5, and name the segment.
+
+    Scores are fifths of the region's customers, 5 the best; equal customers have equal
+    scores, so that a fifth may be empty where values are few. Every customer is in one
+    segment, by recency r, frequency f and amount m:
+
+    =========  ====================  ==============================================
+    champions  r >= 4, f and m >= 4  bought lately, often and for much
+    loyal      r >= 3, f >= 3        the others who come often and still do
+    new        r >= 4, f <= 2        bought lately but seldom: new or occasional
+    drifting   r = 3, f <= 2         seldom, and not lately
+    at risk    r <= 2, f >= 3        used to come often and has not been seen lately
+    lost       r <= 2, f <= 2        seldom, and long ago
+    =========  ====================  ==============================================
+
+    Parameters
+    ----------
+    customers : DataFrame
+        recency_days (since the last purchase), frequency (purchases), amount.
+
+    Returns
+    -------
+    DataFrame
+        r, f, m and segment, with the index of `customers`.
+
+    Raises
+    ------
+    ValueError
+        If a value is missing.
+    """
+    columns = customers[["recency_days", "frequency", "amount"]].astype(float)
+    if columns.isna().to_numpy().any():
+        raise ValueError("Recency, frequency and amount must be known for every customer.")
+    columns["recency_days"] *= -1
+    scores = np.ceil(5 * columns.rank(pct=True) - 1e-9).astype(int)
+    r, f, m = (scores[name] for name in columns)
+    lately, often = r >= 3, f >= 3
+    rules = {
+        "champions": (r >= 4) & (f >= 4) & (m >= 4),
+        "loyal": lately & often,
+        "new": (r >= 4) & ~often,
+        "drifting": lately & ~often,
+        "at risk": ~lately & often,
+    }
+    segment = np.select(list(rules.values()), list(rules), default="lost")
+    return pd.DataFrame({"r": r, "f": f, "m": m, "segment": segment})
+
+
+def lifecycle_stage(
+    first_half: pd.Series,
+    second_half: pd.Series,
+    tenure_days: pd.Series,
+    *,
+    forming_days: int = 180,
+    threshold: float = 0.20,
+) -> pd.Series:
+    """Assign each customer's stage of the relationship from the past alone.
+
+    The two halves are equal periods next to each other, of at most `forming_days` in all,
+    that end where the stage is assigned. So whoever is no longer forming was a customer
+    throughout both. His change is second over first half, divided by the same ratio of all
+    who are no longer forming, which takes out season and trend. In this order:
+
+    1. none: no purchase in either half;
+    2. forming: tenure under `forming_days`;
+    3. growing: change above 1 + `threshold`, also after an empty first half;
+    4. declining: change below 1 - `threshold`, also with an empty second half;
+    5. mature: all others.
+
+    Parameters
+    ----------
+    first_half, second_half : Series, shape (n,)
+        Volume (litres, amount or visits) per customer, zero if none.
+    tenure_days : Series, shape (n,)
+        Since the first purchase, or since joining if the data begin later.
+    forming_days : int
+    threshold : float
+        Relative change that counts, between 0 and 1.
+
+    Returns
+    -------
+    Series of ordered categories, missing for "none", with the index of `first_half`.
+
+    Raises
+    ------
+    ValueError
+        If a volume is missing or negative, or a half is without any purchase of those who
+        are no longer forming.
+    """
+    table = pd.DataFrame({"first": first_half, "second": second_half, "tenure": tenure_days})
+    if table.isna().to_numpy().any() or (table[["first", "second"]] < 0).to_numpy().any():
+        raise ValueError("Volumes and tenure must be known, and volumes not negative.")
+    forming = table["tenure"] < forming_days
+    total = table.loc[~forming, ["first", "second"]].sum()
+    if not forming.all() and total.min() <= 0:
+        raise ValueError("Nobody bought in one of the two halves, so no change can be told.")
+    expected = table["first"] * total["second"] / total["first"] if not forming.all() else 0
+    bought = (table["first"] > 0) | (table["second"] > 0)
+    rules = {
+        "forming": forming,
+        "growing": table["second"] > (1 + threshold) * expected,
+        "declining": table["second"] < (1 - threshold) * expected,
+    }
+    stage = np.select(list(rules.values()), list(rules), default="mature")
+    stage = pd.Series(pd.Categorical(stage, STAGES, ordered=True), index=table.index)
+    return stage.where(bought)
+
+
+def _checked(sales: ArrayLike) -> np.ndarray:
+    """Return sales as an array, largest first, or say why that is impossible."""
+    values = np.asarray(sales, float)
+    if not np.isfinite(values).all() or (values < 0).any():
+        raise ValueError("Sales must be known and not negative for every customer.")
+    if (values > 0).sum() < 2:
+        raise ValueError("Concentration needs at least 2 customers with sales.")
+    return np.sort(values)[::-1]
+
+
+def _shares(largest_first: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return top-20 share and shares of customers in A, B, C; each customer counts so often."""
+    customers = np.concatenate([[0.0], np.cumsum(counts)])
+    sales = np.concatenate([[0.0], np.cumsum(counts * largest_first)])
+    top = np.interp(TOP_SHARE * customers[-1], customers, sales) / sales[-1]
+    limits = np.interp(np.array([A_LIMIT, B_LIMIT]) * sales[-1], sales, customers)
+    a, b = limits / customers[-1]
+    return np.array([top, a, b - a, 1 - b])
+
+
+def _gini(largest_first: np.ndarray) -> tuple[float, float]:
+    """Return the Gini coefficient and its jackknife standard error."""
+    sales, n = largest_first[::-1], len(largest_first)
+    total, below = sales.sum(), np.cumsum(sales)
+    spread = (2 * np.arange(1, n + 1) - n - 1) * sales
+    gini = spread.sum() / (n * total)
+    left_out = spread.sum() - spread + (below - sales) - (total - below)
+    ginis = left_out / ((n - 1) * (total - sales))
+    se = np.sqrt((n - 1) / n * ((ginis - ginis.mean()) ** 2).sum())
+    return float(np.clip(gini, 0, 1)), float(se)
+
+
+def _on_logit(share: float, se: float, n: int, method: str) -> Estimate:
+    """Return a share with an interval from its standard error by the delta method."""
+    on_logit = se / (share * (1 - share)) if se > 1e-12 else 0.0
+    return from_se(share, on_logit, n, scale="logit", method=method)
