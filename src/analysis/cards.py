@@ -85,8 +85,9 @@ def slug(verdict: str) -> str:
 
 
 def interval(part: Mapping) -> str:
-    """Return a part's estimate and interval, such as "+0.21 [+0.10, +0.33]"."""
-    value, low, high = _values(part)
+    """Return a part's estimate and interval, such as "+12 % [+8, +16]"."""
+    value, *ends = _values(part)
+    low, high = (end.removesuffix(_suffix(part["show"])) for end in ends)
     return f"{value} [{low}, {high}]"
 
 
@@ -268,7 +269,7 @@ def _table(kind: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> st
 
 
 def _cells(names: Sequence[str], row: Sequence[str]) -> str:
-    """Return the cells of a row; the first is its head."""
+    """Return the cells of a row, as many as there are names; the first is its head."""
     rest = zip(names[1:], row[1:], strict=False)
     cells = "".join(f'<td data-label="{name}">{cell}</td>' for name, cell in rest)
     return f'<th scope="row">{row[0]}</th>{cells}'

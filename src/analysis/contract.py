@@ -81,8 +81,6 @@ _ITEMS = {
 SCALES = {
     "satisfaction": ("satisfaction_1", "satisfaction_2", "satisfaction_3"),
     "loyalty": ("loyalty_1", "loyalty_2", "loyalty_3"),
-    "value": ("product_value", "service_value", "personnel_value", "image_value"),
-    "cost": ("money_cost", "time_cost", "energy_cost", "effort_cost"),
 }
 
 TABLES: dict[str, pa.DataFrameSchema] = {

@@ -112,6 +112,24 @@ class Region:
         """Days from the first purchase to the end of the data."""
         return (self.end - self.start).days + 1 if self.start and self.end else 0
 
+    def answers(self, until: dt.date | None = None) -> pd.DataFrame:
+        """Return each customer's latest survey answers, of a day's end or of all time.
+
+        Parameters
+        ----------
+        until : date, optional
+            Later answers, and undated ones, are left out.
+
+        Returns
+        -------
+        DataFrame
+            The survey's columns, indexed by customer_id.
+        """
+        rows = self.survey.sort_values("answered_on", kind="stable", na_position="first")
+        if until is not None:
+            rows = rows[rows["answered_on"] < pd.Timestamp(until) + pd.Timedelta(days=1)]
+        return rows.groupby("customer_id").tail(1).set_index("customer_id").sort_index()
+
     def missing(self, hypothesis: Hypothesis) -> list[str]:
         """Say what a hypothesis needs and this region does not have, as sentences."""
         reasons = _missing_columns(hypothesis.needs, self.columns, self.problems)

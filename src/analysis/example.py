@@ -33,8 +33,8 @@ REGIONS = {
 
 SEGMENTS = pd.DataFrame(
     {
-        "share": [0.53, 0.13, 0.10, 0.12, 0.12],
-        "visits": [0.70, 3.60, 3.50, 1.60, 1.20],  # a week, median
+        "share": [0.60, 0.08, 0.06, 0.13, 0.13],
+        "visits": [0.65, 3.55, 3.45, 1.40, 0.90],  # a week, median
         "visits_sd": [0.50, 0.12, 0.12, 0.45, 0.40],  # of the log
         "quantity": [32, 18.6, 19.0, 70, 190],  # litres (restaurant: cubic metres) a visit, median
         "quantity_sd": [0.30, 0.08, 0.10, 0.85, 0.70],
@@ -48,6 +48,7 @@ SEGMENTS = pd.DataFrame(
     index=["private", "ride_hailing", "van", "fleet", "restaurant"],
 )
 CORE = ("fleet", "restaurant")
+SATISFACTION_UNIT = 0.8  # of an item's score per unit of satisfaction
 VALUES = ("product_value", "service_value", "personnel_value", "image_value")
 COSTS = ("money_cost", "time_cost", "energy_cost", "effort_cost")
 SATISFACTION = ("satisfaction_1", "satisfaction_2", "satisfaction_3")
@@ -91,21 +92,21 @@ class World:
     cost_slopes: tuple[float, ...] = (-0.25, -0.10, -0.05, 0.0)
     performance_slope: float = 0.20
     expectation_slope: float = -0.15
-    loss_slope: float = 0.60  # per unit below expectation, on top of the two slopes
+    loss_slope: float = 0.75  # per unit below expectation, on top of the two slopes
     satisfaction_sd: float = 0.50  # of what nothing explains
     acquiescence: float = 0.0  # trap: the same tendency to agree in every item
-    item_noise: float = 0.62
+    item_noise: float = 0.72
     single_noise: float = 0.25
     wave_noise: float = 0.25
-    online_suburban: float = 0.45
+    online_suburban: float = 0.60
     on_site_urban: float = 0.10
     works_share: float = 0.45
     works_slope: float = 0.20
-    works_communication: float = 0.55
+    works_communication: float = 0.75
     works_quality_gap: float = 0.20  # informed stations also work better
     service_price_slope: float = -0.30
     told_mean: float = 5.4
-    told_slope: float = -0.50
+    told_slope: float = -0.45
     told_shape: float = 1.5  # of the gamma; smaller is more over-dispersed
     loyalty_slope: float = 0.60
     benefit_slope: float = 0.20
@@ -118,36 +119,36 @@ class World:
     explanation_effect: float = 0.60
     severity_effect: float = -0.25
     sorting_share: float = 0.0  # trap: easy cases of days 4 and 5 pulled to day 3
-    handling_effect: float = 0.80  # of a quick answer on satisfaction later
+    handling_effect: float = 1.00  # of a quick answer on satisfaction later
     quick_log_hazard: float = -0.10
     late_log_hazard: float = 0.40
     # visits
     visit_level: float = 0.0
     visit_spread: float = 1.0  # factor on the spread between customers
     key_account_spread: float = 1.0
-    satisfaction_visits: float = 0.06
-    loyalty_visits: float = 0.15
+    satisfaction_visits: float = 0.03
+    loyalty_visits: float = 0.20
     ramp_depth: float = 0.6
     drift_sd: float = 0.30  # a customer's own growth in log visits a year
     # lapse
-    lapse_hazard: float = 0.006
+    lapse_hazard: float = 0.008
     satisfaction_log_hazard: float = -0.35
     affinity_log_hazard: float = -0.30
     card_hazard: float = 0.008
     card_affinity: float = 0.60
     card_by_loyalty: float = 0.0  # trap: loyal customers take the card
-    card_log_hazard: float = -0.45
-    decline_share: float = 0.75
-    decline_depth: float = 0.85
+    card_log_hazard: float = -0.50
+    decline_share: float = 0.90
+    decline_depth: float = 0.95
     decline_weeks: int = 26
     # buying beyond fuel
     beyond_level: float = -0.3
     beyond_by_visits: float = 0.35
     beyond_by_satisfaction: float = 0.0  # trap: hidden selection
-    beyond_log_hazard: float = -0.35
+    beyond_log_hazard: float = -0.50
     beyond_share: float = 0.15  # of visits, for those who do
     beyond_later_share: float = 0.05  # of visits after the landmark, for those who did not before
-    beyond_spend: float = 0.22  # of the fuel bill of a usual visit
+    beyond_spend: float = 0.24  # of the fuel bill of a usual visit
     beyond_margin: float = 0.27
     # contacts
     visit_plan: tuple[float, float, float] = (3.1, 2.1, 1.05)  # a month, tiers A, B, C
@@ -157,7 +158,7 @@ class World:
     visit_log_hazard: float = 0.0
     campaign_log_hazard: float = -0.60
     acquire_cost: float = 600.0  # CNY per customer won
-    retain_cost: float = 9.0  # CNY per customer contacted
+    retain_cost: float = 8.4  # CNY per customer contacted
     campaign_sd: float = 0.40
 
 
@@ -419,7 +420,9 @@ def lapse_week(world: World, people: pd.DataFrame) -> np.ndarray:
     column = {name: people[name].to_numpy(np.float32)[:, None] for name in _DRIVERS}
     card = (week >= column["card_week"]) & ((week < LANDMARK) | (week >= column["card_gap"]))
     campaign = (week >= column["campaign_week"]) & (week < column["campaign_week"] + 52)
-    habits = world.beyond_log_hazard * column["beyond"] + world.visit_log_hazard * column["adherent"]
+    habits = (
+        world.beyond_log_hazard * column["beyond"] + world.visit_log_hazard * column["adherent"]
+    )
     log_factor = (
         world.satisfaction_log_hazard * column["satisfaction"]
         + world.affinity_log_hazard * column["affinity"]
@@ -629,7 +632,9 @@ def _customers(
     )
 
 
-def answers(world: World, people: pd.DataFrame, wave: int, rng: np.random.Generator) -> pd.DataFrame:
+def answers(
+    world: World, people: pd.DataFrame, wave: int, rng: np.random.Generator
+) -> pd.DataFrame:
     """Return the latent answers of everyone in one wave, before they become whole numbers.
 
     Parameters
@@ -678,7 +683,7 @@ def answers(world: World, people: pd.DataFrame, wave: int, rng: np.random.Genera
 
 def satisfaction_scores(world: World, mood: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """Return the latent scores of the three satisfaction items, shape (n_customers, 3)."""
-    return mood[:, None] / 1.25 + world.item_noise * noise
+    return SATISFACTION_UNIT * mood[:, None] + world.item_noise * noise
 
 
 def to_scale(scores: np.ndarray) -> np.ndarray:
@@ -778,7 +783,9 @@ def case_scores(
 
 def has_case(people: pd.DataFrame) -> np.ndarray:
     """Return who complained while a customer, shape (n_customers,)."""
-    return ((people["case_week"] > people["joined"]) & (people["case_week"] < people["lapse"])).to_numpy()
+    return (
+        (people["case_week"] > people["joined"]) & (people["case_week"] < people["lapse"])
+    ).to_numpy()
 
 
 def _complaints(
@@ -867,9 +874,7 @@ def _visited(people: pd.DataFrame, person: np.ndarray, rng: np.random.Generator)
     return names[np.where(rng.random(len(person)) < 0.85, home, away)]
 
 
-def _tidy_lines(
-    lines: pd.DataFrame, ids: np.ndarray, rng: np.random.Generator
-) -> pd.DataFrame:
+def _tidy_lines(lines: pd.DataFrame, ids: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
     amount = lines["amount"].clip(lower=0.01).round(2)
     margin = lines["margin"] + 0.01 * rng.standard_normal(len(lines))
     lines = lines.assign(
@@ -920,9 +925,7 @@ def _calls(people: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     return _contact_rows(person, day, "call", "service", np.full(len(person), 5.0))
 
 
-def _account_visits(
-    world: World, people: pd.DataFrame, rng: np.random.Generator
-) -> pd.DataFrame:
+def _account_visits(world: World, people: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     core = people[people["tier"] != ""]
     first = np.maximum(core["joined"].to_numpy(), 0) * 7
     months = (N_WEEKS * 7 - first) / (364 / 12)

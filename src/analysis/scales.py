@@ -198,8 +198,10 @@ def _omega_of_many(covariances: np.ndarray) -> np.ndarray:
 
 
 def _omega_by_factor(covariance: np.ndarray) -> float:
-    """Return omega of one covariance matrix."""
+    """Return omega of one covariance matrix, nan if a sample left an item constant."""
     spread = np.sqrt(np.diag(covariance))
+    if spread.min() < 1e-12:
+        return np.nan
     correlation = covariance / np.outer(spread, spread)
     loadings = Factor(corr=correlation, n_factor=1, method="pa").fit(maxiter=200).loadings[:, 0]
     return float((loadings @ spread) ** 2 / covariance.sum())

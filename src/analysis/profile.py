@@ -1,0 +1,202 @@
+"""What a region's data can and cannot say: the tables of the data profile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from analysis import purchases, scales
+from analysis.contract import TABLES
+from analysis.data import Region
+from analysis.hypotheses import register
+from analysis.rules import kind_of
+
+MIN_ANSWERS = 30
+DAYS_IN_MONTH = 365.25 / 12
+
+
+def tables(region: Region) -> pd.DataFrame:
+    """List the tables of the contract.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by table: rows that keep the contract, columns with values, columns of the
+        contract, and the names of the columns without any value ("no such table" without one).
+    """
+    return pd.DataFrame([_table(region, name) for name in TABLES]).set_index("table")
+
+
+def _table(region: Region, name: str) -> dict:
+    """Describe one table."""
+    columns = list(TABLES[name].columns)
+    empty = [column for column in columns if f"{name}.{column}" not in region.columns]
+    if name in region.problems:
+        empty = [region.problems[name]]
+    elif name not in region.rows:
+        empty = ["no such table"]
+    filled = sum(f"{name}.{column}" in region.columns for column in columns)
+    row = {"table": name, "rows": region.rows.get(name, 0), "columns with values": filled}
+    return row | {"columns of the contract": len(columns), "without values": ", ".join(empty)}
+
+
+def testable(region: Region) -> pd.DataFrame:
+    """Say of every hypothesis of the register whether the region can test it.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by hypothesis: claim, testable ("yes" or "no"), lacks.
+    """
+    rows = []
+    for key, each in register().items():
+        missing = region.missing(each)
+        rows.append((key, each.title["en"], "no" if missing else "yes", " ".join(missing)))
+    columns = ["hypothesis", "claim", "testable", "lacks"]
+    return pd.DataFrame(rows, columns=columns).set_index("hypothesis")
+
+
+def spans(region: Region) -> pd.DataFrame:
+    """Return the first and last day of each table, and its customers.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by table: first, last (ISO days), customers.
+    """
+    found = {}
+    for name in ("survey", "complaints", "contacts"):
+        frame = getattr(region, name)
+        moments = [
+            column for column, each in TABLES[name].columns.items() if kind_of(each) == "moment"
+        ]
+        days = frame[moments[0]].dropna()
+        if len(days):
+            found[name] = (days.min(), days.max(), frame["customer_id"].nunique())
+    if region.days:
+        bought = purchases.per_customer(region, region.start, region.end)
+        last = bought["last_on"].max()
+        found["transactions"] = (
+            pd.Timestamp(region.start),
+            last,
+            int((bought["visits"] > 0).sum()),
+        )
+    rows = [(name, f"{a:%Y-%m-%d}", f"{b:%Y-%m-%d}", n) for name, (a, b, n) in found.items()]
+    return pd.DataFrame(rows, columns=["table", "first", "last", "customers"]).set_index("table")
+
+
+def monthly(region: Region) -> pd.DataFrame:
+    """Return what each customer buys in a month, over the time in which he was a customer.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by customer_id, customers with a purchase: segment ("all" where the source
+        has none), visits_per_month, sales_per_month.
+    """
+    bought = purchases.per_customer(region, region.start, region.end)
+    people = region.customers.set_index("customer_id")
+    since = people["joined_on"].clip(lower=pd.Timestamp(region.start))
+    since = since.fillna(pd.Timestamp(region.start)).reindex(bought.index)
+    days = (pd.Timestamp(region.end) - since).dt.days + 1
+    months = (days / DAYS_IN_MONTH).clip(lower=1 / DAYS_IN_MONTH)
+    found = pd.DataFrame(
+        {
+            "segment": people["segment"].reindex(bought.index).fillna("all"),
+            "visits_per_month": bought["visits"] / months,
+            "sales_per_month": bought["sales"] / months,
+        }
+    )
+    return found[bought["sales"] > 0]
+
+
+def quartiles(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return customers, quartiles and mean of a column by segment, the highest median first."""
+    groups = frame.groupby("segment")[column]
+    found = groups.quantile([0.25, 0.5, 0.75]).unstack()
+    found.columns = ["lower quarter", "median", "upper quarter"]
+    found = found.assign(mean=groups.mean())
+    found.insert(0, "customers", groups.size())
+    return found.sort_values("median", ascending=False)
+
+
+def answerers(region: Region) -> pd.DataFrame:
+    """Compare customers who answered the survey with those who did not.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by feature: estimate (difference of means in standard deviations), ci_low,
+        ci_high (95 %), answered, others (means).
+    """
+    features = _features(region)
+    answered = features.index.isin(region.survey["customer_id"])
+    rows = {
+        name: _difference(values[answered].dropna(), values[~answered].dropna())
+        for name, values in features.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").dropna(subset=["estimate"])
+
+
+def _features(region: Region) -> pd.DataFrame:
+    """Return what is known of every customer, as numbers."""
+    people = region.customers.set_index("customer_id")
+    end = pd.Timestamp(region.end or people["joined_on"].max())
+    found = {
+        "years as a customer": (end - people["joined_on"]).dt.days / 365.25,
+        "suburban": people["area"].map({"suburban": 1.0, "urban": 0.0}),
+        "holds a card": people["card_since"].notna().astype(float),
+    }
+    for segment in sorted(people["segment"].dropna().unique()):
+        found[f"segment {segment}"] = (people["segment"] == segment).astype(float)
+    if region.days:
+        months = monthly(region).reindex(people.index)
+        found["visits a month (logarithm)"] = np.log1p(months["visits_per_month"].fillna(0))
+        found["sales a month (logarithm)"] = np.log1p(months["sales_per_month"].fillna(0))
+    return pd.DataFrame(found)
+
+
+def _difference(first: pd.Series, second: pd.Series) -> dict:
+    """Return a standardised difference of means with its Welch interval."""
+    if min(len(first), len(second)) < 2:
+        return {"estimate": np.nan}
+    sd = np.sqrt((first.var() + second.var()) / 2)
+    if not sd > 0:
+        return {"estimate": np.nan}
+    welch = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
+    means = {"answered": first.mean(), "others": second.mean()}
+    gap = {"estimate": first.mean() - second.mean(), "ci_low": welch.low, "ci_high": welch.high}
+    return {name: value / sd for name, value in gap.items()} | means
+
+
+def can_be_scored(items: pd.DataFrame) -> bool:
+    """Tell whether a scale has enough complete answers that differ."""
+    return len(items) >= MIN_ANSWERS and bool((items.nunique() > 1).all())
+
+
+def reliability(answers: Mapping[str, pd.DataFrame], seed: int) -> pd.DataFrame:
+    """Return alpha and omega of each scale.
+
+    Parameters
+    ----------
+    answers : mapping of str to DataFrame
+        Complete answers, one row per customer, by the name of the scale.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    DataFrame
+        scale, coefficient, estimate, ci_low, ci_high, customers.
+    """
+    rows = []
+    for name, items in answers.items():
+        for kind, function in (("alpha", scales.alpha), ("omega", scales.omega)):
+            found = function(items, seed=seed)
+            rows.append(
+                (f"{name}, {kind}", found.estimate, found.ci_low, found.ci_high, len(items))
+            )
+    return pd.DataFrame(rows, columns=["scale", "estimate", "ci_low", "ci_high", "customers"])

@@ -1,0 +1,414 @@
+"""Purchases and amounts: published values, integrals of the model, and planted truths."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import integrate, optimize, stats
+
+from analysis import _likelihood as likelihood
+from analysis import lifetime
+
+CDNOW = Path(__file__).parents[2] / "shared" / "data" / "cdnow"
+HISTORY = ["frequency", "recency_weeks", "age_weeks"]
+PLANTED = {"r": 1.2, "alpha": 4.0, "a": 0.8, "b": 5.0}
+N_COVERAGE = 200
+LOWEST_COVERAGE = 0.95 - 3 * np.sqrt(0.95 * 0.05 / N_COVERAGE)  # three Monte-Carlo errors
+
+
+def buying_model(kind, r, alpha, a, b):
+    return lifetime.BuyingModel(kind, r, alpha, a, b, 0.0, 0, True, np.eye(4))
+
+
+def spend_model(p, q, v):
+    return lifetime.SpendModel(p, q, v, 0.0, 0, 0.0, True, np.eye(3))
+
+
+def simulate(kind, n, seed, *, horizon=0.0, ages=(26, 52), r, alpha, a, b):
+    """Return histories, purchases in the horizon and who is a customer still."""
+    rng = np.random.default_rng(seed)
+    age, rate, leave = rng.uniform(*ages, n), rng.gamma(r, 1 / alpha, n), rng.beta(a, b, n)
+    clock, last, still = np.zeros(n), np.zeros(n), np.ones(n, bool)
+    count, later = np.zeros(n, int), np.zeros(n, int)
+    stays = rng.random(n) >= leave if kind == "mbg" else np.ones(n, bool)
+    still &= stays
+    while stays.any():
+        clock[stays] += rng.exponential(1, stays.sum()) / rate[stays]
+        stays &= clock <= age + horizon
+        past = stays & (clock <= age)
+        count += past
+        later += stays & ~past
+        last = np.where(past, clock, last)
+        left = stays & (rng.random(n) < leave)
+        still &= ~(left & past)
+        stays &= ~left
+    return pd.DataFrame({"frequency": count, "recency_weeks": last, "age_weeks": age}), later, still
+
+
+@pytest.fixture(scope="module")
+def cdnow():
+    if not CDNOW.exists():
+        pytest.skip("CDNOW data (../shared/data/cdnow) are not here")
+    names = ["id", "customer_id", "bought_on", "units", "amount"]
+    visits = pd.read_csv(CDNOW / "CDNOW_sample.txt", sep=r"\s+", names=names)
+    return visits.assign(bought_on=pd.to_datetime(visits["bought_on"].astype(str)))
+
+
+# --- purchase_summary
+
+
+def test_summary_of_cdnow_equals_published(cdnow):
+    found = lifetime.purchase_summary(cdnow, "1997-09-30")
+    published = pd.read_csv(CDNOW / "summary.csv")
+    assert len(found) == 2357
+    assert (found["frequency"].to_numpy() == published["x"]).all()
+    rounding = 0.0051  # published with two decimals
+    pairs = {"recency_weeks": "t_x", "age_weeks": "T", "mean_amount": "zbar"}
+    for ours, theirs in pairs.items():
+        assert np.abs(found[ours].to_numpy() - published[theirs]).max() < rounding
+
+
+def test_summary_by_hand():
+    visits = pd.DataFrame(
+        {
+            "customer_id": ["b", "a", "a", "a", "a", "b", "c"],
+            "bought_on": pd.to_datetime(
+                [
+                    "2024-01-08 00:00",
+                    "2024-01-01 09:00",
+                    "2024-01-15 00:00",
+                    "2024-01-15 18:30",
+                    "2024-01-29 23:59",
+                    "2024-03-01 00:00",
+                    "2024-03-02 00:00",
+                ]
+            ),
+            "amount": [10.0, 100.0, 20.0, 30.0, 70.0, 5.0, 1.0],
+        }
+    )
+    found = lifetime.purchase_summary(visits, "2024-01-29")
+    expected = pd.DataFrame(
+        {
+            "customer_id": ["a", "b"],
+            "frequency": [2, 0],
+            "recency_weeks": [4.0, 0.0],
+            "age_weeks": [4.0, 3.0],
+            "mean_amount": [60.0, 0.0],
+        }
+    )
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+    late = lifetime.purchase_summary(visits, "2024-01-29", start="2024-01-08")
+    assert late["customer_id"].tolist() == ["b"]
+    with pytest.raises(ValueError, match="first purchase"):
+        lifetime.purchase_summary(visits, "2023-12-31")
+
+
+# --- buying
+
+
+def test_bg_reproduces_published_cdnow(cdnow):
+    summary = lifetime.purchase_summary(cdnow, "1997-09-30")
+    model = lifetime.fit_buying(summary, "bg")
+    assert model.converged
+    assert (round(model.r, 3), round(model.alpha, 3)) == (0.243, 4.414)
+    assert (round(model.a, 3), round(model.b, 3)) == (0.793, 2.426)
+    assert round(model.log_likelihood, 1) == -9582.4
+
+
+def test_cdnow_holdout_fits_and_counts_everybody(cdnow):
+    summary = lifetime.purchase_summary(cdnow, "1997-09-30")
+    later = lifetime.purchase_summary(cdnow, "1998-06-30")["frequency"] - summary["frequency"]
+    found = lifetime.holdout(summary, later, lifetime.fit_buying(summary, "bg"), 39)
+    assert found.table["customers"].tolist() == [1411, 439, 214, 100, 62, 38, 29, 64]
+    assert found.fits
+    assert found.total_error == pytest.approx(-0.12, abs=0.01)
+
+
+@pytest.mark.parametrize("kind", ["bg", "mbg"])
+@pytest.mark.parametrize(("x", "recency", "age"), [(0, 0, 30.0), (1, 12.0, 30.0), (5, 29.0, 30.0)])
+def test_likelihood_is_the_integral_of_the_model(kind, x, recency, age):
+    r, alpha, a, b = PLANTED.values()
+    rate, leave = stats.gamma(r, scale=1 / alpha), stats.beta(a, b)
+    chances = x + (kind == "mbg")
+
+    def over_rates(time):
+        return integrate.quad(lambda y: y**x * np.exp(-y * time) * rate.pdf(y), 0, 20)[0]
+
+    still = integrate.quad(lambda p: (1 - p) ** chances * leave.pdf(p), 0, 1)[0] * over_rates(age)
+    gone = 0.0
+    if chances:
+        here = integrate.quad(lambda p: p * (1 - p) ** (chances - 1) * leave.pdf(p), 0, 1)[0]
+        gone = here * over_rates(recency)
+    logs = np.log(list(PLANTED.values()))
+    value, _ = likelihood.buying_likelihood(
+        logs, np.array([float(x)]), np.array([recency]), np.array([age]), kind
+    )
+    assert value[0] == pytest.approx(np.log(still + gone), abs=1e-6)
+    summary = pd.DataFrame([[x, recency, age]], columns=HISTORY)
+    alive = lifetime.p_alive(buying_model(kind, **PLANTED), summary)[0]
+    assert alive == pytest.approx(still / (still + gone), abs=1e-6)
+
+
+@settings(deadline=None, max_examples=30, derandomize=True)
+@given(st.lists(st.floats(-3, 3), min_size=4, max_size=4), st.sampled_from(["bg", "mbg"]))
+def test_buying_gradient_equals_finite_differences(logs, kind):
+    summary, _, _ = simulate(kind, 50, 1, **PLANTED)
+    rows = summary[HISTORY].to_numpy(float).T
+
+    def value(point):
+        return likelihood.buying_likelihood(point, *rows, kind)[0].sum()
+
+    exact = likelihood.buying_likelihood(np.array(logs), *rows, kind)[1].sum(axis=1)
+    numeric = optimize.approx_fprime(np.array(logs), value, 1e-6)
+    assert exact == pytest.approx(numeric, rel=1e-3, abs=1e-2)
+
+
+@pytest.mark.parametrize("kind", ["bg", "mbg"])
+def test_fit_recovers_planted_parameters(kind):
+    summary, _, _ = simulate(kind, 8000, 3, **PLANTED)
+    model = lifetime.fit_buying(summary, kind)
+    table = lifetime.parameter_table(model).set_index("parameter")
+    assert model.converged
+    for name, planted in PLANTED.items():
+        se = np.log(table.loc[name, "ci_high"] / table.loc[name, "ci_low"]) / (2 * 1.96)
+        assert abs(np.log(getattr(model, name) / planted)) < 4 * se
+        assert se < 0.5
+
+
+def test_fit_is_the_same_in_days_and_of_merged_rows():
+    summary, _, _ = simulate("mbg", 2000, 4, **PLANTED)
+    weekly = summary.assign(
+        recency_weeks=np.ceil(summary["recency_weeks"]), age_weeks=np.ceil(summary["age_weeks"])
+    )
+    daily = weekly.assign(
+        recency_weeks=weekly["recency_weeks"] * 7, age_weeks=weekly["age_weeks"] * 7
+    )
+    model, other = lifetime.fit_buying(weekly), lifetime.fit_buying(daily)
+    assert other.alpha == pytest.approx(7 * model.alpha, rel=1e-4)
+    assert (other.r, other.a) == pytest.approx((model.r, model.a), rel=1e-4)
+    shift = weekly["frequency"].sum() * np.log(7)
+    assert other.log_likelihood == pytest.approx(model.log_likelihood - shift, abs=1e-5)
+    twice = lifetime.fit_buying(pd.concat([weekly, weekly]))
+    assert twice.log_likelihood == pytest.approx(2 * model.log_likelihood, abs=1e-4)
+    assert twice.covariance == pytest.approx(model.covariance / 2, rel=1e-2)
+
+
+@pytest.mark.parametrize("kind", ["bg", "mbg"])
+def test_expected_new_equals_simulation(kind):
+    weeks, n = 40.0, 200_000
+    summary, _, _ = simulate(kind, n, 5, ages=(weeks, weeks + 1e-9), **PLANTED)
+    expected = lifetime.expected_new(buying_model(kind, **PLANTED), weeks)
+    error = summary["frequency"].std() / np.sqrt(n)
+    assert abs(summary["frequency"].mean() - expected) < 4 * error
+
+
+def test_expected_new_starts_at_zero_and_exists_where_a_is_one():
+    at_one = buying_model("mbg", 1.2, 4.0, 1.0, 5.0)
+    beside = buying_model("mbg", 1.2, 4.0, 1.001, 5.0)
+    weeks = np.array([0.0, 10.0, 100.0])
+    found = lifetime.expected_new(at_one, weeks)
+    assert found[0] == 0
+    assert found == pytest.approx(lifetime.expected_new(beside, weeks), rel=2e-3)
+
+
+@pytest.mark.parametrize("x", [0, 3, 40, 400])  # the textbook's form is nan for 400
+@pytest.mark.parametrize("weeks", [1, 26, 260])
+def test_expected_purchases_equal_their_integral(x, weeks):
+    r, alpha, a, b = PLANTED.values()
+    age = 60.0
+    model = buying_model("mbg", **PLANTED)
+    summary = pd.DataFrame([[x, age if x else 0.0, age]], columns=HISTORY)
+    leave = stats.beta(a, b + x + 1)
+
+    def buys(p):
+        return -np.expm1(-(r + x) * np.log1p(p * weeks / (alpha + age))) / p * leave.pdf(p)
+
+    cuts = leave.ppf([0.01, 0.5, 0.99, 0.9999])
+    edges = [1e-14, *cuts, 1.0]
+    parts = [integrate.quad(buys, *pair, limit=500)[0] for pair in pairwise(edges)]
+    alive = lifetime.p_alive(model, summary)[0]
+    found = lifetime.expected_purchases(model, summary, weeks)[0]
+    assert found == pytest.approx(alive * sum(parts), rel=1e-5)
+
+
+def test_only_bg_keeps_everybody_without_a_repeat_purchase():
+    summary = pd.DataFrame({"frequency": [0, 0], "recency_weeks": 0.0, "age_weeks": [1.0, 300.0]})
+    assert lifetime.p_alive(buying_model("bg", **PLANTED), summary).tolist() == [1.0, 1.0]
+    young, old = lifetime.p_alive(buying_model("mbg", **PLANTED), summary)
+    assert 0 < old < young < 5.0 / 5.8  # who is left after the first purchase at most
+
+
+@pytest.mark.parametrize("kind", ["bg", "mbg"])
+def test_p_alive_is_calibrated(kind):
+    summary, _, still = simulate(kind, 60_000, 6, **PLANTED)
+    alive = lifetime.p_alive(buying_model(kind, **PLANTED), summary)
+    tenths = pd.Series(still).groupby(np.floor(alive * 9.999)).agg(["mean", "size"])
+    said = pd.Series(alive).groupby(np.floor(alive * 9.999)).mean()
+    error = np.sqrt(said * (1 - said) / tenths["size"]) + 1e-9
+    assert (np.abs(tenths["mean"] - said) / error).max() < 4
+
+
+def test_fit_says_what_is_missing():
+    few = pd.DataFrame({"frequency": 1, "recency_weeks": 2.0, "age_weeks": 9.0}, index=range(49))
+    with pytest.raises(ValueError, match="Only 49 customers have a repeat purchase; 50"):
+        lifetime.fit_buying(few)
+    with pytest.raises(ValueError, match="impossible history"):
+        lifetime.fit_buying(few.assign(recency_weeks=10.0))
+    with pytest.raises(ValueError, match='Unknown kind "pareto"'):
+        lifetime.fit_buying(few, "pareto")
+    with pytest.raises(ValueError, match="Only 49"):
+        lifetime.fit_spend(np.ones(49), np.ones(49))
+
+
+def test_data_that_cannot_tell_are_flagged_not_raised():
+    """Nobody leaves and all have one rate: dropout and its spread are not identified."""
+    rng = np.random.default_rng(7)
+    count = rng.poisson(20, 400).clip(1)
+    same = pd.DataFrame({"frequency": count, "recency_weeks": 51.9, "age_weeks": 52.0})
+    model = lifetime.fit_buying(same)
+    assert not model.converged
+    assert np.isfinite(model.log_likelihood)
+
+
+# --- spend
+
+
+def test_spend_reproduces_published_cdnow(cdnow):
+    summary = lifetime.purchase_summary(cdnow, "1997-09-30")
+    model = lifetime.fit_spend(summary["frequency"], summary["mean_amount"])
+    assert model.n_customers == 946
+    assert (round(model.p, 2), round(model.q, 2), round(model.v, 2)) == (6.25, 3.74, 15.44)
+    assert round(model.correlation, 2) == 0.11  # published: 0.11
+
+
+@pytest.mark.parametrize(("x", "amount"), [(1, 20.0), (4, 55.0)])
+def test_spend_likelihood_and_expectation_are_integrals_of_the_model(x, amount):
+    p, q, v = 6.25, 3.74, 15.44
+    nu = stats.gamma(q, scale=1 / v)
+
+    def density(y):
+        return stats.gamma(p * x, scale=1 / (y * x)).pdf(amount) * nu.pdf(y)
+
+    whole = integrate.quad(density, 0, 5, limit=200)[0]
+    value, _ = likelihood.spend_likelihood(
+        np.log([p, q, v]), np.array([float(x)]), np.array([amount])
+    )
+    assert value[0] == pytest.approx(np.log(whole), abs=1e-6)
+    mean = integrate.quad(lambda y: p / y * density(y), 0, 5, limit=200)[0] / whole
+    assert lifetime.expected_spend(spend_model(p, q, v), [x], [amount])[0] == pytest.approx(mean)
+
+
+def test_spend_gradient_equals_finite_differences():
+    rng = np.random.default_rng(8)
+    x, amount = rng.integers(1, 9, 40).astype(float), rng.gamma(3, 10, 40)
+
+    def value(logs):
+        return likelihood.spend_likelihood(logs, x, amount)[0].sum()
+
+    for logs in np.random.default_rng(9).uniform(-2, 3, (5, 3)):
+        exact = likelihood.spend_likelihood(logs, x, amount)[1].sum(axis=1)
+        assert exact == pytest.approx(optimize.approx_fprime(logs, value, 1e-6), rel=1e-3, abs=1e-2)
+
+
+def test_spend_recovers_planted_truth_and_shrinks():
+    rng = np.random.default_rng(10)
+    n, p, q, v = 6000, 6.0, 4.0, 50.0
+    x = rng.integers(1, 12, n)
+    nu = rng.gamma(q, 1 / v, n)
+    amount = rng.gamma(p * x, 1 / (nu * x))
+    model = lifetime.fit_spend(x, amount)
+    table = lifetime.parameter_table(model)
+    half = np.log(table["ci_high"] / table["ci_low"]) / 2
+    assert (np.abs(np.log(table["estimate"] / [p, q, v])) < 2 * half).all()
+    assert lifetime.expected_spend(model, [0], [0.0])[0] == pytest.approx(p * v / (q - 1), rel=0.03)
+    seldom, often = lifetime.expected_spend(model, [1, 50], [300.0, 300.0])
+    assert 100 < seldom < often < 300
+    in_fen = lifetime.fit_spend(x, 100 * amount)
+    assert (in_fen.p, in_fen.q, in_fen.v) == pytest.approx((model.p, model.q, 100 * model.v), 1e-4)
+
+
+def test_spend_without_a_mean_is_refused():
+    with pytest.raises(ValueError, match=r"q = 0\.90"):
+        lifetime.expected_spend(spend_model(6, 0.9, 15), [1], [20.0])
+
+
+# --- value
+
+
+def test_value_is_purchases_times_spend_and_discounts():
+    summary, _, _ = simulate("mbg", 200, 11, **PLANTED)
+    model = buying_model("mbg", **PLANTED)
+    flat = lifetime.lifetime_value(model, 3.0, summary, weeks=52, discount_rate=0)
+    assert flat == pytest.approx(3 * lifetime.expected_purchases(model, summary, 52))
+    edges = np.linspace(0, 52, 1001)
+    bought = np.array([lifetime.expected_purchases(model, summary, week) for week in edges])
+    years = (edges[1:] + edges[:-1]) / 2 * 7 / 365.25
+    fine = 3 * (1.1**-years @ np.diff(bought, axis=0))
+    assert lifetime.lifetime_value(model, 3.0, summary) == pytest.approx(
+        fine, rel=1e-4
+    )  # steps of four weeks
+
+
+def test_value_takes_a_spend_model():
+    summary, _, _ = simulate("mbg", 200, 12, **PLANTED)
+    summary["mean_amount"] = np.where(summary["frequency"] > 0, 20.0, 0.0)
+    model, spend = buying_model("mbg", **PLANTED), spend_model(6.25, 3.74, 15.44)
+    each = lifetime.expected_spend(spend, summary["frequency"], summary["mean_amount"])
+    by_model = lifetime.lifetime_value(model, spend, summary)
+    assert by_model == pytest.approx(lifetime.lifetime_value(model, each, summary))
+
+
+# --- holdout
+
+
+def test_holdout_rule_accepts_the_right_model_and_refuses_a_wrong_one():
+    right, wrong, halved = 0, 0, 0
+    for seed in range(10):
+        summary, later, _ = simulate("mbg", 2000, seed, horizon=26, **PLANTED)
+        model = lifetime.fit_buying(summary, "mbg")
+        right += lifetime.holdout(summary, later, model, 26).fits
+        wrong += lifetime.holdout(summary, later, lifetime.fit_buying(summary, "bg"), 26).fits
+        fewer = np.random.default_rng(seed).binomial(later, 0.5)
+        halved += lifetime.holdout(summary, fewer, model, 26).fits
+    assert right >= 9
+    assert wrong <= 1
+    assert halved == 0
+
+
+def test_holdout_refuses_errors_that_cancel_in_the_total():
+    summary, later, _ = simulate("mbg", 5000, 1, horizon=26, **PLANTED)
+    woken = np.where(summary["frequency"] == 0, 1, later)
+    found = lifetime.holdout(summary, woken, lifetime.fit_buying(summary), 26)
+    assert abs(found.total_error) < 0.2
+    assert found.table.set_index("frequency")["fits"].to_dict()["0"] is False
+    assert not found.fits
+
+
+def test_holdout_of_a_group_that_bought_nothing_has_an_interval():
+    summary = pd.DataFrame({"frequency": 0, "recency_weeks": 0.0, "age_weeks": 100.0}, range(60))
+    row = lifetime.holdout(
+        pd.concat([summary, summary.assign(frequency=9, recency_weeks=99.0)]),
+        np.repeat([0, 4], 60),
+        buying_model("mbg", **PLANTED),
+        26,
+    ).table.iloc[0]
+    assert (row["ci_low"], row["actual"]) == (0, 0)
+    assert row["ci_high"] == pytest.approx(stats.chi2.ppf(0.975, 2) / 2 / 60)
+
+
+@pytest.mark.slow
+def test_coverage_of_parameters_and_holdout_rule():
+    hits, fits = np.zeros(4), 0
+    for seed in range(N_COVERAGE):
+        summary, later, _ = simulate("mbg", 1500, 100 + seed, horizon=26, **PLANTED)
+        model = lifetime.fit_buying(summary)
+        table = lifetime.parameter_table(model)
+        planted = np.array(list(PLANTED.values()))
+        hits += ((table["ci_low"] <= planted) & (planted <= table["ci_high"])).to_numpy()
+        fits += lifetime.holdout(summary, later, model, 26).fits
+    assert (hits / N_COVERAGE).min() > LOWEST_COVERAGE
+    assert fits / N_COVERAGE >= 0.9
