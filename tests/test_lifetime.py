@@ -16,7 +16,7 @@ from analysis import lifetime
 CDNOW = Path(__file__).parents[2] / "shared" / "data" / "cdnow"
 HISTORY = ["frequency", "recency_weeks", "age_weeks"]
 PLANTED = {"r": 1.2, "alpha": 4.0, "a": 0.8, "b": 5.0}
-N_COVERAGE = 200
+N_COVERAGE = 100
 LOWEST_COVERAGE = 0.95 - 3 * np.sqrt(0.95 * 0.05 / N_COVERAGE)  # three Monte-Carlo errors
 
 

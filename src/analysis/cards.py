@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from html import escape
 from pathlib import Path
+from statistics import median
 
 SYMBOLS = {
     "supported": "✓",
@@ -144,16 +145,15 @@ def scale_of(parts: Sequence[Mapping]) -> tuple[float, float]:
         Part records with an estimate, all of the same part.
     """
     place, back = _axis(parts[0])
-    marks = [part["null"] for part in parts] + [part["estimate"] for part in parts]
-    for part in parts:
-        marks += _open_ends(part, *part["claim"]) + list(part["negligible"] or ())
-    placed = [place(mark) for mark in marks if mark is not None]
-    reach = 0.75 * (max(placed) - min(placed)) or 1.0
+    marks = [mark for part in parts for mark in _marks(part)]
+    placed = [place(mark) for mark in marks]
     ends = [
-        place(part[end]) for part in parts for end in ("ci_low", "ci_high") if _finite(part, end)
+        [place(part[end]) for end in ("ci_low", "ci_high") if _finite(part, end)] for part in parts
     ]
-    low = max(min(placed + ends), min(placed) - reach)
-    high = min(max(placed + ends), max(placed) + reach)
+    usual = median(max(pair) - min(pair) if pair else 0.0 for pair in ends)
+    reach = max(0.75 * (max(placed) - min(placed)), usual) or 1.0
+    every = placed + [end for pair in ends for end in pair]
+    low, high = max(min(every), min(placed) - reach), min(max(every), max(placed) + reach)
     return back(low), back(high)
 
 
@@ -327,7 +327,8 @@ def _values(part: Mapping) -> tuple[str, str, str]:
     """Return estimate and interval written with the same number of decimals."""
     low, high = _ends(part, "ci_low", "ci_high")
     values = [part["estimate"], low, high]
-    style = {"decimals": _decimals(values, part["show"]), "signed": _signed(part)}
+    fixed = [end for end in part["claim"] if end is not None]
+    style = {"decimals": _decimals(values + fixed, part["show"]), "signed": _signed(part)}
     return tuple(format_value(value, part["show"], **style) for value in values)
 
 
@@ -386,6 +387,12 @@ def _open_ends(part: Mapping, low: float | None, high: float | None) -> list[flo
     kind = part.get("scale")
     low = None if low == 0 and kind in ("log", "logit") else low
     return [low, None if high == 1 and kind == "logit" else high]
+
+
+def _marks(part: Mapping) -> list[float]:
+    """Return what a drawing of a part must show besides its interval."""
+    fixed = _open_ends(part, *part["claim"]) + list(part["negligible"] or ())
+    return [mark for mark in (part["null"], part["estimate"], *fixed) if mark is not None]
 
 
 def _finite(part: Mapping, end: str) -> bool:

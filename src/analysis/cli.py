@@ -53,7 +53,7 @@ def run(
 
     dataset = _open(source)
     names = dataset.regions()["region"].tolist()
-    regions = runner.chosen(region, names, f"region in the source {dataset.source.name!r}:")
+    regions = runner.chosen(region, names, "region")
     known = runner.notebooks()
     paths = [known[name] for name in runner.chosen(notebook, list(known), "notebook")]
     given = {path: runner.parameters(path, parameter) for path in paths}

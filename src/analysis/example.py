@@ -1,20 +1,22 @@
-"""Example regions: five tables of the contract, drawn from a world whose every effect is known.
+"""Example regions: the contract's tables, drawn from a world whose every effect is known.
 
-A customer has stable attitudes (quality seen, satisfaction, loyalty), a rate of visits, and a hazard
-of lapsing. Everything that a claim is about is one named parameter of `World`, so that an effect can
-be set to nothing or a trap can be set. Weeks count from `START`; week `LANDMARK` begins the last year.
+A customer has attitudes (quality seen, satisfaction, loyalty), a rate of visits, and a hazard of
+lapsing. All that a claim is about is one named parameter of `World`, so that an effect can be set
+to nothing, or a trap be set. Weeks count from `START`; week `LANDMARK` begins the last year.
 """
 
 from __future__ import annotations
 
 import re
-import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy import ndarray
+from numpy.random import Generator
+from pandas import DataFrame
 from scipy import special, stats
 
 START = np.datetime64("2024-07-02")
@@ -31,7 +33,7 @@ REGIONS = {
     "Central 华中": 600,
 }
 
-SEGMENTS = pd.DataFrame(
+SEGMENTS = DataFrame(
     {
         "share": [0.60, 0.08, 0.06, 0.13, 0.13],
         "visits": [0.65, 3.55, 3.45, 1.40, 0.90],  # a week, median
@@ -55,26 +57,18 @@ SATISFACTION = ("satisfaction_1", "satisfaction_2", "satisfaction_3")
 LOYALTY = ("loyalty_1", "loyalty_2", "loyalty_3")
 # How answers from 1 to 10 are spread: many sevens to nines, few below four.
 CUTS = stats.norm.ppf([0.015, 0.04, 0.075, 0.13, 0.21, 0.33, 0.50, 0.71, 0.88])
-# No case spans these days, so that every calendar counts the same working days.
-CLOSED = pd.DataFrame(
-    [
-        ("2024-09-14", "2024-09-17"),
-        ("2024-09-29", "2024-10-12"),
-        ("2025-01-01", "2025-01-01"),
-        ("2025-01-26", "2025-02-08"),
-        ("2025-04-04", "2025-04-06"),
-        ("2025-04-27", "2025-05-05"),
-        ("2025-05-31", "2025-06-02"),
-        ("2025-09-28", "2025-10-11"),
-        ("2026-01-01", "2026-01-04"),
-        ("2026-02-14", "2026-02-28"),
-        ("2026-04-04", "2026-04-06"),
-        ("2026-05-01", "2026-05-09"),
-        ("2026-06-19", "2026-06-30"),
-    ],
-    columns=["first", "last"],
-).astype("datetime64[s]")
+# Holidays and their make-up days: no case spans them, so that every calendar counts the same days.
+_CLOSED = """
+    2024-09-14 2024-09-17 2024-09-29 2024-10-12 2025-01-01 2025-01-01 2025-01-26 2025-02-08
+    2025-04-04 2025-04-06 2025-04-27 2025-05-05 2025-05-31 2025-06-02 2025-09-28 2025-10-11
+    2026-01-01 2026-01-04 2026-02-14 2026-02-28 2026-04-04 2026-04-06 2026-05-01 2026-05-09
+    2026-06-19 2026-06-30
+"""
+CLOSED = np.array(_CLOSED.split(), dtype="datetime64[D]").reshape(-1, 2)
 LONGEST_CASE = 12  # working days
+FILES = {"customers.csv", "survey.csv", "complaints.csv", "contacts.csv", "truth.csv"} | {
+    "transactions.parquet"
+}
 
 
 @dataclass(frozen=True)
@@ -105,7 +99,7 @@ class World:
     works_communication: float = 0.75
     works_quality_gap: float = 0.20  # informed stations also work better
     service_price_slope: float = -0.30
-    told_mean: float = 5.4
+    told_mean: float = 6.0
     told_slope: float = -0.45
     told_shape: float = 1.5  # of the gamma; smaller is more over-dispersed
     loyalty_slope: float = 0.60
@@ -129,7 +123,7 @@ class World:
     satisfaction_visits: float = 0.03
     loyalty_visits: float = 0.20
     ramp_depth: float = 0.6
-    drift_sd: float = 0.30  # a customer's own growth in log visits a year
+    drift_sd: float = 0.20  # a customer's own growth in log visits a year
     # lapse
     lapse_hazard: float = 0.008
     satisfaction_log_hazard: float = -0.35
@@ -146,9 +140,10 @@ class World:
     beyond_by_visits: float = 0.35
     beyond_by_satisfaction: float = 0.0  # trap: hidden selection
     beyond_log_hazard: float = -0.50
-    beyond_share: float = 0.15  # of visits, for those who do
-    beyond_later_share: float = 0.05  # of visits after the landmark, for those who did not before
-    beyond_spend: float = 0.24  # of the fuel bill of a usual visit
+    beyond_visits: float = 0.04
+    beyond_share: float = 0.10  # of visits, for those who do
+    beyond_later_share: float = 0.03  # of visits after the landmark, for those who did not before
+    beyond_spend: float = 0.12  # of the fuel bill of a usual visit
     beyond_margin: float = 0.27
     # contacts
     visit_plan: tuple[float, float, float] = (3.1, 2.1, 1.05)  # a month, tiers A, B, C
@@ -162,29 +157,13 @@ class World:
     campaign_sd: float = 0.40
 
 
-# How much a parameter varies over regions, in units of the standard deviation between regions.
+# Parameters that vary over regions, by their share of the standard deviation between regions.
 VARYING = {
-    "value_slopes": 0.5,
-    "cost_slopes": 0.5,
-    "performance_slope": 0.5,
-    "loss_slope": 1.0,
-    "online_suburban": 1.0,
-    "on_site_urban": 1.0,
-    "works_communication": 1.0,
-    "service_price_slope": 0.7,
-    "told_slope": 0.5,
-    "synergy": 0.7,
-    "promise_jump": 1.0,
-    "explanation_effect": 1.0,
-    "handling_effect": 1.0,
-    "late_log_hazard": 1.0,
-    "visit_level": 1.0,
-    "key_account_spread": 0.7,
-    "satisfaction_visits": 0.3,
-    "loyalty_visits": 0.3,
-    "card_log_hazard": 1.0,
-    "beyond_log_hazard": 0.7,
-    "campaign_log_hazard": 1.0,
+    1.0: "loss_slope online_suburban on_site_urban works_communication promise_jump visit_level "
+    "explanation_effect handling_effect late_log_hazard card_log_hazard campaign_log_hazard",
+    0.7: "service_price_slope synergy key_account_spread beyond_log_hazard",
+    0.5: "value_slopes cost_slopes performance_slope told_slope",
+    0.3: "satisfaction_visits loyalty_visits",
 }
 
 
@@ -200,14 +179,14 @@ class History:
         Visits; litres or cubic metres; visits that buy beyond fuel too; their sales in CNY.
     """
 
-    people: pd.DataFrame
-    visits: np.ndarray
-    volume: np.ndarray
-    beyond: np.ndarray
-    beyond_sales: np.ndarray
+    people: DataFrame
+    visits: ndarray
+    volume: ndarray
+    beyond: ndarray
+    beyond_sales: ndarray
 
     @property
-    def fuel_sales(self) -> np.ndarray:
+    def fuel_sales(self) -> ndarray:
         """Sales of fuel and gas in CNY, shape (n_customers, N_WEEKS)."""
         return self.volume * weekly_price(self.people, np.arange(N_WEEKS))
 
@@ -227,11 +206,11 @@ def regional_worlds(
         Standard deviation between regions of a standardised effect; `VARYING` scales it.
     """
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
-    base = world or World()
-    worlds = {}
+    base, worlds = world or World(), {}
+    scales = {name: scale for scale, names in VARYING.items() for name in names.split()}
     for region in REGIONS:
         shifted = {}
-        for name, scale in VARYING.items():
+        for name, scale in scales.items():
             value = getattr(base, name)
             moved = np.asarray(value) + tau * scale * rng.standard_normal(np.shape(value))
             shifted[name] = tuple(moved.tolist()) if isinstance(value, tuple) else float(moved)
@@ -245,7 +224,7 @@ def region_seed(region: str, seed: int = SEED) -> int:
     return int(np.random.SeedSequence(seed, spawn_key=(1, place)).generate_state(1)[0])
 
 
-def weekly_price(people: pd.DataFrame, weeks: np.ndarray) -> np.ndarray:
+def weekly_price(people: DataFrame, weeks: ndarray) -> ndarray:
     """Return CNY per litre or cubic metre, shape (n_customers, n_weeks)."""
     season = 1 + 0.03 * np.sin(2 * np.pi * weeks / 40)
     return people["price"].to_numpy()[:, None] * season
@@ -270,21 +249,19 @@ def simulate(world: World, n_customers: int, seed: int) -> History:
     return _history(world, people, rng)
 
 
-def _generators(seed: int) -> dict[str, np.random.Generator]:
+def _generators(seed: int) -> dict[str, Generator]:
     tables = ("people", "survey", "complaints", "transactions", "contacts")
-    children = np.random.SeedSequence(seed).spawn(len(tables))
-    return {
-        table: np.random.default_rng(child) for table, child in zip(tables, children, strict=True)
-    }
+    children = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(len(tables)))
+    return dict(zip(tables, children, strict=True))
 
 
-def _people(world: World, n: int, rng: np.random.Generator) -> pd.DataFrame:
+def _people(world: World, n: int, rng: Generator) -> DataFrame:
     kind = rng.choice(len(SEGMENTS), n, p=SEGMENTS["share"])
     traits = SEGMENTS.iloc[kind].reset_index(names="segment").drop(columns="share")
     before = rng.random(n) < 0.55
     tenure = np.minimum(rng.exponential(150, n).astype(int) + 1, 700)
     spread = np.where(traits["segment"].isin(CORE), world.key_account_spread, 1.0)
-    n_stations = int(np.clip(n // 40, 8, 24))
+    n_stations = int(np.clip(n // 40, 12, 24))
     weights = rng.dirichlet(np.full(n_stations, 12.0))
     return traits.assign(
         suburban=rng.random(n) < 0.45,
@@ -300,7 +277,7 @@ def _people(world: World, n: int, rng: np.random.Generator) -> pd.DataFrame:
     )
 
 
-def _attitudes(world: World, people: pd.DataFrame, rng: np.random.Generator) -> dict:
+def _attitudes(world: World, people: DataFrame, rng: Generator) -> dict:
     n = len(people)
     quality, noise = rng.standard_normal(n), rng.standard_normal((10, n))
     values = np.sqrt(0.5) * (quality + noise[:4])
@@ -329,14 +306,14 @@ def _attitudes(world: World, people: pd.DataFrame, rng: np.random.Generator) -> 
     }
 
 
-def _channels(people: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
+def _channels(people: DataFrame, rng: Generator) -> ndarray:
     """Choose online, on site or phone; the suburban use the web a little less."""
     online = np.where(people["suburban"], 0.35, 0.45)
     draw = rng.random(len(people))
     return np.select([draw < online, draw < online + 0.35], ["online", "on_site"], "phone")
 
 
-def _cases(world: World, people: pd.DataFrame, rng: np.random.Generator) -> dict:
+def _cases(world: World, people: DataFrame, rng: Generator) -> dict:
     """Give every customer at most one case: its day, its severity and its days to the answer."""
     n = len(people)
     odds = world.complaint_level + world.complaint_slope * people["satisfaction"]
@@ -358,17 +335,15 @@ def _cases(world: World, people: pd.DataFrame, rng: np.random.Generator) -> dict
     }
 
 
-def _opening_days() -> np.ndarray:
+def _opening_days() -> ndarray:
     """Return the days since the start on which a case can open: no holiday until it is settled."""
     days = START + np.arange(N_WEEKS * 7)
     last = days + 18
-    closed = (days[:, None] <= CLOSED["last"].to_numpy()) & (
-        last[:, None] >= CLOSED["first"].to_numpy()
-    )
+    closed = (days[:, None] <= CLOSED[:, 1]) & (last[:, None] >= CLOSED[:, 0])
     return np.flatnonzero(np.is_busday(days) & ~closed.any(axis=1))
 
 
-def _bonds(world: World, people: pd.DataFrame, rng: np.random.Generator) -> dict:
+def _bonds(world: World, people: DataFrame, rng: Generator) -> dict:
     """Return what follows from satisfaction: after a case, loyalty, price sensitivity."""
     n = len(people)
     early = (people["case_week"] < WAVES[2][0]) & (people["case_week"] > people["joined"])
@@ -389,7 +364,7 @@ def _bonds(world: World, people: pd.DataFrame, rng: np.random.Generator) -> dict
     }
 
 
-def _fates(world: World, people: pd.DataFrame, rng: np.random.Generator) -> dict:
+def _fates(world: World, people: DataFrame, rng: Generator) -> dict:
     """Return affinity, weeks of card and campaign, and each customer's luck against lapse."""
     n = len(people)
     affinity = people["affinity"] + 0.5 * (people["suburban"] - 0.45)
@@ -409,15 +384,19 @@ def _fates(world: World, people: pd.DataFrame, rng: np.random.Generator) -> dict
     }
 
 
-def lapse_week(world: World, people: pd.DataFrame) -> np.ndarray:
+def _columns(people: DataFrame) -> dict[str, ndarray]:
+    """Return every number as a column that spreads over weeks, shape (n_customers, 1)."""
+    numbers = people.select_dtypes(["number", "bool"])
+    return {name: numbers[name].to_numpy(np.float32)[:, None] for name in numbers}
+
+
+def lapse_week(world: World, people: DataFrame) -> ndarray:
     """Return the first week without the customer, `N_WEEKS` for those who stay; shape (n,).
 
-    Depends on the columns joined, satisfaction, affinity, card_week, card_gap (weeks after the
-    landmark without the card), case_week, case_log_hazard, campaign_week, beyond, adherent and luck,
-    so that an arm of an experiment is a change of columns.
+    All that matters is a column of `people`, so that an arm of an experiment is another column.
     """
     week = np.arange(N_WEEKS, dtype=np.float32)
-    column = {name: people[name].to_numpy(np.float32)[:, None] for name in _DRIVERS}
+    column = _columns(people)
     card = (week >= column["card_week"]) & ((week < LANDMARK) | (week >= column["card_gap"]))
     campaign = (week >= column["campaign_week"]) & (week < column["campaign_week"] + 52)
     habits = (
@@ -435,34 +414,15 @@ def lapse_week(world: World, people: pd.DataFrame) -> np.ndarray:
     return (np.cumsum(hazard, axis=1) < column["luck"]).sum(axis=1)
 
 
-_DRIVERS = (
-    "joined satisfaction affinity card_week card_gap case_week case_log_hazard campaign_week "
-    "beyond adherent luck"
-).split()
-
-
-def visit_rate(
-    world: World, people: pd.DataFrame, lapse: np.ndarray, weeks: np.ndarray
-) -> np.ndarray:
-    """Return expected visits a week, shape (n_customers, n_weeks).
-
-    Parameters
-    ----------
-    world : World
-        What is true.
-    people : DataFrame
-        One row per customer.
-    lapse : ndarray, shape (n_customers,)
-        First week without the customer.
-    weeks : ndarray, shape (n_weeks,)
-        Weeks since the start.
-    """
-    column = {name: people[name].to_numpy(np.float32)[:, None] for name in _PACE}
+def visit_rate(world: World, people: DataFrame, lapse: ndarray, weeks: ndarray) -> ndarray:
+    """Return expected visits a week of customers who lapse then, shape (n_customers, n_weeks)."""
+    column = _columns(people)
     week = weeks.astype(np.float32)
     age, left = week - column["joined"], lapse[:, None].astype(np.float32) - week
     bond = (
         world.satisfaction_visits * column["satisfaction_later"]
         + world.loyalty_visits * column["loyalty"]
+        + world.beyond_visits * column["beyond"]
     )
     log_rate = (
         column["log_rate"]
@@ -476,10 +436,7 @@ def visit_rate(
     return np.exp(log_rate) * ramp * fade * ((age >= 0) & (left > 0))
 
 
-_PACE = "joined log_rate drift season satisfaction_later loyalty declines".split()
-
-
-def _history(world: World, people: pd.DataFrame, rng: np.random.Generator) -> History:
+def _history(world: World, people: DataFrame, rng: Generator) -> History:
     """Live the first year, form habits from what is visible in it, live the second."""
     first, second = np.split(np.arange(N_WEEKS), [LANDMARK])
     early = _visits(world, people, lapse_week(world, people), first, rng)
@@ -495,12 +452,8 @@ def _history(world: World, people: pd.DataFrame, rng: np.random.Generator) -> Hi
 
 
 def _visits(
-    world: World,
-    people: pd.DataFrame,
-    lapse: np.ndarray,
-    weeks: np.ndarray,
-    rng: np.random.Generator,
-) -> np.ndarray:
+    world: World, people: DataFrame, lapse: ndarray, weeks: ndarray, rng: Generator
+) -> ndarray:
     visits = np.minimum(rng.poisson(visit_rate(world, people, lapse, weeks)), 7).astype(np.int8)
     joins = np.flatnonzero(people["joined"].between(weeks[0], weeks[-1]))
     week = people["joined"].to_numpy()[joins] - weeks[0]
@@ -508,7 +461,7 @@ def _visits(
     return visits
 
 
-def _volume(people: pd.DataFrame, visits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _volume(people: DataFrame, visits: ndarray, rng: Generator) -> ndarray:
     """Draw a week's volume as the sum of its visits' gamma volumes (shape 16)."""
     volume = np.zeros(visits.shape)
     bought = visits > 0
@@ -518,11 +471,7 @@ def _volume(people: pd.DataFrame, visits: np.ndarray, rng: np.random.Generator) 
 
 
 def _habits(
-    world: World,
-    people: pd.DataFrame,
-    visits: np.ndarray,
-    volume: np.ndarray,
-    rng: np.random.Generator,
+    world: World, people: DataFrame, visits: ndarray, volume: ndarray, rng: Generator
 ) -> dict:
     """Form habits from the first year's purchases: buying beyond fuel, tier, visits as planned."""
     n = len(people)
@@ -546,22 +495,16 @@ def _habits(
     }
 
 
-def tiers(sales: np.ndarray) -> np.ndarray:
-    """Return class A (largest, to 55 % of the sum), B (to 85 %) or C of every customer; shape (n,).
-
-    Parameters
-    ----------
-    sales : ndarray, shape (n,)
-        Sales of a year in CNY.
-    """
+def tiers(sales: ndarray) -> ndarray:
+    """Return class A (largest, to 55 % of the sales), B (to 85 %) or C per customer, shape (n,)."""
     order = np.argsort(-sales, kind="stable")
     before = np.empty(len(sales))
     before[order] = np.cumsum(sales[order]) - sales[order]
     share = before / max(sales.sum(), 1e-9)
-    return np.select([(share < 0.55) & (sales > 0), (share < 0.85) & (sales > 0)], ["A", "B"], "C")
+    return np.where(sales <= 0, "C", np.select([share < 0.55, share < 0.85], ["A", "B"], "C"))
 
 
-def beyond_probability(world: World, people: pd.DataFrame, weeks: np.ndarray) -> np.ndarray:
+def beyond_probability(world: World, people: DataFrame, weeks: ndarray) -> ndarray:
     """Return the share of visits that buy beyond fuel too, shape (n_customers, n_weeks)."""
     habit = people["beyond"].to_numpy()[:, None]
     later = np.where(weeks >= LANDMARK, world.beyond_later_share, 0)
@@ -569,8 +512,8 @@ def beyond_probability(world: World, people: pd.DataFrame, weeks: np.ndarray) ->
 
 
 def _beyond(
-    world: World, people: pd.DataFrame, visits: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+    world: World, people: DataFrame, visits: ndarray, rng: Generator
+) -> tuple[ndarray, ndarray]:
     counts = rng.binomial(visits, beyond_probability(world, people, np.arange(N_WEEKS)))
     none = np.flatnonzero(people["beyond"] & (counts[:, :LANDMARK].sum(axis=1) == 0))
     counts[none, visits[none, :LANDMARK].argmax(axis=1)] = 1
@@ -581,7 +524,7 @@ def _beyond(
     return counts, spent
 
 
-def draw(world: World, n_customers: int, seed: int) -> dict[str, pd.DataFrame]:
+def draw(world: World, n_customers: int, seed: int) -> dict[str, DataFrame]:
     """Return the five tables of one region, with the contract's columns.
 
     Parameters
@@ -600,27 +543,25 @@ def draw(world: World, n_customers: int, seed: int) -> dict[str, pd.DataFrame]:
     lines = _transactions(world, history, ids, rng["transactions"])
     return {
         "customers": _customers(world, people, ids, lines),
-        "survey": _survey(world, people, ids, rng["survey"]),
+        "survey": pd.concat([_wave(world, people, ids, k, rng["survey"]) for k in WAVES]),
         "complaints": _complaints(world, people, ids, rng["complaints"]),
         "transactions": lines,
         "contacts": _contacts(world, people, ids, rng["contacts"]),
     }
 
 
-def _day(days: np.ndarray) -> np.ndarray:
+def _day(days: ndarray) -> ndarray:
     """Return days since the start as dates; a missing number gives a missing date."""
     return START.astype("datetime64[s]") + pd.to_timedelta(np.asarray(days), unit="D")
 
 
-def _customers(
-    world: World, people: pd.DataFrame, ids: np.ndarray, lines: pd.DataFrame
-) -> pd.DataFrame:
+def _customers(world: World, people: DataFrame, ids: ndarray, lines: DataFrame) -> DataFrame:
     first = lines.groupby("customer_id")["bought_at"].min().dt.normalize().reindex(ids)
     old = people["joined"].to_numpy() < 0
     joined = np.where(old, _day(people["joined"] * 7 + people.index % 7), first)
     has_card = people["card_week"] < people["lapse"]
     card = np.maximum(_day((people["card_week"] * 7).where(has_card)), joined)
-    return pd.DataFrame(
+    return DataFrame(
         {
             "customer_id": ids,
             "region": world.region,
@@ -632,36 +573,19 @@ def _customers(
     )
 
 
-def answers(
-    world: World, people: pd.DataFrame, wave: int, rng: np.random.Generator
-) -> pd.DataFrame:
-    """Return the latent answers of everyone in one wave, before they become whole numbers.
+def answers(world: World, people: DataFrame, wave: int, rng: Generator) -> DataFrame:
+    """Return everyone's latent answers in a wave, one row per customer.
 
-    Parameters
-    ----------
-    world : World
-        What is true.
-    people : DataFrame, shape (n_customers, ...)
-        One row per customer.
-    wave : int
-        1 or 2; stations inform customers about works from wave 2 on.
-    rng : Generator
-        Source of the noise.
-
-    Returns
-    -------
-    DataFrame, shape (n_customers, n_items + 4)
-        A latent score per item with a spread of about one, had_works (bool), told_others (count),
-        responds (bool) and unexplained (latent satisfaction without communication during works).
+    A score per item with a spread of about one, before it becomes a whole number (`to_scale`); and
+    had_works (bool), told_others (people), responds (bool). Stations inform from wave 2 on.
     """
     n = len(people)
     informed = people["informed"].to_numpy() & (wave == 2)
     had_works = rng.random(n) < world.works_share
     quality = world.works_quality_gap * informed + rng.standard_normal(n)
     latent = people["satisfaction" if wave == 1 else "satisfaction_later"].to_numpy()
-    silent = latent + world.wave_noise * rng.standard_normal(n)
-    silent = silent + had_works * world.works_slope * quality
-    mood = silent + had_works * informed * world.works_communication
+    works = world.works_slope * quality + world.works_communication * informed
+    mood = latent + world.wave_noise * rng.standard_normal(n) + had_works * works
     agree = world.acquiescence * rng.standard_normal(n)
     single = ["expectation", "performance", *VALUES, *COSTS, "added_service"]
     single += ["org_benefit", "personal_benefit", "price_sensitivity"]
@@ -669,9 +593,9 @@ def answers(
     scores[list(COSTS)] -= 0.5
     scores["works_quality"] = quality
     scores["works_communication"] = -0.9 + 1.8 * informed + 0.7 * rng.standard_normal(n)
-    scores[list(SATISFACTION)] = satisfaction_scores(world, mood, rng.standard_normal((n, 3)))
-    bond = people["loyalty"].to_numpy()[:, None] / 1.1
-    scores[list(LOYALTY)] = bond + world.item_noise * rng.standard_normal((n, 3))
+    bond = people["loyalty"].to_numpy() / 1.1
+    for items, score in ((SATISFACTION, SATISFACTION_UNIT * mood), (LOYALTY, bond)):
+        scores[list(items)] = score[:, None] + world.item_noise * rng.standard_normal((n, 3))
     engaged = -0.1 + 0.35 * people["log_rate"] + 0.25 * people["loyalty"]
     told = world.told_mean * np.exp(world.told_slope * mood) * rng.gamma(world.told_shape, size=n)
     return (scores + agree[:, None]).assign(
@@ -681,52 +605,38 @@ def answers(
     )
 
 
-def satisfaction_scores(world: World, mood: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Return the latent scores of the three satisfaction items, shape (n_customers, 3)."""
-    return SATISFACTION_UNIT * mood[:, None] + world.item_noise * noise
-
-
-def to_scale(scores: np.ndarray) -> np.ndarray:
+def to_scale(scores: ndarray) -> ndarray:
     """Return answers from 1 to 10 for latent scores; same shape."""
     return 1 + np.searchsorted(CUTS * 1.1, scores)
 
 
-def _heaped(counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _heaped(counts: ndarray, rng: Generator) -> ndarray:
     """Round some of the larger counts to fives, as people do."""
     rounded = (counts > 4) & (rng.random(len(counts)) < 0.4)
     return np.where(rounded, 5 * np.rint(counts / 5), counts).astype(int)
 
 
-def _survey(
-    world: World, people: pd.DataFrame, ids: np.ndarray, rng: np.random.Generator
-) -> pd.DataFrame:
-    waves = [_wave(world, people, ids, wave, rng) for wave in WAVES]
-    return pd.concat(waves, ignore_index=True)
-
-
-def took_part(people: pd.DataFrame, latent: pd.DataFrame, wave: int) -> np.ndarray:
+def took_part(people: DataFrame, latent: DataFrame, wave: int) -> ndarray:
     """Return who answered a wave: customers at the time who respond; shape (n_customers,)."""
     first, last = WAVES[wave]
     return (latent["responds"] & (people["joined"] < first) & (people["lapse"] > last)).to_numpy()
 
 
-def _wave(
-    world: World, people: pd.DataFrame, ids: np.ndarray, wave: int, rng: np.random.Generator
-) -> pd.DataFrame:
+def _wave(world: World, people: DataFrame, ids: ndarray, wave: int, rng: Generator) -> DataFrame:
     latent = answers(world, people, wave, rng)
     first, last = WAVES[wave]
     days = rng.integers(first * 7, last * 7 + 7, len(people))
     items = [name for name in latent if name not in ("had_works", "told_others", "responds")]
-    scale = pd.DataFrame(to_scale(latent[items].to_numpy()), columns=items).astype("Int64")
+    scale = DataFrame(to_scale(latent[items].to_numpy()), columns=items).astype("Int64")
     scale = scale.mask(rng.random(scale.shape) < 0.03)
     scale.loc[~latent["had_works"], ["works_quality", "works_communication"]] = pd.NA
     scale.loc[~people["business"], ["org_benefit", "personal_benefit"]] = pd.NA
-    frame = pd.DataFrame(
+    frame = DataFrame(
         {
             "customer_id": ids,
             "answered_on": _day(days),
             "station_id": _stations(people["station"]),
-            **{name: scale[name] for name in _ITEMS},
+            **{name: scale[name] for name in items},
             "channel": people["channel"],
             "had_works": np.where(latent["had_works"], "true", "false"),
             "told_others": latent["told_others"].astype("Int64"),
@@ -735,41 +645,16 @@ def _wave(
     return frame[took_part(people, latent, wave)]
 
 
-_ITEMS = (
-    "expectation",
-    "performance",
-    *VALUES,
-    *COSTS,
-    *SATISFACTION,
-    *LOYALTY,
-    "price_sensitivity",
-    "works_quality",
-    "works_communication",
-    "org_benefit",
-    "personal_benefit",
-    "added_service",
-)
-
-
-def _stations(numbers: np.ndarray) -> np.ndarray:
+def _stations(numbers: ndarray) -> ndarray:
     return np.array([f"S{number + 1:02d}" for number in numbers])
 
 
 def case_scores(
-    world: World, people: pd.DataFrame, within: np.ndarray, told: np.ndarray, noise: np.ndarray
-) -> np.ndarray:
-    """Return latent satisfaction after a case, shape (n_customers,).
+    world: World, people: DataFrame, within: ndarray, told: ndarray, noise: ndarray
+) -> ndarray:
+    """Return latent satisfaction after a case settled within three days or later, explained or not.
 
-    Parameters
-    ----------
-    world : World
-        What is true.
-    people : DataFrame
-        One row per customer with a case.
-    within, told : ndarray of bool, shape (n_customers,)
-        Settled within three working days; explained on the third.
-    noise : ndarray, shape (n_customers,)
-        Standard normal.
+    All of shape (n_customers,): `within` and `told` are bool, `noise` is standard normal.
     """
     explanation = world.explanation_effect * np.where(told, 0.5, -0.5)
     return (
@@ -781,16 +666,12 @@ def case_scores(
     ).to_numpy()
 
 
-def has_case(people: pd.DataFrame) -> np.ndarray:
+def has_case(people: DataFrame) -> ndarray:
     """Return who complained while a customer, shape (n_customers,)."""
-    return (
-        (people["case_week"] > people["joined"]) & (people["case_week"] < people["lapse"])
-    ).to_numpy()
+    return people["case_week"].between(people["joined"] + 1, people["lapse"] - 1).to_numpy()
 
 
-def _complaints(
-    world: World, people: pd.DataFrame, ids: np.ndarray, rng: np.random.Generator
-) -> pd.DataFrame:
+def _complaints(world: World, people: DataFrame, ids: ndarray, rng: Generator) -> DataFrame:
     ids, people = ids[has_case(people)], people[has_case(people)]
     n, days = len(people), people["case_days"].to_numpy()
     opened = START + people["case_day"].to_numpy()
@@ -802,7 +683,7 @@ def _complaints(
     morning, afternoon = np.timedelta64(8 * 60 + 30, "m"), np.timedelta64(13 * 60, "m")
     answered = pd.Series(np.busday_offset(opened, days) + afternoon + minutes[1])
     explained = pd.Series(np.busday_offset(opened, 3) + afternoon + minutes[2])
-    return pd.DataFrame(
+    return DataFrame(
         {
             "complaint_id": [f"{customer}-1" for customer in ids],
             "customer_id": ids,
@@ -819,9 +700,7 @@ def _complaints(
     ).sort_values(["opened_at", "complaint_id"], ignore_index=True)
 
 
-def _transactions(
-    world: World, history: History, ids: np.ndarray, rng: np.random.Generator
-) -> pd.DataFrame:
+def _transactions(world: World, history: History, ids: ndarray, rng: Generator) -> DataFrame:
     who, week = np.nonzero(history.visits)
     counts = history.visits[who, week]
     place = np.repeat(np.arange(len(who)), counts)
@@ -829,7 +708,7 @@ def _transactions(
     days = rng.random((len(who), 7)).argsort(axis=1)[place, turn] + 7 * week[place]
     person, week = who[place], week[place]
     people = history.people
-    visit = pd.DataFrame(
+    visit = DataFrame(
         {
             "person": person,
             "bought_at": _day(days) + _moments(people["evening"].to_numpy()[person], rng),
@@ -855,26 +734,26 @@ def _transactions(
     return _tidy_lines(pd.concat([fuel, other]), ids, rng)
 
 
-def _shares(group: np.ndarray, rng: np.random.Generator, shape: float) -> np.ndarray:
+def _shares(group: ndarray, rng: Generator, shape: float) -> ndarray:
     """Split every week's total at random over its lines (Dirichlet)."""
     weight = pd.Series(rng.gamma(shape, size=len(group)))
     return (weight / weight.groupby(group).transform("sum")).to_numpy()
 
 
-def _moments(evening: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _moments(evening: ndarray, rng: Generator) -> ndarray:
     late = rng.random(len(evening)) < evening
     hour = np.where(late, rng.integers(18, 23, len(late)), rng.integers(6, 18, len(late)))
     return pd.to_timedelta(hour * 60 + rng.integers(0, 60, len(late)), unit="m")
 
 
-def _visited(people: pd.DataFrame, person: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _visited(people: DataFrame, person: ndarray, rng: Generator) -> ndarray:
     names = _stations(np.arange(people["station"].max() + 1))
     home = people["station"].to_numpy()[person]
     away = rng.integers(0, len(names), len(person))
     return names[np.where(rng.random(len(person)) < 0.85, home, away)]
 
 
-def _tidy_lines(lines: pd.DataFrame, ids: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+def _tidy_lines(lines: DataFrame, ids: ndarray, rng: Generator) -> DataFrame:
     amount = lines["amount"].clip(lower=0.01).round(2)
     margin = lines["margin"] + 0.01 * rng.standard_normal(len(lines))
     lines = lines.assign(
@@ -887,9 +766,7 @@ def _tidy_lines(lines: pd.DataFrame, ids: np.ndarray, rng: np.random.Generator) 
     return lines[columns]
 
 
-def _contacts(
-    world: World, people: pd.DataFrame, ids: np.ndarray, rng: np.random.Generator
-) -> pd.DataFrame:
+def _contacts(world: World, people: DataFrame, ids: ndarray, rng: Generator) -> DataFrame:
     blocks = [
         _campaign(world, people, "acquire", rng),
         _campaign(world, people, "retain", rng),
@@ -902,9 +779,7 @@ def _contacts(
     return frame.sort_values(["contacted_on", "customer_id", "kind"], ignore_index=True)
 
 
-def _campaign(
-    world: World, people: pd.DataFrame, purpose: str, rng: np.random.Generator
-) -> pd.DataFrame:
+def _campaign(world: World, people: DataFrame, purpose: str, rng: Generator) -> DataFrame:
     """Return a row per customer won (campaign of the four weeks) or per customer contacted."""
     if purpose == "acquire":
         week = (people["joined"] // 4 * 4).where(people["joined"] >= 0)
@@ -918,14 +793,14 @@ def _campaign(
     return _contact_rows(week.index, week * 7, "campaign", purpose, level[week])
 
 
-def _calls(people: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def _calls(people: DataFrame, rng: Generator) -> DataFrame:
     person = np.flatnonzero(rng.random(len(people)) < 0.3)
     first = np.maximum(people["joined"].to_numpy()[person], 0) * 7
     day = rng.integers(first, N_WEEKS * 7)
     return _contact_rows(person, day, "call", "service", np.full(len(person), 5.0))
 
 
-def _account_visits(world: World, people: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def _account_visits(world: World, people: DataFrame, rng: Generator) -> DataFrame:
     core = people[people["tier"] != ""]
     first = np.maximum(core["joined"].to_numpy(), 0) * 7
     months = (N_WEEKS * 7 - first) / (364 / 12)
@@ -935,16 +810,16 @@ def _account_visits(world: World, people: pd.DataFrame, rng: np.random.Generator
     return _contact_rows(person, day, "visit", "service", rng.gamma(9, 80 / 9, len(person)))
 
 
-def planned_visits(world: World, people: pd.DataFrame) -> np.ndarray:
+def planned_visits(world: World, people: DataFrame) -> ndarray:
     """Return expected visits a month to key accounts, shape (n_customers,)."""
     plan = people["tier"].map(dict(zip("ABC", world.visit_plan, strict=True))).to_numpy()
     return plan * np.where(people["adherent"], 1.0, world.under_visited)
 
 
 def _contact_rows(
-    person: np.ndarray, day: np.ndarray, kind: str, purpose: str, cost: np.ndarray
-) -> pd.DataFrame:
-    return pd.DataFrame(
+    person: ndarray, day: ndarray, kind: str, purpose: str, cost: ndarray
+) -> DataFrame:
+    return DataFrame(
         {
             "person": np.asarray(person),
             "contacted_on": np.asarray(day),
@@ -961,24 +836,39 @@ def write_example(folder: Path, seed: int = SEED) -> None:
     Parameters
     ----------
     folder : Path
-        Replaced if it exists: customers, survey, complaints, contacts and truth as CSV,
-        transactions as Parquet.
+        Replaced if it holds an earlier example: customers, survey, complaints, contacts and truth
+        as CSV, transactions as Parquet.
     seed : int
         The same seed gives the same bytes.
+
+    Raises
+    ------
+    FileExistsError
+        If the folder holds anything else.
     """
     from analysis.example_truth import truth_table
 
     folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    strangers = {path.name for path in folder.glob("*")} - FILES
+    if strangers:
+        raise FileExistsError(f"{folder} holds other files: {', '.join(sorted(strangers))}")
     worlds = regional_worlds(seed=seed)
     drawn = [draw(world, REGIONS[name], region_seed(name, seed)) for name, world in worlds.items()]
     tables = {name: pd.concat([each[name] for each in drawn]) for name in drawn[0]}
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as parent:
-        fresh = Path(parent) / folder.name
-        fresh.mkdir()
-        lines = tables.pop("transactions").sort_values(["bought_at", "customer_id", "product"])
-        lines.to_parquet(fresh / "transactions.parquet", index=False, compression="zstd")
-        for name, table in (tables | {"truth": truth_table(worlds, seed)}).items():
-            table.to_csv(fresh / f"{name}.csv", index=False, encoding="utf-8", lineterminator="\n")
-        shutil.rmtree(folder, ignore_errors=True)
+        fresh, old = Path(parent) / "fresh", Path(parent) / "old"
+        _write_tables(tables | {"truth": truth_table(worlds, seed)}, fresh)
+        if folder.exists():
+            folder.rename(old)
         fresh.rename(folder)
+
+
+def _write_tables(tables: dict[str, DataFrame], folder: Path) -> None:
+    folder.mkdir()
+    for name, table in tables.items():
+        if name == "transactions":
+            lines = table.sort_values(["bought_at", "customer_id", "product"])
+            lines.to_parquet(folder / f"{name}.parquet", index=False, compression="zstd")
+        else:
+            table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")

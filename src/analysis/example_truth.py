@@ -1,40 +1,41 @@
 """The planted value of every part of the register, in the register's unit.
 
 Structural where an effect has one size, otherwise the same estimand on a large draw from the same
-world by plain definition. Items are answers from 1 to 10 at wave 2 of all who answered; *index* is
-the mean of its three items; *adjusted* is at equal segment, area and log(1 + years of tenure);
-*retained* is to have bought in the last 13 of 52 weeks; effects are differences between two arms
-that share their random numbers.
+world by plain definition. Items are the answers of all who answered wave 2; *index* is the mean of
+three items; *adjusted* is at equal segment, area and log(1 + years of tenure); *retained* is to buy
+in the last 13 of 52 weeks; effects on it compare two arms that share their random numbers.
 
 H01  slopes of the index on performance and expectation in the quadratic surface, at 5.5, per SD.
-H02  slope on mean of values less mean of costs, per SD; LMG share of R2 of values less of costs.
-H03  latent first item on shortfall and surplus of performance (points): difference of slopes / SD left.
-H04  change of the index by the channel among the suburban (online) and urban (on site) / SD.
-H05  change of the index by communication, among those with works at informed stations / SD.
-H06  adjusted ratio of mean told, lowest third of the index (up to its tercile) over highest third.
-H07  slope of latent price sensitivity on mean of added service and staff items, per SD / SD left.
-H08  policy: adjusted for severity and channel, <= 3 days less later / SD after cases; jump: mean
-     change by the third day itself for cases of 3 or 4 days, half of the later ones explained.
-H09  change by explanation on day three among cases of more than 3 days / SD after cases.
-H10  retained after a case settled in 3 days, less the same customers without a case.
-H11  product of three adjusted slopes per SD, early cases: settled in 3 days (before wave 2) -> index
-     -> loyalty index -> log sales of the last year, each given what comes before it.
-H12  last year's buyers: sales of the largest 20 %; share of customers with the largest 55 % of sales.
-H13  visits in 26 weeks from the landmark, index >= 9 over the rest, and over each other group.
+H02  slope on mean of values less mean of costs, per SD; LMG share of R2, values less costs.
+H03  latent first item on shortfall and surplus of performance, in points; difference / SD left.
+H04  change of the index by the channel: online (suburban), on site (urban) / SD.
+H05  change of the index by communication, of those with works at informed stations / SD.
+H06  adjusted ratio of mean told: index up to its lower tercile over index from its upper one.
+H07  latent price sensitivity on the mean of added service and staff items, per SD / SD left.
+H08  policy: <= 3 days less later at equal severity and channel, adjusted / SD after cases; jump:
+     change by the third day itself in cases of 3 and 4 days, half of the later ones explained.
+H09  change by explanation on day three in cases of more than 3 days / SD after cases.
+H10  retained after a first-year case settled in 3 days, less the same customers without a case.
+H11  product of adjusted slopes per SD, cases before wave 2: settled in 3 days -> index -> loyalty
+     index -> log sales of the last year, each given all that comes before it.
+H12  last year's buyers: sales of the largest 20 %; customers, largest first, to 55 % of sales.
+H13  visits in 26 weeks, index >= 9 over the rest, and over each other group, adjusted.
 H14  margin of the last year per SD of the index, given log(1 + margin of the year before).
 H15  mean margin of the last year by stage at the landmark; differences / mean of all staged.
-H16  buying beyond fuel or not, of those who could: margin of the last year / its mean; retained.
-H17  bought in the last 13 weeks; no purchase in the next 8: odds per doubling of 1 + days since the
-     last purchase, given log visits and log weeks observed, adjusted; AUC with recency less without.
-H18  bought in the week before the landmark and in the 4 after it; lapse: no purchase in the 8 after
-     those; AUC of volume of 4 against 20 weeks; AUC with it and recency less of recency alone;
-     median over the lapsed of the unbroken alarm (10 % false) up to the last purchase, 0 without.
-H19  hazard ratio as planted; card from the landmark on or natural adoption later: retained, of those
-     who bought in the 13 weeks before it.
-H20  retained, visited as planned or not (key accounts with sales); planned visits a month by tier.
-H21  cost per customer won over cost per contact / gain in retention by it in the year after it.
-H22  org times personal benefit, in SD each, given both: on the loyalty index per SD of it, and on the
-     latent first item / SD left; business customers.
+H16  all buying beyond fuel less none: margin of the last year / its mean; retained. What the habit
+     sold before the landmark is a part of it: fuel sales, not all sales, make customers comparable.
+H17  of those who bought in the last 13 weeks: odds of no purchase in the next 8 per doubling of
+     1 + days since the last, given log visits and log weeks observed, adjusted; AUC with less without.
+H18  regulars (10 visits in weeks 24 to 5 before a landmark) who bought in the 4 weeks before and after
+     it; lapse is no purchase in the 13 weeks that follow. AUC of volume of 4 against 20 weeks; AUC
+     with recency less that of recency; median days of alarm (10 % false) unbroken to the last purchase.
+H19  hazard ratio as planted; retained with a card from the landmark on less natural adoption later,
+     of those who bought in the 13 weeks before it.
+H20  retained, all key accounts visited as planned less none; planned visits a month by tier, which
+     is the class by fuel sales of the year before, among key accounts with sales.
+H21  cost per customer won over (cost per contact / gain of retained in the year after the contact).
+H22  product of org and personal benefit, in SD each, given both: loyalty index per SD; latent first
+     item / SD left. Business customers.
 """
 
 from __future__ import annotations
@@ -529,7 +530,7 @@ def _logit(frame: pd.DataFrame, lapse: np.ndarray, *drivers: np.ndarray) -> tupl
 
 
 def _recency(sample: Sample) -> dict:
-    d = sample.moments
+    d = sample.moments[: 4 * CHUNK]
     lapse, pace = d["lapse"].to_numpy(), (d["log_visits"], d["log_weeks"])
     slopes, auc = _logit(d, lapse, d["recency"], *pace)
     return {"odds_ratio": np.exp(slopes[0]), "auc_gain": auc - _logit(d, lapse, *pace)[1]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -49,29 +49,31 @@ _RC = {
 }
 
 
-def use_theme(language: str = "en") -> None:
+def use_theme(language: str = "en", fonts: Sequence[str] = CHINESE_FONTS) -> None:
     """Set the look of every figure that is made afterwards.
 
     Parameters
     ----------
     language : {"en", "zh"}
         Warns, once, where Chinese is asked for and no font has its characters.
+    fonts : sequence of str
+        Names of fonts with Chinese characters, the best first.
     """
-    chinese = chinese_font()
+    chinese = chinese_font(fonts)
     if chinese is None and language == "zh":
         message = (
             "No font with Chinese characters was found: figures will show boxes. Install one, "
             "such as Noto Sans CJK, and delete matplotlib's font cache."
         )
         warnings.warn(message, stacklevel=2)
-    fonts = ["DejaVu Sans"] + [chinese] * (chinese is not None)
-    sns.set_theme(style="ticks", font=fonts, palette=[BLUE, ORANGE, GREY], rc=_RC)
+    family = ["DejaVu Sans"] + [chinese] * (chinese is not None)
+    sns.set_theme(style="ticks", font=family, palette=[BLUE, ORANGE, GREY], rc=_RC)
 
 
-def chinese_font() -> str | None:
-    """Return the first installed font that has Chinese characters, None if there is none."""
+def chinese_font(fonts: Sequence[str] = CHINESE_FONTS) -> str | None:
+    """Return the first of several fonts that is installed, None if there is none."""
     installed = {font.name for font in font_manager.fontManager.ttflist}
-    return next((name for name in CHINESE_FONTS if name in installed), None)
+    return next((name for name in fonts if name in installed), None)
 
 
 def forest(

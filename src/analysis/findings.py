@@ -95,7 +95,7 @@ class Finding:
             "meaning": self.meaning,
             "reason": self.reason,
             "parts": [self._part_record(part) for part in self.hypothesis.parts],
-            "checks": [asdict(check) for check in self.checks],
+            "checks": [asdict(check) | {"passed": bool(check.passed)} for check in self.checks],
             "caveats": list(self.caveats),
             "register": fingerprint(),
             "language": self.language,

@@ -30,7 +30,7 @@ SHOWN_TYPES = ("text/html", "text/markdown", "image/png", "text/plain")
 
 _ACTIVE_TAG = re.compile(r"<(?=/?(?:script|iframe|object|embed|link|meta|base|form)\b)", re.I)
 _TERMINAL_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_ABSOLUTE_PATH = re.compile(r"(?<![\w.:/\\])(?:[A-Za-z]:)?[\\/](?:[^\\/\s'\"<>|:]+[\\/])+")
+_ABSOLUTE_PATH = re.compile(r"(?<![\w.:~/\\])(?:[A-Za-z]:)?[\\/](?:[^\\/\s'\"<>|:]+[\\/])+")
 _TITLE = re.compile(r"^# +(.+?)\s*$", re.M)
 _HEADING = re.compile(r'<h2 id="([^"]*)">(.*?)<a class="anchor-link"', re.S)
 
@@ -143,7 +143,7 @@ def _about(run: Mapping, records: Sequence[Mapping]) -> dict:
     words = cards.words(run["language"])
     return _assets() | {
         "language": run["language"],
-        "words": words["page"] | {"join": words["join"]},
+        "words": words["page"],
         "region": run["region"],
         "kicker": " · ".join([_theme(run["notebook"]), run["region"], run["source"]]),
         "failed": run["status"] == "failed",
@@ -182,15 +182,15 @@ def _is_broken(cell: NotebookNode) -> bool:
 
 def _shown_cells(cells: Sequence[NotebookNode], language: str) -> list[NotebookNode]:
     """Return the cells as the page shows them, without the title, which stands at its top."""
-    shown, seen, title_left = [], set(), True
+    shown, seen, is_titled = [], set(), False
     for cell in cells:
-        if cell.cell_type == "markdown":
-            source, found = _TITLE.subn("", cell.source, count=1 if title_left else -1)
-            title_left = title_left and not found
-            shown.append(v4.new_markdown_cell(_harmless(source)))
-        elif cell.cell_type == "code":
+        if cell.cell_type == "code":
             outputs = [new for old in cell.outputs if (new := _output(old, seen, language))]
             shown.append(v4.new_code_cell(cell.source, outputs=outputs))
+        elif cell.cell_type == "markdown":
+            source = cell.source if is_titled else _TITLE.sub("", cell.source, count=1)
+            is_titled |= source != cell.source
+            shown.append(v4.new_markdown_cell(_harmless(source)))
     return shown
 
 

@@ -188,6 +188,7 @@ def _run(task: Task, draft: Path) -> tuple[NotebookNode, str]:
             kernel_name="python3",
             progress_bar=False,
             autosave_cell_every=0,
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],
         )
     except papermill.PapermillExecutionError:
         pass
@@ -238,8 +239,10 @@ def _errors(notebook: NotebookNode, stop: str) -> dict[str, str]:
             section = _section(cell, section)
         elif section in errors and section:
             cell.outputs = []
-        for output in cell.get("outputs", ()):
-            if output.output_type == "error":
+        broken = [each for each in cell.get("outputs", ()) if each.output_type == "error"]
+        if broken:
+            cell.outputs = broken
+            for output in broken:
                 output.traceback = [_PATHS.sub("", line) for line in output.traceback]
                 free = "raises-exception" in cell.metadata.get("tags", ())
                 errors.setdefault(section if free else "", _sentence(output))

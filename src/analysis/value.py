@@ -148,7 +148,7 @@ def abc_table(sales: pd.Series, a: float = A_LIMIT, b: float = B_LIMIT) -> pd.Da
     table = groups.agg(customers="size", sales="sum", lowest_sales="min", mean_sales="mean")
     table.insert(1, "share_customers", table["customers"] / table["customers"].sum())
     table.insert(3, "share_sales", table["sales"] / table["sales"].sum())
-    return table.rename_axis("class")
+    return table.set_axis(pd.Index(CLASSES, name="class"))
 
 
 def migration(before: pd.Series, after: pd.Series) -> pd.DataFrame:

@@ -1,0 +1,49 @@
+# make report | test | lab | lint: each sets up what it needs, in .venv beside this file.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: help report test lab lint lock clean
+
+help:
+	@echo "make report   run every notebook for every example region; reports/index.html"
+	@echo "make test     all tests"
+	@echo "make lab      JupyterLab, with the workbook importable"
+	@echo "make lint     what a commit must pass"
+	@echo "make lock     resolve requirements.lock anew from pyproject.toml"
+	@echo "make clean    remove the virtual environment"
+
+report: $(READY)
+	$(BIN)/workbook run
+
+test: $(READY)
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
+
+lab: $(READY) data/example
+	$(BIN)/jupyter lab --notebook-dir=. notebooks
+
+lint: $(READY)
+	$(BIN)/pre-commit run --all-files
+
+data/example: | $(READY)
+	$(BIN)/workbook example
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed, and was not found."; exit 1; }
+	@echo "Setting up .venv (about 700 MB, a minute or two)"
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lock:
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install --quiet uv
+	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--extra test --extra build --no-annotate --no-header \
+		pyproject.toml --output-file requirements.lock
+	rm -rf .venv-lock
+
+clean:
+	rm -rf .venv

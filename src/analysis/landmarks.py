@@ -1,0 +1,187 @@
+"""What is known of each customer on one day, and what he did in the time after it."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+
+from analysis import purchases, scales
+from analysis.contract import SCALES
+from analysis.data import Region
+from analysis.estimates import Estimate, from_se
+from analysis.models import contrast, ols
+
+YEAR, HALF_YEAR, QUARTER = 364, 182, 91
+
+
+def landmark(region: Region) -> dt.date:
+    """Return the day that is exactly one year of 52 weeks before the end of the data."""
+    return region.end - dt.timedelta(days=YEAR)
+
+
+def worth(region: Region) -> str:
+    """Return what a customer is worth here: "margin", or "sales" where costs are not known."""
+    return "margin" if "transactions.cost" in region.columns else "sales"
+
+
+def table(region: Region, day: dt.date) -> pd.DataFrame:
+    """Put together what is known on a day and what came in the year after it.
+
+    Parameters
+    ----------
+    region : Region
+        The data; a year of 52 weeks must follow `day`.
+    day : date
+        The landmark: nothing after it is in the columns that describe the past.
+
+    Returns
+    -------
+    DataFrame
+        Customers who had joined by then, indexed by customer_id. Past: segment, area,
+        tenure_days, log_tenure (log of 1 + years), visits_before, sales_before,
+        value_before (52 weeks), sales_first, sales_second (the two quarters before),
+        active (bought in the quarter before), beyond_before; after: visits_half (26
+        weeks), visits_after, value_after, fuel_value_after (52 weeks), retained (bought in
+        the last quarter of the year). Values are `worth`, in the source's currency.
+    """
+    people = _known(region, day)
+    found = people.join(_past(region, day)).join(_after(region, day))
+    return found[found["tenure_days"] >= 0]
+
+
+def satisfaction(region: Region, day: dt.date, days: int = QUARTER) -> pd.Series:
+    """Return each customer's satisfaction index, from answers of the days before a landmark.
+
+    Returns
+    -------
+    Series
+        Mean of the satisfaction items, 1 to 10, by customer_id; customers with a score.
+    """
+    answers = region.answers(until=day)
+    recent = answers["answered_on"] > pd.Timestamp(day) - pd.Timedelta(days=days)
+    return scales.score(answers.loc[recent, list(SCALES["satisfaction"])]).dropna()
+
+
+def controls(frame: pd.DataFrame, names: tuple[str, ...]) -> list[str]:
+    """Return the formula's terms of those controls that are known and differ.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The customers of a model.
+    names : tuple of str
+        Columns; text becomes a category.
+    """
+    usable = [name for name in names if frame[name].notna().all() and frame[name].nunique() > 1]
+    return [name if pd.api.types.is_numeric_dtype(frame[name]) else f"C({name})" for name in usable]
+
+
+def design(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
+    """Return the usable controls as numbers, categories as 0 and 1.
+
+    Categories of fewer than 20 customers are put together with the largest one.
+    """
+    usable = [term.removeprefix("C(").removesuffix(")") for term in controls(frame, names)]
+    columns = {name: _without_rare(frame[name]) for name in usable}
+    wide = pd.get_dummies(pd.DataFrame(columns), drop_first=True, dtype=float)
+    return wide.loc[:, wide.nunique() > 1]
+
+
+def share_of_mean(
+    frame: pd.DataFrame, outcome: str, group: str, first: str, second: str
+) -> Estimate:
+    """Estimate how much more one group's mean is than another's, as a share of all's mean.
+
+    The overall mean is estimated too, and its error counts (delta method, HC3).
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row per customer.
+    outcome, group : str
+        Columns: what is averaged, and the groups.
+    first, second : str
+        The groups to compare.
+    """
+    rows = frame[[outcome, group]].dropna()
+    mean = rows[outcome].mean()
+    data = pd.DataFrame({"y": rows[outcome] / mean, "g": rows[group].astype(str)})
+    fit = ols("y ~ 0 + g", data)
+    means, shares = data.groupby("g")["y"].mean(), data["g"].value_counts(normalize=True)
+    ratio = means[first] - means[second]
+    weights = {f"g[{name}]": -ratio * shares[name] for name in means.index}
+    weights[f"g[{first}]"] += 1
+    weights[f"g[{second}]"] -= 1
+    error = contrast(fit, weights).se
+    return from_se(ratio, error, len(data), df=fit.df, method="difference of means, HC3")
+
+
+def relative(effect: Estimate, mean: float) -> Estimate:
+    """Return an effect as a share of a mean that is known much better than the effect."""
+    return from_se(
+        effect.estimate / mean, effect.se / mean, effect.n_obs, df=effect.df, method=effect.method
+    )
+
+
+def _known(region: Region, day: dt.date) -> pd.DataFrame:
+    """Return segment, area and time as a customer on the landmark.
+
+    Where the day of joining is not known, it is the day of the first purchase.
+    """
+    people = region.customers.set_index("customer_id")[["segment", "area", "joined_on"]]
+    first = purchases.per_customer(region, region.start, region.end)["first_on"]
+    joined = people.pop("joined_on").fillna(first)
+    people["tenure_days"] = (pd.Timestamp(day) - joined).dt.days
+    people["log_tenure"] = np.log1p(people["tenure_days"].clip(lower=0) / 365.25)
+    return people.dropna(subset=["tenure_days"])
+
+
+def _past(region: Region, day: dt.date) -> pd.DataFrame:
+    """Return the columns of the time up to the landmark."""
+    year = _span(region, day, -YEAR, 0)
+    first, second = _span(region, day, -2 * QUARTER, -QUARTER), _span(region, day, -QUARTER, 0)
+    found = pd.DataFrame(
+        {
+            "visits_before": year["visits"],
+            "sales_before": year["sales"],
+            "value_before": year[worth(region)],
+            "sales_first": first["sales"],
+            "sales_second": second["sales"],
+            "active": second["visits"] > 0,
+        }
+    )
+    for name in ("visits", "sales", "value"):
+        found[f"log_{name}"] = np.log1p(found[f"{name}_before"].clip(lower=0))
+    return found.assign(beyond_before=year["beyond_fuel"]) if "beyond_fuel" in year else found
+
+
+def _after(region: Region, day: dt.date) -> pd.DataFrame:
+    """Return the columns of the year after the landmark."""
+    year = _span(region, day, 0, YEAR)
+    last = _span(region, day, YEAR - QUARTER, YEAR)
+    found = pd.DataFrame(
+        {
+            "visits_half": _span(region, day, 0, HALF_YEAR)["visits"],
+            "visits_after": year["visits"],
+            "value_after": year[worth(region)],
+            "retained": (last["visits"] > 0).astype(float),
+        }
+    )
+    return found.assign(fuel_value_after=year["fuel_margin"]) if "fuel_margin" in year else found
+
+
+def _span(region: Region, day: dt.date, start: int, end: int) -> pd.DataFrame:
+    """Add up purchases from `start` + 1 to `end` days after the landmark."""
+    return purchases.per_customer(
+        region, day + dt.timedelta(days=start + 1), day + dt.timedelta(days=end)
+    )
+
+
+def _without_rare(column: pd.Series, least: int = 20) -> pd.Series:
+    """Put categories with few customers together with the largest one."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column
+    sizes = column.value_counts()
+    return column.where(column.map(sizes) >= least, sizes.index[0])

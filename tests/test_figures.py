@@ -1,0 +1,101 @@
+import warnings
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import rc_context
+from matplotlib.colors import to_hex
+
+from analysis import figures, show
+
+
+@pytest.fixture(autouse=True)
+def theme():
+    with rc_context():
+        figures.use_theme("en")
+        yield
+    plt.close("all")
+
+
+@pytest.fixture
+def effects():
+    table = {"estimate": [0.2, 0.3], "ci_low": [0.1, 0.1], "ci_high": [0.3, 0.5]}
+    return pd.DataFrame(table, index=["main model", "no controls"])
+
+
+def test_forest_draws_the_main_row_first_in_colour(effects):
+    _, ax = plt.subplots()
+    drawn = figures.forest(ax, effects, 0, (-0.1, 0.1), unit="SD", band_label="too small")
+    assert drawn is ax
+    labels = {tick.get_position()[1]: tick.get_text() for tick in ax.get_yticklabels()}
+    assert labels[max(labels)] == "main model"
+    dots = [line for line in ax.lines if line.get_marker() == "o"]
+    assert [float(dot.get_xdata()[0]) for dot in dots] == [0.2, 0.3]
+    assert [to_hex(dot.get_color()) for dot in dots] == [figures.BLUE, figures.GREY]
+    assert ax.get_xlabel() == "SD"
+    assert [text.get_text() for text in ax.texts] == ["too small"]
+
+
+def test_lorenz_reads_the_curve_at_the_mark():
+    _, ax = plt.subplots()
+    curve = pd.DataFrame({"customers": [0, 0.2, 1], "sales": [0, 0.8, 1]})
+    assert figures.lorenz(ax, curve, mark=0.1) is ax
+    assert [text.get_text() for text in ax.texts] == ["10% → 40%"]
+    assert ax.get_xlabel()
+    assert ax.get_ylabel()
+
+
+def test_bin_means_against_a_count_by_hand():
+    x = pd.Series([1, 2, 3, 4, np.nan])
+    y = pd.Series([1.0, 3.0, 10.0, 10.0, 99.0])
+    means = figures.bin_means(x, y, bins=2)
+    assert means["y"].tolist() == [2.0, 10.0]
+    assert means["n"].tolist() == [2, 2]
+    assert means["x"].tolist() == [1.5, 3.5]
+    # two values 1 and 3: standard error 1, t with one degree of freedom 12.706
+    assert means["ci_high"].tolist() == pytest.approx([14.706, 10.0], abs=1e-3)
+
+
+def test_binned_means_survive_ties_and_label_the_axes():
+    _, ax = plt.subplots()
+    x = pd.Series([1] * 50 + [2] * 50, name="visits (per month)")
+    y = pd.Series(np.arange(100.0), name="sales (CNY)")
+    assert figures.binned_means(ax, x, y) is ax
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("visits (per month)", "sales (CNY)")
+    assert 1 <= len(ax.lines[0].get_xdata()) <= 2
+
+
+def test_specification_curve_sorts_and_marks_choices():
+    _, (top, bottom) = plt.subplots(2, 1)
+    table = pd.DataFrame(
+        {
+            "estimate": [0.3, 0.1], "ci_low": [0.2, 0.0], "ci_high": [0.4, 0.2],
+            "tenure": [True, False], "price": [False, True], "main": [True, False],
+        }
+    )  # fmt: skip
+    assert figures.specification_curve(top, bottom, table, unit="SD") == (top, bottom)
+    places = {to_hex(line.get_color()): line.get_xydata().tolist() for line in top.lines[1:]}
+    assert places == {figures.BLUE: [[0, 0.1]], figures.ORANGE: [[1, 0.3]]}
+    assert [tick.get_text() for tick in bottom.get_yticklabels()] == ["price", "tenure"]
+    assert top.get_xlim() == bottom.get_xlim()
+
+
+def test_chinese_title_has_all_its_characters():
+    if figures.chinese_font() is None:
+        pytest.skip("No font with Chinese characters is installed.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figures.use_theme("zh")
+        fig, ax = plt.subplots()
+        ax.set(title="满意度 North 华北 −1", xlabel="让渡价值")
+        assert len(show.png(fig)) > 1000
+
+
+def test_missing_chinese_font_is_told_once_and_only_where_it_is_needed():
+    with pytest.warns(UserWarning, match="No font with Chinese") as told:
+        figures.use_theme("zh", fonts=["A font that nobody has"])
+    assert len(told) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figures.use_theme("en", fonts=["A font that nobody has"])

@@ -1,0 +1,281 @@
+import copy
+import re
+
+import pytest
+from bs4 import BeautifulSoup
+from nbformat import v4
+from sample_findings import each_verdict, loss_against_gain
+
+from analysis import findings, hypotheses, report
+
+EVIL = "North 华北 <script>alert(1)</script>"
+TRACEBACK = 'Traceback (most recent call last)\n  File "/home/someone/x.py", line 3\nValueError: no'
+
+
+def code(source, *outputs, count=1, tags=()):
+    return v4.new_code_cell(
+        source, outputs=list(outputs), execution_count=count, metadata={"tags": list(tags)}
+    )
+
+
+def finding(found):
+    return v4.new_output("execute_result", found._repr_mimebundle_(), execution_count=1)
+
+
+def markdown(text):
+    return v4.new_output("display_data", {"text/markdown": text})
+
+
+def error():
+    message = "file /home/someone/private/data.csv is <missing>"
+    return v4.new_output(
+        "error", ename="ValueError", evalue=message, traceback=[TRACEBACK, "\x1b[31mred\x1b[0m"]
+    )
+
+
+def notebook(*more, region="North 华北", status="ok", message="", language="en"):
+    cells = [
+        v4.new_markdown_cell("# Drivers of satisfaction\nWhy anyone would act on it."),
+        code("region = 'default'", tags=["parameters"]),
+        code("region = 'secret'", tags=["injected-parameters"]),
+        v4.new_markdown_cell("## Data\nOne row per customer.\n\n## 模型 & model"),
+        code("show(1)", markdown("**2,610** customers"), v4.new_output("stream", text="printed")),
+        code("find()", finding(loss_against_gain(0.3, 0.05))),
+        *more,
+    ]
+    about = {
+        "source": "example", "region": region, "notebook": "02_satisfaction_drivers",
+        "status": status, "error": message, "language": language,
+        "parameters": {"region": region, "seed": 7, "password": "hunter2"},
+    }  # fmt: skip
+    python = {"name": "python", "version": "3.11.7"}
+    return v4.new_notebook(cells=cells, metadata={"workbook": about, "language_info": python})
+
+
+def parsed(*args, **kwargs):
+    return BeautifulSoup(report.page(notebook(*args, **kwargs), "../index.html"), "html.parser")
+
+
+def entry(
+    region="North 华北", notebook="02_satisfaction_drivers", *, error="", records=(), **other
+):
+    given = {
+        "source": "example", "region": region, "notebook": notebook, "href": "a/b.html",
+        "status": "failed" if error else "ok", "error": error, "title": "Drivers",
+        "records": tuple(records),
+    }  # fmt: skip
+    return report.Entry(**given | other)
+
+
+def matrix(*entries):
+    soup = BeautifulSoup(report.index(entries), "html.parser")
+    rows = {row.th.text.split()[0]: row.find_all("td") for row in soup.select(".matrix tbody tr")}
+    return soup, rows
+
+
+def test_page_starts_with_the_answer():
+    soup = parsed()
+    assert soup.h1.text == "Drivers of satisfaction"
+    assert soup.select_one(".kicker").text == "Satisfaction drivers · North 华北 · example"
+    summary = soup.select_one(".verdicts li")
+    assert summary.select_one(".chip").text == "✓ Supported"
+    assert summary.a["href"] == "#H03"
+    assert "+0.30 [+0.20, +0.40]" in summary.text
+    positions = [str(soup).index(text) for text in ("</h1>", 'class="verdicts"', 'id="Data"')]
+    assert positions == sorted(positions)
+    assert soup.find(id="H03").select_one(".card.supported")
+    assert len(soup.find_all("h1")) == 1
+
+
+def test_contents_reach_every_section():
+    soup = parsed()
+    links = soup.select("nav a")
+    assert [link.text for link in links] == ["Data", "模型 & model"]
+    anchors = {head["id"] for head in soup.select("main h2[id]")}
+    assert {link["href"].removeprefix("#") for link in links} <= anchors
+    assert soup.select_one(".toolbar a")["href"] == "../index.html"
+
+
+def test_second_finding_of_a_hypothesis_has_no_second_anchor():
+    again = parsed(code("again()", finding(loss_against_gain(0.3, 0.05))))
+    assert len(again.select("#H03")) == 1
+    assert len(again.select("article.card")) == 2
+
+
+def test_parameters_cells_are_hidden_and_code_is_folded():
+    soup = parsed()
+    codes = [block.pre.text.strip() for block in soup.select("details.code")]
+    assert codes == ["show(1)", "find()"]
+    assert not soup.select("details.code[open]")
+    assert "printed" in soup.text
+
+
+def test_footer_says_what_the_page_is_made_of():
+    footer = parsed().footer.text
+    for expected in ("region = North 华北", "seed = 7", "Python 3.11.7", hypotheses.fingerprint()):
+        assert expected in footer
+    assert "hunter2" not in footer
+
+
+def test_errors_are_messages_and_stderr_is_dropped():
+    warning = v4.new_output("stream", name="stderr", text="a warning")
+    soup = parsed(code("broken()", error(), warning))
+    assert soup.select_one(".message").text == "This step broke: file data.csv is <missing>"
+    assert "a warning" not in soup.text
+    assert "Traceback" not in str(soup)
+    assert "someone" not in str(soup)
+
+
+def test_failed_page_stops_where_the_run_stopped():
+    after = v4.new_markdown_cell("## Verdict\nAs seen above, it holds.")
+    never_run = code("never()", count=None)
+    soup = parsed(
+        v4.new_markdown_cell("## Model"), code("broken()", error()), after, never_run,
+        status="failed", message=TRACEBACK,
+    )  # fmt: skip
+    assert soup.select_one(".card.failed .message").text == "ValueError: no"
+    assert [link.text for link in soup.select("nav a")] == ["Data", "模型 & model", "Model"]
+    assert "it holds" not in soup.text
+    assert soup.select_one(".stopped")
+    assert "Traceback" not in str(soup)
+    assert "someone" not in str(soup)
+    assert soup.find(id="H03")
+
+
+def test_page_of_a_kernel_that_died_stops_before_the_first_cell_not_run():
+    soup = parsed(code("killed()", count=None), status="failed", message="The kernel died.")
+    assert "killed" not in str(soup)
+    assert soup.find(id="H03")
+
+
+def test_no_script_of_the_data_gets_through():
+    outputs = [
+        v4.new_output("display_data", {"text/html": f"<p>{EVIL}</p><iframe src=x></iframe>"}),
+        v4.new_output("display_data", {"application/javascript": "alert(2)"}),
+        markdown(f"Hello {EVIL}"),
+    ]
+    record_of_evil = finding(loss_against_gain(0.3, 0.05, region=EVIL, meaning=EVIL))
+    soup = parsed(code("evil()", *outputs, record_of_evil), region=EVIL, message=EVIL)
+    assert len(soup.find_all("script")) == 1
+    assert "alert(" not in soup.script.text
+    assert not soup.find("iframe")
+    assert EVIL in soup.select_one(".kicker").text
+    assert f"Hello {EVIL}" in soup.text
+
+
+def test_pages_ask_for_nothing():
+    page = report.page(notebook(), "index.html")
+    index = report.index([entry(records=each_verdict().values())])
+    for html in (page, index):
+        assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//|url\(|@import""", html)
+        assert "default-src 'none'" in html
+
+
+def test_same_notebook_same_bytes_and_left_alone():
+    first, second = notebook(), notebook()
+    untouched = copy.deepcopy(first)
+    assert report.page(first, "index.html") == report.page(second, "index.html")
+    assert first == untouched
+    entries = [entry(records=each_verdict().values())]
+    assert report.index(entries) == report.index(entries)
+
+
+def test_language_of_the_page():
+    soup = parsed(language="zh")
+    assert soup.html["lang"] == "zh"
+    assert soup.select_one(".toolbar a").text == "全部地区"
+
+
+def test_title_without_heading_is_the_name_of_the_notebook():
+    bare = v4.new_notebook(metadata={"workbook": {"notebook": "90_across_regions"}})
+    assert report.title(bare) == "Across regions"
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        (TRACEBACK, "ValueError: no"),
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("No such file: '/srv/data/north.csv'", "No such file: 'north.csv'"),
+        (r"No such file: C:\Users\me\north.csv", "No such file: north.csv"),
+        ("3/4 of and/or https://example.org/a/b", "3/4 of and/or https://example.org/a/b"),
+    ],
+)
+def test_plain_message(text, plain):
+    assert report.plain_message(text) == plain
+
+
+def test_index_has_a_cell_for_every_hypothesis_and_region():
+    north, east = each_verdict(), each_verdict(region="East")
+    soup, rows = matrix(
+        entry(records=[north["supported"], north["not testable"]]),
+        entry("East", records=[east["inconclusive"]]),
+    )
+    assert [head.text for head in soup.select("thead th")] == ["Claim", "North 华北", "East"]
+    assert list(rows) == ["H03", "H04"]
+    supported, inconclusive = rows["H03"]
+    assert supported.a["href"] == "a/b.html#H03"
+    for expected in ("✓ Supported", "+0.30 [+0.20, +0.40]", "n = 1,840"):
+        assert expected in supported.text
+    assert "? Inconclusive" in inconclusive.text
+    assert "Reason <not testable>." in rows["H04"][0].text
+    assert rows["H04"][1].text == "not run"
+    counts = [item.text.strip() for item in soup.select(".counts li")]
+    assert counts == ["✓ Supported 1", "? Inconclusive 1", "– Not testable 1"]
+
+
+def test_index_draws_a_row_on_one_scale():
+    small, large = loss_against_gain(0.2, 0.02), loss_against_gain(0.8, 0.02, region="East")
+    _, rows = matrix(entry(records=[small.record()]), entry("East", records=[large.record()]))
+    ticks = {cell.svg.path["d"] for cell in rows["H03"]}
+    dots = [float(cell.svg.circle["cx"]) for cell in rows["H03"]]
+    assert len(ticks) == 1
+    assert dots[0] < dots[1]
+
+
+def test_index_tells_failed_checks_and_failed_runs():
+    check = findings.Check("Enough customers", "at least 200", "90", False)
+    blocked = loss_against_gain(0.3, 0.05, check).record()
+    _, rows = matrix(
+        entry(records=[blocked]), entry("East", error="File /srv/x/y.csv is <missing>.")
+    )
+    assert "⚠ check failed" in rows["H03"][0].text
+    assert "! Failed" in rows["H03"][1].text
+    assert "File y.csv is <missing>." in rows["H03"][1].text
+    assert rows["H03"][1].a["href"] == "a/b.html"
+
+
+def test_index_names_what_no_notebook_tests():
+    soup, rows = matrix(entry(records=each_verdict().values()))
+    (line,) = (p.text for p in soup.find_all("p") if "no notebook tests them" in p.text)
+    register = hypotheses.register()
+    assert {key for key in register if f"{key} {register[key].title['en']}" in line} == (
+        set(register) - set(rows)
+    )
+
+
+def test_index_links_notebooks_without_hypotheses_and_tells_sources_apart():
+    profile = {"notebook": "01_data_profile", "title": "Data profile <1>", "href": "p.html"}
+    soup, _ = matrix(
+        entry(**profile), entry("East", **profile | {"source": "other"}), entry(records=each_verdict().values())
+    )  # fmt: skip
+    last = soup.select(".matrix tbody tr")[-1]
+    assert last.th.text == "Data profile <1>"
+    assert [cell.a["href"] for cell in last.find_all("td")] == ["p.html", "p.html"]
+    assert [small.text for small in soup.select("thead small")] == ["example", "other"]
+
+
+def test_index_says_which_part_decided():
+    from sample_findings import performance
+
+    from analysis.estimates import from_se
+
+    fallen = performance(from_se(0.3, 0.04, 900), from_se(0.0, 0.02, 900)).record()
+    _, rows = matrix(entry(records=[fallen]))
+    assert "decided by slope of expectation: 0.00 [−0.04, +0.04]" in rows["H01"][0].text
+
+
+def test_empty_index_names_the_whole_register():
+    soup, rows = matrix()
+    assert not rows
+    assert all(key in soup.text for key in hypotheses.register())

@@ -1,0 +1,349 @@
+"""Concentration, classes, scores and stages: closed forms, hand tables, properties."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from analysis import value
+
+N_COVERAGE = 300
+MC_ERROR = np.sqrt(0.95 * 0.05 / N_COVERAGE)
+
+amounts = st.lists(st.integers(0, 10_000), min_size=2, max_size=60).filter(
+    lambda each: sum(x > 0 for x in each) >= 2
+)
+properties = settings(deadline=None, max_examples=60, derandomize=True)
+
+
+def lognormal(n, sigma, seed=0):
+    return np.random.default_rng(seed).lognormal(0, sigma, n)
+
+
+# --- Lorenz curve and concentration
+
+
+def test_lorenz_by_hand():
+    found = value.lorenz([20, 0, 50, 30])
+    assert found["share_customers"].tolist() == [0, 0.25, 0.5, 0.75, 1]
+    assert found["share_sales"].tolist() == [0, 0.5, 0.8, 1, 1]
+
+
+@properties
+@given(amounts)
+def test_lorenz_is_concave_and_above_the_diagonal(sales):
+    curve = value.lorenz(sales)
+    steps = np.diff(curve["share_sales"])
+    assert (np.diff(steps) <= 1e-12).all()
+    assert (curve["share_sales"] >= curve["share_customers"] - 1e-12).all()
+    assert curve.iloc[-1].tolist() == [1, 1]
+
+
+@properties
+@given(amounts)
+def test_gini_is_twice_the_area_between_curve_and_diagonal(sales):
+    found = value.concentration(sales, n_boot=2).gini
+    curve = value.lorenz(sales)
+    area = np.trapezoid(curve["share_sales"], curve["share_customers"])
+    assert found.estimate == pytest.approx(2 * area - 1, abs=1e-9)
+
+
+def test_jackknife_equals_leaving_each_customer_out():
+    sales = lognormal(40, 1.0)
+    full = value.concentration(sales, n_boot=2).gini
+    left = [value.concentration(np.delete(sales, i), n_boot=2).gini.estimate for i in range(40)]
+    se = np.sqrt(39 / 40 * ((left - np.mean(left)) ** 2).sum())
+    assert full.se == pytest.approx(se / (full.estimate * (1 - full.estimate)))
+
+
+@properties
+@given(amounts, st.floats(0.01, 1000), st.randoms(use_true_random=False))
+def test_concentration_ignores_currency_and_order(sales, price, random):
+    other = [price * each for each in sales]
+    random.shuffle(other)
+    before, after = value.concentration(sales, n_boot=2), value.concentration(other, n_boot=2)
+    for name in ("gini", "top20_share", "a_share", "b_share", "c_share"):
+        assert getattr(before, name).estimate == pytest.approx(
+            getattr(after, name).estimate, abs=1e-9
+        )
+
+
+@properties
+@given(st.integers(2, 50), st.floats(0.1, 1e6))
+def test_equal_customers_are_not_concentrated(n, sales):
+    found = value.concentration(np.full(n, sales), n_boot=3)
+    assert found.gini.estimate == pytest.approx(0, abs=1e-12)
+    assert found.top20_share.estimate == pytest.approx(0.20)
+    shares = [found.a_share.estimate, found.b_share.estimate, found.c_share.estimate]
+    assert shares == pytest.approx([0.55, 0.30, 0.15])
+    assert found.top20_share.ci_high == pytest.approx(0.20)
+
+
+@pytest.mark.parametrize("sigma", [0.5, 1.0, 1.5])
+def test_concentration_of_lognormal_sales_equals_closed_form(sigma):
+    """Reference: the Lorenz curve of a log-normal is Phi(sigma + Phi^-1(share))."""
+    found = value.concentration(lognormal(100_000, sigma, seed=1), n_boot=99)
+    normal = stats.norm
+    a, b = normal.cdf(normal.ppf([0.55, 0.85]) - sigma)
+    truth = {
+        "gini": 2 * normal.cdf(sigma / np.sqrt(2)) - 1,
+        "top20_share": normal.cdf(sigma + normal.ppf(0.20)),
+        "a_share": a,
+        "b_share": b - a,
+        "c_share": 1 - b,
+    }
+    for name, expected in truth.items():
+        estimate = getattr(found, name)
+        distance = stats.logistic.ppf(estimate.estimate) - stats.logistic.ppf(expected)
+        assert abs(distance) < 4 * estimate.se
+        assert estimate.estimate == pytest.approx(expected, rel=0.05)
+
+
+def test_bootstrap_error_equals_resampled_customers():
+    sales, rng = lognormal(300, 1.0, seed=2), np.random.default_rng(3)
+    found = value.concentration(sales, n_boot=2000).top20_share
+    draws = []
+    for _ in range(2000):
+        curve = value.lorenz(rng.choice(sales, 300))
+        draws.append(np.interp(0.2, curve["share_customers"], curve["share_sales"]))
+    expected = np.std(draws) / (found.estimate * (1 - found.estimate))
+    assert found.se == pytest.approx(expected, rel=0.08)  # two bootstraps of 2000
+
+
+def test_concentration_is_the_same_again_by_seed():
+    sales = lognormal(200, 1.0)
+    assert value.concentration(sales, seed=5) == value.concentration(sales, seed=5)
+    assert value.concentration(sales, seed=5) != value.concentration(sales, seed=6)
+
+
+def test_short_windows_manufacture_concentration():
+    """Identical customers with two visits a month, by the length of the window."""
+    for months, gini in ((1, 0.39), (3, 0.23), (12, 0.12)):
+        visits = np.random.default_rng(months).poisson(2 * months, 50_000)
+        found = value.concentration(visits, n_boot=2).gini
+        assert found.estimate == pytest.approx(gini, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("sales", "sentence"),
+    [
+        ([1, -2, 3], "not negative"),
+        ([1, np.nan, 3], "must be known"),
+        ([0, 0, 0], "at least 2 customers"),
+        ([5], "at least 2 customers"),
+    ],
+)
+def test_impossible_sales_are_refused(sales, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        value.concentration(sales)
+
+
+@pytest.mark.slow
+def test_coverage_of_the_concentration_of_lognormal_sales():
+    """Nominal 95 %; 94 to 95 % for 1500 log-normal customers, less for heavier tails."""
+    normal, hits = stats.norm, np.zeros(3)
+    truth = [2 * normal.cdf(1 / np.sqrt(2)) - 1, normal.cdf(1 + normal.ppf(0.2))]
+    truth.append(normal.cdf(normal.ppf(0.55) - 1))
+    for seed in range(N_COVERAGE):
+        found = value.concentration(lognormal(1500, 1.0, 1000 + seed), n_boot=199, seed=seed)
+        each = (found.gini, found.top20_share, found.a_share)
+        hits += [e.ci_low <= t <= e.ci_high for e, t in zip(each, truth, strict=True)]
+    covered = hits / N_COVERAGE
+    assert covered.min() > 0.95 - 4 * MC_ERROR
+    assert covered.max() < 0.95 + 4 * MC_ERROR
+
+
+# --- classes
+
+
+def test_classes_by_hand():
+    sales = pd.Series([10, 40, 0, 20, 30], index=list("abcde"))
+    found = value.abc_classes(sales)
+    # from the largest: 40 (to 40 %), 30 (passes 55 %), 20 (passes 85 %), 10, 0
+    assert found.to_dict() == {"b": "A", "e": "A", "d": "B", "a": "C", "c": "C"}
+    assert found.cat.ordered
+    assert found.cat.categories.tolist() == ["A", "B", "C"]
+
+
+def test_whoever_ends_on_the_limit_ends_the_class():
+    assert value.abc_classes(pd.Series([55, 30, 15])).tolist() == ["A", "B", "C"]
+    assert value.abc_classes(pd.Series([0.55, 0.30, 0.15])).tolist() == ["A", "B", "C"]
+    assert value.abc_classes(pd.Series([25, 25, 25, 25])).tolist() == ["A", "A", "A", "B"]
+
+
+@properties
+@given(amounts)
+def test_classes_partition_customers_at_the_limits(sales):
+    sales = pd.Series(sales, dtype=float)
+    classes = value.abc_classes(sales)
+    assert classes.notna().all()
+    total = sales.sum()
+    for limit, upper in ((0.55, classes == "A"), (0.85, classes != "C")):
+        assert sales[upper].sum() >= limit * total * (1 - 1e-9)
+        assert sales[upper].sum() - sales[upper].min() < limit * total
+        assert sales[upper].min() >= sales[~upper].max() or upper.all()
+    assert (classes[sales == 0] == "C").all()
+
+
+@properties
+@given(amounts)
+def test_class_a_is_the_smooth_share_rounded_up(sales):
+    found = value.concentration(sales, n_boot=2).a_share.estimate * len(sales)
+    assert (value.abc_classes(pd.Series(sales)) == "A").sum() == np.ceil(found - 1e-6)
+
+
+def test_class_table_by_hand():
+    found = value.abc_table(pd.Series([10, 40, 0, 20, 30]))
+    expected = pd.DataFrame(
+        {
+            "customers": [2, 1, 2],
+            "share_customers": [0.4, 0.2, 0.4],
+            "sales": [70, 20, 10],
+            "share_sales": [0.7, 0.2, 0.1],
+            "lowest_sales": [30, 20, 0],
+            "mean_sales": [35.0, 20.0, 5.0],
+        },
+        index=["A", "B", "C"],
+    )
+    pd.testing.assert_frame_equal(found, expected, check_names=False, check_dtype=False)
+
+
+def test_limits_out_of_order_are_refused():
+    with pytest.raises(ValueError, match=r"a = 0\.9 and b = 0\.5"):
+        value.abc_classes(pd.Series([1, 2]), a=0.9, b=0.5)
+
+
+def test_migration_by_hand():
+    before = value.abc_classes(pd.Series([40, 30, 20, 10, 0], index=list("vwxyz")))
+    after = pd.Series(pd.Categorical(["A", "C", "B", "A"], list("ABC")), index=list("vwxn"))
+    found = value.migration(before, after)
+    assert found.columns.tolist() == ["A", "B", "C", "none"]
+    assert found.loc["A"].tolist() == [0.5, 0, 0.5, 0]
+    assert found.loc["B"].tolist() == [0, 1, 0, 0]
+    assert found.loc["C"].tolist() == [0, 0, 0, 1]
+
+
+@properties
+@given(amounts, amounts)
+def test_migration_rows_add_up(first, second):
+    before, after = (value.abc_classes(pd.Series(each)) for each in (first, second))
+    rows = value.migration(before, after).sum(axis=1)
+    assert rows[before.unique()].to_numpy() == pytest.approx(1)
+
+
+# --- scores
+
+
+def test_scores_are_fifths_and_recency_counts_backwards():
+    customers = pd.DataFrame({"recency_days": range(10), "frequency": range(10), "amount": 7})
+    found = value.rfm_scores(customers)
+    assert found["r"].tolist() == [5, 5, 4, 4, 3, 3, 2, 2, 1, 1]
+    assert found["f"].tolist() == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    assert (found["m"] == 3).all()
+
+
+def test_every_segment_follows_its_rule():
+    corners = pd.DataFrame(
+        [(r, f, m) for r in range(5) for f in range(5) for m in range(5)],
+        columns=["recency_days", "frequency", "amount"],
+    )
+    found = value.rfm_scores(corners.assign(recency_days=4 - corners["recency_days"]))
+    assert found[["r", "f", "m"]].to_numpy().tolist() == (corners + 1).to_numpy().tolist()
+    named = found.set_index(["r", "f", "m"])["segment"]
+    assert named[5, 5, 5] == named[4, 4, 4] == "champions"
+    assert named[3, 5, 5] == named[5, 5, 3] == named[4, 3, 5] == "loyal"
+    assert named[5, 1, 5] == named[4, 2, 1] == "new"
+    assert named[3, 2, 5] == named[3, 1, 1] == "drifting"
+    assert named[2, 5, 5] == named[1, 3, 1] == "at risk"
+    assert named[2, 2, 5] == named[1, 1, 1] == "lost"
+    assert named.value_counts().to_dict() == {
+        "champions": 8, "loyal": 37, "new": 20, "drifting": 10, "at risk": 30, "lost": 20
+    }  # fmt: skip
+
+
+@properties
+@given(st.lists(st.tuples(*3 * [st.integers(0, 4)]), min_size=1, max_size=50))
+def test_scores_of_few_values_tie_and_keep_the_order(rows):
+    customers = pd.DataFrame(rows, columns=["recency_days", "frequency", "amount"])
+    found = value.rfm_scores(customers)
+    assert found[["r", "f", "m"]].isin(range(1, 6)).all(axis=None)
+    for score, column, sign in (("r", "recency_days", -1), ("f", "frequency", 1)):
+        by_value = found[score].groupby(sign * customers[column]).agg(["min", "max"])
+        assert (by_value["min"] == by_value["max"]).all()
+        assert by_value["min"].is_monotonic_increasing
+
+
+def test_scores_need_every_value():
+    with pytest.raises(ValueError, match="every customer"):
+        value.rfm_scores(pd.DataFrame({"recency_days": [1], "frequency": [np.nan], "amount": [1]}))
+
+
+# --- stages
+
+
+def stages(rows, **options):
+    table = pd.DataFrame(rows, columns=["first", "second", "tenure"], dtype=float)
+    return value.lifecycle_stage(table["first"], table["second"], table["tenure"], **options)
+
+
+def test_stages_by_hand():
+    rows = [
+        (100, 100, 400),  # 1.00 of the expected
+        (100, 119, 400),  # 1.19
+        (100, 121, 400),  # 1.21
+        (100, 81, 400),
+        (100, 79, 400),
+        (100, 0, 400),
+        (0, 100, 400),
+        (0, 0, 400),
+        (0, 50, 20),
+        (10, 0, 179),
+        (0, 0, 20),
+        (300, 300, 180),
+    ]
+    found = stages(rows)  # those no longer forming bought 900 in either half
+    assert found.cat.categories.tolist() == ["forming", "growing", "mature", "declining"]
+    expected = ["mature", "mature", "growing", "mature", "declining", "declining", "growing"]
+    expected += ["none", "forming", "forming", "none", "mature"]
+    assert found.astype(object).fillna("none").tolist() == expected
+
+
+def test_stages_follow_their_thresholds():
+    rows = [(100, 100, 70), (100, 140, 70), (100, 60, 70)]
+    assert stages(rows, forming_days=60, threshold=0.3).tolist() == [
+        "mature",
+        "growing",
+        "declining",
+    ]
+    assert stages(rows, forming_days=60, threshold=0.5).tolist() == ["mature"] * 3
+    assert stages(rows).tolist() == ["forming"] * 3
+
+
+def test_new_customers_do_not_make_the_others_decline():
+    """The yardstick is those who were there in both halves, not the whole total."""
+    rows = [(100, 100, 500)] * 5 + [(0, 100, 60)] * 5
+    assert stages(rows).tolist() == ["mature"] * 5 + ["forming"] * 5
+
+
+def test_impossible_volumes_are_refused():
+    with pytest.raises(ValueError, match="not negative"):
+        stages([(1, -1, 500)])
+    with pytest.raises(ValueError, match="one of the two halves"):
+        stages([(1, 0, 500), (2, 0, 500)])
+
+
+@properties
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 500), st.integers(0, 500), st.integers(0, 900)),
+        min_size=5,
+        max_size=40,
+    ),
+    st.sampled_from([0.25, 0.5, 2.0, 4.0]),
+)
+def test_stages_ignore_season(rows, season):
+    rows = [*rows, (10, 10, 500)]
+    winter = [(first, season * second, tenure) for first, second, tenure in rows]
+    assert stages(rows).equals(stages(winter))
