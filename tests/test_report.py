@@ -4,9 +4,10 @@ import re
 import pytest
 from bs4 import BeautifulSoup
 from nbformat import v4
-from sample_findings import each_verdict, loss_against_gain
+from sample_findings import each_verdict, loss_against_gain, performance
 
 from analysis import findings, hypotheses, report
+from analysis.estimates import from_se
 
 EVIL = "North 华北 <script>alert(1)</script>"
 TRACEBACK = 'Traceback (most recent call last)\n  File "/home/someone/x.py", line 3\nValueError: no'
@@ -168,7 +169,8 @@ def test_pages_ask_for_nothing():
     index = report.index([entry(records=each_verdict().values())])
     for html in (page, index):
         assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//|url\(|@import""", html)
-        assert "default-src 'none'" in html
+        policy = BeautifulSoup(html, "html.parser").find("meta", content=re.compile("default-src"))
+        assert policy["content"].startswith("default-src 'none'; img-src data:;")
 
 
 def test_same_notebook_same_bytes_and_left_alone():
@@ -256,9 +258,8 @@ def test_index_names_what_no_notebook_tests():
 
 def test_index_links_notebooks_without_hypotheses_and_tells_sources_apart():
     profile = {"notebook": "01_data_profile", "title": "Data profile <1>", "href": "p.html"}
-    soup, _ = matrix(
-        entry(**profile), entry("East", **profile | {"source": "other"}), entry(records=each_verdict().values())
-    )  # fmt: skip
+    other = entry("East", **profile | {"source": "other"})
+    soup, _ = matrix(entry(**profile), other, entry(records=each_verdict().values()))
     last = soup.select(".matrix tbody tr")[-1]
     assert last.th.text == "Data profile <1>"
     assert [cell.a["href"] for cell in last.find_all("td")] == ["p.html", "p.html"]
@@ -266,10 +267,6 @@ def test_index_links_notebooks_without_hypotheses_and_tells_sources_apart():
 
 
 def test_index_says_which_part_decided():
-    from sample_findings import performance
-
-    from analysis.estimates import from_se
-
     fallen = performance(from_se(0.3, 0.04, 900), from_se(0.0, 0.02, 900)).record()
     _, rows = matrix(entry(records=[fallen]))
     assert "decided by slope of expectation: 0.00 [−0.04, +0.04]" in rows["H01"][0].text

@@ -35,10 +35,10 @@ REGIONS = {
 
 SEGMENTS = DataFrame(
     {
-        "share": [0.60, 0.08, 0.06, 0.13, 0.13],
-        "visits": [0.65, 3.55, 3.45, 1.40, 0.90],  # a week, median
+        "share": [0.63, 0.06, 0.05, 0.13, 0.13],
+        "visits": [0.62, 3.55, 3.45, 1.25, 0.80],  # a week, median
         "visits_sd": [0.50, 0.12, 0.12, 0.45, 0.40],  # of the log
-        "quantity": [32, 18.6, 19.0, 70, 190],  # litres (restaurant: cubic metres) a visit, median
+        "quantity": [33, 18.6, 19.0, 78, 215],  # litres (restaurant: cubic metres) a visit, median
         "quantity_sd": [0.30, 0.08, 0.10, 0.85, 0.70],
         "price": [7.5, 7.4, 7.4, 7.3, 4.0],  # CNY a litre or cubic metre
         "margin": [0.11, 0.10, 0.10, 0.09, 0.10],
@@ -55,6 +55,9 @@ VALUES = ("product_value", "service_value", "personnel_value", "image_value")
 COSTS = ("money_cost", "time_cost", "energy_cost", "effort_cost")
 SATISFACTION = ("satisfaction_1", "satisfaction_2", "satisfaction_3")
 LOYALTY = ("loyalty_1", "loyalty_2", "loyalty_3")
+ITEMS = ("expectation", "performance", *VALUES, *COSTS, *SATISFACTION, *LOYALTY)
+ITEMS += ("price_sensitivity", "works_quality", "works_communication")
+ITEMS += ("org_benefit", "personal_benefit", "added_service")
 # How answers from 1 to 10 are spread: many sevens to nines, few below four.
 CUTS = stats.norm.ppf([0.015, 0.04, 0.075, 0.13, 0.21, 0.33, 0.50, 0.71, 0.88])
 # Holidays and their make-up days: no case spans them, so that every calendar counts the same days.
@@ -587,8 +590,7 @@ def answers(world: World, people: DataFrame, wave: int, rng: Generator) -> DataF
     works = world.works_slope * quality + world.works_communication * informed
     mood = latent + world.wave_noise * rng.standard_normal(n) + had_works * works
     agree = world.acquiescence * rng.standard_normal(n)
-    single = ["expectation", "performance", *VALUES, *COSTS, "added_service"]
-    single += ["org_benefit", "personal_benefit", "price_sensitivity"]
+    single = [name for name in ITEMS if name in people]
     scores = people[single] + world.single_noise * rng.standard_normal((n, len(single)))
     scores[list(COSTS)] -= 0.5
     scores["works_quality"] = quality
@@ -626,8 +628,7 @@ def _wave(world: World, people: DataFrame, ids: ndarray, wave: int, rng: Generat
     latent = answers(world, people, wave, rng)
     first, last = WAVES[wave]
     days = rng.integers(first * 7, last * 7 + 7, len(people))
-    items = [name for name in latent if name not in ("had_works", "told_others", "responds")]
-    scale = DataFrame(to_scale(latent[items].to_numpy()), columns=items).astype("Int64")
+    scale = DataFrame(to_scale(latent[[*ITEMS]].to_numpy()), columns=[*ITEMS]).astype("Int64")
     scale = scale.mask(rng.random(scale.shape) < 0.03)
     scale.loc[~latent["had_works"], ["works_quality", "works_communication"]] = pd.NA
     scale.loc[~people["business"], ["org_benefit", "personal_benefit"]] = pd.NA
@@ -636,7 +637,7 @@ def _wave(world: World, people: DataFrame, ids: ndarray, wave: int, rng: Generat
             "customer_id": ids,
             "answered_on": _day(days),
             "station_id": _stations(people["station"]),
-            **{name: scale[name] for name in items},
+            **{name: scale[name] for name in ITEMS},
             "channel": people["channel"],
             "had_works": np.where(latent["had_works"], "true", "false"),
             "told_others": latent["told_others"].astype("Int64"),

@@ -25,10 +25,12 @@ H15  mean margin of the last year by stage at the landmark; differences / mean o
 H16  all buying beyond fuel less none: margin of the last year / its mean; retained. What the habit
      sold before the landmark is a part of it: fuel sales, not all sales, make customers comparable.
 H17  of those who bought in the last 13 weeks: odds of no purchase in the next 8 per doubling of
-     1 + days since the last, given log visits and log weeks observed, adjusted; AUC with less without.
-H18  regulars (10 visits in weeks 24 to 5 before a landmark) who bought in the 4 weeks before and after
-     it; lapse is no purchase in the 13 weeks that follow. AUC of volume of 4 against 20 weeks; AUC
-     with recency less that of recency; median days of alarm (10 % false) unbroken to the last purchase.
+     1 + days since the last, given log visits and log weeks observed, adjusted; AUC with, less
+     without.
+H18  regulars (10 visits in weeks 24 to 5 before a landmark) who bought in the 4 weeks before and
+     after it; lapse is no purchase in the 13 weeks that follow. AUC of volume of 4 against 20
+     weeks; AUC of the adjusted logit with trend and recency, less with recency; median days of
+     alarm (10 % false) unbroken up to the last purchase.
 H19  hazard ratio as planted; retained with a card from the landmark on less natural adoption later,
      of those who bought in the 13 weeks before it.
 H20  retained, all key accounts visited as planned less none; planned visits a month by tier, which
@@ -40,14 +42,16 @@ H22  product of org and personal benefit, in SD each, given both: loyalty index 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 from math import factorial
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
-from scipy import stats
+from numpy import ndarray
+from pandas import DataFrame
+from scipy import special, stats
 
 from analysis import example as ex
 from analysis.example import LANDMARK, N_WEEKS, History, World
@@ -73,22 +77,22 @@ class Sample:
     """
 
     world: World
-    everyone: pd.DataFrame
-    moments: pd.DataFrame
-    leads: np.ndarray
+    everyone: DataFrame
+    moments: DataFrame
+    leads: ndarray
 
     @property
-    def answered(self) -> pd.DataFrame:
+    def answered(self) -> DataFrame:
         """Those who answered wave 2."""
         return self.everyone[self.everyone["answered"]]
 
     @property
-    def cases(self) -> pd.DataFrame:
+    def cases(self) -> DataFrame:
         """Those who complained."""
         return self.everyone[self.everyone["complained"]]
 
 
-def truth_table(worlds: dict[str, World], seed: int, n_draw: int = 3 * CHUNK) -> pd.DataFrame:
+def truth_table(worlds: dict[str, World], seed: int, n_draw: int = 3 * CHUNK) -> DataFrame:
     """Return the planted values of several regions.
 
     Parameters
@@ -109,7 +113,7 @@ def truth_table(worlds: dict[str, World], seed: int, n_draw: int = 3 * CHUNK) ->
     return pd.concat(frames, names=["region"]).reset_index("region").reset_index(drop=True)
 
 
-def planted(world: World, seed: int, n_draw: int = 5 * CHUNK) -> pd.DataFrame:
+def planted(world: World, seed: int, n_draw: int = 5 * CHUNK) -> DataFrame:
     """Return the planted value of every part of the register.
 
     Parameters
@@ -132,7 +136,7 @@ def planted(world: World, seed: int, n_draw: int = 5 * CHUNK) -> pd.DataFrame:
         for hypothesis, truth in TRUTHS.items()
         for part, value in truth(sample).items()
     ]
-    return pd.DataFrame(rows, columns=["hypothesis", "part", "truth"])
+    return DataFrame(rows, columns=["hypothesis", "part", "truth"])
 
 
 def large_draw(world: World, seed: int, n_draw: int) -> Sample:
@@ -168,7 +172,7 @@ def _chunk(world: World, history: History, seed: int) -> tuple:
         _wave_two(world, people, rng),
         _after_cases(world, people, rng),
     ]
-    everyone = pd.concat([people, *map(pd.DataFrame, blocks)], axis=1)
+    everyone = pd.concat([people, *map(DataFrame, blocks)], axis=1)
     moments = pd.concat([_moment(history, week, rng) for week in (52, 60, 68, 76, 84)])
     return everyone, moments, _leads(history, moments)
 
@@ -190,10 +194,10 @@ def _purchases(world: World, history: History) -> dict:
     }
 
 
-def _wave_two(world: World, people: pd.DataFrame, rng: np.random.Generator) -> dict:
+def _wave_two(world: World, people: DataFrame, rng: np.random.Generator) -> dict:
     latent = ex.answers(world, people, 2, rng)
-    items = latent.drop(columns=["had_works", "told_others", "responds"])
-    scale = pd.DataFrame(ex.to_scale(items.to_numpy()), columns=items.columns)
+    items = latent[[*ex.ITEMS]]
+    scale = DataFrame(ex.to_scale(items.to_numpy()), columns=items.columns)
     return {
         **{f"item_{name}": scale[name] for name in scale},
         **{f"latent_{name}": items[name] for name in items},
@@ -205,12 +209,12 @@ def _wave_two(world: World, people: pd.DataFrame, rng: np.random.Generator) -> d
     }
 
 
-def _after_cases(world: World, people: pd.DataFrame, rng: np.random.Generator) -> dict:
+def _after_cases(world: World, people: DataFrame, rng: np.random.Generator) -> dict:
     """Return satisfaction after a case as it was, and as it would be under each course of it."""
     noise = rng.standard_normal(len(people))
     within, told = people["case_days"] <= 3, people["explained"]
 
-    def after(settled: np.ndarray, explained: np.ndarray) -> np.ndarray:
+    def after(settled: ndarray, explained: ndarray) -> ndarray:
         return ex.to_scale(ex.case_scores(world, people, settled, explained, noise) / 1.05)
 
     return {
@@ -223,7 +227,7 @@ def _after_cases(world: World, people: pd.DataFrame, rng: np.random.Generator) -
     }
 
 
-def _moment(history: History, week: int, rng: np.random.Generator) -> pd.DataFrame:
+def _moment(history: History, week: int, rng: np.random.Generator) -> DataFrame:
     """Return recency, trend and lapse of everyone who bought in the 13 weeks before a landmark."""
     people, visits, volume = history.people, history.visits, history.volume
     seen = visits[:, week - 13 : week].sum(axis=1) > 0
@@ -234,7 +238,7 @@ def _moment(history: History, week: int, rng: np.random.Generator) -> pd.DataFra
     base = volume[:, max(week - 24, 0) : week - 4].mean(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         trend = volume[:, week - 4 : week].mean(axis=1) / base
-    frame = pd.DataFrame(
+    frame = DataFrame(
         {
             "person": np.arange(len(people)),
             "week": week,
@@ -256,7 +260,7 @@ def _moment(history: History, week: int, rng: np.random.Generator) -> pd.DataFra
     return frame[seen]
 
 
-def _leads(history: History, moments: pd.DataFrame) -> np.ndarray:
+def _leads(history: History, moments: DataFrame) -> ndarray:
     """Return days of unbroken alarm before the last purchase, of regulars who lapsed alarmed."""
     calm = moments[moments["watched"] & ~moments["lapse_later"]]
     limit = calm["trend"].quantile(0.10)
@@ -271,29 +275,48 @@ def _leads(history: History, moments: pd.DataFrame) -> np.ndarray:
     return 7 * run[regular & (run > 0)]
 
 
-def _controls(frame: pd.DataFrame) -> np.ndarray:
+def _controls(frame: DataFrame) -> ndarray:
     segments = [frame["segment"] == name for name in ex.SEGMENTS.index[1:]]
     return np.column_stack([np.ones(len(frame)), *segments, frame["suburban"], frame["years"]])
 
 
-def _design(frame: pd.DataFrame, *drivers: np.ndarray) -> np.ndarray:
+def _design(frame: DataFrame, *drivers: ndarray) -> ndarray:
     return np.column_stack([*drivers, _controls(frame)]).astype(float)
 
 
-def _slopes(frame: pd.DataFrame, outcome: np.ndarray, *drivers: np.ndarray) -> tuple:
+def _solve(gram: ndarray, score: ndarray) -> ndarray:
+    """Solve a linear system in which a control may be constant (a segment nobody is in)."""
+    return np.linalg.pinv(gram, rcond=1e-12, hermitian=True) @ score
+
+
+def _slopes(frame: DataFrame, outcome: ndarray, *drivers: ndarray) -> tuple:
     """Return least-squares slopes of the drivers at equal controls, and the SD left over."""
-    design = _design(frame, *drivers)
-    slopes = np.linalg.lstsq(design, np.asarray(outcome, float), rcond=None)[0]
+    design, outcome = _design(frame, *drivers), np.asarray(outcome, float)
+    slopes = _solve(design.T @ design, design.T @ outcome)
     return slopes[: len(drivers)], np.std(outcome - design @ slopes)
 
 
-def _log_slopes(frame: pd.DataFrame, counts: np.ndarray, *drivers: np.ndarray) -> np.ndarray:
+def _likeliest(design: ndarray, outcome: ndarray, mean: Callable) -> ndarray:
+    """Return coefficients of a Poisson (mean=exp) or logit (mean=expit) regression by Newton."""
+    slopes = np.zeros(design.shape[1])
+    for _ in range(50):
+        expected = mean(design @ slopes)
+        weight = expected if mean is np.exp else expected * (1 - expected)
+        score = design.T @ (outcome - expected)
+        step = _solve((design * weight[:, None]).T @ design, score)
+        slopes += np.clip(step, -1, 1)
+        if np.abs(step).max() < 1e-9:
+            return slopes
+    raise RuntimeError("the regression did not converge")
+
+
+def _log_slopes(frame: DataFrame, counts: ndarray, *drivers: ndarray) -> ndarray:
     """Return slopes of the log of the mean (Poisson) at equal controls."""
-    model = sm.GLM(np.asarray(counts, float), _design(frame, *drivers), sm.families.Poisson())
-    return model.fit().params[: len(drivers)]
+    counts = np.asarray(counts, float) / np.mean(counts)
+    return _likeliest(_design(frame, *drivers), counts, np.exp)[: len(drivers)]
 
 
-def _scaled(values: pd.Series) -> np.ndarray:
+def _scaled(values: pd.Series) -> ndarray:
     return ((values - values.mean()) / values.std()).to_numpy()
 
 
@@ -318,7 +341,7 @@ def _delivered(sample: Sample) -> dict:
     return {"delivered_value": slopes[0], "value_minus_cost": shares[:4].sum() - shares[4:].sum()}
 
 
-def importance(correlation: np.ndarray) -> np.ndarray:
+def importance(correlation: ndarray) -> ndarray:
     """Return each driver's share of R2, averaged over all orders (LMG); shape (n_drivers,).
 
     Parameters
@@ -351,7 +374,7 @@ def _asymmetry(sample: Sample) -> dict:
     return {"asymmetry": (-loss - gain) / left}
 
 
-def _index_change(d: pd.DataFrame, has: pd.Series, effect: float) -> float:
+def _index_change(d: DataFrame, has: pd.Series, effect: float) -> float:
     """Return the mean change of the index by an effect on satisfaction that some already have."""
     latent = d[[f"latent_{name}" for name in ex.SATISFACTION]].to_numpy()
     without = latent - ex.SATISFACTION_UNIT * effect * has.to_numpy()[:, None]
@@ -404,7 +427,7 @@ def _explanation(sample: Sample) -> dict:
     return {"explanation": change / sample.cases["after"].std()}
 
 
-def _retained(world: World, people: pd.DataFrame, start: np.ndarray | int, **arm) -> np.ndarray:
+def _retained(world: World, people: DataFrame, start: ndarray | int, **arm) -> ndarray:
     """Return each customer's chance to buy in weeks 39 to 51 after `start` in an arm."""
     people = people.assign(**arm)
     week = np.arange(N_WEEKS)
@@ -413,7 +436,7 @@ def _retained(world: World, people: pd.DataFrame, start: np.ndarray | int, **arm
     return 1 - np.exp(-(rate * ((since >= 39) & (since < 52))).sum(axis=1))
 
 
-def _gain(sample: Sample, people: pd.DataFrame, start, treated: dict, untreated: dict) -> float:
+def _gain(sample: Sample, people: DataFrame, start, treated: dict, untreated: dict) -> float:
     arms = [_retained(sample.world, people, start, **arm) for arm in (treated, untreated)]
     return (arms[0] - arms[1]).mean()
 
@@ -439,7 +462,7 @@ def _concentration(sample: Sample) -> dict:
     return concentration(sales[sales > 0].to_numpy())
 
 
-def concentration(sales: np.ndarray) -> dict[str, float]:
+def concentration(sales: ndarray) -> dict[str, float]:
     """Return the share of sales of the top 20 %, and the share of customers with 55 % of sales.
 
     Parameters
@@ -470,7 +493,7 @@ def _value(sample: Sample) -> dict:
     return {"margin": np.exp(_log_slopes(d, d["margin_after"], _scaled(d["index"]), before)[0])}
 
 
-def stages(frame: pd.DataFrame) -> pd.Series:
+def stages(frame: DataFrame) -> pd.Series:
     """Return forming, growing, mature or declining per customer at the landmark; missing if none.
 
     Parameters
@@ -508,7 +531,7 @@ def _beyond(sample: Sample) -> dict:
     return {"margin": (with_it - without).mean() / actual.mean(), "retention": gain}
 
 
-def _expected_margin(world: World, people: pd.DataFrame) -> np.ndarray:
+def _expected_margin(world: World, people: DataFrame) -> ndarray:
     """Return each customer's expected margin of the last year, given when they lapse."""
     weeks = np.arange(LANDMARK, N_WEEKS)
     rate = ex.visit_rate(world, people, ex.lapse_week(world, people), weeks)
@@ -518,14 +541,14 @@ def _expected_margin(world: World, people: pd.DataFrame) -> np.ndarray:
     return (rate * (fuel + beyond)).sum(axis=1)
 
 
-def _auc(lapse: np.ndarray, score: np.ndarray) -> float:
+def _auc(lapse: ndarray, score: ndarray) -> float:
     ranks, lost = stats.rankdata(score), int(np.sum(lapse))
     return (ranks[lapse].sum() - lost * (lost + 1) / 2) / (lost * (len(lapse) - lost))
 
 
-def _logit(frame: pd.DataFrame, lapse: np.ndarray, *drivers: np.ndarray) -> tuple:
+def _logit(frame: DataFrame, lapse: ndarray, *drivers: ndarray) -> tuple:
     design = _design(frame, *drivers)
-    slopes = sm.GLM(lapse.astype(float), design, sm.families.Binomial()).fit().params
+    slopes = _likeliest(design, lapse, special.expit)
     return slopes, _auc(lapse, design @ slopes)
 
 
@@ -540,12 +563,7 @@ def _warning(sample: Sample) -> dict:
     d = sample.moments[sample.moments["watched"]].dropna(subset="trend")
     lapse, trend = d["lapse_later"].to_numpy(), np.log(d["trend"].to_numpy())
     alone, recency = _auc(lapse, -trend), d["recency"].to_numpy()
-    weights = sm.GLM(
-        lapse.astype(float),
-        sm.add_constant(np.column_stack([trend, recency])),
-        sm.families.Binomial(),
-    ).fit()
-    gain = _auc(lapse, weights.fittedvalues) - _auc(lapse, recency)
+    gain = _logit(d, lapse, trend, recency)[1] - _logit(d, lapse, recency)[1]
     return {"auc": alone, "auc_gain": gain, "lead_days": np.median(sample.leads)}
 
 

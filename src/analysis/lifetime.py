@@ -72,11 +72,12 @@ class SpendModel:
 class Holdout:
     """How well a model foretold purchases that it had not seen.
 
-    `table`, per frequency before ("0" to "7+"): customers, expected and actual mean
-    purchases, ci_low, ci_high of the actual mean, fits. `total_error` is the expected
-    over the actual total, less 1. `fits`: the total is within 20 %, and so is, in every
-    group of 30 or more customers, the expected mean from the 95 % interval of the actual
-    one. (The interval alone refuses every model of 100,000 customers.)
+    `table` has a row per frequency before ("0" to "7+"): customers, expected and actual
+    mean purchases, ci_low and ci_high of the actual mean, fits. `total_error` is the
+    expected over the actual total, less 1. The model `fits` if that is within 20 % and,
+    in every group of 30 or more customers, the expected mean is within the 95 % interval
+    of the actual one, widened on either side by 20 % of it: the interval alone would
+    refuse every model of 100,000 customers, 20 % alone a right one of a small group.
     """
 
     table: pd.DataFrame

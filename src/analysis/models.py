@@ -132,9 +132,8 @@ def robust_glm(
     model = smf.glm(formula, data, family=FAMILIES[family](), **times)
     _check_design(model, family)
     fit = model.fit()
-    codes = None
-    if groups is not None:
-        codes = pd.factorize(data.loc[model.data.row_labels, groups])[0]
+    rows = model.data.row_labels
+    codes = None if groups is None else pd.factorize(data.loc[rows, groups])[0]
     covariance, df = _robust_covariance(model.exog, model.endog, fit.mu, family, codes)
     names = model.exog_names
     error = f"CR3 by {groups} ({codes.max() + 1} groups)" if groups else "HC3"

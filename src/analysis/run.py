@@ -25,6 +25,7 @@ NOTEBOOKS = ROOT / "notebooks"
 REPORTS = ROOT / "reports"
 
 _SECTION = re.compile(r"^#+ (H\d\d)\b", re.MULTILINE)
+_HEADING = re.compile(r"^##? (.+)", re.MULTILINE)
 _PATHS = re.compile(r"(?:/[\w.@+-]+)+/(?=[\w.-]+\.py|ipykernel)")
 
 
@@ -237,24 +238,25 @@ def _errors(notebook: NotebookNode, stop: str) -> dict[str, str]:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             section = _section(cell, section)
-        elif section in errors and section:
+            continue
+        if section in errors:
             cell.outputs = []
-        broken = [each for each in cell.get("outputs", ()) if each.output_type == "error"]
+        broken = [output for output in cell.outputs if output.output_type == "error"]
         if broken:
             cell.outputs = broken
-            for output in broken:
-                output.traceback = [_PATHS.sub("", line) for line in output.traceback]
-                free = "raises-exception" in cell.metadata.get("tags", ())
-                errors.setdefault(section if free else "", _sentence(output))
+            broken[0].traceback = [_PATHS.sub("", line) for line in broken[0].traceback]
+            goes_on = "raises-exception" in cell.metadata.get("tags", ())
+            errors[section if goes_on else ""] = _sentence(broken[0])
     return errors
 
 
 def _section(cell: NotebookNode, before: str) -> str:
-    """Return the hypothesis whose section starts in a cell of text; "" for another section."""
+    """Return the section that a cell of text starts: a hypothesis's id, or its heading."""
     found = _SECTION.search(cell.source)
     if found:
         return found[1]
-    return "" if cell.source.startswith(("# ", "## ")) else before
+    heading = _HEADING.search(cell.source)
+    return heading[1] if heading else before
 
 
 def _sentence(error: NotebookNode) -> str:

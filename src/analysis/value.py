@@ -270,7 +270,8 @@ def lifecycle_stage(
     total = table.loc[~forming, ["first", "second"]].sum()
     if not forming.all() and total.min() <= 0:
         raise ValueError("Nobody bought in one of the two halves, so no change can be told.")
-    expected = table["first"] * total["second"] / total["first"] if not forming.all() else 0
+    season = 1.0 if forming.all() else total["second"] / total["first"]
+    expected = season * table["first"]
     bought = (table["first"] > 0) | (table["second"] > 0)
     rules = {
         "forming": forming,

@@ -1,0 +1,495 @@
+"""The example regions: the same every time, like the trade, and true to what was planted."""
+
+import functools
+import tomllib
+from dataclasses import replace
+from importlib.resources import files
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import example, example_truth
+from analysis.contract import ORDERED, SCALES, TABLES
+from analysis.example import LANDMARK, REGIONS, World, draw, regional_worlds, simulate
+from analysis.example_truth import TRUTHS, concentration, large_draw
+
+N_REGION = 3_000
+N_LARGE = 20_000
+YEAR_AFTER = pd.Timestamp("2025-07-01")
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return draw(World(region="East 华东"), N_REGION, seed=1)
+
+
+@pytest.fixture(scope="module")
+def large():
+    return simulate(World(), N_LARGE, seed=2)
+
+
+@pytest.fixture(scope="module")
+def regions():
+    worlds = regional_worlds()
+    return {
+        name: draw(world, REGIONS[name], example.region_seed(name))
+        for name, world in worlds.items()
+    }
+
+
+def truth(names, n_draw=N_LARGE, **parameters):
+    """Return the planted values of some hypotheses by (hypothesis, part)."""
+    sample = large_draw(replace(World(), **parameters), 3, n_draw)
+    return {(name, part): value for name in names for part, value in TRUTHS[name](sample).items()}
+
+
+def alpha(items):
+    covariance = items.astype(float).cov().to_numpy()
+    k = len(covariance)
+    return k / (k - 1) * (1 - np.trace(covariance) / covariance.sum())
+
+
+def slopes(outcome, *drivers):
+    design = np.column_stack([*drivers, np.ones(len(outcome))]).astype(float)
+    return np.linalg.lstsq(design, np.asarray(outcome, float), rcond=None)[0]
+
+
+# ---- the same every time
+
+
+def test_a_seed_gives_the_same_tables_and_another_seed_others():
+    first, again, other = (draw(World(), 400, seed) for seed in (5, 5, 6))
+    for name, table in first.items():
+        pd.testing.assert_frame_equal(table, again[name])
+        assert not table.equals(other[name])
+
+
+def test_files_have_the_same_bytes_and_are_replaced_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(example, "REGIONS", {"North 华北": 300, "South-west 西南": 400})
+    quick = functools.partial(example_truth.truth_table, n_draw=2_000)
+    monkeypatch.setattr(example_truth, "truth_table", quick)
+    for name in ("one", "two", "two"):
+        example.write_example(tmp_path / name, seed=11)
+    one, two = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        for name in ("one", "two")
+    )
+    assert one == two
+    assert set(one) == example.FILES
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
+    customers = pd.read_csv(tmp_path / "one" / "customers.csv")
+    assert customers["customer_id"].is_unique
+    assert len(customers) == 700
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(FileExistsError, match=r"notes\.txt"):
+        example.write_example(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_failure_leaves_the_earlier_example(tmp_path, monkeypatch):
+    monkeypatch.setattr(example, "REGIONS", {"North 华北": 300})
+    (tmp_path / "example").mkdir()
+    (tmp_path / "example" / "survey.csv").write_text("earlier", encoding="utf-8")
+
+    def fails(*_):
+        raise RuntimeError("stopped")
+
+    monkeypatch.setattr(example_truth, "truth_table", fails)
+    with pytest.raises(RuntimeError, match="stopped"):
+        example.write_example(tmp_path / "example")
+    assert [path.name for path in tmp_path.rglob("*")] == ["example", "survey.csv"]
+
+
+# ---- the contract
+
+
+def test_tables_have_the_columns_of_the_contract(tables):
+    for name, schema in TABLES.items():
+        assert list(tables[name].columns) == list(schema.columns), name
+
+
+def test_values_are_in_range(tables):
+    survey, complaints = tables["survey"], tables["complaints"]
+    items = [name for name in survey if survey[name].dtype == "Int64" and name != "told_others"]
+    assert len(items) == 22
+    assert survey[items].min().min() == 1
+    assert survey[items].max().max() == 10
+    assert complaints["severity"].between(1, 5).all()
+    assert complaints["satisfaction_after"].dropna().between(1, 10).all()
+    lines = tables["transactions"]
+    assert (lines[["quantity", "amount", "cost"]] >= 0).all().all()
+    assert (lines["amount"] > 0).all()
+    for column in ("quantity", "amount", "cost"):
+        assert np.allclose(lines[column] * 100, np.rint(lines[column] * 100), atol=1e-4)
+    for name, links in ORDERED.items():
+        for link in links:
+            both = tables[name][[link.earlier, link.later]].dropna()
+            assert (both[link.earlier] <= both[link.later]).all()
+
+
+def test_dates_fit_together(tables):
+    lines = tables["transactions"]
+    assert lines["bought_at"].min() >= pd.Timestamp("2024-07-01")
+    assert lines["bought_at"].max() < pd.Timestamp("2026-07-01")
+    customers = tables["customers"].set_index("customer_id")
+    first = lines.groupby("customer_id")["bought_at"].min().dt.normalize()
+    joined = customers["joined_on"].reindex(first.index)
+    assert (joined <= first).all()
+    new = joined >= pd.Timestamp(example.START)
+    assert (joined[new] == first[new]).all()
+    assert (~(customers["card_since"] < customers["joined_on"])).all()
+    days = lines["bought_at"].dt.normalize()
+    answered = tables["survey"]["answered_on"]
+    assert answered.max() < YEAR_AFTER <= days.max() - pd.Timedelta(days=360)
+    assert 0.52 < (joined < pd.Timestamp(example.START)).mean() < 0.58
+
+
+def test_cases_are_counted_the_same_by_any_calendar(tables):
+    cases = tables["complaints"].dropna(subset="resolved_at")
+    opened, settled = (
+        cases[name].dt.normalize().to_numpy().astype("datetime64[D]")
+        for name in ("opened_at", "resolved_at")
+    )
+    assert np.is_busday(opened).all()
+    closed = np.concatenate([np.arange(a, b + 1) for a, b in example.CLOSED])
+    spans = (closed >= opened[:, None]) & (closed <= settled[:, None])
+    assert not spans.any()
+    days = np.busday_count(opened, settled)
+    assert days.max() <= example.LONGEST_CASE
+    assert 0.66 < (days <= 3).mean() < 0.74
+    told = cases["explained_at"].notna()
+    explained = cases["explained_at"][told].to_numpy().astype("datetime64[D]")
+    assert (np.busday_count(opened[told], explained) == 3).all()
+    assert (days[told] > 3).all()
+    assert 0.40 < told[days > 3].mean() < 0.60
+
+
+# ---- like the trade
+
+
+def test_sizes(regions):
+    assert {name: len(tables["customers"]) for name, tables in regions.items()} == REGIONS
+    assert (min(REGIONS.values()), max(REGIONS.values()), len(REGIONS)) == (300, 3000, 6)
+    assert 300_000 < sum(len(tables["transactions"]) for tables in regions.values()) < 700_000
+    ids = pd.concat([tables["customers"]["customer_id"] for tables in regions.values()])
+    assert ids.is_unique
+    stations = {n: t["transactions"]["station_id"].nunique() for n, t in regions.items()}
+    assert stations["East 华东"] == 24
+    assert stations["North-west 西北"] == 12
+
+
+def test_drivers_buy_260_to_300_litres_a_month_in_three_to_four_visits_a_week(tables, large):
+    people, visits = large.people, large.visits
+    steady = (people["joined"] < -26) & (people["lapse"] == example.N_WEEKS)
+    for segment in ("ride_hailing", "van"):
+        rows = (steady & (people["segment"] == segment)).to_numpy()
+        assert 260 < large.volume[rows].sum(axis=1).mean() / 24 < 300
+        assert 3 < visits[rows].mean() < 4
+    lines = tables["transactions"].merge(tables["customers"], on="customer_id")
+    late = lines["bought_at"].dt.hour >= 18
+    evening = late.groupby(lines["segment"]).mean()
+    assert (evening[["ride_hailing", "van"]] > 0.55).all()
+    assert (evening[["fleet", "restaurant"]] < 0.30).all()
+
+
+def test_prices_and_margins(tables):
+    lines = tables["transactions"]
+    total = lines.groupby("product")[["quantity", "amount", "cost"]].sum()
+    margin = 1 - total["cost"] / total["amount"]
+    assert 7.2 < total.loc["fuel", "amount"] / total.loc["fuel", "quantity"] < 7.7
+    assert margin[["fuel", "gas"]].between(0.08, 0.12).all()
+    assert margin[["shop", "lubricants", "services"]].between(0.25, 0.30).all()
+    won = tables["contacts"].query("kind == 'campaign' and purpose == 'acquire'")["cost"]
+    assert 300 < won.median() < 1000
+    campaigns = tables["contacts"].query("kind == 'campaign'")
+    assert campaigns.groupby(["contacted_on", "purpose"])["cost"].nunique().max() == 1
+
+
+def test_scales_are_reliable_and_skewed(tables):
+    survey = tables["survey"]
+    for scale in ("satisfaction", "loyalty"):
+        assert 0.82 < alpha(survey[list(SCALES[scale])].dropna()) < 0.90
+    assert survey["satisfaction_1"].mean() > 6.5
+    assert survey["satisfaction_1"].astype(float).skew() < -0.4
+    assert 0.02 < survey["satisfaction_1"].isna().mean() < 0.05
+    assert survey["works_quality"][survey["had_works"] == "false"].isna().all()
+
+
+def test_half_to_two_thirds_of_the_active_answer_and_the_engaged_more(large):
+    people = large.people
+    latent = example.answers(World(), people, 2, np.random.default_rng(1))
+    first, last = example.WAVES[2]
+    active = ((people["joined"] < first) & (people["lapse"] > last)).to_numpy()
+    took = example.took_part(people, latent, 2)
+    assert 0.45 < took[active].mean() < 0.62
+    assert people["loyalty"][took].mean() > people["loyalty"][active & ~took].mean() + 0.15
+    assert people["log_rate"][took].mean() > people["log_rate"][active & ~took].mean() + 0.1
+
+
+def test_stations_differ_by_five_percent_of_variance_or_not_at_all():
+    for sd, low, high in ((0.25, 0.025, 0.085), (0.0, -0.01, 0.01)):
+        effects = [
+            simulate(replace(World(), station_sd=sd), 4_800, seed).people for seed in range(4)
+        ]
+        shares = []
+        for people in effects:
+            groups = people.groupby("station")["satisfaction"]
+            within = groups.var().mean()
+            between = groups.mean().var() - within / groups.size().mean()
+            shares.append(between / (between + within))
+        assert low < np.mean(shares) < high
+
+
+# ---- the truth
+
+
+def test_truth_has_every_part_of_the_register_once():
+    register = tomllib.loads(files("analysis").joinpath("hypotheses.toml").read_text("utf-8"))
+    parts = {(name, part["key"]) for name, claim in register.items() for part in claim["parts"]}
+    worlds = regional_worlds()
+    table = example_truth.truth_table(worlds, 1, n_draw=3_000)
+    assert list(table.columns) == ["region", "hypothesis", "part", "truth"]
+    assert len(table) == len(parts) * len(REGIONS)
+    for name in REGIONS:
+        own = table[table["region"] == name]
+        assert set(zip(own["hypothesis"], own["part"], strict=True)) == parts
+    assert np.isfinite(table["truth"]).all()
+
+
+def test_regions_differ_by_tau():
+    worlds = regional_worlds(tau=0.08)
+    jumps = np.array([world.promise_jump for world in worlds.values()])
+    assert 0.02 < jumps.std(ddof=1) < 0.20
+    assert {world.promise_jump for world in regional_worlds(tau=0.0).values()} == {0.55}
+
+
+def test_claims_are_mostly_true_and_some_false():
+    register = tomllib.loads(files("analysis").joinpath("hypotheses.toml").read_text("utf-8"))
+    values = truth(TRUTHS, 3 * N_LARGE)
+    false = {
+        (name, part["key"])
+        for name, claim in register.items()
+        for part in claim["parts"]
+        if not part["claim"][0] <= values[name, part["key"]] <= part["claim"][1]
+    }
+    planted_false = {
+        ("H04", "on_site_urban"),
+        ("H12", "top20_share"),
+        ("H18", "lead_days"),
+        ("H20", "retention"),
+    }
+    assert planted_false <= false
+    assert len(false - {("H15", "mature_growing"), ("H11", "indirect")}) == 4
+    assert 0.62 < values["H12", "top20_share"] < 0.68
+    assert 5.2 < values["H21", "cost_ratio"] < 6.8
+    assert 0.09 < values["H16", "margin"] < 0.16
+    assert 0.04 < values["H16", "retention"] < 0.06
+
+
+def test_satisfaction_has_the_planted_slopes(large):
+    people, world = large.people, World()
+    gap = np.maximum(people["expectation"] - people["performance"], 0)
+    fit = people["suburban"] & (people["channel"] == "online")
+    found = slopes(
+        people["satisfaction"],
+        *(people[name] for name in (*example.VALUES, *example.COSTS)),
+        people["performance"],
+        people["expectation"],
+        gap,
+        fit,
+    )
+    wanted = [*world.value_slopes, *world.cost_slopes, world.performance_slope]
+    wanted += [world.expectation_slope, -world.loss_slope, world.online_suburban]
+    four_errors = 4 * 0.56 / np.sqrt(N_LARGE) * 2.6  # the last two drivers vary least
+    assert np.abs(found[:12] - wanted).max() < four_errors
+
+
+def test_satisfaction_drops_by_the_jump_at_the_third_day(large):
+    world, people = World(), large.people
+    days, late = people["case_days"], people["case_days"] > 3
+    noise = np.random.default_rng(4).standard_normal(len(people))
+    scores = example.case_scores(world, people, ~late, people["explained"], noise)
+    found = slopes(scores, ~late, days, people["severity"], people["satisfaction"])
+    assert abs(found[0] - world.promise_jump) < 4 * 0.03
+    assert abs(found[1] - world.day_slope) < 4 * 0.006
+    told = slopes(scores[late], people["explained"][late], people["satisfaction"][late])
+    assert abs(told[0] - world.explanation_effect) < 4 * 0.02
+
+
+def test_the_card_lowers_the_hazard_as_planted():
+    """Lapse at a constant hazard: a card from the start against none, nothing else at work."""
+    people = simulate(World(), N_LARGE, seed=8).people.assign(
+        joined=-1, case_log_hazard=0.0, campaign_week=example.N_WEEKS, beyond=False
+    )
+    world = replace(World(), satisfaction_log_hazard=0.0, affinity_log_hazard=0.0)
+    rates = []
+    for card_week in (-10, 1_000):
+        lapse = example.lapse_week(world, people.assign(card_week=card_week))
+        rates.append((lapse < example.N_WEEKS).sum() / lapse.sum())
+    assert abs(np.log(rates[0] / rates[1]) - world.card_log_hazard) < 0.06
+
+
+@pytest.mark.parametrize(
+    ("parameters", "nothing"),
+    [
+        ({"loss_slope": 0.0}, {("H03", "asymmetry"): (0, 0.05)}),
+        ({"online_suburban": 0.0}, {("H04", "online_suburban"): (0, 1e-9)}),
+        ({"works_communication": 0.0}, {("H05", "communication"): (0, 1e-9)}),
+        ({"told_slope": 0.0}, {("H06", "told_ratio"): (1, 0.15)}),
+        ({"service_price_slope": 0.0}, {("H07", "price_sensitivity"): (0, 0.05)}),
+        ({"promise_jump": 0.0}, {("H08", "jump"): (0, 0.04)}),
+        ({"explanation_effect": 0.0}, {("H09", "explanation"): (0, 1e-9)}),
+        ({"handling_effect": 0.0}, {("H11", "indirect"): (0, 0.012)}),
+        ({"card_log_hazard": 0.0}, {("H19", "hazard_ratio"): (1, 0), ("H19", "retention"): (0, 0)}),
+        ({"synergy": 0.0}, {("H22", "index"): (0, 0.07), ("H22", "latent"): (0, 0.07)}),
+        ({"campaign_log_hazard": 0.0}, {("H21", "cost_ratio"): (0, 1e-6)}),
+        ({"decline_share": 0.0}, {("H18", "auc"): (0.5, 0.07)}),
+        ({"lapse_hazard": 0.0}, {("H17", "odds_ratio"): (1, 0.12), ("H10", "retention"): (0, 0)}),
+        (
+            {"beyond_log_hazard": 0.0, "beyond_visits": 0.0, "beyond_later_share": 0.10},
+            {("H16", "margin"): (0, 1e-6), ("H16", "retention"): (0, 1e-6)},
+        ),
+        (
+            {"satisfaction_visits": 0.0, "loyalty_visits": 0.0, "satisfaction_log_hazard": 0.0},
+            {("H13", "top_vs_rest"): (1, 0.06), ("H14", "margin"): (1, 0.10)},
+        ),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(next(iter(value)), str) else "",
+)
+def test_without_its_parameter_an_effect_is_nothing(parameters, nothing):
+    values = truth({name for name, _ in nothing}, **parameters)
+    for part, (value, error) in nothing.items():
+        assert abs(values[part] - value) <= error, part
+
+
+def test_visits_follow_the_plan_and_do_nothing_unless_told_to():
+    values = truth(["H20"], visit_log_hazard=-0.5)
+    assert 0.03 < values["H20", "retention"] < 0.10
+    tables = draw(World(), N_REGION, 9)
+    visits = tables["contacts"].query("kind == 'visit' and contacted_on >= @YEAR_AFTER")
+    lines = tables["transactions"]
+    before = lines[(lines["bought_at"] < YEAR_AFTER) & lines["product"].isin(["fuel", "gas"])]
+    core = tables["customers"].query("segment in ['fleet', 'restaurant']")["customer_id"]
+    sales = before.groupby("customer_id")["amount"].sum().reindex(core).dropna()
+    tier = pd.Series(example.tiers(sales.to_numpy()), sales.index)
+    monthly = visits.groupby("customer_id").size().reindex(sales.index).fillna(0) / 12
+    for letter in "abc":
+        found = monthly[tier == letter.upper()].mean()
+        assert abs(found / values["H20", f"visits_{letter}"] - 1) < 0.12
+
+
+def test_concentration_of_a_known_case():
+    assert concentration(np.ones(100)) == pytest.approx({"top20_share": 0.2, "a_share": 0.55})
+    skewed = concentration(np.array([60.0, 10, 10, 10, 10]))
+    assert skewed == pytest.approx({"top20_share": 0.6, "a_share": 0.55 / 0.6 / 5})
+
+
+def test_importance_of_known_cases():
+    independent = np.eye(3)
+    independent[:2, 2] = independent[2, :2] = (0.6, 0.3)
+    shares = example_truth.importance(independent)
+    assert shares == pytest.approx([0.36 / 0.45, 0.09 / 0.45])
+    correlated = np.array([[1, 0.5, 0.6], [0.5, 1, 0.3], [0.6, 0.3, 1]])
+    explained = 0.36  # the second adds nothing to the first
+    both = example_truth.importance(correlated) * explained
+    assert both == pytest.approx([(0.36 + 0.27) / 2, 0.09 / 2])
+
+
+def test_drawn_regions_do_not_contradict_the_concentration_planted(regions):
+    worlds = regional_worlds()
+    for name, tables in regions.items():
+        lines = tables["transactions"]
+        sales = lines[lines["bought_at"] >= YEAR_AFTER].groupby("customer_id")["amount"].sum()
+        found = concentration(sales.to_numpy())
+        wanted = concentration(_last_year(worlds[name]))
+        error = 0.9 / np.sqrt(len(sales))
+        assert abs(found["top20_share"] - wanted["top20_share"]) < 3 * error
+        assert abs(found["a_share"] - wanted["a_share"]) < 3 * error
+
+
+def _last_year(world):
+    history = simulate(world, N_LARGE // 2, seed=21)
+    sales = (history.fuel_sales + history.beyond_sales)[:, LANDMARK:].sum(axis=1)
+    return sales[sales > 0]
+
+
+def test_weekly_totals_are_those_of_the_lines():
+    world = World()
+    history, tables = simulate(world, 500, 4), draw(world, 500, 4)
+    lines = tables["transactions"]
+    fuel = lines[lines["product"].isin(["fuel", "gas"])]
+    assert len(fuel) == history.visits.sum()
+    assert fuel["quantity"].sum() == pytest.approx(history.volume.sum(), abs=0.01 * len(fuel))
+    assert fuel["amount"].sum() == pytest.approx(history.fuel_sales.sum(), abs=0.01 * len(fuel))
+    other = lines[~lines["product"].isin(["fuel", "gas"])]
+    assert len(other) == history.beyond.sum()
+    assert other["amount"].sum() == pytest.approx(history.beyond_sales.sum(), abs=0.02 * len(other))
+    days = fuel.assign(day=fuel["bought_at"].dt.normalize())
+    assert not days.duplicated(["customer_id", "day"]).any()
+
+
+# ---- traps
+
+
+def test_traps_can_be_set():
+    easy = simulate(replace(World(), sorting_share=1.0), 8_000, 3).people
+    pulled = easy["case_days"].isin([4, 5]) & (easy["severity"] <= 2)
+    assert not pulled.any()
+    loyal = simulate(replace(World(), card_by_loyalty=0.8), 8_000, 3).people
+    plain = simulate(World(), 8_000, 3).people
+    gaps = [
+        people["loyalty"][people["card_week"] < 52].mean()
+        - people["loyalty"][people["card_week"] >= 52].mean()
+        for people in (loyal, plain)
+    ]
+    assert gaps[0] > 0.3
+    assert abs(gaps[1]) < 0.15
+    agreeing = draw(replace(World(), acquiescence=0.5), 2_000, 3)["survey"]
+    honest = draw(World(), 2_000, 3)["survey"]
+    pair = ["product_value", "time_cost"]
+    gap = [table[pair].astype(float).corr().iloc[0, 1] for table in (agreeing, honest)]
+    assert gap[1] < -0.15
+    assert gap[0] > gap[1] + 0.10
+
+
+def beyond_fuel(seed, **parameters):
+    """Return margin gained by buying beyond fuel at equal visible past, and without equalising."""
+    world = replace(World(), **parameters)
+    history = simulate(world, N_LARGE, seed)
+    past, people = slice(0, LANDMARK), history.people
+    frame = people.assign(**example_truth._purchases(world, history))
+    frame["log_visits"] = np.log1p(history.visits[:, past].sum(axis=1))
+    frame["recent"] = np.log1p(history.visits[:, LANDMARK - 13 : LANDMARK].sum(axis=1))
+    frame["fuel"] = history.fuel_sales[:, past].sum(axis=1)
+    frame = frame[(frame["sales_before"] > 0) & (frame["joined"] <= 25)]
+    design = example_truth._design(
+        frame, *(frame[name] for name in ("log_visits", "recent")), np.log(frame["fuel"])
+    )
+    arms = [
+        np.exp(design @ example_truth._likeliest(design[own], scaled[own], np.exp)).mean()
+        for own in (frame["beyond"].to_numpy(), ~frame["beyond"].to_numpy())
+        for scaled in [(frame["margin_after"] / frame["margin_after"].mean()).to_numpy()]
+    ]
+    means = frame.groupby("beyond")["margin_after"].mean() / frame["margin_after"].mean()
+    return arms[0] - arms[1], means[True] - means[False]
+
+
+@pytest.mark.slow
+def test_buying_beyond_fuel_is_recovered_from_what_is_visible():
+    found = np.mean([beyond_fuel(seed) for seed in range(30, 42)], axis=0)
+    wanted = truth(["H16"])["H16", "margin"]
+    assert abs(found[0] - wanted) < 0.025
+    assert found[1] > wanted + 0.15
+
+
+@pytest.mark.slow
+def test_the_example_is_written_in_time_and_size(tmp_path):
+    example.write_example(tmp_path / "example")
+    lines = pd.read_parquet(tmp_path / "example" / "transactions.parquet")
+    assert lines["bought_at"].is_monotonic_increasing
+    assert 300_000 < len(lines) < 700_000
+    assert len(pd.read_csv(tmp_path / "example" / "truth.csv")) == 39 * len(REGIONS)
