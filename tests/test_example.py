@@ -336,7 +336,12 @@ def test_the_card_lowers_the_hazard_as_planted():
 @pytest.mark.parametrize(
     ("parameters", "nothing"),
     [
-        ({"loss_slope": 0.0}, {("H03", "asymmetry"): (0, 0.05)}),
+        (
+            {"performance_quality": 0.0, "performance_slope": 0.0, "loss_slope": 0.0}
+            | {"expectation_slope": 0.0},
+            {("H01", "performance"): (0, 0.05), ("H01", "expectation"): (0, 0.05)},
+        ),
+        ({"loss_slope": 0.0}, {("H03", "asymmetry"): (0, 0.07)}),
         ({"online_suburban": 0.0}, {("H04", "online_suburban"): (0, 1e-9)}),
         ({"works_communication": 0.0}, {("H05", "communication"): (0, 1e-9)}),
         ({"told_slope": 0.0}, {("H06", "told_ratio"): (1, 0.15)}),

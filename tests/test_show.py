@@ -45,7 +45,7 @@ def frame():
             "variable": ["visits", "spending", "a<b"],
             "mean": [-23.456, 12345.6, np.nan],
             "n": [2610, 1234567, 3],
-            "share": [0.1234, 0.5, 1.0],
+            "sales_share": [0.1234, 0.5, 1.0],
         }
     )
 
@@ -56,9 +56,9 @@ def test_say_shows_tags_instead_of_obeying_them():
 
 
 def test_table_rounds_and_separates(frame):
-    _, cells = table_cells(frame, "Means", {"share": ".0%"})
+    _, cells = table_cells(frame, "Means", {"sales_share": ".0%"})
     assert cells == [
-        ["variable", "mean", "n", "share"],
+        ["variable", "mean", "n", "sales share"],
         ["visits", "−23.5", "2,610", "12%"],
         ["spending", "12,346", "1,234,567", "50%"],
         ["a<b", "–", "3", "100%"],

@@ -21,6 +21,8 @@ SYMBOLS = {
 
 _WORDS_FILE = Path(__file__).parent / "templates" / "words.toml"
 
+_LEFT = 'style="text-align:left"'
+
 WIDTH, HEIGHT, MARGIN = 120, 18, 6
 
 
@@ -263,7 +265,7 @@ def _caveats(record: Mapping) -> str:
 
 def _table(kind: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table; each cell repeats its head for screens too narrow for columns."""
-    head = "".join(f'<th scope="col">{name}</th>' for name in names)
+    head = "".join(f'<th scope="col" {_LEFT}>{name}</th>' for name in names)
     body = "".join(f"<tr>{_cells(names, row)}</tr>" for row in rows)
     return f'<table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
@@ -271,8 +273,8 @@ def _table(kind: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> st
 def _cells(names: Sequence[str], row: Sequence[str]) -> str:
     """Return the cells of a row, as many as there are names; the first is its head."""
     rest = zip(names[1:], row[1:], strict=False)
-    cells = "".join(f'<td data-label="{name}">{cell}</td>' for name, cell in rest)
-    return f'<th scope="row">{row[0]}</th>{cells}'
+    cells = "".join(f'<td data-label="{name}" {_LEFT}>{cell}</td>' for name, cell in rest)
+    return f'<th scope="row" {_LEFT}>{row[0]}</th>{cells}'
 
 
 def _join(names: Sequence[str], language: str) -> str:

@@ -38,7 +38,7 @@ SEGMENTS = DataFrame(
         "share": [0.63, 0.06, 0.05, 0.13, 0.13],
         "visits": [0.62, 3.55, 3.45, 1.25, 0.80],  # a week, median
         "visits_sd": [0.50, 0.12, 0.12, 0.45, 0.40],  # of the log
-        "quantity": [33, 18.6, 19.0, 78, 215],  # litres (restaurant: cubic metres) a visit, median
+        "quantity": [33, 17.3, 17.3, 78, 215],  # litres (restaurant: cubic metres) a visit, median
         "quantity_sd": [0.30, 0.08, 0.10, 0.85, 0.70],
         "price": [7.5, 7.4, 7.4, 7.3, 4.0],  # CNY a litre or cubic metre
         "margin": [0.11, 0.10, 0.10, 0.09, 0.10],
@@ -87,19 +87,20 @@ class World:
     station_sd: float = 0.25
     value_slopes: tuple[float, ...] = (0.35, 0.25, 0.15, 0.05)
     cost_slopes: tuple[float, ...] = (-0.25, -0.10, -0.05, 0.0)
+    performance_quality: float = 0.5  # quality seen is in values and costs, too
     performance_slope: float = 0.20
     expectation_slope: float = -0.15
-    loss_slope: float = 0.75  # per unit below expectation, on top of the two slopes
+    loss_slope: float = 0.90  # per unit below expectation, on top of the two slopes
     satisfaction_sd: float = 0.50  # of what nothing explains
     acquiescence: float = 0.0  # trap: the same tendency to agree in every item
     item_noise: float = 0.72
     single_noise: float = 0.25
     wave_noise: float = 0.25
-    online_suburban: float = 0.60
+    online_suburban: float = 0.70
     on_site_urban: float = 0.10
     works_share: float = 0.45
     works_slope: float = 0.20
-    works_communication: float = 0.75
+    works_communication: float = 0.90
     works_quality_gap: float = 0.20  # informed stations also work better
     service_price_slope: float = -0.30
     told_mean: float = 6.0
@@ -107,7 +108,7 @@ class World:
     told_shape: float = 1.5  # of the gamma; smaller is more over-dispersed
     loyalty_slope: float = 0.60
     benefit_slope: float = 0.20
-    synergy: float = 0.30
+    synergy: float = 0.42
     # complaints
     complaint_level: float = -0.2  # log odds
     complaint_slope: float = -0.70
@@ -286,7 +287,8 @@ def _attitudes(world: World, people: DataFrame, rng: Generator) -> dict:
     values = np.sqrt(0.5) * (quality + noise[:4])
     costs = -np.sqrt(0.2) * quality + np.sqrt(0.8) * noise[4:8]
     expected = noise[8]
-    performance = 0.5 * quality + 0.3 * expected + np.sqrt(0.66) * noise[9]
+    own = np.sqrt(0.91 - world.performance_quality**2)
+    performance = world.performance_quality * quality + 0.3 * expected + own * noise[9]
     channel = _channels(people, rng)
     satisfaction = (
         np.asarray(world.value_slopes) @ values
@@ -612,6 +614,14 @@ def to_scale(scores: ndarray) -> ndarray:
     return 1 + np.searchsorted(CUTS * 1.1, scores)
 
 
+def to_items(latent: DataFrame) -> DataFrame:
+    """Return every item from 1 to 10; a point of expectation and performance is equally large."""
+    items = DataFrame(to_scale(latent[[*ITEMS]].to_numpy()), columns=[*ITEMS])
+    for name in ("expectation", "performance"):
+        items[name] = np.clip(np.rint(6.8 + 1.7 * latent[name]), 1, 10).astype(int)
+    return items
+
+
 def _heaped(counts: ndarray, rng: Generator) -> ndarray:
     """Round some of the larger counts to fives, as people do."""
     rounded = (counts > 4) & (rng.random(len(counts)) < 0.4)
@@ -628,7 +638,7 @@ def _wave(world: World, people: DataFrame, ids: ndarray, wave: int, rng: Generat
     latent = answers(world, people, wave, rng)
     first, last = WAVES[wave]
     days = rng.integers(first * 7, last * 7 + 7, len(people))
-    scale = DataFrame(to_scale(latent[[*ITEMS]].to_numpy()), columns=[*ITEMS]).astype("Int64")
+    scale = to_items(latent).astype("Int64")
     scale = scale.mask(rng.random(scale.shape) < 0.03)
     scale.loc[~latent["had_works"], ["works_quality", "works_communication"]] = pd.NA
     scale.loc[~people["business"], ["org_benefit", "personal_benefit"]] = pd.NA

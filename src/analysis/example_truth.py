@@ -197,7 +197,7 @@ def _purchases(world: World, history: History) -> dict:
 def _wave_two(world: World, people: DataFrame, rng: np.random.Generator) -> dict:
     latent = ex.answers(world, people, 2, rng)
     items = latent[[*ex.ITEMS]]
-    scale = DataFrame(ex.to_scale(items.to_numpy()), columns=items.columns)
+    scale = ex.to_items(latent)
     return {
         **{f"item_{name}": scale[name] for name in scale},
         **{f"latent_{name}": items[name] for name in items},

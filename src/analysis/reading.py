@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import re
+import sqlite3
 import tempfile
 from pathlib import Path
 
@@ -30,15 +33,11 @@ def connect(source: Source) -> BaseBackend:
     DataError
         If the database can't be opened; the message does not repeat its address.
     """
-    if source.database is None:
+    if source.database is None or _sqlite_file(source):
         return ibis.duckdb.connect()
     address = source.database
     if "://" not in address:
-        path = source.folder.parent / address
-        if not path.is_file():
-            raise DataError(f"{source.name}.toml: there is no database file {address!r}.")
-        kind = "sqlite" if path.suffix in (".sqlite", ".sqlite3", ".db") else "duckdb"
-        address = f"{kind}://{path}" + ("?read_only=True" if kind == "duckdb" else "")
+        address = f"duckdb://{_database_file(source)}?read_only=True"
     try:
         return ibis.connect(address)
     except Exception as error:
@@ -114,6 +113,43 @@ def _one(engine: BaseBackend, source: Source, table: TableMap, file: str) -> Tab
     return rows.mutate(**{ROW: ibis.row_number() + first_row})
 
 
+def _from_database(engine: BaseBackend, name: str) -> Table:
+    """Return a table of the user's own database; it stays there."""
+    known = engine.list_tables()
+    if name not in known:
+        raise DataError(f"The database has no table {name!r}.{nearest(name, known)}")
+    return engine.table(name)
+
+
+def _from_sqlite(engine: BaseBackend, source: Source, name: str) -> Table:
+    """Copy a table of a SQLite file, as text: its columns have no types to rely on."""
+    with contextlib.closing(sqlite3.connect(_database_file(source))) as database:
+        known = pd.read_sql("select name from sqlite_master", database)["name"].tolist()
+        if name not in known:
+            raise DataError(f"The database has no table {name!r}.{nearest(name, known)}")
+        frame = pd.read_sql(f'select * from "{name}"', database)
+    texts = frame.astype(object).where(frame.notna(), None).map(_as_text)
+    return engine.create_table(ibis.util.gen_name("sqlite"), texts.astype("str"), temp=True)
+
+
+def _as_text(value: object) -> object:
+    """Return a value as text, nothing as nothing."""
+    return None if value is None else str(value)
+
+
+def _sqlite_file(source: Source) -> bool:
+    """Tell whether a source is a SQLite file."""
+    return (source.database or "").endswith((".sqlite", ".sqlite3", ".db"))
+
+
+def _database_file(source: Source) -> Path:
+    """Return the path of a source's database file, beside its TOML file."""
+    path = source.folder.parent / source.database
+    if not path.is_file():
+        raise DataError(f"{source.name}.toml: there is no database file {source.database!r}.")
+    return path
+
+
 def _open(
     engine: BaseBackend, path: Path, table: TableMap, is_main: bool, first_row: int
 ) -> tuple[Table, int]:
@@ -134,15 +170,28 @@ def _text(engine: BaseBackend, path: Path, table: TableMap, header: tuple[str, .
         blanks = delimiter == "whitespace"
         if blanks or table.encoding.lower().replace("-", "") != "utf8":
             path = _as_utf8(path, Path(folder) / "text", table.encoding, blanks)
-        options = {"names": list(header)} if header else {}
+        delimiter = "\t" if blanks else delimiter
+        names = header or _header(path, delimiter)
         lines = engine.read_csv(
             path,
-            all_varchar=True,
+            auto_detect=False,
+            columns=dict.fromkeys(names, "VARCHAR"),
             header=not header,
-            delim="\t" if blanks else delimiter,
-            **options,
+            delim=delimiter,
+            quote='"',
+            escape='"',
         )
         return engine.create_table(ibis.util.gen_name("text"), lines, temp=True)
+
+
+def _header(path: Path, delimiter: str) -> list[str]:
+    """Return the names in the first row of a text file."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        names = [name.strip() for name in next(csv.reader(file, delimiter=delimiter))]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"the column {twice[0]!r} stands twice in the header.")
+    return names
 
 
 def _as_utf8(path: Path, target: Path, encoding: str, blanks: bool) -> Path:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import ibis
+import ibis.expr.operations as ops
 import pandera.pandas as pa
 from ibis.expr.types import BooleanValue, StringValue, Table, Value
 
@@ -139,7 +140,7 @@ def _value(raw: Table, each: ColumnMap, text: StringValue, schema: pa.Column) ->
     if kind == "number":
         return _number(raw, each, text, typed)
     if kind == "moment":
-        return _moment(each, text, typed)
+        return _moment(raw, each, text, typed)
     return _category(each, text, schema)
 
 
@@ -161,6 +162,7 @@ def _number(raw: Table, each: ColumnMap, text: StringValue, typed: Value) -> Val
     if typed.type().is_numeric():
         number = typed.cast("float64")
     else:
+        _can_parse(raw, each)
         plain = text.replace(each.thousands, "") if each.thousands else text
         number = plain.replace(each.decimal, ".").try_cast("float64")
     number = ibis.ifelse(number.isnan() | number.isinf(), ibis.null("float64"), number)
@@ -170,10 +172,18 @@ def _number(raw: Table, each: ColumnMap, text: StringValue, typed: Value) -> Val
     return number * each.scale if each.scale != 1 else number
 
 
-def _moment(each: ColumnMap, text: StringValue, typed: Value) -> Value:
+def _can_parse(raw: Table, each: ColumnMap) -> None:
+    """Refuse text in an engine that can't tell whether a text is a number or a date."""
+    if not raw.get_backend().has_operation(ops.TryCast):
+        name = " ".join(each.columns)
+        raise DataError(f"The column {name!r} is text: the database must give its own type.")
+
+
+def _moment(raw: Table, each: ColumnMap, text: StringValue, typed: Value) -> Value:
     """Return moments."""
     if typed.type().is_temporal():
         return typed.cast("timestamp")
+    _can_parse(raw, each)
     if each.format:
         return _try_strptime(text, each.format).cast("timestamp")
     return text.try_cast("timestamp")

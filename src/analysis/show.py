@@ -109,14 +109,19 @@ def png(fig: Figure) -> bytes:
 
 def _head(frame: pd.DataFrame) -> str:
     """Return the row of column heads."""
-    first = escape(str(frame.index.name or ""))
+    first = _words(frame.index.name or "")
     corner = f'<th scope="col">{first}</th>' if first else "<td></td>"
     numeric = [_is_numeric(frame.iloc[:, i]) for i in range(frame.shape[1])]
     heads = (
-        f'<th scope="col"{_align(right)}>{escape(str(name))}</th>'
+        f'<th scope="col"{_align(right)}>{_words(name)}</th>'
         for name, right in zip(frame.columns, numeric, strict=True)
     )
     return f"<thead><tr>{corner}{''.join(heads)}</tr></thead>"
+
+
+def _words(name: object) -> str:
+    """Return a column's name as words."""
+    return escape(str(name).replace("_", " "))
 
 
 def _row(name: object, cells: list[str], is_key: bool) -> str:

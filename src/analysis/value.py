@@ -32,10 +32,10 @@ class Concentration:
 
     Notes
     -----
-    Where a few customers dominate (heavy tails), samples rarely contain the largest and
-    the 95 % intervals cover 80 to 90 % of the time. Short windows add concentration of
-    their own: identical customers with two visits a month reach a Gini of 0.39 in one
-    month and 0.12 in twelve.
+    Where a few customers dominate (heavy tails), samples rarely contain the largest, and
+    the 95 % intervals cover about 90 % of the time, with 100 customers 80 %. Short
+    windows add concentration of their own: identical customers with two visits a month
+    reach a Gini of 0.39 in one month and 0.12 in twelve.
     """
 
     gini: Estimate

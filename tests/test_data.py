@@ -1,0 +1,361 @@
+"""The data contract: what is read, what is set aside, and what is said about it."""
+
+import contextlib
+import datetime as dt
+import sqlite3
+
+import duckdb
+import ibis
+import pandas as pd
+import pytest
+from conftest import CUSTOMERS, SURVEY, TRANSACTIONS
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis import data, purchases, sources
+from analysis.sources import DataError
+
+
+def opened(path):
+    return data.open_source(sources.read(str(path)))
+
+
+def only_problem(path):
+    found = data.problems(opened(path))
+    assert len(found) == 1, found.to_string()
+    return found.iloc[0]
+
+
+def test_a_whole_source_has_nothing_to_say(write_source):
+    dataset = opened(write_source())
+    assert data.problems(dataset).empty
+    assert dataset.regions().to_dict("list") == {"region": ["North", "South"], "customers": [2, 1]}
+
+
+def test_a_region_holds_its_own_rows(write_source):
+    here = data.load(str(write_source()), "North")
+    assert here.customers["customer_id"].tolist() == ["a", "b"]
+    assert here.rows == {"customers": 2, "transactions": 4, "survey": 2}
+    assert (here.start, here.end) == (dt.date(2024, 2, 1), dt.date(2024, 12, 31))
+    assert here.days == 335
+    assert here.survey["satisfaction_2"].isna().tolist() == [False, True]
+    assert "survey.loyalty_1" not in here.columns
+    assert "survey.satisfaction_2" in here.columns
+
+
+def test_purchases_stay_in_the_engine(write_source):
+    here = data.load(str(write_source()), "North")
+    assert isinstance(here.purchases, ibis.expr.types.Table)
+    assert not isinstance(here.purchases, pd.DataFrame)
+
+
+def test_what_was_not_known_on_the_day_is_left_out(write_source):
+    here = data.load(str(write_source()), "North", as_of="2024-02-15")
+    assert here.rows == {"customers": 2, "transactions": 2, "survey": 0}
+    assert here.end == dt.date(2024, 2, 15)
+
+
+ROW_CASES = {
+    "a date of 1900": (
+        {"transactions": TRANSACTIONS.replace("2024-02-20 18:00", "1900-01-01 00:00")},
+        ("transactions.csv", "bought_at", "row 5: '1900-01-01 00:00'", "1980-01-01 to 2024-12-31"),
+    ),
+    "a date in the future": (
+        {"transactions": TRANSACTIONS.replace("2024-02-20 18:00", "2025-01-01 00:00")},
+        ("transactions.csv", "bought_at", "row 5: '2025-01-01 00:00'", "to 2024-12-31"),
+    ),
+    "no date at all": (
+        {"transactions": TRANSACTIONS.replace("2024-02-20 18:00", "20 Feb")},
+        ("transactions.csv", "bought_at", "row 5: '20 Feb'", "a date in the format YYYY-MM-DD"),
+    ),
+    "thousands separators": (
+        {"transactions": TRANSACTIONS.replace(",300,", ',"1,300.50",')},
+        ("transactions.csv", "amount", "row 2: '1,300.50'", "a number such as 1234.5"),
+    ),
+    "a negative quantity": (
+        {"transactions": TRANSACTIONS.replace(",40,", ",-40,")},
+        ("transactions.csv", "quantity", "row 2: '-40'", "a number not below 0"),
+    ),
+    "an item of 11": (
+        {"survey": SURVEY.replace(",9,", ",11,")},
+        ("survey.csv", "satisfaction_3", "row 2: '11'", "a number from 1 to 10"),
+    ),
+    "an unknown channel": (
+        {"survey": SURVEY.replace("online", "on-line")},
+        ("survey.csv", "channel", "row 2: 'on-line'", "one of online, on_site, phone"),
+    ),
+    "a customer nobody knows": (
+        {"survey": SURVEY.replace("b,", "x,")},
+        ("survey.csv", "customer_id", "row 3: 'x'", "a customer of the table 'customers'"),
+    ),
+    "a missing amount": (
+        {"transactions": TRANSACTIONS.replace(",300,", ",,")},
+        ("transactions.csv", "amount", "row 2: nothing", "a value"),
+    ),
+    "a duplicate id": (
+        {"customers": CUSTOMERS + "a,North,van,urban,2024-01-05,\n"},
+        ("customers.csv", "customer_id", "row 5: 'a'", "each value once"),
+    ),
+    "a region that is a path": (
+        {"customers": CUSTOMERS + "d,../x,van,urban,2024-01-05,\n"},
+        ("customers.csv", "region", "row 5: '../x'", "a name of at most 60 characters"),
+    ),
+    "a region that is a script": (
+        {"customers": CUSTOMERS + "d,<script>,van,urban,2024-01-05,\n"},
+        ("customers.csv", "region", "row 5: '<script>'", "a name of at most 60 characters"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ROW_CASES)
+def test_a_bad_row_gets_one_message(write_source, case):
+    files, (file, column, example, expected) = ROW_CASES[case]
+    found = only_problem(write_source(**files))
+    assert (found["file"], found["column"], found["rows"]) == (file, column, 1)
+    assert found["example"] == example
+    assert expected in found["expected"]
+
+
+@pytest.mark.parametrize("case", ["an item of 11", "a negative quantity", "a missing amount"])
+def test_a_bad_row_is_set_aside_in_the_region_and_no_other(write_source, case):
+    files, (_, column, example, _) = ROW_CASES[case]
+    path = write_source(**files)
+    north, south = data.load(str(path), "North"), data.load(str(path), "South")
+    assert north.set_aside[["column", "rows", "example"]].values.tolist() == [[column, 1, example]]
+    assert sum(north.rows.values()) == 7
+    assert south.set_aside.empty
+
+
+def test_a_customer_in_two_regions_is_in_none(write_source):
+    path = write_source(customers=CUSTOMERS + "a,South,private,urban,2024-01-05,\n")
+    found = data.problems(opened(path)).set_index("table")
+    assert found.loc["customers", ["column", "rows", "example"]].tolist() == [
+        "region",
+        2,
+        "row 2: 'North'",
+    ]
+    assert found.loc["transactions", ["rows", "expected"]].tolist() == [
+        3,
+        "a customer of the table 'customers'",
+    ]
+    assert opened(path).regions()["customers"].tolist() == [1, 1]
+
+
+def test_too_many_bad_rows_stop_the_region_and_no_other(write_source):
+    toml = "as_of = 2024-12-31\nmax_set_aside = 0.1\n"
+    path = write_source(toml, survey=SURVEY.replace(",9,", ",11,"))
+    with pytest.raises(
+        DataError, match=r"survey.csv: 50.0% of the rows of North .*'11'.*at most 10%"
+    ):
+        data.load(str(path), "North")
+    assert data.load(str(path), "South").rows["customers"] == 1
+
+
+TABLE_CASES = {
+    "a missing file": ({"survey": None}, "survey.csv: no such file in the folder small/."),
+    "an empty file": ({"survey": ""}, "survey.csv: the file is empty; expected a header"),
+    "only a header": (
+        {"survey": SURVEY.splitlines()[0] + "\n"},
+        "survey.csv: the file has no rows",
+    ),
+    "not what its ending says": (
+        {"survey": "PK\x03\x04"},
+        "expected a text file by its ending .csv",
+    ),
+    "a missing column": (
+        {"transactions": TRANSACTIONS.replace("amount", "amunt")},
+        "transactions.csv: no column 'amount', which the table 'transactions' needs. "
+        "Did you mean 'amunt'?",
+    ),
+    "a row too long": ({"survey": SURVEY + "a,b,c,d,e,f,g,h,i\n"}, "survey.csv, row 4: expected 7"),
+}
+
+
+@pytest.mark.parametrize("case", TABLE_CASES)
+def test_a_table_that_cannot_be_read_is_named_and_the_rest_goes_on(write_source, case):
+    files, message = TABLE_CASES[case]
+    path = write_source()
+    for name, text in files.items():
+        file = path.parent / "small" / f"{name}.csv"
+        file.unlink() if text is None else file.write_text(text, encoding="utf-8")
+    found = only_problem(path)
+    assert message in found["expected"]
+    assert str(path.parent) not in found["expected"]
+    assert opened(path).regions()["customers"].tolist() == [2, 1]
+
+
+def test_without_customers_there_is_nothing(write_source):
+    path = write_source(customers="")
+    with pytest.raises(DataError, match=r"customers\.csv: the file is empty"):
+        opened(path)
+
+
+def test_an_unknown_region_is_refused_with_the_nearest(write_source):
+    with pytest.raises(
+        DataError, match=r"No region 'Nroth' in the source 'small'\. Did you mean 'North'"
+    ):
+        data.load(str(write_source()), "Nroth")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030"])
+def test_encodings_of_text(write_source, encoding):
+    path = write_source(f'as_of = 2024-12-31\nencoding = "{encoding.removesuffix("-sig")}"\n')
+    for file in (path.parent / "small").glob("*.csv"):
+        text = file.read_text(encoding="utf-8").replace("North", "华北")
+        file.write_text(text, encoding=encoding)
+    assert opened(path).regions()["region"].tolist() == ["South", "华北"]
+
+
+def test_the_wrong_encoding_is_named(write_source):
+    path = write_source()
+    file = path.parent / "small" / "survey.csv"
+    file.write_text(SURVEY.replace("online", "线上"), encoding="gb18030")
+    assert "encoding = 'gb18030'" in only_problem(path)["expected"]
+
+
+def test_parquet_and_excel_files(write_source):
+    path = write_source(
+        "as_of = 2024-12-31\n[transactions]\nfile = 'transactions.parquet'\n"
+        "[survey]\nfile = 'survey.xlsx'\n"
+    )
+    folder = path.parent / "small"
+    lines = pd.read_csv(folder / "transactions.csv", parse_dates=["bought_at"])
+    lines.to_parquet(folder / "transactions.parquet")
+    answers = pd.read_csv(folder / "survey.csv", parse_dates=["answered_on"])
+    answers.to_excel(folder / "survey.xlsx", index=False)
+    dataset = opened(path)
+    assert data.problems(dataset).empty
+    here = data.load_region(dataset, "North")
+    assert here.survey["answered_on"].tolist() == [
+        pd.Timestamp("2024-03-01"),
+        pd.Timestamp("2024-03-02"),
+    ]
+    assert here.purchases["amount"].sum().execute() == 695
+
+
+@pytest.mark.parametrize("ending", ["duckdb", "sqlite"])
+def test_a_database_gives_what_the_files_give(write_source, ending):
+    path = write_source(f"as_of = 2024-12-31\ndatabase = 'own.{ending}'\n")
+    text = path.read_text().replace(".csv", "")
+    path.write_text(text)
+    folder = path.parent / "small"
+    tables = {
+        name: pd.read_csv(folder / f"{name}.csv")
+        for name in ("customers", "transactions", "survey")
+    }
+    if ending == "duckdb":
+        with duckdb.connect(str(path.parent / "own.duckdb")) as own:
+            for name in tables:
+                own.sql(f"create table {name} as from read_csv('{folder / name}.csv')")
+    else:
+        with contextlib.closing(sqlite3.connect(path.parent / "own.sqlite")) as own:
+            for name, frame in tables.items():
+                frame.to_sql(name, own, index=False)
+    here = data.load(str(path), "North")
+    assert here.rows == {"customers": 2, "transactions": 4, "survey": 2}
+    bought = purchases.per_customer(here, here.start, here.end)
+    assert bought["sales"].to_dict() == {"a": 545.0, "b": 150.0}
+    assert bought["visits"].to_dict() == {"a": 2, "b": 1}
+
+
+def test_own_names_values_units_and_formats(write_source):
+    path = write_source(
+        """as_of = 2024-12-31
+max_set_aside = 1.0
+decimal = ","
+thousands = "."
+date_format = "%d.%m.%Y"
+
+[customers]
+file = "kunden.csv"
+delimiter = ";"
+[customers.columns]
+customer_id = "Nr"
+region = { value = "Ost" }
+area = { column = "Lage", values = { urban = ["Stadt", "City"], suburban = "Land" } }
+joined_on = "Seit"
+
+[transactions]
+file = "belege.csv"
+delimiter = ";"
+joins = [{ file = "artikel.csv", on = "Artikel" }]
+[transactions.columns]
+customer_id = "Nr"
+bought_at = { columns = ["Tag", "Zeit"], format = "%d.%m.%Y %H:%M" }
+product = { column = "artikel.Art", values = { fuel = "Diesel" }, default = "shop" }
+quantity = { column = "Menge", scale = 0.5 }
+amount = { column = "Summe", scale_by = "Kurs", scales = { EUR = 8.0, CNY = 1.0 } }
+""",
+        kunden="Nr;Lage;Seit\n1;City;05.01.2024\n2;Land;\n",
+        belege="Nr;Tag;Zeit;Artikel;Menge;Summe;Kurs\n1;01.02.2024;08:30;7;2;1.000,5;EUR\n"
+        "2;02.02.2024;09:00;8;4;3;CNY\n2;02.02.2024;09:00;9;4;3;USD\n",
+        artikel="Artikel;Art\n7;Diesel\n8;Kaffee\n",
+        survey=None,
+    )
+    (path.parent / "small" / "survey.csv").write_text("customer_id\n1\n", encoding="utf-8")
+    here = data.load_region(opened(path), "Ost")
+    assert here.customers["area"].tolist() == ["urban", "suburban"]
+    lines = here.purchases.order_by("customer_id").to_pandas()
+    assert lines["amount"].tolist() == [8004.0, 3.0]
+    assert lines["quantity"].tolist() == [1.0, 2.0]
+    assert lines["product"].tolist() == ["fuel", "shop"]
+    assert lines["bought_at"].tolist() == [
+        pd.Timestamp("2024-02-01 08:30"),
+        pd.Timestamp("2024-02-02 09:00"),
+    ]
+    assert "and in Kurs one of EUR, CNY" in here.set_aside["expected"].item()
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.lists(st.sampled_from(["5", "0", "-1", "1e3", "", "abc", "nan", "1,5"]), min_size=1))
+def test_every_row_is_kept_or_set_aside(tmp_path_factory, quantities):
+    folder = tmp_path_factory.mktemp("rows") / "s"
+    folder.mkdir()
+    (folder / "customers.csv").write_text("customer_id,region\na,North\n")
+    rows = "".join(f'a,2024-01-01,1,"{each}"\n' for each in quantities)
+    (folder / "t.csv").write_text("customer_id,bought_at,amount,quantity\n" + rows)
+    toml = folder.parent / "s.toml"
+    toml.write_text(
+        "as_of = 2024-12-31\nmax_set_aside = 1.0\n[customers]\nfile = 'customers.csv'\n"
+        "[transactions]\nfile = 't.csv'\n"
+    )
+    here = data.load(str(toml), "North")
+    bad = sum(each in ("-1", "abc", "nan", "1,5") for each in quantities)
+    assert here.rows["transactions"] == len(quantities) - bad
+    assert here.set_aside["rows"].sum() == bad
+
+
+def test_cdnow_is_read_by_its_toml(shared, tmp_path):
+    here = data.load(_beside_data("cdnow", shared, tmp_path), "cdnow")
+    assert here.rows == {"customers": 2357, "transactions": 6919}
+    assert here.set_aside.empty
+    assert (here.purchases["amount"] == 0).sum().execute() == 8
+    assert here.purchases["amount"].sum().execute() == pytest.approx(244091.94)
+
+
+def test_ccs_survives_its_traps(shared, tmp_path):
+    path = _beside_data("ccs", shared, tmp_path)
+    dataset = opened(path)
+    assert dataset.regions().set_index("region")["customers"].to_dict() == {
+        "Czechia": 474,
+        "Slovakia": 42,
+    }
+    czech, slovak = (data.load_region(dataset, name) for name in ("Czechia", "Slovakia"))
+    lines = {name: each.rows["transactions"] for name, each in (("cz", czech), ("sk", slovak))}
+    two_countries = data.problems(dataset).set_index("table").loc["transactions", "rows"]
+    assert lines["cz"] + lines["sk"] + two_countries == 1000
+    prices = {
+        each.name: purchases.per_product(each).set_index("product") for each in (czech, slovak)
+    }
+    assert prices["Czechia"].loc["fuel", "unit_price"] == pytest.approx(23.06, abs=0.01)
+    assert 21 < prices["Slovakia"].loc["fuel", "unit_price"] < 25  # paid in euro, shown in crowns
+    unmeasured = sum(each["without_quantity"].sum() for each in prices.values())
+    assert unmeasured == 91
+    assert czech.days == 4
+
+
+def _beside_data(name, shared, tmp_path):
+    path = tmp_path / f"{name}.toml"
+    path.write_text((sources.DATA / f"{name}.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / name).symlink_to(shared / name)
+    return str(path)
