@@ -11,9 +11,10 @@ from analysis import purchases, scales
 from analysis.contract import SCALES
 from analysis.data import Region
 from analysis.estimates import Estimate, from_se
-from analysis.models import contrast, ols
+from analysis.models import Fit, contrast, ols, poisson_rate
 
 YEAR, HALF_YEAR, QUARTER = 364, 182, 91
+GROUPS = ("under 6", "6 to 7.5", "7.5 to 9", "9 or more")
 
 
 def landmark(region: Region) -> dt.date:
@@ -62,6 +63,45 @@ def satisfaction(region: Region, day: dt.date, days: int = QUARTER) -> pd.Series
     answers = region.answers(until=day)
     recent = answers["answered_on"] > pd.Timestamp(day) - pd.Timedelta(days=days)
     return scales.score(answers.loc[recent, list(SCALES["satisfaction"])]).dropna()
+
+
+def satisfaction_groups(satisfaction: pd.Series) -> pd.Series:
+    """Sort satisfaction indices into four groups; "9 or more" is the top box."""
+    return pd.cut(satisfaction, [0, 6, 7.5, 9, 11], right=False, labels=list(GROUPS))
+
+
+def top_box_ratios(
+    frame: pd.DataFrame, outcome: str, controls: list[str]
+) -> tuple[Fit, dict[str, Estimate]]:
+    """Compare visit rates of the most satisfied with each other group's.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row per customer, with a column `group` from `satisfaction_groups`.
+    outcome : str
+        Column of counts.
+    controls : list of str
+        Terms of the formula, as from `controls`.
+
+    Returns
+    -------
+    fit : Fit
+        Poisson regression of the counts on the groups, HC3.
+    ratios : dict of str to Estimate
+        "all others" first (from a regression on the top box alone), then each group.
+        Intervals use t with the top group's size less 1, where that is small.
+    """
+    top = GROUPS[-1]
+    data = frame.assign(top=(frame["group"] == top).astype(float), group=frame["group"].astype(str))
+    groups = f"C(group, Treatment('{top}'))"
+    fit = poisson_rate(" + ".join([f"{outcome} ~ {groups}", *controls]), data)
+    rest = poisson_rate(" + ".join([f"{outcome} ~ top", *controls]), data)
+    df = min(fit.df, data["top"].sum() - 1)
+    ratios = {"all others": contrast(rest, "top", df=df)}
+    for name in (each for each in GROUPS[:-1] if (data["group"] == each).any()):
+        ratios[name] = contrast(fit, {f"{groups}[T.{name}]": -1}, df=df)
+    return fit, ratios
 
 
 def controls(frame: pd.DataFrame, names: tuple[str, ...]) -> list[str]:
