@@ -136,7 +136,7 @@ def lorenz(
     ax : Axes
         Where to draw.
     curve : DataFrame
-        Columns customers and sales: cumulated shares from 0 to 1, best customers first.
+        As from `value.lorenz`: share_customers and share_sales, best customers first.
     mark : float
         Share of customers at which the curve is read off.
     labels : tuple of str
@@ -144,9 +144,9 @@ def lorenz(
     note : callable
         Words for a share of customers and their share of sales, written at the mark.
     """
-    sales = float(np.interp(mark, curve["customers"], curve["sales"]))
+    sales = float(np.interp(mark, curve["share_customers"], curve["share_sales"]))
     ax.plot([0, 1], [0, 1], color=GREY, lw=1)
-    ax.plot(curve["customers"], curve["sales"], color=BLUE, lw=2.2)
+    ax.plot(curve["share_customers"], curve["share_sales"], color=BLUE, lw=2.2)
     ax.plot([mark, mark, 0], [0, sales, sales], color=ORANGE, lw=1, ls="--")
     ax.plot(mark, sales, "o", color=ORANGE)
     ax.annotate(note(mark, sales), (mark, sales), (10, -14), textcoords="offset points")

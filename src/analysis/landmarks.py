@@ -42,7 +42,8 @@ def table(region: Region, day: dt.date) -> pd.DataFrame:
     DataFrame
         Customers who had joined by then, indexed by customer_id. Past: segment, area,
         tenure_days, log_tenure (log of 1 + years), visits_before, sales_before,
-        value_before (52 weeks), sales_first, sales_second (the two quarters before),
+        value_before (52 weeks; log_visits, log_sales, log_value and log_fuel, of fuel sales,
+        are logs of 1 + the amount), sales_first, sales_second (the two quarters before),
         active (bought in the quarter before), beyond_before; after: visits_half (26
         weeks), visits_after, value_after, fuel_value_after (52 weeks), retained (bought in
         the last quarter of the year). Values are `worth`, in the source's currency.
@@ -194,7 +195,10 @@ def _past(region: Region, day: dt.date) -> pd.DataFrame:
     )
     for name in ("visits", "sales", "value"):
         found[f"log_{name}"] = np.log1p(found[f"{name}_before"].clip(lower=0))
-    return found.assign(beyond_before=year["beyond_fuel"]) if "beyond_fuel" in year else found
+    if "beyond_fuel" in year:
+        found["beyond_before"] = year["beyond_fuel"]
+        found["log_fuel"] = np.log1p(year["fuel_sales"])
+    return found
 
 
 def _after(region: Region, day: dt.date) -> pd.DataFrame:

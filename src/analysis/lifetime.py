@@ -24,6 +24,7 @@ from analysis._likelihood import (
 from analysis.estimates import from_se
 
 MIN_REPEATERS = 50
+FREQUENCIES = ("0", "1", "2-3", "4-7", "8 or more")
 """Customers with a repeat purchase that a fit needs; with fewer, parameters run away."""
 
 _TOLERANCE, _MIN_GROUP = 0.20, 30
@@ -298,6 +299,41 @@ def lifetime_value(
     bought = np.array([expected_purchases(buying, summary, edge) for edge in edges])
     years = (edges[1:] + edges[:-1]) / 2 * 7 / 365.25
     return np.asarray(spend) * ((1 + discount_rate) ** -years @ np.diff(bought, axis=0))
+
+
+def forecast(
+    buying: BuyingModel, spend: SpendModel, summary: pd.DataFrame, margin_rate: float = 1.0
+) -> pd.DataFrame:
+    """Forecast each customer's coming 52 weeks.
+
+    Parameters
+    ----------
+    buying, spend : BuyingModel, SpendModel
+    summary : DataFrame
+        As from `purchases.purchase_history`.
+    margin_rate : float
+        Margin per unit of sales; 1 where sales themselves are valued.
+
+    Returns
+    -------
+    DataFrame
+        With the index of `summary`: p_alive, purchases, value (discounted; missing where
+        amounts vary too much for a mean to exist).
+    """
+    table = pd.DataFrame(index=summary.index)
+    table["p_alive"] = p_alive(buying, summary)
+    table["purchases"] = expected_purchases(buying, summary, 52)
+    has_mean = spend.q > 1
+    table["value"] = margin_rate * lifetime_value(buying, spend, summary) if has_mean else np.nan
+    return table
+
+
+def forecast_table(table: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
+    """Return means of a forecast by group, with customers and total_value."""
+    grouped = table.groupby(groups, observed=True)
+    means = grouped.mean()
+    means.insert(0, "customers", grouped.size())
+    return means.assign(total_value=grouped["value"].sum()).rename_axis("repeat purchases")
 
 
 def holdout(

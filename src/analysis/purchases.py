@@ -58,8 +58,8 @@ def per_customer(region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:
     DataFrame
         One row per customer of the region, indexed by customer_id: visits (days with a
         purchase), sales, first_on, last_on; and, where the source has the columns,
-        quantity, margin (sales less cost; every line with a cost), fuel_margin,
-        beyond_fuel (whether another kind than fuel or gas was bought). Customers
+        quantity, margin (sales less cost; every line with a cost), fuel_sales,
+        fuel_margin, beyond_fuel (whether another kind than fuel or gas was bought). Customers
         without a purchase have zeros and no dates.
     """
     rows = _between(region.purchases, first, last)
@@ -72,8 +72,8 @@ def per_customer(region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:
     }
     bought = rows.group_by("customer_id").agg(**measures).to_pandas()
     everybody = bought.set_index("customer_id").reindex(region.customers["customer_id"])
-    zeros = {"visits": 0, "sales": 0.0, "quantity": 0.0, "margin": 0.0, "fuel_margin": 0.0}
-    filled = everybody.fillna({name: zeros[name] for name in zeros if name in everybody})
+    added = ("visits", "sales", "quantity", "margin", "fuel_sales", "fuel_margin")
+    filled = everybody.fillna({name: 0 for name in added if name in everybody})
     if "beyond_fuel" in filled:
         filled["beyond_fuel"] = filled["beyond_fuel"].fillna(0).astype(bool)
     return filled.astype({"visits": int}).sort_index()
@@ -173,6 +173,7 @@ def _optional(region: Region, rows: Table) -> dict:
         found["margin"] = (rows["amount"] - rows["cost"]).sum()
     if "transactions.product" in region.columns:
         found["beyond_fuel"] = (~_is_fuel(rows)).cast("int64").max()
+        found["fuel_sales"] = rows["amount"].sum(where=_is_fuel(rows))
         if "margin" in found:
             found["fuel_margin"] = (rows["amount"] - rows["cost"]).sum(where=_is_fuel(rows))
     return found

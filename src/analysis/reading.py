@@ -97,11 +97,8 @@ def kept(engine: BaseBackend, source: Source, name: str, rows: Table) -> Table:
 def _one(engine: BaseBackend, source: Source, table: TableMap, file: str) -> Table:
     """Return one file or database table, its rows numbered as its owner sees them."""
     if source.database is not None:
-        if file not in engine.list_tables():
-            raise DataError(
-                f"The database has no table {file!r}.{nearest(file, engine.list_tables())}"
-            )
-        return engine.table(file).mutate(**{ROW: ibis.row_number() + 1})
+        own = _from_sqlite if _sqlite_file(source) else _from_database
+        return own(engine, source, file).mutate(**{ROW: ibis.row_number() + 1})
     path = _existing(source.folder, file)
     first_row = 1 if table.header and file == table.file else 2
     try:
@@ -113,7 +110,7 @@ def _one(engine: BaseBackend, source: Source, table: TableMap, file: str) -> Tab
     return rows.mutate(**{ROW: ibis.row_number() + first_row})
 
 
-def _from_database(engine: BaseBackend, name: str) -> Table:
+def _from_database(engine: BaseBackend, source: Source, name: str) -> Table:
     """Return a table of the user's own database; it stays there."""
     known = engine.list_tables()
     if name not in known:

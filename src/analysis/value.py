@@ -222,6 +222,28 @@ def rfm_scores(customers: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"r": r, "f": f, "m": m, "segment": segment})
 
 
+def segment_table(segments: pd.Series, customers: pd.DataFrame) -> pd.DataFrame:
+    """Add up customers and sales by segment, the largest first.
+
+    Parameters
+    ----------
+    segments : Series
+        Segment of each customer, as from `rfm_scores`.
+    customers : DataFrame
+        sales and visits, by the same index.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by segment: customers, sales, share_of_sales, median_visits.
+    """
+    groups = customers.groupby(segments)
+    table = groups.agg(customers=("sales", "size"), sales=("sales", "sum"))
+    table["share_of_sales"] = table["sales"] / table["sales"].sum()
+    table["median_visits"] = groups["visits"].median()
+    return table.sort_values("sales", ascending=False)
+
+
 def lifecycle_stage(
     first_half: pd.Series,
     second_half: pd.Series,
