@@ -191,12 +191,24 @@ def _moment(raw: Table, each: ColumnMap, text: StringValue, typed: Value) -> Val
 
 def _category(each: ColumnMap, text: StringValue, schema: pa.Column) -> StringValue:
     """Return texts under the contract's names."""
-    if any(check.name == "isin" for check in schema.checks):
-        text = text.lower() if not each.values else text
+    if not each.values:
+        text = _as_allowed(text, schema)
     names = [(own, name) for name, owns in each.values.items() for own in owns]
     if not names:
         return text
     return text.cases(*names, else_=each.default or text)
+
+
+def _as_allowed(text: StringValue, schema: pa.Column) -> StringValue:
+    """Return the values of a choice in lower case, and 1 and 0 as true and false."""
+    allowed = [
+        check.statistics["allowed_values"] for check in schema.checks if check.name == "isin"
+    ]
+    if not allowed:
+        return text
+    if "true" in allowed[0]:
+        return text.lower().cases(("1", "true"), ("0", "false"), else_=text.lower())
+    return text.lower()
 
 
 def _one_row_per(rows: Table, maps: dict[str, ColumnMap]) -> Table:
