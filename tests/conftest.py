@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from analysis import sources
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 CUSTOMERS = """customer_id,region,segment,area,joined_on,card_since
@@ -30,6 +32,19 @@ def shared():
     if not SHARED.is_dir():
         pytest.skip("the real data (../shared/data) is not on this machine")
     return SHARED
+
+
+@pytest.fixture
+def real_source(shared, tmp_path):
+    """Return a function that puts a shipped TOML file beside its real data."""
+
+    def place(name):
+        path = tmp_path / f"{name}.toml"
+        path.write_bytes((sources.DATA / f"{name}.toml").read_bytes())
+        (tmp_path / name).symlink_to(shared / name)
+        return path
+
+    return place
 
 
 @pytest.fixture

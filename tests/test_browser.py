@@ -11,12 +11,12 @@ import nbclient
 import pytest
 from axe_core_python.selenium import Axe
 from nbformat import v4
-from sample_findings import each_verdict
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
 from analysis import cards, findings, report
+from sample_findings import each_verdict
 
 pytestmark = pytest.mark.slow
 

@@ -2,12 +2,12 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from sample_findings import ADVISORY, BLOCKING, each_verdict, loss_against_gain, performance
 
 from analysis import cards
 from analysis.estimates import from_se
 from analysis.findings import conclude
 from analysis.hypotheses import hypothesis
+from sample_findings import ADVISORY, BLOCKING, each_verdict, loss_against_gain, performance
 
 
 @pytest.mark.parametrize(

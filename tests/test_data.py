@@ -8,12 +8,12 @@ import duckdb
 import ibis
 import pandas as pd
 import pytest
-from conftest import CUSTOMERS, SURVEY, TRANSACTIONS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis import data, purchases, sources
 from analysis.sources import DataError
+from conftest import CUSTOMERS, SURVEY, TRANSACTIONS
 
 
 def opened(path):
@@ -325,17 +325,16 @@ def test_every_row_is_kept_or_set_aside(tmp_path_factory, quantities):
     assert here.set_aside["rows"].sum() == bad
 
 
-def test_cdnow_is_read_by_its_toml(shared, tmp_path):
-    here = data.load(_beside_data("cdnow", shared, tmp_path), "cdnow")
+def test_cdnow_is_read_by_its_toml(real_source):
+    here = data.load(str(real_source("cdnow")), "cdnow")
     assert here.rows == {"customers": 2357, "transactions": 6919}
     assert here.set_aside.empty
     assert (here.purchases["amount"] == 0).sum().execute() == 8
     assert here.purchases["amount"].sum().execute() == pytest.approx(244091.94)
 
 
-def test_ccs_survives_its_traps(shared, tmp_path):
-    path = _beside_data("ccs", shared, tmp_path)
-    dataset = opened(path)
+def test_ccs_survives_its_traps(real_source):
+    dataset = opened(real_source("ccs"))
     assert dataset.regions().set_index("region")["customers"].to_dict() == {
         "Czechia": 474,
         "Slovakia": 42,
@@ -352,10 +351,3 @@ def test_ccs_survives_its_traps(shared, tmp_path):
     unmeasured = sum(each["without_quantity"].sum() for each in prices.values())
     assert unmeasured == 91
     assert czech.days == 4
-
-
-def _beside_data(name, shared, tmp_path):
-    path = tmp_path / f"{name}.toml"
-    path.write_text((sources.DATA / f"{name}.toml").read_text(encoding="utf-8"), encoding="utf-8")
-    (tmp_path / name).symlink_to(shared / name)
-    return str(path)

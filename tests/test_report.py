@@ -4,10 +4,10 @@ import re
 import pytest
 from bs4 import BeautifulSoup
 from nbformat import v4
-from sample_findings import each_verdict, loss_against_gain, performance
 
 from analysis import findings, hypotheses, report
 from analysis.estimates import from_se
+from sample_findings import each_verdict, loss_against_gain, performance
 
 EVIL = "North 华北 <script>alert(1)</script>"
 TRACEBACK = 'Traceback (most recent call last)\n  File "/home/someone/x.py", line 3\nValueError: no'

@@ -265,4 +265,4 @@ def _mark_none(
 
 def _main_first(n: int) -> list[str]:
     """Return a colour per row: the first stands out."""
-    return [BLUE] + [GREY] * (n - 1)
+    return ([BLUE] + [GREY] * n)[:n]

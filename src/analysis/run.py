@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextvars
 import os
 import re
 import time
@@ -159,12 +160,13 @@ def run(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
     for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(threads, "1")
     cluster = LocalCluster(
-        n_workers=1, threads_per_worker=jobs, processes=False, dashboard_address=None
+        n_workers=1, threads_per_worker=jobs, processes=False, dashboard_address="127.0.0.1:0"
     )
     with cluster, Client(cluster) as client:
-        futures = [client.submit(execute, task, pure=False) for task in tasks]
-        for _, outcome in as_completed(futures, with_results=True):
-            yield outcome
+        futures = {client.submit(execute, task, pure=False): task for task in tasks}
+        for future in as_completed(futures):
+            error = future.exception()
+            yield _not_run(futures[future], error) if error else future.result()
 
 
 def rebuild(reports: Path) -> list[report.Entry]:
@@ -175,21 +177,25 @@ def rebuild(reports: Path) -> list[report.Entry]:
     return entries
 
 
+def _not_run(task: Task, error: BaseException) -> Outcome:
+    """Return the outcome of a task that could not even be written down."""
+    return Outcome(task, (f"{type(error).__name__}: {_PATHS.sub('', str(error))}",), 0.0)
+
+
 def _run(task: Task, draft: Path) -> tuple[NotebookNode, str]:
     """Run papermill; return what was executed and why it stopped early, if it did."""
     stop = ""
+    options = {
+        "parameters": {**task.parameters, "region": task.region},
+        "kernel_name": "python3",
+        "progress_bar": False,
+        "autosave_cell_every": 0,
+        "extra_arguments": ["--IPKernelApp.log_level=ERROR"],
+    }
     try:
-        papermill.execute_notebook(
-            str(task.notebook),
-            str(draft),
-            parameters={
-                **task.parameters,
-                "region": task.region,
-            },
-            kernel_name="python3",
-            progress_bar=False,
-            autosave_cell_every=0,
-            extra_arguments=["--IPKernelApp.log_level=ERROR"],
+        # A context of its own: the event loop of another thread would be found in this one.
+        contextvars.Context().run(
+            papermill.execute_notebook, str(task.notebook), str(draft), **options
         )
     except papermill.PapermillExecutionError:
         pass
@@ -207,9 +213,10 @@ def _tidy(notebook: NotebookNode, task: Task, stop: str) -> list[str]:
         What broke.
     """
     errors = _errors(notebook, stop)
+    kernel = ("kernelspec", "language_info")
+    kept = {name: notebook.metadata[name] for name in kernel if notebook.metadata.get(name)}
     notebook.metadata = {
-        "kernelspec": notebook.metadata.get("kernelspec", {}),
-        "language_info": notebook.metadata.get("language_info", {}),
+        **kept,
         "workbook": {
             "source": task.source,
             "region": task.region,

@@ -1,0 +1,38 @@
+"""Example regions: the contract's tables, drawn from a world whose every effect is known.
+
+A customer has attitudes (quality seen, satisfaction, loyalty), a rate of visits, and a hazard of
+lapsing. All that a claim is about is one named parameter of `World`, so that an effect can be set
+to nothing, or a trap be set. From parameters to files: `world`, `people`, `behaviour`; `survey` and
+`lines`, `tables`; `sample`, `comparison` and `truth`; `writing`.
+"""
+
+from analysis.example.behaviour import History, simulate
+from analysis.example.tables import draw
+from analysis.example.truth import TRUTHS, planted
+from analysis.example.world import (
+    LANDMARK,
+    N_WEEKS,
+    REGIONS,
+    START,
+    World,
+    region_seed,
+    regional_worlds,
+)
+from analysis.example.writing import FILES, write_example
+
+__all__ = [
+    "FILES",
+    "LANDMARK",
+    "N_WEEKS",
+    "REGIONS",
+    "START",
+    "TRUTHS",
+    "History",
+    "World",
+    "draw",
+    "planted",
+    "region_seed",
+    "regional_worlds",
+    "simulate",
+    "write_example",
+]

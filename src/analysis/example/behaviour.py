@@ -1,0 +1,195 @@
+"""What customers do week by week: they visit, buy, form habits and lapse.
+
+All that matters to `visit_rate` and `with_lapse` is a column of the customers, so that an arm of
+an experiment is another column.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy import ndarray
+from numpy.random import Generator
+from pandas import DataFrame
+from scipy import special
+
+from analysis.example.people import draw_people
+from analysis.example.world import CORE, LANDMARK, N_WEEKS, World
+from analysis.value import abc_classes
+
+
+@dataclass(frozen=True)
+class History:
+    """What a set of customers is and does, before it is written out as tables.
+
+    Attributes
+    ----------
+    people : DataFrame
+        One row per customer: attitudes, weeks of joining, card, case, campaign and lapse, habits.
+    visits, volume, beyond, beyond_sales : ndarray, shape (n_customers, N_WEEKS)
+        Visits; litres or cubic metres; visits that buy beyond fuel too; their sales in CNY.
+    """
+
+    people: DataFrame
+    visits: ndarray
+    volume: ndarray
+    beyond: ndarray
+    beyond_sales: ndarray
+
+    @property
+    def fuel_sales(self) -> ndarray:
+        """Sales of fuel and gas in CNY, shape (n_customers, N_WEEKS)."""
+        return self.volume * weekly_price(self.people, np.arange(N_WEEKS))
+
+
+def simulate(world: World, n_customers: int, seed: int) -> History:
+    """Draw customers and their weekly purchases, without single lines or answers.
+
+    Parameters
+    ----------
+    world : World
+        What is true.
+    n_customers : int
+        Number of customers who ever buy.
+    seed : int
+        The same seed gives the same customers.
+    """
+    rng = generators(seed)["people"]
+    first, second = np.split(np.arange(N_WEEKS), [LANDMARK])
+    people = with_lapse(world, draw_people(world, n_customers, rng))
+    early = _visits(world, people, first, rng)
+    early_volume = _volume(people, early, rng)
+    habits = _habits(world, people, early, early_volume, rng)
+    people = with_lapse(world, people.assign(**habits))
+    late = _visits(world, people, second, rng)
+    visits = np.hstack([early, late])
+    beyond = _beyond(world, people, visits, rng)
+    volume = np.hstack([early_volume, _volume(people, late, rng)])
+    return History(people, visits, volume, *beyond)
+
+
+def generators(seed: int) -> dict[str, Generator]:
+    """Return a stream of random numbers for the customers and for every table of theirs."""
+    tables = ("people", "survey", "complaints", "transactions", "contacts")
+    children = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(len(tables)))
+    return dict(zip(tables, children, strict=True))
+
+
+def weekly_price(people: DataFrame, weeks: ndarray) -> ndarray:
+    """Return CNY per litre or cubic metre, shape (n_customers, n_weeks)."""
+    season = 1 + 0.03 * np.sin(2 * np.pi * weeks / 40)
+    return people["price"].to_numpy()[:, None] * season
+
+
+def _column(people: DataFrame, name: str) -> ndarray:
+    """Return numbers that spread over weeks, shape (n_customers, 1)."""
+    return people[name].to_numpy(np.float32)[:, None]
+
+
+def with_lapse(world: World, people: DataFrame) -> DataFrame:
+    """Add `lapse`, the first week without the customer; `N_WEEKS` for those who stay."""
+    week = np.arange(N_WEEKS, dtype=np.float32)
+    card_week, campaign_week = _column(people, "card_week"), _column(people, "campaign_week")
+    card = (week >= card_week) & ((week < LANDMARK) | (week >= _column(people, "card_gap")))
+    habits = world.beyond_log_hazard * _column(people, "beyond")
+    habits = habits + world.visit_log_hazard * _column(people, "adherent")
+    log_factor = (
+        world.satisfaction_log_hazard * _column(people, "satisfaction")
+        + world.affinity_log_hazard * _column(people, "affinity")
+        + world.card_log_hazard * card
+        + _column(people, "case_log_hazard") * (week > _column(people, "case_week"))
+        + world.campaign_log_hazard * ((week >= campaign_week) & (week < campaign_week + 52))
+        + habits * (week >= LANDMARK)
+    )
+    hazard = world.lapse_hazard * np.exp(log_factor) * (week > _column(people, "joined"))
+    stays = np.cumsum(hazard, axis=1) < _column(people, "luck")
+    return people.assign(lapse=stays.sum(axis=1))
+
+
+def visit_rate(world: World, people: DataFrame, weeks: ndarray) -> ndarray:
+    """Return expected visits a week, shape (n_customers, n_weeks), of customers who lapse then.
+
+    `weeks` are the same for all, shape (n_weeks,), or each one's own, shape (n_customers, n_weeks).
+    """
+    week, lapse = weeks.astype(np.float32), _column(people, "lapse")
+    age, left = week - _column(people, "joined"), lapse - week
+    bond = (
+        world.satisfaction_visits * _column(people, "satisfaction_later")
+        + world.loyalty_visits * _column(people, "loyalty")
+        + world.beyond_visits * _column(people, "beyond")
+    )
+    log_rate = (
+        _column(people, "log_rate")
+        + _column(people, "drift") * (week - LANDMARK) / 52
+        + _column(people, "season") * np.cos(2 * np.pi * (week - 3) / 52)
+        + bond * (week >= LANDMARK)
+    )
+    ramp = 1 - world.ramp_depth * np.exp(-np.maximum(age, 0) / 10)
+    fading = _column(people, "declines") * (lapse < N_WEEKS)
+    fade = 1 - fading * world.decline_depth * np.clip(1 - left / world.decline_weeks, 0, 1)
+    return np.exp(log_rate) * ramp * fade * ((age >= 0) & (left > 0))
+
+
+def _visits(world: World, people: DataFrame, weeks: ndarray, rng: Generator) -> ndarray:
+    visits = np.minimum(rng.poisson(visit_rate(world, people, weeks)), 7).astype(np.int8)
+    joins = np.flatnonzero(people["joined"].between(weeks[0], weeks[-1]))
+    week = people["joined"].to_numpy()[joins] - weeks[0]
+    visits[joins, week] = np.maximum(visits[joins, week], 1)
+    return visits
+
+
+def _volume(people: DataFrame, visits: ndarray, rng: Generator) -> ndarray:
+    """Draw a week's volume as the sum of its visits' gamma volumes (shape 16)."""
+    volume = np.zeros(visits.shape)
+    bought = visits > 0
+    row = np.nonzero(bought)[0]
+    volume[bought] = rng.gamma(16.0 * visits[bought]) / 16 * people["size"].to_numpy()[row]
+    return volume
+
+
+def _habits(
+    world: World, people: DataFrame, visits: ndarray, volume: ndarray, rng: Generator
+) -> dict:
+    """Form habits from the first year's purchases: buying beyond fuel, tier, visits as planned."""
+    sales = (volume * weekly_price(people, np.arange(LANDMARK))).sum(axis=1)
+    falling = volume[:, 26:].sum(axis=1) < 0.8 * volume[:, :26].sum(axis=1)
+    core = people["segment"].isin(CORE)
+    kept = rng.random(len(people)) < world.adherent_share + world.visit_by_risk * falling
+    chance = special.expit(_beyond_odds(world, people, visits.sum(axis=1)))
+    return {
+        "beyond": (rng.random(len(people)) < chance) & (sales > 0),
+        "tier": abc_classes(pd.Series(np.where(core, sales, 0))).astype(str).where(core, ""),
+        "adherent": core & kept,
+    }
+
+
+def _beyond_odds(world: World, people: DataFrame, visits: ndarray) -> ndarray:
+    """Return the log odds of the habit of buying beyond fuel, by what is visible (and traps)."""
+    years = np.log1p(np.maximum(LANDMARK - people["joined"], 0) / 52)
+    return (
+        world.beyond_level
+        + world.beyond_by_visits * (np.log1p(visits) - 3)
+        + 0.2 * (years - 1)
+        + 0.2 * (~people["suburban"])
+        + world.beyond_by_satisfaction * people["satisfaction"]
+    )
+
+
+def beyond_probability(world: World, people: DataFrame, weeks: ndarray) -> ndarray:
+    """Return the share of visits that buy beyond fuel too, shape (n_customers, n_weeks)."""
+    later = np.where(weeks >= LANDMARK, world.beyond_later_share, 0)
+    return np.where(people["beyond"].to_numpy()[:, None], world.beyond_share, later)
+
+
+def _beyond(
+    world: World, people: DataFrame, visits: ndarray, rng: Generator
+) -> tuple[ndarray, ndarray]:
+    counts = rng.binomial(visits, beyond_probability(world, people, np.arange(N_WEEKS)))
+    none = np.flatnonzero(people["beyond"] & (counts[:, :LANDMARK].sum(axis=1) == 0))
+    counts[none, visits[none, :LANDMARK].argmax(axis=1)] = 1
+    spent, some = np.zeros(visits.shape), counts > 0
+    usual = (world.beyond_spend * people["size"] * people["price"]).to_numpy()
+    spent[some] = rng.gamma(2.0 * counts[some]) / 2 * usual[np.nonzero(some)[0]]
+    return counts, spent

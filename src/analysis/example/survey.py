@@ -1,0 +1,116 @@
+"""What customers answer: to the survey's items, and after a case."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy import ndarray
+from numpy.random import Generator
+from pandas import DataFrame
+from scipy import special, stats
+
+from analysis.example.people import COSTS, VALUES
+from analysis.example.world import WAVES, World
+
+SATISFACTION = ("satisfaction_1", "satisfaction_2", "satisfaction_3")
+LOYALTY = ("loyalty_1", "loyalty_2", "loyalty_3")
+ITEMS = ("expectation", "performance", *VALUES, *COSTS, *SATISFACTION, *LOYALTY)
+ITEMS += ("price_sensitivity", "works_quality", "works_communication")
+ITEMS += ("org_benefit", "personal_benefit", "added_service")
+SATISFACTION_UNIT = 0.8  # of an item's score per unit of satisfaction
+# How answers from 1 to 10 are spread: many sevens to nines, few below four.
+CUTS = stats.norm.ppf([0.015, 0.04, 0.075, 0.13, 0.21, 0.33, 0.50, 0.71, 0.88])
+
+
+def answers(world: World, people: DataFrame, wave: int, rng: Generator) -> DataFrame:
+    """Return everyone's latent answers in a wave, one row per customer.
+
+    A score per item with a spread of about one, before it becomes a whole number (`to_scale`); and
+    had_works (bool), told_others (people), responds (bool). Stations inform from wave 2 on.
+    """
+    n = len(people)
+    informed = people["informed"].to_numpy() & (wave == 2)
+    had_works = rng.random(n) < world.works_share
+    quality = world.works_quality_gap * informed + rng.standard_normal(n)
+    latent = people["satisfaction" if wave == 1 else "satisfaction_later"].to_numpy()
+    works = world.works_slope * quality + world.works_communication * informed
+    mood = latent + world.wave_noise * rng.standard_normal(n) + had_works * works
+    agree = world.acquiescence * rng.standard_normal(n)
+    scores = _scores(world, people, mood, quality, informed, rng) + agree[:, None]
+    engaged = -0.1 + 0.35 * people["log_rate"] + 0.25 * people["loyalty"]
+    told_others = _told(world, mood, rng)
+    responds = rng.random(n) < special.expit(engaged)
+    return scores.assign(had_works=had_works, told_others=told_others, responds=responds)
+
+
+def _scores(
+    world: World,
+    people: DataFrame,
+    mood: ndarray,
+    quality: ndarray,
+    informed: ndarray,
+    rng: Generator,
+) -> DataFrame:
+    n, single = len(people), [name for name in ITEMS if name in people]
+    scores = people[single] + world.single_noise * rng.standard_normal((n, len(single)))
+    scores[list(COSTS)] -= 0.5
+    scores["works_quality"] = quality
+    scores["works_communication"] = -0.9 + 1.8 * informed + 0.7 * rng.standard_normal(n)
+    bond = people["loyalty"].to_numpy() / 1.1
+    for items, score in ((SATISFACTION, SATISFACTION_UNIT * mood), (LOYALTY, bond)):
+        scores[list(items)] = score[:, None] + world.item_noise * rng.standard_normal((n, 3))
+    return scores
+
+
+def _told(world: World, mood: ndarray, rng: Generator) -> ndarray:
+    """Draw how many are told; some of the larger counts are rounded to fives, as people do."""
+    shape, n = world.told_shape, len(mood)
+    mean = world.told_mean * np.exp(world.told_slope * mood) * rng.gamma(shape, size=n)
+    counts = rng.poisson(mean / shape)
+    rounded = (counts > 4) & (rng.random(n) < 0.4)
+    return np.where(rounded, 5 * np.rint(counts / 5), counts).astype(int)
+
+
+def to_scale(scores: ndarray) -> ndarray:
+    """Return answers from 1 to 10 for latent scores; same shape."""
+    return 1 + np.searchsorted(CUTS * 1.1, scores)
+
+
+def to_items(latent: DataFrame) -> DataFrame:
+    """Return every item from 1 to 10; a point of expectation and performance is equally large."""
+    items = DataFrame(to_scale(latent[[*ITEMS]].to_numpy()), columns=[*ITEMS])
+    for name in ("expectation", "performance"):
+        items[name] = np.clip(np.rint(6.8 + 1.7 * latent[name]), 1, 10).astype(int)
+    return items
+
+
+def took_part(people: DataFrame, latent: DataFrame, wave: int) -> ndarray:
+    """Return who answered a wave: customers at the time who respond; shape (n_customers,)."""
+    first, last = WAVES[wave]
+    return (latent["responds"] & (people["joined"] < first) & (people["lapse"] > last)).to_numpy()
+
+
+def has_case(people: DataFrame) -> ndarray:
+    """Return who complained while a customer, shape (n_customers,)."""
+    return people["case_week"].between(people["joined"] + 1, people["lapse"] - 1).to_numpy()
+
+
+def case_scores(
+    world: World, people: DataFrame, within: ndarray, told: ndarray, noise: ndarray
+) -> ndarray:
+    """Return latent satisfaction after a case settled within three days or later, explained or not.
+
+    `within` and `told` are bool, one or of shape (n_customers,); `noise` is standard normal.
+    """
+    explanation = world.explanation_effect * np.where(told, 0.5, -0.5)
+    return (
+        0.45 * people["satisfaction"]
+        + world.day_slope * (people["case_days"] - 3)
+        + world.severity_effect * (people["severity"] - 2.8)
+        + np.where(within, world.promise_jump, explanation)
+        + 0.8 * noise
+    ).to_numpy()
+
+
+def case_answers(world: World, people: DataFrame, *course: ndarray) -> ndarray:
+    """Return the answers from 1 to 10 after a case; arguments of `case_scores`."""
+    return to_scale(case_scores(world, people, *course) / 1.05)

@@ -1,0 +1,163 @@
+"""The contract's five tables of one region."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+from numpy import ndarray
+from numpy.random import Generator
+from pandas import DataFrame
+
+from analysis.example import survey
+from analysis.example.behaviour import generators, simulate
+from analysis.example.lines import station_names, transactions
+from analysis.example.world import N_WEEKS, START, WAVES, World, dates
+
+
+def draw(world: World, n_customers: int, seed: int) -> dict[str, DataFrame]:
+    """Return the five tables of one region, with the contract's columns.
+
+    Parameters
+    ----------
+    world : World
+        What is true in the region.
+    n_customers : int
+        Rows of the customers table.
+    seed : int
+        The same seed gives the same tables.
+    """
+    history, rng = simulate(world, n_customers, seed), generators(seed)
+    people = history.people
+    code = "".join(part[0] for part in re.split(r"[\s-]+", world.region.rpartition(" ")[0] or "X"))
+    ids = np.array([f"{code.upper()}{number:05d}" for number in range(1, n_customers + 1)])
+    lines = transactions(world, history, ids, rng["transactions"])
+    return {
+        "customers": _customers(world, people, ids, lines),
+        "survey": pd.concat([_wave(world, people, ids, wave, rng["survey"]) for wave in WAVES]),
+        "complaints": _complaints(world, people, ids, rng["complaints"]),
+        "transactions": lines,
+        "contacts": _contacts(world, people, ids, rng["contacts"]),
+    }
+
+
+def _customers(world: World, people: DataFrame, ids: ndarray, lines: DataFrame) -> DataFrame:
+    first = lines.groupby("customer_id")["bought_at"].min().dt.normalize().reindex(ids)
+    start = dates(people["joined"] * 7 + people.index % 7)
+    joined = np.where(people["joined"] < 0, start, first)
+    has_card = people["card_week"] < people["lapse"]
+    card = np.maximum(dates((people["card_week"] * 7).where(has_card)), joined)
+    return DataFrame(
+        {
+            "customer_id": ids,
+            "region": world.region,
+            "segment": people["segment"],
+            "area": np.where(people["suburban"], "suburban", "urban"),
+            "joined_on": joined,
+            "card_since": pd.Series(card).where(has_card),
+        }
+    )
+
+
+def _wave(world: World, people: DataFrame, ids: ndarray, wave: int, rng: Generator) -> DataFrame:
+    latent = survey.answers(world, people, wave, rng)
+    first, last = WAVES[wave]
+    days = rng.integers(first * 7, last * 7 + 7, len(people))
+    scale = survey.to_items(latent).astype("Int64")
+    scale = scale.mask(rng.random(scale.shape) < 0.03)
+    scale.loc[~latent["had_works"], ["works_quality", "works_communication"]] = pd.NA
+    scale.loc[~people["business"], ["org_benefit", "personal_benefit"]] = pd.NA
+    who = {"customer_id": ids, "answered_on": dates(days)}
+    who["station_id"] = station_names(people["station"])
+    frame = pd.concat([DataFrame(who), scale], axis=1).assign(
+        channel=people["channel"],
+        had_works=np.where(latent["had_works"], "true", "false"),
+        told_others=latent["told_others"].astype("Int64"),
+    )
+    return frame[survey.took_part(people, latent, wave)]
+
+
+def _complaints(world: World, people: DataFrame, ids: ndarray, rng: Generator) -> DataFrame:
+    case = survey.has_case(people)
+    ids, people = ids[case], people[case].reset_index(drop=True)
+    n, late = len(people), people["case_days"] > 3
+    told, noise = late & people["explained"], rng.standard_normal(n)
+    after = pd.Series(survey.case_answers(world, people, ~late, told, noise), dtype="Int64")
+    settled = rng.random(n) > 0.02
+    opened, resolved, explained = _case_times(people, rng)
+    return DataFrame(
+        {
+            "complaint_id": [f"{customer}-1" for customer in ids],
+            "customer_id": ids,
+            "kind": rng.choice(["billing", "delivery", "equipment", "quality", "service"], n),
+            "channel": people["channel"],
+            "severity": people["severity"],
+            "opened_at": opened,
+            "explained_at": explained.where(told),
+            "resolved_at": resolved.where(settled),
+            "satisfaction_after": after.where(settled & (rng.random(n) < 0.9)),
+        }
+    ).sort_values(["opened_at", "complaint_id"], ignore_index=True)
+
+
+def _case_times(people: DataFrame, rng: Generator) -> list[pd.Series]:
+    """Return when cases were opened (before noon), answered, and explained (after noon)."""
+    opened, days = START + people["case_day"].to_numpy(), (0, people["case_days"], 3)
+    minutes = rng.integers(0, 240, (3, len(people))) + 60 * np.array([[8.5], [13], [13]])
+    return [
+        pd.Series(np.busday_offset(opened, after) + minute.astype("timedelta64[m]"))
+        for after, minute in zip(days, minutes, strict=True)
+    ]
+
+
+def _contacts(world: World, people: DataFrame, ids: ndarray, rng: Generator) -> DataFrame:
+    won = (people["joined"] // 4 * 4).where(people["joined"] >= 0)
+    open_to = people["campaign_week"].between(people["joined"] + 1, people["lapse"] - 1)
+    reached = people["campaign_week"].where(open_to & (people["campaign_week"] < N_WEEKS))
+    blocks = [
+        _campaign(won, "acquire", world.acquire_cost, world.campaign_sd, rng),
+        _campaign(reached, "retain", world.retain_cost, world.campaign_sd, rng),
+        _calls(people, rng),
+        _account_visits(world, people, rng),
+    ]
+    frame = pd.concat(blocks, ignore_index=True)
+    frame.insert(0, "customer_id", ids[frame.pop("person")])
+    frame["contacted_on"] = dates(frame["contacted_on"])
+    return frame.sort_values(["contacted_on", "customer_id", "kind"], ignore_index=True)
+
+
+def _campaign(week: pd.Series, purpose: str, cost: float, sd: float, rng: Generator) -> DataFrame:
+    """Return a row per customer won (campaign of the four weeks) or per customer contacted."""
+    week = week.dropna().astype(int)
+    level = cost * np.exp(sd * rng.standard_normal(N_WEEKS) - sd**2 / 2)
+    return _rows(week.index, week * 7, "campaign", purpose, level[week])
+
+
+def _calls(people: DataFrame, rng: Generator) -> DataFrame:
+    person = np.flatnonzero(rng.random(len(people)) < 0.3)
+    first = np.maximum(people["joined"].to_numpy()[person], 0) * 7
+    return _rows(person, rng.integers(first, N_WEEKS * 7), "call", "service", 5.0)
+
+
+def _account_visits(world: World, people: DataFrame, rng: Generator) -> DataFrame:
+    core = people[people["tier"] != ""]
+    first = np.maximum(core["joined"].to_numpy(), 0) * 7
+    months = (N_WEEKS * 7 - first) / (364 / 12)
+    count = rng.poisson(months * planned_visits(world, core))
+    person, first = np.repeat(core.index, count), np.repeat(first, count)
+    day = rng.integers(first, N_WEEKS * 7)
+    return _rows(person, day, "visit", "service", rng.gamma(9, 80 / 9, len(person)))
+
+
+def planned_visits(world: World, people: DataFrame) -> ndarray:
+    """Return expected visits a month to key accounts, shape (n_customers,)."""
+    plan = people["tier"].map(dict(zip("ABC", world.visit_plan, strict=True))).to_numpy()
+    return plan * np.where(people["adherent"], 1.0, world.under_visited)
+
+
+def _rows(
+    person: ndarray, day: ndarray, kind: str, purpose: str, cost: ndarray | float
+) -> DataFrame:
+    columns = {"person": np.asarray(person), "contacted_on": np.asarray(day)}
+    return DataFrame(columns).assign(kind=kind, purpose=purpose, cost=np.round(cost, 2))

@@ -1,0 +1,97 @@
+"""The truth of H12 to H16: what customers are worth.
+
+The landmark is the first day of week `LANDMARK`; who answered wave 2 had joined before it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy import ndarray
+from pandas import DataFrame
+
+from analysis.example.behaviour import beyond_probability, visit_rate, weekly_price, with_lapse
+from analysis.example.comparison import gain, log_slopes, scaled
+from analysis.example.sample import CHUNK, Sample
+from analysis.example.world import LANDMARK, N_WEEKS, World
+from analysis.value import A_LIMIT, TOP_SHARE, lifecycle_stage, lorenz
+
+HALF_YEAR = 182  # days
+
+
+def h12(sample: Sample) -> dict[str, float]:
+    """Last year's buyers: sales of the largest 20 %; customers, largest first, to 55 % of sales."""
+    return concentration(sample.everyone["sales_after"])
+
+
+def concentration(sales: ndarray) -> dict[str, float]:
+    """Return the share of sales of the top 20 % of buyers, and the share of them with 55 %."""
+    curve = lorenz(sales[sales > 0])
+    customers, sold = curve["share_customers"], curve["share_sales"]
+    return {
+        "top20_share": np.interp(TOP_SHARE, customers, sold),
+        "a_share": np.interp(A_LIMIT, sold, customers),
+    }
+
+
+def h13(sample: Sample) -> dict[str, float]:
+    """Visits in 26 weeks, index >= 9 over the rest, and over each other group, adjusted.
+
+    Of those who bought in the 13 weeks before the landmark.
+    """
+    d = sample.answered[sample.answered["active"]]
+    top = log_slopes(d, d["visits_after"], d["index"] >= 9)[0]
+    groups = [
+        (d["index"] >= low) & (d["index"] < high) for low, high in ((0, 6), (6, 7.5), (7.5, 9))
+    ]
+    others = log_slopes(d, d["visits_after"], *groups)
+    return {"top_vs_rest": np.exp(top), "highest": np.exp(-others.max())}
+
+
+def h14(sample: Sample) -> dict[str, float]:
+    """Margin of the last year per SD of the index, given log(1 + margin of the year before)."""
+    d = sample.answered
+    drivers = scaled(d["index"]), np.log1p(d["margin_before"])
+    return {"margin": np.exp(log_slopes(d, d["margin_after"], *drivers)[0])}
+
+
+def h15(sample: Sample) -> dict[str, float]:
+    """Mean margin of the last year by stage at the landmark; differences / mean of all staged.
+
+    The stage is told by sales of the two quarters before; forming is tenure under half a year.
+    """
+    d = sample.everyone[sample.everyone["tenure_days"] >= 0]
+    periods = d["sales_first"], d["sales_second"]
+    stage = lifecycle_stage(*periods, d["tenure_days"], forming_days=HALF_YEAR)
+    mean = d["margin_after"].groupby(stage, observed=False).mean()
+    mean /= d["margin_after"][stage.notna()].mean()
+    return {
+        f"{high}_{low}": mean[high] - mean[low]
+        for high, low in (("growing", "forming"), ("mature", "growing"), ("mature", "declining"))
+    }
+
+
+def h16(sample: Sample) -> dict[str, float]:
+    """All buying beyond fuel less none: margin of the last year / its mean; retained.
+
+    Of those with sales in the year before and half a year of tenure. What the habit sold before the
+    landmark is a part of it: fuel sales, not all sales, make customers comparable.
+    """
+    d, world = sample.everyone, sample.world
+    d = d[(d["sales_before"] > 0) & (d["tenure_days"] >= HALF_YEAR)][:CHUNK]
+    arms = [{"beyond": True}, {"beyond": False}]
+    with_it, without = (_expected_margin(world, d.assign(**arm)) for arm in arms)
+    mean = np.where(d["beyond"], with_it, without).mean()
+    return {
+        "margin": (with_it - without).mean() / mean,
+        "retention": gain(world, d, LANDMARK, *arms),
+    }
+
+
+def _expected_margin(world: World, people: DataFrame) -> ndarray:
+    """Return each customer's expected margin of the last year, given when they lapse."""
+    weeks = np.arange(LANDMARK, N_WEEKS)
+    rate = visit_rate(world, with_lapse(world, people), weeks)
+    fuel = weekly_price(people, weeks) * (people["size"] * people["margin"]).to_numpy()[:, None]
+    usual = (world.beyond_spend * people["size"] * people["price"]).to_numpy()[:, None]
+    beyond = beyond_probability(world, people, weeks) * usual * world.beyond_margin
+    return (rate * (fuel + beyond)).sum(axis=1)

@@ -1,0 +1,175 @@
+"""What is true in an example region: its calendar, segments and effects, and how regions differ.
+
+Weeks count from `START`; week `LANDMARK` begins the last year.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy import ndarray
+from numpy.random import Generator
+from pandas import DataFrame
+
+START = np.datetime64("2024-07-02")
+N_WEEKS, LANDMARK = 104, 52
+WAVES = {1: (20, 24), 2: (46, 51)}  # first and last week of asking
+SEED = 20260630
+REGIONS = {
+    "North 华北": 1800,
+    "East 华东": 3000,
+    "South 华南": 2200,
+    "South-west 西南": 900,
+    "North-west 西北": 300,
+    "Central 华中": 600,
+}
+SEGMENTS = DataFrame(
+    {
+        "share": [0.63, 0.06, 0.05, 0.13, 0.13],
+        "visits": [0.62, 3.55, 3.45, 1.25, 0.80],  # a week, median
+        "visits_sd": [0.50, 0.12, 0.12, 0.45, 0.40],  # of the log
+        "quantity": [33, 17.3, 17.3, 78, 215],  # litres (restaurant: cubic metres) a visit, median
+        "quantity_sd": [0.30, 0.08, 0.10, 0.85, 0.70],
+        "price": [7.5, 7.4, 7.4, 7.3, 4.0],  # CNY a litre or cubic metre
+        "margin": [0.11, 0.10, 0.10, 0.09, 0.10],
+        "evening": [0.30, 0.68, 0.60, 0.15, 0.10],
+        "affinity": [0.3, 0.6, 0.4, -0.8, -1.2],  # to the fuel card
+        "season": [0.10, 0.04, 0.05, 0.06, -0.18],  # summer above winter
+        "business": [False, False, True, True, True],
+    },
+    index=["private", "ride_hailing", "van", "fleet", "restaurant"],
+)
+CORE = ("fleet", "restaurant")
+
+
+@dataclass(frozen=True)
+class World:
+    """What is true in a region; every effect is zero when its parameter is.
+
+    Attitudes are latent, with a standard deviation of about one; effects on visits and on lapse are
+    on the log of a rate or hazard a week. Parameters that set a trap are zero by default.
+    """
+
+    region: str = "Example"
+    # satisfaction
+    station_sd: float = 0.25
+    value_slopes: tuple[float, ...] = (0.35, 0.25, 0.15, 0.05)
+    cost_slopes: tuple[float, ...] = (-0.25, -0.10, -0.05, 0.0)
+    performance_quality: float = 0.5  # quality seen is in values and costs, too
+    performance_slope: float = 0.20
+    expectation_slope: float = -0.15
+    loss_slope: float = 0.90  # per unit below expectation, on top of the two slopes
+    satisfaction_sd: float = 0.50  # of what nothing explains
+    acquiescence: float = 0.0  # trap: the same tendency to agree in every item
+    item_noise: float = 0.72
+    single_noise: float = 0.25
+    wave_noise: float = 0.25
+    online_suburban: float = 0.70
+    on_site_urban: float = 0.10
+    works_share: float = 0.45
+    works_slope: float = 0.20
+    works_communication: float = 0.90
+    works_quality_gap: float = 0.20  # informed stations also work better
+    service_price_slope: float = -0.30
+    told_mean: float = 6.0
+    told_slope: float = -0.45
+    told_shape: float = 1.5  # of the gamma; smaller is more over-dispersed
+    loyalty_slope: float = 0.60
+    benefit_slope: float = 0.20
+    synergy: float = 0.42
+    # complaints
+    complaint_level: float = -0.2  # log odds
+    complaint_slope: float = -0.70
+    promise_jump: float = 0.55
+    day_slope: float = -0.04
+    explanation_effect: float = 0.60
+    severity_effect: float = -0.25
+    sorting_share: float = 0.0  # trap: easy cases of days 4 and 5 pulled to day 3
+    handling_effect: float = 1.00  # of a quick answer on satisfaction later
+    quick_log_hazard: float = -0.10
+    late_log_hazard: float = 0.40
+    # visits
+    visit_level: float = 0.0
+    key_account_spread: float = 1.0  # factor on the spread of their quantities
+    satisfaction_visits: float = 0.03
+    loyalty_visits: float = 0.20
+    ramp_depth: float = 0.6
+    drift_sd: float = 0.20  # a customer's own growth in log visits a year
+    # lapse
+    lapse_hazard: float = 0.008
+    satisfaction_log_hazard: float = -0.35
+    affinity_log_hazard: float = -0.30
+    card_hazard: float = 0.008
+    card_affinity: float = 0.60
+    card_by_loyalty: float = 0.0  # trap: loyal customers take the card
+    card_log_hazard: float = -0.50
+    decline_share: float = 0.90
+    decline_depth: float = 0.95
+    decline_weeks: int = 26
+    # buying beyond fuel
+    beyond_level: float = -0.3
+    beyond_by_visits: float = 0.35
+    beyond_by_satisfaction: float = 0.0  # trap: hidden selection
+    beyond_log_hazard: float = -0.50
+    beyond_visits: float = 0.04
+    beyond_share: float = 0.10  # of visits, for those who do
+    beyond_later_share: float = 0.03  # of visits after the landmark, for those who did not before
+    beyond_spend: float = 0.12  # of the fuel bill of a usual visit
+    beyond_margin: float = 0.27
+    # contacts
+    visit_plan: tuple[float, float, float] = (3.1, 2.1, 1.05)  # a month, tiers A, B, C
+    adherent_share: float = 0.60
+    visit_by_risk: float = 0.20  # more of the accounts whose volume falls are visited as planned
+    under_visited: float = 0.65  # of the plan, where it is not kept
+    visit_log_hazard: float = 0.0
+    campaign_log_hazard: float = -0.60
+    acquire_cost: float = 600.0  # CNY per customer won
+    retain_cost: float = 8.4  # CNY per customer contacted
+    campaign_sd: float = 0.40
+
+
+# Parameters that vary over regions, by their share of the standard deviation between regions.
+VARYING = {
+    1.0: "loss_slope online_suburban on_site_urban works_communication promise_jump visit_level "
+    "explanation_effect handling_effect late_log_hazard card_log_hazard campaign_log_hazard",
+    0.7: "service_price_slope synergy key_account_spread beyond_log_hazard",
+    0.5: "value_slopes cost_slopes performance_slope told_slope",
+    0.3: "satisfaction_visits loyalty_visits",
+}
+
+
+def regional_worlds(seed: int = SEED, tau: float = 0.08) -> dict[str, World]:
+    """Return the world of every region: parameters vary around the default ones.
+
+    Parameters
+    ----------
+    seed : int
+        The same seed gives the same regions.
+    tau : float
+        Standard deviation between regions of a standardised effect; `VARYING` scales it.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
+    return {region: replace(World(region), **_shifted(tau, rng)) for region in REGIONS}
+
+
+def _shifted(tau: float, rng: Generator) -> dict:
+    shifted = {}
+    for scale, names in VARYING.items():
+        for name in names.split():
+            mean = np.asarray(getattr(World, name))
+            value = mean + tau * scale * rng.standard_normal(mean.shape)
+            shifted[name] = tuple(value.tolist()) if mean.shape else float(value)
+    return shifted
+
+
+def region_seed(region: str, seed: int = SEED) -> int:
+    """Return the seed of one region's draw."""
+    place = list(REGIONS).index(region)
+    return int(np.random.SeedSequence(seed, spawn_key=(1, place)).generate_state(1)[0])
+
+
+def dates(days: ndarray) -> pd.DatetimeIndex:
+    """Return days since the start as dates; a missing number gives a missing date."""
+    return START.astype("datetime64[s]") + pd.to_timedelta(np.asarray(days), unit="D")

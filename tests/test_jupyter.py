@@ -1,0 +1,138 @@
+"""A researcher's way: a real Jupyter server, its kernel, and an edit while it runs."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+import requests
+from jupyter_client import BlockingKernelClient, KernelManager
+from jupyter_core.paths import jupyter_runtime_dir
+
+from analysis import run, sources
+from analysis.example import World, draw
+
+NOTEBOOKS = run.notebooks()
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory):
+    """The example source's files: those in data/, or one region drawn for this test."""
+    region = draw(World(), 400, 3)
+    folder = tmp_path_factory.mktemp("lab") / "lab"
+    folder.mkdir()
+    for name, table in region.items():
+        table.assign(**({"region": "East 华东"} if "region" in table else {})).to_csv(
+            folder / f"{name}.csv", index=False
+        )
+    text = (sources.DATA / "example.toml").read_text(encoding="utf-8")
+    toml = folder.parent / "lab.toml"
+    toml.write_text(text.replace("transactions.parquet", "transactions.csv"), encoding="utf-8")
+    return toml
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A Jupyter server of its own on this machine; yields its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    flags = ["--no-browser", f"--port={port}", "--ServerApp.port_retries=0", "--allow-root"]
+    flags += ["--IdentityProvider.token=test", f"--ServerApp.root_dir={run.ROOT}"]
+    log = (tmp_path_factory.mktemp("server") / "log").open("w")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "jupyter", "lab", *flags], stdout=log, stderr=log
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(address)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _wait_for(address):
+    for _ in range(120):
+        try:
+            if requests.get(f"{address}/api/status?token=test", timeout=2).ok:
+                return
+        except requests.ConnectionError:
+            time.sleep(0.5)
+    raise AssertionError("The Jupyter server did not start.")
+
+
+def execute(client, code):
+    """Execute code in a kernel; return what it printed and the error it ended in."""
+    seen = []
+    reply = client.execute_interactive(code, timeout=120, output_hook=seen.append)
+    printed = "".join(m["content"]["text"] for m in seen if m["msg_type"] == "stream")
+    found = [m["content"]["data"] for m in seen if m["msg_type"] == "display_data"]
+    error = reply["content"].get("evalue") if reply["content"]["status"] == "error" else None
+    return printed, found, error
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_runs_top_to_bottom_in_jupyterlab(server, example, name):
+    session = {
+        "path": f"notebooks/{name}.ipynb",
+        "name": name,
+        "type": "notebook",
+        "kernel": {"name": "python3"},
+    }
+    made = requests.post(f"{server}/api/sessions?token=test", json=session, timeout=60).json()
+    kernel = made["kernel"]["id"]
+    client = BlockingKernelClient()
+    client.load_connection_file(str(Path(jupyter_runtime_dir()) / f"kernel-{kernel}.json"))
+    client.start_channels()
+    try:
+        client.wait_for_ready(60)
+        where, _, _ = execute(client, "import os; print(os.getcwd())")
+        assert where.strip() == str(run.NOTEBOOKS)
+        shown = 0
+        for cell in nbformat.read(NOTEBOOKS[name], as_version=4).cells:
+            if cell.cell_type == "code":
+                code = cell.source.replace('source = "example"', f"source = {str(example)!r}")
+                _, found, error = execute(client, code)
+                assert error is None, cell.source
+                shown += len(found)
+        assert shown > 10
+    finally:
+        client.stop_channels()
+        requests.delete(f"{server}/api/kernels/{kernel}?token=test", timeout=30)
+
+
+@pytest.mark.slow
+def test_a_change_of_the_module_is_picked_up_without_restarting(tmp_path):
+    package = tmp_path / "analysis"
+    shutil.copytree(Path(run.__file__).parent, package)
+    manager = KernelManager(kernel_name="python3")
+    manager.start_kernel(env=os.environ | {"PYTHONPATH": str(tmp_path)})
+    client = manager.client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(60)
+        first, *rest = [
+            cell.source
+            for cell in nbformat.read(NOTEBOOKS["04_customer_value"], as_version=4).cells
+            if cell.cell_type == "code"
+        ][1].splitlines()[:2]
+        execute(client, "\n".join([first, *rest, "from analysis import value"]))
+        where, _, _ = execute(client, "print(value.__file__, value.TOP_SHARE)")
+        assert where.split() == [str(package / "value.py"), "0.2"]
+        text = (package / "value.py").read_text(encoding="utf-8")
+        assert "TOP_SHARE = 0.2" in text
+        time.sleep(1.1)  # the file's time stamp must differ
+        changed = text.replace("TOP_SHARE = 0.2", "TOP_SHARE = 0.3", 1)
+        (package / "value.py").write_text(changed, encoding="utf-8")
+        after, _, _ = execute(client, "print(value.TOP_SHARE)")
+        assert after.strip() in ("0.3", "0.30")
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)

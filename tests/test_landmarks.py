@@ -1,0 +1,120 @@
+"""What was known on a day, and what came after it."""
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import data, landmarks
+from analysis.estimates import from_se
+
+DAYS = ["2023-06-15", "2023-11-01", "2023-12-30", "2024-01-02", "2024-06-20", "2024-12-20"]
+CUSTOMERS = """customer_id,region,segment,area,joined_on,card_since
+a,North,private,urban,2022-01-01,
+b,North,van,suburban,2024-06-01,
+"""
+TRANSACTIONS = "customer_id,bought_at,product,quantity,amount,cost\n" + "".join(
+    f"a,{day},{'shop' if i == 0 else 'fuel'},1,{10 * (i + 1)},{9 * (i + 1)}\n"
+    for i, day in enumerate(DAYS)
+)
+SURVEY = """customer_id,answered_on,satisfaction_1,satisfaction_2,satisfaction_3
+a,2023-12-20,8,9,
+a,2024-02-01,1,1,1
+"""
+
+
+@pytest.fixture
+def here(write_source):
+    files = {"customers": CUSTOMERS, "transactions": TRANSACTIONS, "survey": SURVEY}
+    return data.load(str(write_source("as_of = 2024-12-30\n", **files)), "North")
+
+
+def test_the_landmark_is_a_year_of_weeks_before_the_end(here):
+    assert landmarks.landmark(here) == dt.date(2024, 1, 1)
+
+
+def test_past_and_future_do_not_mix(here):
+    found = landmarks.table(here, landmarks.landmark(here))
+    assert found.index.tolist() == ["a"]  # b had not joined
+    a = found.loc["a"]
+    assert (a["visits_before"], a["sales_before"], a["value_before"]) == (3, 60.0, 6.0)
+    assert (a["visits_half"], a["visits_after"], a["value_after"]) == (2, 3, 15.0)
+    assert (a["sales_first"], a["sales_second"]) == (0.0, 50.0)
+    assert (a["active"], a["beyond_before"], a["retained"]) == (True, True, 1.0)
+    assert a["log_fuel"] == pytest.approx(np.log(51))
+    assert a["tenure_days"] == 730
+
+
+def test_satisfaction_is_that_of_the_last_answers_before(here):
+    found = landmarks.satisfaction(here, dt.date(2024, 1, 1))
+    assert found.to_dict() == {"a": 8.5}
+    assert landmarks.satisfaction(here, dt.date(2024, 1, 1), days=5).empty
+
+
+def test_groups_of_satisfaction_at_their_edges():
+    found = landmarks.satisfaction_groups(pd.Series([5.99, 6, 7.5, 8.99, 9, 10]))
+    assert found.astype(str).tolist() == [
+        "under 6",
+        "6 to 7.5",
+        "7.5 to 9",
+        "7.5 to 9",
+        "9 or more",
+        "9 or more",
+    ]
+
+
+def test_ratios_of_two_groups_are_ratios_of_means():
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"group": ["9 or more"] * 40 + ["under 6"] * 60})
+    frame["visits"] = rng.poisson(np.where(frame["group"] == "under 6", 5, 10))
+    _, ratios = landmarks.top_box_ratios(frame, "visits", [])
+    means = frame.groupby("group")["visits"].mean()
+    expected = means["9 or more"] / means["under 6"]
+    assert ratios["all others"].estimate == pytest.approx(expected)
+    assert ratios["under 6"].estimate == pytest.approx(expected)
+    assert ratios["under 6"].df == 39
+
+
+def test_share_of_mean_covers_the_truth():
+    rng, reps, n = np.random.default_rng(11), 400, 300
+    means = {"x": 1.0, "y": 2.0, "z": 4.0}
+    truth = (4 - 1) / np.mean(list(means.values()))
+    covered = 0
+    for _ in range(reps):
+        group = np.tile(list(means), n // 3)
+        outcome = rng.gamma(2, [means[each] / 2 for each in group])
+        frame = pd.DataFrame({"group": group, "outcome": outcome})
+        found = landmarks.share_of_mean(frame, "outcome", "group", "z", "x")
+        covered += found.ci_low <= truth <= found.ci_high
+    assert covered / reps == pytest.approx(0.95, abs=3 * np.sqrt(0.95 * 0.05 / reps))
+
+
+def test_share_of_mean_does_not_depend_on_the_currency():
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame({"group": ["a", "b"] * 50, "cny": rng.gamma(1, 100, 100)})
+    frame["eur"] = frame["cny"] / 8
+    in_cny = landmarks.share_of_mean(frame, "cny", "group", "a", "b")
+    in_eur = landmarks.share_of_mean(frame, "eur", "group", "a", "b")
+    assert in_cny.estimate == pytest.approx(in_eur.estimate)
+    assert in_cny.ci_low == pytest.approx(in_eur.ci_low)
+
+
+def test_relative_scales_effect_and_interval():
+    found = landmarks.relative(from_se(10.0, 2.0, 50), 100.0)
+    assert (found.estimate, found.se) == pytest.approx((0.10, 0.02))
+
+
+def test_controls_are_those_that_are_known_and_differ():
+    frame = pd.DataFrame(
+        {"segment": ["a", "b"], "area": [None, "urban"], "flat": [1, 1], "tenure": [0.1, 0.2]}
+    )
+    assert landmarks.controls(frame, ("segment", "area", "flat", "tenure")) == [
+        "C(segment)",
+        "tenure",
+    ]
+
+
+def test_rare_categories_join_the_largest():
+    frame = pd.DataFrame({"segment": ["a"] * 50 + ["b"] * 30 + ["c"] * 3})
+    assert landmarks.design(frame, ("segment",)).columns.tolist() == ["segment_b"]

@@ -1,0 +1,208 @@
+"""The notebooks: how they are written, and what they say about worlds that are known."""
+
+import ast
+import re
+
+import nbformat
+import pandas as pd
+import papermill
+import pytest
+
+from analysis import findings, report, run
+from analysis.example import World, draw
+from analysis.hypotheses import register
+from analysis.run import Task
+
+NOTEBOOKS = run.notebooks()
+MAX_LINES = 26
+
+
+def cells(path, kind):
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == kind]
+
+
+def code_of(cell):
+    return "\n".join(line for line in cell.source.splitlines() if not line.startswith("%"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS.values(), ids=NOTEBOOKS)
+class TestHowItIsWritten:
+    def test_it_is_valid_and_has_no_outputs(self, path):
+        nbformat.validate(nbformat.read(path, as_version=4))
+        for cell in cells(path, "code"):
+            assert cell.outputs == []
+            assert cell.execution_count is None
+
+    def test_the_parameters_are_literals(self, path):
+        first = cells(path, "code")[0]
+        assert first.metadata["tags"] == ["parameters"]
+        names = {}
+        for line in ast.parse(first.source).body:
+            names[line.targets[0].id] = ast.literal_eval(line.value)
+        assert list(names) == ["region", "source", "as_of", "language", "seed"]
+        assert set(papermill.inspect_notebook(str(path))) == set(names)
+
+    def test_nothing_is_defined_and_no_warning_is_hidden(self, path):
+        for cell in cells(path, "code"):
+            for node in ast.walk(ast.parse(code_of(cell))):
+                assert not isinstance(
+                    node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
+                )
+            assert "warnings" not in cell.source
+
+    def test_cells_are_short_and_introduced_by_a_sentence(self, path):
+        before = None
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type == "code":
+                tags = cell.metadata.get("tags", [])
+                assert len(cell.source.splitlines()) <= MAX_LINES, cell.source
+                if "raises-exception" in tags:
+                    assert before == "markdown", cell.source
+            before = cell.cell_type
+
+    def test_no_number_from_the_data_is_typed_into_the_text(self, path):
+        for cell in cells(path, "markdown"):
+            assert not re.search(r"\d+\.\d\d|\d,\d{3}|p\s*[=<]", cell.source), cell.source
+
+    def test_a_section_that_breaks_lets_the_next_one_go_on(self, path):
+        started = False
+        for cell in nbformat.read(path, as_version=4).cells:
+            started = started or cell.source.startswith("## ")
+            if cell.cell_type == "code" and started:
+                assert "raises-exception" in cell.metadata.get("tags", [])
+
+    def test_it_has_a_section_for_each_of_its_hypotheses_and_no_other(self, path):
+        text = "\n".join(cell.source for cell in cells(path, "markdown"))
+        headings = re.findall(r"^## (H\d\d) (.+)$", text, re.MULTILINE)
+        expected = [
+            (key, each.title["en"])
+            for key, each in register().items()
+            if each.notebook == path.stem
+        ]
+        assert headings == expected
+
+    def test_a_verdict_only_comes_from_the_register(self, path):
+        code = "\n".join(cell.source for cell in cells(path, "code"))
+        for key in re.findall(r'claim\("(\w+)"', code):
+            assert register()[key].notebook == path.stem
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory):
+    """Two regions of the example world, one of 12 customers, run through every notebook."""
+    folder = tmp_path_factory.mktemp("regions")
+    data = folder / "two"
+    data.mkdir()
+    many, few = draw(World(), 500, 1), draw(World(), 12, 2)
+    for name, table in many.items():
+        other = few[name].copy()
+        for frame, region, letter in ((table, "Many 多", "m"), (other, "Few", "f")):
+            frame["customer_id"] = letter + frame["customer_id"].astype(str)
+            if "complaint_id" in frame:
+                frame["complaint_id"] = letter + frame["complaint_id"].astype(str)
+            if "region" in frame:
+                frame["region"] = region
+        pd.concat([table, other]).to_csv(data / f"{name}.csv", index=False)
+    names = ("customers", "survey", "complaints", "transactions", "contacts")
+    toml = "as_of = 2026-06-30\n" + "".join(f"[{n}]\nfile = '{n}.csv'\n" for n in names)
+    (folder / "two.toml").write_text(toml, encoding="utf-8")
+    tasks = [
+        Task(path, "two", region, {"source": str(folder / "two.toml")}, folder / "reports")
+        for region in ("Many 多", "Few")
+        for path in NOTEBOOKS.values()
+    ]
+    outcomes = list(run.run(tasks, jobs=2))
+    run.rebuild(folder / "reports")
+    return outcomes, folder / "reports"
+
+
+@pytest.mark.slow
+class TestWhatItSays:
+    def test_nothing_breaks_not_even_with_twelve_customers(self, reports):
+        outcomes, _ = reports
+        assert [each.failures for each in outcomes] == [()] * 4
+
+    def test_each_hypothesis_has_a_verdict_or_a_reason(self, reports):
+        table = pd.read_csv(reports[1] / "findings.csv")
+        expected = {key for key, each in register().items() if each.notebook in NOTEBOOKS}
+        for _, rows in table.groupby("region"):
+            assert set(rows["hypothesis"]) == expected
+        assert "failed" not in set(table["verdict"])
+        untested = table["verdict"] == "not testable"
+        assert table.loc[untested, "reason"].str.len().min() > 10
+        assert table.loc[~untested, ["estimate", "ci_low", "ci_high"]].notna().all().all()
+
+    def test_twelve_customers_decide_nothing(self, reports):
+        table = pd.read_csv(reports[1] / "findings.csv").set_index("region")
+        assert set(table.loc["Few", "verdict"]) <= {"inconclusive", "not testable"}
+
+    def test_pages_say_no_nan_and_show_no_traceback(self, reports):
+        for path in reports[1].rglob("*.html"):
+            page = path.read_text(encoding="utf-8")
+            text = re.sub(r"<(script|style).*?</\1>|<[^>]+>", " ", page, flags=re.DOTALL)
+            assert not re.search(r"\bnan\b|\binf\b|Traceback|None\b", text), path.name
+
+    def test_every_figure_says_what_is_in_it(self, reports):
+        for path in reports[1].rglob("*.html"):
+            page = path.read_text(encoding="utf-8")
+            images = re.findall(r"<img[^>]*>", page)
+            assert all(re.search(r'alt="[^"]{20,}"', image) for image in images)
+
+    def test_pages_can_be_made_again_from_the_executed_notebooks(self, reports):
+        for path in reports[1].rglob("*.ipynb"):
+            notebook = nbformat.read(path, as_version=4)
+            page = path.with_suffix(".html").read_text(encoding="utf-8")
+            assert report.page(notebook, home="../../index.html") == page
+
+
+@pytest.fixture(scope="module")
+def real_reports(tmp_path_factory):
+    """Return a function that runs every notebook on a region of real data."""
+
+    def make(toml, region):
+        folder = tmp_path_factory.mktemp("real")
+        found = {}
+        for path in NOTEBOOKS.values():
+            task = Task(path, "real", region, {"source": str(toml)}, folder)
+            outcome = run.execute(task)
+            assert outcome.failures == ()
+            found[path.stem] = nbformat.read(task.executed, as_version=4)
+        return found
+
+    return make
+
+
+def text_of(notebook):
+    """Return all that a notebook shows: Markdown and HTML outputs."""
+    data = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", ())]
+    return " ".join(each.get("text/markdown", each.get("text/html", "")) for each in data)
+
+
+@pytest.mark.slow
+def test_cdnow_gives_the_published_parameters(real_source, real_reports):
+    notebook = real_reports(real_source("cdnow"), "cdnow")["04_customer_value"]
+    shown = re.sub(r"<[^>]+>", " ", text_of(notebook))
+    shown = " ".join(shown.replace("−", "-").split())
+    for parameter, value in {"r": "0.243", "alpha": "4.414", "a": "0.793", "b": "2.426"}.items():
+        assert f"BG/NBD {parameter} {value}" in shown
+    assert "BG/NBD -9582.4" in shown
+    assert "Classes by cumulated sales" in shown
+    verdicts = {each["hypothesis"]: each for each in findings.records(notebook)}
+    assert "There is no table 'survey'" in verdicts["H13"]["reason"]
+    assert verdicts["H14"]["verdict"] == "not testable"
+    assert verdicts["H12"]["verdict"] == "contradicted"
+
+
+@pytest.mark.slow
+def test_four_days_of_ccs_give_no_lifetime_value(real_source, real_reports):
+    executed = real_reports(real_source("ccs"), "Czechia")
+    profile, worth = (text_of(executed[name]) for name in executed)
+    assert "not enough" in worth
+    assert "Of " not in re.findall(r"expected to be active", worth)
+    assert "p alive" not in worth
+    records = list(findings.records(executed["04_customer_value"]))
+    assert {each["verdict"] for each in records} == {"not testable"}
+    assert "there are 4" in records[0]["reason"]
+    assert "89 lines have an amount but no quantity" in profile
+    assert "44480" in profile  # the customer who bought in both countries
+    assert "24.9 CZK" in profile

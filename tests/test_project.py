@@ -1,0 +1,87 @@
+"""The project's own files agree with each other."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CONDA_NAMES = {"ibis-duckdb": "ibis-framework", "python-duckdb": "duckdb", "flit-core": "flit_core"}
+
+
+def read(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def parts(requirement):
+    """Split "name[extra]>=1,<2" into its name and its limits."""
+    name, limits = re.fullmatch(r"([\w.-]+)(?:\[\w+\])? ?(.*)", requirement).groups()
+    return name, limits
+
+
+@pytest.fixture(scope="module")
+def project():
+    return tomllib.loads(read("pyproject.toml"))["project"]
+
+
+def test_conda_and_pip_get_the_same_packages(project):
+    extras = project["optional-dependencies"]
+    pip = dict(map(parts, [*project["dependencies"], *extras["test"], *extras["build"]]))
+    lines = re.findall(r"^ +- ([\w-]+ .*|\w[\w-]*)$", read("environment.yml"), re.MULTILINE)
+    conda = dict(map(parts, lines))
+    assert f">={conda.pop('python').removeprefix('>=')}" == project["requires-python"]
+    del conda["conda-forge"], conda["pip"]
+    assert {CONDA_NAMES.get(name, name): limits for name, limits in conda.items()} == pip
+
+
+def test_the_lock_has_every_package_with_hashes_and_no_address(project):
+    lock = read("requirements.lock")
+    locked = dict(re.findall(r"^([\w.-]+)==([\w.]+)", lock, re.MULTILINE))
+    for requirement in [*project["dependencies"], *project["optional-dependencies"]["test"]]:
+        assert parts(requirement)[0] in locked
+    assert "://" not in lock
+    entries = re.split(r"^(?=\S)", lock, flags=re.MULTILINE)[1:]
+    assert all(entry.count("--hash=sha256:") for entry in entries)
+
+
+def test_what_runs_here_is_what_is_locked():
+    locked = dict(re.findall(r"^([\w.-]+)==([\w.]+)", read("requirements.lock"), re.MULTILINE))
+    from importlib.metadata import version
+
+    for name in ("jupyterlab", "statsmodels", "seaborn", "papermill", "ibis-framework", "duckdb"):
+        assert version(name) == locked[name]
+
+
+def test_hooks_use_the_locked_versions():
+    locked = dict(re.findall(r"^([\w.-]+)==([\w.]+)", read("requirements.lock"), re.MULTILINE))
+    pinned = re.findall(r'"([\w-]+)==([\w.]+)"', read(".pre-commit-config.yaml"))
+    assert {name for name, _ in pinned} == {"ruff", "nbstripout", "nbformat"}
+    assert all(locked[name] == version for name, version in pinned)
+
+
+@pytest.mark.parametrize("command", [["check"], ["format", "--check"]])
+def test_ruff_finds_nothing(command):
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", *command, "."], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_target_and_command_of_the_readme_is_there():
+    readme, makefile = read("README.md"), read("Makefile")
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    assert {"report", "test"} <= set(re.findall(r"^make (\w+)", readme, re.MULTILINE)) <= targets
+    from analysis.cli import app
+
+    commands = {each.name or each.callback.__name__ for each in app.registered_commands}
+    assert set(re.findall(r"^workbook (\w+)", readme, re.MULTILINE)) <= commands
+
+
+def test_the_tree_of_the_readme_is_the_tree():
+    tree = re.search(r"```text\n(.*?)```", read("README.md"), re.DOTALL)[1]
+    modules = set(re.findall(r"^  (\w+)\.py", tree, re.MULTILINE))
+    there = {path.stem for path in (ROOT / "src" / "analysis").glob("*.py")}
+    assert modules == {name for name in there if not name.startswith("_")}

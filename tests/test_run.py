@@ -1,0 +1,162 @@
+"""Running notebooks: what is left when all goes well, and when something breaks."""
+
+import json
+
+import nbformat
+import pandas as pd
+import pytest
+
+from analysis import findings, run
+from analysis.run import Task, UsageError
+
+SETUP = 'region = "North"\nsource = "nowhere"\nlanguage = "en"\nseed = 1'
+CLAIM = """from analysis import findings
+from analysis.estimates import Estimate
+from analysis.hypotheses import hypothesis
+found = {part.key: Estimate(0.5, 0.4, 0.6, 100) for part in hypothesis(KEY).parts}
+findings.conclude(hypothesis(KEY), source, region, found)"""
+
+
+def notebook(tmp_path, sections, name="04_customer_value", setup="1"):
+    """Write a notebook with a section for each hypothesis, and return its path."""
+    new = nbformat.v4
+    cells = [
+        new.new_markdown_cell("# A small notebook"),
+        new.new_code_cell(SETUP, metadata={"tags": ["parameters"]}),
+        new.new_code_cell(setup),
+    ]
+    for key, code in sections.items():
+        cells.append(new.new_markdown_cell(f"## {key} A claim"))
+        for source in code if isinstance(code, list) else [code]:
+            tags = {"tags": ["raises-exception"]}
+            cells.append(new.new_code_cell(source.replace("KEY", repr(key)), metadata=tags))
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    written = new.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    path = tmp_path / f"{name}.ipynb"
+    nbformat.write(written, path)
+    return path
+
+
+def task(tmp_path, path, **parameters):
+    return Task(path, "small", "North", parameters, tmp_path / "reports")
+
+
+def verdicts(folder):
+    table = pd.read_csv(folder / "findings.csv")
+    return table.groupby("hypothesis")["verdict"].first().to_dict()
+
+
+@pytest.mark.slow
+def test_a_section_that_breaks_takes_no_other_down(tmp_path):
+    sections = {
+        "H12": CLAIM,
+        "H13": ["raise ValueError('no such thing')", "found = 1 / 0", CLAIM],
+        "H14": CLAIM,
+    }
+    todo = task(tmp_path, notebook(tmp_path, sections))
+    outcome = run.execute(todo)
+    run.rebuild(todo.reports)
+    assert outcome.failures == ("H13: ValueError: no such thing",)
+    assert verdicts(todo.reports)["H13"] == "failed"
+    assert verdicts(todo.reports)["H12"] != "failed"
+    assert verdicts(todo.reports)["H14"] != "failed"
+    assert verdicts(todo.reports)["H16"] == "failed"  # the notebook has no section for it
+    table = pd.read_csv(todo.reports / "findings.csv").set_index("hypothesis")
+    assert set(table.loc["H13", "reason"]) == {"ValueError: no such thing"}
+
+
+@pytest.mark.slow
+def test_a_set_up_that_breaks_fails_the_notebook_with_its_message(tmp_path):
+    setup = "from analysis.sources import DataError\nraise DataError('lines.csv: row 7 is odd.')"
+    todo = task(tmp_path, notebook(tmp_path, {"H12": CLAIM}, setup=setup))
+    outcome = run.execute(todo)
+    run.rebuild(todo.reports)
+    assert outcome.failures == ("lines.csv: row 7 is odd.",)
+    assert set(verdicts(todo.reports).values()) == {"failed"}
+    page = todo.executed.with_suffix(".html").read_text(encoding="utf-8")
+    assert "lines.csv: row 7 is odd." in page
+    assert "Traceback" not in page
+    assert str(tmp_path) not in page
+
+
+@pytest.mark.slow
+def test_a_kernel_that_dies_is_reported_and_nothing_is_left_behind(tmp_path):
+    sections = {"H12": CLAIM, "H13": "import os\nos._exit(1)", "H14": CLAIM}
+    todo = task(tmp_path, notebook(tmp_path, sections))
+    outcome = run.execute(todo)
+    run.rebuild(todo.reports)
+    assert "The kernel died" in outcome.failures[0]
+    assert verdicts(todo.reports)["H12"] != "failed"
+    assert verdicts(todo.reports)["H14"] == "failed"
+    left = sorted(path.name for path in todo.executed.parent.iterdir())
+    assert left == ["04_customer_value.html", "04_customer_value.ipynb"]
+
+
+@pytest.mark.slow
+def test_the_same_input_gives_the_same_bytes_and_no_paths(tmp_path):
+    todo = task(tmp_path, notebook(tmp_path, {"H12": CLAIM, "H13": "1 / 0"}), seed=5)
+    run.execute(todo)
+    files = [todo.executed, todo.executed.with_suffix(".html")]
+    first = [path.read_bytes() for path in files]
+    run.execute(todo)
+    assert [path.read_bytes() for path in files] == first
+    assert all(str(tmp_path).encode() not in each for each in first)
+    about = json.loads(first[0])["metadata"]["workbook"]
+    assert about["parameters"] == {"seed": 5, "region": "North"}
+
+
+@pytest.mark.slow
+def test_parameters_reach_the_notebook(tmp_path):
+    path = notebook(tmp_path, {"H12": "print(region, seed, language)"})
+    todo = task(tmp_path, path, seed=77, language="zh")
+    run.execute(todo)
+    executed = nbformat.read(todo.executed, as_version=4)
+    printed = [
+        output.text
+        for cell in executed.cells
+        for output in cell.get("outputs", ())
+        if "text" in output
+    ]
+    assert printed == ["North 77 zh\n"]
+    failed = next(findings.records(executed))
+    assert failed["language"] == "zh"
+
+
+@pytest.mark.slow
+def test_tasks_run_side_by_side_and_a_failure_stops_none(tmp_path):
+    good = notebook(tmp_path, {"H12": CLAIM})
+    bad = notebook(tmp_path, {"H17": "1 / 0"}, name="05_customer_retention")
+    reports = tmp_path / "reports"
+    tasks = [
+        Task(path, "small", region, {}, reports)
+        for region in ("North", "South 华南")
+        for path in (bad, good)
+    ]
+    outcomes = list(run.run(tasks, jobs=2))
+    assert {each.task.region for each in outcomes} == {"North", "South 华南"}
+    assert (
+        sum("H17: ZeroDivisionError: division by zero" in each.failures for each in outcomes) == 2
+    )
+    entries = run.rebuild(reports)
+    assert len(entries) == 4
+    index = (reports / "index.html").read_text(encoding="utf-8")
+    assert "South 华南" in index
+    assert entries[0].href in index
+
+
+def test_names_are_refused_with_the_nearest():
+    assert run.chosen([], ["a", "b"], "region") == ["a", "b"]
+    assert run.chosen(["b", "b"], ["a", "b"], "region") == ["b"]
+    with pytest.raises(UsageError, match=r"No region 'Nroth'\. Did you mean 'North'\?"):
+        run.chosen(["Nroth"], ["North", "South"], "region")
+
+
+def test_parameters_are_read_in_the_type_of_their_default(tmp_path):
+    path = notebook(tmp_path, {})
+    assert run.parameters(path, ["seed=7", "language=zh"]) == {"seed": 7, "language": "zh"}
+    with pytest.raises(UsageError, match=r"has no parameter 'sed'\. Did you mean 'seed'\?"):
+        run.parameters(path, ["sed=7"])
+    with pytest.raises(UsageError, match="seed = 'x': expected a whole number"):
+        run.parameters(path, ["seed=x"])
+    with pytest.raises(UsageError, match="no parameter 'region'"):
+        run.parameters(path, ["region=South"])

@@ -1,0 +1,107 @@
+"""A source's TOML file: every mistake in it gets one message that names it."""
+
+import datetime as dt
+
+import pytest
+
+from analysis import sources
+from analysis.sources import DataError
+
+WHOLE = """
+title = "Ours"
+currency = "CNY"
+as_of = 2026-06-30
+[customers]
+file = "customers.csv"
+[transactions]
+file = "lines.csv"
+[transactions.columns]
+amount = { column = "Summe", decimal = "," }
+"""
+
+MISTAKES = {
+    "a misspelt key": (
+        WHOLE.replace("currency", "curency"),
+        r"own\.toml: unknown key 'curency'\. Did you mean 'currency'\?",
+    ),
+    "a misspelt table": (
+        WHOLE.replace("[transactions]", "[transaction]").replace("[transactions.", "[transaction."),
+        r"own\.toml: unknown key 'transaction'\. Did you mean 'transactions'\?",
+    ),
+    "a misspelt key of a table": (
+        WHOLE.replace('file = "lines.csv"', 'fiel = "lines.csv"'),
+        r"own\.toml: \[transactions\] unknown key 'fiel'\. Did you mean 'file'\?",
+    ),
+    "a misspelt column": (
+        WHOLE.replace("amount =", "ammount ="),
+        r"own\.toml: \[transactions\.columns\] unknown key 'ammount'\. Did you mean 'amount'\?",
+    ),
+    "a misspelt key of a column": (
+        WHOLE.replace("decimal", "decimals"),
+        r"amount: unknown key 'decimals'\. Did you mean 'decimal'\?",
+    ),
+    "two places for a column": (
+        WHOLE.replace("decimal =", "value ="),
+        r"amount: expected one of 'column', 'columns', 'value'",
+    ),
+    "a value of another kind": (
+        WHOLE.replace("2026-06-30", '"June"'),
+        r"own\.toml: as_of = 'June': expected a date",
+    ),
+    "no file": (
+        WHOLE.replace('file = "lines.csv"', ""),
+        r"own\.toml: \[transactions\] needs a key 'file'",
+    ),
+    "no customers": (
+        WHOLE.replace("[customers]", "[survey]"),
+        r"own\.toml: expected a table \[customers\] and at least one other",
+    ),
+    "the same file as nothing": (
+        WHOLE.replace('file = "customers.csv"', 'same_file_as = "transaction"'),
+        r"same_file_as = 'transaction' .* Did you mean 'transactions'\?",
+    ),
+    "not TOML": (WHOLE + "]", r"own\.toml: not a TOML file in UTF-8"),
+    "no such variable": (
+        'database = "x://me:${NO_SUCH_VARIABLE}@there/db"\n' + WHOLE,
+        r"own\.toml: the environment variable NO_SUCH_VARIABLE is not set",
+    ),
+}
+
+
+def written(tmp_path, text):
+    path = tmp_path / "own.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_a_whole_file_is_read(tmp_path):
+    source = sources.read(written(tmp_path, WHOLE))
+    assert (source.name, source.title, source.currency) == ("own", "Ours", "CNY")
+    assert source.as_of == dt.date(2026, 6, 30)
+    assert source.folder == tmp_path.resolve() / "own"
+    assert source.tables["transactions"].columns["amount"].decimal == ","
+    assert source.max_set_aside == 0.05
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_gets_one_message(tmp_path, mistake):
+    text, message = MISTAKES[mistake]
+    with pytest.raises(DataError, match=message):
+        sources.read(written(tmp_path, text))
+
+
+def test_a_password_comes_from_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("OUR_PASSWORD", "secret")
+    text = 'database = "postgres://me:${OUR_PASSWORD}@there/db"\n' + WHOLE
+    assert sources.read(written(tmp_path, text)).database == "postgres://me:secret@there/db"
+
+
+def test_an_unknown_source_names_the_nearest():
+    with pytest.raises(DataError, match=r"No source 'exmple'\. Did you mean 'example'\?"):
+        sources.read("exmple")
+
+
+@pytest.mark.parametrize("name", ["example", "cdnow", "ccs"])
+def test_the_sources_that_ship_are_whole(name):
+    assert name in sources.available()
+    assert set(sources.read(name).tables) >= {"customers", "transactions"}
