@@ -117,4 +117,6 @@ def test_controls_are_those_that_are_known_and_differ():
 
 def test_rare_categories_join_the_largest():
     frame = pd.DataFrame({"segment": ["a"] * 50 + ["b"] * 30 + ["c"] * 3})
-    assert landmarks.design(frame, ("segment",)).columns.tolist() == ["segment_b"]
+    lumped = landmarks.without_rare(frame, ("segment",))
+    assert lumped["segment"].value_counts().to_dict() == {"a": 53, "b": 30}
+    assert landmarks.design(lumped, ("segment",)).columns.tolist() == ["segment_b"]

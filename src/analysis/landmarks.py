@@ -119,14 +119,23 @@ def controls(frame: pd.DataFrame, names: tuple[str, ...]) -> list[str]:
     return [name if pd.api.types.is_numeric_dtype(frame[name]) else f"C({name})" for name in usable]
 
 
-def design(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
-    """Return the usable controls as numbers, categories as 0 and 1.
+def without_rare(frame: pd.DataFrame, names: tuple[str, ...], least: int = 20) -> pd.DataFrame:
+    """Put categories of fewer than `least` customers together with the largest one.
 
-    Categories of fewer than 20 customers are put together with the largest one.
+    A category of one customer would decide its own coefficient, and leave no error to judge by.
     """
+    lumped = {}
+    for name in names:
+        sizes = frame[name].value_counts()
+        rare = frame[name].map(sizes) < least
+        lumped[name] = frame[name].mask(rare, sizes.index[0] if len(sizes) else None)
+    return frame.assign(**lumped)
+
+
+def design(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
+    """Return the usable controls as numbers, categories as 0 and 1."""
     usable = [term.removeprefix("C(").removesuffix(")") for term in controls(frame, names)]
-    columns = {name: _without_rare(frame[name]) for name in usable}
-    wide = pd.get_dummies(pd.DataFrame(columns), drop_first=True, dtype=float)
+    wide = pd.get_dummies(frame[usable], drop_first=True, dtype=float)
     return wide.loc[:, wide.nunique() > 1]
 
 
@@ -221,11 +230,3 @@ def _span(region: Region, day: dt.date, start: int, end: int) -> pd.DataFrame:
     return purchases.per_customer(
         region, day + dt.timedelta(days=start + 1), day + dt.timedelta(days=end)
     )
-
-
-def _without_rare(column: pd.Series, least: int = 20) -> pd.Series:
-    """Put categories with few customers together with the largest one."""
-    if pd.api.types.is_numeric_dtype(column):
-        return column
-    sizes = column.value_counts()
-    return column.where(column.map(sizes) >= least, sizes.index[0])
