@@ -30,7 +30,7 @@ def project():
 def test_conda_and_pip_get_the_same_packages(project):
     extras = project["optional-dependencies"]
     pip = dict(map(parts, [*project["dependencies"], *extras["test"], *extras["build"]]))
-    lines = re.findall(r"^ +- ([\w-]+ .*|\w[\w-]*)$", read("environment.yml"), re.MULTILINE)
+    lines = re.findall(r"^ +- (\w[\w-]* .*|\w[\w-]*)$", read("environment.yml"), re.MULTILINE)
     conda = dict(map(parts, lines))
     assert f">={conda.pop('python').removeprefix('>=')}" == project["requires-python"]
     del conda["conda-forge"], conda["pip"]

@@ -18,27 +18,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import (
-    checks,
-    claims,
-    estimates,
-    landmarks,
-    lifetime,
-    models,
-    purchases,
-    value,
-)
+from analysis import checks, claims, estimates, example, landmarks, models, purchases, value
 from analysis.contract import TABLES
 from analysis.data import Region
+from analysis.example.sample import large_draw
 from analysis.hypotheses import hypothesis
 
 pytestmark = pytest.mark.slow
 
 REPLICATES = int(os.environ.get("CALIBRATION_REPLICATES", "60"))
 CUSTOMERS = 1_000
-TRUTH_CUSTOMERS = 60_000
+TRUTH_CUSTOMERS = 180_000  # the planted values' own error is then below a tenth of an estimate's
 SEED = 4_000
 END = dt.date(2026, 6, 30)
+SHORTFALL = {"H12": 0.05, "H16": 0.02}  # of coverage below 95 %, in heavy tails
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "04_customer_value.ipynb"
 ALWAYS = ("Question", "Data")
 TESTED = ("H12", "H13", "H14", "H15", "H16")
@@ -64,6 +57,7 @@ def monte_carlo_error(rate, n):
 
 
 HIGHEST_ERROR = 0.025 + 3 * monte_carlo_error(0.025, REPLICATES)
+REGIONS_ALIKE = 10
 
 
 @functools.cache
@@ -78,18 +72,17 @@ def sections():
     return found
 
 
-def run(here, names, monkeypatch):
+def run(here, names, patch):
     """Run sections of the notebook without its pictures; return findings and its variables."""
     shown = []
-    monkeypatch.setattr(claims, "display", shown.append)
+    patch.setattr(claims, "display", shown.append)
     known = {
         "claim": claims.claim,
         "here": here,
         "language": "en",
         "seed": 1,
         **{"dt": dt, "np": np, "pd": pd, "checks": checks, "estimates": estimates},
-        **{"landmarks": landmarks, "lifetime": lifetime, "models": models},
-        **{"purchases": purchases, "value": value},
+        **{"landmarks": landmarks, "models": models, "purchases": purchases, "value": value},
         **{stub: MagicMock() for stub in ("charts", "figures", "say", "table")},
     }
     for name in (*ALWAYS, *names):
@@ -102,8 +95,9 @@ def region_of(tables):
     """Hold tables as a region, without files."""
     frames = {}
     for name in ("customers", "survey", "complaints", "contacts"):
+        drawn = tables.get(name, pd.DataFrame())
         kinds = {column: each.dtype.type for column, each in TABLES[name].columns.items()}
-        frames[name] = tables.get(name, pd.DataFrame()).reindex(columns=list(kinds)).astype(kinds)
+        frames[name] = drawn.reindex(columns=list(kinds)).astype(kinds)
     lines = tables["transactions"]
     filled = {
         f"{name}.{column}"
@@ -126,101 +120,102 @@ def region_of(tables):
 
 def replicates(world, names):
     """Run the notebook in many regions of one world; one row per region and part."""
-    from analysis import example
-
     rows = []
     for replicate in range(REPLICATES):
         here = region_of(example.draw(world, CUSTOMERS, SEED + replicate))
         with pytest.MonkeyPatch.context() as patch:
-            # the sections ask for the same table: build it once
+            # four sections ask for the same table: build it once
             people = landmarks.table(here, landmarks.landmark(here))
             patch.setattr(landmarks, "table", lambda *_, people=people: people.copy())
             found, known = run(here, names, patch)
+        raw = dict(zip(("margin", "retention"), known["differences"]["raw"], strict=True))
         for name in names:
             record = found[name].record()
-            for part in record["parts"]:
-                rows.append(part | {"hypothesis": name, "joint": record["verdict"], "raw": np.nan})
-        if "H16" in names:
-            raw = known["differences"]["raw"]
-            rows[-2]["raw"], rows[-1]["raw"] = raw["value_after"], raw["retained"]
+            same = {"replicate": replicate, "hypothesis": name, "joint": record["verdict"]}
+            rows += [part | same | {"raw": raw[part["key"]]} for part in record["parts"]]
     return pd.DataFrame(rows)
-
-
-def planted(world):
-    """Return the planted value of every part."""
-    from analysis import example
-
-    table = example.planted(world, SEED, n_draw=TRUTH_CUSTOMERS)
-    return table.set_index(["hypothesis", "part"])["truth"].to_dict()
 
 
 def rows_of(table, name, key):
     return table[(table["hypothesis"] == name) & (table["key"] == key)]
 
 
-def part_of(name, key):
-    return next(part for part in hypothesis(name).parts if part.key == key)
+def joint(table, name):
+    """Return the verdict on a hypothesis in every region."""
+    return table[table["hypothesis"] == name].drop_duplicates("replicate")["joint"]
+
+
+def wrong(verdicts, name, truth):
+    """Mark verdicts that the planted values contradict."""
+    values = {part: truth[name, part.key] for part in hypothesis(name).parts}
+    holds = all(part.claim.holds(each, each) for part, each in values.items())
+    small = any(part.negligible and part.negligible.holds(v, v) for part, v in values.items())
+    right = {"supported": holds, "contradicted": not holds, "too small to matter": small}
+    return ~verdicts.map(right | {"inconclusive": True}).astype(bool)
 
 
 @pytest.fixture(scope="module")
-def world():
-    from analysis import example
-
-    return example.World()
+def drawn():
+    return replicates(example.World(), TESTED)
 
 
 @pytest.fixture(scope="module")
-def drawn(world):
-    return replicates(world, TESTED)
+def truth():
+    sample = large_draw(example.World(), SEED, TRUTH_CUSTOMERS)
+    planted = {name: example.TRUTHS[name](sample) for name in TESTED}
+    return {(name, key): value for name in TESTED for key, value in planted[name].items()}
 
 
 @pytest.fixture(scope="module")
-def truth(world):
-    return planted(world)
-
-
-@pytest.fixture(scope="module")
-def without_effects(world):
-    nothing = replace(world, **NO_EFFECTS)
-    return replicates(nothing, ("H13", "H14", "H16")), planted(nothing)
+def without_effects():
+    return replicates(replace(example.World(), **NO_EFFECTS), ("H13", "H14", "H16"))
 
 
 @pytest.mark.parametrize(("name", "key"), PARTS)
 def test_estimates_are_unbiased(drawn, truth, name, key):
+    part = next(part for part in hypothesis(name).parts if part.key == key)
     found = rows_of(drawn, name, key)["estimate"]
-    planted_value, null = truth[name, key], part_of(name, key).null
-    error = found.std() / np.sqrt(REPLICATES)
-    room = 3 * error + 0.05 * abs(planted_value - null)
-    assert abs(found.mean() - planted_value) < room
+    room = 3 * found.std() / np.sqrt(REPLICATES) + 0.05 * abs(truth[name, key] - part.null)
+    assert abs(found.mean() - truth[name, key]) < room
 
 
 @pytest.mark.parametrize(("name", "key"), PARTS)
 def test_intervals_hold_the_truth(drawn, truth, name, key):
     found = rows_of(drawn, name, key)
     held = (found["ci_low"] <= truth[name, key]) & (truth[name, key] <= found["ci_high"])
-    stated = STATED.get(name, 0.95)
-    assert held.mean() >= stated - SLACK - 3 * monte_carlo_error(stated, REPLICATES)
+    nominal = 0.95 - SHORTFALL.get(name, 0)
+    assert held.mean() >= nominal - 3 * monte_carlo_error(nominal, REPLICATES)
 
 
 @pytest.mark.parametrize("name", TESTED)
 def test_verdicts_are_rarely_wrong(drawn, truth, name):
-    verdicts = drawn.loc[drawn["hypothesis"] == name].groupby(level=0)["joint"].first()
-    assert wrong(verdicts, name, truth).mean() <= HIGHEST_ERROR
+    assert wrong(joint(drawn, name), name, truth).mean() <= HIGHEST_ERROR
 
 
-def wrong(verdicts, name, truth):
-    """Mark verdicts that the planted values contradict."""
-    parts = hypothesis(name).parts
-    inside = [part.claim.holds(truth[name, part.key], truth[name, part.key]) for part in parts]
-    small = [
-        part.negligible is not None
-        and part.negligible.holds(truth[name, part.key], truth[name, part.key])
-        for part in parts
-    ]
-    right = {
-        "supported": all(inside),
-        "contradicted": not all(inside),
-        "too small to matter": any(small),
-        "inconclusive": True,
-    }
-    return ~verdicts.map(right).astype(bool)
+@pytest.mark.parametrize("name", ["H13", "H14", "H16"])
+def test_no_effect_is_rarely_supported(without_effects, name):
+    assert (joint(without_effects, name) == "supported").mean() <= HIGHEST_ERROR
+
+
+@pytest.mark.parametrize("key", ["margin", "retention"])
+def test_frequent_customers_who_buy_everything_more_often_are_no_effect(without_effects, key):
+    found = rows_of(without_effects, "H16", key)
+    assert found["raw"].mean() > 0.15
+    assert abs(found["estimate"].mean()) < 0.015 + 3 * found["estimate"].std() / np.sqrt(REPLICATES)
+    assert (found["verdict"] == "supported").mean() <= HIGHEST_ERROR
+
+
+def test_customers_who_are_all_alike_are_not_concentrated():
+    """Two visits a month of the same amount: unequal by chance, and hardly over a year."""
+    rng, first = np.random.default_rng(SEED), pd.Timestamp(END) - pd.Timedelta(days=363)
+    for _ in range(REGIONS_ALIKE):
+        counts = 1 + rng.poisson(23, 400)
+        customer = np.repeat([f"C{i:03d}" for i in range(400)], counts)
+        days = first + pd.to_timedelta(rng.integers(0, 364, len(customer)), unit="D")
+        lines = pd.DataFrame({"customer_id": customer, "bought_at": days, "amount": 250.0})
+        people = pd.DataFrame({"customer_id": np.unique(customer), "region": "Example"})
+        with pytest.MonkeyPatch.context() as patch:
+            found, known = run(region_of({"customers": people, "transactions": lines}), ["H12"], patch)
+        assert found["H12"].verdict == "contradicted"
+        assert known["ginis"]["gini"].is_monotonic_decreasing
+        assert known["ginis"]["gini"].loc[1] > 0.35 > 0.15 > known["ginis"]["gini"].loc[12]

@@ -4,8 +4,6 @@ All that matters to `visit_rate` and `with_lapse` is a column of the customers, 
 an experiment is another column.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +16,8 @@ from scipy import special
 from analysis.example.people import draw_people
 from analysis.example.world import CORE, LANDMARK, N_WEEKS, World
 from analysis.value import abc_classes
+
+TABLES = ("people", "survey", "complaints", "transactions", "contacts")
 
 
 @dataclass(frozen=True)
@@ -52,35 +52,31 @@ def simulate(world: World, n_customers: int, seed: int) -> History:
     world : World
         What is true.
     n_customers : int
-        Number of customers who ever buy.
+        Customers who ever buy.
     seed : int
         The same seed gives the same customers.
     """
     rng = generators(seed)["people"]
     first, second = np.split(np.arange(N_WEEKS), [LANDMARK])
     people = with_lapse(world, draw_people(world, n_customers, rng))
-    early = _visits(world, people, first, rng)
-    early_volume = _volume(people, early, rng)
-    habits = _habits(world, people, early, early_volume, rng)
-    people = with_lapse(world, people.assign(**habits))
-    late = _visits(world, people, second, rng)
-    visits = np.hstack([early, late])
+    visits = _visits(world, people, first, rng)
+    volume = _volume(people, visits, rng)
+    people = with_lapse(world, people.assign(**_habits(world, people, visits, volume, rng)))
+    later = _visits(world, people, second, rng)
+    visits = np.hstack([visits, later])
     beyond = _beyond(world, people, visits, rng)
-    volume = np.hstack([early_volume, _volume(people, late, rng)])
-    return History(people, visits, volume, *beyond)
+    return History(people, visits, np.hstack([volume, _volume(people, later, rng)]), *beyond)
 
 
 def generators(seed: int) -> dict[str, Generator]:
     """Return a stream of random numbers for the customers and for every table of theirs."""
-    tables = ("people", "survey", "complaints", "transactions", "contacts")
-    children = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(len(tables)))
-    return dict(zip(tables, children, strict=True))
+    children = np.random.SeedSequence(seed).spawn(len(TABLES))
+    return dict(zip(TABLES, map(np.random.default_rng, children), strict=True))
 
 
 def weekly_price(people: DataFrame, weeks: ndarray) -> ndarray:
     """Return CNY per litre or cubic metre, shape (n_customers, n_weeks)."""
-    season = 1 + 0.03 * np.sin(2 * np.pi * weeks / 40)
-    return people["price"].to_numpy()[:, None] * season
+    return people["price"].to_numpy()[:, None] * (1 + 0.03 * np.sin(2 * np.pi * weeks / 40))
 
 
 def _column(people: DataFrame, name: str) -> ndarray:
@@ -93,8 +89,8 @@ def with_lapse(world: World, people: DataFrame) -> DataFrame:
     week = np.arange(N_WEEKS, dtype=np.float32)
     card_week, campaign_week = _column(people, "card_week"), _column(people, "campaign_week")
     card = (week >= card_week) & ((week < LANDMARK) | (week >= _column(people, "card_gap")))
-    habits = world.beyond_log_hazard * _column(people, "beyond")
-    habits = habits + world.visit_log_hazard * _column(people, "adherent")
+    beyond, adherent = _column(people, "beyond"), _column(people, "adherent")
+    habits = world.beyond_log_hazard * beyond + world.visit_log_hazard * adherent
     log_factor = (
         world.satisfaction_log_hazard * _column(people, "satisfaction")
         + world.affinity_log_hazard * _column(people, "affinity")
@@ -126,9 +122,9 @@ def visit_rate(world: World, people: DataFrame, weeks: ndarray) -> ndarray:
         + _column(people, "season") * np.cos(2 * np.pi * (week - 3) / 52)
         + bond * (week >= LANDMARK)
     )
-    ramp = 1 - world.ramp_depth * np.exp(-np.maximum(age, 0) / 10)
+    ramp = 1 - 0.6 * np.exp(-np.maximum(age, 0) / 10)
     fading = _column(people, "declines") * (lapse < N_WEEKS)
-    fade = 1 - fading * world.decline_depth * np.clip(1 - left / world.decline_weeks, 0, 1)
+    fade = 1 - fading * 0.95 * np.clip(1 - left / 26, 0, 1)
     return np.exp(log_rate) * ramp * fade * ((age >= 0) & (left > 0))
 
 
@@ -142,39 +138,35 @@ def _visits(world: World, people: DataFrame, weeks: ndarray, rng: Generator) -> 
 
 def _volume(people: DataFrame, visits: ndarray, rng: Generator) -> ndarray:
     """Draw a week's volume as the sum of its visits' gamma volumes (shape 16)."""
-    volume = np.zeros(visits.shape)
-    bought = visits > 0
-    row = np.nonzero(bought)[0]
-    volume[bought] = rng.gamma(16.0 * visits[bought]) / 16 * people["size"].to_numpy()[row]
+    volume, bought = np.zeros(visits.shape), visits > 0
+    size = people["size"].to_numpy()[np.nonzero(bought)[0]]
+    volume[bought] = rng.gamma(16.0 * visits[bought]) / 16 * size
     return volume
 
 
 def _habits(
     world: World, people: DataFrame, visits: ndarray, volume: ndarray, rng: Generator
 ) -> dict:
-    """Form habits from the first year's purchases: buying beyond fuel, tier, visits as planned."""
+    """Form habits from the first year's purchases: buying beyond fuel, tier, visits as planned.
+
+    More of the accounts whose volume falls are visited as planned.
+    """
     sales = (volume * weekly_price(people, np.arange(LANDMARK))).sum(axis=1)
-    falling = volume[:, 26:].sum(axis=1) < 0.8 * volume[:, :26].sum(axis=1)
-    core = people["segment"].isin(CORE)
-    kept = rng.random(len(people)) < world.adherent_share + world.visit_by_risk * falling
-    chance = special.expit(_beyond_odds(world, people, visits.sum(axis=1)))
-    return {
-        "beyond": (rng.random(len(people)) < chance) & (sales > 0),
-        "tier": abc_classes(pd.Series(np.where(core, sales, 0))).astype(str).where(core, ""),
-        "adherent": core & kept,
-    }
-
-
-def _beyond_odds(world: World, people: DataFrame, visits: ndarray) -> ndarray:
-    """Return the log odds of the habit of buying beyond fuel, by what is visible (and traps)."""
     years = np.log1p(np.maximum(LANDMARK - people["joined"], 0) / 52)
-    return (
+    odds = (
         world.beyond_level
-        + world.beyond_by_visits * (np.log1p(visits) - 3)
+        + world.beyond_by_visits * (np.log1p(visits.sum(axis=1)) - 3)
         + 0.2 * (years - 1)
         + 0.2 * (~people["suburban"])
         + world.beyond_by_satisfaction * people["satisfaction"]
     )
+    falling = volume[:, 26:].sum(axis=1) < 0.8 * volume[:, :26].sum(axis=1)
+    core, draws = people["segment"].isin(CORE), rng.random((2, len(people)))
+    return {
+        "beyond": (draws[1] < special.expit(odds)) & (sales > 0),
+        "tier": abc_classes(pd.Series(np.where(core, sales, 0))).astype(str).where(core, ""),
+        "adherent": core & (draws[0] < 0.60 + 0.20 * falling),
+    }
 
 
 def beyond_probability(world: World, people: DataFrame, weeks: ndarray) -> ndarray:
@@ -186,6 +178,7 @@ def beyond_probability(world: World, people: DataFrame, weeks: ndarray) -> ndarr
 def _beyond(
     world: World, people: DataFrame, visits: ndarray, rng: Generator
 ) -> tuple[ndarray, ndarray]:
+    """Draw visits that buy beyond fuel, one at least for those with the habit, and their sales."""
     counts = rng.binomial(visits, beyond_probability(world, people, np.arange(N_WEEKS)))
     none = np.flatnonzero(people["beyond"] & (counts[:, :LANDMARK].sum(axis=1) == 0))
     counts[none, visits[none, :LANDMARK].argmax(axis=1)] = 1

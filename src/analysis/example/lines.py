@@ -1,7 +1,5 @@
 """Single lines of purchases, from what customers buy in a week."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from numpy import ndarray
@@ -12,60 +10,49 @@ from analysis.example.behaviour import History, weekly_price
 from analysis.example.world import N_WEEKS, World, dates
 
 COLUMNS = ["customer_id", "bought_at", "station_id", "product", "quantity", "amount", "cost"]
+OTHER = {"shop": 0.7, "lubricants": 0.15, "services": 0.15}
 
 
 def transactions(world: World, history: History, ids: ndarray, rng: Generator) -> DataFrame:
     """Return one row per line; `ids` are of shape (n_customers,)."""
-    people, (who, week) = history.people, np.nonzero(history.visits)
-    counts = history.visits[who, week]
-    place = np.repeat(np.arange(len(who)), counts)
-    turn = np.arange(len(place)) - np.repeat(np.cumsum(counts) - counts, counts)
-    days = rng.random((len(who), 7)).argsort(axis=1)[place, turn] + 7 * week[place]
-    person, week = who[place], week[place]
-    moments = _moments(people["evening"].to_numpy()[person], rng)
-    visit = DataFrame(
-        {
-            "person": person,
-            "bought_at": dates(days) + moments,
-            "station_id": _visited(people, person, rng),
-        }
+    visit = _split(history, rng)
+    person, week = visit["person"].to_numpy(), visit["week"].to_numpy()
+    extra = (visit["turn"] < history.beyond[person, week]).to_numpy()
+    traits = history.people.iloc[person].reset_index(drop=True)
+    bought_at = dates(visit["day"]) + _moments(traits["evening"].to_numpy(), rng)
+    visit = visit.assign(bought_at=bought_at, station_id=_visited(traits["station"], rng))
+    quantity = history.volume[person, week] * _shares(visit["place"], rng, 16.0)
+    price = weekly_price(history.people, np.arange(N_WEEKS))[person, week]
+    fuel = visit.assign(
+        product=np.where(traits["segment"] == "restaurant", "gas", "fuel"),
+        quantity=quantity,
+        amount=quantity * price,
+        margin=traits["margin"],
     )
-    fuel = _fuel(history, visit, week, place, rng)
-    extra = turn < history.beyond[person, week]
-    totals = history.beyond_sales[person, week][extra]
-    other = _other(world, visit[extra], totals, place[extra], rng)
+    spent = history.beyond_sales[person, week][extra]
+    other = visit[extra].assign(
+        amount=spent * _shares(visit["place"][extra], rng, 2.0),
+        product=rng.choice(list(OTHER), len(spent), p=list(OTHER.values())),
+        quantity=1.0 + rng.poisson(0.5, len(spent)),
+        margin=world.beyond_margin,
+    )
     return _tidy(pd.concat([fuel, other]), ids, rng)
 
 
-def _fuel(
-    history: History, visit: DataFrame, week: ndarray, place: ndarray, rng: Generator
-) -> DataFrame:
-    people, person = history.people, visit["person"].to_numpy()
-    quantity = history.volume[person, week] * _shares(place, rng, 16.0)
-    return visit.assign(
-        product=np.where(people["segment"] == "restaurant", "gas", "fuel")[person],
-        quantity=quantity,
-        amount=quantity * weekly_price(people, np.arange(N_WEEKS))[person, week],
-        margin=people["margin"].to_numpy()[person],
-    )
+def _split(history: History, rng: Generator) -> DataFrame:
+    """Split weeks into visits on different days, one row each; a place is a customer's week."""
+    who, week = np.nonzero(history.visits)
+    counts = history.visits[who, week]
+    place = np.repeat(np.arange(len(who)), counts)
+    turn = np.arange(len(place)) - np.repeat(np.cumsum(counts) - counts, counts)
+    day = rng.random((len(who), 7)).argsort(axis=1)[place, turn] + 7 * week[place]
+    columns = {"person": who[place], "week": week[place], "place": place, "turn": turn, "day": day}
+    return DataFrame(columns)
 
 
-def _other(
-    world: World, visit: DataFrame, totals: ndarray, place: ndarray, rng: Generator
-) -> DataFrame:
-    n, kinds = len(visit), ["shop", "lubricants", "services"]
-    amount = totals * _shares(place, rng, 2.0)
-    return visit.assign(
-        product=rng.choice(kinds, n, p=[0.7, 0.15, 0.15]),
-        quantity=1.0 + rng.poisson(0.5, n),
-        amount=amount,
-        margin=world.beyond_margin,
-    )
-
-
-def _shares(group: ndarray, rng: Generator, shape: float) -> ndarray:
+def _shares(group: pd.Series, rng: Generator, shape: float) -> ndarray:
     """Split every week's total at random over its lines (Dirichlet)."""
-    weight = pd.Series(rng.gamma(shape, size=len(group)))
+    weight = pd.Series(rng.gamma(shape, size=len(group)), group.index)
     return (weight / weight.groupby(group).transform("sum")).to_numpy()
 
 
@@ -75,11 +62,10 @@ def _moments(evening: ndarray, rng: Generator) -> ndarray:
     return pd.to_timedelta(hour * 60 + rng.integers(0, 60, len(late)), unit="m")
 
 
-def _visited(people: DataFrame, person: ndarray, rng: Generator) -> ndarray:
-    home, n_stations = people["station"].to_numpy()[person], people["station"].max() + 1
-    away = rng.integers(0, n_stations, len(person))
-    names = station_names(np.arange(n_stations))
-    return names[np.where(rng.random(len(person)) < 0.85, home, away)]
+def _visited(home: pd.Series, rng: Generator) -> ndarray:
+    names = station_names(range(home.max() + 1))
+    away = rng.integers(0, len(names), len(home))
+    return names[np.where(rng.random(len(home)) < 0.85, home, away)]
 
 
 def station_names(numbers: ndarray) -> ndarray:

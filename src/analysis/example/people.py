@@ -1,7 +1,5 @@
 """Customers: who they are, what they think, and what is to happen to them."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy import ndarray
 from numpy.random import Generator
@@ -39,15 +37,14 @@ def _traits(world: World, n: int, rng: Generator) -> DataFrame:
     spread = np.where(traits["segment"].isin(CORE), world.key_account_spread, 1.0)
     n_stations = int(np.clip(n // 40, 12, 24))
     weights = rng.dirichlet(np.full(n_stations, 12.0))
+    usual, usual_sd = np.log(traits["visits"]) + world.visit_level, traits["visits_sd"]
     return traits.assign(
         suburban=rng.random(n) < 0.45,
         station=rng.choice(n_stations, n, p=weights),
         informed=lambda d: d["station"] % 4 == 0,
         joined=np.where(before, -tenure, rng.integers(0, N_WEEKS, n)),
-        log_rate=np.log(traits["visits"])
-        + world.visit_level
-        + traits["visits_sd"] * rng.standard_normal(n),
-        drift=world.drift_sd * rng.standard_normal(n),
+        log_rate=usual + usual_sd * rng.standard_normal(n),
+        drift=0.20 * rng.standard_normal(n),  # own growth in log visits a year
         size=traits["quantity"] * np.exp(spread * traits["quantity_sd"] * rng.standard_normal(n)),
         station_effect=lambda d: world.station_sd * rng.standard_normal(n_stations)[d["station"]],
     )
@@ -55,25 +52,20 @@ def _traits(world: World, n: int, rng: Generator) -> DataFrame:
 
 def _views(world: World, people: DataFrame, rng: Generator) -> dict:
     """Return what customers see, expect and pay, and the channel they use."""
-    n = len(people)
+    n, suburban = len(people), people["suburban"]
     quality, noise = rng.standard_normal(n), rng.standard_normal((10, n))
     values = np.sqrt(0.5) * (quality + noise[:4])
     costs = -np.sqrt(0.2) * quality + np.sqrt(0.8) * noise[4:8]
     own = np.sqrt(0.91 - world.performance_quality**2)
+    online, choice = np.where(suburban, 0.35, 0.45), rng.random(n)
+    reach = [choice < online, choice < online + 0.35]
     return dict(zip(VALUES + COSTS, np.vstack([values, costs]), strict=True)) | {
         "quality": quality,
         "delivered": world.value_slopes @ values + world.cost_slopes @ costs,
         "expectation": noise[8],
         "performance": world.performance_quality * quality + 0.3 * noise[8] + own * noise[9],
-        "channel": _channels(people, rng),
+        "channel": np.select(reach, ["online", "on_site"], "phone"),
     }
-
-
-def _channels(people: DataFrame, rng: Generator) -> ndarray:
-    """Choose online, on site or phone; the suburban use the web a little less."""
-    online = np.where(people["suburban"], 0.35, 0.45)
-    draw = rng.random(len(people))
-    return np.select([draw < online, draw < online + 0.35], ["online", "on_site"], "phone")
 
 
 def _satisfaction(world: World, people: DataFrame, rng: Generator) -> dict:
@@ -87,7 +79,7 @@ def _satisfaction(world: World, people: DataFrame, rng: Generator) -> dict:
         + world.online_suburban * (suburban & (channel == "online"))
         + world.on_site_urban * (~suburban & (channel == "on_site"))
         + people["station_effect"]
-        + world.satisfaction_sd * rng.standard_normal(n)
+        + 0.50 * rng.standard_normal(n)
     )
     service = 0.4 * people["quality"] + np.sqrt(0.84) * rng.standard_normal(n)
     return {"satisfaction": satisfaction, "added_service": service}
@@ -96,7 +88,6 @@ def _satisfaction(world: World, people: DataFrame, rng: Generator) -> dict:
 def _cases(world: World, people: DataFrame, rng: Generator) -> dict:
     """Give every customer at most one case: its day, its severity and its days to the answer."""
     n = len(people)
-    odds = world.complaint_level + world.complaint_slope * people["satisfaction"]
     opened = rng.choice(_opening_days(), n)
     severity = 1 + rng.binomial(4, 0.45, n)
     difficulty = (severity - 2.8) / 0.995
@@ -104,9 +95,10 @@ def _cases(world: World, people: DataFrame, rng: Generator) -> dict:
     days = np.minimum(took.astype(int), LONGEST_CASE)
     pulled = (severity <= 2) & np.isin(days, (4, 5)) & (rng.random(n) < world.sorting_share)
     days = np.where(pulled, 3, days)
+    complains = rng.random(n) < special.expit(world.complaint_slope * people["satisfaction"] - 0.2)
     return {
         "case_day": opened,
-        "case_week": np.where(rng.random(n) < special.expit(odds), opened // 7, N_WEEKS),
+        "case_week": np.where(complains, opened // 7, N_WEEKS),
         "severity": severity,
         "case_days": days,
         "explained": rng.random(n) < 0.5,
@@ -129,7 +121,7 @@ def _bonds(world: World, people: DataFrame, rng: Generator) -> dict:
     later = people["satisfaction"] + np.where(early, handled, 0)
     organisation, person = rng.standard_normal((2, n))
     person = 0.3 * organisation + np.sqrt(0.91) * person
-    benefits = world.benefit_slope * (organisation + person) + world.synergy * organisation * person
+    benefits = 0.20 * (organisation + person) + world.synergy * organisation * person
     bound = world.loyalty_slope * later + np.where(people["business"], benefits, 0)
     service = (people["added_service"] + people["personnel_value"]) / np.sqrt(2)
     return {

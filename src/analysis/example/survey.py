@@ -1,7 +1,5 @@
 """What customers answer: to the survey's items, and after a case."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy import ndarray
 from numpy.random import Generator
@@ -13,12 +11,12 @@ from analysis.example.world import WAVES, World
 
 SATISFACTION = ("satisfaction_1", "satisfaction_2", "satisfaction_3")
 LOYALTY = ("loyalty_1", "loyalty_2", "loyalty_3")
-ITEMS = ("expectation", "performance", *VALUES, *COSTS, *SATISFACTION, *LOYALTY)
-ITEMS += ("price_sensitivity", "works_quality", "works_communication")
-ITEMS += ("org_benefit", "personal_benefit", "added_service")
+ITEMS = ["expectation", "performance", *VALUES, *COSTS, *SATISFACTION, *LOYALTY]
+ITEMS += ["price_sensitivity", "works_quality", "works_communication"]
+ITEMS += ["org_benefit", "personal_benefit", "added_service"]
 SATISFACTION_UNIT = 0.8  # of an item's score per unit of satisfaction
 # How answers from 1 to 10 are spread: many sevens to nines, few below four.
-CUTS = stats.norm.ppf([0.015, 0.04, 0.075, 0.13, 0.21, 0.33, 0.50, 0.71, 0.88])
+CUTS = 1.1 * stats.norm.ppf([0.015, 0.04, 0.075, 0.13, 0.21, 0.33, 0.50, 0.71, 0.88])
 
 
 def answers(world: World, people: DataFrame, wave: int, rng: Generator) -> DataFrame:
@@ -29,32 +27,27 @@ def answers(world: World, people: DataFrame, wave: int, rng: Generator) -> DataF
     """
     n = len(people)
     informed = people["informed"].to_numpy() & (wave == 2)
-    had_works = rng.random(n) < world.works_share
-    quality = world.works_quality_gap * informed + rng.standard_normal(n)
+    had_works = rng.random(n) < 0.45
+    quality = 0.20 * informed + rng.standard_normal(n)  # the informed also see better work
     latent = people["satisfaction" if wave == 1 else "satisfaction_later"].to_numpy()
     works = world.works_slope * quality + world.works_communication * informed
-    mood = latent + world.wave_noise * rng.standard_normal(n) + had_works * works
+    mood = latent + 0.25 * rng.standard_normal(n) + had_works * works
     agree = world.acquiescence * rng.standard_normal(n)
-    scores = _scores(world, people, mood, quality, informed, rng) + agree[:, None]
+    seen = people.assign(works_quality=quality, works_communication=-0.9 + 1.8 * informed)
+    scores = _scores(world, seen, mood, rng) + agree[:, None]
     engaged = -0.1 + 0.35 * people["log_rate"] + 0.25 * people["loyalty"]
-    told_others = _told(world, mood, rng)
+    told = _told(world, mood, rng)
     responds = rng.random(n) < special.expit(engaged)
-    return scores.assign(had_works=had_works, told_others=told_others, responds=responds)
+    return scores.assign(had_works=had_works, told_others=told, responds=responds)
 
 
-def _scores(
-    world: World,
-    people: DataFrame,
-    mood: ndarray,
-    quality: ndarray,
-    informed: ndarray,
-    rng: Generator,
-) -> DataFrame:
-    n, single = len(people), [name for name in ITEMS if name in people]
-    scores = people[single] + world.single_noise * rng.standard_normal((n, len(single)))
+def _scores(world: World, people: DataFrame, mood: ndarray, rng: Generator) -> DataFrame:
+    """Return every item's score without a tendency to agree."""
+    n, single = len(people), [name for name in ITEMS if name in people and "works" not in name]
+    scores = people[single] + 0.25 * rng.standard_normal((n, len(single)))
     scores[list(COSTS)] -= 0.5
-    scores["works_quality"] = quality
-    scores["works_communication"] = -0.9 + 1.8 * informed + 0.7 * rng.standard_normal(n)
+    scores["works_quality"] = people["works_quality"]
+    scores["works_communication"] = people["works_communication"] + 0.7 * rng.standard_normal(n)
     bond = people["loyalty"].to_numpy() / 1.1
     for items, score in ((SATISFACTION, SATISFACTION_UNIT * mood), (LOYALTY, bond)):
         scores[list(items)] = score[:, None] + world.item_noise * rng.standard_normal((n, 3))
@@ -64,7 +57,7 @@ def _scores(
 def _told(world: World, mood: ndarray, rng: Generator) -> ndarray:
     """Draw how many are told; some of the larger counts are rounded to fives, as people do."""
     shape, n = world.told_shape, len(mood)
-    mean = world.told_mean * np.exp(world.told_slope * mood) * rng.gamma(shape, size=n)
+    mean = 6.0 * np.exp(world.told_slope * mood) * rng.gamma(shape, size=n)
     counts = rng.poisson(mean / shape)
     rounded = (counts > 4) & (rng.random(n) < 0.4)
     return np.where(rounded, 5 * np.rint(counts / 5), counts).astype(int)
@@ -72,12 +65,12 @@ def _told(world: World, mood: ndarray, rng: Generator) -> ndarray:
 
 def to_scale(scores: ndarray) -> ndarray:
     """Return answers from 1 to 10 for latent scores; same shape."""
-    return 1 + np.searchsorted(CUTS * 1.1, scores)
+    return 1 + np.searchsorted(CUTS, scores)
 
 
 def to_items(latent: DataFrame) -> DataFrame:
     """Return every item from 1 to 10; a point of expectation and performance is equally large."""
-    items = DataFrame(to_scale(latent[[*ITEMS]].to_numpy()), columns=[*ITEMS])
+    items = DataFrame(to_scale(latent[ITEMS].to_numpy()), columns=ITEMS)
     for name in ("expectation", "performance"):
         items[name] = np.clip(np.rint(6.8 + 1.7 * latent[name]), 1, 10).astype(int)
     return items

@@ -3,8 +3,6 @@
 Weeks count from `START`; week `LANDMARK` begins the last year.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,14 +15,8 @@ START = np.datetime64("2024-07-02")
 N_WEEKS, LANDMARK = 104, 52
 WAVES = {1: (20, 24), 2: (46, 51)}  # first and last week of asking
 SEED = 20260630
-REGIONS = {
-    "North 华北": 1800,
-    "East 华东": 3000,
-    "South 华南": 2200,
-    "South-west 西南": 900,
-    "North-west 西北": 300,
-    "Central 华中": 600,
-}
+REGIONS = {"North 华北": 1800, "East 华东": 3000, "South 华南": 2200}  # customers
+REGIONS |= {"South-west 西南": 900, "North-west 西北": 300, "Central 华中": 600}
 SEGMENTS = DataFrame(
     {
         "share": [0.63, 0.06, 0.05, 0.13, 0.13],
@@ -61,26 +53,18 @@ class World:
     performance_slope: float = 0.20
     expectation_slope: float = -0.15
     loss_slope: float = 0.90  # per unit below expectation, on top of the two slopes
-    satisfaction_sd: float = 0.50  # of what nothing explains
     acquiescence: float = 0.0  # trap: the same tendency to agree in every item
     item_noise: float = 0.72
-    single_noise: float = 0.25
-    wave_noise: float = 0.25
     online_suburban: float = 0.70
     on_site_urban: float = 0.10
-    works_share: float = 0.45
     works_slope: float = 0.20
     works_communication: float = 0.90
-    works_quality_gap: float = 0.20  # informed stations also work better
     service_price_slope: float = -0.30
-    told_mean: float = 6.0
     told_slope: float = -0.45
     told_shape: float = 1.5  # of the gamma; smaller is more over-dispersed
     loyalty_slope: float = 0.60
-    benefit_slope: float = 0.20
     synergy: float = 0.42
     # complaints
-    complaint_level: float = -0.2  # log odds
     complaint_slope: float = -0.70
     promise_jump: float = 0.55
     day_slope: float = -0.04
@@ -95,8 +79,6 @@ class World:
     key_account_spread: float = 1.0  # factor on the spread of their quantities
     satisfaction_visits: float = 0.03
     loyalty_visits: float = 0.20
-    ramp_depth: float = 0.6
-    drift_sd: float = 0.20  # a customer's own growth in log visits a year
     # lapse
     lapse_hazard: float = 0.008
     satisfaction_log_hazard: float = -0.35
@@ -106,8 +88,6 @@ class World:
     card_by_loyalty: float = 0.0  # trap: loyal customers take the card
     card_log_hazard: float = -0.50
     decline_share: float = 0.90
-    decline_depth: float = 0.95
-    decline_weeks: int = 26
     # buying beyond fuel
     beyond_level: float = -0.3
     beyond_by_visits: float = 0.35
@@ -120,14 +100,10 @@ class World:
     beyond_margin: float = 0.27
     # contacts
     visit_plan: tuple[float, float, float] = (3.1, 2.1, 1.05)  # a month, tiers A, B, C
-    adherent_share: float = 0.60
-    visit_by_risk: float = 0.20  # more of the accounts whose volume falls are visited as planned
-    under_visited: float = 0.65  # of the plan, where it is not kept
     visit_log_hazard: float = 0.0
     campaign_log_hazard: float = -0.60
     acquire_cost: float = 600.0  # CNY per customer won
     retain_cost: float = 8.4  # CNY per customer contacted
-    campaign_sd: float = 0.40
 
 
 # Parameters that vary over regions, by their share of the standard deviation between regions.

@@ -1,0 +1,131 @@
+"""The tables of the data profile, and claims that can't be tested."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import checks, data, profile
+from analysis.claims import claim
+from analysis.models import aipw
+from conftest import CUSTOMERS, SURVEY, TRANSACTIONS
+
+
+@pytest.fixture
+def north(write_source):
+    return data.load(str(write_source()), "North")
+
+
+def test_tables_count_rows_and_name_empty_columns(north):
+    found = profile.tables(north)
+    assert found["rows"].to_dict() == {
+        "customers": 2,
+        "survey": 2,
+        "complaints": 0,
+        "transactions": 4,
+        "contacts": 0,
+    }
+    assert found.loc["customers", "without values"] == ""
+    assert found.loc["complaints", "without values"] == "no such table"
+    assert "loyalty_1" in found.loc["survey", "without values"]
+    assert found.loc["transactions", "columns with values"] == 7
+
+
+def test_a_table_that_cannot_be_read_says_why(write_source):
+    here = data.load(str(write_source(survey="")), "North")
+    assert "survey.csv: the file is empty" in profile.tables(here).loc["survey", "without values"]
+    reason = profile.testable(here).loc["H14", "lacks"]
+    assert reason.startswith("The table 'survey' can't be read: survey.csv: the file is empty")
+
+
+def test_what_a_hypothesis_lacks(north):
+    found = profile.testable(north)
+    assert len(found) == 22
+    assert found.loc["H01", "lacks"] == (
+        "The table 'survey' has no values in expectation, performance."
+    )
+    assert found.loc["H21", "lacks"] == "There is no table 'contacts' for this region."
+    assert found.loc["H12", "lacks"] == "It needs 360 days of purchases; there are 335."
+
+
+def test_spans_and_months_by_hand(north):
+    spans = profile.spans(north)
+    assert spans.loc["survey"].tolist() == ["2024-03-01", "2024-03-02", 2]
+    assert spans.loc["transactions"].tolist() == ["2024-02-01", "2024-03-15", 2]
+    monthly = profile.monthly(north)
+    months = 335 / (365.25 / 12)
+    assert monthly.loc["a", "sales_per_month"] == pytest.approx(545 / months)
+    assert monthly["segment"].to_dict() == {"a": "private", "b": "van"}
+    quartiles = profile.quartiles(monthly, "sales_per_month")
+    assert quartiles.index.tolist() == ["private", "van"]
+
+
+def test_answerers_differ_by_a_planted_difference(write_source):
+    rng = np.random.default_rng(4)
+    n = 400
+    answered = rng.random(n) < 0.5
+    suburban = rng.random(n) < np.where(answered, 0.7, 0.4)
+    rows = [
+        f"c{i},North,x,{'suburban' if each else 'urban'},2024-01-01,"
+        for i, each in enumerate(suburban)
+    ]
+    answers = [f"c{i},2024-03-01,7,8,9,online,true" for i in np.flatnonzero(answered)]
+    path = write_source(
+        customers="\n".join([CUSTOMERS.splitlines()[0], *rows]) + "\n",
+        transactions=TRANSACTIONS.replace("\na,", "\nc1,")
+        .replace("\nb,", "\nc2,")
+        .replace("\nc,", "\nc3,"),
+        survey="\n".join([SURVEY.splitlines()[0], *answers]) + "\n",
+    )
+    found = profile.answerers(data.load(str(path), "North"))
+    a, b = suburban[answered], suburban[~answered]
+    expected = (a.mean() - b.mean()) / np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / 2)
+    row = found.loc["suburban"]
+    assert row["estimate"] == pytest.approx(expected)
+    assert row["ci_low"] < (0.7 - 0.4) / np.sqrt((0.21 + 0.24) / 2) < row["ci_high"]
+    assert "segment x" not in found.index  # everybody is in it
+
+
+def test_reliability_of_parallel_items():
+    rng = np.random.default_rng(8)
+    true = rng.normal(size=4000)
+    items = pd.DataFrame({f"i{k}": true + rng.normal(size=4000) for k in range(3)})
+    found = profile.reliability({"s": items}, seed=1).set_index("scale")
+    covariance = items.cov().to_numpy()
+    alpha = 1.5 * (1 - np.trace(covariance) / covariance.sum())
+    assert found.loc["s, alpha", "estimate"] == pytest.approx(alpha)
+    assert found["estimate"].to_numpy() == pytest.approx(0.75, abs=0.03)  # 3 / (3 + 1)
+    half_width = (found["ci_high"] - found["ci_low"]) / 2
+    assert half_width.to_numpy() == pytest.approx(0.013, abs=0.003)
+    assert (found["customers"] == 4000).all()
+    assert not profile.can_be_scored(items.head(29))
+    assert not profile.can_be_scored(items.assign(i1=1.0))
+
+
+def test_a_claim_that_cannot_be_tested_says_what_is_missing(north, capsys):
+    found = claim("H21", north)
+    assert not found.testable
+    assert "There is no table 'contacts' for this region." in capsys.readouterr().out.replace(
+        "\\", ""
+    )
+    assert found.not_testable("why").record()["verdict"] == "not testable"
+
+
+def test_checks_fail_on_what_they_are_for():
+    assert not checks.at_least("customers", 29, 30).passed
+    assert checks.at_least("customers", 30, 30).passed
+    assert not checks.nobody_decides(pd.Series([94.0, 6.0])).passed
+    assert checks.nobody_decides(pd.Series([1.0] * 20)).passed
+    assert not checks.converged(False).passed
+    assert not checks.shown("fact", "3").blocking
+
+
+def test_a_comparison_without_overlap_is_blocked():
+    rng = np.random.default_rng(3)
+    x = pd.DataFrame({"x": rng.normal(size=600)})
+    alike = pd.Series(rng.random(600) < 0.5)
+    apart = pd.Series(x["x"] + rng.normal(0, 0.15, 600) > 0)
+    outcome = x["x"] + rng.normal(size=600)
+    for treated, passed in ((alike, True), (apart, False)):
+        arms = treated.value_counts()
+        found = checks.comparison(arms, aipw(outcome, treated, x))
+        assert all(check.passed for check in found) == passed
