@@ -11,25 +11,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import data, purchases, sources
+from analysis import data, dataset, purchases, sources
 from analysis.sources import DataError
 from conftest import CUSTOMERS, SURVEY, TRANSACTIONS
 
 
 def opened(path):
-    return data.open_source(sources.read(str(path)))
+    return dataset.open_source(sources.read(str(path)))
 
 
 def only_problem(path):
-    found = data.problems(opened(path))
+    found = dataset.problems(opened(path))
     assert len(found) == 1, found.to_string()
     return found.iloc[0]
 
 
 def test_a_whole_source_has_nothing_to_say(write_source):
-    dataset = opened(write_source())
-    assert data.problems(dataset).empty
-    assert dataset.regions().to_dict("list") == {"region": ["North", "South"], "customers": [2, 1]}
+    whole = opened(write_source())
+    assert dataset.problems(whole).empty
+    assert whole.regions().to_dict("list") == {"region": ["North", "South"], "customers": [2, 1]}
 
 
 def test_a_region_holds_its_own_rows(write_source):
@@ -128,7 +128,7 @@ def test_a_bad_row_is_set_aside_in_the_region_and_no_other(write_source, case):
 
 def test_a_customer_in_two_regions_is_in_none(write_source):
     path = write_source(customers=CUSTOMERS + "a,South,private,urban,2024-01-05,\n")
-    found = data.problems(opened(path)).set_index("table")
+    found = dataset.problems(opened(path)).set_index("table")
     assert found.loc["customers", ["column", "rows", "example"]].tolist() == [
         "region",
         2,
@@ -223,9 +223,9 @@ def test_parquet_and_excel_files(write_source):
     lines.to_parquet(folder / "transactions.parquet")
     answers = pd.read_csv(folder / "survey.csv", parse_dates=["answered_on"])
     answers.to_excel(folder / "survey.xlsx", index=False)
-    dataset = opened(path)
-    assert data.problems(dataset).empty
-    here = data.load_region(dataset, "North")
+    whole = opened(path)
+    assert dataset.problems(whole).empty
+    here = data.load_region(whole, "North")
     assert here.survey["answered_on"].tolist() == [
         pd.Timestamp("2024-03-01"),
         pd.Timestamp("2024-03-02"),
@@ -334,14 +334,14 @@ def test_cdnow_is_read_by_its_toml(real_source):
 
 
 def test_ccs_survives_its_traps(real_source):
-    dataset = opened(real_source("ccs"))
-    assert dataset.regions().set_index("region")["customers"].to_dict() == {
+    whole = opened(real_source("ccs"))
+    assert whole.regions().set_index("region")["customers"].to_dict() == {
         "Czechia": 474,
         "Slovakia": 42,
     }
-    czech, slovak = (data.load_region(dataset, name) for name in ("Czechia", "Slovakia"))
+    czech, slovak = (data.load_region(whole, name) for name in ("Czechia", "Slovakia"))
     lines = {name: each.rows["transactions"] for name, each in (("cz", czech), ("sk", slovak))}
-    two_countries = data.problems(dataset).set_index("table").loc["transactions", "rows"]
+    two_countries = dataset.problems(whole).set_index("table").loc["transactions", "rows"]
     assert lines["cz"] + lines["sk"] + two_countries == 1000
     prices = {
         each.name: purchases.per_product(each).set_index("product") for each in (czech, slovak)

@@ -13,7 +13,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from analysis import data, sources
+from analysis import dataset as datasets
+from analysis import sources
 from analysis.hypotheses import register
 from analysis.sources import ROOT, DataError
 
@@ -93,7 +94,7 @@ def list_everything(source: SourceName = EXAMPLE) -> None:
 def check(source: Annotated[str, typer.Argument(help="Name of a source, or a TOML file.")]) -> None:
     """Say everything in a source that breaks the data contract."""
     dataset = _open(source)
-    found = data.problems(dataset)
+    found = datasets.problems(dataset)
     for row in dataset.regions().itertuples():
         console.print(f"{row.region}: {row.customers:,} customers")
     if found.empty:
@@ -134,11 +135,11 @@ def main() -> None:
         sys.exit(2)
 
 
-def _open(source: str) -> data.Dataset:
+def _open(source: str) -> datasets.Dataset:
     """Open a source; the example is made when it is not there."""
     if source == EXAMPLE and not (sources.DATA / EXAMPLE).is_dir():
         example(sources.DATA / EXAMPLE)
-    return data.open_source(sources.read(source))
+    return datasets.open_source(sources.read(source))
 
 
 def _portable(source: str) -> str:
@@ -153,11 +154,11 @@ def _relative(path: Path) -> str:
     return os.path.relpath(path)
 
 
-def _say_what_is_wrong(dataset: data.Dataset) -> None:
+def _say_what_is_wrong(dataset: datasets.Dataset) -> None:
     """Point to the rows that are set aside, and to tables that can't be read."""
     for name, text in dataset.problems.items():
         console.print(f"[yellow]Table {name} can't be read:[/] {escape(text)}", soft_wrap=True)
-    found = data.problems(dataset)
+    found = datasets.problems(dataset)
     rows = int(found["rows"].fillna(0).sum())
     if rows:
         console.print(

@@ -86,61 +86,13 @@ class Holdout:
     fits: bool
 
 
-def purchase_summary(visits: pd.DataFrame, end, *, start=None) -> pd.DataFrame:
-    """Summarise purchases up to a day, one row per customer.
-
-    Parameters
-    ----------
-    visits : DataFrame
-        customer_id, bought_on (a date), amount; a customer's rows of one day are added up.
-    end : date-like
-        Last day that counts.
-    start : date-like, optional
-        Customers first seen before this day are left out.
-
-    Returns
-    -------
-    DataFrame
-        customer_id, frequency (repeat purchase days), recency_weeks (first to last),
-        age_weeks (first to `end`), mean_amount (of repeat purchase days; 0 if none).
-
-    Raises
-    ------
-    ValueError
-        If no customer is left.
-    """
-    day = pd.to_datetime(visits["bought_on"]).dt.normalize()
-    rows = visits.assign(bought_on=day)[day <= pd.Timestamp(end)]
-    days = rows.groupby(["customer_id", "bought_on"], observed=True)["amount"].sum().reset_index()
-    people = days.groupby("customer_id", observed=True)
-    table = people.agg(
-        frequency=("amount", "size"),
-        first=("bought_on", "min"),
-        last=("bought_on", "max"),
-        amount=("amount", "sum"),
-        first_amount=("amount", "first"),
-    )
-    table = table if start is None else table[table["first"] >= pd.Timestamp(start)]
-    if table.empty:
-        raise ValueError("No customer's first purchase lies inside the period.")
-    frequency = table["frequency"] - 1
-    repeated = (table["amount"] - table["first_amount"]) / frequency.where(frequency > 0)
-    summary = {
-        "frequency": frequency,
-        "recency_weeks": (table["last"] - table["first"]).dt.days / 7,
-        "age_weeks": (pd.Timestamp(end) - table["first"]).dt.days / 7,
-        "mean_amount": repeated.fillna(0.0),
-    }
-    return pd.DataFrame(summary).reset_index()
-
-
 def fit_buying(summary: pd.DataFrame, kind: Literal["bg", "mbg"] = "mbg") -> BuyingModel:
     """Fit a model of purchases by maximum likelihood.
 
     Parameters
     ----------
     summary : DataFrame
-        frequency, recency_weeks, age_weeks, as from `purchase_summary`.
+        frequency, recency_weeks, age_weeks, as from `purchases.purchase_history`.
     kind : {"mbg", "bg"}
         "bg" holds everybody without a repeat purchase to be a customer for ever.
 
@@ -183,7 +135,7 @@ def fit_spend(frequency: ArrayLike, mean_amount: ArrayLike) -> SpendModel:
     Parameters
     ----------
     frequency, mean_amount : array_like, shape (n,)
-        As from `purchase_summary`; margins instead of amounts give the margin.
+        As from `purchases.purchase_history`; margins instead of amounts give the margin.
 
     Raises
     ------
@@ -281,7 +233,7 @@ def lifetime_value(
     spend : SpendModel or array_like, shape (n,) or ()
         Fitted to amounts or margins; or the amount or margin per purchase itself.
     summary : DataFrame
-        As from `purchase_summary`.
+        As from `purchases.purchase_history`.
     weeks : float
         Horizon; there is no value beyond it.
     discount_rate : float
@@ -344,7 +296,7 @@ def holdout(
     Parameters
     ----------
     summary : DataFrame
-        What the model knew, as from `purchase_summary`.
+        What the model knew, as from `purchases.purchase_history`.
     actual_purchases : array_like, shape (n,)
         Purchase days in the `weeks` after, in the order of the rows.
     """

@@ -130,34 +130,6 @@ def _as_history(found: pd.DataFrame, region: Region, first: dt.date, last: dt.da
     )
 
 
-def visits_after(region: Region, since: pd.Series, days: int) -> pd.Series:
-    """Count each customer's days with a purchase after a day of their own.
-
-    Parameters
-    ----------
-    region : Region
-        Whose purchases.
-    since : Series of datetime64
-        By customer_id: visits from the next day on count.
-    days : int
-        Length of the time that is counted.
-
-    Returns
-    -------
-    Series of int
-        By customer_id, in the order of `since`.
-    """
-    starts = ibis.memtable(pd.DataFrame({"id": since.index, "since": since.dt.normalize()}))
-    rows = region.purchases.join(starts, region.purchases["customer_id"] == starts["id"])
-    day = rows["bought_at"].truncate("D")
-    inside = (day > rows["since"]) & (day <= rows["since"] + ibis.interval(days=days))
-    counts = (
-        rows.filter(inside).group_by("customer_id").agg(visits=rows["bought_at"].date().nunique())
-    )
-    visits = counts.to_pandas().set_index("customer_id")["visits"]
-    return visits.reindex(since.index, fill_value=0).astype(int)
-
-
 def _between(rows: Table, first: dt.date, last: dt.date) -> Table:
     """Return the purchases from one day to another, both included."""
     moment = rows["bought_at"]

@@ -6,33 +6,11 @@ to nothing, or a trap be set. From parameters to files: `world`, `people`, `beha
 `lines`, `tables`; `sample`, `comparison` and `truth`; `writing`.
 """
 
-from analysis.example.behaviour import History, simulate
+from analysis.example.behaviour import simulate
 from analysis.example.tables import draw
 from analysis.example.truth import TRUTHS, planted
-from analysis.example.world import (
-    LANDMARK,
-    N_WEEKS,
-    REGIONS,
-    START,
-    World,
-    region_seed,
-    regional_worlds,
-)
-from analysis.example.writing import FILES, write_example
+from analysis.example.world import REGIONS, World, region_seed, regional_worlds
+from analysis.example.writing import write_example
 
-__all__ = [
-    "FILES",
-    "LANDMARK",
-    "N_WEEKS",
-    "REGIONS",
-    "START",
-    "TRUTHS",
-    "History",
-    "World",
-    "draw",
-    "planted",
-    "region_seed",
-    "regional_worlds",
-    "simulate",
-    "write_example",
-]
+__all__ = ["REGIONS", "TRUTHS", "World", "draw", "planted"]
+__all__ += ["region_seed", "regional_worlds", "simulate", "write_example"]

@@ -1,7 +1,5 @@
 """Comparisons that the truth is told by: at equal controls, and between two arms of customers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
@@ -10,7 +8,7 @@ from numpy import ndarray
 from pandas import DataFrame
 from scipy import special, stats
 
-from analysis.example.behaviour import visit_rate, with_lapse
+from analysis.example.behaviour import visit_rate
 from analysis.example.world import SEGMENTS, World
 
 
@@ -71,14 +69,11 @@ def auc(lapse: ndarray, score: ndarray) -> float:
     return (ranks[lapse].sum() - lost * (lost + 1) / 2) / (lost * (len(lapse) - lost))
 
 
-def gain(
-    world: World, people: DataFrame, start: ndarray | int, treated: dict, untreated: dict
-) -> float:
+def gain(world: World, start: ndarray | int, treated: DataFrame, untreated: DataFrame) -> float:
     """Return the chance to buy in weeks 39 to 51 after `start`, of one arm less another's.
 
     An arm is the same customers with other columns; both share their random numbers.
     """
     weeks = np.reshape(start, (-1, 1)) + np.arange(39, 52)
-    arms = (with_lapse(world, people.assign(**arm)) for arm in (treated, untreated))
-    kept, lost = (np.exp(-visit_rate(world, arm, weeks).sum(axis=1)) for arm in arms)
-    return (lost - kept).mean()
+    lost = [np.exp(-visit_rate(world, arm, weeks).sum(axis=1)) for arm in (treated, untreated)]
+    return (lost[1] - lost[0]).mean()

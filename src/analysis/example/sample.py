@@ -1,12 +1,11 @@
 """A large draw of customers, with all that the truth is computed from."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy import ndarray
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.random import Generator
 from pandas import DataFrame
 
@@ -15,6 +14,7 @@ from analysis.example.behaviour import History, simulate
 from analysis.example.world import LANDMARK, N_WEEKS, World
 
 CHUNK = 20_000
+QUARTER = 13  # weeks
 MOMENTS = (52, 60, 68, 76, 84)  # weeks that begin at a landmark of the early warning
 
 
@@ -30,14 +30,14 @@ class Sample:
         One row per customer: traits, purchases by period, items and latent answers of wave 2.
     moments : DataFrame
         One row per customer and landmark: recency, trend, lapse.
-    leads : ndarray, shape (n_lapsed,)
-        Days of unbroken alarm before the last purchase.
+    leads : Series
+        Days of unbroken alarm before the last purchase, of each who lapsed alarmed.
     """
 
     world: World
     everyone: DataFrame
     moments: DataFrame
-    leads: ndarray
+    leads: pd.Series
 
     @property
     def answered(self) -> DataFrame:
@@ -53,25 +53,20 @@ class Sample:
 def large_draw(world: World, seed: int, n_draw: int) -> Sample:
     """Return a large draw, simulated in equal chunks of at most `CHUNK` customers."""
     n_chunks = -(-n_draw // CHUNK)
-    size = -(-n_draw // n_chunks)
     seeds = np.random.SeedSequence(seed, spawn_key=(2,)).generate_state(n_chunks)
-    chunks = [_chunk(world, size, int(one)) for one in seeds]
-    everyone, moments, leads = zip(*chunks, strict=True)
-    frames = [pd.concat(each, ignore_index=True) for each in (everyone, moments)]
-    return Sample(world, *frames, np.concatenate(leads))
+    chunks = [_chunk(world, -(-n_draw // n_chunks), int(one)) for one in seeds]
+    return Sample(
+        world, *(pd.concat(each, ignore_index=True) for each in zip(*chunks, strict=True))
+    )
 
 
-def _chunk(world: World, size: int, seed: int) -> tuple[DataFrame, DataFrame, ndarray]:
+def _chunk(world: World, size: int, seed: int) -> tuple[DataFrame, DataFrame, pd.Series]:
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(3,)))
     history = simulate(world, size, seed)
-    blocks = [
-        purchases(world, history),
-        _wave_two(world, history.people, rng),
-        _after_cases(world, history.people, rng),
-    ]
-    everyone = pd.concat([history.people, *map(DataFrame, blocks)], axis=1)
+    waves, cases = (block(world, history.people, rng) for block in (_wave_two, _after_cases))
+    blocks = [history.people, *map(DataFrame, (purchases(world, history), waves, cases))]
     moments = pd.concat([_moment(history, week, rng) for week in MOMENTS])
-    return everyone, moments, _leads(history, moments)
+    return pd.concat(blocks, axis=1), moments, _leads(history, moments)
 
 
 def purchases(world: World, history: History) -> dict:
@@ -80,20 +75,20 @@ def purchases(world: World, history: History) -> dict:
     Days of tenure are those to the eve of the landmark, of who joined on the first day of a week.
     """
     fuel, beyond = history.fuel_sales, history.beyond_sales
-    sales = fuel + beyond
+    sales, visits, start = fuel + beyond, history.visits, LANDMARK - QUARTER
     margin = fuel * history.people["margin"].to_numpy()[:, None] + beyond * world.beyond_margin
-    quarter, weeks = LANDMARK - 13, LANDMARK - history.people["joined"]
+    weeks = LANDMARK - history.people["joined"]
     return {
         "tenure_days": 7 * weeks - 1,
         "years": np.log1p(weeks.clip(lower=0) / 52),
         "sales_before": sales[:, :LANDMARK].sum(axis=1),
-        "sales_first": sales[:, quarter - 13 : quarter].sum(axis=1),
-        "sales_second": sales[:, quarter:LANDMARK].sum(axis=1),
+        "sales_first": sales[:, start - QUARTER : start].sum(axis=1),
+        "sales_second": sales[:, start:LANDMARK].sum(axis=1),
         "sales_after": sales[:, LANDMARK:].sum(axis=1),
         "margin_before": margin[:, :LANDMARK].sum(axis=1),
         "margin_after": margin[:, LANDMARK:].sum(axis=1),
-        "visits_after": history.visits[:, LANDMARK : LANDMARK + 26].sum(axis=1),
-        "active": history.visits[:, quarter:LANDMARK].sum(axis=1) > 0,
+        "visits_after": visits[:, LANDMARK : LANDMARK + 2 * QUARTER].sum(axis=1),
+        "active": visits[:, start:LANDMARK].any(axis=1),
     }
 
 
@@ -102,11 +97,10 @@ def _wave_two(world: World, people: DataFrame, rng: Generator) -> dict:
     scale = survey.to_items(latent)
     return {
         **scale.add_prefix("item_"),
-        **latent[list(survey.ITEMS)].add_prefix("latent_"),
+        **latent[survey.ITEMS].add_prefix("latent_"),
+        **latent[["had_works", "told_others"]],
         "index": scale[list(survey.SATISFACTION)].mean(axis=1),
         "loyalty_index": scale[list(survey.LOYALTY)].mean(axis=1),
-        "had_works": latent["had_works"],
-        "told_others": latent["told_others"],
         "answered": survey.took_part(people, latent, 2),
     }
 
@@ -114,12 +108,8 @@ def _wave_two(world: World, people: DataFrame, rng: Generator) -> dict:
 def _after_cases(world: World, people: DataFrame, rng: Generator) -> dict:
     """Return satisfaction after a case as it was, and as it would be under each course of it."""
     noise, within = rng.standard_normal(len(people)), people["case_days"] <= 3
-    courses = {
-        "after": (within, people["explained"]),
-        "after_within": (True, True),
-        "after_told": (False, True),
-        "after_untold": (False, False),
-    }
+    courses = {"after": (within, people["explained"]), "after_within": (True, True)}
+    courses |= {"after_told": (False, True), "after_untold": (False, False)}
     return {"complained": survey.has_case(people), "within": within} | {
         name: survey.case_answers(world, people, *course, noise) for name, course in courses.items()
     }
@@ -132,27 +122,20 @@ def _moment(history: History, week: int, rng: Generator) -> DataFrame:
     def count(start: int, end: int) -> ndarray:
         return visits[:, week + start : week + end].sum(axis=1)
 
+    regular = (count(-24, -4) >= 10) & (people["joined"] <= week - 24)
     base = volume[:, week - 24 : week - 4].mean(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        trend = volume[:, week - 4 : week].mean(axis=1) / base
-    frame = DataFrame(
-        {
-            "segment": people["segment"],
-            "suburban": people["suburban"],
-            "years": np.log1p((week - people["joined"]).clip(lower=0) / 52),
-            "recency": np.log2(1 + _days_since(visits[:, :week], rng)),
-            "log_visits": np.log(np.maximum(count(-week, 0), 1)),
-            "log_weeks": np.log(np.minimum(week - people["joined"], week).clip(lower=1)),
-            "trend": np.where(base > 0, trend, np.nan),
-            "lapse": count(0, 8) == 0,
-            "lapse_later": count(4, 17) == 0,
-            "watched": (count(-4, 0) > 0)
-            & (count(0, 4) > 0)
-            & (count(-24, -4) >= 10)
-            & (people["joined"] <= week - 24),
-        }
+    trend = volume[:, week - 4 : week].mean(axis=1) / np.where(base > 0, base, np.nan)
+    frame = people[["segment", "suburban"]].assign(
+        years=np.log1p((week - people["joined"]).clip(lower=0) / 52),
+        recency=np.log2(1 + _days_since(visits[:, :week], rng)),
+        log_visits=np.log(np.maximum(count(-week, 0), 1)),
+        log_weeks=np.log((week - people["joined"]).clip(1, week)),
+        trend=trend,
+        lapse=count(0, 8) == 0,
+        lapse_later=count(4, 17) == 0,
+        watched=regular & (count(-4, 0) > 0) & (count(0, 4) > 0),
     )
-    return frame[count(-13, 0) > 0]
+    return frame[count(-QUARTER, 0) > 0]
 
 
 def _days_since(visits: ndarray, rng: Generator) -> ndarray:
@@ -162,16 +145,16 @@ def _days_since(visits: ndarray, rng: Generator) -> ndarray:
     return 7 * ago + np.floor(7 * (1 - rng.random(len(visits)) ** (1 / np.maximum(last, 1))))
 
 
-def _leads(history: History, moments: DataFrame) -> ndarray:
+def _leads(history: History, moments: DataFrame) -> pd.Series:
     """Return days of unbroken alarm before the last purchase, of regulars who lapsed alarmed."""
     calm = moments[moments["watched"] & ~moments["lapse_later"]]
-    limit = calm["trend"].quantile(0.10)
     last = N_WEEKS - 1 - (history.visits > 0)[:, ::-1].argmax(axis=1)
-    gone = (last >= LANDMARK) & (last < N_WEEKS - 13) & (history.people["joined"] <= last - 50)
+    gone = (last >= LANDMARK) & (last < N_WEEKS - QUARTER) & (history.people["joined"] <= last - 50)
     start = last[gone][:, None] - 24 - np.arange(26)
-    recent = np.lib.stride_tricks.sliding_window_view(history.volume[gone], 24, axis=1)
-    alarm = recent[..., 20:].mean(axis=-1) < limit * recent[..., :20].mean(axis=-1)
-    visits = np.lib.stride_tricks.sliding_window_view(history.visits[gone], 20, axis=1).sum(axis=-1)
+    recent = sliding_window_view(history.volume[gone], 24, axis=1)
+    usual = calm["trend"].quantile(0.10) * recent[..., :20].mean(axis=-1)
+    alarm = recent[..., 20:].mean(axis=-1) < usual
     run = np.cumprod(np.take_along_axis(alarm, start, axis=1), axis=1).sum(axis=1)
+    visits = sliding_window_view(history.visits[gone], 20, axis=1).sum(axis=-1)
     regular = np.take_along_axis(visits, start[:, :1], axis=1)[:, 0] >= 10
-    return 7 * run[regular & (run > 0)]
+    return pd.Series(7 * run[regular & (run > 0)])

@@ -1,7 +1,5 @@
 """The contract's five tables of one region."""
 
-from __future__ import annotations
-
 import re
 
 import numpy as np
@@ -14,6 +12,9 @@ from analysis.example import survey
 from analysis.example.behaviour import generators, simulate
 from analysis.example.lines import station_names, transactions
 from analysis.example.world import N_WEEKS, START, WAVES, World, dates
+
+KINDS = ["billing", "delivery", "equipment", "quality", "service"]
+NOON, MORNING = 13 * 60, 8 * 60 + 30  # minutes of the day
 
 
 def draw(world: World, n_customers: int, seed: int) -> dict[str, DataFrame]:
@@ -48,29 +49,24 @@ def _customers(world: World, people: DataFrame, ids: ndarray, lines: DataFrame) 
     joined = np.where(people["joined"] < 0, start, first)
     has_card = people["card_week"] < people["lapse"]
     card = np.maximum(dates((people["card_week"] * 7).where(has_card)), joined)
-    return DataFrame(
-        {
-            "customer_id": ids,
-            "region": world.region,
-            "segment": people["segment"],
-            "area": np.where(people["suburban"], "suburban", "urban"),
-            "joined_on": joined,
-            "card_since": pd.Series(card).where(has_card),
-        }
+    return DataFrame({"customer_id": ids, "region": world.region}).assign(
+        segment=people["segment"],
+        area=np.where(people["suburban"], "suburban", "urban"),
+        joined_on=joined,
+        card_since=pd.Series(card).where(has_card),
     )
 
 
 def _wave(world: World, people: DataFrame, ids: ndarray, wave: int, rng: Generator) -> DataFrame:
-    latent = survey.answers(world, people, wave, rng)
-    first, last = WAVES[wave]
-    days = rng.integers(first * 7, last * 7 + 7, len(people))
+    latent, (first, last) = survey.answers(world, people, wave, rng), WAVES[wave]
+    answered_on = dates(rng.integers(first * 7, last * 7 + 7, len(people)))
     scale = survey.to_items(latent).astype("Int64")
     scale = scale.mask(rng.random(scale.shape) < 0.03)
     scale.loc[~latent["had_works"], ["works_quality", "works_communication"]] = pd.NA
     scale.loc[~people["business"], ["org_benefit", "personal_benefit"]] = pd.NA
-    who = {"customer_id": ids, "answered_on": dates(days)}
-    who["station_id"] = station_names(people["station"])
-    frame = pd.concat([DataFrame(who), scale], axis=1).assign(
+    frame = DataFrame({"customer_id": ids, "answered_on": answered_on}).assign(
+        station_id=station_names(people["station"]),
+        **scale,
         channel=people["channel"],
         had_works=np.where(latent["had_works"], "true", "false"),
         told_others=latent["told_others"].astype("Int64"),
@@ -86,25 +82,23 @@ def _complaints(world: World, people: DataFrame, ids: ndarray, rng: Generator) -
     after = pd.Series(survey.case_answers(world, people, ~late, told, noise), dtype="Int64")
     settled = rng.random(n) > 0.02
     opened, resolved, explained = _case_times(people, rng)
-    return DataFrame(
-        {
-            "complaint_id": [f"{customer}-1" for customer in ids],
-            "customer_id": ids,
-            "kind": rng.choice(["billing", "delivery", "equipment", "quality", "service"], n),
-            "channel": people["channel"],
-            "severity": people["severity"],
-            "opened_at": opened,
-            "explained_at": explained.where(told),
-            "resolved_at": resolved.where(settled),
-            "satisfaction_after": after.where(settled & (rng.random(n) < 0.9)),
-        }
-    ).sort_values(["opened_at", "complaint_id"], ignore_index=True)
+    frame = DataFrame({"complaint_id": ids, "customer_id": ids}).assign(
+        complaint_id=lambda d: d["customer_id"] + "-1",
+        kind=rng.choice(KINDS, n),
+        channel=people["channel"],
+        severity=people["severity"],
+        opened_at=opened,
+        explained_at=explained.where(told),
+        resolved_at=resolved.where(settled),
+        satisfaction_after=after.where(settled & (rng.random(n) < 0.9)),
+    )
+    return frame.sort_values(["opened_at", "complaint_id"], ignore_index=True)
 
 
 def _case_times(people: DataFrame, rng: Generator) -> list[pd.Series]:
     """Return when cases were opened (before noon), answered, and explained (after noon)."""
     opened, days = START + people["case_day"].to_numpy(), (0, people["case_days"], 3)
-    minutes = rng.integers(0, 240, (3, len(people))) + 60 * np.array([[8.5], [13], [13]])
+    minutes = rng.integers(0, 240, (3, len(people))) + np.array([[MORNING], [NOON], [NOON]])
     return [
         pd.Series(np.busday_offset(opened, after) + minute.astype("timedelta64[m]"))
         for after, minute in zip(days, minutes, strict=True)
@@ -112,12 +106,11 @@ def _case_times(people: DataFrame, rng: Generator) -> list[pd.Series]:
 
 
 def _contacts(world: World, people: DataFrame, ids: ndarray, rng: Generator) -> DataFrame:
-    won = (people["joined"] // 4 * 4).where(people["joined"] >= 0)
-    open_to = people["campaign_week"].between(people["joined"] + 1, people["lapse"] - 1)
-    reached = people["campaign_week"].where(open_to & (people["campaign_week"] < N_WEEKS))
+    joined, week = people["joined"], people["campaign_week"]
+    reached = week.between(joined + 1, people["lapse"] - 1) & (week < N_WEEKS)
     blocks = [
-        _campaign(won, "acquire", world.acquire_cost, world.campaign_sd, rng),
-        _campaign(reached, "retain", world.retain_cost, world.campaign_sd, rng),
+        _campaign((joined // 4 * 4)[joined >= 0], "acquire", world.acquire_cost, rng),
+        _campaign(week[reached], "retain", world.retain_cost, rng),
         _calls(people, rng),
         _account_visits(world, people, rng),
     ]
@@ -127,10 +120,9 @@ def _contacts(world: World, people: DataFrame, ids: ndarray, rng: Generator) -> 
     return frame.sort_values(["contacted_on", "customer_id", "kind"], ignore_index=True)
 
 
-def _campaign(week: pd.Series, purpose: str, cost: float, sd: float, rng: Generator) -> DataFrame:
+def _campaign(week: pd.Series, purpose: str, cost: float, rng: Generator) -> DataFrame:
     """Return a row per customer won (campaign of the four weeks) or per customer contacted."""
-    week = week.dropna().astype(int)
-    level = cost * np.exp(sd * rng.standard_normal(N_WEEKS) - sd**2 / 2)
+    level = cost * np.exp(0.40 * rng.standard_normal(N_WEEKS) - 0.40**2 / 2)
     return _rows(week.index, week * 7, "campaign", purpose, level[week])
 
 
@@ -145,19 +137,16 @@ def _account_visits(world: World, people: DataFrame, rng: Generator) -> DataFram
     first = np.maximum(core["joined"].to_numpy(), 0) * 7
     months = (N_WEEKS * 7 - first) / (364 / 12)
     count = rng.poisson(months * planned_visits(world, core))
-    person, first = np.repeat(core.index, count), np.repeat(first, count)
-    day = rng.integers(first, N_WEEKS * 7)
+    person, day = np.repeat(core.index, count), rng.integers(np.repeat(first, count), N_WEEKS * 7)
     return _rows(person, day, "visit", "service", rng.gamma(9, 80 / 9, len(person)))
 
 
 def planned_visits(world: World, people: DataFrame) -> ndarray:
     """Return expected visits a month to key accounts, shape (n_customers,)."""
     plan = people["tier"].map(dict(zip("ABC", world.visit_plan, strict=True))).to_numpy()
-    return plan * np.where(people["adherent"], 1.0, world.under_visited)
+    return plan * np.where(people["adherent"], 1.0, 0.65)
 
 
-def _rows(
-    person: ndarray, day: ndarray, kind: str, purpose: str, cost: ndarray | float
-) -> DataFrame:
+def _rows(person: ndarray, day: ndarray, kind: str, purpose: str, cost: ndarray) -> DataFrame:
     columns = {"person": np.asarray(person), "contacted_on": np.asarray(day)}
     return DataFrame(columns).assign(kind=kind, purpose=purpose, cost=np.round(cost, 2))

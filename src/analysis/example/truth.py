@@ -4,8 +4,6 @@ Structural where an effect has one size, otherwise the same estimand on a large 
 world by plain definition. *Adjusted* is at equal segment, area and log(1 + years of tenure).
 """
 
-from __future__ import annotations
-
 import re
 
 from pandas import DataFrame

@@ -1,9 +1,8 @@
 """The truth of H08 to H11: complaints and what follows from their handling."""
 
-from __future__ import annotations
-
 import numpy as np
 
+from analysis.example.behaviour import with_lapse
 from analysis.example.comparison import gain, scaled, slopes
 from analysis.example.sample import CHUNK, Sample
 from analysis.example.world import LANDMARK, N_WEEKS, WAVES
@@ -35,8 +34,8 @@ def h10(sample: Sample) -> dict[str, float]:
     """Retained after a first-year case settled in 3 days, less the same people without a case."""
     d = sample.cases
     d = d[d["within"] & (d["case_week"] < LANDMARK)][:CHUNK]
-    start = d["case_week"].to_numpy()
-    return {"retention": gain(sample.world, d, start, {}, {"case_week": N_WEEKS})}
+    without = with_lapse(sample.world, d.assign(case_week=N_WEEKS))
+    return {"retention": gain(sample.world, d["case_week"].to_numpy(), d, without)}
 
 
 def h11(sample: Sample) -> dict[str, float]:

@@ -3,11 +3,10 @@
 Retained is to buy in the last 13 of 52 weeks.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import stats
 
+from analysis.example.behaviour import with_lapse
 from analysis.example.comparison import auc, gain, logit, scaled, slopes
 from analysis.example.sample import CHUNK, Sample
 from analysis.example.tables import planned_visits
@@ -36,7 +35,7 @@ def h18(sample: Sample) -> dict[str, float]:
     d = sample.moments[sample.moments["watched"]].dropna(subset="trend")
     lapse, trend = d["lapse_later"].to_numpy(), np.log(d["trend"].to_numpy())
     more = logit(d, lapse, trend, d["recency"])[1] - logit(d, lapse, d["recency"])[1]
-    return {"auc": auc(lapse, -trend), "auc_gain": more, "lead_days": np.median(sample.leads)}
+    return {"auc": auc(lapse, -trend), "auc_gain": more, "lead_days": sample.leads.median()}
 
 
 def h19(sample: Sample) -> dict[str, float]:
@@ -47,9 +46,9 @@ def h19(sample: Sample) -> dict[str, float]:
     d, world = sample.everyone[sample.everyone["active"]][:CHUNK], sample.world
     hazard = world.card_hazard * np.exp(world.card_affinity * d["affinity"])
     later = LANDMARK + stats.expon.ppf(np.random.default_rng(0).random(len(d))) / hazard
-    card = {"card_week": d["card_week"].clip(upper=LANDMARK)}
-    none = {"card_gap": later.where(d["card_week"] <= LANDMARK, 0.0)}
-    retention = gain(world, d, LANDMARK, card, none)
+    card = with_lapse(world, d.assign(card_week=d["card_week"].clip(upper=LANDMARK)))
+    gap = later.where(d["card_week"] <= LANDMARK, 0.0)
+    retention = gain(world, LANDMARK, card, with_lapse(world, d.assign(card_gap=gap)))
     return {"hazard_ratio": np.exp(world.card_log_hazard), "retention": retention}
 
 
@@ -58,12 +57,12 @@ def h20(sample: Sample) -> dict[str, float]:
 
     Key accounts with sales; the tier is the class by fuel sales of the year before.
     """
-    d = sample.everyone
+    d, world = sample.everyone, sample.world
     d = d[(d["tier"] != "") & (d["sales_before"] > 0)]
-    arms = {"adherent": True}, {"adherent": False}
-    visits = planned_visits(sample.world, d)
+    arms = [with_lapse(world, d[:CHUNK].assign(adherent=arm)) for arm in (True, False)]
+    visits = planned_visits(world, d)
     monthly = {f"visits_{tier.lower()}": visits[d["tier"] == tier].mean() for tier in "ABC"}
-    return {"retention": gain(sample.world, d[:CHUNK], LANDMARK, *arms)} | monthly
+    return {"retention": gain(world, LANDMARK, *arms)} | monthly
 
 
 def h21(sample: Sample) -> dict[str, float]:
@@ -71,7 +70,8 @@ def h21(sample: Sample) -> dict[str, float]:
     d, world = sample.everyone, sample.world
     reached = d["campaign_week"].between(d["joined"] + 1, d["lapse"] - 1)
     d = d[reached & (d["campaign_week"] < N_WEEKS)][:CHUNK]
-    kept = gain(world, d, d["campaign_week"].to_numpy(), {}, {"campaign_week": N_WEEKS})
+    without = with_lapse(world, d.assign(campaign_week=N_WEEKS))
+    kept = gain(world, d["campaign_week"].to_numpy(), d, without)
     return {"cost_ratio": world.acquire_cost * kept / world.retain_cost}
 
 

@@ -3,8 +3,6 @@
 The index is the mean of three items; latent is an item before it becomes a whole number.
 """
 
-from __future__ import annotations
-
 from itertools import combinations
 from math import factorial
 
@@ -53,7 +51,7 @@ def importance(correlation: ndarray) -> ndarray:
 
 
 def h03(sample: Sample) -> dict[str, float]:
-    """Latent first item on shortfall and surplus of performance, in points; difference / SD left."""
+    """Latent first item on shortfall and surplus of performance, points; difference / SD left."""
     d = sample.answered
     gap = d["item_performance"] - d["item_expectation"]
     drivers = gap.clip(lower=0), -gap.clip(upper=0)
@@ -86,7 +84,7 @@ def h05(sample: Sample) -> dict[str, float]:
 
 
 def h06(sample: Sample) -> dict[str, float]:
-    """Adjusted ratio of mean told: index up to its lower tercile over index from its upper one."""
+    """Ratio of mean told, adjusted: index up to its lower tercile over from its upper one."""
     d = sample.answered
     low, high = d["index"].quantile([1 / 3, 2 / 3])
     found = log_slopes(d, d["told_others"], d["index"] <= low, d["index"] >= high)

@@ -3,7 +3,7 @@
 The landmark is the first day of week `LANDMARK`; who answered wave 2 had joined before it.
 """
 
-from __future__ import annotations
+from itertools import pairwise
 
 import numpy as np
 from numpy import ndarray
@@ -27,10 +27,8 @@ def concentration(sales: ndarray) -> dict[str, float]:
     """Return the share of sales of the top 20 % of buyers, and the share of them with 55 %."""
     curve = lorenz(sales[sales > 0])
     customers, sold = curve["share_customers"], curve["share_sales"]
-    return {
-        "top20_share": np.interp(TOP_SHARE, customers, sold),
-        "a_share": np.interp(A_LIMIT, sold, customers),
-    }
+    top, a = np.interp(TOP_SHARE, customers, sold), np.interp(A_LIMIT, sold, customers)
+    return {"top20_share": top, "a_share": a}
 
 
 def h13(sample: Sample) -> dict[str, float]:
@@ -40,9 +38,8 @@ def h13(sample: Sample) -> dict[str, float]:
     """
     d = sample.answered[sample.answered["active"]]
     top = log_slopes(d, d["visits_after"], d["index"] >= 9)[0]
-    groups = [
-        (d["index"] >= low) & (d["index"] < high) for low, high in ((0, 6), (6, 7.5), (7.5, 9))
-    ]
+    edges = pairwise((0, 6, 7.5, 9))
+    groups = [(d["index"] >= low) & (d["index"] < high) for low, high in edges]
     others = log_slopes(d, d["visits_after"], *groups)
     return {"top_vs_rest": np.exp(top), "highest": np.exp(-others.max())}
 
@@ -60,14 +57,12 @@ def h15(sample: Sample) -> dict[str, float]:
     The stage is told by sales of the two quarters before; forming is tenure under half a year.
     """
     d = sample.everyone[sample.everyone["tenure_days"] >= 0]
-    periods = d["sales_first"], d["sales_second"]
-    stage = lifecycle_stage(*periods, d["tenure_days"], forming_days=HALF_YEAR)
+    quarters = d["sales_first"], d["sales_second"]
+    stage = lifecycle_stage(*quarters, d["tenure_days"], forming_days=HALF_YEAR)
     mean = d["margin_after"].groupby(stage, observed=False).mean()
     mean /= d["margin_after"][stage.notna()].mean()
-    return {
-        f"{high}_{low}": mean[high] - mean[low]
-        for high, low in (("growing", "forming"), ("mature", "growing"), ("mature", "declining"))
-    }
+    steps = ("growing", "forming"), ("mature", "growing"), ("mature", "declining")
+    return {f"{high}_{low}": mean[high] - mean[low] for high, low in steps}
 
 
 def h16(sample: Sample) -> dict[str, float]:
@@ -78,20 +73,16 @@ def h16(sample: Sample) -> dict[str, float]:
     """
     d, world = sample.everyone, sample.world
     d = d[(d["sales_before"] > 0) & (d["tenure_days"] >= HALF_YEAR)][:CHUNK]
-    arms = [{"beyond": True}, {"beyond": False}]
-    with_it, without = (_expected_margin(world, d.assign(**arm)) for arm in arms)
-    mean = np.where(d["beyond"], with_it, without).mean()
-    return {
-        "margin": (with_it - without).mean() / mean,
-        "retention": gain(world, d, LANDMARK, *arms),
-    }
+    arms = [with_lapse(world, d.assign(beyond=arm)) for arm in (True, False)]
+    with_it, without = (_expected_margin(world, arm) for arm in arms)
+    margin = (with_it - without).mean() / np.where(d["beyond"], with_it, without).mean()
+    return {"margin": margin, "retention": gain(world, LANDMARK, *arms)}
 
 
 def _expected_margin(world: World, people: DataFrame) -> ndarray:
     """Return each customer's expected margin of the last year, given when they lapse."""
     weeks = np.arange(LANDMARK, N_WEEKS)
-    rate = visit_rate(world, with_lapse(world, people), weeks)
     fuel = weekly_price(people, weeks) * (people["size"] * people["margin"]).to_numpy()[:, None]
     usual = (world.beyond_spend * people["size"] * people["price"]).to_numpy()[:, None]
     beyond = beyond_probability(world, people, weeks) * usual * world.beyond_margin
-    return (rate * (fuel + beyond)).sum(axis=1)
+    return (visit_rate(world, people, weeks) * (fuel + beyond)).sum(axis=1)

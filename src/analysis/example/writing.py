@@ -1,7 +1,5 @@
 """The example as files: the tables of all regions and the truth planted in them."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
@@ -35,7 +33,7 @@ def write_example(
     n_draw : int
         Customers of the large draws that tell the truth.
     workers : int, optional
-        Processes that share the regions, one per processor when omitted. They start the caller's
+        Processes that share the regions, one per processor when omitted. They import the caller's
         main module anew: a script must call this under `if __name__ == "__main__"`.
 
     Raises
@@ -47,7 +45,7 @@ def write_example(
     strangers = {path.name for path in folder.glob("*")} - FILES
     if strangers:
         raise FileExistsError(f"{folder} holds other files: {', '.join(sorted(strangers))}")
-    tables = _all_regions(seed, n_draw, workers or os.cpu_count() or 1)
+    tables = _regions(seed, n_draw, workers or os.cpu_count() or 1)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as parent:
         fresh, old = Path(parent) / "fresh", Path(parent) / "old"
@@ -57,32 +55,28 @@ def write_example(
         fresh.rename(folder)
 
 
-def _all_regions(seed: int, n_draw: int, workers: int) -> dict[str, DataFrame]:
-    worlds = regional_worlds(seed).values()
-    one = partial(_region, seed=seed, n_draw=n_draw)
-    sizes = [REGIONS[world.region] for world in worlds]
-    seeds = [region_seed(world.region, seed) for world in worlds]
+def _regions(seed: int, n_draw: int, workers: int) -> dict[str, DataFrame]:
+    worlds, one = regional_worlds(seed).values(), partial(_region, seed=seed, n_draw=n_draw)
     if workers == 1:
-        drawn = list(map(one, worlds, sizes, seeds))
+        drawn = list(map(one, worlds))
     else:
         context = get_context("spawn")
-        with ProcessPoolExecutor(min(workers, len(sizes)), mp_context=context) as pool:
-            drawn = list(pool.map(one, worlds, sizes, seeds))
+        with ProcessPoolExecutor(min(workers, len(worlds)), mp_context=context) as pool:
+            drawn = list(pool.map(one, worlds))
     return {name: pd.concat([each[name] for each in drawn]) for name in drawn[0]}
 
 
-def _region(world: World, size: int, own_seed: int, seed: int, n_draw: int) -> dict[str, DataFrame]:
-    return draw(world, size, own_seed) | {"truth": planted(world, seed, n_draw)}
+def _region(world: World, seed: int, n_draw: int) -> dict[str, DataFrame]:
+    tables = draw(world, REGIONS[world.region], region_seed(world.region, seed))
+    return tables | {"truth": planted(world, seed, n_draw)}
 
 
 def _write_tables(tables: dict[str, DataFrame], folder: Path) -> None:
     """Write the tables; the truth to nine digits, which no order of adding up changes."""
     folder.mkdir()
-    for name, table in tables.items():
-        if name == "transactions":
-            lines = table.sort_values(["bought_at", "customer_id", "product"])
-            lines.to_parquet(folder / f"{name}.parquet", index=False, compression="zstd")
-        else:
-            digits = "%.9g" if name == "truth" else None
-            path = folder / f"{name}.csv"
-            table.to_csv(path, index=False, lineterminator="\n", float_format=digits)
+    lines = tables["transactions"].sort_values(["bought_at", "customer_id", "product"])
+    lines.to_parquet(folder / "transactions.parquet", index=False, compression="zstd")
+    for name in tables.keys() - {"transactions"}:
+        digits = "%.9g" if name == "truth" else None
+        path = folder / f"{name}.csv"
+        tables[name].to_csv(path, index=False, lineterminator="\n", float_format=digits)
