@@ -15,7 +15,8 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
-from analysis import cards, findings, report
+from analysis import cards, findings, report, wording
+from analysis.index_page import Entry, index
 from sample_findings import each_verdict
 
 pytestmark = pytest.mark.slow
@@ -43,8 +44,9 @@ NOTEBOOK = [
     ),
     v4.new_markdown_cell("## H03 Loss against gain"),
     v4.new_code_cell(
-        "from analysis.estimates import from_se\nfrom analysis.findings import Check, conclude\n"
-        "from analysis.hypotheses import hypothesis\nprint('a line of output')\n"
+        "from analysis.estimates import from_se\nfrom analysis.findings import conclude\n"
+        "from analysis.hypotheses import hypothesis\nfrom analysis.verdicts import Check\n"
+        "print('a line of output')\n"
         "conclude(hypothesis('H03'), 'example', 'North', {'asymmetry': from_se(0.3, 0.05, 900)},\n"
         "         checks=[Check('Enough customers', 'at least 200', '900', True)],\n"
         "         caveats=['One wave only.'], meaning='Worth knowing.')"
@@ -88,19 +90,19 @@ def pages(tmp_path_factory):
     notebook.metadata["workbook"] = about | {"status": "failed", "error": "No survey."}
     notebook.cells[-1].execution_count = None
     (folder / "failed.html").write_text(report.page(notebook, "index.html"), encoding="utf-8")
-    (folder / "index.html").write_text(report.index(list(entries(about, found))), encoding="utf-8")
+    (folder / "index.html").write_text(index(list(entries(about, found))), encoding="utf-8")
     return folder
 
 
 def entries(about, found):
     """Yield the runs of several regions, among them every verdict."""
     same = {"source": "example", "notebook": about["notebook"], "title": "Drivers", "error": ""}
-    yield report.Entry(**same, region="North 华北", href="north.html", status="ok", records=found)
+    yield Entry(**same, region="North 华北", href="north.html", status="ok", records=found)
     for i, record in enumerate(each_verdict().values()):
         region = f"Region {i} <b>"
-        yield report.Entry(**same, region=region, href="north.html", status="ok", records=(record,))
+        yield Entry(**same, region=region, href="north.html", status="ok", records=(record,))
     failed = same | {"error": "No survey.", "region": "East", "href": "failed.html"}
-    yield report.Entry(**failed, status="failed", records=())
+    yield Entry(**failed, status="failed", records=())
 
 
 @pytest.fixture(params=["north", "failed", "index"])
@@ -200,7 +202,7 @@ def test_readable_without_scripts(driver, pages):
     show(driver, (pages / "index.html").as_uri(), scripts=False)
     assert not driver.find_element(By.ID, "theme").is_displayed()
     read = driver.find_element(By.CSS_SELECTOR, ".matrix").text
-    for verdict, word in cards.words("en")["verdict"].items():
+    for verdict, word in wording.words("en")["verdict"].items():
         assert f"{cards.SYMBOLS[verdict]} {word}" in read
     show(driver, (pages / "north.html").as_uri(), scripts=False)
     read = driver.find_element(By.TAG_NAME, "main").text

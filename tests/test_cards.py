@@ -1,146 +1,12 @@
-import re
 from xml.etree import ElementTree
 
 import pytest
 
-from analysis import cards
+from analysis import cards, wording
 from analysis.estimates import from_se
 from analysis.findings import conclude
 from analysis.hypotheses import hypothesis
-from sample_findings import ADVISORY, BLOCKING, each_verdict, loss_against_gain, performance
-
-
-@pytest.mark.parametrize(
-    ("value", "show", "expected"),
-    [
-        (0.21, "number", "+0.21"),
-        (-0.214, "number", "−0.21"),
-        (0.0213, "number", "+0.021"),
-        (28.44, "number", "+28.4"),
-        (2840.4, "number", "+2,840"),
-        (-0.00001, "number", "0.0000"),
-        (0, "number", "0.00"),
-        (1.12, "ratio", "1.12"),
-        (1.12, "percent", "+12 %"),
-        (0.974, "percent", "−2.6 %"),
-        (0.642, "share", "64.2 %"),
-        (0.031, "points", "+3.1 pp"),
-        (None, "number", "∞"),
-        (float("-inf"), "number", "−∞"),
-    ],
-)
-def test_format_value(value, show, expected):
-    assert cards.format_value(value, show) == expected
-
-
-def test_both_languages_say_the_same_things():
-    def keys(words):
-        for key, value in words.items():
-            if isinstance(value, dict):
-                yield from ((key, *rest) for rest in keys(value))
-            else:
-                yield (key, frozenset(re.findall(r"{(\w+)}", value)))
-
-    assert set(keys(cards.words("en"))) == set(keys(cards.words("zh")))
-
-
-@pytest.mark.parametrize(
-    ("verdict", "said"),
-    [
-        (
-            "supported",
-            "Slope below expectation less slope above: +0.30 latent SD per scale point "
-            "(95 % interval +0.20 to +0.40); the whole interval meets the claim of at least +0.15.",
-        ),
-        (
-            "contradicted",
-            "Slope below expectation less slope above: −0.40 latent SD per scale point "
-            "(95 % interval −0.50 to −0.30); "
-            "the effect goes the other way than the claim of at least +0.15.",
-        ),
-        (
-            "too small to matter",
-            "Slope below expectation less slope above: +0.01 latent SD per scale point "
-            "(95 % interval −0.09 to +0.11); "
-            "all of it lies within −0.15 to +0.15, which is too small to matter.",
-        ),
-        (
-            "inconclusive",
-            "Slope below expectation less slope above: +0.10 latent SD per scale point "
-            "(95 % interval −0.29 to +0.49), against a claim of at least +0.15: "
-            "the data fit both a yes and a no. This is not a “no”; more data would narrow it.",
-        ),
-        ("not testable", "This region’s data cannot answer it: Reason <not testable>."),
-        (
-            "failed",
-            "The computation broke, and no earlier result is shown instead: Reason <failed>.",
-        ),
-    ],
-)
-def test_sentence_of_each_verdict(verdict, said):
-    assert cards.sentence(each_verdict()[verdict]) == said
-
-
-@pytest.mark.parametrize(
-    ("verdict", "said"),
-    [
-        ("supported", "整个区间都满足主张（至少+0.15）。"),
-        ("contradicted", "效应的方向与主张（至少+0.15）相反。"),
-        ("too small to matter", "整个区间都在−0.15至+0.15之内，影响过小，可以忽略。"),
-        ("inconclusive", "主张为至少+0.15：数据与成立和不成立都相符。"),
-        ("not testable", "本地区的数据无法回答：Reason <not testable>."),
-        ("failed", "计算出错，也不以旧结果代替：Reason <failed>."),
-    ],
-)
-def test_chinese_sentence_of_each_verdict(verdict, said):
-    assert said in cards.sentence(each_verdict("zh")[verdict])
-
-
-def test_inconclusive_says_when_only_the_size_is_open():
-    clear = cards.sentence(loss_against_gain(0.20, 0.05).record())
-    assert clear.startswith("The direction is clear (above 0), only the size is not.")
-    below = conclude(
-        hypothesis("H07"), "s", "r", {"price_sensitivity": from_se(-0.06, 0.02, 900)}
-    ).record()
-    assert "(below 0)" in cards.sentence(below)
-    assert "direction" not in cards.sentence(each_verdict()["inconclusive"])
-
-
-def test_failed_blocking_check_is_named_and_stands_before_the_estimate():
-    record = loss_against_gain(0.30, 0.05, BLOCKING, ADVISORY).record()
-    assert record["verdict"] == "inconclusive"
-    said = cards.sentence(record)
-    assert said.startswith("No conclusion, because a check failed: Overlap. ")
-    assert "No handful decides" not in said
-
-
-def test_contradicted_without_going_the_other_way():
-    share = {"top20_share": from_se(0.6, 0.02, 900, scale="logit")}
-    share["a_share"] = from_se(0.2, 0.02, 900, scale="logit")
-    record = conclude(hypothesis("H12"), "s", "r", share).record()
-    assert "the whole interval misses the claim of 70 % to 90 %" in cards.sentence(record)
-
-
-def test_of_several_parts_the_deciding_one_is_told():
-    large, none, wide = from_se(0.3, 0.04, 900), from_se(0.0, 0.02, 900), from_se(-0.13, 0.05, 900)
-    fallen = performance(large, none).record()
-    assert cards.deciding_part(fallen)["key"] == "expectation"
-    assert cards.sentence(fallen).startswith(
-        "Of the claim’s 2 parts this one decides. Slope of expectation: "
-    )
-    still_open = cards.sentence(performance(large, wide).record())
-    assert still_open.startswith("Of the claim’s 2 parts this one is open (1 supported). ")
-    held = cards.sentence(performance(large, from_se(-0.3, 0.04, 900)).record())
-    assert held.startswith("Every part of the claim holds (2 of 2). Slope of performance: ")
-
-
-def test_narrow_miss_of_a_claim_with_several_parts():
-    near = from_se(-0.05, 0.0245, 10_000)
-    record = performance(from_se(0.3, 0.04, 900), from_se(-0.05, 0.0245, 10_000)).record()
-    assert near.ci_low > -0.1
-    assert near.at_level(0.975).ci_low < -0.1
-    assert record["verdict"] == "inconclusive"
-    assert "too narrowly to reject a claim with 2 parts" in cards.sentence(record)
+from sample_findings import ADVISORY, each_verdict, loss_against_gain
 
 
 @pytest.mark.parametrize("verdict", cards.SYMBOLS)
@@ -148,23 +14,9 @@ def test_chip_has_symbol_word_and_class(verdict):
     for language in ("en", "zh"):
         chip = ElementTree.fromstring(cards.chip(verdict, language))
         assert "".join(chip.itertext()) == (
-            f"{cards.SYMBOLS[verdict]} {cards.words(language)['verdict'][verdict]}"
+            f"{cards.SYMBOLS[verdict]} {wording.words(language)['verdict'][verdict]}"
         )
         assert chip.get("class") == f"chip {verdict.replace(' ', '-')}"
-
-
-def test_claims_in_words():
-    parts = {each.key: each for each in hypothesis("H19").parts}
-    record = conclude(
-        hypothesis("H19"), "s", "r",
-        {"hazard_ratio": from_se(0.7, 0.05, 900, scale="log"), "retention": from_se(0.1, 0.01, 9)},
-    ).record()  # fmt: skip
-    assert parts["hazard_ratio"].claim.low == 0
-    assert [cards.claim_range(part) for part in record["parts"]] == [
-        "at most 0.9",
-        "at least +3 pp",
-    ]
-    assert cards.interval(record["parts"][1]) == "+10.0 pp [+8.0, +12.0]"
 
 
 def circles_and_lines(part, low, high):

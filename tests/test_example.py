@@ -1,6 +1,5 @@
 """The example regions: the same every time, like the trade, and true to what was planted."""
 
-import functools
 import tomllib
 from dataclasses import replace
 from importlib.resources import files
@@ -9,10 +8,29 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import example, example_truth
 from analysis.contract import ORDERED, SCALES, TABLES
-from analysis.example import LANDMARK, REGIONS, World, draw, regional_worlds, simulate
-from analysis.example_truth import TRUTHS, concentration, large_draw
+from analysis.example import (
+    REGIONS,
+    TRUTHS,
+    World,
+    draw,
+    planted,
+    region_seed,
+    regional_worlds,
+    simulate,
+    world,
+    write_example,
+    writing,
+)
+from analysis.example.behaviour import with_lapse
+from analysis.example.comparison import design, likeliest
+from analysis.example.people import CLOSED, COSTS, LONGEST_CASE, VALUES
+from analysis.example.sample import large_draw, purchases
+from analysis.example.survey import answers, case_scores, took_part
+from analysis.example.truth_satisfaction import importance
+from analysis.example.truth_value import concentration
+from analysis.example.world import LANDMARK, N_WEEKS, START, WAVES
+from analysis.value import abc_classes, lifecycle_stage
 
 N_REGION = 3_000
 N_LARGE = 20_000
@@ -32,10 +50,12 @@ def large():
 @pytest.fixture(scope="module")
 def regions():
     worlds = regional_worlds()
-    return {
-        name: draw(world, REGIONS[name], example.region_seed(name))
-        for name, world in worlds.items()
-    }
+    return {name: draw(world, REGIONS[name], region_seed(name)) for name, world in worlds.items()}
+
+
+@pytest.fixture(scope="module")
+def default_truth():
+    return truth(TRUTHS, 3 * N_LARGE)
 
 
 def truth(names, n_draw=N_LARGE, **parameters):
@@ -65,18 +85,22 @@ def test_a_seed_gives_the_same_tables_and_another_seed_others():
         assert not table.equals(other[name])
 
 
-def test_files_have_the_same_bytes_and_are_replaced_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr(example, "REGIONS", {"North 华北": 300, "South-west 西南": 400})
-    quick = functools.partial(example_truth.truth_table, n_draw=2_000)
-    monkeypatch.setattr(example_truth, "truth_table", quick)
-    for name in ("one", "two", "two"):
-        example.write_example(tmp_path / name, seed=11)
-    one, two = (
-        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
-        for name in ("one", "two")
-    )
-    assert one == two
-    assert set(one) == example.FILES
+@pytest.fixture
+def two_regions(monkeypatch):
+    sizes = {"North 华北": 300, "South-west 西南": 400}
+    for module in (world, writing):
+        monkeypatch.setattr(module, "REGIONS", sizes)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_files_have_the_same_bytes_for_any_workers_and_are_replaced_whole(tmp_path, two_regions):
+    for name, workers in (("one", 1), ("two", 1), ("two", 2)):
+        write_example(tmp_path / name, seed=11, n_draw=1_000, workers=workers)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    assert set(contents(tmp_path / "one")) == writing.FILES
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
     customers = pd.read_csv(tmp_path / "one" / "customers.csv")
     assert customers["customer_id"].is_unique
@@ -86,21 +110,20 @@ def test_files_have_the_same_bytes_and_are_replaced_whole(tmp_path, monkeypatch)
 def test_a_folder_with_other_files_is_left_alone(tmp_path):
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(FileExistsError, match=r"notes\.txt"):
-        example.write_example(tmp_path)
+        write_example(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-def test_a_failure_leaves_the_earlier_example(tmp_path, monkeypatch):
-    monkeypatch.setattr(example, "REGIONS", {"North 华北": 300})
+def test_a_failure_leaves_the_earlier_example(tmp_path, monkeypatch, two_regions):
     (tmp_path / "example").mkdir()
     (tmp_path / "example" / "survey.csv").write_text("earlier", encoding="utf-8")
 
     def fails(*_):
         raise RuntimeError("stopped")
 
-    monkeypatch.setattr(example_truth, "truth_table", fails)
+    monkeypatch.setattr(writing, "planted", fails)
     with pytest.raises(RuntimeError, match="stopped"):
-        example.write_example(tmp_path / "example")
+        write_example(tmp_path / "example", workers=1)
     assert [path.name for path in tmp_path.rglob("*")] == ["example", "survey.csv"]
 
 
@@ -139,13 +162,13 @@ def test_dates_fit_together(tables):
     first = lines.groupby("customer_id")["bought_at"].min().dt.normalize()
     joined = customers["joined_on"].reindex(first.index)
     assert (joined <= first).all()
-    new = joined >= pd.Timestamp(example.START)
+    new = joined >= pd.Timestamp(START)
     assert (joined[new] == first[new]).all()
     assert (~(customers["card_since"] < customers["joined_on"])).all()
     days = lines["bought_at"].dt.normalize()
     answered = tables["survey"]["answered_on"]
     assert answered.max() < YEAR_AFTER <= days.max() - pd.Timedelta(days=360)
-    assert 0.52 < (joined < pd.Timestamp(example.START)).mean() < 0.58
+    assert 0.52 < (joined < pd.Timestamp(START)).mean() < 0.58
 
 
 def test_cases_are_counted_the_same_by_any_calendar(tables):
@@ -155,11 +178,11 @@ def test_cases_are_counted_the_same_by_any_calendar(tables):
         for name in ("opened_at", "resolved_at")
     )
     assert np.is_busday(opened).all()
-    closed = np.concatenate([np.arange(a, b + 1) for a, b in example.CLOSED])
+    closed = np.concatenate([np.arange(a, b + 1) for a, b in CLOSED])
     spans = (closed >= opened[:, None]) & (closed <= settled[:, None])
     assert not spans.any()
     days = np.busday_count(opened, settled)
-    assert days.max() <= example.LONGEST_CASE
+    assert days.max() <= LONGEST_CASE
     assert 0.66 < (days <= 3).mean() < 0.74
     told = cases["explained_at"].notna()
     explained = cases["explained_at"][told].to_numpy().astype("datetime64[D]")
@@ -184,7 +207,7 @@ def test_sizes(regions):
 
 def test_drivers_buy_260_to_300_litres_a_month_in_three_to_four_visits_a_week(tables, large):
     people, visits = large.people, large.visits
-    steady = (people["joined"] < -26) & (people["lapse"] == example.N_WEEKS)
+    steady = (people["joined"] < -26) & (people["lapse"] == N_WEEKS)
     for segment in ("ride_hailing", "van"):
         rows = (steady & (people["segment"] == segment)).to_numpy()
         assert 260 < large.volume[rows].sum(axis=1).mean() / 24 < 300
@@ -221,10 +244,10 @@ def test_scales_are_reliable_and_skewed(tables):
 
 def test_half_to_two_thirds_of_the_active_answer_and_the_engaged_more(large):
     people = large.people
-    latent = example.answers(World(), people, 2, np.random.default_rng(1))
-    first, last = example.WAVES[2]
+    latent = answers(World(), people, 2, np.random.default_rng(1))
+    first, last = WAVES[2]
     active = ((people["joined"] < first) & (people["lapse"] > last)).to_numpy()
-    took = example.took_part(people, latent, 2)
+    took = took_part(people, latent, 2)
     assert 0.45 < took[active].mean() < 0.62
     assert people["loyalty"][took].mean() > people["loyalty"][active & ~took].mean() + 0.15
     assert people["log_rate"][took].mean() > people["log_rate"][active & ~took].mean() + 0.1
@@ -250,8 +273,8 @@ def test_stations_differ_by_five_percent_of_variance_or_not_at_all():
 def test_truth_has_every_part_of_the_register_once():
     register = tomllib.loads(files("analysis").joinpath("hypotheses.toml").read_text("utf-8"))
     parts = {(name, part["key"]) for name, claim in register.items() for part in claim["parts"]}
-    worlds = regional_worlds()
-    table = example_truth.truth_table(worlds, 1, n_draw=3_000)
+    worlds = regional_worlds().values()
+    table = pd.concat([planted(world, 1, n_draw=3_000) for world in worlds])
     assert list(table.columns) == ["region", "hypothesis", "part", "truth"]
     assert len(table) == len(parts) * len(REGIONS)
     for name in REGIONS:
@@ -267,9 +290,9 @@ def test_regions_differ_by_tau():
     assert {world.promise_jump for world in regional_worlds(tau=0.0).values()} == {0.55}
 
 
-def test_claims_are_mostly_true_and_some_false():
+def test_claims_are_mostly_true_and_some_false(default_truth):
     register = tomllib.loads(files("analysis").joinpath("hypotheses.toml").read_text("utf-8"))
-    values = truth(TRUTHS, 3 * N_LARGE)
+    values = default_truth
     false = {
         (name, part["key"])
         for name, claim in register.items()
@@ -283,7 +306,8 @@ def test_claims_are_mostly_true_and_some_false():
         ("H20", "retention"),
     }
     assert planted_false <= false
-    assert len(false - {("H15", "mature_growing"), ("H11", "indirect")}) == 4
+    near_the_edge = {("H15", "growing_forming"), ("H11", "indirect")}
+    assert len(false - near_the_edge) == 4
     assert 0.62 < values["H12", "top20_share"] < 0.68
     assert 5.2 < values["H21", "cost_ratio"] < 6.8
     assert 0.09 < values["H16", "margin"] < 0.16
@@ -296,7 +320,7 @@ def test_satisfaction_has_the_planted_slopes(large):
     fit = people["suburban"] & (people["channel"] == "online")
     found = slopes(
         people["satisfaction"],
-        *(people[name] for name in (*example.VALUES, *example.COSTS)),
+        *(people[name] for name in (*VALUES, *COSTS)),
         people["performance"],
         people["expectation"],
         gap,
@@ -312,7 +336,7 @@ def test_satisfaction_drops_by_the_jump_at_the_third_day(large):
     world, people = World(), large.people
     days, late = people["case_days"], people["case_days"] > 3
     noise = np.random.default_rng(4).standard_normal(len(people))
-    scores = example.case_scores(world, people, ~late, people["explained"], noise)
+    scores = case_scores(world, people, ~late, people["explained"], noise)
     found = slopes(scores, ~late, days, people["severity"], people["satisfaction"])
     assert abs(found[0] - world.promise_jump) < 4 * 0.03
     assert abs(found[1] - world.day_slope) < 4 * 0.006
@@ -323,13 +347,13 @@ def test_satisfaction_drops_by_the_jump_at_the_third_day(large):
 def test_the_card_lowers_the_hazard_as_planted():
     """Lapse at a constant hazard: a card from the start against none, nothing else at work."""
     people = simulate(World(), N_LARGE, seed=8).people.assign(
-        joined=-1, case_log_hazard=0.0, campaign_week=example.N_WEEKS, beyond=False
+        joined=-1, case_log_hazard=0.0, campaign_week=N_WEEKS, beyond=False
     )
     world = replace(World(), satisfaction_log_hazard=0.0, affinity_log_hazard=0.0)
     rates = []
     for card_week in (-10, 1_000):
-        lapse = example.lapse_week(world, people.assign(card_week=card_week))
-        rates.append((lapse < example.N_WEEKS).sum() / lapse.sum())
+        lapse = with_lapse(world, people.assign(card_week=card_week))["lapse"]
+        rates.append((lapse < N_WEEKS).sum() / lapse.sum())
     assert abs(np.log(rates[0] / rates[1]) - world.card_log_hazard) < 0.06
 
 
@@ -380,7 +404,7 @@ def test_visits_follow_the_plan_and_do_nothing_unless_told_to():
     before = lines[(lines["bought_at"] < YEAR_AFTER) & lines["product"].isin(["fuel", "gas"])]
     core = tables["customers"].query("segment in ['fleet', 'restaurant']")["customer_id"]
     sales = before.groupby("customer_id")["amount"].sum().reindex(core).dropna()
-    tier = pd.Series(example.tiers(sales.to_numpy()), sales.index)
+    tier = abc_classes(sales)
     monthly = visits.groupby("customer_id").size().reindex(sales.index).fillna(0) / 12
     for letter in "abc":
         found = monthly[tier == letter.upper()].mean()
@@ -393,14 +417,40 @@ def test_concentration_of_a_known_case():
     assert skewed == pytest.approx({"top20_share": 0.6, "a_share": 0.55 / 0.6 / 5})
 
 
+def test_stages_of_the_tables_have_the_margins_that_are_planted(default_truth):
+    tables, day = draw(World(), 4 * N_REGION, 12), YEAR_AFTER - pd.Timedelta(days=1)
+    lines, customers = tables["transactions"], tables["customers"].set_index("customer_id")
+    ago = (day - lines["bought_at"].dt.normalize()).dt.days
+    tenure = (day - customers["joined_on"]).dt.days
+    tenure = tenure[tenure >= 0]
+
+    def total(values, low, high):
+        own = values[ago.between(low, high)].groupby(lines["customer_id"]).sum()
+        return own.reindex(tenure.index).fillna(0)
+
+    quarters = (total(lines["amount"], low, low + 90) for low in (91, 0))
+    stage = lifecycle_stage(*quarters, tenure, forming_days=182)
+    margin = total(lines["amount"] - lines["cost"], -364, -1)
+    mean = margin.groupby(stage, observed=False).mean() / margin[stage.notna()].mean()
+    for high, low in (("growing", "forming"), ("mature", "growing"), ("mature", "declining")):
+        assert abs(mean[high] - mean[low] - default_truth["H15", f"{high}_{low}"]) < 0.25
+
+
+def test_who_answers_had_joined_before_the_landmark_and_tenure_is_that_of_its_eve():
+    sample = large_draw(World(), 3, 4_000)
+    assert (sample.answered["joined"] < LANDMARK).all()
+    forming = sample.everyone["tenure_days"].between(0, 181)
+    assert set(sample.everyone.loc[forming, "joined"]) == set(range(LANDMARK - 26, LANDMARK))
+
+
 def test_importance_of_known_cases():
     independent = np.eye(3)
     independent[:2, 2] = independent[2, :2] = (0.6, 0.3)
-    shares = example_truth.importance(independent)
+    shares = importance(independent)
     assert shares == pytest.approx([0.36 / 0.45, 0.09 / 0.45])
     correlated = np.array([[1, 0.5, 0.6], [0.5, 1, 0.3], [0.6, 0.3, 1]])
     explained = 0.36  # the second adds nothing to the first
-    both = example_truth.importance(correlated) * explained
+    both = importance(correlated) * explained
     assert both == pytest.approx([(0.36 + 0.27) / 2, 0.09 / 2])
 
 
@@ -466,16 +516,14 @@ def beyond_fuel(seed, **parameters):
     world = replace(World(), **parameters)
     history = simulate(world, N_LARGE, seed)
     past, people = slice(0, LANDMARK), history.people
-    frame = people.assign(**example_truth._purchases(world, history))
+    frame = people.assign(**purchases(world, history))
     frame["log_visits"] = np.log1p(history.visits[:, past].sum(axis=1))
     frame["recent"] = np.log1p(history.visits[:, LANDMARK - 13 : LANDMARK].sum(axis=1))
     frame["fuel"] = history.fuel_sales[:, past].sum(axis=1)
-    frame = frame[(frame["sales_before"] > 0) & (frame["joined"] <= 25)]
-    design = example_truth._design(
-        frame, *(frame[name] for name in ("log_visits", "recent")), np.log(frame["fuel"])
-    )
+    frame = frame[(frame["sales_before"] > 0) & (frame["tenure_days"] >= 182)]
+    columns = design(frame, frame["log_visits"], frame["recent"], np.log(frame["fuel"]))
     arms = [
-        np.exp(design @ example_truth._likeliest(design[own], scaled[own], np.exp)).mean()
+        np.exp(columns @ likeliest(columns[own], scaled[own], np.exp)).mean()
         for own in (frame["beyond"].to_numpy(), ~frame["beyond"].to_numpy())
         for scaled in [(frame["margin_after"] / frame["margin_after"].mean()).to_numpy()]
     ]
@@ -493,7 +541,7 @@ def test_buying_beyond_fuel_is_recovered_from_what_is_visible():
 
 @pytest.mark.slow
 def test_the_example_is_written_in_time_and_size(tmp_path):
-    example.write_example(tmp_path / "example")
+    write_example(tmp_path / "example")
     lines = pd.read_parquet(tmp_path / "example" / "transactions.parquet")
     assert lines["bought_at"].is_monotonic_increasing
     assert 300_000 < len(lines) < 700_000

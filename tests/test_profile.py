@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from analysis import checks, data, profile
+from analysis.causal import aipw
 from analysis.claims import claim
-from analysis.models import aipw
 from conftest import CUSTOMERS, SURVEY, TRANSACTIONS
 
 

@@ -5,8 +5,9 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat import v4
 
-from analysis import findings, hypotheses, report
+from analysis import hypotheses, index_page, report
 from analysis.estimates import from_se
+from analysis.verdicts import Check
 from sample_findings import each_verdict, loss_against_gain, performance
 
 EVIL = "North 华北 <script>alert(1)</script>"
@@ -65,11 +66,11 @@ def entry(
         "status": "failed" if error else "ok", "error": error, "title": "Drivers",
         "records": tuple(records),
     }  # fmt: skip
-    return report.Entry(**given | other)
+    return index_page.Entry(**given | other)
 
 
 def matrix(*entries):
-    soup = BeautifulSoup(report.index(entries), "html.parser")
+    soup = BeautifulSoup(index_page.index(entries), "html.parser")
     rows = {row.th.text.split()[0]: row.find_all("td") for row in soup.select(".matrix tbody tr")}
     return soup, rows
 
@@ -166,7 +167,7 @@ def test_no_script_of_the_data_gets_through():
 
 def test_pages_ask_for_nothing():
     page = report.page(notebook(), "index.html")
-    index = report.index([entry(records=each_verdict().values())])
+    index = index_page.index([entry(records=each_verdict().values())])
     for html in (page, index):
         assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//|url\(|@import""", html)
         policy = BeautifulSoup(html, "html.parser").find("meta", content=re.compile("default-src"))
@@ -179,7 +180,7 @@ def test_same_notebook_same_bytes_and_left_alone():
     assert report.page(first, "index.html") == report.page(second, "index.html")
     assert first == untouched
     entries = [entry(records=each_verdict().values())]
-    assert report.index(entries) == report.index(entries)
+    assert index_page.index(entries) == index_page.index(entries)
 
 
 def test_language_of_the_page():
@@ -236,7 +237,7 @@ def test_index_draws_a_row_on_one_scale():
 
 
 def test_index_tells_failed_checks_and_failed_runs():
-    check = findings.Check("Enough customers", "at least 200", "90", False)
+    check = Check("Enough customers", "at least 200", "90", False)
     blocked = loss_against_gain(0.3, 0.05, check).record()
     _, rows = matrix(
         entry(records=[blocked]), entry("East", error="File /srv/x/y.csv is <missing>.")

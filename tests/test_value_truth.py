@@ -4,6 +4,7 @@ The notebook's own cells run for many small regions; nothing of them is repeated
 CALIBRATION_REPLICATES to draw more regions than the few that a test can afford.
 """
 
+import ast
 import datetime as dt
 import functools
 import os
@@ -18,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import checks, claims, estimates, example, landmarks, models, purchases, value
+from analysis import claims, example, landmarks
 from analysis.contract import TABLES
 from analysis.data import Region
 from analysis.example.sample import large_draw
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.slow
 
 REPLICATES = int(os.environ.get("CALIBRATION_REPLICATES", "60"))
 CUSTOMERS = 1_000
-TRUTH_CUSTOMERS = 180_000  # the planted values' own error is then below a tenth of an estimate's
+TRUTH_CUSTOMERS = 120_000
 SEED = 4_000
 END = dt.date(2026, 6, 30)
 SHORTFALL = {"H12": 0.05, "H16": 0.02}  # of coverage below 95 %, in heavy tails
@@ -45,7 +46,7 @@ NO_EFFECTS = {
     "quick_log_hazard": 0.0,
     "late_log_hazard": 0.0,
     # of buying beyond fuel, which the frequent do far more often
-    "beyond_by_visits": 1.0,
+    "beyond_by_visits": 0.7,
     "beyond_log_hazard": 0.0,
     "beyond_visits": 0.0,
     "beyond_margin": 0.0,
@@ -62,9 +63,17 @@ REGIONS_ALIKE = 10
 
 @functools.cache
 def sections():
-    """Return the notebook's compiled cells by the first word of their heading."""
+    """Return the notebook's compiled cells by the first word of their heading; "" its imports."""
     found, name = {}, ""
     for i, cell in enumerate(nbformat.read(NOTEBOOK, as_version=4).cells):
+        if cell.cell_type == "code" and "from analysis import" in cell.source:
+            code = ast.parse(
+                "".join(line for line in cell.source.splitlines(True) if not line.startswith("%"))
+            )
+            code.body = [
+                each for each in code.body if isinstance(each, ast.Import | ast.ImportFrom)
+            ]
+            found[""] = [compile(code, f"cell {i}", "exec")]
         if cell.cell_type == "markdown" and cell.source.startswith("## "):
             name = cell.source.split()[1]
         elif cell.cell_type == "code" and name:
@@ -76,18 +85,11 @@ def run(here, names, patch):
     """Run sections of the notebook without its pictures; return findings and its variables."""
     shown = []
     patch.setattr(claims, "display", shown.append)
-    known = {
-        "claim": claims.claim,
-        "here": here,
-        "language": "en",
-        "seed": 1,
-        **{"dt": dt, "np": np, "pd": pd, "checks": checks, "estimates": estimates},
-        **{"landmarks": landmarks, "models": models, "purchases": purchases, "value": value},
-        **{stub: MagicMock() for stub in ("charts", "figures", "say", "table")},
-    }
-    for name in (*ALWAYS, *names):
+    known = {"here": here, "language": "en", "seed": 1}
+    for name in ("", *ALWAYS, *names):
         for cell in sections()[name]:
             exec(cell, known)
+        known |= {stub: MagicMock() for stub in ("charts", "figures", "say", "table")}
     return {finding.hypothesis.id: finding for finding in shown}, known
 
 
@@ -147,9 +149,9 @@ def joint(table, name):
 
 def wrong(verdicts, name, truth):
     """Mark verdicts that the planted values contradict."""
-    values = {part: truth[name, part.key] for part in hypothesis(name).parts}
-    holds = all(part.claim.holds(each, each) for part, each in values.items())
-    small = any(part.negligible and part.negligible.holds(v, v) for part, v in values.items())
+    values = [(part, truth[name, part.key]) for part in hypothesis(name).parts]
+    holds = all(part.claim.holds(each, each) for part, each in values)
+    small = any(part.negligible and part.negligible.holds(each, each) for part, each in values)
     right = {"supported": holds, "contradicted": not holds, "too small to matter": small}
     return ~verdicts.map(right | {"inconclusive": True}).astype(bool)
 
@@ -200,7 +202,7 @@ def test_no_effect_is_rarely_supported(without_effects, name):
 @pytest.mark.parametrize("key", ["margin", "retention"])
 def test_frequent_customers_who_buy_everything_more_often_are_no_effect(without_effects, key):
     found = rows_of(without_effects, "H16", key)
-    assert found["raw"].mean() > 0.15
+    assert found["raw"].mean() > 0.10
     assert abs(found["estimate"].mean()) < 0.015 + 3 * found["estimate"].std() / np.sqrt(REPLICATES)
     assert (found["verdict"] == "supported").mean() <= HIGHEST_ERROR
 

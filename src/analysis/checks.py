@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.findings import Check
-from analysis.models import AIPW
+from analysis.causal import AIPW
+from analysis.verdicts import Check
 
 LARGEST_SHARE = 0.05
 

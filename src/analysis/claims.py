@@ -11,8 +11,9 @@ from IPython.display import display
 from analysis import findings
 from analysis.data import Region
 from analysis.estimates import Estimate
-from analysis.findings import Check, Finding
+from analysis.findings import Finding
 from analysis.hypotheses import Hypothesis, hypothesis
+from analysis.verdicts import Check
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A finding, the rule that gives its verdict, and the way it travels inside a notebook."""
+"""A finding, the way it travels inside a notebook, and tables of findings."""
 
 from __future__ import annotations
 
@@ -14,38 +14,15 @@ import pandas as pd
 from analysis import cards
 from analysis.estimates import Estimate
 from analysis.hypotheses import Hypothesis, Part, fingerprint
+from analysis.verdicts import Check, Verdict, judge, judge_part
 
 MIME_TYPE = "application/vnd.customer-workbook.finding+json"
 
-Verdict = Literal[
-    "supported",
-    "too small to matter",
-    "contradicted",
-    "inconclusive",
-    "not testable",
-    "failed",
-]
-
-
-@dataclass(frozen=True)
-class Check:
-    """A condition that a finding rests on, with the rule that it was held to.
-
-    Attributes
-    ----------
-    name, rule, value : str
-        What is checked, what it must be, what it is.
-    passed : bool
-        Whether the rule holds.
-    blocking : bool
-        Whether a failure caps the verdict at *inconclusive*.
-    """
-
-    name: str
-    rule: str
-    value: str
-    passed: bool
-    blocking: bool = True
+COLUMNS = [
+    "source", "region", "hypothesis", "part", "verdict", "part_verdict",
+    "estimate", "ci_low", "ci_high", "unit", "scale", "claim_low", "claim_high",
+    "n_obs", "p_value", "method", "failed_checks", "reason", "register",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -196,64 +173,6 @@ def no_finding(
     return Finding(hypothesis, source, region, *nothing, reason, verdict, language)
 
 
-def judge_part(part: Part, estimate: Estimate, n_parts: int = 1) -> Verdict:
-    """Hold one interval against its claim; the whole rule for a single effect.
-
-    *Supported* when the 95 % interval lies inside the claim region, *too small to
-    matter* when it lies inside the negligible band, *contradicted* when it lies
-    wholly outside the claim region otherwise, *inconclusive* in every other case.
-    A claim falls with any of its parts, so its parts are contradicted by intervals
-    at 1 - 5 %/`n_parts` (Bonferroni): a true claim is rejected in at most 2.5 % of
-    samples on each side, however many parts it has.
-
-    Parameters
-    ----------
-    part : Part
-        Claim region and negligible band.
-    estimate : Estimate
-        Effect with its 95 % interval.
-    n_parts : int
-        Number of parts of the hypothesis.
-    """
-    if part.claim.holds(estimate.ci_low, estimate.ci_high):
-        return "supported"
-    wide = estimate if n_parts == 1 else estimate.at_level(1 - 0.05 / n_parts)
-    if part.negligible is not None and part.negligible.holds(wide.ci_low, wide.ci_high):
-        return "too small to matter"
-    if part.claim.misses(wide.ci_low, wide.ci_high):
-        return "contradicted"
-    return "inconclusive"
-
-
-def judge(
-    hypothesis: Hypothesis, estimates: Mapping[str, Estimate], checks: Sequence[Check] = ()
-) -> Verdict:
-    """Give the verdict on a hypothesis: supported when all parts are, fallen when any is.
-
-    Parameters
-    ----------
-    hypothesis : Hypothesis
-        The entry of the register.
-    estimates : mapping of str to Estimate
-        One for each part, by its key.
-    checks : sequence of Check
-        A failed blocking check caps the verdict at *inconclusive*.
-
-    References
-    ----------
-    Berger, R. L. (1982). Multiparameter hypothesis testing and acceptance
-    sampling. Technometrics 24, 295-300.
-    """
-    if any(check.blocking and not check.passed for check in checks):
-        return "inconclusive"
-    parts = hypothesis.parts
-    verdicts = [judge_part(part, estimates[part.key], len(parts)) for part in parts]
-    for fallen in ("contradicted", "too small to matter"):
-        if fallen in verdicts:
-            return fallen
-    return "supported" if set(verdicts) == {"supported"} else "inconclusive"
-
-
 def records(notebook: nbformat.NotebookNode) -> Iterator[dict]:
     """Yield the records of the findings that an executed notebook carries, in order."""
     for cell in notebook.cells:
@@ -278,29 +197,6 @@ def tidy(found: Sequence[Mapping]) -> pd.DataFrame:
     """
     rows = [_row(record, part) for record in found for part in record["parts"]]
     return pd.DataFrame(rows, columns=COLUMNS)
-
-
-COLUMNS = [
-    "source",
-    "region",
-    "hypothesis",
-    "part",
-    "verdict",
-    "part_verdict",
-    "estimate",
-    "ci_low",
-    "ci_high",
-    "unit",
-    "scale",
-    "claim_low",
-    "claim_high",
-    "n_obs",
-    "p_value",
-    "method",
-    "failed_checks",
-    "reason",
-    "register",
-]
 
 
 def write(found: Sequence[Mapping], folder: Path) -> None:

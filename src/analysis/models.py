@@ -1,4 +1,4 @@
-"""Models with errors that hold: robust regressions, doubly robust effects, sensitivity."""
+"""Regressions with errors that hold, and the effects that are read from them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import numpy as np
 import pandas as pd
 import statsmodels.api as sm
 import statsmodels.formula.api as smf
-from numpy.typing import ArrayLike
-from scipy import stats
 
 from analysis.estimates import Estimate, Scale, from_se
 
@@ -22,9 +20,6 @@ FAMILIES = {
     "poisson": sm.families.Poisson,
     "binomial": sm.families.Binomial,
 }
-TRUNCATION = 0.01
-MIN_ARM = 20
-"""Customers that each arm of `aipw` needs."""
 
 
 @dataclass(frozen=True)
@@ -54,34 +49,6 @@ class Fit:
     scale: Scale
     converged: bool
     method: str
-
-
-@dataclass(frozen=True)
-class AIPW:
-    """An average treatment effect by augmented inverse-probability weighting.
-
-    Attributes
-    ----------
-    effect : Estimate
-        Mean outcome if all were treated less mean outcome if none were.
-    lowest_propensity, highest_propensity : float
-        Estimated probabilities of treatment, before truncation.
-    share_truncated : float
-        Customers whose probability was moved to 0.01 or 0.99.
-    effective_treated, effective_control : float
-        Sizes of unweighted samples that would be as informative as the weighted arms.
-    balance : DataFrame
-        Per covariate: mean difference in standard deviations, smd_before and smd_after
-        weighting; under 0.1 in size is usually called balanced.
-    """
-
-    effect: Estimate
-    lowest_propensity: float
-    highest_propensity: float
-    share_truncated: float
-    effective_treated: float
-    effective_control: float
-    balance: pd.DataFrame
 
 
 def robust_glm(
@@ -123,7 +90,7 @@ def robust_glm(
     Santos Silva, J. M. C., & Tenreyro, S. (2006). The log of gravity. Review of Economics
     and Statistics 88, 641-658.
     """
-    _check_choice(family)
+    check_family(family)
     known = [name for name in (groups, exposure) if name is not None]
     data = data.dropna(subset=known).reset_index(drop=True)
     if exposure is not None and (data[exposure] <= 0).any():
@@ -199,123 +166,10 @@ def contrast(
     return from_se(value, se, fit.n_obs, scale=scale, df=df or fit.df, method=fit.method)
 
 
-def aipw(
-    outcome: ArrayLike,
-    treated: ArrayLike,
-    propensity_covariates: pd.DataFrame,
-    outcome_covariates: pd.DataFrame | None = None,
-    family: Family = "gaussian",
-) -> AIPW:
-    """Estimate an average treatment effect, right if either of two models is.
-
-    A logit gives the probability of treatment, truncated to 0.01-0.99; a regression in
-    each arm gives the outcome. Neither sees what was not measured.
-
-    Parameters
-    ----------
-    outcome, treated : array_like, shape (n,)
-        `treated` is 0 or 1. For an effect as a share of the overall mean, divide the
-        outcome by its mean first.
-    propensity_covariates, outcome_covariates : DataFrame, shape (n, k)
-        Numbers known before treatment; the second is the first if not given.
-    family : {"gaussian", "binomial", "poisson"}
-        Of the outcome; "binomial" for 0 or 1, the effect being a difference of shares.
-
-    Raises
-    ------
-    ValueError
-        If a value is missing, lengths differ, `treated` is not 0 or 1, an arm has
-        fewer than `MIN_ARM` customers, or covariates are collinear.
-
-    References
-    ----------
-    Robins, J. M., Rotnitzky, A., & Zhao, L. P. (1994). Estimation of regression
-    coefficients when some regressors are not always observed. JASA 89, 846-866.
-    """
-    _check_choice(family)
-    covariates = propensity_covariates.astype(float)
-    others = covariates if outcome_covariates is None else outcome_covariates.astype(float)
-    y, arm = np.asarray(outcome, float), np.asarray(treated, float)
-    _check_arms(y, arm, covariates, others)
-    fitted = _predict(arm, covariates, covariates, "binomial")
-    score = np.clip(fitted, TRUNCATION, 1 - TRUNCATION)
-    weights = np.where(arm == 1, 1 / score, 1 / (1 - score))
-    means = [_predict(y[arm == a], others[arm == a], others, family) for a in (0, 1)]
-    residual = y - np.where(arm == 1, means[1], means[0])
-    influence = means[1] - means[0] + np.where(arm == 1, 1, -1) * weights * residual
-    se = influence.std(ddof=1) / np.sqrt(len(y))
-    method = f"doubly robust (AIPW), {family} outcome, influence-function error"
-    return AIPW(
-        effect=from_se(influence.mean(), se, len(y), method=method),
-        lowest_propensity=float(fitted.min()),
-        highest_propensity=float(fitted.max()),
-        share_truncated=float(np.mean(fitted != score)),
-        effective_treated=_effective_size(weights[arm == 1]),
-        effective_control=_effective_size(weights[arm == 0]),
-        balance=_balance(arm, covariates, weights),
-    )
-
-
-def partial_r2(t: float, df: float) -> float:
-    """Return the share of the remaining variance that a regressor with this t explains."""
-    return t**2 / (t**2 + df)
-
-
-def robustness_value(t: float, df: float, q: float = 1, alpha: float | None = None) -> float:
-    """Return how strong a confounder must be to undo a coefficient.
-
-    Parameters
-    ----------
-    t, df : float
-        The coefficient's t value and its residual degrees of freedom.
-    q : float
-        Share of the coefficient to be explained away.
-    alpha : float, optional
-        If given, to take away significance at this level instead of the coefficient.
-
-    Returns
-    -------
-    float
-        Share of the remaining variance, of both treatment and outcome, that the
-        confounder has to explain; 0 if nothing is left to undo.
-
-    References
-    ----------
-    Cinelli, C., & Hazlett, C. (2020). Making sense of sensitivity: extending omitted
-    variable bias. Journal of the Royal Statistical Society B 82, 39-67.
-    """
-    f = q * abs(t) / np.sqrt(df)
-    critical = 0.0 if alpha is None else stats.t.ppf(1 - alpha / 2, df - 1) / np.sqrt(df - 1)
-    excess = f - critical
-    if excess <= 0:
-        return 0.0
-    if f * critical > 1:  # the outcome then needs less than the treatment
-        return float((f**2 - critical**2) / (1 + f**2))
-    return float((np.sqrt(excess**4 + 4 * excess**2) - excess**2) / 2)
-
-
-def e_value(ratio: float) -> float:
-    """Return the ratio that a confounder needs with both sides to explain a risk ratio.
-
-    Parameters
-    ----------
-    ratio : float
-        Risk ratio, positive; for an interval its end nearer to 1 (or 1 if it holds 1).
-
-    Raises
-    ------
-    ValueError
-        If the ratio is not positive.
-
-    References
-    ----------
-    VanderWeele, T. J., & Ding, P. (2017). Sensitivity analysis in observational
-    research: introducing the E-value. Annals of Internal Medicine 167, 268-274.
-    """
-    if not ratio > 0:
-        raise ValueError(f"A ratio must be positive, not {ratio}.")
-    above = max(ratio, 1 / ratio)
-    return float(above + np.sqrt(above * (above - 1)))
+def check_family(family: str) -> None:
+    """Refuse an unknown family."""
+    if family not in FAMILIES:
+        raise ValueError(f'Unknown family "{family}"; known are {", ".join(FAMILIES)}.')
 
 
 def _robust_covariance(
@@ -351,34 +205,6 @@ def _group_scores(
     return np.linalg.solve(room, raw[..., None])[..., 0]
 
 
-def _predict(y: np.ndarray, seen: pd.DataFrame, everybody: pd.DataFrame, family: str) -> np.ndarray:
-    """Fit y on some customers' covariates and predict it for everybody."""
-    design = sm.add_constant(seen, has_constant="add")
-    fit = sm.GLM(y, design, family=FAMILIES[family]()).fit()
-    return np.asarray(fit.predict(sm.add_constant(everybody, has_constant="add")))
-
-
-def _balance(arm: np.ndarray, covariates: pd.DataFrame, weights: np.ndarray) -> pd.DataFrame:
-    """Return standardised mean differences before and after weighting, by covariate."""
-    x, one, none = covariates.to_numpy(), arm == 1, arm == 0
-    spread = np.sqrt((x[one].var(axis=0, ddof=1) + x[none].var(axis=0, ddof=1)) / 2)
-    before = x[one].mean(axis=0) - x[none].mean(axis=0)
-    averages = [np.average(x[i], axis=0, weights=weights[i]) for i in (one, none)]
-    table = {"smd_before": before / spread, "smd_after": (averages[0] - averages[1]) / spread}
-    return pd.DataFrame(table, index=pd.Index(covariates.columns, name="covariate"))
-
-
-def _effective_size(weights: np.ndarray) -> float:
-    """Return Kish's effective sample size."""
-    return float(weights.sum() ** 2 / (weights**2).sum())
-
-
-def _check_choice(family: str) -> None:
-    """Refuse an unknown family."""
-    if family not in FAMILIES:
-        raise ValueError(f'Unknown family "{family}"; known are {", ".join(FAMILIES)}.')
-
-
 def _check_design(model, family: str) -> None:
     """Refuse outcomes that the family cannot have, and collinear columns."""
     y = np.asarray(model.endog)
@@ -396,25 +222,3 @@ def _check_room(room: np.ndarray) -> None:
             "One row or group alone decides a coefficient, so its error cannot be told; "
             "merge rare categories."
         )
-
-
-def _check_arms(
-    y: np.ndarray, arm: np.ndarray, covariates: pd.DataFrame, others: pd.DataFrame
-) -> None:
-    """Refuse what `aipw` cannot use."""
-    if len({len(y), len(arm), len(covariates), len(others)}) > 1:
-        raise ValueError("Outcome, treatment and covariates must have the same length.")
-    together = np.column_stack([y, arm, covariates, others])
-    if not np.isfinite(together).all():
-        raise ValueError("Outcome, treatment and covariates must be known for everybody.")
-    if not np.isin(arm, [0, 1]).all():
-        raise ValueError("Treatment must be 0 or 1.")
-    if min(arm.sum(), (1 - arm).sum()) < MIN_ARM:
-        raise ValueError(
-            f"Each arm needs {MIN_ARM} customers; there are {int(arm.sum())} treated and "
-            f"{int((1 - arm).sum())} others."
-        )
-    for table in (covariates, others):
-        for rows in (table, table[arm == 1], table[arm == 0]):
-            if np.linalg.matrix_rank(sm.add_constant(rows, has_constant="add")) <= table.shape[1]:
-                raise ValueError("Covariates are collinear or constant within an arm.")

@@ -1,25 +1,21 @@
-"""Executed notebooks as offline pages, and the index page over all of them."""
+"""An executed notebook as an offline page."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
 
-import jinja2
 from markupsafe import Markup
 from nbconvert import HTMLExporter
 from nbconvert.filters import markdown2html
 from nbformat import NotebookNode, v4
 
-from analysis import cards, findings, hypotheses
+from analysis import cards, findings, hypotheses, wording
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -33,36 +29,6 @@ _TERMINAL_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ABSOLUTE_PATH = re.compile(r"(?<![\w.:~/\\])(?:[A-Za-z]:)?[\\/](?:[^\\/\s'\"<>|:]+[\\/])+")
 _TITLE = re.compile(r"^# +(.+?)\s*$", re.M)
 _HEADING = re.compile(r'<h2 id="([^"]*)">(.*?)<a class="anchor-link"', re.S)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A notebook's run for one region, as the index shows it.
-
-    Attributes
-    ----------
-    source, region, notebook : str
-        Whose data, and which notebook.
-    href : str
-        The page, relative to the index.
-    status : {"ok", "failed"}
-        Whether the notebook ran to its end.
-    error : str
-        Why it did not; empty otherwise.
-    title : str
-        Title of the page.
-    records : tuple of dict
-        Its findings, as `findings.records` yields them.
-    """
-
-    source: str
-    region: str
-    notebook: str
-    href: str
-    status: Literal["ok", "failed"]
-    error: str
-    title: str
-    records: tuple[dict, ...]
 
 
 def page(notebook: NotebookNode, home: str) -> str:
@@ -102,46 +68,37 @@ def title(notebook: NotebookNode) -> str:
     return found[1] if found else _theme(notebook.metadata["workbook"]["notebook"])
 
 
-def index(entries: Sequence[Entry]) -> str:
-    """Return the page that shows every hypothesis in every region, with links to the pages.
+def plain_message(text: str) -> str:
+    """Return the message of an error: its last line if it is a traceback, and no folders."""
+    text = _TERMINAL_COLOUR.sub("", text).strip()
+    if "Traceback (most recent call last)" in text:
+        text = text.splitlines()[-1]
+    return _ABSOLUTE_PATH.sub("", text)
 
-    Parameters
-    ----------
-    entries : sequence of Entry
-        In the order in which regions shall stand.
-    """
-    records = [record for entry in entries for record in entry.records]
-    language = records[0]["language"] if records else "en"
-    words = cards.words(language)
-    columns = list(dict.fromkeys((entry.source, entry.region) for entry in entries))
-    rows = [row for key in hypotheses.register() if (row := _row(key, columns, entries, language))]
-    verdicts = Counter(cell["verdict"] for row in rows for cell in row["cells"] if cell)
-    return (
-        _environment()
-        .get_template("index.html.j2")
-        .render(
-            language=language,
-            words=words["index"],
-            page_words=words["page"],
-            columns=_column_heads(columns),
-            rows=rows,
-            others=_other_rows(columns, entries, language),
-            counts=[
-                (_chip(name, language), verdicts[name]) for name in cards.SYMBOLS if verdicts[name]
-            ],
-            legend=[(_chip(name, language), words["legend"][name]) for name in cards.SYMBOLS],
-            legend_n=words["legend"]["n"],
-            untested=_untested(rows, language),
-            fingerprint=_fingerprint(records),
-            **_assets(),
-        )
+
+def fingerprint(records: Sequence[Mapping]) -> str:
+    """Return the fingerprint of the register that judged the records."""
+    found = dict.fromkeys(record["register"] for record in records)
+    return ", ".join(found) or hypotheses.fingerprint()
+
+
+@cache
+def assets() -> dict:
+    """Return style, script and the policy that lets a page run nothing else and fetch nothing."""
+    css, script = (
+        (TEMPLATES / "report" / name).read_text(encoding="utf-8")
+        for name in ("report.css", "report.js")
     )
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+    policy += f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    return {"css": Markup(css), "script": Markup(script), "policy": policy}
 
 
 def _about(run: Mapping, records: Sequence[Mapping]) -> dict:
     """Return what the page's template says besides the notebook's cells."""
-    words = cards.words(run["language"])
-    return _assets() | {
+    words = wording.words(run["language"])
+    return assets() | {
         "language": run["language"],
         "words": words["page"],
         "region": run["region"],
@@ -155,17 +112,17 @@ def _about(run: Mapping, records: Sequence[Mapping]) -> dict:
 
 def _summary(record: Mapping) -> dict:
     """Return a finding as it is listed at the top of its page."""
-    part = cards.deciding_part(record)
+    part = wording.deciding_part(record)
     said = {
         "id": record["hypothesis"],
         "title": record["title"],
         "chip": cards.chip(record["verdict"], record["language"]),
-        "sentence": cards.sentence(record),
+        "sentence": wording.sentence(record),
     }
     if "estimate" not in part:
         return said
     drawing = cards.interval_svg(part, *cards.scale_of([part]))
-    return said | {"drawing": drawing, "effect": cards.interval(part), "unit": part["unit"]}
+    return said | {"drawing": drawing, "effect": wording.interval(part), "unit": part["unit"]}
 
 
 def _until_failure(cells: Sequence[NotebookNode]) -> list[NotebookNode]:
@@ -200,7 +157,7 @@ def _output(output: NotebookNode, seen: set[str], language: str) -> NotebookNode
         return output if output.name == "stdout" else None
     if output.output_type == "error":
         text = plain_message(output.evalue or output.ename)
-        said = cards.words(language)["page"]["broken"].format(message=text)
+        said = wording.words(language)["page"]["broken"].format(message=text)
         return _html(Markup('<p class="message">{}</p>').format(said))
     if (record := output.data.get(findings.MIME_TYPE)) is not None:
         anchor = (
@@ -238,7 +195,7 @@ def _contents(cells: Sequence[NotebookNode]) -> Iterator[tuple[str, str]]:
 def _footer(notebook: NotebookNode, records: Sequence[Mapping]) -> list[tuple[str, str]]:
     """Return what the page was made of; no time and no path, so that equal runs are equal."""
     run = notebook.metadata["workbook"]
-    words = cards.words(run["language"])["page"]
+    words = wording.words(run["language"])["page"]
     given = run["parameters"]
     chosen = [
         f"{key} = {plain_message(str(given[key]))}" for key in SHOWN_PARAMETERS if key in given
@@ -248,16 +205,8 @@ def _footer(notebook: NotebookNode, records: Sequence[Mapping]) -> list[tuple[st
     return [
         (words["parameters"], ", ".join(chosen)),
         (words["versions"], ", ".join(versions)),
-        (words["register"], _fingerprint(records)),
+        (words["register"], fingerprint(records)),
     ]
-
-
-def plain_message(text: str) -> str:
-    """Return the message of an error: its last line if it is a traceback, and no folders."""
-    text = _TERMINAL_COLOUR.sub("", text).strip()
-    if "Traceback (most recent call last)" in text:
-        text = text.splitlines()[-1]
-    return _ABSOLUTE_PATH.sub("", text)
 
 
 def _theme(notebook: str) -> str:
@@ -265,152 +214,7 @@ def _theme(notebook: str) -> str:
     return notebook.lstrip("0123456789_").replace("_", " ").capitalize()
 
 
-def _fingerprint(records: Sequence[Mapping]) -> str:
-    """Return the fingerprint of the register that judged the records."""
-    found = dict.fromkeys(record["register"] for record in records)
-    return ", ".join(found) or hypotheses.fingerprint()
-
-
-def _column_heads(columns: Sequence[tuple[str, str]]) -> list[dict]:
-    """Return the regions, with their source where there is more than one."""
-    several = len({source for source, _ in columns}) > 1
-    return [{"region": region, "source": source if several else ""} for source, region in columns]
-
-
-def _row(
-    key: str, columns: Sequence[tuple[str, str]], entries: Sequence[Entry], language: str
-) -> dict | None:
-    """Return the row of a hypothesis, None where no notebook tests it."""
-    known = hypotheses.hypothesis(key)
-    found = _found(known, entries)
-    if not found:
-        return None
-    records = [record for _, record in found.values() if record]
-    first = [record["parts"][0] for record in records if "estimate" in record["parts"][0]]
-    scale = cards.scale_of(first) if first else None
-    return {
-        "id": key,
-        "title": known.title[language],
-        "notes": _row_notes(known, first, language),
-        "cells": [
-            _cell(*found[place], scale, language) if place in found else None for place in columns
-        ],
-    }
-
-
-def _found(known: hypotheses.Hypothesis, entries: Sequence[Entry]) -> dict:
-    """Return entry and record of a hypothesis by region; no record where its notebook failed."""
-    found, finished = {}, False
-    for entry in entries:
-        record = next((each for each in entry.records if each["hypothesis"] == known.id), None)
-        tests = entry.notebook == known.notebook
-        finished |= tests and entry.status == "ok"
-        if record or (tests and entry.status == "failed"):
-            found[entry.source, entry.region] = (entry, record)
-    has_records = any(record for _, record in found.values())
-    return found if has_records or not finished else {}
-
-
-def _row_notes(known: hypotheses.Hypothesis, parts: Sequence[Mapping], language: str) -> list[str]:
-    """Return what is drawn in a row and where the claim puts it."""
-    words = cards.words(language)["index"]
-    headline = known.parts[0]
-    notes = [f"{headline.label[language]} ({headline.unit[language]})"]
-    if parts:
-        notes.append(words["claimed"].format(claim=cards.claim_range(parts[0], language)))
-    if len(known.parts) > 1:
-        notes.append(words["parts"].format(n=len(known.parts)))
-    return notes
-
-
-def _cell(
-    entry: Entry, record: Mapping | None, scale: tuple[float, float] | None, language: str
-) -> dict:
-    """Return the cell of a region: verdict, drawing, numbers, or the reason for none."""
-    if record is None:
-        return _failed_cell(entry, language)
-    words = cards.words(language)
-    cell = {
-        "href": f"{entry.href}#{record['hypothesis']}",
-        "verdict": record["verdict"],
-        "chip": _chip(record["verdict"], language),
-        "reason": record["reason"],
-        "warning": words["check_failed"] if cards.failed_checks(record) else "",
-    }
-    part = record["parts"][0]
-    if "estimate" not in part:
-        return cell
-    notes = [words["index"]["n"].format(n=f"{part['n_obs']:,}"), *_decider(record)]
-    drawing = Markup(cards.interval_svg(part, *scale))
-    return cell | {"drawing": drawing, "effect": cards.interval(part), "notes": notes}
-
-
-def _decider(record: Mapping) -> list[str]:
-    """Return the part that gave the verdict, where it is not the one that is drawn."""
-    part = cards.deciding_part(record)
-    if part is record["parts"][0]:
-        return []
-    said = cards.words(record["language"])["decided_by"]
-    return [f"{said} {part['label']}: {cards.interval(part)}"]
-
-
-def _failed_cell(entry: Entry, language: str) -> dict:
-    """Return the cell of a notebook that broke before it came to the hypothesis."""
-    chip, reason = _chip("failed", language), plain_message(entry.error)
-    return {"href": entry.href, "verdict": "failed", "chip": chip, "reason": reason}
-
-
-def _other_rows(
-    columns: Sequence[tuple[str, str]], entries: Sequence[Entry], language: str
-) -> list[dict]:
-    """Return a row of links for each notebook that tests no hypothesis."""
-    testing = {each.notebook for each in hypotheses.register().values()}
-    testing |= {entry.notebook for entry in entries if entry.records}
-    others = [entry for entry in entries if entry.notebook not in testing]
-    rows = {
-        entry.notebook: {"title": entry.title, "cells": [None] * len(columns)} for entry in others
-    }
-    for entry in others:
-        failed = entry.status == "failed"
-        cell = _failed_cell(entry, language) if failed else {"href": entry.href}
-        rows[entry.notebook]["cells"][columns.index((entry.source, entry.region))] = cell
-    return list(rows.values())
-
-
-def _untested(rows: Sequence[Mapping], language: str) -> str:
-    """Name the hypotheses of the register that no notebook tests."""
-    tested = {row["id"] for row in rows}
-    words = cards.words(language)
-    register = hypotheses.register()
-    names = [f"{key} {register[key].title[language]}" for key in register if key not in tested]
-    return words["index"]["untested"].format(names=words["join"].join(names)) if names else ""
-
-
-def _chip(verdict: str, language: str) -> Markup:
-    """Return a verdict's chip for a template that escapes text."""
-    return Markup(cards.chip(verdict, language))
-
-
 @cache
 def _exporter() -> HTMLExporter:
     """Return the process's exporter: loading its templates takes longer than a page."""
     return HTMLExporter(template_name="report", extra_template_basedirs=[str(TEMPLATES)])
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    """Return the templates of the index, which escape every text."""
-    return jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
-
-
-@cache
-def _assets() -> dict:
-    """Return style, script and the policy that lets a page run nothing else and fetch nothing."""
-    css, script = (
-        (TEMPLATES / "report" / name).read_text(encoding="utf-8")
-        for name in ("report.css", "report.js")
-    )
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-    policy += f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    return {"css": Markup(css), "script": Markup(script), "policy": policy}

@@ -18,7 +18,7 @@ from distributed import Client, LocalCluster, as_completed
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
-from analysis import findings, report
+from analysis import findings, index_page, report
 from analysis.hypotheses import hypothesis, nearest, register
 from analysis.sources import ROOT, DataError
 
@@ -169,11 +169,11 @@ def run(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
             yield _not_run(futures[future], error) if error else future.result()
 
 
-def rebuild(reports: Path) -> list[report.Entry]:
+def rebuild(reports: Path) -> list[index_page.Entry]:
     """Write findings and index anew from the executed notebooks in a folder."""
     entries = [_entry(path, reports) for path in sorted(reports.glob("*/*/*.ipynb"))]
     findings.write([record for entry in entries for record in entry.records], reports)
-    _write(reports / "index.html", report.index(entries))
+    _write(reports / "index.html", index_page.index(entries))
     return entries
 
 
@@ -300,12 +300,12 @@ def _cell_with(finding: findings.Finding, number: int) -> NotebookNode:
     )
 
 
-def _entry(path: Path, reports: Path) -> report.Entry:
+def _entry(path: Path, reports: Path) -> index_page.Entry:
     """Return what the index needs to know of an executed notebook."""
     notebook = nbformat.read(path, as_version=4)
     about = notebook.metadata["workbook"]
     page = path.with_suffix(".html").relative_to(reports)
-    return report.Entry(
+    return index_page.Entry(
         source=about["source"],
         region=about["region"],
         notebook=about["notebook"],

@@ -3,7 +3,6 @@
 import os
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -56,19 +55,22 @@ def write_example(
 
 
 def _regions(seed: int, n_draw: int, workers: int) -> dict[str, DataFrame]:
-    worlds, one = regional_worlds(seed).values(), partial(_region, seed=seed, n_draw=n_draw)
+    jobs = [
+        (world, REGIONS[name], region_seed(name, seed), seed, n_draw)
+        for name, world in regional_worlds(seed).items()
+    ]
     if workers == 1:
-        drawn = list(map(one, worlds))
+        drawn = list(map(_region, *zip(*jobs, strict=True)))
     else:
-        context = get_context("spawn")
-        with ProcessPoolExecutor(min(workers, len(worlds)), mp_context=context) as pool:
-            drawn = list(pool.map(one, worlds))
+        for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            os.environ.setdefault(threads, "1")  # processes that share processors wait for threads
+        with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn")) as pool:
+            drawn = list(pool.map(_region, *zip(*jobs, strict=True)))
     return {name: pd.concat([each[name] for each in drawn]) for name in drawn[0]}
 
 
-def _region(world: World, seed: int, n_draw: int) -> dict[str, DataFrame]:
-    tables = draw(world, REGIONS[world.region], region_seed(world.region, seed))
-    return tables | {"truth": planted(world, seed, n_draw)}
+def _region(world: World, size: int, own_seed: int, seed: int, n_draw: int) -> dict[str, DataFrame]:
+    return draw(world, size, own_seed) | {"truth": planted(world, seed, n_draw)}
 
 
 def _write_tables(tables: dict[str, DataFrame], folder: Path) -> None:
