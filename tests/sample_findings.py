@@ -1,8 +1,9 @@
 """Findings with every verdict, for the tests of what a reader sees."""
 
 from analysis.estimates import Estimate, from_se
-from analysis.findings import Check, Finding, conclude, no_finding
+from analysis.findings import Finding, conclude, no_finding
 from analysis.hypotheses import hypothesis
+from analysis.verdicts import Check
 
 PASSED = Check("Enough customers", "at least 200", "1,840", True)
 BLOCKING = Check("Overlap", "at least 0.05", "0.01", False)

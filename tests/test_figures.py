@@ -39,7 +39,7 @@ def test_forest_draws_the_main_row_first_in_colour(effects):
 
 def test_lorenz_reads_the_curve_at_the_mark():
     _, ax = plt.subplots()
-    curve = pd.DataFrame({"customers": [0, 0.2, 1], "sales": [0, 0.8, 1]})
+    curve = pd.DataFrame({"share_customers": [0, 0.2, 1], "share_sales": [0, 0.8, 1]})
     assert figures.lorenz(ax, curve, mark=0.1) is ax
     assert [text.get_text() for text in ax.texts] == ["10% → 40%"]
     assert ax.get_xlabel()

@@ -104,7 +104,7 @@ def reports(tmp_path_factory):
                 frame["region"] = region
         pd.concat([table, other]).to_csv(data / f"{name}.csv", index=False)
     names = ("customers", "survey", "complaints", "transactions", "contacts")
-    toml = "as_of = 2026-06-30\n" + "".join(f"[{n}]\nfile = '{n}.csv'\n" for n in names)
+    toml = "as_of = 2026-06-29\n" + "".join(f"[{n}]\nfile = '{n}.csv'\n" for n in names)
     (folder / "two.toml").write_text(toml, encoding="utf-8")
     tasks = [
         Task(path, "two", region, {"source": str(folder / "two.toml")}, folder / "reports")

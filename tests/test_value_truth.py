@@ -27,7 +27,7 @@ from analysis.hypotheses import hypothesis
 
 pytestmark = pytest.mark.slow
 
-REPLICATES = int(os.environ.get("CALIBRATION_REPLICATES", "60"))
+REPLICATES = int(os.environ.get("CALIBRATION_REPLICATES", "40"))
 CUSTOMERS = 1_000
 TRUTH_CUSTOMERS = 120_000
 SEED = 4_000

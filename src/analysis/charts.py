@@ -159,7 +159,7 @@ def bins(x: pd.Series, y: pd.Series, labels: tuple[str, str], caption: str) -> N
 
 
 def balance(table: pd.DataFrame, caption: str) -> None:
-    """Show differences between two groups before and after weighting, as from `models.aipw`."""
+    """Show differences between two groups before and after weighting, as from `causal.aipw`."""
     table = table.sort_values("smd_before")
     fig, ax = plt.subplots(figsize=(7.2, 0.9 + 0.3 * len(table)))
     ax.axvspan(-0.1, 0.1, color=figures.BAND)
