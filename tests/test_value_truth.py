@@ -5,7 +5,6 @@ CALIBRATION_REPLICATES to draw more regions than the few that a test can afford.
 """
 
 import ast
-import datetime as dt
 import functools
 import os
 from dataclasses import replace
@@ -22,6 +21,7 @@ import pytest
 from analysis import claims, example, landmarks
 from analysis.contract import TABLES
 from analysis.data import Region
+from analysis.example import world
 from analysis.example.sample import large_draw
 from analysis.hypotheses import hypothesis
 
@@ -31,7 +31,7 @@ REPLICATES = int(os.environ.get("CALIBRATION_REPLICATES", "40"))
 CUSTOMERS = 1_000
 TRUTH_CUSTOMERS = 120_000
 SEED = 4_000
-END = dt.date(2026, 6, 30)
+END = (world.START + 7 * world.N_WEEKS - 1).item()  # the last day that is drawn
 SHORTFALL = {"H12": 0.05, "H16": 0.02}  # of coverage below 95 %, in heavy tails
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "04_customer_value.ipynb"
 ALWAYS = ("Question", "Data")

@@ -16,7 +16,7 @@ from analysis.hypotheses import Hypothesis, hypothesis
 from analysis.verdicts import Check
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Claim:
     """A hypothesis in one region; a cell that ends with it prints the claim.
 
@@ -76,6 +76,10 @@ class Claim:
         )
         display(finding)
         return finding
+
+    def __repr__(self) -> str:
+        """Name hypothesis and region."""
+        return f"<Claim {self.hypothesis.id} in {self.region.name!r}>"
 
     def _repr_html_(self) -> str:
         """Print the claim and its estimand from the register."""

@@ -17,7 +17,7 @@ from analysis.rules import kind_of
 from analysis.sources import DataError, Source
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Region:
     """One region's validated data.
 
@@ -56,6 +56,10 @@ class Region:
     rows: Mapping[str, int]
     set_aside: pd.DataFrame
     problems: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        """Name the region; its customers stay out of what a notebook keeps."""
+        return f"<Region {self.name!r} of {self.source.name!r}>"
 
     @property
     def days(self) -> int:
@@ -117,7 +121,7 @@ def load_region(dataset: Dataset, region: str, as_of: str = "") -> Region:
         raise DataError(
             f"No region {region!r} in the source {dataset.source.name!r}.{nearest(region, known)}"
         )
-    broken = set_aside(dataset, region)
+    broken = _without_ids(set_aside(dataset, region))
     _refuse_if_many(dataset.source, region, broken)
     end = dt.date.fromisoformat(as_of) if as_of else _end(dataset)
     good = {name: _known_by(name, table, region, end) for name, table in dataset.tables.items()}
@@ -135,6 +139,13 @@ def load_region(dataset: Dataset, region: str, as_of: str = "") -> Region:
         problems=dataset.problems,
         **frames,
     )
+
+
+def _without_ids(broken: pd.DataFrame) -> pd.DataFrame:
+    """Take customers' identifiers out of the examples: reports do not show them."""
+    rows = broken["example"].str.split(":").str[0]
+    is_id = broken["column"].isin(["customer_id", "complaint_id"])
+    return broken.assign(example=broken["example"].mask(is_id, rows))
 
 
 def _refuse_if_many(source: Source, region: str, held: pd.DataFrame) -> None:
