@@ -163,6 +163,17 @@ class TestWhatItSays:
             assert report.page(notebook, home="../../index.html") == page
 
 
+@pytest.mark.slow
+def test_a_run_on_the_same_data_changes_no_byte(reports):
+    outcomes, folder = reports
+    task = next(each.task for each in outcomes if each.task.region == "Few")
+    files = [task.executed, task.executed.with_suffix(".html"), folder / "findings.csv"]
+    before = [path.read_bytes() for path in files]
+    run.execute(task)
+    run.rebuild(folder)
+    assert [path.read_bytes() for path in files] == before
+
+
 @pytest.fixture(scope="module")
 def real_reports(tmp_path_factory):
     """Return a function that runs every notebook on a region of real data."""

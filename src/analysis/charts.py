@@ -164,7 +164,8 @@ def balance(table: pd.DataFrame, caption: str) -> None:
     fig, ax = plt.subplots(figsize=(7.2, 0.9 + 0.3 * len(table)))
     ax.axvspan(-0.1, 0.1, color=figures.BAND)
     for name, colour in (("before", figures.ORANGE), ("after", figures.BLUE)):
-        ax.plot(table[f"smd_{name}"], table.index, "o", color=colour, label=f"{name} weighting")
+        names = [_plain(each) for each in table.index]
+        ax.plot(table[f"smd_{name}"], names, "o", color=colour, label=f"{name} weighting")
     ax.set(xlabel="difference in standard deviations")
     ax.legend(frameon=False)
     alt = (
@@ -172,3 +173,9 @@ def balance(table: pd.DataFrame, caption: str) -> None:
         f"{table['smd_after'].abs().max():.2f} standard deviations."
     )
     figure(fig, alt, caption)
+
+
+def _plain(column: str) -> str:
+    """Return a column's name in words."""
+    words = column.replace("_", " ")
+    return f"{words.removeprefix('log ')} (log)" if words.startswith("log ") else words

@@ -190,7 +190,7 @@ def _run(task: Task, draft: Path) -> tuple[NotebookNode, str]:
         "kernel_name": "python3",
         "progress_bar": False,
         "autosave_cell_every": 0,
-        "extra_arguments": ["--IPKernelApp.log_level=ERROR"],
+        "extra_arguments": ["--IPKernelApp.log_level=CRITICAL"],
     }
     try:
         # A context of its own: the event loop of another thread would be found in this one.
