@@ -119,16 +119,32 @@ def controls(frame: pd.DataFrame, names: tuple[str, ...]) -> list[str]:
     return [name if pd.api.types.is_numeric_dtype(frame[name]) else f"C({name})" for name in usable]
 
 
-def without_rare(frame: pd.DataFrame, names: tuple[str, ...], least: int = 20) -> pd.DataFrame:
-    """Put categories of fewer than `least` customers together with the largest one.
+def without_rare(
+    frame: pd.DataFrame, names: tuple[str, ...], arms: pd.Series | None = None, least: int = 5
+) -> pd.DataFrame:
+    """Put categories of few customers together with the largest one.
 
-    A category of one customer would decide its own coefficient, and leave no error to judge by.
+    A category of one customer would decide its own coefficient, and leave no error to judge
+    by; more than `least` are kept apart, because merging large ones costs precision.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row per customer.
+    names : tuple of str
+        Columns with categories.
+    arms : Series, optional
+        Groups that are compared: a category must have `least` customers in each.
+    least : int
+        Customers that a category needs.
     """
+    groups = pd.Series(0, index=frame.index) if arms is None else arms
     lumped = {}
     for name in names:
-        sizes = frame[name].value_counts()
+        sizes = pd.crosstab(frame[name], groups).min(axis=1)
+        most = frame[name].mode()
         rare = frame[name].map(sizes) < least
-        lumped[name] = frame[name].mask(rare, sizes.index[0] if len(sizes) else None)
+        lumped[name] = frame[name].mask(rare, most.iloc[0] if len(most) else None)
     return frame.assign(**lumped)
 
 
@@ -199,7 +215,7 @@ def _past(region: Region, day: dt.date) -> pd.DataFrame:
             "value_before": year[worth(region)],
             "sales_first": first["sales"],
             "sales_second": second["sales"],
-            "active": second["visits"] > 0,
+            "active": (second["visits"] > 0).astype(float),
         }
     )
     for name in ("visits", "sales", "value"):

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy import special
 
 from analysis.estimates import Estimate, from_se
 
 A_LIMIT, B_LIMIT, TOP_SHARE = 0.55, 0.85, 0.20
 """Cumulated share of sales that ends class A and class B; share of customers at the top."""
+
+_TINY = 1e-12
 
 CLASSES = ("A", "B", "C")
 STAGES = ("forming", "growing", "mature", "declining")
@@ -26,7 +29,7 @@ class Concentration:
     gini : Estimate
         0 if all buy the same, near 1 if one buys nearly everything; jackknife.
     top20_share : Estimate
-        Share of sales of the top 20 % of customers; bootstrap, as all below.
+        Share of sales of the top 20 % of customers; bootstrap-t, as all below.
     a_share, b_share, c_share : Estimate
         Share of customers who bring the first 55 % of sales, the next 30 %, the rest.
 
@@ -87,19 +90,30 @@ def concentration(sales: ArrayLike, *, n_boot: int = 999, seed: int = 0) -> Conc
 
     References
     ----------
+    Efron, B. and Tibshirani, R. J. (1993). An Introduction to the Bootstrap, chapter 12.
+    Chapman and Hall.
     Yitzhaki, S. (1991). Calculating jackknife variance estimators for parameters of the
     Gini method. Journal of Business & Economic Statistics 9, 235-239.
     """
     largest_first = _checked(sales)
     n, rng = len(largest_first), np.random.default_rng(seed)
-    shares = _shares(largest_first, np.ones(n))
     draws = (np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(n_boot))
-    bought = (counts for counts in draws if counts @ largest_first > 0)
-    errors = np.std([_shares(largest_first, counts) for counts in bought], axis=0, ddof=1)
-    method = f"Lorenz curve, bootstrap ({n_boot})"
-    bounded = [_on_logit(*pair, n, method) for pair in zip(shares, errors, strict=True)]
-    gini = _on_logit(*_gini(largest_first), n, "Gini coefficient, jackknife")
-    return Concentration(gini, *bounded)
+    resampled = [_shares_on_logit(largest_first, c) for c in draws if c @ largest_first > 0]
+    found, errors = _shares_on_logit(largest_first, np.ones(n))
+    t = np.array([(each - found) / np.maximum(se, _TINY) for each, se in resampled])
+    low, high = found - np.quantile(t, [0.975, 0.025], axis=0) * errors
+    method = f"Lorenz curve, bootstrap-t ({n_boot})"
+    rows = special.expit(np.column_stack([found, low, high])).tolist()
+    return Concentration(gini(sales), *(Estimate(*row, n, "logit", method=method) for row in rows))
+
+
+def gini(sales: ArrayLike) -> Estimate:
+    """Estimate the Gini coefficient: 0 if all buy the same, near 1 if one buys nearly all.
+
+    Parameters and errors are those of `concentration`; the interval is from the jackknife.
+    """
+    largest_first = _checked(sales)
+    return _on_logit(*_gini(largest_first), len(largest_first), "Gini coefficient, jackknife")
 
 
 def abc_classes(sales: pd.Series, a: float = A_LIMIT, b: float = B_LIMIT) -> pd.Series:
@@ -323,6 +337,35 @@ def _shares(largest_first: np.ndarray, counts: np.ndarray) -> np.ndarray:
     limits = np.interp(np.array([A_LIMIT, B_LIMIT]) * sales[-1], sales, customers)
     a, b = limits / customers[-1]
     return np.array([top, a, b - a, 1 - b])
+
+
+def _shares_on_logit(largest_first: np.ndarray, counts: np.ndarray) -> tuple:
+    """Return the logits of `_shares` and their standard errors, by their influence functions."""
+    shares = _shares(largest_first, counts)
+    errors = _share_errors(largest_first, counts, shares[0])
+    inside = np.clip(shares, _TINY, 1 - _TINY)
+    return special.logit(inside), errors / (inside * (1 - inside))
+
+
+def _share_errors(largest_first: np.ndarray, counts: np.ndarray, top: float) -> np.ndarray:
+    """Return the standard errors of `_shares`.
+
+    Of the top share S: the part of a customer's sales above the 80 % quantile less S times
+    his sales, over the mean. Of the customers who bring a share L of sales: the part above
+    the smallest of their sales less L times his sales, over that smallest.
+    """
+    n, x = counts.sum(), largest_first
+    customers, sales = np.cumsum(counts), np.cumsum(counts * x)
+    mean = sales[-1] / n
+    quantile = x[np.searchsorted(customers, TOP_SHARE * n)]
+    influence = [(np.maximum(x - quantile, 0) - top * x) / mean]
+    for limit in (A_LIMIT, B_LIMIT):
+        edge = x[np.searchsorted(sales, limit * sales[-1])]
+        influence.append((np.maximum(x - edge, 0) - limit * x) / edge)
+    _, to_a, to_b = influence
+    columns = np.array([influence[0], to_a, to_b - to_a, to_b])
+    centred = columns - (columns @ counts / n)[:, None]
+    return np.sqrt(centred**2 @ counts) / n
 
 
 def _gini(largest_first: np.ndarray) -> tuple[float, float]:
