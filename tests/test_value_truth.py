@@ -10,7 +10,6 @@ import os
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from unittest.mock import MagicMock
 
 import ibis
 import nbformat
@@ -32,7 +31,7 @@ CUSTOMERS = 1_000
 TRUTH_CUSTOMERS = 120_000
 SEED = 4_000
 END = (world.START + 7 * world.N_WEEKS - 1).item()  # the last day that is drawn
-SHORTFALL = {"H12": 0.05, "H16": 0.02}  # of coverage below 95 %, in heavy tails
+SHORTFALL = {"H12": 0.02}  # of coverage below 95 %, in heavy tails
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "04_customer_value.ipynb"
 ALWAYS = ("Question", "Data")
 TESTED = ("H12", "H13", "H14", "H15", "H16")
@@ -59,6 +58,16 @@ def monte_carlo_error(rate, n):
 
 HIGHEST_ERROR = 0.025 + 3 * monte_carlo_error(0.025, REPLICATES)
 REGIONS_ALIKE = 10
+
+
+class Silent:
+    """Stands where pictures, tables and sentences are shown: most of a notebook's time."""
+
+    def __getattr__(self, name):
+        return self
+
+    def __call__(self, *values, **named):
+        return None
 
 
 @functools.cache
@@ -89,7 +98,7 @@ def run(here, names, patch):
     for name in ("", *ALWAYS, *names):
         for cell in sections()[name]:
             exec(cell, known)
-        known |= {stub: MagicMock() for stub in ("charts", "figures", "say", "table")}
+        known |= {stub: Silent() for stub in ("charts", "figures", "say", "table")}
     return {finding.hypothesis.id: finding for finding in shown}, known
 
 
