@@ -136,7 +136,7 @@ def test_a_customer_in_two_regions_is_in_none(write_source):
     ]
     assert found.loc["transactions", ["rows", "expected"]].tolist() == [
         3,
-        "a customer of the table 'customers'",
+        "a customer who is not set aside himself",
     ]
     assert opened(path).regions()["customers"].tolist() == [1, 1]
 
@@ -304,6 +304,94 @@ amount = { column = "Summe", scale_by = "Kurs", scales = { EUR = 8.0, CNY = 1.0 
         pd.Timestamp("2024-02-02 09:00"),
     ]
     assert "and in Kurs one of EUR, CNY" in here.set_aside["expected"].item()
+
+
+def test_marks_of_a_source_hold_for_columns_with_the_contract_s_names(write_source):
+    lines = TRANSACTIONS.replace(",300,270", ',"1.300,5",270').replace(
+        "2024-02-01 08:00", "01.02.2024"
+    )
+    days = {
+        f"2024-{m}-{d} {t}": f"{d}.{m}.2024"
+        for m, d, t in (
+            ("02", "01", "19:30"),
+            ("03", "15", "10:00"),
+            ("02", "20", "18:00"),
+            ("04", "01", "09:00"),
+        )
+    }
+    for iso, own in days.items():
+        lines = lines.replace(iso, own)
+    people = CUSTOMERS.replace("2024-01-05", "05.01.2024").replace("2023-11-01", "01.11.2023")
+    people = people.replace("2024-06-01", "01.06.2024").replace("2022-03-09", "09.03.2022")
+    marks = 'as_of = 2024-12-31\ndecimal = ","\nthousands = "."\ndate_format = "%d.%m.%Y"\n'
+    path = write_source(
+        marks, customers=people, transactions=lines, survey="customer_id,satisfaction_1\na,7\n"
+    )
+    assert dataset.problems(opened(path)).empty
+    here = data.load(str(path), "North")
+    assert here.purchases["amount"].max().execute() == 1300.5
+
+
+@pytest.mark.parametrize("text", ["12.5", "1.23", "1.2345", "1,5.000"])
+def test_a_separator_in_the_wrong_place_is_no_number(write_source, text):
+    toml = 'as_of = 2024-12-31\nmax_set_aside = 1.0\ndecimal = ","\nthousands = "."\n'
+    found = only_problem(
+        write_source(toml, transactions=TRANSACTIONS.replace(",300,", f',"{text}",'))
+    )
+    assert (found["column"], found["example"]) == ("amount", f"row 2: {text!r}")
+
+
+def test_numbers_of_an_excel_sheet_are_numbers_whatever_the_marks(write_source):
+    toml = 'as_of = 2024-12-31\ndecimal = ","\nthousands = "."\n'
+    path = write_source(toml + "[transactions]\nfile = 'lines.xlsx'\n")
+    lines = pd.read_csv(path.parent / "small" / "transactions.csv")
+    lines.assign(amount=[12.5, 1234.75, 3.0, 4.0, 5.0]).to_excel(
+        path.parent / "small" / "lines.xlsx", index=False
+    )
+    here = data.load(str(path), "North")
+    assert here.purchases["amount"].sum().execute() == 12.5 + 1234.75 + 3 + 4
+
+
+def test_a_key_with_two_meanings_is_refused(write_source):
+    toml = "as_of = 2024-12-31\n[transactions]\nfile = 'transactions.csv'\n"
+    toml += "joins = [{ file = 'stations.csv', on = 'station_id' }]\n"
+    path = write_source(toml, stations="station_id,city\nS1,A\nS1,B\nS2,C\nS3,D\n")
+    assert "'station_id' stands in several rows that differ" in only_problem(path)["expected"]
+
+
+def test_a_bad_region_costs_the_others_nothing(write_source):
+    people = CUSTOMERS.replace("c,South", "c,../x")
+    path = write_source("as_of = 2024-12-31\n", customers=people)
+    here = data.load(str(path), "North")
+    assert here.rows["transactions"] == 4
+    assert here.set_aside["expected"].str.contains("not set aside himself").any()
+
+
+@pytest.mark.parametrize("day", ["2030-01-01", "31.12.2024"])
+def test_a_day_that_the_data_does_not_reach_is_refused(write_source, day):
+    with pytest.raises(DataError, match="as_of = "):
+        data.load(str(write_source()), "North", as_of=day)
+
+
+def test_a_product_that_is_not_named_is_not_beyond_fuel(write_source):
+    lines = TRANSACTIONS.replace("S1,shop", "S1,").replace("S2,fuel", "S2,shop")
+    here = data.load(str(write_source(transactions=lines)), "North")
+    bought = purchases.per_customer(here, here.start, here.end)
+    assert bought["beyond_fuel"].to_dict() == {"a": False, "b": True}
+
+
+def test_costs_of_a_part_of_the_lines_are_no_margin(write_source):
+    here = data.load(str(write_source(transactions=TRANSACTIONS.replace(",270", ","))), "North")
+    assert "transactions.cost" not in here.columns
+    assert "margin" not in purchases.per_customer(here, here.start, here.end)
+
+
+def test_a_source_does_not_show_its_password(write_source, monkeypatch):
+    monkeypatch.setenv("OUR_PASSWORD", "hunter2")
+    path = write_source("as_of = 2024-12-31\ndatabase = 'x://me:${OUR_PASSWORD}@there'\n")
+    source = sources.read(str(path))
+    assert "hunter2" in source.database
+    assert "hunter2" not in repr(source)
 
 
 @settings(max_examples=12, deadline=None)

@@ -137,6 +137,7 @@ def test_tasks_run_side_by_side_and_a_failure_stops_none(tmp_path):
     assert (
         sum("H17: ZeroDivisionError: division by zero" in each.failures for each in outcomes) == 2
     )
+    (reports / "small" / "North" / ".draft.ipynb").write_text("{}")  # of a run that was killed
     entries = run.rebuild(reports)
     assert len(entries) == 4
     index = (reports / "index.html").read_text(encoding="utf-8")
@@ -158,5 +159,7 @@ def test_parameters_are_read_in_the_type_of_their_default(tmp_path):
         run.parameters(path, ["sed=7"])
     with pytest.raises(UsageError, match="seed = 'x': expected a whole number"):
         run.parameters(path, ["seed=x"])
+    with pytest.raises(UsageError, match="language = 'fr': expected one of en, zh"):
+        run.parameters(path, ["language=fr"])
     with pytest.raises(UsageError, match="no parameter 'region'"):
         run.parameters(path, ["region=South"])

@@ -60,6 +60,19 @@ MISTAKES = {
         WHOLE.replace('file = "customers.csv"', 'same_file_as = "transaction"'),
         r"same_file_as = 'transaction' .* Did you mean 'transactions'\?",
     ),
+    "a table that is none": (
+        'transactions = "x.csv"\n' + WHOLE.split("[transactions]")[0],
+        r"own\.toml: transactions = 'x\.csv': expected a table",
+    ),
+    "an encoding nobody knows": (
+        'encoding = "gb18300"\n' + WHOLE,
+        r"encoding = 'gb18300': expected one such as",
+    ),
+    "a long delimiter": ('delimiter = "||"\n' + WHOLE, r"delimiter = '\|\|': expected one char"),
+    "a moment for a day": (
+        WHOLE.replace("2026-06-30", "2026-06-30T00:00:00"),
+        r"as_of = .*: expected a date",
+    ),
     "not TOML": (WHOLE + "]", r"own\.toml: not a TOML file in UTF-8"),
     "no such variable": (
         'database = "x://me:${NO_SUCH_VARIABLE}@there/db"\n' + WHOLE,

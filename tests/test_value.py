@@ -347,3 +347,12 @@ def test_stages_ignore_season(rows, season):
     rows = [*rows, (10, 10, 500)]
     winter = [(first, season * second, tenure) for first, second, tenure in rows]
     assert stages(rows).equals(stages(winter))
+
+
+@pytest.mark.parametrize("index", [1.3, 2.0, 3.0])
+def test_tail_index_of_pareto_sales(index):
+    rng = np.random.default_rng(9)
+    found = [value.tail_index(rng.pareto(index, 3000) + 1) for _ in range(200)]
+    held = np.mean([each.ci_low <= index <= each.ci_high for each in found])
+    assert np.mean([each.estimate for each in found]) == pytest.approx(index, rel=0.02)
+    assert held == pytest.approx(0.95, abs=3 * np.sqrt(0.95 * 0.05 / 200) + 0.01)

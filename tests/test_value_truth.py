@@ -119,6 +119,7 @@ def region_of(tables):
         source=SimpleNamespace(name="simulated", currency="CNY"),
         name="Example",
         start=lines["bought_at"].min().date(),
+        last=lines["bought_at"].max().date(),
         end=END,
         purchases=ibis.duckdb.connect().create_table("transactions", lines),
         columns=frozenset(filled),

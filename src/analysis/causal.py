@@ -14,6 +14,7 @@ from analysis.estimates import Estimate, from_se
 from analysis.models import FAMILIES, Family, check_family
 
 TRUNCATION = 0.01
+MAX_LEVERAGE = 0.99
 MIN_ARM = 20
 """Customers that each arm of `aipw` needs."""
 
@@ -178,7 +179,9 @@ def _predict(
     design = sm.add_constant(seen, has_constant="add")
     fit = sm.GLM(y, design, family=FAMILIES[family]()).fit()
     predicted = fit.predict(sm.add_constant(everybody, has_constant="add"))
-    return np.asarray(predicted), np.asarray(fit.get_hat_matrix_diag())
+    weighted = np.sqrt(fit.family.weights(fit.mu))[:, None] * fit.model.exog
+    leverage = (np.linalg.qr(weighted).Q ** 2).sum(axis=1)
+    return np.asarray(predicted), np.clip(leverage, 0, MAX_LEVERAGE)
 
 
 def _balance(arm: np.ndarray, covariates: pd.DataFrame, weights: np.ndarray) -> pd.DataFrame:

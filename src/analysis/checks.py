@@ -5,9 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis.causal import AIPW
+from analysis.value import tail_index
 from analysis.verdicts import Check
 
-LARGEST_SHARE = 0.05
+LARGEST_SHARE, LARGEST_IN_GROUP, LIGHT_TAIL = 0.05, 0.15, 1.3
 
 
 def at_least(name: str, count: float, least: int) -> Check:
@@ -25,10 +26,26 @@ def converged(is_converged: bool) -> Check:
     return Check("the model converged", "yes", "yes" if is_converged else "no", is_converged)
 
 
-def nobody_decides(values: pd.Series) -> Check:
-    """Check that the largest customer does not decide a mean or a share alone."""
-    largest = values.max() / values.sum()
-    return at_most("share of the largest customer", largest, LARGEST_SHARE)
+def nobody_decides(values: pd.Series, groups: pd.Series | None = None) -> Check:
+    """Check that the largest customer does not decide a share, or a group's mean, alone."""
+    if groups is None:
+        return at_most("share of the largest customer", values.max() / values.sum(), LARGEST_SHARE)
+    each = values.groupby(groups, observed=True)
+    largest = (each.max() / each.sum().where(each.sum() > 0)).fillna(1.0).max()
+    return at_most("share of the largest customer in his group", largest, LARGEST_IN_GROUP)
+
+
+def tail(sales: pd.Series) -> Check:
+    """Check that the tail of the sales is light enough for a share to be known from a sample.
+
+    Where the claim of 80/20 is true, the tail is so heavy that most samples miss the
+    customers who make it true, and their intervals lie too low.
+    """
+    index = tail_index(sales)
+    low = index.at_level(0.90).ci_low
+    return Check(
+        "tail index, 95 % bound", f"at least {LIGHT_TAIL}", f"{low:.2f}", low >= LIGHT_TAIL
+    )
 
 
 def shown(name: str, value: str) -> Check:

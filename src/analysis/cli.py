@@ -15,6 +15,7 @@ from rich.table import Table
 
 from analysis import dataset as datasets
 from analysis import sources
+from analysis.data import last_day
 from analysis.hypotheses import register
 from analysis.sources import ROOT, DataError
 
@@ -54,10 +55,14 @@ def run(
 
     dataset = _open(source)
     names = dataset.regions()["region"].tolist()
+    if not names:
+        raise DataError(f"{source}: no customer has a region that can be used: workbook check.")
     regions = runner.chosen(region, names, "region")
     known = runner.notebooks()
     paths = [known[name] for name in runner.chosen(notebook, list(known), "notebook")]
     given = {path: runner.parameters(path, parameter) for path in paths}
+    for each in given.values():
+        last_day(dataset, str(each.get("as_of", "")))
     tasks = [
         runner.Task(
             notebook=path,

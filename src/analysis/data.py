@@ -11,10 +11,16 @@ from ibis.expr.types import Table
 
 from analysis import sources
 from analysis.contract import TABLES
-from analysis.dataset import Dataset, Held, open_source, set_aside
+from analysis.dataset import FOLLOWER, Dataset, Held, open_source, set_aside
 from analysis.hypotheses import Hypothesis, nearest
 from analysis.rules import kind_of
 from analysis.sources import DataError, Source
+
+MAX_SILENCE = 60
+"""Days without any purchase before the end, after which nothing about a year can be said."""
+
+COSTED = 0.99
+"""Share of lines that must have a cost for margins to be used."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -27,8 +33,8 @@ class Region:
         Where it comes from.
     name : str
         The region.
-    start, end : date or None
-        First day of its purchases; last day that the data can show.
+    start, last, end : date or None
+        First and last day of its purchases; last day that the data can show.
     customers, survey, complaints, contacts : DataFrame
         Tables of the contract (empty where the source has none), by customer_id.
     purchases : Table
@@ -46,6 +52,7 @@ class Region:
     source: Source
     name: str
     start: dt.date | None
+    last: dt.date | None
     end: dt.date | None
     customers: pd.DataFrame
     survey: pd.DataFrame
@@ -89,6 +96,9 @@ class Region:
         reasons = _missing_columns(hypothesis.needs, self.columns, self.problems)
         if not reasons and self.days < hypothesis.min_days:
             reasons = [f"It needs {hypothesis.min_days} days of purchases; there are {self.days}."]
+        silent = (self.end - self.last).days if self.last and hypothesis.min_days else 0
+        if not reasons and silent > MAX_SILENCE:
+            reasons = [f"Nobody bought in the last {silent} days: the data or the business ended."]
         return reasons
 
 
@@ -123,14 +133,15 @@ def load_region(dataset: Dataset, region: str, as_of: str = "") -> Region:
         )
     broken = _without_ids(set_aside(dataset, region))
     _refuse_if_many(dataset.source, region, broken)
-    end = dt.date.fromisoformat(as_of) if as_of else _end(dataset)
+    end = last_day(dataset, as_of)
     good = {name: _known_by(name, table, region, end) for name, table in dataset.tables.items()}
     frames = {name: _frame(name, good.get(name)) for name in TABLES if name != "transactions"}
     purchases = good.get("transactions")
     return Region(
         source=dataset.source,
         name=region,
-        start=_first_day(purchases),
+        start=_bought(purchases, "min"),
+        last=_bought(purchases, "max"),
         end=end,
         purchases=purchases,
         columns=frozenset(_filled(frames, purchases)),
@@ -150,7 +161,8 @@ def _without_ids(broken: pd.DataFrame) -> pd.DataFrame:
 
 def _refuse_if_many(source: Source, region: str, held: pd.DataFrame) -> None:
     """Stop when more rows of a table break a rule than the source allows."""
-    many = held[held["share"] > source.max_set_aside]
+    own = held["expected"] != FOLLOWER.expected  # those are counted with their customer
+    many = held[own & (held["share"] > source.max_set_aside)]
     if len(many):
         worst = many.loc[many["share"].idxmax()]
         raise DataError(
@@ -184,6 +196,26 @@ def _frame(name: str, rows: Table | None) -> pd.DataFrame:
     return schema.validate(frame.sort_values(list(kinds), ignore_index=True))
 
 
+def last_day(dataset: Dataset, as_of: str = "") -> dt.date | None:
+    """Return the last day that counts: as asked for, or that of the data.
+
+    Raises
+    ------
+    DataError
+        If `as_of` is no date, or after the data's own end.
+    """
+    end = _end(dataset)
+    if not as_of:
+        return end
+    try:
+        day = dt.date.fromisoformat(as_of)
+    except ValueError:
+        raise DataError(f"as_of = {as_of!r}: expected a date such as 2026-06-30.") from None
+    if end is not None and day > end:
+        raise DataError(f"as_of = {as_of}: the data ends on {end}.")
+    return day
+
+
 def _end(dataset: Dataset) -> dt.date | None:
     """Return the last day that the data can show: as stated, or that of the last purchase."""
     if dataset.source.as_of is not None or "transactions" not in dataset.tables:
@@ -192,12 +224,12 @@ def _end(dataset: Dataset) -> dt.date | None:
     return None if pd.isna(last) else last.date()
 
 
-def _first_day(purchases: Table | None) -> dt.date | None:
-    """Return the day of the first purchase."""
+def _bought(purchases: Table | None, which: str) -> dt.date | None:
+    """Return the day of the first ("min") or last ("max") purchase."""
     if purchases is None:
         return None
-    first = purchases["bought_at"].min().execute()
-    return None if pd.isna(first) else first.date()
+    found = getattr(purchases["bought_at"], which)().execute()
+    return None if pd.isna(found) else found.date()
 
 
 def _filled(frames: Mapping[str, pd.DataFrame], purchases: Table | None) -> list[str]:
@@ -211,7 +243,10 @@ def _filled(frames: Mapping[str, pd.DataFrame], purchases: Table | None) -> list
         return found
     counts = purchases.agg(**{column: purchases[column].count() for column in purchases.columns})
     filled = counts.to_pandas().iloc[0]
-    return found + [f"transactions.{column}" for column in filled.index[filled > 0]]
+    least = {"cost": COSTED * filled["amount"]}
+    return found + [
+        f"transactions.{column}" for column in filled.index if filled[column] > least.get(column, 0)
+    ]
 
 
 def _missing_columns(

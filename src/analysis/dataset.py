@@ -15,6 +15,7 @@ from analysis.rules import Rule, mapped, written
 from analysis.sources import DataError, Source
 
 ORPHAN = Rule("customer_id", "a customer of the table 'customers'", ibis.literal(False))
+FOLLOWER = Rule("customer_id", "a customer who is not set aside himself", ibis.literal(False))
 
 
 @dataclass(frozen=True)
@@ -91,14 +92,16 @@ def open_source(source: Source) -> Dataset:
         except DataError as error:
             problems[name] = str(error)
     if "customers" in problems:
-        raise DataError(problems["customers"])
+        raise DataError("\n".join(problems.values()))
     held = {name: _flagged(each.rows, each.rules) for name, each in opened.items()}
     customers = reading.kept(engine, source, "customers", held.pop("customers").rows)
     tables = {"customers": Held(customers, opened["customers"].rules)}
-    regions = tables["customers"].good.select("customer_id", "region")
-    regions = reading.kept(engine, source, "customers", regions)
+    good = tables["customers"].good.select("customer_id", "region")
+    good = reading.kept(engine, source, "customers", good)
+    everybody = customers.select(known_id="customer_id").distinct()
+    everybody = reading.kept(engine, source, "customers", everybody)
     for name, each in held.items():
-        placed = _of_customers(each, regions)
+        placed = _of_customers(each, good, everybody)
         tables[name] = Held(reading.kept(engine, source, name, placed.rows), placed.rules)
     return Dataset(source, tables, problems)
 
@@ -129,12 +132,14 @@ def _flagged(rows: Table, rules: tuple[Rule, ...]) -> Held:
     return Held(rows.mutate(**flags), rules)
 
 
-def _of_customers(held: Held, regions: Table) -> Held:
-    """Give each row the region of its customer, and flag those of unknown customers."""
-    placed = held.rows.left_join(regions, "customer_id").drop("customer_id_right")
-    orphan = placed["region"].isnull() & placed["customer_id"].notnull()
-    rows = placed.mutate(**{f"broken_{len(held.rules)}": orphan})
-    return Held(rows, (*held.rules, ORPHAN))
+def _of_customers(held: Held, good: Table, everybody: Table) -> Held:
+    """Give each row the region of its customer; flag those of unknown or set-aside ones."""
+    placed = held.rows.left_join(good, "customer_id").drop("customer_id_right")
+    placed = placed.left_join(everybody, placed["customer_id"] == everybody["known_id"])
+    lost = placed["region"].isnull() & placed["customer_id"].notnull()
+    n, unknown = len(held.rules), placed["known_id"].isnull()
+    flags = {f"broken_{n}": lost & unknown, f"broken_{n + 1}": lost & ~unknown}
+    return Held(placed.mutate(**flags).drop("known_id"), (*held.rules, ORPHAN, FOLLOWER))
 
 
 def set_aside(dataset: Dataset, region: str | None) -> pd.DataFrame:

@@ -42,11 +42,12 @@ def table(region: Region, day: dt.date) -> pd.DataFrame:
     DataFrame
         Customers who had joined by then, indexed by customer_id. Past: segment, area,
         tenure_days, log_tenure (log of 1 + years), visits_before, sales_before,
-        value_before (52 weeks; log_visits, log_sales, log_value and log_fuel, of fuel sales,
-        are logs of 1 + the amount), sales_first, sales_second (the two quarters before),
-        active (bought in the quarter before), beyond_before; after: visits_half (26
-        weeks), visits_after, value_after, fuel_value_after (52 weeks), retained (bought in
-        the last quarter of the year). Values are `worth`, in the source's currency.
+        value_before (52 weeks; log_visits is the log of 1 + visits, log_value and log_fuel,
+        of fuel sales, that of 1 + the amount over its mean, free of the currency),
+        sales_first, sales_second (the two quarters before), active (1 if bought in the
+        quarter before), beyond_before. After: visits_half (26 weeks), visits_after,
+        value_after, fuel_value_after (52 weeks), retained (bought in the last quarter of
+        the year). Values are `worth`, in the source's currency.
     """
     people = _known(region, day)
     found = people.join(_past(region, day)).join(_after(region, day))
@@ -197,6 +198,7 @@ def _known(region: Region, day: dt.date) -> pd.DataFrame:
     Where the day of joining is not known, it is the day of the first purchase.
     """
     people = region.customers.set_index("customer_id")[["segment", "area", "joined_on"]]
+    people = people.fillna({"segment": "unknown", "area": "unknown"})
     first = purchases.per_customer(region, region.start, region.end)["first_on"]
     joined = people.pop("joined_on").fillna(first)
     people["tenure_days"] = (pd.Timestamp(day) - joined).dt.days
@@ -218,12 +220,18 @@ def _past(region: Region, day: dt.date) -> pd.DataFrame:
             "active": (second["visits"] > 0).astype(float),
         }
     )
-    for name in ("visits", "sales", "value"):
-        found[f"log_{name}"] = np.log1p(found[f"{name}_before"].clip(lower=0))
+    found["log_visits"] = np.log1p(found["visits_before"])
+    found["log_value"] = _log_of_mean(found["value_before"])
     if "beyond_fuel" in year:
         found["beyond_before"] = year["beyond_fuel"]
-        found["log_fuel"] = np.log1p(year["fuel_sales"])
+        found["log_fuel"] = _log_of_mean(year["fuel_sales"])
     return found
+
+
+def _log_of_mean(amounts: pd.Series) -> pd.Series:
+    """Return the log of 1 + amounts as multiples of their mean, losses as 0."""
+    amounts = amounts.clip(lower=0)
+    return np.log1p(amounts / amounts.mean()) if amounts.mean() > 0 else amounts * 0.0
 
 
 def _after(region: Region, day: dt.date) -> pd.DataFrame:
@@ -238,7 +246,8 @@ def _after(region: Region, day: dt.date) -> pd.DataFrame:
             "retained": (last["visits"] > 0).astype(float),
         }
     )
-    return found.assign(fuel_value_after=year["fuel_margin"]) if "fuel_margin" in year else found
+    fuel = f"fuel_{worth(region)}"
+    return found.assign(fuel_value_after=year[fuel]) if fuel in year else found
 
 
 def _span(region: Region, day: dt.date, start: int, end: int) -> pd.DataFrame:

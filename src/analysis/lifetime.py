@@ -285,7 +285,9 @@ def forecast_table(table: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
     grouped = table.groupby(groups, observed=True)
     means = grouped.mean()
     means.insert(0, "customers", grouped.size())
-    return means.assign(total_value=grouped["value"].sum()).rename_axis("repeat purchases")
+    return means.assign(total_value=grouped["value"].sum(min_count=1)).rename_axis(
+        "repeat purchases"
+    )
 
 
 def holdout(

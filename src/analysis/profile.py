@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -195,8 +195,14 @@ def reliability(answers: Mapping[str, pd.DataFrame], seed: int) -> pd.DataFrame:
     rows = []
     for name, items in answers.items():
         for kind, function in (("alpha", scales.alpha), ("omega", scales.omega)):
-            found = function(items, seed=seed)
-            rows.append(
-                (f"{name}, {kind}", found.estimate, found.ci_low, found.ci_high, len(items))
-            )
+            rows.append((f"{name}, {kind}", *_coefficient(function, items, seed), len(items)))
     return pd.DataFrame(rows, columns=["scale", "estimate", "ci_low", "ci_high", "customers"])
+
+
+def _coefficient(function: Callable, items: pd.DataFrame, seed: int) -> tuple:
+    """Return a coefficient and its interval; nothing where the items have no common scale."""
+    try:
+        found = function(items, seed=seed)
+    except ValueError:
+        return (np.nan, np.nan, np.nan)
+    return (found.estimate, found.ci_low, found.ci_high)

@@ -12,6 +12,8 @@ from analysis.contract import FUEL
 from analysis.data import Region
 
 DAYS_IN_WEEK = 7
+LEAD_IN = 182
+"""Days without a purchase that make a first purchase credible where joining is not known."""
 
 
 def per_month(region: Region) -> pd.DataFrame:
@@ -39,6 +41,8 @@ def per_product(region: Region) -> pd.DataFrame:
         and without_quantity (lines whose quantity is 0 or empty: no unit price).
     """
     rows = region.purchases
+    if "quantity" not in rows.columns:
+        rows = rows.mutate(quantity=ibis.null("float64"))
     measured = rows["quantity"] > 0
     products = rows.group_by("product").agg(
         customers=rows["customer_id"].nunique(),
@@ -82,8 +86,9 @@ def per_customer(region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:
 def purchase_history(region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:
     """Summarise each customer's purchases for a model of repeat buying.
 
-    Purchases on the same day count as one. Customers who joined before `first` are
-    left out where the day of joining is known: their first purchase was not seen.
+    Purchases on the same day count as one. Customers who joined before `first` are left
+    out: their first purchase was not seen. Where the day of joining is not known, so are
+    those who bought in the first half year.
 
     Returns
     -------
@@ -117,8 +122,10 @@ def _as_history(found: pd.DataFrame, region: Region, first: dt.date, last: dt.da
     """Turn first and last days into weeks; leave out customers who were there before."""
     joined = region.customers.set_index("customer_id")["joined_on"]
     found = found.set_index("customer_id").sort_index()
-    earlier = joined.reindex(found.index) < pd.Timestamp(first)
-    found = found[~earlier.to_numpy()]
+    joined = joined.reindex(found.index)
+    old = pd.Timestamp(first) + pd.Timedelta(days=LEAD_IN)
+    earlier = (joined < pd.Timestamp(first)) | (joined.isna() & (found["first_day"] < old))
+    found = found[~earlier]
     week = pd.Timedelta(days=DAYS_IN_WEEK)
     return pd.DataFrame(
         {
@@ -144,7 +151,8 @@ def _optional(region: Region, rows: Table) -> dict:
     if "transactions.cost" in region.columns:
         found["margin"] = (rows["amount"] - rows["cost"]).sum()
     if "transactions.product" in region.columns:
-        found["beyond_fuel"] = (~_is_fuel(rows)).cast("int64").max()
+        beyond = rows["product"].notnull() & ~_is_fuel(rows)
+        found["beyond_fuel"] = beyond.cast("int64").max()
         found["fuel_sales"] = rows["amount"].sum(where=_is_fuel(rows))
         if "margin" in found:
             found["fuel_margin"] = (rows["amount"] - rows["cost"]).sum(where=_is_fuel(rows))

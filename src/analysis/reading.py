@@ -119,19 +119,27 @@ def _from_database(engine: BaseBackend, source: Source, name: str) -> Table:
 
 
 def _from_sqlite(engine: BaseBackend, source: Source, name: str) -> Table:
-    """Copy a table of a SQLite file, as text: its columns have no types to rely on."""
-    with contextlib.closing(sqlite3.connect(_database_file(source))) as database:
-        known = pd.read_sql("select name from sqlite_master", database)["name"].tolist()
-        if name not in known:
-            raise DataError(f"The database has no table {name!r}.{nearest(name, known)}")
-        frame = pd.read_sql(f'select * from "{name}"', database)
-    texts = frame.astype(object).where(frame.notna(), None).map(_as_text)
-    return engine.create_table(ibis.util.gen_name("sqlite"), texts.astype("str"), temp=True)
+    """Copy a table of a SQLite file into the embedded engine."""
+    path, nullable = _database_file(source), {"dtype_backend": "numpy_nullable"}
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            known = pd.read_sql("select name from sqlite_master", database)["name"].tolist()
+            if name in known:
+                frame = pd.read_sql(f'select * from "{name}"', database, **nullable)
+    except pd.errors.DatabaseError:
+        raise DataError(f"{source.database}: the file is not a SQLite database.") from None
+    if name not in known:
+        raise DataError(f"The database has no table {name!r}.{nearest(name, known)}")
+    return _own_types(engine, frame)
 
 
-def _as_text(value: object) -> object:
-    """Return a value as text, nothing as nothing."""
-    return None if value is None else str(value)
+def _own_types(engine: BaseBackend, frame: pd.DataFrame) -> Table:
+    """Put a table into the engine: columns of numbers and dates as they are, others as text."""
+    mixed = frame.select_dtypes(exclude=["number", "datetime", "datetimetz"])
+    texts = {
+        name: column.map(str, na_action="ignore").astype("str") for name, column in mixed.items()
+    }
+    return engine.create_table(ibis.util.gen_name("own"), frame.assign(**texts), temp=True)
 
 
 def _sqlite_file(source: Source) -> bool:
@@ -155,8 +163,8 @@ def _open(
         return engine.read_parquet(path), 1
     if path.suffix.lower() in _EXCEL:
         sheet = table.sheet if is_main and table.sheet else 0
-        frame = pd.read_excel(path, sheet_name=sheet, dtype=str)
-        return engine.create_table(ibis.util.gen_name("excel"), frame, temp=True), 2
+        frame = pd.read_excel(path, sheet_name=sheet, dtype_backend="numpy_nullable")
+        return _own_types(engine, frame), 2
     return _text(engine, path, table, table.header if is_main else ()), first_row
 
 
@@ -207,8 +215,12 @@ def _joined(rows: Table, other: Table, join: Join, file: str) -> Table:
     stem = Path(join.file).stem
     other = other.drop(ROW).rename(lambda name: f"{stem}.{name}")
     key = f"{stem}.{join.on}"
-    once = other.distinct(on=key, keep="first")
-    return rows.left_join(once, rows[join.on] == once[key])
+    once = other.distinct()
+    if once.count().execute() > once[key].nunique().execute():
+        raise DataError(
+            f"{join.file}: a value of {join.on!r} stands in several rows that differ; expected one."
+        )
+    return rows.left_join(once, rows[join.on].cast("string") == once[key].cast("string"))
 
 
 def _existing(folder: Path, file: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -94,27 +95,27 @@ def mapped(source: Source, name: str, raw: Table) -> Mapped:
 
 def _maps(name: str, table: TableMap, raw: Table) -> dict[str, ColumnMap]:
     """Return the map of every column that the table has, in the contract's order."""
-    maps = {}
+    maps, lacking = {}, []
     for column, schema in TABLES[name].columns.items():
         each = table.columns.get(column)
         if each is None and column in raw.columns:
-            each = ColumnMap(columns=(column,))
-        if each is None and schema.required:
-            raise DataError(
-                f"{table.file}: no column {column!r}, which the table {name!r} needs."
-                f"{nearest(column, _own(raw))}"
-            )
+            each = table.plain[column]
         if each is not None:
             maps[column] = each
-            _present(table.file, raw, each)
+            lacking += _lacking(raw, each)
+        elif schema.required:
+            hint = nearest(column, _own(raw))
+            lacking.append(f"no column {column!r}, which the table {name!r} needs.{hint}")
+    if lacking:
+        raise DataError("\n".join(f"{table.file}: {each}" for each in lacking))
     return maps
 
 
-def _present(file: str, raw: Table, each: ColumnMap) -> None:
-    """Refuse a map to columns that the file does not have."""
-    for column in (*each.columns, *([each.scale_by] if each.scale_by else [])):
-        if column not in raw.columns:
-            raise DataError(f"{file}: no column {column!r}.{nearest(column, _own(raw))}")
+def _lacking(raw: Table, each: ColumnMap) -> list[str]:
+    """Name the columns of a map that the file does not have."""
+    names = (*each.columns, *([each.scale_by] if each.scale_by else []))
+    missing = [name for name in names if name not in raw.columns]
+    return [f"no column {name!r}.{nearest(name, _own(raw))}" for name in missing]
 
 
 def _own(raw: Table) -> list[str]:
@@ -163,13 +164,22 @@ def _number(raw: Table, each: ColumnMap, text: StringValue, typed: Value) -> Val
         number = typed.cast("float64")
     else:
         _can_parse(raw, each)
-        plain = text.replace(each.thousands, "") if each.thousands else text
+        plain = _without_thousands(text, each) if each.thousands else text
         number = plain.replace(each.decimal, ".").try_cast("float64")
     number = ibis.ifelse(number.isnan() | number.isinf(), ibis.null("float64"), number)
     if each.scale_by:
         scales = [(key, float(value)) for key, value in each.scales.items()]
         return number * raw[each.scale_by].cast("string").strip().cases(*scales)
     return number * each.scale if each.scale != 1 else number
+
+
+def _without_thousands(text: StringValue, each: ColumnMap) -> StringValue:
+    """Take the separators out of numbers in groups of three; nothing else is touched."""
+    mark, point = re.escape(each.thousands), re.escape(each.decimal)
+    grouped = text.re_search(rf"^-?\d{{1,3}}({mark}\d{{3}})+({point}\d+)?$")
+    plain = text.re_search(rf"^-?\d+({point}\d+)?$")
+    without = text.replace(each.thousands, "")
+    return ibis.cases((grouped, without), (plain, text), else_=ibis.null("string"))
 
 
 def _can_parse(raw: Table, each: ColumnMap) -> None:
@@ -196,7 +206,8 @@ def _category(each: ColumnMap, text: StringValue, schema: pa.Column) -> StringVa
     names = [(own, name) for name, owns in each.values.items() for own in owns]
     if not names:
         return text
-    return text.cases(*names, else_=each.default or text)
+    named = text.cases(*names, else_=each.default or text)
+    return ibis.ifelse(text.isnull(), ibis.null("string"), named)
 
 
 def _as_allowed(text: StringValue, schema: pa.Column) -> StringValue:

@@ -22,6 +22,7 @@ from analysis import findings, index_page, report
 from analysis.hypotheses import hypothesis, nearest, register
 from analysis.sources import ROOT, DataError
 
+LANGUAGES = ("en", "zh")
 NOTEBOOKS = ROOT / "notebooks"
 REPORTS = ROOT / "reports"
 
@@ -118,6 +119,8 @@ def parameters(notebook: Path, given: Sequence[str]) -> dict[str, object]:
             free = [each for each in known if each not in ("region", "source")]
             raise UsageError(f"{notebook.stem} has no parameter {name!r}.{nearest(name, free)}")
         found[name] = _like(ast.literal_eval(known[name]["default"]), name, value)
+        if name == "language" and value not in LANGUAGES:
+            raise UsageError(f"Parameter language = {value!r}: expected one of en, zh.")
     return found
 
 
@@ -139,11 +142,14 @@ def execute(task: Task) -> Outcome:
     started = time.monotonic()
     task.executed.parent.mkdir(parents=True, exist_ok=True)
     draft = task.executed.with_name(f".{task.executed.name}")
-    notebook, stop = _run(task, draft)
+    try:
+        notebook, stop = _run(task, draft)
+    finally:
+        draft.unlink(missing_ok=True)
     failures = _tidy(notebook, task, stop)
+    page = report.page(notebook, home="../../index.html")
     _write(task.executed, nbformat.writes(notebook))
-    _write(task.executed.with_suffix(".html"), report.page(notebook, home="../../index.html"))
-    draft.unlink(missing_ok=True)
+    _write(task.executed.with_suffix(".html"), page)
     return Outcome(task, tuple(failures), time.monotonic() - started)
 
 
@@ -171,7 +177,8 @@ def run(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
 
 def rebuild(reports: Path) -> list[index_page.Entry]:
     """Write findings and index anew from the executed notebooks in a folder."""
-    entries = [_entry(path, reports) for path in sorted(reports.glob("*/*/*.ipynb"))]
+    paths = sorted(path for path in reports.glob("*/*/*.ipynb") if path.name[0] != ".")
+    entries = [_entry(path, reports) for path in paths]
     findings.write([record for entry in entries for record in entry.records], reports)
     _write(reports / "index.html", index_page.index(entries))
     return entries
@@ -224,13 +231,16 @@ def _tidy(notebook: NotebookNode, task: Task, stop: str) -> list[str]:
             "status": "failed" if "" in errors else "ok",
             "error": errors.get("", ""),
             "language": str(task.parameters.get("language", "en")),
-            "parameters": {**task.parameters, "region": task.region},
+            "parameters": {**task.parameters, "region": task.region, "source": task.source},
         },
     }
     for number, cell in enumerate(notebook.cells):
         tags = cell.metadata.get("tags", [])
         cell.metadata = {"tags": tags} if tags else {}
         cell.id = f"cell-{number}"
+        if "injected-parameters" in tags:  # a path may name folders of this machine
+            given = repr(str(task.parameters.get("source", "")))
+            cell.source = cell.source.replace(given.replace("'", '"'), f'"{task.source}"')
     _add_failed(notebook, task, errors)
     return [f"{key}: {text}" if key else text for key, text in errors.items()]
 

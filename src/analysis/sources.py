@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from analysis.contract import TABLES
@@ -86,6 +87,8 @@ class TableMap:
         Of a text file ("whitespace" for any run of blanks), of an Excel file.
     one_row_per : str or None
         The table is made of the distinct values of a longer one.
+    plain : dict of str to ColumnMap
+        For every column, how it is read where the file calls it as the contract does.
     """
 
     file: str
@@ -96,6 +99,7 @@ class TableMap:
     encoding: str = "utf-8"
     sheet: str = ""
     one_row_per: str | None = None
+    plain: Mapping[str, ColumnMap] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,7 @@ class Source:
     name: str
     title: str
     folder: Path
-    database: str | None
+    database: str | None = field(repr=False)
     currency: str
     calendar: str
     earliest: date
@@ -237,7 +241,8 @@ class _Reader:
         """Build the source."""
         tables = {name: value for name, value in entry.items() if name in TABLES}
         top = {name: value for name, value in entry.items() if name not in TABLES}
-        self._known(top, {**_SOURCE_KEYS, **dict.fromkeys(TABLES, dict)}, "")
+        self._known(top, _SOURCE_KEYS, "", also=tuple(TABLES))
+        self._known(tables, dict.fromkeys(TABLES, dict), "")
         if "customers" not in tables or len(tables) < 2:
             raise DataError(f"{self.file}: expected a table [customers] and at least one other.")
         database = top.get("database")
@@ -269,10 +274,11 @@ class _Reader:
             columns={key: self._column(name, key, value, top) for key, value in columns.items()},
             joins=tuple(self._join(name, join) for join in entry.get("joins", ())),
             header=tuple(entry.get("header", ())),
-            delimiter=entry.get("delimiter", top.get("delimiter", ",")),
-            encoding=entry.get("encoding", top.get("encoding", "utf-8")),
+            delimiter=self._delimiter(entry.get("delimiter", top.get("delimiter", ","))),
+            encoding=self._encoding(entry.get("encoding", top.get("encoding", "utf-8"))),
             sheet=entry.get("sheet", ""),
             one_row_per=entry.get("one_row_per"),
+            plain={key: self._column(name, key, key, top) for key in TABLES[name].columns},
         )
 
     def _followed(self, name: str, entry: dict, tables: dict) -> dict:
@@ -304,19 +310,42 @@ class _Reader:
         values = {key: _as_tuple(names) for key, names in entry.get("values", {}).items()}
         return ColumnMap(**{**common, **plain, "columns": tuple(columns), "values": values})
 
+    def _delimiter(self, delimiter: str) -> str:
+        """Refuse a delimiter of several characters."""
+        if len(delimiter) != 1 and delimiter != "whitespace":
+            raise DataError(
+                f"{self.file}: delimiter = {delimiter!r}: expected one character, or 'whitespace'."
+            )
+        return delimiter
+
+    def _encoding(self, encoding: str) -> str:
+        """Refuse an encoding that nobody knows."""
+        try:
+            codecs.lookup(encoding)
+        except LookupError:
+            raise DataError(
+                f"{self.file}: encoding = {encoding!r}: expected one such as 'utf-8' or 'gb18030'."
+            ) from None
+        return encoding
+
     def _join(self, table: str, entry: object) -> Join:
         """Build a join."""
         if not isinstance(entry, dict) or set(entry) != {"file", "on"}:
             raise DataError(f"{self.file}: [{table}] joins: expected {{ file = ..., on = ... }}.")
         return Join(entry["file"], entry["on"])
 
-    def _known(self, entry: dict, keys: Mapping, where: str) -> None:
-        """Refuse unknown keys and values of another kind."""
+    def _known(self, entry: dict, keys: Mapping, where: str, also: tuple[str, ...] = ()) -> None:
+        """Refuse unknown keys and values of another kind; unknown ones all at once."""
+        unknown = [
+            f"{self.file}: {where}unknown key {key!r}.{nearest(key, (*keys, *also))}"
+            for key in entry
+            if key not in keys
+        ]
+        if unknown:
+            raise DataError("\n".join(unknown))
         for key, value in entry.items():
-            if key not in keys:
-                raise DataError(f"{self.file}: {where}unknown key {key!r}.{nearest(key, keys)}")
             kind = (int, float) if keys[key] is float else keys[key]
-            if not isinstance(value, kind):
+            if not isinstance(value, kind) or isinstance(value, datetime):
                 expected = "a table" if keys[key] is dict else _KINDS.get(keys[key], "text")
                 raise DataError(f"{self.file}: {where}{key} = {value!r}: expected {expected}.")
 
