@@ -102,7 +102,7 @@ def test_the_same_input_gives_the_same_bytes_and_no_paths(tmp_path):
     assert [path.read_bytes() for path in files] == first
     assert all(str(tmp_path).encode() not in each for each in first)
     about = json.loads(first[0])["metadata"]["workbook"]
-    assert about["parameters"] == {"seed": 5, "region": "North"}
+    assert about["parameters"] == {"seed": 5, "region": "North", "source": "small"}
 
 
 @pytest.mark.slow
