@@ -42,7 +42,7 @@ def test_past_and_future_do_not_mix(here):
     assert (a["visits_half"], a["visits_after"], a["value_after"]) == (2, 3, 15.0)
     assert (a["sales_first"], a["sales_second"]) == (0.0, 50.0)
     assert (a["active"], a["beyond_before"], a["retained"]) == (True, True, 1.0)
-    assert a["log_fuel"] == pytest.approx(np.log(1 + 50 / 25))
+    assert a["log_fuel"] == pytest.approx(np.log(50 / 25 + 0.001))
     assert a["tenure_days"] == 730
 
 

@@ -43,7 +43,7 @@ def table(region: Region, day: dt.date) -> pd.DataFrame:
         Customers who had joined by then, indexed by customer_id. Past: segment, area,
         tenure_days, log_tenure (log of 1 + years), visits_before, sales_before,
         value_before (52 weeks; log_visits is the log of 1 + visits, log_value and log_fuel,
-        of fuel sales, that of 1 + the amount over its mean, free of the currency),
+        of fuel sales, that of the amount over its mean, free of the currency),
         sales_first, sales_second (the two quarters before), active (1 if bought in the
         quarter before), beyond_before. After: visits_half (26 weeks), visits_after,
         value_after, fuel_value_after (52 weeks), retained (bought in the last quarter of
@@ -229,9 +229,9 @@ def _past(region: Region, day: dt.date) -> pd.DataFrame:
 
 
 def _log_of_mean(amounts: pd.Series) -> pd.Series:
-    """Return the log of 1 + amounts as multiples of their mean, losses as 0."""
+    """Return the log of amounts as multiples of their mean, nothing and losses as 0.001."""
     amounts = amounts.clip(lower=0)
-    return np.log1p(amounts / amounts.mean()) if amounts.mean() > 0 else amounts * 0.0
+    return np.log(amounts / amounts.mean() + 0.001) if amounts.mean() > 0 else amounts * 0.0
 
 
 def _after(region: Region, day: dt.date) -> pd.DataFrame:
