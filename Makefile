@@ -9,7 +9,7 @@ READY := .venv/ready
 help:
 	@echo "make report   run every notebook for every example region; reports/index.html"
 	@echo "make test     all tests"
-	@echo "make lab      JupyterLab, with the workbook importable"
+	@echo "make lab      JupyterLab, with the workbook importable (FLAGS=... for more options)"
 	@echo "make lint     what a commit must pass"
 	@echo "make lock     resolve requirements.lock anew from pyproject.toml"
 	@echo "make clean    remove the virtual environment"
@@ -21,7 +21,7 @@ test: $(READY)
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 lab: $(READY) data/example
-	$(BIN)/jupyter lab --notebook-dir=. notebooks
+	$(BIN)/jupyter lab --notebook-dir=. notebooks $(FLAGS)
 
 lint: $(READY)
 	$(BIN)/pre-commit run --all-files
