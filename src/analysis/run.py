@@ -24,7 +24,6 @@ from analysis.sources import ROOT, DataError
 
 LANGUAGES = ("en", "zh")
 NOTEBOOKS = ROOT / "notebooks"
-REPORTS = ROOT / "reports"
 
 _SECTION = re.compile(r"^#+ (H\d\d)\b", re.MULTILINE)
 _HEADING = re.compile(r"^##? (.+)", re.MULTILINE)
