@@ -4,12 +4,13 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help report test lab lint lock clean
+.PHONY: help report test lab calibrate lint lock clean
 
 help:
 	@echo "make report   run every notebook for every example region; reports/index.html"
 	@echo "make test     all tests"
 	@echo "make lab      JupyterLab, with the workbook importable (FLAGS=... for more options)"
+	@echo "make calibrate  error rates of the verdicts, in simulated regions (hours)"
 	@echo "make lint     what a commit must pass"
 	@echo "make lock     resolve requirements.lock anew from pyproject.toml"
 	@echo "make clean    remove the virtual environment"
@@ -22,6 +23,9 @@ test: $(READY)
 
 lab: $(READY) data/example
 	$(BIN)/jupyter lab --notebook-dir=. notebooks $(FLAGS)
+
+calibrate: $(READY)
+	$(BIN)/workbook calibrate $(FLAGS)
 
 lint: $(READY)
 	$(BIN)/pre-commit run --all-files

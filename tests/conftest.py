@@ -38,10 +38,10 @@ def shared():
 def real_source(shared, tmp_path):
     """Return a function that puts a shipped TOML file beside its real data."""
 
-    def place(name):
+    def place(name, folder=None):
         path = tmp_path / f"{name}.toml"
         path.write_bytes((sources.DATA / f"{name}.toml").read_bytes())
-        (tmp_path / name).symlink_to(shared / name)
+        (tmp_path / name).symlink_to(shared / (folder or name))
         return path
 
     return place

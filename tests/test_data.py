@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import data, dataset, purchases, sources
+from analysis import cases, data, dataset, purchases, respondents, sources
 from analysis.sources import DataError
 from conftest import CUSTOMERS, SURVEY, TRANSACTIONS
 
@@ -53,6 +53,56 @@ def test_what_was_not_known_on_the_day_is_left_out(write_source):
     here = data.load(str(write_source()), "North", as_of="2024-02-15")
     assert here.rows == {"customers": 2, "transactions": 2, "survey": 0}
     assert here.end == dt.date(2024, 2, 15)
+
+
+COMPLAINTS = """complaint_id,customer_id,opened_at,explained_at,resolved_at,satisfaction_after
+1,a,2024-04-10 09:00,2024-04-12 10:00,2024-04-20 09:00,8
+2,b,2024-03-10 09:00,,,7
+"""
+
+
+@pytest.mark.parametrize(
+    ("as_of", "explained", "settled"),
+    [
+        ("2024-04-11", False, False),
+        ("2024-04-12", True, False),
+        ("2024-04-19", True, False),
+        ("2024-04-20", True, True),
+        ("", True, True),
+    ],
+)
+def test_an_open_complaint_does_not_know_its_end(write_source, as_of, explained, settled):
+    toml = "[complaints]\nfile = 'complaints.csv'\n"
+    here = data.load(str(write_source(toml, complaints=COMPLAINTS)), "North", as_of)
+    first, second = here.complaints.set_index("complaint_id").loc[["1", "2"]].itertuples()
+    assert pd.notna(first.explained_at) == explained
+    assert pd.notna(first.resolved_at) == settled
+    assert (first.satisfaction_after == 8) == settled
+    assert second.satisfaction_after == 7  # nobody says when it was settled
+    assert ("complaints.resolved_at" in here.columns) == settled
+
+
+def test_a_complaint_that_was_not_yet_opened_is_not_there(write_source):
+    toml = "[complaints]\nfile = 'complaints.csv'\n"
+    path = write_source(toml, complaints=COMPLAINTS)
+    assert data.load(str(path), "North", "2024-04-09").complaints["complaint_id"].tolist() == ["2"]
+
+
+def test_a_card_of_a_later_day_is_not_known(write_source):
+    path = str(write_source())
+    assert data.load(path, "North", "2024-05-31").customers["card_since"].isna().all()
+    cards = data.load(path, "North", "2024-06-01").customers["card_since"]
+    assert cards.tolist() == [pd.NaT, pd.Timestamp("2024-06-01")]
+
+
+def test_tables_that_are_not_there_have_the_kinds_of_those_that_are(write_source):
+    path = write_source(survey=None)
+    here = data.load(str(path), "North")
+    assert here.survey.empty
+    assert here.survey["answered_on"].dtype.kind == here.complaints["opened_at"].dtype.kind == "M"
+    assert here.survey["satisfaction_1"].dtype == float
+    assert respondents.table(here).empty
+    assert cases.table(here).empty
 
 
 ROW_CASES = {
@@ -394,6 +444,123 @@ def test_a_source_does_not_show_its_password(write_source, monkeypatch):
     assert "hunter2" not in repr(source)
 
 
+REVERSED = (
+    "as_of = 2024-12-31\nmax_set_aside = 1.0\n[survey]\nfile = 'survey.csv'\n[survey.columns]\n"
+)
+PAIR = (
+    "satisfaction_1 = { columns = ['satisfaction_1', 'satisfaction_2'], scale = -1, offset = 11 }"
+)
+
+
+def test_a_reversed_item_is_turned_round_and_a_missing_one_stays_missing(write_source):
+    toml = REVERSED + "satisfaction_2 = { column = 'satisfaction_2', scale = -1, offset = 11 }\n"
+    path = write_source(toml)
+    assert dataset.problems(opened(path)).empty
+    assert data.load(str(path), "North").survey["satisfaction_2"].tolist()[0] == 3
+    assert data.load(str(path), "North").survey["satisfaction_2"].isna().tolist() == [False, True]
+
+
+SCALES = {  # lowest and highest answer in the file, scale, offset
+    "turned round": (1, 10, -1, 11),
+    "five points": (1, 5, 2.25, -1.25),
+    "five points, turned round": (1, 5, -2.25, 12.25),
+    "seven points": (1, 7, 1.5, -0.5),
+    "from nought": (0, 10, 0.9, 1),
+    "twenty-one points": (1, 21, 0.45, 0.55),  # 21 x 0.45 + 0.55 is a hair above 10
+}
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_ends_of_a_scale_become_1_and_10_and_what_lies_beyond_is_set_aside(write_source, scale):
+    low, high, factor, offset = SCALES[scale]
+    rows = [low, high, low - 1, high + 1]
+    answers = "customer_id,q\n" + "".join(f"a,{each}\n" for each in rows)
+    toml = REVERSED + f"loyalty_1 = {{ column = 'q', scale = {factor}, offset = {offset} }}\n"
+    path = write_source(toml, survey=answers)
+    here = data.load(str(path), "North")
+    assert here.survey["loyalty_1"].tolist() == [1, 10]
+    found = only_problem(path)
+    assert (found["rows"], found["example"]) == (2, f"row 4: '{low - 1}'")
+    assert found["expected"].startswith(f"a number from 1 to 10 after times {factor} ")
+
+
+def test_an_offset_is_added_after_the_scale_that_a_column_chooses(write_source):
+    toml = "as_of = 2024-12-31\n[transactions]\nfile = 'transactions.csv'\n[transactions.columns]\n"
+    toml += "amount = { column = 'amount', scale_by = 'product', offset = 5, "
+    toml += "scales = { fuel = 2.0, shop = -0.1, gas = 1.0 } }\n"
+    path = write_source(toml)
+    lines = data.load(str(path), "North").purchases.order_by("bought_at").to_pandas()
+    assert lines["amount"].tolist() == [605, 3, 305, 455]
+    found = only_problem(write_source(toml, transactions=TRANSACTIONS.replace(",20,12", ",60,12")))
+    assert found["example"] == "row 3: '60'"
+    assert found["expected"] == "a number not below 0 after times its scale by product + 5"
+
+
+def test_several_numbers_become_the_mean_of_those_that_are_there(write_source):
+    path = write_source(REVERSED + PAIR)
+    assert dataset.problems(opened(path)).empty
+    assert data.load(str(path), "North").survey["satisfaction_1"].tolist() == [3.5, 8]
+
+
+@pytest.mark.parametrize("text", ["11", "0", "x"])
+def test_a_mean_does_not_hide_a_wrong_number(write_source, text):
+    path = write_source(REVERSED + PAIR, survey=SURVEY.replace(",7,8,", f",{text},8,"))
+    found = only_problem(path)
+    assert (found["column"], found["rows"]) == ("satisfaction_1", 1)
+    assert found["example"] == f"row 2: '{text} 8'"
+    each = "in each of satisfaction_1, satisfaction_2"
+    assert found["expected"] == f"{each} a number from 1 to 10 after times -1 + 11"
+
+
+def test_a_mean_of_numbers_that_an_excel_sheet_holds(write_source):
+    path = write_source(REVERSED.replace(".csv", ".xlsx") + PAIR)
+    answers = pd.read_csv(path.parent / "small" / "survey.csv")
+    answers.to_excel(path.parent / "small" / "survey.xlsx", index=False)
+    assert data.load(str(path), "North").survey["satisfaction_1"].tolist() == [3.5, 8]
+
+
+ANSWER = st.one_of(st.none(), st.integers(-1, 12))
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(st.tuples(ANSWER, ANSWER, ANSWER), min_size=1, max_size=20))
+def test_a_mean_is_that_of_pandas_and_bad_rows_are_counted(tmp_path_factory, answers):
+    folder = tmp_path_factory.mktemp("rows") / "s"
+    folder.mkdir()
+    frame = pd.DataFrame(answers, columns=["x", "y", "z"], dtype="Int64").assign(w="a")
+    frame.to_csv(folder / "s.csv", index=False)
+    item = "loyalty_1 = { columns = ['x', 'y', 'z'], scale = -1, offset = 11 }\n"
+    toml = folder.parent / "s.toml"
+    toml.write_text(
+        "max_set_aside = 1.0\n[survey]\nfile = 's.csv'\n[survey.columns]\n"
+        f"customer_id = {{ row = true }}\n{item}"
+        "[customers]\nsame_file_as = 'survey'\n[customers.columns]\n"
+        "customer_id = { row = true }\nregion = { value = 'North' }\n"
+    )
+    here = data.load(str(toml), "North")
+    numbers = frame[["x", "y", "z"]].astype(float)
+    good = ~((numbers < 1) | (numbers > 10)).any(axis=1)
+    ids = [str(row + 2) for row in frame.index[good]]
+    expected = (11 - numbers[good].mean(axis=1)).tolist()
+    found = here.survey.set_index("customer_id")["loyalty_1"].reindex(ids)
+    assert found.tolist() == pytest.approx(expected, nan_ok=True)
+    assert here.set_aside["rows"].sum() == (~good).sum()
+
+
+def test_rows_without_an_identifier_are_numbered_as_in_the_file(write_source):
+    toml = (
+        "as_of = 2024-12-31\nmax_set_aside = 1.0\n[survey]\nfile = 'survey.csv'\n[survey.columns]\n"
+        "customer_id = { row = true }\n[customers]\nsame_file_as = 'survey'\n"
+        "[customers.columns]\ncustomer_id = { row = true }\nregion = { value = 'North' }\n"
+    )
+    path = write_source(toml, transactions="x\n", survey=SURVEY.replace(",7,8,", ",7,80,"))
+    path.write_text(path.read_text().split("[transactions]")[0], encoding="utf-8")
+    here = data.load(str(path), "North")
+    assert here.customers["customer_id"].tolist() == ["2", "3"]
+    assert here.survey[["customer_id", "satisfaction_1"]].values.tolist() == [["3", 3.0]]
+    assert here.set_aside["example"].tolist() == ["row 2: '80'"]
+
+
 @settings(max_examples=12, deadline=None)
 @given(st.lists(st.sampled_from(["5", "0", "-1", "1e3", "", "abc", "nan", "1,5"]), min_size=1))
 def test_every_row_is_kept_or_set_aside(tmp_path_factory, quantities):
@@ -439,3 +606,17 @@ def test_ccs_survives_its_traps(real_source):
     unmeasured = sum(each["without_quantity"].sum() for each in prices.values())
     assert unmeasured == 91
     assert czech.days == 4
+
+
+def test_a_questionnaire_without_customers_is_read_by_its_toml(real_source, shared):
+    here = data.load(str(real_source("customer_sat", "satisfaction")), "advertisers")
+    assert here.rows == {"customers": 1811, "survey": 1811}
+    assert here.set_aside.empty
+    own = pd.read_csv(shared / "satisfaction" / "customer_sat.csv")
+    own.index = (own.index + 2).astype(str)
+    ours = here.survey.set_index("customer_id").loc[own.index]
+    assert (ours["satisfaction_1"] == own["q1"]).all()
+    cost = 11 - own[["q2", "q3", "q4"]].mean(axis=1)
+    worth = own[["q5", "q6", "q7", "q8", "q9", "q10"]].mean(axis=1)
+    assert ours["money_cost"].to_numpy() == pytest.approx(cost.to_numpy())
+    assert ours["product_value"].to_numpy() == pytest.approx(worth.to_numpy())

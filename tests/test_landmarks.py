@@ -8,6 +8,7 @@ import pytest
 
 from analysis import data, landmarks
 from analysis.estimates import from_se
+from analysis.models import ols
 
 DAYS = ["2023-06-15", "2023-11-01", "2023-12-30", "2024-01-02", "2024-06-20", "2024-12-20"]
 CUSTOMERS = """customer_id,region,segment,area,joined_on,card_since
@@ -106,13 +107,54 @@ def test_relative_scales_effect_and_interval():
 
 
 def test_controls_are_those_that_are_known_and_differ():
+    frame = pd.DataFrame({"segment": list("ab") * 10, "tenure": np.arange(20.0)})
+    frame = frame.assign(flat=1.0, area=["urban"] * 19 + [None], late=frame["tenure"].shift())
+    names = ("segment", "area", "flat", "late", "tenure")
+    assert landmarks.controls(frame, names) == ["C(segment)", "tenure"]
+    assert landmarks.controls(frame.assign(area="urban"), ("area",)) == []
+
+
+def test_controls_by_which_fewer_than_five_differ_are_left_out():
+    n = np.arange(40)
     frame = pd.DataFrame(
-        {"segment": ["a", "b"], "area": [None, "urban"], "flat": [1, 1], "tenure": [0.1, 0.2]}
+        {
+            "four": np.where(n < 4, "x", "y"),
+            "five": np.where(n < 5, "x", "y"),
+            "three_ones": (n < 3).astype(float),
+            "five_ones": (n % 8 == 0).astype(float),
+            "four_others": np.where(n < 36, 7.0, n),
+        }
     )
-    assert landmarks.controls(frame, ("segment", "area", "flat", "tenure")) == [
-        "C(segment)",
-        "tenure",
-    ]
+    assert landmarks.controls(frame, tuple(frame)) == ["C(five)", "five_ones"]
+
+
+def test_a_control_that_earlier_ones_determine_is_left_out():
+    segment = np.repeat(["private", "fleet", "van"], 10)
+    frame = pd.DataFrame({"segment": segment, "x": np.arange(30.0) ** 2})
+    frame["business"] = np.where(frame["segment"] == "private", "no", "yes")
+    frame["is_van"] = frame["segment"] == "van"
+    frame["mixed"] = 3 * frame["x"] - 2 * frame["is_van"] + 1
+    names = ("segment", "business", "is_van", "x", "mixed")
+    assert landmarks.controls(frame, names) == ["C(segment)", "x"]
+    assert landmarks.controls(frame, names[::-1]) == ["mixed", "x", "C(business)"]
+    fit = ols(" + ".join(["x ~ 1", *landmarks.controls(frame, names[:3])]), frame)
+    assert fit.n_obs == 30
+
+
+def test_no_usable_control_is_a_table_without_columns():
+    frame = pd.DataFrame({"area": ["urban"] * 3, "tenure": [1.0, 2.0, 3.0]})
+    assert landmarks.controls(frame, ("area", "tenure")) == []
+    assert landmarks.design(frame, ("area", "tenure")).shape == (3, 0)
+    assert landmarks.controls(frame.head(0), ("area", "tenure")) == []
+
+
+def test_traits_take_the_first_purchase_where_joining_is_not_known(write_source):
+    files = {"customers": CUSTOMERS.replace("2022-01-01", "").replace("van", "")}
+    files |= {"transactions": TRANSACTIONS, "survey": SURVEY}
+    here = data.load(str(write_source("as_of = 2024-12-30\n", **files)), "North")
+    found = landmarks.traits(here)
+    assert found["joined_on"].astype(str).to_dict() == {"a": DAYS[0], "b": "2024-06-01"}
+    assert found["segment"].to_dict() == {"a": "private", "b": "unknown"}
 
 
 def test_rare_categories_join_the_largest():

@@ -236,6 +236,53 @@ def test_unknown_coefficient_is_named():
         models.contrast(fit, {"y": 1, "x": 1})
 
 
+# --- rows that a model has not seen
+
+
+def unseen_r2(x, y, part):
+    """Return the R2 of predictions for each part from a fit to the others."""
+    x, missed = np.column_stack([np.ones(len(y)), x]), np.empty(len(y))
+    for k in np.unique(part):
+        seen = part != k
+        slopes = np.linalg.solve(x[seen].T @ x[seen], x[seen].T @ y[seen])
+        missed[~seen] = y[~seen] - x[~seen] @ slopes
+    return 1 - (missed**2).mean() / y.var()
+
+
+def test_cross_validation_by_normal_equations():
+    data = survey(203)
+    part = np.random.default_rng(4).permutation(203) % 5
+    formulas = {"line": "gaussian ~ x", "curve": "gaussian ~ x + I(x ** 2)"}
+    found = models.cross_validated(formulas, data, folds=5, seed=4)
+    x, y = data["x"].to_numpy(), data["gaussian"].to_numpy()
+    expected = [unseen_r2(x, y, part), unseen_r2(np.column_stack([x, x**2]), y, part)]
+    assert found.tolist() == pytest.approx(expected)
+    assert found.index.tolist() == ["line", "curve"]
+    assert found.equals(models.cross_validated(formulas, data, folds=5, seed=4))
+
+
+def test_leaving_each_row_out_is_the_sum_of_press_residuals():
+    data = survey(60)
+    fit = smf.ols("gaussian ~ x + box", data).fit()
+    press = fit.get_influence().resid_press
+    expected = 1 - (press**2).sum() / fit.centered_tss
+    found = models.cross_validated({"it": "gaussian ~ x + box"}, data, folds=60)
+    assert found["it"] == pytest.approx(expected)
+
+
+def test_cross_validation_finds_what_is_planted_and_nothing_in_noise():
+    rng = np.random.default_rng(2)
+    names = [f"n{i}" for i in range(12)]
+    data = pd.DataFrame(rng.normal(size=(2000, 13)), columns=["x", *names])
+    data["y"] = data["x"] + rng.normal(size=2000)
+    noise = " + ".join(names)
+    formulas = {"truth": "y ~ x", "noise": f"y ~ {noise}", "both": f"y ~ x + {noise}"}
+    found = models.cross_validated(formulas, data)
+    assert found["truth"] == pytest.approx(0.5, abs=4 * 2 * 0.5 * np.sqrt(0.5 / 2000))
+    assert found["noise"] < 0
+    assert found["both"] < found["truth"]
+
+
 @pytest.mark.slow
 def test_coverage_of_rate_ratios_and_of_station_effects():
     hits = np.zeros(2)

@@ -213,6 +213,30 @@ def test_cdnow_gives_the_published_parameters(real_source, real_reports):
 
 
 @pytest.mark.slow
+def test_a_questionnaire_alone_tests_no_claim_but_shows_its_drivers(
+    real_source, real_reports, shared
+):
+    executed = real_reports(real_source("customer_sat", "satisfaction"), "advertisers")
+    records = {
+        each["hypothesis"]: each for one in executed.values() for each in findings.records(one)
+    }
+    assert set(records) == {k for k, each in register().items() if each.notebook in NOTEBOOKS}
+    assert {each["verdict"] for each in records.values()} == {"not testable"}
+    assert "no values in service_value" in records["H02"]["reason"]
+    own = pd.read_csv(shared / "satisfaction" / "customer_sat.csv")
+    price, effect = own.loc[:, "q2":"q4"].mean(axis=1), own.loc[:, "q5":"q10"].mean(axis=1)
+    r, s, between = own["q1"].corr(price), own["q1"].corr(effect), price.corr(effect)
+    r2 = (r**2 + s**2 - 2 * r * s * between) / (1 - between**2)
+    share = (r**2 + r2 - s**2) / 2 / r2  # of two drivers: the mean of entering first and last
+    shown = re.sub(r"<[^>]+>", " ", text_of(executed["02_satisfaction_drivers"]))
+    shown = " ".join(shown.replace("−", "-").split())
+    slope = -(r - s * between) / (1 - between**2)
+    assert f"R² = {r2:.2f} driver slope" in shown
+    assert f"money_cost {slope:+.2f} {share:.0%}" in shown
+    assert "Relative importance of 2 drivers; 1,811 customers." in shown
+
+
+@pytest.mark.slow
 def test_four_days_of_ccs_give_no_lifetime_value(real_source, real_reports):
     executed = real_reports(real_source("ccs"), "Czechia")
     profile, worth = (text_of(executed[name]) for name in executed)

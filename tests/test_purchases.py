@@ -2,10 +2,14 @@
 
 import datetime as dt
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from analysis import data, lifetime, purchases
+from analysis.example.rehearsal import region_of
+from analysis.example.tables import draw
+from analysis.example.world import World
 
 
 @pytest.fixture
@@ -47,6 +51,35 @@ def test_history_leaves_out_who_was_there_before(north):
     assert found.loc["a", "recency_weeks"] == pytest.approx(43 / 7)
     assert found.loc["a", "age_weeks"] == pytest.approx(7)
     assert found.loc["a", "mean_amount"] == 225.0
+
+
+def test_purchases_around_a_day_equal_a_table_joined_by_hand():
+    tables = draw(World(), 200, 6)
+    here, rng = region_of(tables), np.random.default_rng(1)
+    ids = rng.permutation(tables["customers"]["customer_id"])[:150]
+    days = pd.Timestamp("2025-07-01 15:30") + pd.to_timedelta(rng.integers(-150, 150, 150), "D")
+    own_day = pd.Series(days, pd.Index(ids, name="customer_id"))
+    spans = {"before": (-91, -1), "on": (0, 0), "after": (1, 364)}
+    found = purchases.around(here, own_day, spans)
+    lines = tables["transactions"].set_index("customer_id")
+    lines = lines.join(own_day.rename("own"), how="inner")
+    bought_on = lines["bought_at"].dt.normalize()
+    since = (bought_on - lines["own"].dt.normalize()).dt.days
+    for name, (first, last) in spans.items():
+        inside = lines.assign(day=bought_on)[since.between(first, last).to_numpy()]
+        each = inside.groupby(level=0).agg(visits=("day", "nunique"), sales=("amount", "sum"))
+        each = each.reindex(own_day.index, fill_value=0)
+        assert found[f"visits_{name}"].tolist() == each["visits"].tolist()
+        assert found[f"sales_{name}"].to_numpy() == pytest.approx(each["sales"].to_numpy())
+    assert found.index.equals(own_day.index)
+    assert (found["visits_on"] > 0).sum() > 5
+
+
+def test_purchases_around_no_day_are_no_rows(north):
+    nobody = pd.Series([], pd.Index([], name="customer_id"), dtype="datetime64[us]")
+    assert purchases.around(north, nobody, {"after": (1, 9)}).shape == (0, 2)
+    one = pd.Series([pd.Timestamp("2030-01-01")], pd.Index(["a"], name="customer_id"))
+    assert purchases.around(north, one, {"after": (1, 9)}).loc["a"].tolist() == [0, 0]
 
 
 def test_cdnow_history_is_the_published_one(shared, real_source):

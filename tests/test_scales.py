@@ -70,6 +70,29 @@ def test_score_needs_half_of_the_items():
         scales.score(items, min_answered=4)
 
 
+def test_the_index_is_the_mean_of_the_items_that_were_asked():
+    answers = pd.DataFrame(
+        {
+            "satisfaction_1": [8, 9, np.nan],
+            "satisfaction_2": [np.nan] * 3,
+            "satisfaction_3": [6, np.nan, np.nan],
+        }
+    )
+    assert scales.asked(answers, "satisfaction") == ["satisfaction_1", "satisfaction_3"]
+    found = scales.index(answers, "satisfaction")
+    assert found.tolist() == pytest.approx([7, 9, np.nan], nan_ok=True)  # one of two is half
+    of_three = scales.index(answers.assign(satisfaction_2=[2.0, np.nan, 5.0]), "satisfaction")
+    assert of_three.tolist() == pytest.approx([16 / 3, np.nan, np.nan], nan_ok=True)
+
+
+def test_a_scale_that_nobody_was_asked_has_no_scores():
+    answers = pd.DataFrame({f"loyalty_{i}": [np.nan] * 4 for i in (1, 2, 3)}, index=list("abcd"))
+    assert scales.asked(answers, "loyalty") == []
+    assert scales.index(answers, "loyalty").isna().tolist() == [True] * 4
+    assert scales.index(answers, "loyalty").index.tolist() == list("abcd")
+    assert scales.index(answers.head(0), "loyalty").empty
+
+
 # --- alpha
 
 

@@ -44,6 +44,54 @@ MISTAKES = {
         WHOLE.replace("decimal =", "value ="),
         r"amount: expected one of 'column', 'columns', 'value'",
     ),
+    "no place for a column": (
+        WHOLE.replace('column = "Summe", decimal = ","', "row = false"),
+        r"amount: expected one of 'column', 'columns', 'value', 'row'",
+    ),
+    "an offset that is no number": (
+        WHOLE.replace('decimal = ","', 'offset = "11"'),
+        r"amount: offset = '11': expected a number",
+    ),
+    "an offset that is true": (
+        WHOLE.replace('decimal = ","', "offset = true"),
+        r"amount: offset = True: expected a number",
+    ),
+    "an offset of a text": (
+        WHOLE + 'product = { column = "Art", offset = 11 }\n',
+        r"own\.toml: \[transactions\.columns\] product: 'offset' is for columns of numbers",
+    ),
+    "a scale of a date": (
+        WHOLE + 'bought_at = { column = "Tag", scale = 2 }\n',
+        r"bought_at: 'scale' is for columns of numbers",
+    ),
+    "a number of the row for another column": (
+        WHOLE + "product = { row = true }\n",
+        r"product: 'row' is for customer_id and complaint_id",
+    ),
+    "rows of two files": (
+        WHOLE.replace("amount = {", "customer_id = { row = true }\namount = {")
+        + "[customers.columns]\ncustomer_id = { row = true }\n",
+        r"own\.toml: customer_id = \{ row = true \} numbers the rows of one file",
+    ),
+    "rows of two sheets": (
+        WHOLE.replace('file = "lines.csv"', 'same_file_as = "customers"\nsheet = "Lines"').replace(
+            "amount = {", "customer_id = { row = true }\namount = {"
+        )
+        + "[customers.columns]\ncustomer_id = { row = true }\n",
+        r"own\.toml: customer_id = \{ row = true \} numbers the rows of one file",
+    ),
+    "rows in one table and identifiers in the other": (
+        WHOLE + "[customers.columns]\ncustomer_id = { row = true }\n",
+        r"own\.toml: customer_id = \{ row = true \} numbers the rows of one file",
+    ),
+    "rows of a database": (
+        'database = "own.db"\n'
+        + WHOLE.replace("amount = {", "customer_id = { row = true }\namount = {").replace(
+            'file = "customers.csv"', 'same_file_as = "transactions"'
+        )
+        + "[customers.columns]\ncustomer_id = { row = true }\n",
+        r"all of them the same file and none in a database",
+    ),
     "a value of another kind": (
         WHOLE.replace("2026-06-30", '"June"'),
         r"own\.toml: as_of = 'June': expected a date",
@@ -69,6 +117,18 @@ MISTAKES = {
         r"encoding = 'gb18300': expected one such as",
     ),
     "a long delimiter": ('delimiter = "||"\n' + WHOLE, r"delimiter = '\|\|': expected one char"),
+    "a calendar of no country": (
+        'calendar = "CHN"\n' + WHOLE,
+        r"own\.toml: calendar = 'CHN': no country has the code 'CHN'\. Did you mean 'CN'\?",
+    ),
+    "a country by its name": (
+        'calendar = "Germany"\n' + WHOLE,
+        r"own\.toml: calendar = 'Germany': .* Did you mean 'DE'\?",
+    ),
+    "a calendar of no part of a country": (
+        'calendar = "US-NYC"\n' + WHOLE,
+        r"own\.toml: calendar = 'US-NYC': US has no part 'NYC'\. Did you mean 'US-NY'\?",
+    ),
     "a moment for a day": (
         WHOLE.replace("2026-06-30", "2026-06-30T00:00:00"),
         r"as_of = .*: expected a date",
@@ -103,6 +163,24 @@ def test_a_mistake_gets_one_message(tmp_path, mistake):
         sources.read(written(tmp_path, text))
 
 
+def test_a_number_has_a_scale_and_an_offset(tmp_path):
+    plain = sources.read(written(tmp_path, WHOLE)).tables["transactions"].columns["amount"]
+    assert (plain.scale, plain.offset) == (1, 0)
+    text = WHOLE.replace('decimal = ","', "scale = -1, offset = 11")
+    turned = sources.read(written(tmp_path, text)).tables["transactions"].columns["amount"]
+    assert (turned.scale, turned.offset) == (-1, 11)
+
+
+@pytest.mark.parametrize("calendar", ["CN", "DE-BY", "US"])
+def test_a_calendar_is_a_country_or_a_part_of_one(tmp_path, calendar):
+    text = f'calendar = "{calendar}"\n' + WHOLE
+    assert sources.read(written(tmp_path, text)).calendar == calendar
+
+
+def test_the_calendar_is_chinese_unless_the_file_says_otherwise(tmp_path):
+    assert sources.read(written(tmp_path, WHOLE)).calendar == "CN"
+
+
 def test_a_password_comes_from_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("OUR_PASSWORD", "secret")
     text = 'database = "postgres://me:${OUR_PASSWORD}@there/db"\n' + WHOLE
@@ -118,3 +196,12 @@ def test_an_unknown_source_names_the_nearest():
 def test_the_sources_that_ship_are_whole(name):
     assert name in sources.available()
     assert set(sources.read(name).tables) >= {"customers", "transactions"}
+
+
+def test_the_questionnaire_that_ships_is_one_file_of_rows_without_names():
+    assert "customer_sat" in sources.available()
+    tables = sources.read("customer_sat").tables
+    assert {name: each.file for name, each in tables.items()} == dict.fromkeys(
+        ("survey", "customers"), "customer_sat.csv"
+    )
+    assert all(each.columns["customer_id"].row for each in tables.values())

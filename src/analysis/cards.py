@@ -109,7 +109,7 @@ def card(record: Mapping) -> str:
     ]
     if record["meaning"]:
         blocks.append(f'<p class="meaning">{escape(record["meaning"])}</p>')
-    blocks += [_effects(record), _checks(record), _caveats(record)]
+    blocks += [_effects(record), _calibration(record), _checks(record), _caveats(record)]
     return f'<article class="card {slug(record["verdict"])}">{"".join(blocks)}</article>'
 
 
@@ -137,6 +137,12 @@ def _effect(part: Mapping, language: str) -> list[str]:
         f'<span class="num">{part["n_obs"]:,}</span>',
         f"{SYMBOLS[part['verdict']]} {verdict}",
     ]
+
+
+def _calibration(record: Mapping) -> str:
+    """Return how often such verdicts were wrong in simulations."""
+    text = wording.calibration(record)
+    return f'<p class="calibration"><small>{escape(text)}</small></p>' if text else ""
 
 
 def _checks(record: Mapping) -> str:

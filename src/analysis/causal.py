@@ -1,4 +1,4 @@
-"""Doubly robust effects of a treatment, and how strong a confounder would have to be."""
+"""Doubly robust effects of a treatment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import statsmodels.api as sm
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from analysis.estimates import Estimate, from_se
 from analysis.models import FAMILIES, Family, check_family
@@ -110,66 +109,23 @@ def aipw(
     )
 
 
-def partial_r2(t: float, df: float) -> float:
-    """Return the share of the remaining variance that a regressor with this t explains."""
-    return t**2 / (t**2 + df)
-
-
-def robustness_value(t: float, df: float, q: float = 1, alpha: float | None = None) -> float:
-    """Return how strong a confounder must be to undo a coefficient.
+def independent(covariates: pd.DataFrame, treated: ArrayLike) -> pd.DataFrame:
+    """Return the covariates that add something to the earlier ones, in each arm.
 
     Parameters
     ----------
-    t, df : float
-        The coefficient's t value and its residual degrees of freedom.
-    q : float
-        Share of the coefficient to be explained away.
-    alpha : float, optional
-        If given, to take away significance at this level instead of the coefficient.
-
-    Returns
-    -------
-    float
-        Share of the remaining variance, of both treatment and outcome, that the
-        confounder has to explain; 0 if nothing is left to undo.
-
-    References
-    ----------
-    Cinelli, C., & Hazlett, C. (2020). Making sense of sensitivity: extending omitted
-    variable bias. Journal of the Royal Statistical Society B 82, 39-67.
+    covariates : DataFrame, shape (n, k)
+        Numbers; a column that the columns before it determine in one of the arms is left out.
+    treated : array_like, shape (n,)
+        0 or 1.
     """
-    f = q * abs(t) / np.sqrt(df)
-    critical = 0.0 if alpha is None else stats.t.ppf(1 - alpha / 2, df - 1) / np.sqrt(df - 1)
-    excess = f - critical
-    if excess <= 0:
-        return 0.0
-    if f * critical > 1:  # the outcome then needs less than the treatment
-        return float((f**2 - critical**2) / (1 + f**2))
-    return float((np.sqrt(excess**4 + 4 * excess**2) - excess**2) / 2)
-
-
-def e_value(ratio: float) -> float:
-    """Return the ratio that a confounder needs with both sides to explain a risk ratio.
-
-    Parameters
-    ----------
-    ratio : float
-        Risk ratio, positive; for an interval its end nearer to 1 (or 1 if it holds 1).
-
-    Raises
-    ------
-    ValueError
-        If the ratio is not positive.
-
-    References
-    ----------
-    VanderWeele, T. J., & Ding, P. (2017). Sensitivity analysis in observational
-    research: introducing the E-value. Annals of Internal Medicine 167, 268-274.
-    """
-    if not ratio > 0:
-        raise ValueError(f"A ratio must be positive, not {ratio}.")
-    above = max(ratio, 1 / ratio)
-    return float(above + np.sqrt(above * (above - 1)))
+    arm, kept = np.asarray(treated, float), []
+    for name in covariates:
+        together = sm.add_constant(covariates[[*kept, name]], has_constant="add").to_numpy(float)
+        ranks = [np.linalg.matrix_rank(together[arm == side]) for side in (0, 1)]
+        if min(ranks) == together.shape[1]:
+            kept.append(name)
+    return covariates[kept]
 
 
 def _predict(

@@ -2,13 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 import pandas as pd
+import statsmodels.api as sm
+from statsmodels.stats.outliers_influence import variance_inflation_factor
 
 from analysis.causal import AIPW
+from analysis.claims import Claim
+from analysis.estimates import Estimate
 from analysis.value import tail_index
-from analysis.verdicts import Check
+from analysis.verdicts import Check, judge
 
 LARGEST_SHARE, LARGEST_IN_GROUP, LIGHT_TAIL = 0.05, 0.15, 1.3
+
+
+LEAST_ROWS, MOST_INFLATED = 50, 10
+
+
+def lacking(
+    frame: pd.DataFrame, names: Sequence[str], least: int = LEAST_ROWS, what: str = "customers"
+) -> list[str]:
+    """Say why a model of these columns can't be fitted; an empty list if it can.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row per customer, or whatever `what` says.
+    names : sequence of str
+        Columns that must be known and differ.
+    least : int
+        Rows that are needed.
+    what : str
+        What a row is, for the sentence.
+    """
+    rows = frame[list(names)].dropna()
+    if len(rows) < least:
+        words = ", ".join(name.replace("_", " ") for name in names)
+        return [f"{len(rows):,} {what} have all of {words}; {least} are needed."]
+    same = [name.replace("_", " ") for name in names if rows[name].nunique() == 1]
+    return [f"All {len(rows):,} {what} have the same {name}." for name in same]
+
+
+def too_small(cells: pd.DataFrame, least: int) -> list[str]:
+    """Say which cells of a table of counts hold fewer customers than are needed."""
+    counts = cells.stack()
+    return [
+        f"{count:,} customers are {row} and {column}; {least} are needed.".replace("_", " ")
+        for (row, column), count in counts[counts < least].items()
+    ]
+
+
+def few_in_arm(counts: pd.Series, what: str, least: int = 10) -> list[str]:
+    """Say that too few were treated, or too few were not; `counts` by 1 and 0."""
+    counts = counts.reindex([1, 0], fill_value=0)
+    if counts.min() >= least:
+        return []
+    return [f"{counts[1]:,} were {what} and {counts[0]:,} were not; {least} of each are needed."]
 
 
 def at_least(name: str, count: float, least: int) -> Check:
@@ -16,14 +67,39 @@ def at_least(name: str, count: float, least: int) -> Check:
     return Check(name, f"at least {least:,}", f"{count:,.0f}", count >= least)
 
 
+def at_least_share(name: str, share: float, least: float) -> Check:
+    """Check that a share is not too small."""
+    return Check(name, f"at least {least:.0%}", f"{share:.1%}", share >= least)
+
+
+def not_by_chance(name: str, p_value: float, least: float = 0.01) -> Check:
+    """Check that what would be wrong is not there beyond chance."""
+    return Check(name, f"p at least {least:.0%}", f"{p_value:.1%}", p_value >= least)
+
+
+def not_collinear(frame: pd.DataFrame, names: Sequence[str]) -> Check:
+    """Check that no driver is nearly a mixture of the others (variance inflation)."""
+    x = sm.add_constant(frame[list(names)].astype(float), has_constant="add").to_numpy()
+    worst = np.inf
+    if np.linalg.matrix_rank(x) == x.shape[1]:
+        worst = max(variance_inflation_factor(x, k) for k in range(1, x.shape[1]))
+    value = f"{worst:.1f}" if worst < MOST_INFLATED * 100 else "collinear"
+    return Check("variance inflation", f"at most {MOST_INFLATED}", value, worst <= MOST_INFLATED)
+
+
 def at_most(name: str, share: float, most: float) -> Check:
     """Check that a share is not too large."""
     return Check(name, f"at most {most:.0%}", f"{share:.1%}", share <= most)
 
 
+def holds(name: str, is_so: bool) -> Check:
+    """Check that a condition holds."""
+    return Check(name, "yes", "yes" if is_so else "no", bool(is_so))
+
+
 def converged(is_converged: bool) -> Check:
     """Check that a model's fit came to an end."""
-    return Check("the model converged", "yes", "yes" if is_converged else "no", is_converged)
+    return holds("the model converged", is_converged)
 
 
 def nobody_decides(values: pd.Series, groups: pd.Series | None = None) -> Check:
@@ -48,12 +124,39 @@ def tail(sales: pd.Series) -> Check:
     )
 
 
+def same_verdict(
+    claim: Claim,
+    found: Mapping[str, Estimate],
+    name: str,
+    variants: Sequence[Mapping[str, Estimate]],
+) -> Check:
+    """Check that the verdict does not hang on something that the data can't tell.
+
+    Parameters
+    ----------
+    claim : Claim
+        What is judged.
+    found : mapping of str to Estimate
+        The estimates of its parts.
+    name : str
+        What might be otherwise.
+    variants : sequence of mapping
+        Estimates that replace those of `found`, by part, if it is otherwise.
+    """
+    verdict = judge(claim.hypothesis, found)
+    others = [judge(claim.hypothesis, {**found, **each}) for each in variants]
+    changed = next((each for each in others if each != verdict), verdict)
+    value = "the same" if changed == verdict else f"{verdict} would be {changed}"
+    passed = changed == verdict or verdict == "inconclusive"
+    return Check(name, "the same verdict", value, passed)
+
+
 def shown(name: str, value: str) -> Check:
     """State a fact beside the checks, which blocks nothing."""
     return Check(name, "for information", value, passed=True, blocking=False)
 
 
-def comparison(arms: pd.Series, adjusted: AIPW) -> list[Check]:
+def comparison(arms: pd.Series, adjusted: AIPW, least: int = 100) -> list[Check]:
     """Check a comparison of two groups: their size, balance and overlap.
 
     Parameters
@@ -62,11 +165,13 @@ def comparison(arms: pd.Series, adjusted: AIPW) -> list[Check]:
         Customers in each group.
     adjusted : AIPW
         The doubly robust comparison.
+    least : int
+        Customers that the smaller group needs.
     """
     worst = adjusted.balance["smd_after"].abs().max()
     low, high = adjusted.lowest_propensity, adjusted.highest_propensity
     return [
-        at_least("customers in the smaller group", arms.min(), 100),
+        at_least("customers in the smaller group", arms.min(), least),
         Check("balance after weighting", "below 0.1 SD", f"{worst:.2f}", worst < 0.1),
         at_most("customers without a counterpart", adjusted.share_truncated, 0.05),
         shown("probability to be in the group", f"{low:.2f} to {high:.2f}"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from IPython.display import display
 
-from analysis import findings
+from analysis import calibration, findings
 from analysis.data import Region
 from analysis.estimates import Estimate
 from analysis.findings import Finding
@@ -60,6 +60,7 @@ class Claim:
             caveats=caveats,
             meaning=meaning,
             language=self.language,
+            calibration=calibration.line(self.hypothesis.id, len(self.region.customers)),
         )
         display(finding)
         return finding
@@ -92,7 +93,7 @@ class Claim:
         )
 
 
-def claim(key: str, region: Region, language: str = "en") -> Claim:
+def claim(key: str, region: Region, language: str = "en", lacking: Sequence[str] = ()) -> Claim:
     """Take a hypothesis from the register and see whether a region can test it.
 
     Where it can't, the finding that says so is shown at once.
@@ -105,6 +106,9 @@ def claim(key: str, region: Region, language: str = "en") -> Claim:
         The data.
     language : {"en", "zh"}
         Language of the claim and of the finding.
+    lacking : sequence of str
+        What else the data does not have, as sentences, such as from `checks.lacking`;
+        counts where the region has all columns that the register asks for.
 
     Raises
     ------
@@ -112,7 +116,8 @@ def claim(key: str, region: Region, language: str = "en") -> Claim:
         If the register has no such id.
     """
     entry = hypothesis(key)
-    found = Claim(entry, region, tuple(region.missing(entry)), language)
+    missing = region.missing(entry) or lacking
+    found = Claim(entry, region, tuple(missing), language)
     if not found.testable:
         found.not_testable(" ".join(found.missing))
     return found

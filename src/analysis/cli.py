@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -129,6 +130,37 @@ def index(
 
     entries = runner.rebuild(reports)
     console.print(f"{len(entries)} reports in {_relative(reports / 'index.html')}", soft_wrap=True)
+
+
+@app.command()
+def calibrate(
+    replicates: Annotated[
+        int, typer.Option(min=10, help="Simulated regions of each size and world.")
+    ] = 1_000,
+    scene: Annotated[
+        list[str], typer.Option("--scene", help="Only this world; may be repeated.")
+    ] = [],  # noqa: B006
+    size: Annotated[
+        list[int], typer.Option("--size", help="Only regions of so many customers.")
+    ] = [],  # noqa: B006
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1)] = os.cpu_count() or 1,
+) -> None:
+    """Measure how often verdicts are wrong, in simulated regions; takes hours."""
+    from analysis import calibration
+    from analysis import run as runner
+    from analysis.example.rehearsal import SCENES
+    from analysis.example.rehearsal import calibrate as measure
+
+    names = runner.chosen(scene, list(dict.fromkeys(each.name for each in SCENES)), "scene")
+    chosen = [
+        replace(each, sizes=tuple(n for n in each.sizes if not size or n in size))
+        for each in SCENES
+        if each.name in names
+    ]
+    for rows in measure(replicates, jobs=jobs, scenes=chosen):
+        calibration.write(calibration.merged(rows))
+        first = rows.iloc[0]
+        console.print(f"{first['scene']}, {first['customers']:,} customers: done", soft_wrap=True)
 
 
 def main() -> None:

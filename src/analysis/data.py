@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import ibis
 import pandas as pd
 from ibis.expr.types import Table
 
@@ -179,19 +180,31 @@ def _known_by(name: str, held: Held, region: str, end: dt.date | None) -> Table:
     rows = held.good.filter(held.good["region"] == region)
     moments = [column for column in columns if kind_of(schema[column]) == "moment"]
     first = next((each for each in moments if each not in ("card_since",)), None)
-    if first is not None and end is not None:
-        known = rows[first].isnull() | (rows[first] < end + dt.timedelta(days=1))
-        rows = rows.filter(known)
+    if end is not None:
+        tomorrow = end + dt.timedelta(days=1)
+        if first is not None:
+            rows = rows.filter(rows[first].isnull() | (rows[first] < tomorrow))
+        rows = _not_yet_hidden(rows, [each for each in moments if each != first], tomorrow)
     return rows.select(*dict.fromkeys([*columns, "region"]))
+
+
+def _not_yet_hidden(rows: Table, later: list[str], tomorrow: dt.date) -> Table:
+    """Empty what a row says of days to come: a card, an answer to a complaint."""
+    known = {column: rows[column] < tomorrow for column in later}
+    values = {column: known[column].ifelse(rows[column], ibis.null()) for column in later}
+    if "resolved_at" in known and "satisfaction_after" in rows.columns:
+        settled = known["resolved_at"].fill_null(True)
+        values["satisfaction_after"] = settled.ifelse(rows["satisfaction_after"], ibis.null())
+    return rows.mutate(**values) if values else rows
 
 
 def _frame(name: str, rows: Table | None) -> pd.DataFrame:
     """Bring a table's rows into pandas and hold them against its schema once more."""
     schema = TABLES[name]
-    if rows is None:
-        return pd.DataFrame(columns=list(schema.columns))
-    frame = rows.drop(*({"region"} - set(schema.columns))).to_pandas()
     kinds = {column: each.dtype.type for column, each in schema.columns.items()}
+    if rows is None:
+        return pd.DataFrame(columns=list(kinds)).astype(kinds)
+    frame = rows.drop(*({"region"} - set(schema.columns))).to_pandas()
     frame = frame.reindex(columns=list(kinds)).astype(kinds)
     return schema.validate(frame.sort_values(list(kinds), ignore_index=True))
 

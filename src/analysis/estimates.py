@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -125,3 +125,60 @@ def smallest(estimates: Iterable[Estimate]) -> Estimate:
     least = min(found, key=lambda each: each.estimate)
     upper = min(each.at_level(1 - 0.05 / len(found)).ci_high for each in found)
     return replace(least, ci_low=min(each.ci_low for each in found), ci_high=upper)
+
+
+def pooled(estimates: Sequence[Estimate]) -> Estimate:
+    """Pool the same effect, estimated in several imputed copies of the data (Rubin's rules).
+
+    On the scale of the estimates: their mean, and as its variance the mean of the squared
+    standard errors plus (1 + 1/m) times the variance between the m copies.
+
+    Parameters
+    ----------
+    estimates : sequence of Estimate, length m
+        One per copy, on one scale; a single one is returned as it is.
+
+    Returns
+    -------
+    Estimate
+        With the degrees of freedom of Barnard and Rubin; where those of the copies differ
+        the smallest count as those of complete data. `n_obs` is that of the first copy.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to pool, or scales differ.
+
+    References
+    ----------
+    Rubin, D. B. (1987). Multiple Imputation for Nonresponse in Surveys. Wiley.
+    Barnard, J., & Rubin, D. B. (1999). Small-sample degrees of freedom with multiple
+    imputation. Biometrika 86, 948-955.
+    """
+    scales = sorted({each.scale for each in estimates})
+    if len(scales) != 1:
+        raise ValueError(f"pooled() needs estimates on one scale, not {scales}.")
+    first, m = estimates[0], len(estimates)
+    if m == 1:
+        return first
+    link, inverse = _LINKS[first.scale]
+    values = link(np.array([each.estimate for each in estimates]))
+    within = np.mean([each.se**2 for each in estimates])
+    between = (1 + 1 / m) * values.var(ddof=1)
+    df = _pooled_df(within, between, m, min(each.df for each in estimates))
+    middle, se = inverse(values.mean()), np.sqrt(within + between)
+    method = f"{first.method}, {m} imputations"
+    return from_se(middle, se, first.n_obs, scale=first.scale, df=df, method=method)
+
+
+def _pooled_df(within: float, between: float, m: int, complete: float) -> float:
+    """Return the degrees of freedom of Barnard and Rubin, with an infinite one Rubin's own."""
+    if between == 0:
+        share, own = 0.0, np.inf
+    else:
+        share = between / (within + between)
+        own = (m - 1) / share**2
+    if np.isinf(complete):
+        return own
+    observed = (complete + 1) / (complete + 3) * complete * (1 - share)
+    return 1 / (1 / own + 1 / observed)

@@ -115,6 +115,7 @@ def forest(
         ax.text(sum(band) / 2, top, band_label, ha="center", va="bottom", size=9, bbox=paper)
         top += 0.5
     ax.set(xlabel=unit, ylim=(-0.6, top))
+    ax.locator_params(axis="x", nbins=7)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.grid(axis="x")

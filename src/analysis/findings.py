@@ -47,6 +47,8 @@ class Finding:
         Why it is not testable or failed; empty otherwise.
     verdict : str
         By `judge`, or "not testable" or "failed".
+    calibration : dict or None
+        How often such verdicts were wrong in simulations, as from `calibration.line`.
     """
 
     hypothesis: Hypothesis
@@ -59,6 +61,7 @@ class Finding:
     reason: str
     verdict: Verdict
     language: str = "en"
+    calibration: Mapping | None = None
 
     def record(self) -> dict:
         """Return the finding as plain values, as it is carried in a notebook."""
@@ -74,6 +77,7 @@ class Finding:
             "parts": [self._part_record(part) for part in self.hypothesis.parts],
             "checks": [asdict(check) | {"passed": bool(check.passed)} for check in self.checks],
             "caveats": list(self.caveats),
+            "calibration": self.calibration,
             "register": fingerprint(),
             "language": self.language,
         }
@@ -119,6 +123,7 @@ def conclude(
     caveats: Sequence[str] = (),
     meaning: str = "",
     language: str = "en",
+    calibration: Mapping | None = None,
 ) -> Finding:
     """Judge the estimates of all parts of a hypothesis.
 
@@ -130,7 +135,7 @@ def conclude(
         Whose data it was.
     estimates : mapping of str to Estimate
         One for each part of the hypothesis, by its key.
-    checks, caveats, meaning, language
+    checks, caveats, meaning, language, calibration
         As in `Finding`.
 
     Raises
@@ -146,7 +151,9 @@ def conclude(
             raise ValueError(f"The estimate of {key!r} is not a number.")
     verdict = judge(hypothesis, estimates, checks)
     texts = (tuple(checks), tuple(caveats), meaning, "")
-    return Finding(hypothesis, source, region, dict(estimates), *texts, verdict, language)
+    return Finding(
+        hypothesis, source, region, dict(estimates), *texts, verdict, language, calibration
+    )
 
 
 def no_finding(

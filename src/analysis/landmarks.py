@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 
 from analysis import purchases, scales
-from analysis.contract import SCALES
 from analysis.data import Region
 from analysis.estimates import Estimate, from_se
 from analysis.models import Fit, contrast, ols, poisson_rate
 
 YEAR, HALF_YEAR, QUARTER = 364, 182, 91
+LEAST = 5
+"""Customers that a category needs, and a control that most customers have alike."""
 GROUPS = ("under 6", "6 to 7.5", "7.5 to 9", "9 or more")
 
 
@@ -46,8 +47,8 @@ def table(region: Region, day: dt.date) -> pd.DataFrame:
         of fuel sales, that of the amount over its mean, free of the currency),
         sales_first, sales_second (the two quarters before), active (1 if bought in the
         quarter before), beyond_before. After: visits_half (26 weeks), visits_after,
-        value_after, fuel_value_after (52 weeks), retained (bought in the last quarter of
-        the year). Values are `worth`, in the source's currency.
+        value_after, sales_after, fuel_value_after (52 weeks), retained (bought in the last
+        quarter of the year). Values are `worth`, in the source's currency.
     """
     people = _known(region, day)
     found = people.join(_past(region, day)).join(_after(region, day))
@@ -63,8 +64,8 @@ def satisfaction(region: Region, day: dt.date, days: int = QUARTER) -> pd.Series
         Mean of the satisfaction items, 1 to 10, by customer_id; customers with a score.
     """
     answers = region.answers(until=day)
-    recent = answers["answered_on"] > pd.Timestamp(day) - pd.Timedelta(days=days)
-    return scales.score(answers.loc[recent, list(SCALES["satisfaction"])]).dropna()
+    recent = answers[answers["answered_on"] > pd.Timestamp(day) - pd.Timedelta(days=days)]
+    return scales.index(recent, "satisfaction").dropna()
 
 
 def satisfaction_groups(satisfaction: pd.Series) -> pd.Series:
@@ -107,21 +108,32 @@ def top_box_ratios(
 
 
 def controls(frame: pd.DataFrame, names: tuple[str, ...]) -> list[str]:
-    """Return the formula's terms of those controls that are known and differ.
+    """Return the formula's terms of those controls that are known, differ and say something new.
 
     Parameters
     ----------
     frame : DataFrame
         The customers of a model.
     names : tuple of str
-        Columns; text becomes a category.
+        Columns; text becomes a category. One that the earlier ones determine is left out, and
+        one by which fewer than `LEAST` customers differ from the others: they would decide it.
     """
-    usable = [name for name in names if frame[name].notna().all() and frame[name].nunique() > 1]
-    return [name if pd.api.types.is_numeric_dtype(frame[name]) else f"C({name})" for name in usable]
+    terms, columns = [], np.ones((len(frame), 1))
+    for name in names:
+        values = frame[name]
+        is_number = pd.api.types.is_numeric_dtype(values)
+        if values.isna().any() or values.nunique() < 2 or _smallest(values, is_number) < LEAST:
+            continue
+        wide = values if is_number else pd.get_dummies(values, drop_first=True)
+        together = np.column_stack([columns, wide.to_numpy(float)])
+        if np.linalg.matrix_rank(together) == together.shape[1]:
+            terms.append(name if is_number else f"C({name})")
+            columns = together
+    return terms
 
 
 def without_rare(
-    frame: pd.DataFrame, names: tuple[str, ...], arms: pd.Series | None = None, least: int = 5
+    frame: pd.DataFrame, names: tuple[str, ...], arms: pd.Series | None = None, least: int = LEAST
 ) -> pd.DataFrame:
     """Put categories of few customers together with the largest one.
 
@@ -152,6 +164,8 @@ def without_rare(
 def design(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
     """Return the usable controls as numbers, categories as 0 and 1."""
     usable = [term.removeprefix("C(").removesuffix(")") for term in controls(frame, names)]
+    if not usable:
+        return pd.DataFrame(index=frame.index)
     wide = pd.get_dummies(frame[usable], drop_first=True, dtype=float)
     return wide.loc[:, wide.nunique() > 1]
 
@@ -192,16 +206,29 @@ def relative(effect: Estimate, mean: float) -> Estimate:
     )
 
 
-def _known(region: Region, day: dt.date) -> pd.DataFrame:
-    """Return segment, area and time as a customer on the landmark.
+def traits(region: Region) -> pd.DataFrame:
+    """Return segment, area and the day of joining of every customer, by customer_id.
 
     Where the day of joining is not known, it is the day of the first purchase.
     """
     people = region.customers.set_index("customer_id")[["segment", "area", "joined_on"]]
     people = people.fillna({"segment": "unknown", "area": "unknown"})
+    if region.purchases is None or region.start is None:
+        return people
     first = purchases.per_customer(region, region.start, region.end)["first_on"]
-    joined = people.pop("joined_on").fillna(first)
-    people["tenure_days"] = (pd.Timestamp(day) - joined).dt.days
+    return people.assign(joined_on=people["joined_on"].fillna(first))
+
+
+def _smallest(values: pd.Series, is_number: bool) -> int:
+    """Return the customers of the rarest category, or those who differ from the usual number."""
+    counts = values.value_counts()
+    return int(len(values) - counts.iloc[0] if is_number else counts.iloc[-1])
+
+
+def _known(region: Region, day: dt.date) -> pd.DataFrame:
+    """Return segment, area and time as a customer on the landmark."""
+    people = traits(region)
+    people["tenure_days"] = (pd.Timestamp(day) - people.pop("joined_on")).dt.days
     people["log_tenure"] = np.log1p(people["tenure_days"].clip(lower=0) / 365.25)
     return people.dropna(subset=["tenure_days"])
 
@@ -243,6 +270,7 @@ def _after(region: Region, day: dt.date) -> pd.DataFrame:
             "visits_half": _span(region, day, 0, HALF_YEAR)["visits"],
             "visits_after": year["visits"],
             "value_after": year[worth(region)],
+            "sales_after": year["sales"],
             "retained": (last["visits"] > 0).astype(float),
         }
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 
 import ibis
 import pandas as pd
@@ -81,6 +82,37 @@ def per_customer(region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:
     if "beyond_fuel" in filled:
         filled["beyond_fuel"] = filled["beyond_fuel"].fillna(0).astype(bool)
     return filled.astype({"visits": int}).sort_index()
+
+
+def around(
+    region: Region, own_day: pd.Series, spans: Mapping[str, tuple[int, int]]
+) -> pd.DataFrame:
+    """Count each customer's visits and sales before and after a day of his own.
+
+    Parameters
+    ----------
+    region : Region
+        The data.
+    own_day : Series of datetime, by customer_id
+        Each customer's day 0.
+    spans : mapping of str to (int, int)
+        By name, the first and the last day counted from day 0, such as (-90, 0).
+
+    Returns
+    -------
+    DataFrame
+        Indexed as `own_day`: visits_<name> (days with a purchase) and sales_<name>.
+    """
+    days = pd.DataFrame({"customer_id": own_day.index, "own_day": own_day.dt.normalize().values})
+    rows = region.purchases.inner_join(ibis.memtable(days), "customer_id")
+    since = rows["bought_at"].date().delta(rows["own_day"].date(), unit="day")
+    measures = {}
+    for name, (first, last) in spans.items():
+        inside = since.between(first, last)
+        measures[f"visits_{name}"] = rows["bought_at"].date().nunique(where=inside)
+        measures[f"sales_{name}"] = rows["amount"].sum(where=inside)
+    found = rows.group_by("customer_id").agg(**measures).to_pandas().set_index("customer_id")
+    return found.reindex(own_day.index).fillna(0)
 
 
 def purchase_history(region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:

@@ -80,8 +80,8 @@ def mapped(source: Source, name: str, raw: Table) -> Mapped:
     """
     table = source.tables[name]
     maps = _maps(name, table, raw)
-    texts = {column: _text(raw, each) for column, each in maps.items()}
     schema = TABLES[name].columns
+    texts = {column: _text(raw, each, schema[column]) for column, each in maps.items()}
     values = {
         column: _value(raw, each, texts[column], schema[column]) for column, each in maps.items()
     }
@@ -123,11 +123,15 @@ def _own(raw: Table) -> list[str]:
     return [column for column in raw.columns if column != ROW]
 
 
-def _text(raw: Table, each: ColumnMap) -> StringValue:
+def _text(raw: Table, each: ColumnMap, schema: pa.Column) -> StringValue:
     """Return the text of a column as it was written; nothing where it is empty."""
     if each.value is not None:
         return ibis.literal(each.value)
+    if each.row:
+        return raw[ROW].cast("string")
     parts = [raw[column].cast("string").strip() for column in each.columns]
+    if kind_of(schema) == "number" and len(parts) > 1:  # one that is missing leaves the others
+        return ibis.literal(" ").join([part.nullif("") for part in parts]).nullif("")
     text = parts[0]
     for part in parts[1:]:
         text = text + " " + part
@@ -139,7 +143,8 @@ def _value(raw: Table, each: ColumnMap, text: StringValue, schema: pa.Column) ->
     typed = raw[each.columns[0]] if len(each.columns) == 1 else text
     kind = kind_of(schema)
     if kind == "number":
-        return _number(raw, each, text, typed)
+        many = len(each.columns) > 1
+        return _mean(raw, each, schema) if many else _number(raw, each, text, typed)
     if kind == "moment":
         return _moment(raw, each, text, typed)
     return _category(each, text, schema)
@@ -159,7 +164,7 @@ def _is_typed(raw: Table, each: ColumnMap, schema: pa.Column) -> bool:
 
 
 def _number(raw: Table, each: ColumnMap, text: StringValue, typed: Value) -> Value:
-    """Return numbers, in the contract's unit."""
+    """Return numbers, in the contract's unit; nothing where a text is none."""
     if typed.type().is_numeric():
         number = typed.cast("float64")
     else:
@@ -169,8 +174,24 @@ def _number(raw: Table, each: ColumnMap, text: StringValue, typed: Value) -> Val
     number = ibis.ifelse(number.isnan() | number.isinf(), ibis.null("float64"), number)
     if each.scale_by:
         scales = [(key, float(value)) for key, value in each.scales.items()]
-        return number * raw[each.scale_by].cast("string").strip().cases(*scales)
-    return number * each.scale if each.scale != 1 else number
+        number = number * raw[each.scale_by].cast("string").strip().cases(*scales)
+    elif each.scale != 1:
+        number = number * each.scale
+    if each.offset:  # rounded, so that the end of a scale of 1 to 21 is 10 and no hair more
+        number = (number + each.offset).round(9)
+    return number
+
+
+def _mean(raw: Table, each: ColumnMap, schema: pa.Column) -> Value:
+    """Return the mean of the numbers that are there; nothing where one of them is wrong."""
+    texts = [raw[column].cast("string").strip().nullif("") for column in each.columns]
+    pairs = zip(each.columns, texts, strict=True)
+    numbers = [_number(raw, each, text, raw[column]) for column, text in pairs]
+    wrong = [a.isnull() & text.notnull() for a, text in zip(numbers, texts, strict=True)]
+    wrong += [_compiled(check, a)[1] for check in schema.checks for a in numbers]
+    total = sum(a.fill_null(0.0) for a in numbers)
+    count = sum(a.notnull().cast("int64") for a in numbers)
+    return ibis.ifelse(ibis.or_(*wrong), ibis.null("float64"), total / count.nullif(0))
 
 
 def _without_thousands(text: StringValue, each: ColumnMap) -> StringValue:
@@ -254,16 +275,19 @@ def _column_rules(
     """
     schema = TABLES[table].columns[column]
     value, text = rows[column], rows[written(column)]
+    checks = [_compiled(check, value) for check in schema.checks]
+    checks = [(words + _conversion(each), broken) for words, broken in checks]
     if schema.required:
         yield Rule(column, "a value", value.isnull() if is_typed else text.isnull())
     if kind_of(schema) != "text" and not is_typed:
-        yield Rule(column, _expected(each, schema), value.isnull() & text.notnull())
+        expected = _expected(each, schema, [words for words, _ in checks])
+        yield Rule(column, expected, value.isnull() & text.notnull())
     if kind_of(schema) == "moment":
         first, last = _limits(source)
         outside = (value < first) | (value >= last + dt.timedelta(days=1))
         yield Rule(column, f"a date from {first} to {last}", outside)
-    for check in schema.checks:
-        yield Rule(column, *_compiled(check, value))
+    for words, broken in checks:
+        yield Rule(column, words, broken)
 
 
 def _limits(source: Source) -> tuple[dt.date, dt.date]:
@@ -271,10 +295,21 @@ def _limits(source: Source) -> tuple[dt.date, dt.date]:
     return source.earliest, source.as_of or dt.date.today()
 
 
-def _expected(each: ColumnMap, schema: pa.Column) -> str:
+def _conversion(each: ColumnMap) -> str:
+    """Return in words how the file's number becomes the contract's; nothing where it is that."""
+    if each.scale == 1 and not each.scale_by and not each.offset:
+        return ""
+    factor = f"its scale by {each.scale_by}" if each.scale_by else f"{each.scale:g}"
+    sign = "-" if each.offset < 0 else "+"
+    return f" after times {factor}" + (f" {sign} {abs(each.offset):g}" if each.offset else "")
+
+
+def _expected(each: ColumnMap, schema: pa.Column, limits: list[str]) -> str:
     """Return in words what a value that can't be read should have been."""
     if kind_of(schema) == "moment":
         return f"a date in the format {each.format or 'YYYY-MM-DD'}"
+    if len(each.columns) > 1:
+        return f"in each of {', '.join(each.columns)} {' and '.join(limits) or 'a number'}"
     if each.scale_by:
         return f"a number, and in {each.scale_by} one of {', '.join(each.scales)}"
     separator = f"; {each.thousands!r} separates thousands" if each.thousands else ""

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from statsmodels.multivariate.factor import Factor
 
+from analysis.contract import SCALES
 from analysis.estimates import Estimate, from_se
 
 MIN_ANSWERERS = 30
@@ -41,6 +42,17 @@ def score(items: pd.DataFrame, min_answered: int | None = None) -> pd.Series:
         raise ValueError(f"min_answered must be between 1 and {items.shape[1]}, not {least}.")
     values = items.astype(float)
     return values.mean(axis=1).where(values.notna().sum(axis=1) >= least)
+
+
+def asked(answers: pd.DataFrame, scale: str) -> list[str]:
+    """Return the items of a scale, such as "satisfaction", that anybody answered."""
+    return [name for name in SCALES[scale] if answers[name].notna().any()]
+
+
+def index(answers: pd.DataFrame, scale: str) -> pd.Series:
+    """Return the score of a scale of the contract from those of its items that were asked."""
+    items = asked(answers, scale)
+    return score(answers[items]) if items else pd.Series(np.nan, answers.index, name=scale)
 
 
 def alpha(items: pd.DataFrame, *, n_boot: int = 999, seed: int = 0) -> Estimate:

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
+import holidays
+from holidays.registry import COUNTRIES
+
 from analysis.contract import TABLES
 from analysis.hypotheses import nearest
 
@@ -29,9 +32,12 @@ class ColumnMap:
     Attributes
     ----------
     columns : tuple of str
-        Columns of the file, joined by a space; empty with a constant `value`.
+        Columns of the file: several numbers become their mean, of those that are there;
+        dates and texts are joined by a space. Empty with `value` or `row`.
     value : str or None
         The same value for every row.
+    row : bool
+        The row's number in the file, for a file that has no identifier.
     format : str or None
         Format of dates, as in `strptime`; ISO dates need none.
     decimal, thousands : str
@@ -44,12 +50,15 @@ class ColumnMap:
         What one unit of the file is in units of the contract.
     scale_by : str or None
         Column whose value chooses the scale out of `scales`.
+    offset : float
+        Added after scaling: -1 and 11 turn a rating from 1 to 10 round.
     first : bool
         With `one_row_per`: the smallest value of the group.
     """
 
     columns: tuple[str, ...] = ()
     value: str | None = None
+    row: bool = False
     format: str | None = None
     decimal: str = "."
     thousands: str = ""
@@ -58,6 +67,7 @@ class ColumnMap:
     scale: float = 1.0
     scale_by: str | None = None
     scales: Mapping[str, float] = field(default_factory=dict)
+    offset: float = 0.0
     first: bool = False
 
 
@@ -188,6 +198,35 @@ def read(source: str) -> Source:
     return _Reader(path.name).source(path, entry)
 
 
+def check_calendar(country: str, where: str = "") -> str:
+    """Return the code of a country, or of a part of it as in "DE-BY", if its holidays are known.
+
+    Parameters
+    ----------
+    country : str
+        ISO 3166 code: two letters, and for a part of the country a hyphen and the part's code.
+    where : str
+        What the message starts with.
+
+    Raises
+    ------
+    DataError
+        If nobody knows the code; the message names the nearest.
+    """
+    code, _, part = country.partition("-")
+    codes = sorted(names[1] for names in COUNTRIES.values())
+    if code not in codes:
+        meant = {name.lower(): names[1] for names in COUNTRIES.values() for name in names}
+        near = nearest(meant.get(code.lower(), code.upper()), codes)
+        raise DataError(f"{where}calendar = {country!r}: no country has the code {code!r}.{near}")
+    entity = getattr(holidays, code)
+    parts = [*entity.subdivisions, *entity.subdivisions_aliases]
+    if part not in parts and country != code:
+        near = nearest(country, [f"{code}-{each}" for each in parts])
+        raise DataError(f"{where}calendar = {country!r}: {code} has no part {part!r}.{near}")
+    return country
+
+
 _SOURCE_KEYS = {
     "title": str,
     "folder": str,
@@ -219,6 +258,7 @@ _COLUMN_KEYS = {
     "column": str,
     "columns": list,
     "value": str,
+    "row": bool,
     "format": str,
     "decimal": str,
     "thousands": str,
@@ -227,8 +267,12 @@ _COLUMN_KEYS = {
     "scale": float,
     "scale_by": str,
     "scales": dict,
+    "offset": float,
     "first": bool,
 }
+_PLACES = ("column", "columns", "value", "row")
+_OF_NUMBERS = ("scale", "scale_by", "scales", "offset")
+_IDENTIFIERS = ("customer_id", "complaint_id")
 
 
 @dataclass(frozen=True)
@@ -246,18 +290,20 @@ class _Reader:
         if "customers" not in tables or len(tables) < 2:
             raise DataError(f"{self.file}: expected a table [customers] and at least one other.")
         database = top.get("database")
+        maps = {name: self._table(name, tables, top) for name in tables}
+        self._one_numbering(maps, database)
         return Source(
             name=path.stem,
             title=top.get("title", path.stem),
             folder=path.parent / top.get("folder", path.stem),
             database=_with_environment(database, self.file) if database else None,
             currency=top.get("currency", ""),
-            calendar=top.get("calendar", "CN"),
+            calendar=check_calendar(top.get("calendar", "CN"), f"{self.file}: "),
             earliest=top.get("earliest", date(1980, 1, 1)),
             as_of=top.get("as_of"),
             max_set_aside=float(top.get("max_set_aside", 0.05)),
             notes=tuple(top.get("notes", ())),
-            tables={name: self._table(name, tables, top) for name in tables},
+            tables=maps,
         )
 
     def _table(self, name: str, tables: dict, top: dict) -> TableMap:
@@ -303,12 +349,34 @@ class _Reader:
             return ColumnMap(columns=(entry,), **common)
         where = f"[{table}.columns] {name}: "
         self._known(entry, _COLUMN_KEYS, where)
-        if sum(key in entry for key in ("column", "columns", "value")) != 1:
-            raise DataError(f"{self.file}: {where}expected one of 'column', 'columns', 'value'.")
+        self._fits(table, name, entry, where)
         plain = {key: value for key, value in entry.items() if key not in ("column", "columns")}
         columns = entry.get("columns", [entry["column"]] if "column" in entry else [])
         values = {key: _as_tuple(names) for key, names in entry.get("values", {}).items()}
         return ColumnMap(**{**common, **plain, "columns": tuple(columns), "values": values})
+
+    def _fits(self, table: str, name: str, entry: dict, where: str) -> None:
+        """Refuse a column in no place or in two, and keys that its kind does not have."""
+        if sum(entry.get(key, False) is not False for key in _PLACES) != 1:
+            places = ", ".join(map(repr, _PLACES))
+            raise DataError(f"{self.file}: {where}expected one of {places}.")
+        extra = [key for key in _OF_NUMBERS if key in entry]
+        if extra and TABLES[table].columns[name].dtype.type.kind != "f":
+            raise DataError(f"{self.file}: {where}{extra[0]!r} is for columns of numbers.")
+        if entry.get("row") and name not in _IDENTIFIERS:
+            raise DataError(f"{self.file}: {where}'row' is for {' and '.join(_IDENTIFIERS)}.")
+
+    def _one_numbering(self, tables: Mapping[str, TableMap], database: str | None) -> None:
+        """Refuse customers numbered by row unless every table is the same file."""
+        ids = [each.columns.get("customer_id", ColumnMap()) for each in tables.values()]
+        if not any(each.row for each in ids):
+            return
+        files = {(each.file, each.sheet, each.header) for each in tables.values()}
+        if database or len(files) > 1 or not all(each.row for each in ids):
+            raise DataError(
+                f"{self.file}: customer_id = {{ row = true }} numbers the rows of one file: "
+                "expected in every table, all of them the same file and none in a database."
+            )
 
     def _delimiter(self, delimiter: str) -> str:
         """Refuse a delimiter of several characters."""
@@ -345,7 +413,8 @@ class _Reader:
             raise DataError("\n".join(unknown))
         for key, value in entry.items():
             kind = (int, float) if keys[key] is float else keys[key]
-            if not isinstance(value, kind) or isinstance(value, datetime):
+            is_flag = isinstance(value, bool) and kind is not bool
+            if not isinstance(value, kind) or isinstance(value, datetime) or is_flag:
                 expected = "a table" if keys[key] is dict else _KINDS.get(keys[key], "text")
                 raise DataError(f"{self.file}: {where}{key} = {value!r}: expected {expected}.")
 

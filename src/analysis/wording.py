@@ -76,6 +76,31 @@ def failed_checks(record: Mapping, *, blocking: bool = False) -> list[str]:
     return [check["name"] for check in failed if check["blocking"] or not blocking]
 
 
+def calibration(record: Mapping) -> str:
+    """Say how often such verdicts were right where the truth was known; empty if not measured."""
+    line = record.get("calibration")
+    if not line:
+        return ""
+    said, labels = words(record["language"])["calibration"], _labels(record)
+    rates = [f"{rate:.1%}".replace("%", " %") for rate in line["coverage"].values()]
+    if len(rates) > 1:
+        rates = [
+            f"{rate} ({labels[key]})" for key, rate in zip(line["coverage"], rates, strict=True)
+        ]
+    counts = {name: f"{line[name]:,}" for name in ("regions", "customers")}
+    text = said["covered"].format(coverage=join(rates, record["language"]), **counts)
+    if line["scene"] is None:
+        return text
+    wrong = f"{line['wrong']:.1%}".replace("%", " %")
+    misled = said["misled" if line["worlds"] > 1 else "one"]
+    return text + misled.format(worlds=line["worlds"], wrong=wrong, scene=line["scene"])
+
+
+def _labels(record: Mapping) -> dict[str, str]:
+    """Return the parts' labels by key."""
+    return {part["key"]: part["label"] for part in record["parts"]}
+
+
 def sentence(record: Mapping) -> str:
     """Say in plain words what a finding found.
 

@@ -84,10 +84,10 @@ def h05(sample: Sample) -> dict[str, float]:
 
 
 def h06(sample: Sample) -> dict[str, float]:
-    """Ratio of mean told, adjusted: index up to its lower tercile over from its upper one."""
+    """Ratio of mean told, adjusted: lowest third by index over highest, equal ones by lot."""
     d = sample.answered
-    low, high = d["index"].quantile([1 / 3, 2 / 3])
-    found = log_slopes(d, d["told_others"], d["index"] <= low, d["index"] >= high)
+    share = d["index"].rank(method="first", pct=True)
+    found = log_slopes(d, d["told_others"], share <= 1 / 3, share > 2 / 3)
     return {"told_ratio": np.exp(found[0] - found[1])}
 
 

@@ -1,0 +1,211 @@
+"""Complaints and requests: how long they took, how they ended, and who never had one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from analysis import landmarks, purchases, respondents, scales
+from analysis.data import Region
+from analysis.workdays import working_days, working_days_later
+
+FOUR_WEEKS = 28
+PROMISE = 3
+"""Working days within which a case is to be settled."""
+SETTLED = pd.Timedelta(days=21)
+"""Time after which a case is taken to have been settled when the customer is asked."""
+HANDLING, TRAITS = ("severity", "channel", "kind"), ("segment", "area")
+
+
+def table(region: Region) -> pd.DataFrame:
+    """Return the region's cases with what was known when they were opened.
+
+    Returns
+    -------
+    DataFrame
+        One row per case: customer_id, opened_at, days (working days to the answer; missing
+        while open), explained_days (working days to an explanation), within (1 if settled
+        within three working days, else 0), told (1 if explained on the third working day),
+        satisfaction_after; severity, channel and kind as categories, difficulty (severity from
+        1 to 5 as a number); segment, area, log_tenure
+        (log of 1 + years as a customer); prior (satisfaction index of the latest answer before
+        the day of the case, in standard deviations; 0 where unknown) and prior_known (0 or 1).
+    """
+    rows, country = region.complaints, region.source.calendar
+    days = working_days(rows["opened_at"], rows["resolved_at"], country)
+    explained = working_days(rows["opened_at"], rows["explained_at"], country)
+    found = rows[["customer_id", "opened_at", "satisfaction_after"]].assign(
+        days=days,
+        explained_days=explained,
+        within=(days <= PROMISE).astype(float),
+        told=(explained == PROMISE).astype(float),
+        difficulty=rows["severity"],
+        **{name: rows[name].astype("string").fillna("unknown").astype(object) for name in HANDLING},
+    )
+    found = found.join(landmarks.traits(region), on="customer_id")
+    years = (found["opened_at"] - found.pop("joined_on")).dt.days / 365.25
+    found = found.assign(log_tenure=np.log1p(years.clip(lower=0)), **_prior(region, found))
+    return landmarks.without_rare(found, (*HANDLING, *TRAITS))
+
+
+def rated(cases: pd.DataFrame) -> pd.DataFrame:
+    """Return the settled cases with an answer, and z_after: it, in standard deviations."""
+    found = cases.dropna(subset=["days", "satisfaction_after"])
+    return respondents.standardised(found, ["satisfaction_after"]).rename(
+        columns={"z_satisfaction_after": "z_after"}
+    )
+
+
+def still_open(cases: pd.DataFrame) -> pd.DataFrame:
+    """Return the cases open at the end of day three, but for those explained before that day."""
+    early = cases["explained_days"] < PROMISE
+    found = cases[(cases["within"] == 0) & ~early]
+    return landmarks.without_rare(found, (*HANDLING, *TRAITS))
+
+
+def followed(region: Region, cases: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Compare who had a case with who had none, from a day on which both could have left.
+
+    Each customer's clock starts three working days after his first case was opened, whether
+    it was settled by then or not. Who has had no case gets the day of a random case (the
+    same seed, the same days). Whoever complains is a customer still; so that the others are
+    too, everybody takes part who bought in the quarter before and in the four weeks after.
+
+    Parameters
+    ----------
+    region : Region
+        The data.
+    cases : DataFrame
+        As from `table`.
+    seed : int
+        Seed of the random days.
+
+    Returns
+    -------
+    DataFrame
+        By customer_id: own_day, had_case, within (as in `table`, 0 without a case), log_visits
+        and log_sales of the year before, trend (log of the quarter's visits against the
+        quarter before), prior (satisfaction index before day 0, missing if unknown),
+        segment, area, log_tenure; retained (1 if bought in the last quarter of the year after)
+        and again (1 if bought after the four weeks).
+    """
+    first = cases.sort_values("opened_at", kind="stable").drop_duplicates("customer_id")
+    first = first.set_index("customer_id")
+    own_day = _own_days(region, first["opened_at"], seed)
+    people = landmarks.traits(region).join(own_day.rename("own_day"), how="inner")
+    people["had_case"] = people.index.isin(first.index).astype(float)
+    people["within"] = first["within"].reindex(people.index).fillna(0.0)
+    tenure = (people["own_day"] - people.pop("joined_on")).dt.days
+    people["log_tenure"] = np.log1p(tenure.clip(lower=0) / 365.25)
+    people = people.join(_bought(region, own_day)).join(_score_before(region, own_day))
+    return people[people["is_customer"] & (tenure > 0)]
+
+
+def chain(region: Region, cases: pd.DataFrame) -> pd.DataFrame:
+    """Follow customers with a case from its handling to what they bought in the year after.
+
+    Parameters
+    ----------
+    region : Region
+        The data.
+    cases : DataFrame
+        As from `table`.
+
+    Returns
+    -------
+    DataFrame
+        By customer_id, those who answered in the quarter before the last year and had a case
+        before that answer: within, difficulty, satisfaction and loyalty (that answer),
+        satisfaction_earlier (of the first answer after the case, if that is another; missing
+        otherwise), log_sales (of the year after, missing without sales), segment, area,
+        log_tenure; and the rating items of the answer.
+    """
+    day = landmarks.landmark(region)
+    answers = respondents.by_wave(region)
+    answers["index"] = scales.index(answers, "satisfaction")
+    answers = answers[answers["answered_on"] < pd.Timestamp(day) + pd.Timedelta(days=1)]
+    recent = answers["answered_on"] > pd.Timestamp(day) - pd.Timedelta(days=landmarks.QUARTER)
+    last = answers[recent].groupby(level=0).tail(1)
+    opened = cases.sort_values("opened_at", kind="stable").drop_duplicates("customer_id")
+    opened = opened.set_index("customer_id")[["opened_at", "days", "within", "difficulty"]]
+    found = last.join(opened, how="inner")
+    found = found[found["opened_at"] + SETTLED < found["answered_on"]].dropna(subset=["days"])
+    is_last = answers.groupby(level=0).cumcount(ascending=False) == 0
+    earlier = answers[~is_last].join(opened["opened_at"])
+    earlier = earlier[earlier["opened_at"] + SETTLED < earlier["answered_on"]]
+    sales = landmarks.table(region, day)["sales_after"]
+    found = landmarks.without_rare(found, TRAITS)
+    return found.assign(
+        satisfaction=found["index"],
+        loyalty=scales.index(found, "loyalty"),
+        satisfaction_earlier=earlier["index"].groupby(level=0).first().reindex(found.index),
+        log_sales=np.log(sales.where(sales > 0)).reindex(found.index),
+    )
+
+
+def _own_days(region: Region, opened: pd.Series, seed: int) -> pd.Series:
+    """Return day 0 of everybody: by his case, or for the others that of a random case."""
+    last = pd.Timestamp(region.end) - pd.Timedelta(days=landmarks.YEAR + 21)
+    first = pd.Timestamp(region.start) + pd.Timedelta(days=landmarks.QUARTER)
+    usable = opened[(opened >= first) & (opened <= last)].sort_index()
+    starts = working_days_later(usable, PROMISE, region.source.calendar)
+    without = region.customers.loc[~region.customers["customer_id"].isin(opened.index)]
+    ids = pd.Index(np.sort(without["customer_id"].to_numpy(object)), name="customer_id")
+    if starts.empty:
+        return starts
+    drawn = np.random.default_rng(seed).choice(starts.to_numpy(), len(ids))
+    return pd.concat([starts, pd.Series(drawn, ids)])
+
+
+def _bought(region: Region, own_day: pd.Series) -> pd.DataFrame:
+    """Return what each customer bought before and after his own day."""
+    year, quarter = landmarks.YEAR, landmarks.QUARTER
+    spans = {
+        "year": (-year, -1), "earlier": (-2 * quarter, -quarter - 1), "quarter": (-quarter, -1),
+        "next": (1, FOUR_WEEKS), "after": (FOUR_WEEKS + 1, year),
+        "last": (year - quarter + 1, year),
+    }  # fmt: skip
+    found = purchases.around(region, own_day, spans)
+    mean = found["sales_year"].mean()
+    return pd.DataFrame(
+        {
+            "is_customer": (found[["visits_quarter", "visits_next"]] > 0).all(axis=1),
+            "log_visits": np.log1p(found["visits_year"]),
+            "log_sales": np.log1p(found["sales_year"] / (mean if mean > 0 else 1.0)),
+            "trend": np.log1p(found["visits_quarter"]) - np.log1p(found["visits_earlier"]),
+            "retained": (found["visits_last"] > 0).astype(float),
+            "again": (found["visits_after"] > 0).astype(float),
+        }
+    )
+
+
+def _score_before(region: Region, own_day: pd.Series) -> pd.Series:
+    """Return the satisfaction index of each customer's latest answers before his case, if any.
+
+    Day 0 is three working days after the opening: three weeks before it, nothing was open yet.
+    """
+    rows = region.survey.sort_values("answered_on", kind="stable")
+    own_days = own_day.reindex(rows["customer_id"]) - pd.Timedelta(days=21)
+    earlier = rows["answered_on"] < own_days.to_numpy()
+    latest = rows[earlier].groupby("customer_id").tail(1).set_index("customer_id")
+    return scales.index(latest, "satisfaction").reindex(own_day.index).rename("prior")
+
+
+def _prior(region: Region, cases: pd.DataFrame) -> dict:
+    """Return the satisfaction before each case, standardised, and whether it is known."""
+    answers = region.survey.dropna(subset=["answered_on"])
+    answers = answers.assign(score=scales.index(answers, "satisfaction"))
+    answers = answers.dropna(subset=["score"]).sort_values("answered_on", kind="stable")
+    order = cases[["customer_id"]].assign(opened_on=cases["opened_at"].dt.normalize())
+    order = order.reset_index().sort_values("opened_on")
+    if answers.empty:
+        return {"prior": 0.0, "prior_known": 0.0}
+    joined = pd.merge_asof(
+        order, answers[["customer_id", "answered_on", "score"]],
+        left_on="opened_on", right_on="answered_on", by="customer_id",
+        allow_exact_matches=False,
+    )  # fmt: skip
+    score = joined.set_index("index")["score"].reindex(cases.index)
+    spread = score.std()
+    prior = (score - score.mean()) / (spread if spread > 0 else 1.0)
+    return {"prior": prior.fillna(0.0), "prior_known": score.notna().astype(float)}

@@ -1,0 +1,131 @@
+"""Worlds in which verdicts are put to the test: as planted, without effects, with traps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from analysis.example.world import World
+
+PLANTED = "as planted"
+SURVEY = ("H01", "H02", "H03", "H04", "H05", "H06", "H07")
+CASES = ("H08", "H09", "H10", "H11")
+VALUE = ("H12", "H13", "H14", "H15", "H16")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A world in which hypotheses are rehearsed.
+
+    Attributes
+    ----------
+    name : str
+        What is true there, in words.
+    world : World
+        The same, in numbers.
+    hypotheses : tuple of str
+        Those that are rehearsed in it.
+    sizes : tuple of int
+        Customers of a region.
+    without : tuple of str
+        "table.column" names that these regions did not record.
+    told_by : World or None
+        Where the true values are taken from, if not from `world`: a style of answering
+        changes the answers, not what is true.
+    """
+
+    name: str
+    world: World
+    hypotheses: tuple[str, ...]
+    sizes: tuple[int, ...] = (3_000,)
+    without: tuple[str, ...] = ()
+    told_by: World | None = field(default=None, repr=False)
+
+
+_NO_VIEWS = {
+    "value_slopes": (0.0,) * 4,
+    "cost_slopes": (0.0,) * 4,
+    "performance_quality": 0.0,
+    "performance_slope": 0.0,
+    "expectation_slope": 0.0,
+    "loss_slope": 0.0,
+}
+_NO_EFFECT = World(
+    **_NO_VIEWS,
+    online_suburban=0.0,
+    on_site_urban=0.0,
+    works_slope=0.0,
+    works_communication=0.0,
+    service_price_slope=0.0,
+    told_slope=0.0,
+    promise_jump=0.0,
+    day_slope=0.0,
+    explanation_effect=0.0,
+    handling_effect=0.0,
+)
+_NO_LINK = {
+    "satisfaction_visits": 0.0,
+    "loyalty_visits": 0.0,
+    "satisfaction_log_hazard": 0.0,
+    "quick_log_hazard": 0.0,
+    "late_log_hazard": 0.0,
+    "beyond_by_visits": 0.7,  # the frequent buy everything more often
+    "beyond_log_hazard": 0.0,
+    "beyond_visits": 0.0,
+    "beyond_margin": 0.0,
+}
+_ONLY_EXPECTATION = replace(World(**_NO_VIEWS), expectation_slope=-0.40)
+_COSTS_MATTER = World(value_slopes=(0.15,) * 4, cost_slopes=(-0.30,) * 4, performance_quality=0.0)
+_NO_PROMISE = World(promise_jump=0.0, explanation_effect=0.0, day_slope=-0.15)
+
+SCENES = (
+    Scene(PLANTED, World(), (*SURVEY, *CASES), (300, 1_000, 3_000)),
+    Scene(PLANTED, World(), VALUE, (300, 1_000, 3_000)),
+    Scene("no effect", _NO_EFFECT, (*SURVEY, "H08", "H09", "H11")),
+    Scene("no effect on purchases", World(**_NO_LINK), ("H13", "H14", "H16")),
+    Scene(
+        "only expectation matters, and a style of answering",
+        replace(_ONLY_EXPECTATION, acquiescence=0.5),
+        ("H01",),
+        told_by=_ONLY_EXPECTATION,
+    ),
+    Scene(
+        "costs matter more, and a style of answering",
+        replace(_COSTS_MATTER, acquiescence=0.5),
+        ("H02",),
+        told_by=_COSTS_MATTER,
+    ),
+    Scene(
+        "no effect, and a style of answering",
+        replace(_NO_EFFECT, acquiescence=0.5),
+        ("H01", "H02", "H07"),
+        told_by=_NO_EFFECT,
+    ),
+    Scene(
+        "gains and losses weigh alike, at the top of the scale",
+        World(performance_slope=0.6, expectation_slope=-0.6, loss_slope=0.0),
+        ("H03",),
+    ),
+    Scene(
+        "only the quality of works matters",
+        World(works_communication=0.0, works_slope=0.8),
+        ("H05",),
+    ),
+    Scene("speed matters, not the promise", _NO_PROMISE, ("H08", "H09")),
+    Scene(
+        "easy cases pulled into the promise",
+        replace(_NO_PROMISE, day_slope=-0.04, sorting_share=0.5),
+        ("H08", "H09"),
+    ),
+    Scene(
+        "hard cases take long, and nobody records it",
+        replace(_NO_PROMISE, day_slope=0.0, severity_effect=-0.5),
+        ("H08", "H09"),
+        without=("complaints.severity",),
+    ),
+    Scene(
+        "the dissatisfied complain, and leave anyway",
+        World(complaint_slope=-1.4, satisfaction_log_hazard=-0.8),
+        ("H10",),
+    ),
+    Scene("a complaint drives customers away", World(quick_log_hazard=0.25), ("H10",)),
+)

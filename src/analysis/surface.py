@@ -1,0 +1,58 @@
+"""Satisfaction over performance and expectation: a quadratic surface and its features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from analysis.estimates import Estimate, pooled
+from analysis.models import Fit, contrast
+
+SLOPES = ("c_performance", "c_expectation")
+BENDS = ("I(c_performance ** 2)", "I(c_performance * c_expectation)", "I(c_expectation ** 2)")
+
+_DIRECTIONS = {"along equality": 1, "across equality": -1}
+
+
+def formula(outcome: str, controls: Sequence[str] = ()) -> str:
+    """Return the formula of the surface; its columns are from `respondents.centred`."""
+    return " + ".join([f"{outcome} ~ {SLOPES[0]}", SLOPES[1], *BENDS, *controls])
+
+
+def slopes(fits: Sequence[Fit]) -> dict[str, Estimate]:
+    """Return the slopes of performance and expectation at the middle of the scale."""
+    return {
+        name.removeprefix("c_"): pooled([contrast(fit, name) for fit in fits]) for name in SLOPES
+    }
+
+
+def features(fits: Sequence[Fit], ratio: float = 1.0) -> dict[str, Estimate]:
+    """Return slope and bend along the line of equality, and across it.
+
+    Parameters
+    ----------
+    fits : sequence of Fit
+        Of `formula`, one per imputation.
+    ratio : float
+        Standard deviation of performance over that of expectation, in points: both are equal
+        where they are the same number of points, not of standard deviations.
+
+    Returns
+    -------
+    dict of str to Estimate
+        Per standard deviation of performance. Where only the difference matters, slope and
+        bend along equality are nothing.
+
+    References
+    ----------
+    Edwards, J. R., & Parry, M. E. (1993). On the use of polynomial regression equations as
+    an alternative to difference scores in organizational research. Academy of Management
+    Journal 36, 1577-1613.
+    """
+    found = {}
+    for line, sign in _DIRECTIONS.items():
+        step = sign * ratio
+        shape = {"slope": (SLOPES, (1, step)), "bend": (BENDS, (1, step, step**2))}
+        for feature, (names, values) in shape.items():
+            weights = dict(zip(names, values, strict=True))
+            found[f"{line}, {feature}"] = pooled([contrast(fit, weights) for fit in fits])
+    return found

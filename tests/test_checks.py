@@ -1,0 +1,191 @@
+"""Checks: each with a case that passes, one that does not, and what is said."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis import checks, claims
+from analysis.claims import Claim
+from analysis.estimates import Estimate
+from analysis.example.rehearsal import region_of
+from analysis.example.tables import draw
+from analysis.example.world import World
+from analysis.hypotheses import Hypothesis, Part, Range
+
+TEXT = {"en": "x", "zh": "x"}
+
+
+def told(check):
+    return check.passed, check.rule, check.value
+
+
+# --- what keeps a model from being fitted
+
+
+def test_a_model_needs_rows_in_which_everything_is_known():
+    frame = pd.DataFrame({"log_sales": np.arange(60.0), "told": [0, 1] * 30})
+    assert checks.lacking(frame, ["log_sales", "told"]) == []
+    frame.loc[:10, "told"] = np.nan
+    assert checks.lacking(frame, ["log_sales", "told"]) == [
+        "49 customers have all of log sales, told; 50 are needed."
+    ]
+    assert checks.lacking(frame, ["log_sales", "told"], 49, "cases") == []
+
+
+def test_a_model_needs_columns_that_differ():
+    frame = pd.DataFrame({"x_1": [3.0] * 60, "area": ["urban"] * 60, "y": np.arange(60)})
+    assert checks.lacking(frame, ["x_1", "y", "area"], what="cases") == [
+        "All 60 cases have the same x 1.",
+        "All 60 cases have the same area.",
+    ]
+    assert checks.lacking(frame.head(0), ["y"]) == ["0 customers have all of y; 50 are needed."]
+
+
+@given(st.integers(0, 120), st.integers(1, 100))
+def test_lacking_counts_rows(n, least):
+    frame = pd.DataFrame({"y": np.arange(n, dtype=float)})
+    found = checks.lacking(frame, ["y"], least)
+    assert (found == []) == (n >= max(least, 2))
+
+
+def test_small_cells_are_named():
+    cells = pd.DataFrame({"online": [40, 9], "on_site": [0, 10]}, index=["urban", "sub_urban"])
+    assert checks.too_small(cells, 10) == [
+        "0 customers are urban and on site; 10 are needed.",
+        "9 customers are sub urban and online; 10 are needed.",
+    ]
+    assert checks.too_small(cells + 10, 10) == []
+
+
+def test_both_arms_need_customers():
+    counts = pd.Series({1.0: 9, 0.0: 1200})
+    assert checks.few_in_arm(counts, "explained") == [
+        "9 were explained and 1,200 were not; 10 of each are needed."
+    ]
+    assert checks.few_in_arm(counts, "explained", 9) == []
+    assert checks.few_in_arm(pd.Series({1.0: 50}), "explained") == [
+        "50 were explained and 0 were not; 10 of each are needed."
+    ]
+    assert len(checks.few_in_arm(pd.Series(dtype=int), "explained")) == 1
+
+
+def test_a_claim_says_what_the_data_lacks_beyond_columns():
+    here = region_of(draw(World(), 60, 1))
+    found = claims.claim("H01", here, "en", ["7 customers answered."])
+    assert (found.testable, found.missing) == (False, ("7 customers answered.",))
+    assert "7 customers answered." in found.not_testable(" ".join(found.missing)).reason
+    assert claims.claim("H01", here).testable
+
+
+def test_missing_columns_are_said_before_anything_else():
+    here = region_of(draw(World(), 60, 1), ("survey.expectation",))
+    found = claims.claim("H01", here, "en", ["7 customers answered."])
+    assert found.missing == ("The table 'survey' has no values in expectation.",)
+
+
+# --- thresholds
+
+
+@pytest.mark.parametrize(
+    ("check", "expected"),
+    [
+        (checks.at_least("n", 100, 100), (True, "at least 100", "100")),
+        (checks.at_least("n", 1999, 2000), (False, "at least 2,000", "1,999")),
+        (checks.at_least_share("s", 0.1, 0.1), (True, "at least 10%", "10.0%")),
+        (checks.at_least_share("s", 0.099, 0.1), (False, "at least 10%", "9.9%")),
+        (checks.at_least_share("s", np.nan, 0.1), (False, "at least 10%", "nan%")),
+        (checks.at_most("s", 0.05, 0.05), (True, "at most 5%", "5.0%")),
+        (checks.at_most("s", 0.051, 0.05), (False, "at most 5%", "5.1%")),
+        (checks.not_by_chance("p", 0.01), (True, "p at least 1%", "1.0%")),
+        (checks.not_by_chance("p", 0.004), (False, "p at least 1%", "0.4%")),
+        (checks.not_by_chance("p", 0.03, 0.05), (False, "p at least 5%", "3.0%")),
+        (checks.holds("so", np.bool_(True)), (True, "yes", "yes")),
+        (checks.holds("so", 0), (False, "yes", "no")),
+        (checks.converged(False), (False, "yes", "no")),
+    ],
+)
+def test_a_check_says_its_rule_and_its_value(check, expected):
+    assert told(check) == expected
+    assert check.blocking
+
+
+def test_a_fact_that_is_shown_blocks_nothing():
+    assert not checks.shown("weakest link", "the first").blocking
+
+
+def test_the_largest_customer_decides_nothing_in_his_group():
+    values = pd.Series([15.0, *[5.0] * 17, 0, 0])
+    assert told(checks.nobody_decides(values))[::2] == (False, "15.0%")
+    groups = pd.Series(["a"] * 18 + ["b"] * 2)
+    assert told(checks.nobody_decides(values, groups))[::2] == (False, "100.0%")
+    assert told(checks.nobody_decides(values, groups.replace("b", "a")))[::2] == (True, "15.0%")
+
+
+# --- collinear drivers
+
+
+@given(st.floats(0, 0.99))
+def test_two_drivers_inflate_by_their_correlation(r):
+    first, second = np.tile([1.0, 1, -1, -1], 5), np.tile([1.0, -1, 1, -1], 5)
+    frame = pd.DataFrame({"a": first, "b": r * first + np.sqrt(1 - r**2) * second})
+    found, inflation = checks.not_collinear(frame, ["a", "b"]), 1 / (1 - r**2)
+    assert float(found.value) == pytest.approx(inflation, abs=0.051)
+    if abs(inflation - 10) > 1e-6:
+        assert found.passed == (inflation <= 10)
+
+
+@pytest.mark.parametrize(
+    "driver", [lambda f: f["a"] + f["b"] - 2 * f["c"], lambda f: 3.0, lambda f: -f["b"]]
+)
+def test_drivers_that_determine_each_other_are_collinear(driver):
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(100, 3)), columns=list("abc"))
+    assert checks.not_collinear(frame, list("abc")).passed
+    for names in (list("abcd"), list("dabc")):
+        found = checks.not_collinear(frame.assign(d=driver(frame)), names)
+        assert told(found) == (False, "at most 10", "collinear")
+
+
+# --- verdicts that hang on something
+
+
+def claimed(*keys):
+    """Return a claim that each effect is 0.1 or more."""
+    claim, band = Range(0.1, math.inf), Range(-0.1, 0.1)
+    parts = tuple(Part(key, TEXT, TEXT, "number", "identity", 0.0, claim, band) for key in keys)
+    return Claim(Hypothesis("H99", TEXT, TEXT, (), "", "", (), 0, parts), None, ())
+
+
+def interval(low, high):
+    return Estimate((low + high) / 2, low, high, 100)
+
+
+CLEAR, OPEN, SMALL = interval(0.2, 0.4), interval(0.05, 0.4), interval(-0.05, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("found", "variants", "passed", "value"),
+    [
+        (CLEAR, [interval(0.11, 0.3)], True, "the same"),
+        (CLEAR, [], True, "the same"),
+        (CLEAR, [OPEN], False, "supported would be inconclusive"),
+        (CLEAR, [CLEAR, SMALL], False, "supported would be too small to matter"),
+        (SMALL, [interval(-0.4, -0.2)], False, "too small to matter would be contradicted"),
+        (OPEN, [CLEAR], True, "inconclusive would be supported"),
+    ],
+)
+def test_a_verdict_must_not_hang_on_what_is_not_known(found, variants, passed, value):
+    variants = [{"effect": each} for each in variants]
+    check = checks.same_verdict(claimed("effect"), {"effect": found}, "otherwise", variants)
+    assert told(check) == (passed, "the same verdict", value)
+    assert check.name == "otherwise"
+
+
+def test_variants_replace_only_the_parts_they_name():
+    found = {"first": CLEAR, "second": CLEAR}
+    claim = claimed("first", "second")
+    assert checks.same_verdict(claim, found, "x", [{"second": CLEAR}]).passed
+    assert not checks.same_verdict(claim, found, "x", [{"second": OPEN}]).passed

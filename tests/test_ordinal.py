@@ -1,0 +1,117 @@
+"""Ordered models: published values, statsmodels' numbers, a slope that a ceiling can't bend."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from statsmodels.miscmodels.ordinal_model import OrderedModel
+
+from analysis import _ordinal, models
+
+# Venables & Ripley (2002), Modern Applied Statistics with S, section 7.3.
+HOUSING = {
+    "C(Infl)[T.Medium]": (0.5663937, 0.1046528),
+    "C(Infl)[T.High]": (1.2888191, 0.1271561),
+    "C(Type)[T.Apartment]": (-0.5723501, 0.1192380),
+    "C(Type)[T.Atrium]": (-0.3661866, 0.1551733),
+    "C(Type)[T.Terrace]": (-1.0910149, 0.1514860),
+    "C(Cont)[T.High]": (0.3602841, 0.0955358),
+}
+THRESHOLDS = (-0.4961353, 0.6907083)
+DEVIANCE = 3479.149
+
+
+@pytest.fixture
+def housing(shared):
+    table = pd.read_csv(shared / "satisfaction" / "housing.csv")
+    orders = {
+        "Sat": ["Low", "Medium", "High"],
+        "Infl": ["Low", "Medium", "High"],
+        "Type": ["Tower", "Apartment", "Atrium", "Terrace"],
+        "Cont": ["Low", "High"],
+    }
+    for name, order in orders.items():
+        table[name] = pd.Categorical(table[name], order)
+    return table
+
+
+def test_housing_gives_the_published_slopes_and_errors(housing):
+    people = housing.loc[housing.index.repeat(housing["Freq"])]
+    people = people.assign(sat=people["Sat"].cat.codes)
+    fit = models.ordered("sat ~ C(Infl) + C(Type) + C(Cont)", people, "logit")
+    assert fit.converged
+    for name, (slope, _) in HOUSING.items():
+        assert fit.params[name] == pytest.approx(slope, abs=1.5e-6)
+    published = [error for _, error in HOUSING.values()]
+    ours = [np.sqrt(fit.covariance.loc[name, name]) for name in HOUSING]
+    assert ours == pytest.approx(published, abs=2e-6)
+
+
+def test_housing_gives_the_published_thresholds_and_deviance(housing):
+    x = pd.get_dummies(housing[["Infl", "Type", "Cont"]], drop_first=True, dtype=float)
+    codes, weights = housing["Sat"].cat.codes.to_numpy(), housing["Freq"].to_numpy(float)
+    params, _, log_likelihood, _ = _ordinal.fit(codes, x.to_numpy(), "logit", weights)
+    assert params[6:] == pytest.approx(THRESHOLDS, abs=3e-6)
+    assert -2 * log_likelihood == pytest.approx(DEVIANCE, abs=5e-4)
+
+
+def answers(n, seed, slope=0.5, cuts=(-2.6, -1.9, -1.0, 0.1)):
+    rng = np.random.default_rng(seed)
+    data = pd.DataFrame(rng.normal(size=(n, 2)), columns=["x", "w"])
+    latent = slope * data["x"] - 0.3 * data["w"] + rng.normal(size=n)
+    return data.assign(answer=1 + np.searchsorted(cuts, latent))
+
+
+@pytest.mark.parametrize("link", ["probit", "logit"])
+def test_statsmodels_finds_the_same(link):
+    data = answers(300, 1)
+    ours = models.ordered("answer ~ x + w", data, link)
+    outcome = pd.Series(pd.Categorical(data["answer"], ordered=True))
+    theirs = OrderedModel(outcome, data[["x", "w"]], distr=link)
+    theirs = theirs.fit(method="bfgs", disp=False, gtol=1e-8)
+    assert ours.params.to_numpy() == pytest.approx(theirs.params[:2].to_numpy(), abs=1e-4)
+    errors = np.sqrt(np.diag(ours.covariance))
+    assert errors == pytest.approx(theirs.bse[:2].to_numpy(), rel=1e-3)
+
+
+def test_two_answers_of_few_people_and_far_values_still_converge():
+    rng = np.random.default_rng(3)
+    x = np.r_[rng.normal(size=40), 9.0]
+    data = pd.DataFrame({"x": x, "answer": np.r_[1, 10, rng.integers(4, 8, 39)]})
+    fit = models.ordered("answer ~ x", data)
+    assert fit.converged
+    assert np.isfinite(fit.covariance.to_numpy()).all()
+
+
+def test_two_different_answers_are_refused():
+    data = answers(80, 4).assign(answer=lambda d: (d["answer"] > 3).astype(int))
+    with pytest.raises(ValueError, match="3 different values"):
+        models.ordered("answer ~ x", data)
+
+
+def test_collinear_columns_are_refused():
+    with pytest.raises(ValueError, match="collinear"):
+        models.ordered("answer ~ x + twice", answers(80, 5).assign(twice=lambda d: 2 * d["x"]))
+
+
+def test_a_ceiling_bends_a_line_but_not_the_ordered_slopes():
+    """The trap of H03 and H07: the truth is linear, and the top of the scale is crowded."""
+    data = answers(20_000, 6, slope=0.8)
+    data = data.assign(above=data["x"].clip(lower=0), below=data["x"].clip(upper=0))
+    line = models.contrast(
+        models.ols("answer ~ above + below + w", data), {"below": 1, "above": -1}
+    )
+    fit = models.ordered("answer ~ above + below + w", data)
+    bend = models.contrast(fit, {"below": 1, "above": -1})
+    assert line.ci_low > 0.2
+    assert bend.ci_low < 0 < bend.ci_high
+    assert fit.params["above"] == pytest.approx(0.8, abs=0.05)
+
+
+def test_intervals_of_the_slope_hold_the_truth():
+    held, n = 0, 300
+    for seed in range(n):
+        found = models.contrast(models.ordered("answer ~ x + w", answers(200, seed)), "x")
+        held += found.ci_low <= 0.5 <= found.ci_high
+    assert abs(held / n - 0.95) < 3 * np.sqrt(0.95 * 0.05 / n)
+    assert stats.binomtest(held, n, 0.95).pvalue > 0.001

@@ -1,0 +1,273 @@
+"""Who answered: waves, scores and fillings, by hand and on the example."""
+
+import functools
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis import landmarks, respondents
+from analysis.contract import SCALES
+from analysis.example.rehearsal import region_of
+from analysis.example.tables import draw
+from analysis.example.world import World
+
+START = pd.Timestamp("2024-09-01")
+ITEMS = list(respondents.RATINGS)
+numbers = st.one_of(st.none(), st.integers(1, 10))
+
+
+@functools.cache
+def example():
+    return draw(World(), 500, 5)
+
+
+@functools.cache
+def completed(seed=3):
+    people = respondents.table(region_of(example()))
+    return people, respondents.imputed(people, seed)
+
+
+def surveyed(rows, **columns):
+    """Return a region in which these customers answered all ratings alike on these days."""
+    survey = pd.DataFrame(rows, columns=["customer_id", "answered_on", "rating"])
+    rating = survey.pop("rating").to_numpy()
+    survey = survey.assign(**dict.fromkeys(ITEMS, rating)).assign(**columns)
+    customers = survey[["customer_id"]].drop_duplicates()
+    people = customers.assign(region="Example", joined_on=START - pd.Timedelta(days=366))
+    lines = customers.assign(bought_at=START + pd.Timedelta(hours=8), amount=1.0)
+    return region_of({"customers": people, "survey": survey, "transactions": lines})
+
+
+def day(number):
+    return START + pd.Timedelta(days=number)
+
+
+# --- answers and waves
+
+
+def test_four_weeks_without_answers_end_a_wave():
+    here = surveyed([("a", day(0), 5), ("b", day(28), 5), ("c", day(57), 5)])
+    assert respondents.by_wave(here)["wave"].to_dict() == {"a": 1, "b": 1, "c": 2}
+
+
+def test_the_latest_of_two_answers_in_a_wave_counts_and_undated_ones_do_not():
+    rows = [("a", day(9), 7), ("a", day(3), 2), ("a", day(80), 4), ("b", pd.NaT, 9)]
+    found = respondents.by_wave(surveyed(rows))
+    assert found.index.tolist() == ["a", "a"]
+    assert found["wave"].tolist() == [1, 2]
+    assert found["performance"].tolist() == [7, 4]
+
+
+@settings(deadline=None, max_examples=15, derandomize=True)
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 300)), min_size=1, max_size=12))
+def test_waves_lie_apart_and_hold_nobody_twice(rows):
+    found = respondents.by_wave(surveyed([(who, day(when), 5) for who, when in rows]))
+    days = np.unique([when for _, when in rows])
+    assert found["wave"].max() == 1 + (np.diff(days) > 28).sum()
+    assert not found.reset_index().duplicated(["customer_id", "wave"]).any()
+    ends = found.groupby("wave")["answered_on"].agg(["min", "max"])
+    assert ((ends["min"].shift(-1) - ends["max"]).dropna() > pd.Timedelta(days=28)).all()
+    assert (
+        found.groupby(level=0)["answered_on"].apply(lambda each: each.is_monotonic_increasing).all()
+    )
+
+
+def test_the_table_has_the_latest_answers_and_traits():
+    here = surveyed([("a", day(90), 7), ("a", day(0), 2), ("b", pd.NaT, 9)])
+    found = respondents.table(here)
+    assert found["performance"].to_dict() == {"a": 7, "b": 9}
+    assert found.loc["a", "log_tenure"] == pytest.approx(np.log1p((366 + 90) / 365.25))
+    assert np.isnan(found.loc["b", "log_tenure"])
+    assert found["segment"].tolist() == ["unknown", "unknown"]
+
+
+def test_who_answered_less_than_half_of_what_was_asked_is_left_out():
+    never = dict.fromkeys(("loyalty_2", "loyalty_3"), np.nan)
+    here = surveyed([("a", day(0), 5), ("b", day(0), 5), ("c", day(0), 5)], **never)
+    asked = [name for name in ITEMS if name not in never]
+    survey = here.survey.copy()
+    survey.loc[1, asked[: len(asked) // 2]] = np.nan
+    survey.loc[2, asked[: len(asked) // 2 + 1]] = np.nan
+    tables = {"customers": here.customers, "survey": survey}
+    here = region_of(tables | {"transactions": here.purchases.to_pandas()})
+    assert len(asked) == 16
+    assert respondents.table(here).index.tolist() == ["a", "b"]
+
+
+# --- scores
+
+
+def test_scores_by_hand():
+    rows = pd.DataFrame([np.arange(len(ITEMS)) % 10 + 1.0, np.full(len(ITEMS), 4.0)], columns=ITEMS)
+    found = respondents.scored(rows).loc[0]
+    value = rows.loc[0, list(respondents.VALUES)].mean()
+    cost = rows.loc[0, list(respondents.COSTS)].mean()
+    assert (found["gap"], found["surplus"], found["shortfall"]) == (1, 1, 0)
+    assert (found["total_value"], found["total_cost"]) == (value, cost)
+    assert found["delivered"] == value - cost == -4
+    assert found["service"] == (found["added_service"] + found["personnel_value"]) / 2
+    assert found["satisfaction"] == rows.loc[0, list(SCALES["satisfaction"])].mean()
+    assert found["z_delivered"] == pytest.approx(-1 / np.sqrt(2))
+
+
+def test_a_shortfall_is_as_large_as_the_gap_is_negative():
+    people = completed()[1][0]
+    assert (people["surplus"] - people["shortfall"]).tolist() == people["gap"].tolist()
+    assert (people["surplus"] * people["shortfall"] == 0).all()
+
+
+@given(st.lists(numbers, min_size=1, max_size=30))
+def test_standardised_values_have_mean_0_and_spread_1_or_are_all_0(values):
+    frame = pd.DataFrame({"x": pd.Series(values, dtype=float)})
+    found = respondents.standardised(frame, ["x"])["z_x"]
+    known = frame["x"].dropna()
+    assert found.isna().tolist() == frame["x"].isna().tolist()
+    if known.nunique() > 1:
+        assert [found.mean(), found.std()] == pytest.approx([0, 1], abs=1e-9)
+    else:
+        assert (found.dropna() == 0).all()
+
+
+def test_centred_ratings_are_0_in_the_middle_of_the_scale():
+    frame = pd.DataFrame({"performance": [1.0, 5.5, 10.0]})
+    found = respondents.centred(frame, ["performance"])["c_performance"]
+    assert found.tolist() == pytest.approx([-1, 0, 1])
+
+
+@pytest.mark.parametrize("without", [(), ("survey.loyalty_3", "survey.satisfaction_1")])
+def test_mixes_times_ratings_are_the_scores(without):
+    people = respondents.table(region_of(example(), without))
+    names = ["satisfaction", "loyalty", "delivered", "service", "expectation"]
+    asked = [name for name in ITEMS if people[name].notna().any()]
+    whole = respondents.scored(people).dropna(subset=asked)
+    for name, weights in respondents.mixes(people, names).items():
+        made = sum(weight * whole[item] for item, weight in weights.items())
+        assert made.to_numpy() == pytest.approx(whole[name].to_numpy())
+    assert len(whole) > 50
+
+
+# --- the same item again
+
+
+def two_waves(n, reliability, seed=1, **columns):
+    """Return two waves of an item that keeps this share of its variance."""
+    rng = np.random.default_rng(seed)
+    truth = np.sqrt(reliability) * rng.normal(size=n)
+    noise = np.sqrt(1 - reliability) * rng.normal(size=(2, n))
+    waves = [pd.DataFrame({"x": truth + noise[i], "wave": i + 1}) for i in (0, 1)]
+    return pd.concat(waves).assign(**columns)
+
+
+def test_retest_finds_the_planted_reliability():
+    found = respondents.retest(two_waves(20_000, 0.6), ["x"])
+    assert found["x"] == pytest.approx(0.6, abs=4 * (1 - 0.6**2) / np.sqrt(20_000))
+
+
+def test_retest_compares_the_last_two_waves_only():
+    answers = two_waves(500, 0.9)
+    first = answers[answers["wave"] == 1].assign(x=0.0)
+    later = answers.assign(wave=answers["wave"] + 1)
+    found = respondents.retest(pd.concat([first, later]), ["x"])
+    assert found == respondents.retest(answers, ["x"])
+
+
+def test_retest_says_nothing_of_few_customers_or_of_items_that_do_not_repeat():
+    assert respondents.retest(two_waves(49, 0.9), ["x"]) == {}
+    assert respondents.retest(two_waves(500, 0.0), ["x"]) == {}
+    alike = two_waves(500, 0.9, same=4.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        assert respondents.retest(alike, ["same", "x"]) == {}
+        assert respondents.retest(alike, ["x", "same"]) == {}
+
+
+# --- missing answers
+
+
+def test_imputed_ratings_are_complete_and_keep_what_was_answered():
+    people, filled = completed()
+    assert len(filled) == respondents.IMPUTATIONS
+    gaps = people[ITEMS].isna()
+    assert gaps.any(axis=1).mean() > 0.2
+    for each in filled:
+        assert each[ITEMS].notna().all(axis=None)
+        assert (each[ITEMS].where(~gaps) == people[ITEMS]).where(~gaps, True).all(axis=None)
+        assert each[ITEMS].isin(range(1, 11)).all(axis=None)
+    first, second = (each[ITEMS].where(gaps).stack() for each in filled[:2])
+    assert 0.2 < (first != second).mean() < 1
+
+
+def test_scores_of_imputed_ratings_are_computed_anew():
+    for each in completed()[1][:3]:
+        assert each["gap"].tolist() == (each["performance"] - each["expectation"]).tolist()
+        index = each[list(SCALES["satisfaction"])].mean(axis=1)
+        assert each["satisfaction"].to_numpy() == pytest.approx(index.to_numpy())
+        assert each["z_satisfaction"].std() == pytest.approx(1)
+
+
+def test_the_same_seed_fills_the_same_answers():
+    people, filled = completed()
+    again, other = respondents.imputed(people, 3), respondents.imputed(people, 4)
+    pd.testing.assert_frame_equal(again[7], filled[7])
+    assert not other[7][ITEMS].equals(filled[7][ITEMS])
+
+
+def test_what_nobody_was_asked_stays_empty():
+    people = respondents.table(region_of(example(), ("survey.expectation",)))
+    filled = respondents.imputed(people)[0]
+    assert filled[["expectation", "gap", "z_expectation"]].isna().all(axis=None)
+    assert filled["performance"].notna().all()
+
+
+def test_few_answers_are_not_filled():
+    people, _ = completed()
+    few = people.head(respondents.LEAST_TO_FILL - 1)
+    found = respondents.imputed(few)
+    assert len(found) == 1
+    assert found[0][ITEMS].isna().sum().sum() == few[ITEMS].isna().sum().sum() > 0
+
+
+def test_answers_are_filled_where_customers_have_no_traits():
+    hidden = ("customers.segment", "customers.area", "survey.channel")
+    people = respondents.table(region_of(example(), hidden))
+    assert respondents.imputed(people)[0][ITEMS].notna().all(axis=None)
+
+
+# --- hardly anything there
+
+
+def nothing(tables, *names):
+    return tables | {name: tables[name].iloc[:0] for name in names}
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        nothing(example(), "survey"),
+        nothing(example(), "complaints"),
+        nothing(example(), "survey", "complaints"),
+        draw(World(), 12, 3),
+        draw(World(), 12, 4),
+    ],
+)
+def test_little_data_gives_small_tables(tables):
+    here = region_of(tables)
+    people, waves = respondents.table(here), respondents.by_wave(here)
+    assert len(people) == waves.index.nunique() <= len(tables["survey"])
+    assert respondents.retest(waves, ["performance"]) == {} or len(waves) > 100
+    filled = respondents.imputed(people)
+    assert {len(each) for each in filled} == {len(people)}
+    assert len(landmarks.design(filled[0], respondents.TRAITS)) == len(people)
+
+
+def test_thirds_are_thirds_even_where_scores_are_tied():
+    scores = pd.Series([7.0] * 20 + [8.0] * 25 + [9.0] * 15, [f"c{i}" for i in range(60)])
+    groups = respondents.thirds(scores, seed=3)
+    assert groups.value_counts().to_dict() == dict.fromkeys(
+        ["dissatisfied", "middle", "satisfied"], 20
+    )
+    assert set(groups[scores == 7.0]) == {"dissatisfied"}
+    assert set(groups[scores == 9.0]) == {"satisfied"}
+    pd.testing.assert_series_equal(groups, respondents.thirds(scores, seed=3))

@@ -1,0 +1,366 @@
+"""Hidden causes and styles of answering: constructed ones, planted truths, published values."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from analysis import models, sensitivity
+from analysis.estimates import from_se
+
+N_COVERAGE = 1000
+properties = settings(deadline=None, max_examples=25, derandomize=True)
+
+
+# --- a hidden cause as strong as a control
+
+
+def survey(n=200, seed=0, sign=1):
+    """Return an outcome, a treatment and three controls, of which `strong` confounds most."""
+    rng = np.random.default_rng(seed)
+    strong, weak = rng.normal(size=(2, n))
+    segment = rng.choice(["private", "taxi", "van"], n)
+    treated = 0.5 * strong + 0.1 * weak + 0.2 * (segment == "taxi") + rng.normal(size=n)
+    y = 0.4 * treated + sign * 0.5 * strong + 0.1 * weak + rng.normal(size=n)
+    return pd.DataFrame(
+        {"y": y, "treated": treated, "strong": strong, "weak": weak, "segment": segment}
+    )
+
+
+def least_squares(formula, data, name="treated"):
+    """Return a coefficient with its classical error, by statsmodels."""
+    fit = smf.ols(formula, data).fit()
+    return from_se(fit.params[name], fit.bse[name], len(data), df=fit.df_resid)
+
+
+def twin(data, name, others, seed=99):
+    """Return a variable that nothing measured tells from a control, but orthogonal to it.
+
+    Of what the other controls leave, it has the control's length and the control's products
+    with treatment and outcome; so it explains as much of either as the control does.
+    """
+    left = {
+        each: smf.ols(f"{each} ~ {others}", data).fit().resid.to_numpy()
+        for each in (name, "treated", "y")
+    }
+    known = np.column_stack(list(left.values()))
+    wanted = known.T @ left[name] * [0, 1, 1]
+    inside = known @ np.linalg.solve(known.T @ known, wanted)
+    noise = np.random.default_rng(seed).normal(size=len(data))
+    rest = smf.ols(f"noise ~ {others} + {name} + treated + y", data.assign(noise=noise)).fit().resid
+    length = left[name] @ left[name] - inside @ inside
+    return inside + rest.to_numpy() * np.sqrt(length / (rest @ rest))
+
+
+@pytest.mark.parametrize(("sign", "side"), [(1, "lower"), (-1, "upper")])
+def test_the_bound_is_the_regression_with_a_hidden_twin_of_the_control(sign, side):
+    data = survey(sign=sign)
+    controls = "strong + weak + segment"
+    effect = least_squares(f"y ~ treated + {controls}", data)
+    found = sensitivity.confounding(effect, data, "y", "treated", controls.split(" + "))
+    data["hidden"] = twin(data, "strong", "weak + segment")
+    expected = least_squares(f"y ~ treated + {controls} + hidden", data)
+    bound = getattr(found, side)
+    assert found.benchmark == "strong"
+    assert abs(expected.estimate - effect.estimate) > 0.1
+    assert bound.estimate == pytest.approx(expected.estimate, rel=1e-9)
+    assert bound.se == pytest.approx(expected.se, rel=1e-9)
+    middle = (found.lower.estimate + found.upper.estimate) / 2
+    assert middle == pytest.approx(effect.estimate)
+
+
+def test_the_twin_is_as_strong_as_the_control():
+    """The construction above, checked on its own: shares explained, and no overlap."""
+    data = survey()
+    data["hidden"] = twin(data, "strong", "weak + segment")
+    assert data["hidden"] @ data["strong"] == pytest.approx(0, abs=1e-9)
+    for outcome, given_too in (("treated", "weak + segment"), ("y", "treated + weak + segment")):
+        t = [
+            smf.ols(f"{outcome} ~ {name} + {given_too}", data).fit().tvalues[name]
+            for name in ("strong", "hidden")
+        ]
+        assert t[0] == pytest.approx(t[1])
+
+
+def test_robustness_is_that_of_the_coefficient():
+    data = survey()
+    fit = smf.ols("y ~ treated + strong", data).fit()
+    effect = models.contrast(models.ols("y ~ treated + strong", data), "treated")
+    found = sensitivity.confounding(effect, data, "y", "treated", ["strong"])
+    f2 = fit.tvalues["treated"] ** 2 / fit.df_resid
+    assert found.robustness == pytest.approx((np.sqrt(f2**2 + 4 * f2) - f2) / 2)
+
+
+def test_a_robust_error_is_kept_and_only_scaled():
+    data = survey()
+    classical = least_squares("y ~ treated + strong", data)
+    robust = models.contrast(models.ols("y ~ treated + strong", data), "treated")
+    one, other = (
+        sensitivity.confounding(effect, data, "y", "treated", ["strong"]).lower
+        for effect in (classical, robust)
+    )
+    assert one.estimate == pytest.approx(other.estimate)
+    assert other.se / one.se == pytest.approx(robust.se / classical.se)
+    assert (other.n_obs, other.df, other.method) == (200, 197, robust.method)
+
+
+def test_a_control_of_several_columns_counts_as_one():
+    data = survey()
+    effect = least_squares("y ~ treated + segment", data)
+    found = sensitivity.confounding(effect, data, "y", "treated", ["segment"])
+    without, both = (smf.ols(f"treated ~ {x}", data).fit().ssr for x in ("1", "segment"))
+    of_treatment = 1 - both / without
+    without, both = (smf.ols(f"y ~ treated{x}", data).fit().ssr for x in ("", " + segment"))
+    of_outcome = 1 - both / without
+    odds = of_treatment / (1 - of_treatment)
+    hidden = ((1 + odds) ** 2 / (1 - odds**2)) * of_outcome / (1 - of_outcome)
+    bias = effect.se * np.sqrt(effect.df * hidden * odds / (1 - odds))
+    assert found.benchmark == "segment"
+    assert effect.estimate - found.lower.estimate == pytest.approx(bias)
+
+
+def test_benchmarks_limit_whose_strength_is_borrowed():
+    data = survey()
+    controls = ["strong", "weak", "I(weak**2)"]
+    effect = least_squares("y ~ treated + strong + weak + I(weak**2)", data)
+    everything = sensitivity.confounding(effect, data, "y", "treated", controls)
+    only = sensitivity.confounding(effect, data, "y", "treated", controls, ["weak"])
+    assert (everything.benchmark, only.benchmark) == ("strong", "weak")
+    assert everything.lower.estimate < only.lower.estimate < effect.estimate
+
+
+def test_rows_with_missing_values_do_not_count():
+    data = survey()
+    holes = pd.concat([data, data.head(20).assign(weak=np.nan), data.head(9).assign(y=np.nan)])
+    effect = least_squares("y ~ treated + strong + weak", data)
+    calls = [(effect, each, "y", "treated", ["strong", "weak"]) for each in (data, holes)]
+    assert sensitivity.confounding(*calls[0]) == sensitivity.confounding(*calls[1])
+
+
+def test_nothing_to_compare_with_is_refused():
+    data = survey()
+    effect = least_squares("y ~ treated", data)
+    with pytest.raises(ValueError, match="no control to compare"):
+        sensitivity.confounding(effect, data, "y", "treated", [])
+    with pytest.raises(ValueError, match=r"No control \['weak'\]; there are \['strong'\]"):
+        sensitivity.confounding(effect, data, "y", "treated", ["strong"], ["weak"])
+
+
+# --- a style of answering
+
+ITEMS = ("a", "b", "c", "d")
+SPREADS = np.array([1.0, 2.0, 0.5, 1.5])
+OPINIONS = np.array([[1, 0.5, 0.3, 0.2], [0.5, 1, 0.4, 0], [0.3, 0.4, 1, 0.1], [0.2, 0, 0.1, 1]])
+MIXES = {"gap": {"a": 1.0, "b": -1.0}, "c": {"c": 1.0}, "mean": {"a": 0.5, "d": 0.5}}
+
+
+def styled(share, n=500, seed=0, exact=True):
+    """Return ratings with a common style beside a column without, and the opinions behind them.
+
+    `exact`: covariances in the sample are those planted, without sampling error.
+    """
+    latent = np.random.default_rng(seed).normal(size=(n, 6))
+    if exact:
+        latent -= latent.mean(axis=0)
+        latent = latent @ np.linalg.inv(np.linalg.cholesky(np.cov(latent.T))).T
+    opinions = latent[:, :4] @ np.linalg.cholesky(OPINIONS).T
+    years = opinions @ [0.3, 0.2, 0, 0.1] + latent[:, 4]
+    ratings = (np.sqrt(1 - share) * opinions + np.sqrt(share) * latent[:, [5]]) * SPREADS
+    frames = [pd.DataFrame(each, columns=ITEMS) for each in (ratings, opinions * SPREADS)]
+    return [each.assign(years=years) for each in frames]
+
+
+def mixed(data, mixes):
+    """Return what the mixes are, by hand."""
+    return pd.DataFrame(
+        {
+            name: sum(weight * data[item] for item, weight in mix.items())
+            for name, mix in mixes.items()
+        }
+    )
+
+
+@properties
+@given(st.floats(0, 0.8))
+def test_without_the_style_correlations_are_those_of_the_opinions(share):
+    ratings, opinions = styled(share)
+    mixes = MIXES | {"years": {"years": 1.0}}
+    observed, cleaned = sensitivity.without_style(ratings, mixes, ITEMS, share)
+    assert observed == pytest.approx(mixed(ratings, mixes).corr().to_numpy())
+    assert cleaned == pytest.approx(mixed(opinions, mixes).corr().to_numpy(), abs=1e-9)
+
+
+def test_a_sample_gives_them_within_its_error():
+    ratings, _ = styled(0.25, n=200_000, seed=1, exact=False)
+    single = {name: {name: 1.0} for name in ITEMS}
+    observed, cleaned = sensitivity.without_style(ratings, single, ITEMS, 0.25)
+    assert np.abs(cleaned - OPINIONS).max() < 0.015
+    assert np.abs(observed - (0.75 * OPINIONS + 0.25)).max() < 0.01
+
+
+def test_columns_that_share_no_style_keep_their_correlation():
+    ratings, _ = styled(0.3)
+    mixes = {"a": {"a": 1.0}, "b": {"b": 1.0}, "years": {"years": 1.0}}
+    observed, cleaned = sensitivity.without_style(ratings, mixes, ["a"], 0.3)
+    assert cleaned[1, 2] == observed[1, 2] == pytest.approx(ratings["b"].corr(ratings["years"]))
+    assert cleaned[0, 2] == pytest.approx(observed[0, 2] / np.sqrt(0.7))
+
+
+def test_a_style_does_not_touch_a_difference_of_equally_spread_ratings():
+    ratings, _ = styled(0.3)
+    ratings = ratings / ratings.std()
+    mixes = {"gap": {"a": 1.0, "b": -1.0}, "other": {"c": 1.0, "d": -1.0}}
+    observed, cleaned = sensitivity.without_style(ratings, mixes, ITEMS, 0.3)
+    assert cleaned == pytest.approx(observed)
+
+
+def test_style_shift_is_what_the_style_adds_to_slopes():
+    ratings, opinions = styled(0.2)
+    mixes = {"gap": MIXES["gap"], "c": MIXES["c"], "years": {"years": 1.0}, "d": {"d": 1.0}}
+    found = sensitivity.style_shift(ratings, mixes, ITEMS, 0.2)
+    slopes = []
+    for data in (ratings, opinions):
+        each = mixed(data, mixes)
+        each = each / each.std()
+        slopes.append(smf.ols("d ~ gap + c + years", each).fit().params[["gap", "c", "years"]])
+    assert list(found.index) == ["gap", "c", "years"]
+    assert found.to_numpy() == pytest.approx((slopes[1] - slopes[0]).to_numpy(), abs=1e-9)
+    assert found["c"] < -0.1
+    none = sensitivity.style_shift(ratings, mixes, ITEMS, 0.0)
+    assert none.to_numpy() == pytest.approx(0, abs=1e-12)
+
+
+def test_shifted_moves_the_interval_with_the_estimate():
+    effect = from_se(0.3, 0.1, 50, df=47, method="HC3")
+    found = sensitivity.shifted(effect, -0.12)
+    assert found.estimate == pytest.approx(0.18)
+    assert [found.ci_low, found.ci_high] == pytest.approx(
+        [effect.ci_low - 0.12, effect.ci_high - 0.12]
+    )
+    assert (found.n_obs, found.df, found.method) == (50, 47, "HC3")
+
+
+GOOD, BAD = ["good_1", "good_2", "good_3", "good_4"], ["bad_1", "bad_2", "bad_3", "bad_4"]
+
+
+def balanced(share, n=500, seed=0, step=0.0):
+    """Return expectation beside good and bad sides of a service, all with a style of that share.
+
+    What is expected goes with good sides (0.3) and against bad ones (-0.3); `step` rounds.
+    """
+    rng = np.random.default_rng(seed)
+    quality, wanted, style = rng.normal(size=(3, n, 1))
+    wanted = 0.6 * quality + 0.8 * wanted
+    signs = np.repeat([1, -1], 4)
+    sides = 0.5 * signs * quality + np.sqrt(0.75) * rng.normal(size=(n, 8))
+    answers = np.sqrt(1 - share) * np.hstack([wanted, sides]) + np.sqrt(share) * style
+    if step:
+        answers = np.clip(np.round(5.5 + answers / step), 1, 10)
+    return pd.DataFrame(answers, columns=["expectation", *GOOD, *BAD])
+
+
+def test_style_bound_of_many_customers_is_a_little_above_the_style():
+    for share in (0.05, 0.2, 0.4):
+        found = sensitivity.style_bound(balanced(share, 100_000), "expectation", GOOD, BAD)
+        assert share < found < share + 0.015
+    rounded = balanced(0.2, 100_000, step=0.5)
+    assert sensitivity.style_bound(rounded, "expectation", GOOD, BAD) == pytest.approx(
+        0.2, abs=0.01
+    )
+
+
+def test_style_bound_without_a_style_is_near_nothing():
+    found = sensitivity.style_bound(balanced(0.0, 100_000), "expectation", GOOD, BAD)
+    assert 0 <= found < 0.01
+
+
+def test_style_bound_is_the_mean_correlation_and_its_jackknife_error():
+    data = balanced(0.2, 300, 1)
+    means = []
+    for rows in [data, *(data.drop(index=i) for i in range(300))]:
+        means.append(np.corrcoef(rows.to_numpy().T)[0, 1:].mean())
+    mean, left = means[0], np.array(means[1:])
+    error = np.sqrt(299 / 300 * ((left - left.mean()) ** 2).sum())
+    expected = np.tanh(np.arctanh(mean) + stats.norm.ppf(0.975) * error / (1 - mean**2))
+    found = sensitivity.style_bound(data, "expectation", GOOD, BAD)
+    assert found == pytest.approx(expected, rel=0.01)
+
+
+def test_style_bound_is_never_negative():
+    data = balanced(0.2, 2000)
+    data["expectation"] = -data["expectation"]
+    assert sensitivity.style_bound(data, "expectation", GOOD, BAD) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("share", "step"), [(0.0, 0), (0.4, 0), (0.2, 0.5)])
+def test_style_bound_covers_the_style_in_as_many_samples_as_it_says(share, step):
+    truth = share
+    if step:  # rounding and the ends of the scale take a little away
+        big = balanced(share, 1_000_000, 7, step).corr()
+        truth = big.loc["expectation", [*GOOD, *BAD]].mean()
+    found = np.array(
+        [
+            sensitivity.style_bound(balanced(share, 300, 100 + i, step), "expectation", GOOD, BAD)
+            for i in range(N_COVERAGE)
+        ]
+    )
+    covered = np.mean(found >= truth) if truth > 0 else np.mean(found > 0)
+    assert abs(covered - 0.975) < 3 * np.sqrt(0.975 * 0.025 / N_COVERAGE)
+
+
+def test_sides_that_cannot_tell_a_style_are_refused():
+    data = balanced(0.2)
+    with pytest.raises(ValueError, match="4 good sides, but 3 bad ones"):
+        sensitivity.style_bound(data, "expectation", GOOD, BAD[1:])
+    with pytest.raises(ValueError, match="bad_2 must vary"):
+        sensitivity.style_bound(data.assign(bad_2=7.0), "expectation", GOOD, BAD)
+
+
+# --- published and closed forms
+
+
+def test_robustness_values_of_the_published_example():
+    """Darfur, directly harmed: Cinelli & Hazlett (2020), table 1."""
+    t, df = 4.18445, 783
+    assert sensitivity.robustness_value(t, df) == pytest.approx(0.1388, abs=5e-5)
+    assert sensitivity.robustness_value(t, df, alpha=0.05) == pytest.approx(0.0763, abs=5e-5)
+    assert sensitivity.partial_r2(t, df) == pytest.approx(0.0219, abs=5e-5)
+
+
+@pytest.mark.parametrize("alpha", [None, 0.05])
+@pytest.mark.parametrize(("t", "df"), [(4.2, 783), (2.5, 40), (-9.0, 200), (20.0, 5)])
+def test_a_confounder_of_that_strength_just_undoes_the_coefficient(t, df, alpha):
+    """The lowest t that a confounder within the value can leave, over all its strengths."""
+    value = sensitivity.robustness_value(t, df, alpha=alpha)
+    strengths = np.linspace(0, value, 801)
+    outcome, treatment = np.meshgrid(strengths, strengths)
+    bias = np.sqrt(df) * np.sqrt(outcome * treatment / (1 - treatment))
+    error = np.sqrt((1 - outcome) / (1 - treatment) * df / (df - 1))
+    left = (abs(t) - bias) / error
+    critical = 0.0 if alpha is None else stats.t.ppf(1 - alpha / 2, df - 1)
+    assert left.min() == pytest.approx(critical, abs=1e-6)
+
+
+def test_robustness_value_of_what_is_not_significant_is_zero():
+    assert sensitivity.robustness_value(1.5, 100, alpha=0.05) == 0
+    assert sensitivity.robustness_value(0, 100) == 0
+
+
+def test_e_values_of_the_published_example():
+    """VanderWeele & Ding (2017): risk ratio 3.9, lower end 1.8."""
+    assert sensitivity.e_value(3.9) == pytest.approx(7.26, abs=0.005)
+    assert sensitivity.e_value(1.8) == pytest.approx(3.0, abs=0.005)
+    assert sensitivity.e_value(1.0) == 1.0
+    with pytest.raises(ValueError, match="positive"):
+        sensitivity.e_value(0.0)
+
+
+@given(st.floats(0.01, 100))
+def test_a_confounder_of_the_e_value_explains_the_ratio(ratio):
+    e = sensitivity.e_value(ratio)
+    assert e * e / (2 * e - 1) == pytest.approx(max(ratio, 1 / ratio))
+    assert sensitivity.e_value(1 / ratio) == pytest.approx(e)

@@ -1,0 +1,173 @@
+"""Specification curves: the same models fitted one by one, and tables by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+
+from analysis import models, specifications
+
+
+def survey(n=150, seed=0):
+    """Return two outcomes, an ordered and a count one, a driver and two controls."""
+    rng = np.random.default_rng(seed)
+    x, z, w = rng.normal(size=(3, n))
+    level = 0.5 * x + 0.3 * z
+    return pd.DataFrame(
+        {
+            "x": x,
+            "z": z,
+            "w": w,
+            "index": level + rng.normal(size=n),
+            "item": np.clip(np.round(level + rng.normal(size=n)), -1, 2),
+            "told": rng.poisson(np.exp(0.5 + 0.3 * x)).astype(float),
+            "kind": rng.choice(["low", "high"], n),
+        }
+    )
+
+
+def choices(data):
+    """Return two choices of each kind; the first of each is the main one."""
+    return {
+        "outcomes": {"mean": "index", "first item": "item"},
+        "controls": {"some": ["z"], "none": []},
+        "samples": {"all": data, "half": data.iloc[::2]},
+    }
+
+
+def numbers(estimate):
+    """Return what a row of the curve holds of an estimate."""
+    return [estimate.estimate, estimate.ci_low, estimate.ci_high, estimate.n_obs]
+
+
+def rows(table):
+    """Return the numbers of a curve, as lists."""
+    return table[["estimate", "ci_low", "ci_high", "n_obs"]].to_numpy()
+
+
+# --- the curve
+
+
+def test_every_combination_of_choices_is_a_row_and_the_first_is_the_main_one():
+    found = specifications.curve("x", "x", **choices(survey()))
+    assert len(found) == 2 * 2 * 2
+    assert found["main"].tolist() == [True] + 7 * [False]
+    options = ["mean", "first item", "some", "none", "all", "half"]
+    assert list(found.columns[5:]) == options
+    assert (found[options].sum() == 4).all()
+    assert not found[options].duplicated().any()
+
+
+def test_rows_are_the_regressions_fitted_one_by_one():
+    data = survey()
+    found = specifications.curve("x", "x", **choices(data))
+    expected = models.contrast(models.ols("index ~ x + z", data), "x")
+    assert rows(found)[0] == pytest.approx(numbers(expected))
+    chosen = found[found["first item"] & found["none"] & found["half"]]
+    other = smf.ols("item ~ x", data.iloc[::2]).fit(cov_type="HC3", use_t=True)
+    low, high = other.conf_int().loc["x"]
+    assert rows(chosen)[0] == pytest.approx([other.params["x"], low, high, 75])
+
+
+@pytest.mark.parametrize("family", ["gaussian", "poisson", "ordered"])
+def test_the_family_is_that_of_the_models(family):
+    data = survey()
+    only = {"outcomes": {"o": "told"}, "controls": {"c": ["z"]}, "samples": {"s": data}}
+    found = specifications.curve("x", "x", **only, family=family)
+    if family == "ordered":
+        fit = models.ordered("told ~ x + z", data)
+    else:
+        fit = models.robust_glm("told ~ x + z", data, family=family)
+    assert rows(found)[0] == pytest.approx(numbers(models.contrast(fit, "x")))
+    assert list(found.columns) == ["estimate", "ci_low", "ci_high", "n_obs", "main"]
+
+
+def test_the_effect_may_be_a_contrast():
+    data = survey()
+    weights = {"z": 1.0, "x": -1.0}
+    found = specifications.curve(weights, "x + z", **choices(data) | {"controls": {"none": []}})
+    expected = models.contrast(models.ols("index ~ x + z", data), weights)
+    assert rows(found)[0] == pytest.approx(numbers(expected))
+
+
+# --- what can't be fitted
+
+
+def test_specifications_that_cannot_be_fitted_are_left_out():
+    data = survey().assign(twice=lambda each: 2 * each["z"], flat=1 / 3, unasked=np.nan)
+    found = specifications.curve(
+        "x",
+        "x",
+        outcomes={"mean": "index", "the same for all": "flat", "not asked": "unasked"},
+        controls={"some": ["z"], "collinear": ["z", "twice"]},
+        samples={"all": data, "two": data.head(2), "nobody": data.head(0)},
+    )
+    assert len(found) == 1
+    assert found.loc[0, ["main", "mean", "some", "all"]].all()
+    assert not found.loc[0, ["the same for all", "not asked", "collinear", "two", "nobody"]].any()
+
+
+def test_a_sample_without_one_of_the_groups_compared_is_left_out():
+    data = survey()
+    samples = {"all": data, "low": data[data["kind"] == "low"]}
+    options = {"outcomes": {"o": "index"}, "controls": {"c": []}, "samples": samples}
+    found = specifications.curve("kind[T.low]", "kind", **options)
+    assert found["all"].tolist() == [True]
+
+
+@pytest.mark.filterwarnings("ignore:Perfect separation")
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+@pytest.mark.parametrize("family", ["binomial", "ordered"])
+def test_an_effect_without_bounds_is_left_out(family):
+    """A driver that sorts the outcome completely: no finite coefficient is the best."""
+    data = survey().assign(apart=lambda each: np.digitize(each["x"], [-0.5, 0.5]) / 2)
+    data["item"] = (data["item"] + 1) / 3
+    data["two"] = (data["x"] > 0).astype(float)
+    data["yes"] = (data["item"] > 0.5).astype(float)
+    outcomes = {"binomial": ["yes", "two"], "ordered": ["item", "apart"]}[family]
+    found = specifications.curve(
+        "x",
+        "x",
+        outcomes={"known": outcomes[0], "apart": outcomes[1]},
+        controls={"none": []},
+        samples={"all": data},
+        family=family,
+    )
+    assert found["known"].tolist() == [True]
+
+
+def test_a_curve_without_any_specification_says_why():
+    with pytest.raises(ValueError, match=r"No specification can be fitted: No coefficient \['y'\]"):
+        specifications.curve("y", "x", **choices(survey()))
+
+
+# --- agreement
+
+
+def table(*intervals, main=0):
+    """Return a curve of these intervals."""
+    found = pd.DataFrame(intervals, columns=["ci_low", "ci_high"])
+    return found.assign(main=[i == main for i in range(len(found))])
+
+
+def test_agreement_is_the_share_on_the_main_ones_side():
+    mixed = table((0.1, 0.3), (0.2, 0.9), (-0.1, 0.4), (-0.5, -0.2))
+    assert specifications.agreement(mixed) == 0.5
+    assert specifications.agreement(table((-2, -1), (-3, -2), (-1, 1), (1, 2), (-4, -1))) == 0.6
+    assert specifications.agreement(table((0.1, 0.3))) == 1
+
+
+def test_agreement_of_a_main_one_on_neither_side_is_the_share_of_those():
+    assert specifications.agreement(table((-1, 1), (-2, 3), (1, 2), (-2, -1))) == 0.5
+    assert specifications.agreement(table((0, 1), (1, 2))) == 0.5  # its end is none
+
+
+def test_agreement_of_ratios_is_about_one():
+    ratios = table((1.1, 1.3), (0.9, 1.4), (0.5, 0.8), (1.2, 2.0), main=3)
+    assert specifications.agreement(ratios, null=1) == 0.5
+    assert specifications.agreement(ratios) == 1
+
+
+def test_agreement_without_the_main_one_is_refused():
+    with pytest.raises(ValueError, match="main specification could not be fitted"):
+        specifications.agreement(table((0, 1), main=5))

@@ -1,0 +1,125 @@
+"""The quadratic surface: planted ones, and those of a difference."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis import models, respondents, surface
+from analysis.estimates import pooled
+
+properties = settings(deadline=None, max_examples=25, derandomize=True)
+NAMES = ("performance", "expectation")
+coefficient = st.floats(-2, 2)
+
+
+def rated(n=120, seed=0, spread=1.0):
+    """Return ratings counted from the middle of the scale; `spread` is that of expectation."""
+    rng = np.random.default_rng(seed)
+    shared = rng.normal(size=n)
+    performance = np.clip(6.5 + shared + rng.normal(size=n), 1, 10)
+    expectation = np.clip(6 + spread * (shared + rng.normal(size=n)), 1, 10)
+    people = pd.DataFrame({"performance": performance, "expectation": expectation})
+    return respondents.centred(people.assign(age=rng.normal(size=n)), NAMES)
+
+
+def fitted(people, y, controls=()):
+    """Return the surface of an outcome."""
+    return models.ols(surface.formula("y", controls), people.assign(y=y))
+
+
+def planted(people, y):
+    """Return the surface of an outcome with noise that no term explains: its terms are exact."""
+    noise = np.random.default_rng(9).normal(size=len(people))
+    noise = smf.ols(surface.formula("noise", ["age"]), people.assign(noise=noise)).fit().resid
+    return fitted(people, y + noise, ["age"])
+
+
+@properties
+@given(st.tuples(*[coefficient] * 6))
+def test_features_of_a_planted_surface_are_exact(b):
+    people = rated()
+    p, e = people["c_performance"], people["c_expectation"]
+    y = b[0] + b[1] * p + b[2] * e + b[3] * p**2 + b[4] * p * e + b[5] * e**2 + people["age"]
+    fit = planted(people, y)
+    assert {name: each.estimate for name, each in surface.features([fit]).items()} == pytest.approx(
+        {
+            "along equality, slope": b[1] + b[2],
+            "along equality, bend": b[3] + b[4] + b[5],
+            "across equality, slope": b[1] - b[2],
+            "across equality, bend": b[3] - b[4] + b[5],
+        },
+        abs=1e-9,
+    )
+    slopes = surface.slopes([fit])
+    assert slopes["performance"].estimate == pytest.approx(b[1], abs=1e-9)
+    assert slopes["expectation"].estimate == pytest.approx(b[2], abs=1e-9)
+
+
+@properties
+@given(coefficient, coefficient, st.floats(0.3, 2))
+def test_a_difference_in_points_is_nothing_along_equality(straight, bent, spread):
+    """Whatever the spread of the two: equal are equal points, not equal standard deviations."""
+    people = rated(spread=spread)
+    gap = people["performance"] - people["expectation"]
+    sd = people["performance"].std()
+    ratio = sd / people["expectation"].std()
+    found = surface.features([planted(people, straight * gap + bent * gap**2)], ratio)
+    assert {name: each.estimate for name, each in found.items()} == pytest.approx(
+        {
+            "along equality, slope": 0,
+            "along equality, bend": 0,
+            "across equality, slope": 2 * straight * sd,
+            "across equality, bend": 4 * bent * sd**2,
+        },
+        abs=1e-8,
+    )
+
+
+def test_equal_standard_deviations_would_take_a_difference_for_none():
+    people = rated(n=2000, spread=0.5)
+    noise = np.random.default_rng(1).normal(size=2000)
+    fit = fitted(people, people["performance"] - people["expectation"] + 0.1 * noise)
+    ratio = people["performance"].std() / people["expectation"].std()
+    along = "along equality, slope"
+    assert surface.features([fit])[along].ci_low > 0.3
+    right = surface.features([fit], ratio)[along]
+    assert right.ci_low < 0 < right.ci_high
+
+
+def test_one_rating_alone_rises_along_and_across_equality():
+    people = rated()
+    found = surface.features([planted(people, 0.7 * people["c_performance"])])
+    assert found["along equality, slope"].estimate == pytest.approx(0.7)
+    assert found["across equality, slope"].estimate == pytest.approx(0.7)
+
+
+def test_intervals_are_those_of_the_sums_of_coefficients():
+    people = rated()
+    y = 0.4 * people["c_performance"] + np.random.default_rng(2).normal(size=len(people))
+    found = surface.features([fitted(people, y)])
+    other = smf.ols(surface.formula("y"), people.assign(y=y)).fit(cov_type="HC3", use_t=True)
+    expected = {
+        "along equality, slope": [0, 1, 1, 0, 0, 0],
+        "along equality, bend": [0, 0, 0, 1, 1, 1],
+        "across equality, slope": [0, 1, -1, 0, 0, 0],
+        "across equality, bend": [0, 0, 0, 1, -1, 1],
+    }
+    for name, weights in expected.items():
+        low, high = other.t_test(weights).conf_int()[0]
+        assert [found[name].ci_low, found[name].ci_high] == pytest.approx([low, high])
+
+
+def test_imputations_are_pooled():
+    people = rated()
+    noise = np.random.default_rng(3).normal(size=(3, len(people)))
+    fits = [fitted(people, people["c_performance"] + each) for each in noise]
+    apart = [surface.features([fit])["along equality, slope"] for fit in fits]
+    assert surface.features(fits)["along equality, slope"] == pooled(apart)
+    assert surface.slopes(fits)["performance"] == pooled(
+        [surface.slopes([fit])["performance"] for fit in fits]
+    )
+    with pytest.raises(ValueError, match="needs estimates"):
+        surface.features([])

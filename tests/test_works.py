@@ -1,0 +1,225 @@
+"""Works on site: hand-made stations, scipy's own test, full enumeration, planted effects."""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from analysis import models, works
+
+N_COVERAGE = 300
+MC_ERROR = np.sqrt(0.95 * 0.05 / N_COVERAGE)
+properties = settings(deadline=None, max_examples=25, derandomize=True)
+
+
+def answers(*rows):
+    """Return answers on works from (station, wave, satisfaction, quality, communication)."""
+    names = ["station_id", "wave", "satisfaction", "works_quality", "works_communication"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def simulated(effect=0.0, slope=0.5, seed=0, informing=6, others=10, n=30):
+    """Return answers of two waves: noise of customers, and of stations that is theirs alone.
+
+    Communication rises by 4 points at the informing stations and satisfaction by `effect`;
+    quality rises by a point there and lifts satisfaction by `slope`.
+    """
+    rng = np.random.default_rng(seed)
+    stations = informing + others
+    station = np.repeat(np.arange(stations), 2 * n)
+    after = np.tile(np.repeat([0, 1], n), stations)
+    told = (station < informing) * after
+    quality = 6 + told + rng.normal(size=len(station))
+    shock = 0.4 * rng.normal(size=(stations, 2))[station, after]
+    satisfaction = 3 + slope * quality + effect * told + shock + rng.normal(size=len(station))
+    return pd.DataFrame(
+        {
+            "station_id": station,
+            "wave": after + 1,
+            "satisfaction": satisfaction,
+            "works_quality": quality,
+            "works_communication": 3 + 4 * told + rng.normal(size=len(station)),
+        }
+    )
+
+
+def stations(informing, others):
+    """Return changes of satisfaction at stations, as from `works.station_changes`."""
+    informs = [True] * len(informing) + [False] * len(others)
+    return pd.DataFrame({"satisfaction": [*informing, *others], "informs": informs})
+
+
+# --- changes of stations
+
+
+def test_changes_are_differences_of_means_where_quality_is_equal():
+    rows = answers(
+        *[("A", 1, 4.0, 7, 2), ("A", 1, 5.0, 7, 3), ("A", 1, 6.0, 7, 4)],
+        *[("A", 2, 8.0, 7, 8), ("A", 2, 8.5, 7, 7), ("A", 2, 9.0, 7, 6)],
+        *[("B", 1, 5.0, 7, 3), ("B", 1, 5.0, 7, 4), ("B", 1, 5.0, 7, 5)],
+        *[("B", 2, 4.0, 7, 5), ("B", 2, 5.0, 7, 4), ("B", 2, 6.0, 7, 6), ("B", 2, 5.0, 7, 5)],
+    )
+    found = works.station_changes(rows)
+    assert list(found.columns) == works.COLUMNS
+    assert found.loc["A"].tolist() == [3, 3, 4.0, 3.5, True]
+    assert found.loc["B"].tolist() == [3, 4, 1.0, 0.0, False]
+    assert works.station_changes(rows, rise=1)["informs"].tolist() == [True, True]
+    assert works.station_changes(rows, rise=4.1)["informs"].tolist() == [False, False]
+
+
+def test_quality_that_rose_is_taken_out():
+    """Within station and wave a point of quality is 0.5; quality alone rises, at A by 4."""
+    quality = {("A", 1): 3, ("A", 2): 7, ("B", 1): 5, ("B", 2): 6}
+    rows = answers(
+        *[
+            (station, wave, 2 + 0.5 * (level + step), level + step, 5)
+            for (station, wave), level in quality.items()
+            for step in (-1, 0, 1)
+        ]
+    )
+    assert works.station_changes(rows)["satisfaction"].to_numpy() == pytest.approx([0, 0])
+    rows.loc[(rows["station_id"] == "A") & (rows["wave"] == 2), "satisfaction"] += 1.5
+    assert works.station_changes(rows)["satisfaction"].to_numpy() == pytest.approx([1.5, 0])
+    same = works.station_changes(rows.assign(satisfaction=8.0))
+    assert same["satisfaction"].tolist() == [0, 0]
+
+
+def test_quality_that_lifts_everything_is_not_taken_for_communication():
+    rows = simulated(effect=0.0, slope=0.8, seed=1, informing=40, others=40)
+    found = works.difference(works.station_changes(rows), 1.0)
+    assert found.ci_low < 0 < found.ci_high
+    assert abs(found.estimate) < 0.3
+    raw = works.difference(works.station_changes(rows.assign(works_quality=5)), 1.0)
+    assert raw.estimate == pytest.approx(0.8, abs=0.4)
+    assert raw.ci_low > 0
+
+
+def test_the_first_wave_is_compared_with_the_last():
+    rows = simulated(seed=2, informing=2, others=2)
+    middle = rows.assign(wave=2, satisfaction=99.0, works_communication=0.0)
+    three = pd.concat([rows.assign(wave=rows["wave"].map({1: 1, 2: 3})), middle])
+    pd.testing.assert_frame_equal(works.station_changes(three), works.station_changes(rows))
+
+
+def test_stations_with_too_few_answers_in_a_wave_are_left_out():
+    rows = simulated(seed=3, informing=3, others=3, n=works.LEAST_ANSWERS)
+    assert len(works.station_changes(rows)) == 6
+    once = rows.drop(index=rows.index[(rows["station_id"] == 0) & (rows["wave"] == 1)][0])
+    unknown = once.copy()
+    unknown.loc[unknown["station_id"] == 4, "works_quality"] = np.nan
+    gone = unknown[(unknown["station_id"] != 5) | (unknown["wave"] == 1)]
+    for each, left in ((once, [1, 2, 3, 4, 5]), (unknown, [1, 2, 3, 5]), (gone, [1, 2, 3])):
+        assert works.station_changes(each).index.tolist() == left
+
+
+# --- what is lacking
+
+
+def test_one_wave_cannot_be_compared():
+    rows = simulated()
+    single = rows[rows["wave"] == 1]
+    changes = works.station_changes(single)
+    assert changes.empty
+    assert list(changes.columns) == works.COLUMNS
+    assert works.lacking(single, changes) == [
+        "It needs two waves of answers on works; there is only one."
+    ]
+
+
+def test_nobody_with_works_cannot_be_compared():
+    nobody = simulated().head(0)
+    assert works.lacking(nobody, works.station_changes(nobody)) == [
+        "It needs two waves of answers on works; there is none."
+    ]
+
+
+def test_a_wave_without_complete_answers_does_not_count():
+    rows = simulated()
+    rows.loc[rows["wave"] == 2, "works_quality"] = np.nan
+    changes = works.station_changes(rows)
+    assert works.lacking(rows, changes) == [
+        "It needs two waves of answers on works; there is only one."
+    ]
+
+
+def test_what_is_lacking_is_said():
+    rows = simulated(informing=2, others=5)
+    assert works.lacking(rows, works.station_changes(rows)) == [
+        "2 stations with enough answers began to inform and 5 did not; 3 of each are needed."
+    ]
+    assert works.lacking(rows, stations([1.0] * 3, [0.5] * 3)) == [
+        "Satisfaction changed alike at all stations of a kind."
+    ]
+    assert works.lacking(rows, stations([1.0, 1.0, 1.5], [0.5] * 3)) == []
+    enough = simulated(informing=3, others=3)
+    assert works.lacking(enough, works.station_changes(enough)) == []
+
+
+# --- the comparison
+
+
+@properties
+@given(
+    st.lists(st.floats(-3, 3), min_size=2, max_size=9),
+    st.lists(st.floats(-3, 3), min_size=2, max_size=9),
+    st.floats(0.2, 5),
+)
+def test_difference_is_scipys_welch_test(informing, others, spread):
+    informing[0], others[0] = informing[0] + 7, others[0] + 7  # not all the same
+    test = stats.ttest_ind(np.divide(informing, spread), np.divide(others, spread), equal_var=False)
+    interval = test.confidence_interval()
+    found = works.difference(stations(informing, others), spread)
+    mean = (np.mean(informing) - np.mean(others)) / spread
+    assert found.estimate == pytest.approx(mean, abs=1e-12)
+    assert [found.ci_low, found.ci_high] == pytest.approx([interval.low, interval.high])
+    assert found.df == pytest.approx(test.df)
+    assert found.p_value(0) == pytest.approx(test.pvalue)
+    assert found.n_obs == len(informing) + len(others)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (3, 6), (4, 5)])
+def test_permutation_p_is_that_of_all_arrangements(shape):
+    rng = np.random.default_rng(sum(shape))
+    one, other = rng.normal(1, 1, shape[0]), rng.normal(0, 1, shape[1])
+    together = np.concatenate([one, other])
+    gaps = []
+    for chosen in combinations(range(sum(shape)), shape[0]):
+        inside = np.isin(range(sum(shape)), chosen)
+        gaps.append(abs(together[inside].mean() - together[~inside].mean()))
+    expected = np.mean(np.array(gaps) >= gaps[0] - 1e-12)
+    assert works.permutation_p(stations(one, other)) == pytest.approx(expected)
+
+
+def test_permutation_p_of_many_stations_is_close_to_welch_and_the_same_again():
+    rng = np.random.default_rng(5)
+    changes = stations(rng.normal(0.4, 1, 30), rng.normal(0, 1, 30))
+    found = works.permutation_p(changes, seed=1)
+    assert found == pytest.approx(works.difference(changes, 1.0).p_value(0), abs=0.02)
+    assert found == works.permutation_p(changes, seed=1)
+
+
+def test_the_planted_effect_is_found():
+    changes = works.station_changes(simulated(effect=0.6, seed=6, informing=60, others=60))
+    found = works.difference(changes, 2.0)
+    assert found.ci_low > 0
+    assert found.estimate == pytest.approx(0.3, abs=4 * found.se)
+    assert works.permutation_p(changes) < 0.01
+
+
+@pytest.mark.slow
+def test_stations_cover_the_effect_where_customers_cover_far_too_little():
+    hits = np.zeros(2)
+    for seed in range(N_COVERAGE):
+        rows = simulated(effect=0.5, seed=100 + seed)
+        by_station = works.difference(works.station_changes(rows), 1.0)
+        rows["told"] = (rows["station_id"] < 6).astype(int)
+        fit = models.ols("satisfaction ~ told * wave + works_quality", rows)
+        by_customer = models.contrast(fit, "told:wave")
+        hits += [e.ci_low <= 0.5 <= e.ci_high for e in (by_station, by_customer)]
+    by_station, by_customer = hits / N_COVERAGE
+    assert abs(by_station - 0.95) < 3 * MC_ERROR
+    assert by_customer < 0.75
