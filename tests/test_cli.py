@@ -112,3 +112,9 @@ def test_list_names_what_there_is(write_source):
     assert "Region of" in text
     assert "North (2 customers)" in text
     assert "04_customer_value H12 H13 H14 H15 H16" in text
+
+
+def test_a_misspelt_world_is_refused_before_anything_is_measured():
+    code, said = workbook("calibrate", "--scene", "no efect")
+    assert code == 2
+    assert "No scene 'no efect'. Did you mean 'no effect'?" in said

@@ -120,7 +120,8 @@ def reports(tmp_path_factory):
 class TestWhatItSays:
     def test_nothing_breaks_not_even_with_twelve_customers(self, reports):
         outcomes, _ = reports
-        assert [each.failures for each in outcomes] == [()] * 4
+        assert len(outcomes) == 2 * len(NOTEBOOKS)
+        assert [each.failures for each in outcomes] == [()] * len(outcomes)
 
     def test_each_hypothesis_has_a_verdict_or_a_reason(self, reports):
         table = pd.read_csv(reports[1] / "findings.csv")
@@ -239,7 +240,7 @@ def test_a_questionnaire_alone_tests_no_claim_but_shows_its_drivers(
 @pytest.mark.slow
 def test_four_days_of_ccs_give_no_lifetime_value(real_source, real_reports):
     executed = real_reports(real_source("ccs"), "Czechia")
-    profile, worth = (text_of(executed[name]) for name in executed)
+    profile, worth = (text_of(executed[name]) for name in ("01_data_profile", "04_customer_value"))
     assert "not enough" in worth
     assert "Of " not in re.findall(r"expected to be active", worth)
     assert "p alive" not in worth

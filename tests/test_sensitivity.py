@@ -140,11 +140,18 @@ def test_rows_with_missing_values_do_not_count():
     assert sensitivity.confounding(*calls[0]) == sensitivity.confounding(*calls[1])
 
 
-def test_nothing_to_compare_with_is_refused():
+def test_with_nothing_to_compare_with_anything_is_possible():
     data = survey()
     effect = least_squares("y ~ treated", data)
-    with pytest.raises(ValueError, match="no control to compare"):
-        sensitivity.confounding(effect, data, "y", "treated", [])
+    found = sensitivity.confounding(effect, data, "y", "treated", [])
+    assert found.benchmark == "none was recorded"
+    assert (found.lower.ci_low, found.lower.ci_high) == (-np.inf, np.inf)
+    assert found.robustness > 0
+
+
+def test_an_unknown_benchmark_is_refused():
+    data = survey()
+    effect = least_squares("y ~ treated", data)
     with pytest.raises(ValueError, match=r"No control \['weak'\]; there are \['strong'\]"):
         sensitivity.confounding(effect, data, "y", "treated", ["strong"], ["weak"])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -23,12 +23,13 @@ class Confounding:
     Attributes
     ----------
     benchmark : str
-        The control whose strength would do the most.
+        The control whose strength would do the most; "none was recorded" without controls.
     robustness : float
         Share of what is left of both sides that a confounder has to explain to bring the
         estimate to nothing.
     lower, upper : Estimate
-        The effect with such a confounder against it, and for it.
+        The effect with such a confounder against it, and for it; anything is possible where
+        there is no control to compare with.
     """
 
     benchmark: str
@@ -64,7 +65,7 @@ def confounding(
     Raises
     ------
     ValueError
-        If there is no control to compare with, or a benchmark is not among them.
+        If a benchmark is not among the controls.
 
     References
     ----------
@@ -74,6 +75,9 @@ def confounding(
     columns = _columns(data.dropna(subset=[outcome, treatment]), outcome, treatment, controls)
     named = _benchmarks(columns, outcome, treatment, benchmarks)
     t, df, error = _classical(columns, outcome, treatment)
+    if not named:  # nothing is known of how strong a hidden one may be
+        open_ended = replace(effect, ci_low=-np.inf, ci_high=np.inf)
+        return Confounding("none was recorded", robustness_value(t, df), open_ended, open_ended)
     strengths = {name: _strength(columns, outcome, treatment, name) for name in named}
     biases = {name: _bias(error, df, *strengths[name]) for name in named}
     worst = max(biases, key=biases.get)
@@ -273,15 +277,12 @@ def _columns(
 def _benchmarks(
     columns: dict[str, np.ndarray], outcome: str, treatment: str, named: Sequence[str] | None
 ) -> list[str]:
-    """Return the controls whose strength is borrowed; refuse none, and unknown ones."""
+    """Return the controls whose strength is borrowed; refuse unknown ones."""
     known = [name for name in columns if name not in ("Intercept", outcome, treatment)]
     unknown = sorted(set(named or ()) - set(known))
     if unknown:
         raise ValueError(f"No control {unknown}; there are {known}.")
-    found = known if named is None else list(named)
-    if not found:
-        raise ValueError("There is no control to compare an unmeasured one with.")
-    return found
+    return known if named is None else list(named)
 
 
 def _classical(
