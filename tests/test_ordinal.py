@@ -115,3 +115,12 @@ def test_intervals_of_the_slope_hold_the_truth():
         held += found.ci_low <= 0.5 <= found.ci_high
     assert abs(held / n - 0.95) < 3 * np.sqrt(0.95 * 0.05 / n)
     assert stats.binomtest(held, n, 0.95).pvalue > 0.001
+
+
+def test_answers_that_a_category_separates_are_said_not_to_converge():
+    rng = np.random.default_rng(8)
+    data = pd.DataFrame({"group": np.repeat([0.0, 1.0], [50, 6])})
+    data["answer"] = np.r_[rng.integers(1, 7, 50), np.full(6, 9)]
+    fit = models.ordered("answer ~ group", data)
+    assert not fit.converged
+    assert np.isfinite(fit.covariance.to_numpy()).all()

@@ -14,6 +14,8 @@ import numpy as np
 from scipy import stats
 
 MAX_STEPS = 100
+WORST_CONDITION = 1e10
+"""Of the information, above which some slope is not determined: separated answers, say."""
 TINY = 1e-300
 
 
@@ -66,13 +68,13 @@ def fit(codes: np.ndarray, x: np.ndarray, link: str, weights: np.ndarray | None 
     params, converged = np.concatenate([np.zeros(x.shape[1]), start]), False
     value, gradient, information = _derivatives(params, upper, lower, codes, LINKS[link], weights)
     for _ in range(MAX_STEPS):
-        step = np.linalg.solve(information, gradient)
+        step = np.linalg.lstsq(information, gradient, rcond=None)[0]
         params, found = _improve(params, step, value, upper, lower, codes, LINKS[link], weights)
         value, gradient, information = found
         if np.abs(step).max() < 1e-8:
-            converged = True
+            converged = np.linalg.cond(information) < WORST_CONDITION
             break
-    return params, np.linalg.inv(information), float(value), converged
+    return params, np.linalg.pinv(information), float(value), bool(converged)
 
 
 def _designs(codes: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -150,7 +150,8 @@ def ordered(formula: str, data: pd.DataFrame, link: Literal["probit", "logit"] =
     Returns
     -------
     Fit
-        Slopes without the thresholds; errors from the observed information, normal.
+        Slopes without the thresholds; errors from the observed information, normal. It has
+        not converged where a category's answers all lie at one end of the scale.
 
     Raises
     ------
