@@ -25,6 +25,12 @@ def followed(seed=1):
     return cases.followed(*example(), seed)
 
 
+def arms(found):
+    """Return those with and those without a case, each by customer_id."""
+    by_customer = found.set_index("customer_id")
+    return [by_customer[by_customer["had_case"] == case] for case in (1, 0)]
+
+
 def handmade(complaints, answers=(), lines=()):
     """Return a region of these cases (who, opened, settled), answers and purchases."""
     opened = pd.DataFrame(complaints, columns=["customer_id", "opened_at", "resolved_at"])
@@ -121,31 +127,39 @@ def test_still_open_leaves_out_what_was_settled_or_explained_by_day_three():
 
 def test_everybody_followed_was_a_customer_and_has_a_year_after():
     here, _ = example()
-    found = followed()
-    assert (bought(here, found["own_day"], -91, -1) > 0).all()
-    assert (bought(here, found["own_day"], 1, cases.FOUR_WEEKS) > 0).all()
-    assert found["own_day"].min() >= pd.Timestamp(here.start) + pd.Timedelta(days=91)
-    assert found["own_day"].max() + pd.Timedelta(days=364) <= pd.Timestamp(END)
-    assert len(found) > 300
-    assert found.index.is_unique
+    for found in arms(followed()):
+        assert (bought(here, found["own_day"], -91, -1) > 0).all()
+        assert (bought(here, found["own_day"], 1, cases.FOUR_WEEKS) > 0).all()
+        assert found["own_day"].min() >= pd.Timestamp(here.start) + pd.Timedelta(days=91)
+        assert found["own_day"].max() + pd.Timedelta(days=364) <= pd.Timestamp(END)
+        assert len(found) > 30
+        assert found.index.is_unique
 
 
 def test_own_day_is_the_third_working_day_of_the_first_case():
-    here, known = example()
+    _here, known = example()
     first = known.sort_values("opened_at").groupby("customer_id").first()
-    found = followed()
-    own = found[found["had_case"] == 1].join(first.add_suffix("_case"))
+    own, others = arms(followed())
+    own = own.join(first.add_suffix("_case"))
     opened = own["opened_at_case"].to_numpy("datetime64[D]")
     assert own["own_day"].to_numpy("datetime64[D]").tolist() == np.busday_offset(opened, 3).tolist()
     assert own["within"].tolist() == own["within_case"].tolist()
-    others = found[found["had_case"] == 0]
-    assert not others.index.isin(here.complaints["customer_id"]).any()
     assert others["within"].eq(0).all()
+
+
+def test_who_complains_later_is_among_the_others_until_then():
+    """To leave them out would leave out customers who are known to have stayed."""
+    _here, known = example()
+    opened = known.groupby("customer_id")["opened_at"].min()
+    _, others = arms(followed())
+    later = others.join(opened, how="inner")
+    assert (later["own_day"] < later["opened_at"]).all()
+    assert len(later) > 20
 
 
 def test_retained_and_trend_are_those_of_the_purchases():
     here, _ = example()
-    found = followed()
+    found = arms(followed())[1]
     counts = {
         name: bought(here, found["own_day"], *span)
         for name, span in {"last": (274, 364), "new": (-91, -1), "old": (-182, -92)}.items()
@@ -164,7 +178,7 @@ def test_the_last_quarter_of_the_year_by_hand():
     lines = [(who, own + pd.Timedelta(days=n), 5.0) for who in last for n in (-91, -1, 28)]
     lines += [(who, own + pd.Timedelta(days=n), 5.0) for who, n in last.items()]
     here = handmade([(who, "2025-03-03 09:00", "2025-03-04") for who in last], (), lines)
-    found = cases.followed(here, cases.table(here))
+    found = arms(cases.followed(here, cases.table(here)))[0]
     assert found["own_day"].dt.date.astype(str).unique().tolist() == ["2025-03-06"]
     assert found["retained"].to_dict() == {"a": 1, "b": 0, "c": 1, "d": 0}
     assert found["again"].to_dict() == {"a": 1, "b": 1, "c": 1, "d": 0}
@@ -172,7 +186,7 @@ def test_the_last_quarter_of_the_year_by_hand():
 
 def test_the_score_before_is_three_weeks_older_than_the_own_day():
     here, _ = example()
-    found = followed()
+    found = arms(followed())[1]
     answers = here.survey.join(found["own_day"], on="customer_id")
     old = answers[answers["answered_on"] < answers["own_day"] - pd.Timedelta(days=21)]
     latest = old.sort_values("answered_on").groupby("customer_id").tail(1).set_index("customer_id")
@@ -182,15 +196,20 @@ def test_the_score_before_is_three_weeks_older_than_the_own_day():
     assert score.notna().sum() > 30
 
 
+def test_sales_are_on_one_scale_for_both():
+    found = followed()
+    assert np.expm1(found["log_sales"]).mean() == pytest.approx(1)
+
+
 def test_the_same_seed_gives_the_same_days_and_another_moves_those_without_a_case():
     pd.testing.assert_frame_equal(cases.followed(*example(), 1), followed(1))
     here, known = example()
     shuffled = cases.followed(here, known.sample(frac=1, random_state=0), 1)
     pd.testing.assert_series_equal(shuffled["own_day"], followed(1)["own_day"])
-    both = followed(1).join(followed(2).add_suffix("_other"), how="inner")
-    moved = both["own_day"] != both["own_day_other"]
-    assert not moved[both["had_case"] == 1].any()
-    assert moved[both["had_case"] == 0].mean() > 0.8
+    pairs = zip(arms(followed(1)), arms(followed(2)), strict=True)
+    had, none = [one.join(two.add_suffix("_other"), how="inner") for one, two in pairs]
+    assert (had["own_day"] == had["own_day_other"]).all()
+    assert (none["own_day"] != none["own_day_other"]).mean() > 0.8
 
 
 def test_only_the_first_case_starts_the_clock():
@@ -269,6 +288,6 @@ def test_missing_tables_give_empty_ones(names):
 def test_twelve_customers_are_no_reason_to_stop(seed):
     here = region_of(draw(World(), 12, seed))
     found = cases.table(here)
-    assert len(cases.followed(here, found)) <= 12
+    assert all(len(arm) <= 12 for arm in arms(cases.followed(here, found)))
     assert len(cases.chain(here, found)) <= len(found) <= 12
     assert len(cases.still_open(cases.rated(found))) <= len(found)

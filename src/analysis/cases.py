@@ -64,12 +64,14 @@ def still_open(cases: pd.DataFrame) -> pd.DataFrame:
 
 
 def followed(region: Region, cases: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Compare who had a case with who had none, from a day on which both could have left.
+    """Compare who had a case with who had none yet, from a day on which both could have left.
 
-    Each customer's clock starts three working days after his first case was opened, whether
-    it was settled by then or not. Who has had no case gets the day of a random case (the
-    same seed, the same days). Whoever complains is a customer still; so that the others are
-    too, everybody takes part who bought in the quarter before and in the four weeks after.
+    The clock of a customer with a case starts three working days after his first one was
+    opened, whether it was settled by then or not. The others get the day of a random case
+    (the same seed, the same days); those whose own case comes later are among them, since
+    to leave them out would leave out customers who are known to have stayed. Whoever
+    complains is a customer still; so that the others are too, everybody takes part who bought
+    in the quarter before and in the four weeks after.
 
     Parameters
     ----------
@@ -83,22 +85,29 @@ def followed(region: Region, cases: pd.DataFrame, seed: int = 0) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        By customer_id: own_day, had_case, within (as in `table`, 0 without a case), log_visits
-        and log_sales of the year before, trend (log of the quarter's visits against the
-        quarter before), prior (satisfaction index before day 0, missing if unknown),
-        segment, area, log_tenure; retained (1 if bought in the last quarter of the year after)
-        and again (1 if bought after the four weeks).
+        One row per customer and clock: customer_id, own_day, had_case, within (as in `table`, 0
+        without a case), log_visits and log_sales of the year before, trend (log of the
+        quarter's visits against the quarter before), prior (satisfaction index before day 0,
+        missing if unknown), segment, area, log_tenure; retained (1 if bought in the last
+        quarter of the year after) and again (1 if bought after the four weeks).
+
+    References
+    ----------
+    Suissa, S. (2008). Immortal time bias in pharmacoepidemiology. American Journal of
+    Epidemiology 167, 492-499.
     """
     first = cases.sort_values("opened_at", kind="stable").drop_duplicates("customer_id")
     first = first.set_index("customer_id")
-    own_day = _own_days(region, first["opened_at"], seed)
-    people = landmarks.traits(region).join(own_day.rename("own_day"), how="inner")
-    people["had_case"] = people.index.isin(first.index).astype(float)
-    people["within"] = first["within"].reindex(people.index).fillna(0.0)
-    tenure = (people["own_day"] - people.pop("joined_on")).dt.days
-    people["log_tenure"] = np.log1p(tenure.clip(lower=0) / 365.25)
-    people = people.join(_bought(region, own_day)).join(_score_before(region, own_day))
-    return people[people["is_customer"] & (tenure > 0)]
+    starts = _promised(region, first["opened_at"])
+    drawn = _random_days(region, starts, seed)
+    own_case = first["opened_at"].reindex(drawn.index)
+    waiting = drawn[own_case.isna() | (drawn < own_case)]
+    had = _clocked(region, starts).assign(had_case=1.0)
+    none = _clocked(region, waiting).assign(had_case=0.0, within=0.0)
+    had = had.assign(within=first["within"].reindex(had.index))
+    people = pd.concat([had, none]).reset_index()
+    sales = people.pop("sales_year")
+    return people.assign(log_sales=np.log1p(sales / (sales.mean() if sales.mean() > 0 else 1.0)))
 
 
 def chain(region: Region, cases: pd.DataFrame) -> pd.DataFrame:
@@ -143,18 +152,29 @@ def chain(region: Region, cases: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _own_days(region: Region, opened: pd.Series, seed: int) -> pd.Series:
-    """Return day 0 of everybody: by his case, or for the others that of a random case."""
+def _promised(region: Region, opened: pd.Series) -> pd.Series:
+    """Return the promised day of cases that a quarter precedes and a year of data follows."""
     last = pd.Timestamp(region.end) - pd.Timedelta(days=landmarks.YEAR + 21)
     first = pd.Timestamp(region.start) + pd.Timedelta(days=landmarks.QUARTER)
     usable = opened[(opened >= first) & (opened <= last)].sort_index()
-    starts = working_days_later(usable, PROMISE, region.source.calendar)
-    without = region.customers.loc[~region.customers["customer_id"].isin(opened.index)]
-    ids = pd.Index(np.sort(without["customer_id"].to_numpy(object)), name="customer_id")
-    if starts.empty:
-        return starts
-    drawn = np.random.default_rng(seed).choice(starts.to_numpy(), len(ids))
-    return pd.concat([starts, pd.Series(drawn, ids)])
+    return working_days_later(usable, PROMISE, region.source.calendar)
+
+
+def _random_days(region: Region, starts: pd.Series, seed: int) -> pd.Series:
+    """Give every customer the day of a random case."""
+    ids = np.sort(region.customers["customer_id"].to_numpy(object))
+    days = np.random.default_rng(seed).choice(starts.to_numpy(), len(ids)) if len(starts) else []
+    ids = ids if len(starts) else []
+    return pd.Series(days, pd.Index(ids, name="customer_id", dtype=object), dtype="datetime64[us]")
+
+
+def _clocked(region: Region, own_day: pd.Series) -> pd.DataFrame:
+    """Return what is known of customers on a day of their own, and what came after it."""
+    people = landmarks.traits(region).join(own_day.rename("own_day"), how="inner")
+    tenure = (people["own_day"] - people.pop("joined_on")).dt.days
+    people["log_tenure"] = np.log1p(tenure.clip(lower=0) / 365.25)
+    people = people.join(_bought(region, own_day)).join(_score_before(region, own_day))
+    return people[people.pop("is_customer") & (tenure > 0)]
 
 
 def _bought(region: Region, own_day: pd.Series) -> pd.DataFrame:
@@ -166,12 +186,11 @@ def _bought(region: Region, own_day: pd.Series) -> pd.DataFrame:
         "last": (year - quarter + 1, year),
     }  # fmt: skip
     found = purchases.around(region, own_day, spans)
-    mean = found["sales_year"].mean()
     return pd.DataFrame(
         {
             "is_customer": (found[["visits_quarter", "visits_next"]] > 0).all(axis=1),
             "log_visits": np.log1p(found["visits_year"]),
-            "log_sales": np.log1p(found["sales_year"] / (mean if mean > 0 else 1.0)),
+            "sales_year": found["sales_year"],
             "trend": np.log1p(found["visits_quarter"]) - np.log1p(found["visits_earlier"]),
             "retained": (found["visits_last"] > 0).astype(float),
             "again": (found["visits_after"] > 0).astype(float),
