@@ -169,7 +169,6 @@ def test_retained_and_trend_are_those_of_the_purchases():
     assert found["trend"].to_numpy() == pytest.approx(trend.to_numpy())
     visits = bought(here, found["own_day"], -364, -1)
     assert np.expm1(found["log_visits"]).to_numpy() == pytest.approx(visits.to_numpy())
-    assert (found["again"] >= found["retained"]).all()
 
 
 def test_the_last_quarter_of_the_year_by_hand():
@@ -181,7 +180,16 @@ def test_the_last_quarter_of_the_year_by_hand():
     found = arms(cases.followed(here, cases.table(here)))[0]
     assert found["own_day"].dt.date.astype(str).unique().tolist() == ["2025-03-06"]
     assert found["retained"].to_dict() == {"a": 1, "b": 0, "c": 1, "d": 0}
-    assert found["again"].to_dict() == {"a": 1, "b": 1, "c": 1, "d": 0}
+    assert cases.bought_again(here, cases.table(here)).to_dict() == dict.fromkeys("abcd", True)
+
+
+def test_who_bought_nothing_in_the_year_after_did_not_come_back():
+    own = pd.Timestamp("2025-03-06 10:00")
+    days = {"a": (-91, -1), "b": (-91, 400), "c": (-91, 364)}
+    lines = [(who, own + pd.Timedelta(days=n), 5.0) for who, each in days.items() for n in each]
+    here = handmade([(who, "2025-03-03 09:00", "2025-03-04") for who in days], (), lines)
+    found = cases.bought_again(here, cases.table(here))
+    assert found.to_dict() == {"a": False, "b": False, "c": True}
 
 
 def test_the_score_before_is_three_weeks_older_than_the_own_day():

@@ -88,8 +88,8 @@ def followed(region: Region, cases: pd.DataFrame, seed: int = 0) -> pd.DataFrame
         One row per customer and clock: customer_id, own_day, had_case, within (as in `table`, 0
         without a case), log_visits and log_sales of the year before, trend (log of the
         quarter's visits against the quarter before), prior (satisfaction index before day 0,
-        missing if unknown), segment, area, log_tenure; retained (1 if bought in the last
-        quarter of the year after) and again (1 if bought after the four weeks).
+        missing if unknown), segment, area, log_tenure; retained (1 if bought in the last quarter of
+        the year after).
 
     References
     ----------
@@ -108,6 +108,14 @@ def followed(region: Region, cases: pd.DataFrame, seed: int = 0) -> pd.DataFrame
     people = pd.concat([had, none]).reset_index()
     sales = people.pop("sales_year")
     return people.assign(log_sales=np.log1p(sales / (sales.mean() if sales.mean() > 0 else 1.0)))
+
+
+def bought_again(region: Region, cases: pd.DataFrame) -> pd.Series:
+    """Return who bought in the year after a case that was settled in time, by customer_id."""
+    settled = cases[cases["within"] == 1].sort_values("opened_at", kind="stable")
+    opened = settled.drop_duplicates("customer_id").set_index("customer_id")["opened_at"]
+    found = purchases.around(region, _promised(region, opened), {"year": (1, landmarks.YEAR)})
+    return found["visits_year"] > 0
 
 
 def chain(region: Region, cases: pd.DataFrame) -> pd.DataFrame:
@@ -182,8 +190,7 @@ def _bought(region: Region, own_day: pd.Series) -> pd.DataFrame:
     year, quarter = landmarks.YEAR, landmarks.QUARTER
     spans = {
         "year": (-year, -1), "earlier": (-2 * quarter, -quarter - 1), "quarter": (-quarter, -1),
-        "next": (1, FOUR_WEEKS), "after": (FOUR_WEEKS + 1, year),
-        "last": (year - quarter + 1, year),
+        "next": (1, FOUR_WEEKS), "last": (year - quarter + 1, year),
     }  # fmt: skip
     found = purchases.around(region, own_day, spans)
     return pd.DataFrame(
@@ -193,7 +200,6 @@ def _bought(region: Region, own_day: pd.Series) -> pd.DataFrame:
             "sales_year": found["sales_year"],
             "trend": np.log1p(found["visits_quarter"]) - np.log1p(found["visits_earlier"]),
             "retained": (found["visits_last"] > 0).astype(float),
-            "again": (found["visits_after"] > 0).astype(float),
         }
     )
 
