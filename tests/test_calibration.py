@@ -15,7 +15,6 @@ SIZES = {300, 1_000, 3_000}
 SHORT = {
     ("H12", "top20_share"): 0.05,  # heavy tails
     ("H12", "a_share"): 0.05,
-    ("H10", "retention"): 0.05,  # satisfaction before is known of few, and with error
 }
 
 
