@@ -22,10 +22,10 @@ from analysis.hypotheses import hypothesis
 
 pytestmark = pytest.mark.slow
 
-REPLICATES = int(os.environ.get("CALIBRATION_REPLICATES", "20"))
+REPLICATES = int(os.environ.get("CALIBRATION_REPLICATES", "24"))
 TRAP_REPLICATES = max(8, REPLICATES // 3)
 CUSTOMERS = 1_000
-TRUTH_CUSTOMERS = 120_000
+TRUTH_CUSTOMERS = 200_000
 SHORTFALL = {"H12": 0.02}  # of coverage below 95 %, in heavy tails
 TESTED = (*SURVEY, "H08", "H09", "H10", *VALUE)  # H11 needs more customers than these regions have
 PARTS = [(name, part.key) for name in TESTED for part in hypothesis(name).parts]
