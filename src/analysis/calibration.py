@@ -26,9 +26,8 @@ def table() -> pd.DataFrame:
 def merged(new: pd.DataFrame) -> pd.DataFrame:
     """Return the table with new rows in place of those of the same scene, size and hypothesis."""
     keys = ["scene", "customers", "hypothesis", "part"]
-    rows = pd.concat([table(), new], ignore_index=True) if len(table()) else new
-    rows = rows.reset_index(drop=True)
-    rows = rows.drop_duplicates(keys, keep="last")
+    known = [each for each in (table(), new) if len(each)]
+    rows = pd.concat(known, ignore_index=True).drop_duplicates(keys, keep="last")
     first = rows["scene"] != PLANTED
     order = rows.assign(later=first).sort_values(["later", *keys], kind="stable").index
     return rows.loc[order, COLUMNS].reset_index(drop=True)

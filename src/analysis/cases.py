@@ -43,8 +43,8 @@ def table(region: Region) -> pd.DataFrame:
         **{name: rows[name].astype("string").fillna("unknown").astype(object) for name in HANDLING},
     )
     found = found.join(landmarks.traits(region), on="customer_id")
-    years = (found["opened_at"] - found.pop("joined_on")).dt.days / 365.25
-    found = found.assign(log_tenure=np.log1p(years.clip(lower=0)), **_prior(region, found))
+    tenure = (found["opened_at"] - found.pop("joined_on")).dt.days
+    found = found.assign(log_tenure=landmarks.log_years(tenure), **_prior(region, found))
     return landmarks.without_rare(found, (*HANDLING, *TRAITS))
 
 
@@ -96,8 +96,7 @@ def followed(region: Region, cases: pd.DataFrame, seed: int = 0) -> pd.DataFrame
     Suissa, S. (2008). Immortal time bias in pharmacoepidemiology. American Journal of
     Epidemiology 167, 492-499.
     """
-    first = cases.sort_values("opened_at", kind="stable").drop_duplicates("customer_id")
-    first = first.set_index("customer_id")
+    first = _first(cases)
     starts = _promised(region, first["opened_at"])
     drawn = _random_days(region, starts, seed)
     own_case = first["opened_at"].reindex(drawn.index)
@@ -112,8 +111,7 @@ def followed(region: Region, cases: pd.DataFrame, seed: int = 0) -> pd.DataFrame
 
 def bought_again(region: Region, cases: pd.DataFrame) -> pd.Series:
     """Return who bought in the year after a case that was settled in time, by customer_id."""
-    settled = cases[cases["within"] == 1].sort_values("opened_at", kind="stable")
-    opened = settled.drop_duplicates("customer_id").set_index("customer_id")["opened_at"]
+    opened = _first(cases[cases["within"] == 1])["opened_at"]
     found = purchases.around(region, _promised(region, opened), {"year": (1, landmarks.YEAR)})
     return found["visits_year"] > 0
 
@@ -143,8 +141,7 @@ def chain(region: Region, cases: pd.DataFrame) -> pd.DataFrame:
     answers = answers[answers["answered_on"] < pd.Timestamp(day) + pd.Timedelta(days=1)]
     recent = answers["answered_on"] > pd.Timestamp(day) - pd.Timedelta(days=landmarks.QUARTER)
     last = answers[recent].groupby(level=0).tail(1)
-    opened = cases.sort_values("opened_at", kind="stable").drop_duplicates("customer_id")
-    opened = opened.set_index("customer_id")[["opened_at", "days", "within", "difficulty"]]
+    opened = _first(cases)[["opened_at", "days", "within", "difficulty"]]
     found = last.join(opened, how="inner")
     found = found[found["opened_at"] + SETTLED < found["answered_on"]].dropna(subset=["days"])
     is_last = answers.groupby(level=0).cumcount(ascending=False) == 0
@@ -158,6 +155,12 @@ def chain(region: Region, cases: pd.DataFrame) -> pd.DataFrame:
         satisfaction_earlier=earlier["index"].groupby(level=0).first().reindex(found.index),
         log_sales=np.log(sales.where(sales > 0)).reindex(found.index),
     )
+
+
+def _first(cases: pd.DataFrame) -> pd.DataFrame:
+    """Return each customer's first case, by customer_id."""
+    in_time = cases.sort_values("opened_at", kind="stable")
+    return in_time.drop_duplicates("customer_id").set_index("customer_id")
 
 
 def _promised(region: Region, opened: pd.Series) -> pd.Series:
@@ -180,7 +183,7 @@ def _clocked(region: Region, own_day: pd.Series) -> pd.DataFrame:
     """Return what is known of customers on a day of their own, and what came after it."""
     people = landmarks.traits(region).join(own_day.rename("own_day"), how="inner")
     tenure = (people["own_day"] - people.pop("joined_on")).dt.days
-    people["log_tenure"] = np.log1p(tenure.clip(lower=0) / 365.25)
+    people["log_tenure"] = landmarks.log_years(tenure)
     people = people.join(_bought(region, own_day)).join(_score_before(region, own_day))
     return people[people.pop("is_customer") & (tenure > 0)]
 

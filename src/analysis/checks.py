@@ -16,8 +16,6 @@ from analysis.value import tail_index
 from analysis.verdicts import Check, judge
 
 LARGEST_SHARE, LARGEST_IN_GROUP, LIGHT_TAIL = 0.05, 0.15, 1.3
-
-
 LEAST_ROWS, MOST_INFLATED = 50, 10
 
 

@@ -225,11 +225,16 @@ def _smallest(values: pd.Series, is_number: bool) -> int:
     return int(len(values) - counts.iloc[0] if is_number else counts.iloc[-1])
 
 
+def log_years(days: pd.Series) -> pd.Series:
+    """Return the log of 1 + years as a customer; a day before joining counts as none."""
+    return np.log1p(days.clip(lower=0) / 365.25)
+
+
 def _known(region: Region, day: dt.date) -> pd.DataFrame:
     """Return segment, area and time as a customer on the landmark."""
     people = traits(region)
     people["tenure_days"] = (pd.Timestamp(day) - people.pop("joined_on")).dt.days
-    people["log_tenure"] = np.log1p(people["tenure_days"].clip(lower=0) / 365.25)
+    people["log_tenure"] = log_years(people["tenure_days"])
     return people.dropna(subset=["tenure_days"])
 
 

@@ -195,8 +195,8 @@ def _with_traits(region: Region, answers: pd.DataFrame) -> pd.DataFrame:
     ratings = [name for name in RATINGS if answers[name].notna().any()]
     enough = answers[ratings].notna().mean(axis=1) >= LEAST_ANSWERED
     people = answers[enough].join(landmarks.traits(region))
-    years = (people["answered_on"] - people.pop("joined_on")).dt.days / 365.25
-    people = people.assign(log_tenure=np.log1p(years.clip(lower=0)))
+    days = (people["answered_on"] - people.pop("joined_on")).dt.days
+    people = people.assign(log_tenure=landmarks.log_years(days))
     return landmarks.without_rare(people, ("segment", "area"))
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from analysis.calibration import PLANTED
 from analysis.example.world import World
 
-PLANTED = "as planted"
 SURVEY = ("H01", "H02", "H03", "H04", "H05", "H06", "H07")
 CASES = ("H08", "H09", "H10", "H11")
 VALUE = ("H12", "H13", "H14", "H15", "H16")
