@@ -1,6 +1,7 @@
 """Purchases added up in the engine, against tables worked out by hand and published ones."""
 
 import datetime as dt
+import io
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from analysis import data, lifetime, purchases
 from analysis.example.rehearsal import region_of
 from analysis.example.tables import draw
 from analysis.example.world import World
+from conftest import TRANSACTIONS
 
 
 @pytest.fixture
@@ -80,6 +82,160 @@ def test_purchases_around_no_day_are_no_rows(north):
     assert purchases.around(north, nobody, {"after": (1, 9)}).shape == (0, 2)
     one = pd.Series([pd.Timestamp("2030-01-01")], pd.Index(["a"], name="customer_id"))
     assert purchases.around(north, one, {"after": (1, 9)}).loc["a"].tolist() == [0, 0]
+
+
+# --- day by day
+
+
+def test_each_day_by_hand(north):
+    found = purchases.by_day(north, dt.date(2024, 2, 1), dt.date(2024, 3, 15))
+    assert found.to_numpy().tolist() == [[0, 0, 40], [0, 43, 30], [1, 19, 20]]  # no shop
+    assert found.dtypes.astype(str).tolist() == ["int32", "int32", "float32"]
+    between = purchases.by_day(north, dt.date(2024, 2, 2), dt.date(2024, 3, 14))
+    assert between.to_numpy().tolist() == [[1, 18, 20]]
+
+
+def test_volume_without_products_is_everything_and_without_quantities_nothing(write_source):
+    first, last = dt.date(2024, 2, 1), dt.date(2024, 3, 15)
+    lines = pd.read_csv(io.StringIO(TRANSACTIONS))
+    plain = lines.drop(columns="product").to_csv(index=False)
+    here = data.load(str(write_source(transactions=plain)), "North")
+    assert purchases.by_day(here, first, last)["volume"].tolist() == [41, 30, 20]
+    bare = lines.drop(columns=["product", "quantity"]).to_csv(index=False)
+    here = data.load(str(write_source(transactions=bare)), "North")
+    assert purchases.by_day(here, first, last)["volume"].tolist() == [0, 0, 0]
+
+
+def test_days_are_those_of_a_table_grouped_by_hand():
+    tables = draw(World(), 150, 3)
+    tables["customers"] = tables["customers"].sample(frac=1, random_state=0)
+    first, last = dt.date(2025, 1, 1), dt.date(2025, 6, 30)
+    found = purchases.by_day(region_of(tables), first, last)
+    lines = tables["transactions"].assign(day=lambda d: d["bought_at"].dt.normalize())
+    lines = lines[lines["day"].between(pd.Timestamp(first), pd.Timestamp(last))]
+    fuel = lines["quantity"].where(lines["product"].isin(["fuel", "gas"]), 0)
+    each = fuel.groupby([lines["customer_id"], lines["day"]]).sum().reset_index()
+    places = {who: row for row, who in enumerate(sorted(tables["customers"]["customer_id"]))}
+    assert found["row"].tolist() == each["customer_id"].map(places).tolist()
+    assert found["day"].tolist() == (each["day"] - pd.Timestamp(first)).dt.days.tolist()
+    assert found["volume"].to_numpy() == pytest.approx(each["quantity"].to_numpy(), rel=1e-5)
+    assert len(found) > 1_000
+
+
+# --- silences
+
+
+def handmade(bought, hour=9, **columns):
+    """Return a region of these purchases (who, days after 2026-05-31)."""
+    lines = pd.DataFrame(bought, columns=["customer_id", "day"])
+    day = pd.Timestamp("2026-05-31") + pd.to_timedelta(lines.pop("day"), "D")
+    lines = lines.assign(bought_at=day + pd.Timedelta(hours=hour), amount=10.0, **columns)
+    people = lines[["customer_id"]].drop_duplicates().assign(region="Example")
+    return region_of({"customers": people, "transactions": lines})
+
+
+def limits(*rows):
+    """Return limits of silence by customer: who, day from which on purchases count, days."""
+    frame = pd.DataFrame(rows, columns=["customer_id", "since", "limit_days"])
+    return frame.assign(since=pd.to_datetime(frame["since"])).set_index("customer_id")
+
+
+def test_first_silences_by_hand():
+    """The data ends on 2026-06-29; days are the first ten of its last thirty."""
+    days = {"a": [0, 3, 9], "b": [0, 4, 9], "c": [0, 3, 9], "d": [9, 9], "e": [2]}
+    here = handmade([(who, day) for who, each in days.items() for day in each])
+    found = purchases.first_silences(
+        here,
+        limits(
+            ("a", "2026-05-31", 5),  # six days between the second and the third
+            ("b", "2026-05-31", 5),  # five at most, then twenty to the end
+            ("c", "2026-06-04", 5),  # the silence starts before he counts
+            ("d", "2026-05-31", 20),
+            ("e", "2026-06-03", 5),  # bought nothing since
+            ("unknown", "2026-05-31", 5),
+        ),
+    )
+    silent = found["silent_from"].dt.strftime("%m-%d")
+    assert silent.dropna().to_dict() == {"a": "06-03", "b": "06-09", "c": "06-09"}
+    assert found["returned"].to_dict() == {"a": True, "b": False, "c": False, "d": False}
+
+
+def test_a_silence_is_longer_than_the_limit_up_to_the_end_too():
+    here = handmade([("a", 0), ("b", 0), ("c", 0)])
+    since = "2026-05-31"
+    found = purchases.first_silences(
+        here, limits(("a", since, 28.9), ("b", since, 29), ("c", since, 29.1))
+    )
+    assert found["silent_from"].notna().tolist() == [True, False, False]
+
+
+def test_purchases_of_the_first_day_count_at_whatever_hour():
+    here = handmade([("a", 0), ("a", 1)], hour=1)
+    found = purchases.first_silences(here, limits(("a", "2026-05-31 15:00", 10)))
+    assert found["silent_from"].tolist() == [pd.Timestamp("2026-06-01")]
+    here = handmade([("a", 0)])
+    assert purchases.first_silences(here, limits(("a", "2026-06-01", 10))).empty
+
+
+# --- stations
+
+
+def test_stations_by_hand():
+    """Customer c was at S2 twice a day, d as often at S1 as at S2, e nowhere that is known."""
+    visits = {
+        "S1": [("a", 0), ("a", 1), ("a", 2), ("c", 3), ("c", 4), ("d", 0)],
+        "S2": [("a", 3), ("b", 5), ("c", 6), ("c", 6), ("c", 6), ("d", 6)],
+        "S3": [("a", 9)],
+        None: [("e", 7), ("b", 8), ("b", 9)],
+    }
+    lines = [line for each in visits.values() for line in each]
+    station = [name for name, each in visits.items() for _ in each]
+    found = purchases.per_station(handmade(lines, station_id=station))
+    assert found.index.tolist() == ["S1", "S2", "S3"]
+    assert found["days"].tolist() == [5, 3, 1]
+    assert found["first_on"].dt.day.tolist() == [31, 3, 9]
+    assert found["last_on"].dt.day.tolist() == [4, 6, 9]
+    assert found["customers"].tolist() == [3, 1, 0]
+
+
+def test_where_stations_are_not_known_there_are_none():
+    assert purchases.per_station(handmade([("a", 0)])).empty
+
+
+# --- days that were loaded twice
+
+
+def test_a_day_loaded_twice_is_found_and_equal_lines_are_not():
+    once = [(f"c{number}", day) for day in (0, 1, 2, 3) for number in range(10)]
+    here = [*once, *once[10:20], *once[20:30], *once[20:30], once[35]]
+    assert purchases.repeated_days(handmade(here)) == [dt.date(2026, 6, 1), dt.date(2026, 6, 2)]
+    assert purchases.repeated_days(handmade(once)) == []
+
+
+def test_a_day_with_a_single_new_line_was_not_loaded_twice():
+    once = [(f"c{number}", 0) for number in range(10)]
+    assert purchases.repeated_days(handmade([*once, *once])) == [dt.date(2026, 5, 31)]
+    assert purchases.repeated_days(handmade([*once, *once[1:]])) == []
+    amounts = np.arange(20.0)
+    assert purchases.repeated_days(handmade([*once, *once], quantity=amounts)) == []
+
+
+def test_on_a_day_of_few_lines_nothing_can_be_told():
+    few = [(f"c{number}", 0) for number in range(4)]
+    assert purchases.repeated_days(handmade([*few, *few])) == []
+    assert purchases.repeated_days(handmade([*few, *few, *few])) == [dt.date(2026, 5, 31)]
+
+
+def test_no_day_of_the_example_was_loaded_twice_until_one_is():
+    tables = draw(World(), 200, 6)
+    assert purchases.repeated_days(region_of(tables)) == []
+    lines = tables["transactions"]
+    day = lines[lines["bought_at"].dt.normalize() == pd.Timestamp("2025-03-14")]
+    tables["transactions"] = pd.concat([lines, day], ignore_index=True)
+    assert purchases.repeated_days(region_of(tables)) == [dt.date(2025, 3, 14)]
+
+
+# --- published
 
 
 def test_cdnow_history_is_the_published_one(shared, real_source):

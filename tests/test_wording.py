@@ -144,13 +144,13 @@ def test_narrow_miss_of_a_claim_with_several_parts():
 
 def test_claims_in_words():
     parts = {each.key: each for each in hypothesis("H19").parts}
-    record = conclude(
-        hypothesis("H19"), "s", "r",
-        {"hazard_ratio": from_se(0.7, 0.05, 900, scale="log"), "retention": from_se(0.1, 0.01, 9)},
-    ).record()  # fmt: skip
+    effects = {"hazard_ratio": from_se(0.7, 0.05, 900, scale="log")}
+    effects |= {"retention": from_se(0.1, 0.01, 9), "margin": from_se(0.1, 0.01, 9)}
+    record = conclude(hypothesis("H19"), "s", "r", effects).record()
     assert parts["hazard_ratio"].claim.low == 0
     assert [wording.claim_range(part) for part in record["parts"]] == [
         "at most 0.9",
         "at least +3 pp",
+        "at least +5 %",
     ]
     assert wording.interval(record["parts"][1]) == "+10.0 pp [+8.0, +12.0]"

@@ -30,6 +30,8 @@ class AIPW:
         Estimated probabilities of treatment, before truncation.
     share_truncated : float
         Customers whose probability was moved to 0.01 or 0.99.
+    propensity : ndarray, shape (n,)
+        Each customer's estimated probability of treatment, before truncation.
     effective_treated, effective_control : float
         Sizes of unweighted samples that would be as informative as the weighted arms.
     balance : DataFrame
@@ -41,6 +43,7 @@ class AIPW:
     lowest_propensity: float
     highest_propensity: float
     share_truncated: float
+    propensity: np.ndarray
     effective_treated: float
     effective_control: float
     balance: pd.DataFrame
@@ -103,6 +106,7 @@ def aipw(
         lowest_propensity=float(fitted.min()),
         highest_propensity=float(fitted.max()),
         share_truncated=float(np.mean(fitted != score)),
+        propensity=fitted,
         effective_treated=_effective_size(weights[arm == 1]),
         effective_control=_effective_size(weights[arm == 0]),
         balance=_balance(arm, covariates, weights),

@@ -90,6 +90,11 @@ def at_most(name: str, share: float, most: float) -> Check:
     return Check(name, f"at most {most:.0%}", f"{share:.1%}", share <= most)
 
 
+def not_more(name: str, count: float, most: int) -> Check:
+    """Check that there are not too many of something."""
+    return Check(name, f"at most {most:,}", f"{count:,.0f}", count <= most)
+
+
 def holds(name: str, is_so: bool) -> Check:
     """Check that a condition holds."""
     return Check(name, "yes", "yes" if is_so else "no", bool(is_so))

@@ -32,6 +32,8 @@ class Entry:
         Title of the page.
     records : tuple of dict
         Its findings, as `findings.records` yields them.
+    files : tuple of str
+        Files for the region's team that stand beside the page, relative to the index.
     """
 
     source: str
@@ -42,6 +44,7 @@ class Entry:
     error: str
     title: str
     records: tuple[dict, ...]
+    files: tuple[str, ...] = ()
 
 
 def index(entries: Sequence[Entry]) -> str:
@@ -67,7 +70,7 @@ def index(entries: Sequence[Entry]) -> str:
             page_words=words["page"],
             columns=_column_heads(columns),
             rows=rows,
-            others=_other_rows(columns, entries, language),
+            others=_other_rows(columns, entries, language) + _file_rows(columns, entries, words),
             counts=[
                 (_chip(name, language), verdicts[name]) for name in cards.SYMBOLS if verdicts[name]
             ],
@@ -183,6 +186,21 @@ def _other_rows(
         failed = entry.status == "failed"
         cell = _failed_cell(entry, language) if failed else {"href": entry.href}
         rows[entry.notebook]["cells"][columns.index((entry.source, entry.region))] = cell
+    return list(rows.values())
+
+
+def _file_rows(
+    columns: Sequence[tuple[str, str]], entries: Sequence[Entry], words: Mapping
+) -> list[dict]:
+    """Return a row of links for each kind of file that stands beside the pages."""
+    rows: dict[str, dict] = {}
+    for entry in entries:
+        for href in entry.files:
+            name = href.rpartition("/")[2].removeprefix(f"{entry.notebook}_")
+            title = words["index"]["files"].get(name.removesuffix(".csv"), name)
+            row = rows.setdefault(name, {"title": title, "cells": [None] * len(columns)})
+            cell = {"href": href, "open": words["index"]["open_file"]}
+            row["cells"][columns.index((entry.source, entry.region))] = cell
     return list(rows.values())
 
 

@@ -44,7 +44,8 @@ def table(region: Region, day: dt.date) -> pd.DataFrame:
         Customers who had joined by then, indexed by customer_id. Past: segment, area,
         tenure_days, log_tenure (log of 1 + years), visits_before, sales_before,
         value_before (52 weeks; log_visits is the log of 1 + visits, log_value and log_fuel,
-        of fuel sales, that of the amount over its mean, free of the currency),
+        of fuel sales, that of the amount over its mean, free of the currency; log_pace is that of
+        the value for each week as a customer in that time),
         sales_first, sales_second (the two quarters before), active (1 if bought in the
         quarter before), beyond_before. After: visits_half (26 weeks), visits_after,
         value_after, sales_after, fuel_value_after (52 weeks), retained (bought in the last
@@ -52,6 +53,8 @@ def table(region: Region, day: dt.date) -> pd.DataFrame:
     """
     people = _known(region, day)
     found = people.join(_past(region, day)).join(_after(region, day))
+    seen_days = found["tenure_days"].clip(purchases.DAYS_IN_WEEK, YEAR)
+    found["log_pace"] = log_of_mean(found["value_before"] / seen_days)
     return found[found["tenure_days"] >= 0]
 
 
@@ -253,14 +256,14 @@ def _past(region: Region, day: dt.date) -> pd.DataFrame:
         }
     )
     found["log_visits"] = np.log1p(found["visits_before"])
-    found["log_value"] = _log_of_mean(found["value_before"])
+    found["log_value"] = log_of_mean(found["value_before"])
     if "beyond_fuel" in year:
         found["beyond_before"] = year["beyond_fuel"]
-        found["log_fuel"] = _log_of_mean(year["fuel_sales"])
+        found["log_fuel"] = log_of_mean(year["fuel_sales"])
     return found
 
 
-def _log_of_mean(amounts: pd.Series) -> pd.Series:
+def log_of_mean(amounts: pd.Series) -> pd.Series:
     """Return the log of amounts as multiples of their mean, nothing and losses as 0.001."""
     amounts = amounts.clip(lower=0)
     return np.log(amounts / amounts.mean() + 0.001) if amounts.mean() > 0 else amounts * 0.0

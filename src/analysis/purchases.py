@@ -7,12 +7,14 @@ from collections.abc import Mapping
 
 import ibis
 import pandas as pd
-from ibis.expr.types import BooleanValue, Table
+from ibis.expr.types import BooleanValue, FloatingValue, Table
 
 from analysis.contract import FUEL
 from analysis.data import Region
 
 DAYS_IN_WEEK = 7
+LEAST_LINES = 10
+"""Lines of a day from which on it can be told that all of them stand twice."""
 LEAD_IN = 182
 """Days without a purchase that make a first purchase credible where joining is not known."""
 
@@ -115,6 +117,109 @@ def around(
     return found.reindex(own_day.index).fillna(0)
 
 
+def by_day(region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:
+    """Add up what each customer bought on each day, in few bytes.
+
+    Parameters
+    ----------
+    region : Region
+        The data.
+    first, last : date
+        Both are included.
+
+    Returns
+    -------
+    DataFrame
+        One row per customer and day with a purchase: row (place of the customer among the sorted
+        ids, int32), day (days after `first`, int32), volume (quantity of fuel and gas, or of
+        everything where products are not known; 0 where quantities are not; float32).
+    """
+    ids = region.customers["customer_id"].sort_values(ignore_index=True)
+    places = ibis.memtable(pd.DataFrame({"customer_id": ids, "row": ids.index}))
+    rows = _between(region.purchases, first, last).inner_join(places, "customer_id")
+    found = rows.group_by("row", day=rows["bought_at"].date().delta(first, unit="day")).agg(
+        volume=_volume(region, rows)
+    )
+    kinds = {"row": "int32", "day": "int32", "volume": "float32"}
+    return found.cast(kinds).order_by("row", "day").to_pandas()
+
+
+def first_silences(region: Region, limits: pd.DataFrame) -> pd.DataFrame:
+    """Find each customer's first silence that is longer than a limit of his own.
+
+    Parameters
+    ----------
+    region : Region
+        The data.
+    limits : DataFrame, by customer_id
+        since (day from which on purchases count) and limit_days (days without a purchase that
+        are too many).
+
+    Returns
+    -------
+    DataFrame
+        Those who bought since then, by customer_id: silent_from (day of the last purchase before
+        the silence, missing without one) and returned (whether they bought again by the end).
+    """
+    own_limits = limits[["since", "limit_days"]].rename_axis("customer_id").reset_index()
+    rows = region.purchases.select("customer_id", day=region.purchases["bought_at"].date())
+    days = rows.distinct().inner_join(ibis.memtable(own_limits), "customer_id")
+    days = days.filter(days["day"] >= days["since"].date())
+    own = ibis.window(group_by="customer_id", order_by="day")
+    next_day = days["day"].lead().over(own).fill_null(ibis.literal(region.end))
+    days = days.mutate(silence=next_day.delta(days["day"], unit="day"))
+    found = days.group_by("customer_id").agg(
+        silent_from=days["day"].min(where=days["silence"] > days["limit_days"]).cast("timestamp"),
+        last_on=days["day"].max().cast("timestamp"),
+    )
+    found = found.to_pandas().set_index("customer_id").sort_index()
+    return found.assign(returned=found.pop("last_on") > found["silent_from"])
+
+
+def per_station(region: Region) -> pd.DataFrame:
+    """Count the days with a purchase and the customers of each station.
+
+    Returns
+    -------
+    DataFrame
+        By station_id: days (with a purchase), first_on, last_on, customers (with more of their
+        days here than at any other station). Empty where stations are not known.
+    """
+    if "transactions.station_id" not in region.columns:
+        return pd.DataFrame(columns=["days", "first_on", "last_on", "customers"])
+    rows = region.purchases.filter(region.purchases["station_id"].notnull())
+    day = rows["bought_at"].date()
+    stations = rows.group_by("station_id").agg(
+        days=day.nunique(),
+        first_on=day.min().cast("timestamp"),
+        last_on=day.max().cast("timestamp"),
+    )
+    visits = rows.group_by("customer_id", "station_id").agg(visits=day.nunique())
+    best = ibis.window(
+        group_by="customer_id", order_by=[visits["visits"].desc(), visits["station_id"]]
+    )
+    usual = visits.mutate(place=ibis.row_number().over(best)).filter(ibis._.place == 0)
+    homes = usual.group_by("station_id").agg(customers=usual.count())
+    found = stations.to_pandas().set_index("station_id").sort_index()
+    counts = homes.to_pandas().set_index("station_id")["customers"]
+    return found.assign(customers=counts.reindex(found.index).fillna(0).astype(int))
+
+
+def repeated_days(region: Region) -> list[dt.date]:
+    """Return the days all of whose lines stand at least twice: loaded more than once.
+
+    Only days with ten lines or more are looked at; two equal lines on a day may be two purchases.
+    """
+    rows = region.purchases
+    lines = rows.group_by([name for name in rows.columns if name != "region"]).agg(
+        times=rows.count()
+    )
+    lines = lines.mutate(day=lines["bought_at"].date())
+    days = lines.group_by("day").agg(lines=lines["times"].sum(), fewest=lines["times"].min())
+    twice = days.filter((days["lines"] >= LEAST_LINES) & (days["fewest"] >= 2))
+    return sorted(pd.Timestamp(day).date() for day in twice["day"].to_pandas())
+
+
 def purchase_history(region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:
     """Summarise each customer's purchases for a model of repeat buying.
 
@@ -173,6 +278,15 @@ def _between(rows: Table, first: dt.date, last: dt.date) -> Table:
     """Return the purchases from one day to another, both included."""
     moment = rows["bought_at"]
     return rows.filter((moment >= first) & (moment < last + dt.timedelta(days=1)))
+
+
+def _volume(region: Region, rows: Table) -> FloatingValue:
+    """Return the quantity of fuel and gas, or of everything where products are not known."""
+    if "transactions.quantity" not in region.columns:
+        return ibis.literal(0.0)
+    if "transactions.product" not in region.columns:
+        return rows["quantity"].sum().fill_null(0.0)
+    return rows["quantity"].sum(where=_is_fuel(rows)).fill_null(0.0)
 
 
 def _optional(region: Region, rows: Table) -> dict:

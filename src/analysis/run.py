@@ -24,6 +24,8 @@ from analysis.sources import ROOT, DataError
 
 LANGUAGES = ("en", "zh")
 NOTEBOOKS = ROOT / "notebooks"
+CLOCK = 2.0
+"""Seconds by which clocks of file systems may be behind."""
 
 _SECTION = re.compile(r"^#+ (H\d\d)\b", re.MULTILINE)
 _HEADING = re.compile(r"^##? (.+)", re.MULTILINE)
@@ -138,9 +140,10 @@ def execute(task: Task) -> Outcome:
     An error in a hypothesis's section is that hypothesis's finding; an error elsewhere
     fails all hypotheses of the notebook that come after it.
     """
-    started = time.monotonic()
+    started, before = time.monotonic(), time.time()
     task.executed.parent.mkdir(parents=True, exist_ok=True)
     draft = task.executed.with_name(f".{task.executed.name}")
+    os.environ["WORKBOOK_REPORTS"] = str(task.reports.resolve())  # the kernel's, too
     try:
         notebook, stop = _run(task, draft)
     finally:
@@ -149,6 +152,9 @@ def execute(task: Task) -> Outcome:
     page = report.page(notebook, home="../../index.html")
     _write(task.executed, nbformat.writes(notebook))
     _write(task.executed.with_suffix(".html"), page)
+    for file in _files(task.executed):
+        if file.stat().st_mtime < before - CLOCK:  # of an earlier run: this one wrote none
+            file.unlink()
     return Outcome(task, tuple(failures), time.monotonic() - started)
 
 
@@ -323,7 +329,13 @@ def _entry(path: Path, reports: Path) -> index_page.Entry:
         error=about["error"],
         title=report.title(notebook),
         records=tuple(findings.records(notebook)),
+        files=tuple(quote(file.relative_to(reports).as_posix()) for file in _files(path)),
     )
+
+
+def _files(executed: Path) -> list[Path]:
+    """Return the files that a notebook wrote beside its page, for the region's team."""
+    return sorted(executed.parent.glob(f"{executed.stem}_*.csv"))
 
 
 def _write(path: Path, text: str) -> None:

@@ -200,6 +200,19 @@ def shifted(effect: Estimate, shift: float) -> Estimate:
     )
 
 
+def moved(effect: Estimate, errors: float) -> Estimate:
+    """Return an effect moved by so many of its standard errors, on the scale of its interval.
+
+    A hidden cause that moves one estimate by some errors moves another of the same question by
+    about as many.
+    """
+    link, inverse = (np.log, np.exp) if effect.scale == "log" else (float, float)
+    middle = inverse(link(effect.estimate) + errors * effect.se)
+    return from_se(
+        middle, effect.se, effect.n_obs, scale=effect.scale, df=effect.df, method=effect.method
+    )
+
+
 def partial_r2(t: float, df: float) -> float:
     """Return the share of the remaining variance that a regressor with this t explains."""
     return t**2 / (t**2 + df)

@@ -61,6 +61,45 @@ def surface(params: Mapping[str, float], people: pd.DataFrame, caption: str) -> 
     figure(fig, alt, caption)
 
 
+def interaction(
+    params: Mapping[str, float],
+    people: pd.DataFrame,
+    names: tuple[str, str],
+    outcome: str,
+    caption: str,
+) -> None:
+    """Show an outcome over two drivers and their product, in standard deviations.
+
+    Parameters
+    ----------
+    params : mapping of str to float
+        Coefficients of both drivers and of their product, by the names of the formula.
+    people : DataFrame
+        With both drivers, for the dots.
+    names : tuple of str
+        Columns of the drivers, such as z_org_benefit.
+    outcome, caption : str
+        What the height is; what is to be learnt from it.
+    """
+    span = np.linspace(-2, 2, 41)
+    x, y = np.meshgrid(span, span)
+    product = params[f"{names[0]}:{names[1]}"]
+    height = params[names[0]] * x + params[names[1]] * y + product * x * y
+    fig, ax = plt.subplots(figsize=(5.2, 4))
+    drawn = ax.contourf(x, y, height, levels=12, cmap="Blues")
+    fig.colorbar(drawn, ax=ax, label=f"{outcome} (SD)")
+    inside = people[(people[list(names)].abs() <= 2).all(axis=1)]
+    ax.plot(inside[names[0]], inside[names[1]], "o", color=figures.ORANGE, alpha=0.3, ms=3)
+    words = [_words(name.removeprefix("z_")) for name in names]
+    ax.set(xlabel=f"{words[0]} (SD)", ylabel=f"{words[1]} (SD)")
+    alt = (
+        f"Contours of fitted {outcome}: {height[-1, -1]:+.1f} SD where both are two standard "
+        f"deviations high, {height[0, -1]:+.1f} and {height[-1, 0]:+.1f} SD where one of them is, "
+        f"{height[0, 0]:+.1f} SD where both are low."
+    )
+    figure(fig, alt, caption)
+
+
 def shares(found: Importance, caption: str) -> None:
     """Show each driver's share of the explained variance, the largest on top."""
     table = found.table.sort_values("share")

@@ -13,11 +13,13 @@ from numpy.random import Generator
 from pandas import DataFrame
 from scipy import special
 
+from analysis.example import accounts
+from analysis.example.accounts import VISITED_UNTIL
 from analysis.example.people import draw_people
 from analysis.example.world import CORE, LANDMARK, N_WEEKS, World
 from analysis.value import abc_classes
 
-TABLES = ("people", "survey", "complaints", "transactions", "contacts")
+STREAMS = ("people", "survey", "complaints", "transactions", "contacts", "visits")
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,14 @@ def simulate(world: World, n_customers: int, seed: int) -> History:
     seed : int
         The same seed gives the same customers.
     """
-    rng = generators(seed)["people"]
+    streams = generators(seed)
+    rng = streams["people"]
     first, second = np.split(np.arange(N_WEEKS), [LANDMARK])
     people = with_lapse(world, draw_people(world, n_customers, rng))
     visits = _visits(world, people, first, rng)
     volume = _volume(people, visits, rng)
-    people = with_lapse(world, people.assign(**_habits(world, people, visits, volume, rng)))
+    people = people.assign(**_habits(world, people, visits, volume, rng))
+    people = with_lapse(world, people.assign(**accounts.made(world, people, streams["visits"])))
     later = _visits(world, people, second, rng)
     visits = np.hstack([visits, later])
     beyond = _beyond(world, people, visits, rng)
@@ -69,9 +73,9 @@ def simulate(world: World, n_customers: int, seed: int) -> History:
 
 
 def generators(seed: int) -> dict[str, Generator]:
-    """Return a stream of random numbers for the customers and for every table of theirs."""
-    children = np.random.SeedSequence(seed).spawn(len(TABLES))
-    return dict(zip(TABLES, map(np.random.default_rng, children), strict=True))
+    """Return the streams of random numbers by what they draw: customers, tables, visits."""
+    children = np.random.SeedSequence(seed).spawn(len(STREAMS))
+    return dict(zip(STREAMS, map(np.random.default_rng, children), strict=True))
 
 
 def weekly_price(people: DataFrame, weeks: ndarray) -> ndarray:
@@ -89,15 +93,16 @@ def with_lapse(world: World, people: DataFrame) -> DataFrame:
     week = np.arange(N_WEEKS, dtype=np.float32)
     card_week, campaign_week = _column(people, "card_week"), _column(people, "campaign_week")
     card = (week >= card_week) & ((week < LANDMARK) | (week >= _column(people, "card_gap")))
-    beyond, adherent = _column(people, "beyond"), _column(people, "adherent")
-    habits = world.beyond_log_hazard * beyond + world.visit_log_hazard * adherent
+    beyond = world.beyond_log_hazard * _column(people, "beyond") * (week >= LANDMARK)
+    visited = world.visit_log_hazard * _column(people, "visited") * (week >= VISITED_UNTIL)
     log_factor = (
         world.satisfaction_log_hazard * _column(people, "satisfaction")
         + world.affinity_log_hazard * _column(people, "affinity")
         + world.card_log_hazard * card
         + _column(people, "case_log_hazard") * (week > _column(people, "case_week"))
         + world.campaign_log_hazard * ((week >= campaign_week) & (week < campaign_week + 52))
-        + habits * (week >= LANDMARK)
+        + beyond
+        + visited
     )
     hazard = world.lapse_hazard * np.exp(log_factor) * (week > _column(people, "joined"))
     stays = np.cumsum(hazard, axis=1) < _column(people, "luck")
@@ -119,7 +124,7 @@ def visit_rate(world: World, people: DataFrame, weeks: ndarray) -> ndarray:
     log_rate = (
         _column(people, "log_rate")
         + _column(people, "drift") * (week - LANDMARK) / 52
-        + _column(people, "season") * np.cos(2 * np.pi * (week - 3) / 52)
+        + world.season * _column(people, "season") * np.cos(2 * np.pi * (week - 3) / 52)
         + bond * (week >= LANDMARK)
     )
     ramp = 1 - 0.6 * np.exp(-np.maximum(age, 0) / 10)
@@ -149,7 +154,8 @@ def _habits(
 ) -> dict:
     """Form habits from the first year's purchases: buying beyond fuel, tier, visits as planned.
 
-    More of the accounts whose volume falls are visited as planned.
+    More of the accounts whose volume falls are visited as planned, and where it is a trap, of the
+    dissatisfied.
     """
     sales = (volume * weekly_price(people, np.arange(LANDMARK))).sum(axis=1)
     years = np.log1p(np.maximum(LANDMARK - people["joined"], 0) / 52)
@@ -161,12 +167,21 @@ def _habits(
         + world.beyond_by_satisfaction * people["satisfaction"]
     )
     falling = volume[:, 26:].sum(axis=1) < 0.8 * volume[:, :26].sum(axis=1)
+    as_planned = 0.60 + 0.20 * falling - world.visit_by_risk * people["satisfaction"]
     core, draws = people["segment"].isin(CORE), rng.random((2, len(people)))
     return {
         "beyond": (draws[1] < special.expit(odds)) & (sales > 0),
         "tier": abc_classes(pd.Series(np.where(core, sales, 0))).astype(str).where(core, ""),
-        "adherent": core & (draws[0] < 0.60 + 0.20 * falling),
+        "adherent": core & (draws[0] < as_planned),
     }
+
+
+def bought_before(history: History, week: pd.Series) -> pd.Series:
+    """Return who bought in the 13 weeks before a week of his own; nobody before week `N_WEEKS`."""
+    so_far = np.pad(np.cumsum(history.visits > 0, axis=1), ((0, 0), (1, 0)))
+    rows, end = np.arange(len(week)), week.to_numpy()
+    recent = so_far[rows, end] > so_far[rows, np.maximum(end - 13, 0)]
+    return pd.Series(recent & (end < N_WEEKS), week.index)
 
 
 def beyond_probability(world: World, people: DataFrame, weeks: ndarray) -> ndarray:

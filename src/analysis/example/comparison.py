@@ -8,8 +8,8 @@ from numpy import ndarray
 from pandas import DataFrame
 from scipy import special, stats
 
-from analysis.example.behaviour import visit_rate
-from analysis.example.world import SEGMENTS, World
+from analysis.example.behaviour import beyond_probability, visit_rate, weekly_price
+from analysis.example.world import LANDMARK, N_WEEKS, SEGMENTS, World
 
 
 def scaled(values: pd.Series) -> ndarray:
@@ -74,6 +74,20 @@ def gain(world: World, start: ndarray | int, treated: DataFrame, untreated: Data
 
     An arm is the same customers with other columns; both share their random numbers.
     """
-    weeks = np.reshape(start, (-1, 1)) + np.arange(39, 52)
-    lost = [np.exp(-visit_rate(world, arm, weeks).sum(axis=1)) for arm in (treated, untreated)]
-    return (lost[1] - lost[0]).mean()
+    arms = [bought_in(world, arm, np.asarray(start) + 39, 13) for arm in (treated, untreated)]
+    return (arms[0] - arms[1]).mean()
+
+
+def bought_in(world: World, people: DataFrame, start: ndarray, weeks: int) -> ndarray:
+    """Return each customer's chance to buy in the weeks from a start, shape (n_customers,)."""
+    span = np.reshape(start, (-1, 1)) + np.arange(weeks)
+    return -np.expm1(-visit_rate(world, people, span).sum(axis=1))
+
+
+def yearly_margin(world: World, people: DataFrame) -> ndarray:
+    """Return each customer's expected margin in CNY in the last year, shape (n_customers,)."""
+    weeks = np.arange(LANDMARK, N_WEEKS)
+    beyond = beyond_probability(world, people, weeks) * world.beyond_spend * world.beyond_margin
+    fuel = people["margin"].to_numpy()[:, None] * weekly_price(people, weeks)
+    rate = visit_rate(world, people, weeks) * people["size"].to_numpy()[:, None]
+    return (rate * (fuel + beyond * people["price"].to_numpy()[:, None])).sum(axis=1)

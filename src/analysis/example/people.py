@@ -1,12 +1,13 @@
 """Customers: who they are, what they think, and what is to happen to them."""
 
 import numpy as np
+import pandas as pd
 from numpy import ndarray
 from numpy.random import Generator
 from pandas import DataFrame
 from scipy import special
 
-from analysis.example.world import CORE, N_WEEKS, SEGMENTS, START, WAVES, World
+from analysis.example.world import CORE, LANDMARK, N_WEEKS, SEGMENTS, START, WAVES, World
 
 VALUES = ("product_value", "service_value", "personnel_value", "image_value")
 COSTS = ("money_cost", "time_cost", "energy_cost", "effort_cost")
@@ -19,6 +20,7 @@ _CLOSED = """
 """
 CLOSED = np.array(_CLOSED.split(), dtype="datetime64[D]").reshape(-1, 2)
 LONGEST_CASE = 12  # working days
+CAMPAIGNS = np.arange(30, 53, 2)  # weeks
 
 
 def draw_people(world: World, n_customers: int, rng: Generator) -> DataFrame:
@@ -42,12 +44,18 @@ def _traits(world: World, n: int, rng: Generator) -> DataFrame:
         suburban=rng.random(n) < 0.45,
         station=rng.choice(n_stations, n, p=weights),
         informed=lambda d: d["station"] % 4 == 0,
-        joined=np.where(before, -tenure, rng.integers(0, N_WEEKS, n)),
+        joined=np.where(before, -tenure, _newcomers(world, rng.integers(0, N_WEEKS, n))),
         log_rate=usual + usual_sd * rng.standard_normal(n),
         drift=0.20 * rng.standard_normal(n),  # own growth in log visits a year
         size=traits["quantity"] * np.exp(spread * traits["quantity_sd"] * rng.standard_normal(n)),
         station_effect=lambda d: world.station_sd * rng.standard_normal(n_stations)[d["station"]],
     )
+
+
+def _newcomers(world: World, week: ndarray) -> ndarray:
+    """Return the week of joining, for a share of them in the quarter before week 52 or 84."""
+    late = np.where(week % 2, LANDMARK, LANDMARK + 32) - 1 - week % 13
+    return np.where(week < world.late_newcomers * N_WEEKS, late, week)
 
 
 def _views(world: World, people: DataFrame, rng: Generator) -> dict:
@@ -139,14 +147,32 @@ def _fates(world: World, people: DataFrame, rng: Generator) -> dict:
     affinity = people["affinity"] + 0.5 * (people["suburban"] - 0.45)
     pull = world.card_affinity * affinity + world.card_by_loyalty * people["loyalty"]
     waiting = rng.exponential(1, n) / (world.card_hazard * np.exp(pull))
-    targeted = rng.random(n) < 0.5
+    targeted = rng.random(n) < _targeted(world, people)
     return {
         "affinity": affinity,
         "card_week": np.ceil(np.maximum(people["joined"], -150) + waiting),
         "card_gap": 0.0,  # week until which a card of the second year does not count
-        "campaign_week": np.where(targeted, rng.choice(np.arange(30, 53, 2), n), N_WEEKS),
+        "campaign_week": np.where(targeted, rng.choice(CAMPAIGNS, n), N_WEEKS),
         "luck": rng.exponential(1, n),
         "declines": rng.random(n) < world.decline_share,
         "beyond": False,
-        "adherent": False,
+        "visited": False,
     }
+
+
+def another_week(world: World, people: DataFrame, rng: Generator) -> ndarray:
+    """Return the week of a campaign after each one's own, as customers not yet contacted get it.
+
+    `N_WEEKS` for those whom none contacts; shape (n_customers,).
+    """
+    left = (people["campaign_week"].to_numpy()[:, None] < CAMPAIGNS).sum(axis=1)
+    chance = np.clip(_targeted(world, people), 0, 1)
+    later = chance * left / len(CAMPAIGNS)
+    contacted = rng.random(len(people)) < later / (1 - chance + later)
+    place = len(CAMPAIGNS) - 1 - (rng.random(len(people)) * left).astype(int)
+    return np.where(contacted, CAMPAIGNS[place], N_WEEKS)
+
+
+def _targeted(world: World, people: DataFrame) -> pd.Series:
+    """Return each customer's chance to be contacted by some campaign (as a share, if in 0 to 1)."""
+    return 0.5 + world.campaign_by_loyalty * people["satisfaction"]

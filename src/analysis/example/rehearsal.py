@@ -35,7 +35,8 @@ FEWER_IMPUTATIONS = {"IMPUTATIONS": 5, "MANY_IMPUTATIONS": 10}
 
 FALLEN = ("contradicted", "too small to matter")
 ALWAYS = ("Question", "Data")
-SHOWN = ("charts", "survey_charts", "case_charts", "figures", "specifications", "say", "table")
+SHOWN = ("charts", "survey_charts", "case_charts", "retention_charts", "figures")
+SHOWN += ("specifications", "say", "table")
 END = (START + 7 * N_WEEKS - 1).item()  # the last day that is drawn
 
 
@@ -271,7 +272,7 @@ def _power(told: DataFrame, name: str, key: str) -> float:
     part = next(part for part in hypothesis(name).parts if part.key == key)
     if part.sesoi is None or told.empty:
         return np.nan
-    edge = part.claim.low if np.isfinite(part.claim.low) else part.claim.high
+    edge = part.claim.low if np.isfinite(part.claim.low) and part.claim.low else part.claim.high
     size = abs(np.log(edge / part.null)) if part.scale == "log" else part.sesoi
     return float(stats.norm.cdf(size / told["se"] - stats.norm.ppf(0.975)).mean())
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy import ndarray
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.random import Generator
 from pandas import DataFrame
 
 from analysis.example import survey
-from analysis.example.behaviour import History, simulate
+from analysis.example.accounts import VISITED_UNTIL
+from analysis.example.behaviour import History, bought_before, simulate
 from analysis.example.world import LANDMARK, N_WEEKS, World
 
 CHUNK = 20_000
@@ -29,7 +29,7 @@ class Sample:
     everyone : DataFrame
         One row per customer: traits, purchases by period, items and latent answers of wave 2.
     moments : DataFrame
-        One row per customer and landmark: recency, trend, lapse.
+        One row per customer and landmark: recency, change of volume, lapse.
     leads : Series
         Days of unbroken alarm before the last purchase, of each who lapsed alarmed.
     """
@@ -65,8 +65,9 @@ def _chunk(world: World, size: int, seed: int) -> tuple[DataFrame, DataFrame, pd
     history = simulate(world, size, seed)
     waves, cases = (block(world, history.people, rng) for block in (_wave_two, _after_cases))
     blocks = [history.people, *map(DataFrame, (purchases(world, history), waves, cases))]
-    moments = pd.concat([_moment(history, week, rng) for week in MOMENTS])
-    return pd.concat(blocks, axis=1), moments, _leads(history, moments)
+    changes = _changes(history)
+    moments = pd.concat([_moment(history, changes, week, rng) for week in MOMENTS])
+    return pd.concat(blocks, axis=1), moments, _leads(history, changes, moments)
 
 
 def purchases(world: World, history: History) -> dict:
@@ -89,6 +90,8 @@ def purchases(world: World, history: History) -> dict:
         "margin_after": margin[:, LANDMARK:].sum(axis=1),
         "visits_after": visits[:, LANDMARK : LANDMARK + 2 * QUARTER].sum(axis=1),
         "active": visits[:, start:LANDMARK].any(axis=1),
+        "active_later": visits[:, VISITED_UNTIL - QUARTER : VISITED_UNTIL].any(axis=1),
+        "reached": bought_before(history, history.people["campaign_week"]),
     }
 
 
@@ -115,46 +118,65 @@ def _after_cases(world: World, people: DataFrame, rng: Generator) -> dict:
     }
 
 
-def _moment(history: History, week: int, rng: Generator) -> DataFrame:
-    """Return recency, trend and lapse of everyone who bought in the 13 weeks before a landmark."""
-    people, visits, volume = history.people, history.visits, history.volume
+def _moment(history: History, changes: ndarray, week: int, rng: Generator) -> DataFrame:
+    """Return recency, change and lapse of everyone who bought in the 13 weeks before a landmark."""
+    people, visits = history.people, history.visits
 
     def count(start: int, end: int) -> ndarray:
         return visits[:, week + start : week + end].sum(axis=1)
 
-    regular = (count(-24, -4) >= 10) & (people["joined"] <= week - 24)
-    base = volume[:, week - 24 : week - 4].mean(axis=1)
-    trend = volume[:, week - 4 : week].mean(axis=1) / np.where(base > 0, base, np.nan)
     frame = people[["segment", "suburban"]].assign(
         years=np.log1p((week - people["joined"]).clip(lower=0) / 52),
         recency=np.log2(1 + _days_since(visits[:, :week], rng)),
         log_visits=np.log(np.maximum(count(-week, 0), 1)),
         log_weeks=np.log((week - people["joined"]).clip(1, week)),
-        trend=trend,
+        log_rate=np.log(np.maximum(count(-24, -4), 1)),
+        change=changes[:, week],
         lapse=count(0, 8) == 0,
         lapse_later=count(4, 17) == 0,
-        watched=regular & (count(-4, 0) > 0) & (count(0, 4) > 0),
+        watched=(count(-4, 0) > 0) & (count(0, 4) > 0) & np.isfinite(changes[:, week]),
     )
     return frame[count(-QUARTER, 0) > 0]
 
 
+def _changes(history: History) -> ndarray:
+    """Return the log of the volume of 4 weeks over that of the 20 before, less that of the segment.
+
+    Shape (n_customers, N_WEEKS + 1): column w is as of the beginning of week w, of those with 10
+    visits in the 20 weeks who joined before the 24; -inf for a volume of nothing.
+    """
+    visits, volume = (
+        np.pad(np.cumsum(each, axis=1, dtype=float), ((0, 0), (1, 0)))
+        for each in (history.visits, history.volume)
+    )
+    recent, usual = volume[:, 24:] - volume[:, 20:-4], volume[:, 20:-4] - volume[:, :-24]
+    weeks = np.arange(24, N_WEEKS + 1)
+    regular = (visits[:, 20:-4] - visits[:, :-24] >= 10) & (
+        history.people["joined"].to_numpy()[:, None] <= weeks - 24
+    )
+    found = np.full((len(visits), N_WEEKS + 1), np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for rows in history.people.groupby("segment").indices.values():
+            own = regular[rows]
+            all_together = (recent[rows] * own).sum(axis=0) / (usual[rows] * own).sum(axis=0)
+            ratio = recent[rows] / usual[rows] / all_together
+            found[rows, 24:] = np.where(own, np.log(ratio), np.nan)
+    return found
+
+
 def _days_since(visits: ndarray, rng: Generator) -> ndarray:
     """Draw the days since the last visit, from the weeks that hold the visits."""
-    ago = visits[:, ::-1].argmax(axis=1)
+    ago = (visits > 0)[:, ::-1].argmax(axis=1)
     last = visits[np.arange(len(visits)), visits.shape[1] - 1 - ago]
     return 7 * ago + np.floor(7 * (1 - rng.random(len(visits)) ** (1 / np.maximum(last, 1))))
 
 
-def _leads(history: History, moments: DataFrame) -> pd.Series:
+def _leads(history: History, changes: ndarray, moments: DataFrame) -> pd.Series:
     """Return days of unbroken alarm before the last purchase, of regulars who lapsed alarmed."""
     calm = moments[moments["watched"] & ~moments["lapse_later"]]
     last = N_WEEKS - 1 - (history.visits > 0)[:, ::-1].argmax(axis=1)
-    gone = (last >= LANDMARK) & (last < N_WEEKS - QUARTER) & (history.people["joined"] <= last - 50)
-    start = last[gone][:, None] - 24 - np.arange(26)
-    recent = sliding_window_view(history.volume[gone], 24, axis=1)
-    usual = calm["trend"].quantile(0.10) * recent[..., :20].mean(axis=-1)
-    alarm = recent[..., 20:].mean(axis=-1) < usual
-    run = np.cumprod(np.take_along_axis(alarm, start, axis=1), axis=1).sum(axis=1)
-    visits = sliding_window_view(history.visits[gone], 20, axis=1).sum(axis=-1)
-    regular = np.take_along_axis(visits, start[:, :1], axis=1)[:, 0] >= 10
-    return pd.Series(7 * run[regular & (run > 0)])
+    gone = (last >= LANDMARK) & (last < N_WEEKS - QUARTER)
+    alarm = changes[gone] < calm["change"].quantile(0.10)
+    weeks = last[gone][:, None] - np.arange(26)
+    run = np.cumprod(np.take_along_axis(alarm, weeks, axis=1), axis=1).sum(axis=1)
+    return pd.Series(7 * run[run > 0])

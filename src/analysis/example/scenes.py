@@ -10,6 +10,7 @@ from analysis.example.world import World
 SURVEY = ("H01", "H02", "H03", "H04", "H05", "H06", "H07")
 CASES = ("H08", "H09", "H10", "H11")
 VALUE = ("H12", "H13", "H14", "H15", "H16")
+RETENTION = ("H17", "H18", "H19", "H20", "H21", "H22")
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,10 @@ _NO_LINK = {
     "beyond_visits": 0.0,
     "beyond_margin": 0.0,
 }
+_NOTHING_KEEPS = World(card_log_hazard=0.0, campaign_log_hazard=0.0, synergy=0.0)
+_CARD_OF_THE_LOYAL = World(
+    card_by_loyalty=0.8, card_log_hazard=0.0, satisfaction_log_hazard=-0.8, affinity_log_hazard=0.0
+)
 _ONLY_EXPECTATION = replace(World(**_NO_VIEWS), expectation_slope=-0.40)
 _COSTS_MATTER = World(value_slopes=(0.15,) * 4, cost_slopes=(-0.30,) * 4, performance_quality=0.0)
 _NO_PROMISE = World(promise_jump=0.0, explanation_effect=0.0, day_slope=-0.15)
@@ -80,6 +85,7 @@ _NO_PROMISE = World(promise_jump=0.0, explanation_effect=0.0, day_slope=-0.15)
 SCENES = (
     Scene(PLANTED, World(), (*SURVEY, *CASES), (300, 1_000, 3_000)),
     Scene(PLANTED, World(), VALUE, (300, 1_000, 3_000)),
+    Scene(PLANTED, World(), RETENTION, (300, 1_000, 3_000)),
     Scene("no effect", _NO_EFFECT, (*SURVEY, "H08", "H09", "H11")),
     Scene("no effect on purchases", World(**_NO_LINK), ("H13", "H14", "H16")),
     Scene(
@@ -128,4 +134,28 @@ SCENES = (
         ("H10",),
     ),
     Scene("a complaint drives customers away", World(quick_log_hazard=0.25), ("H10",)),
+    Scene("nobody leaves", World(lapse_hazard=0.0), ("H17",)),
+    Scene(
+        "strong seasons, and nobody buys less before leaving",
+        World(season=4.0, decline_share=0.0),
+        ("H17", "H18"),
+    ),
+    Scene("many newcomers shortly before", World(late_newcomers=0.8), ("H12", "H15", "H17", "H18")),
+    Scene("nothing keeps customers", _NOTHING_KEEPS, ("H19", "H20", "H21", "H22")),
+    Scene("the loyal take the card", _CARD_OF_THE_LOYAL, ("H19",)),
+    Scene(
+        "visits keep, and the dissatisfied are visited",
+        World(visit_log_hazard=-0.8, visit_by_risk=0.3, satisfaction_log_hazard=-0.8),
+        ("H20",),
+    ),
+    Scene(
+        "campaigns go to the satisfied and keep nobody",
+        World(campaign_by_loyalty=0.2, campaign_log_hazard=0.0, satisfaction_log_hazard=-0.8),
+        ("H21",),
+    ),
+    Scene(
+        "no synergy, at the top of the scale",
+        World(synergy=0.0, loyalty_slope=1.4, acquiescence=0.0),
+        ("H22",),
+    ),
 )

@@ -8,8 +8,8 @@ from numpy import ndarray
 from numpy.random import Generator
 from pandas import DataFrame
 
-from analysis.example import survey
-from analysis.example.behaviour import generators, simulate
+from analysis.example import accounts, survey
+from analysis.example.behaviour import History, bought_before, generators, simulate
 from analysis.example.lines import station_names, transactions
 from analysis.example.world import N_WEEKS, START, WAVES, World, dates
 
@@ -39,7 +39,7 @@ def draw(world: World, n_customers: int, seed: int) -> dict[str, DataFrame]:
         "survey": pd.concat([_wave(world, people, ids, wave, rng["survey"]) for wave in WAVES]),
         "complaints": _complaints(world, people, ids, rng["complaints"]),
         "transactions": lines,
-        "contacts": _contacts(world, people, ids, rng["contacts"]),
+        "contacts": _contacts(world, history, ids, rng["contacts"]),
     }
 
 
@@ -105,14 +105,15 @@ def _case_times(people: DataFrame, rng: Generator) -> list[pd.Series]:
     ]
 
 
-def _contacts(world: World, people: DataFrame, ids: ndarray, rng: Generator) -> DataFrame:
+def _contacts(world: World, history: History, ids: ndarray, rng: Generator) -> DataFrame:
+    people = history.people
     joined, week = people["joined"], people["campaign_week"]
-    reached = week.between(joined + 1, people["lapse"] - 1) & (week < N_WEEKS)
+    reached = bought_before(history, week)
     blocks = [
         _campaign((joined // 4 * 4)[joined >= 0], "acquire", world.acquire_cost, rng),
         _campaign(week[reached], "retain", world.retain_cost, rng),
         _calls(people, rng),
-        _account_visits(world, people, rng),
+        _account_visits(people, rng),
     ]
     frame = pd.concat(blocks, ignore_index=True)
     frame.insert(0, "customer_id", ids[frame.pop("person")])
@@ -132,19 +133,9 @@ def _calls(people: DataFrame, rng: Generator) -> DataFrame:
     return _rows(person, rng.integers(first, N_WEEKS * 7), "call", "service", 5.0)
 
 
-def _account_visits(world: World, people: DataFrame, rng: Generator) -> DataFrame:
-    core = people[people["tier"] != ""]
-    first = np.maximum(core["joined"].to_numpy(), 0) * 7
-    months = (N_WEEKS * 7 - first) / (364 / 12)
-    count = rng.poisson(months * planned_visits(world, core))
-    person, day = np.repeat(core.index, count), rng.integers(np.repeat(first, count), N_WEEKS * 7)
+def _account_visits(people: DataFrame, rng: Generator) -> DataFrame:
+    person, day = accounts.visits(people, rng)
     return _rows(person, day, "visit", "service", rng.gamma(9, 80 / 9, len(person)))
-
-
-def planned_visits(world: World, people: DataFrame) -> ndarray:
-    """Return expected visits a month to key accounts, shape (n_customers,)."""
-    plan = people["tier"].map(dict(zip("ABC", world.visit_plan, strict=True))).to_numpy()
-    return plan * np.where(people["adherent"], 1.0, 0.65)
 
 
 def _rows(person: ndarray, day: ndarray, kind: str, purpose: str, cost: ndarray) -> DataFrame:

@@ -75,6 +75,8 @@ class World:
     quick_log_hazard: float = -0.10
     late_log_hazard: float = 0.40
     # visits
+    season: float = 1.0  # trap: factor on the seasons of the segments
+    late_newcomers: float = 0.0  # trap: share of newcomers who join shortly before a landmark
     visit_level: float = 0.0
     key_account_spread: float = 1.0  # factor on the spread of their quantities
     satisfaction_visits: float = 0.03
@@ -100,10 +102,12 @@ class World:
     beyond_margin: float = 0.27
     # contacts
     visit_plan: tuple[float, float, float] = (3.1, 2.1, 1.05)  # a month, tiers A, B, C
-    visit_log_hazard: float = 0.0
+    visit_log_hazard: float = 0.0  # of accounts visited as promised in the half year before
+    visit_by_risk: float = 0.0  # trap: whoever is dissatisfied is visited
     campaign_log_hazard: float = -0.60
     acquire_cost: float = 600.0  # CNY per customer won
     retain_cost: float = 8.4  # CNY per customer contacted
+    campaign_by_loyalty: float = 0.0  # trap: the satisfied are contacted
 
 
 # Parameters that vary over regions, by their share of the standard deviation between regions.

@@ -1,0 +1,309 @@
+"""Early warning: how long before the end a volume falls, and whom to call now."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analysis import discrimination, weeks
+from analysis.data import Region
+from analysis.estimates import Estimate, from_se
+from analysis.sources import ROOT
+from analysis.weeks import Weeks
+
+FALSE_ALARMS = 0.10
+"""Share of the customers who stay that an alarm may call."""
+LOOK_BACK = 26
+"""Weeks before the last purchase in which an alarm is looked for."""
+GROUPS, LEAST = 10, 8
+"""Groups of customers of the jackknife; lost customers that a prediction is learnt from."""
+FILE = "05_customer_retention_customers_to_call.csv"
+"""Begins with the name of the notebook that writes it, as `run` expects."""
+RISK = "recency + log_visits + log_weeks + regular + fall"
+"""What the risk to lose a customer is told from."""
+
+
+def line(moments: pd.DataFrame) -> float:
+    """Return the change below which one in ten of the regulars lies who did not leave."""
+    calm = moments[moments["watched"] & (moments["lapse_later"] == 0)]
+    return float(calm["change"].quantile(FALSE_ALARMS))
+
+
+def leads(found: Weeks, changed: np.ndarray, alarm_line: float) -> pd.Series:
+    """Return how long before their last purchase the alarm of lost customers began.
+
+    Parameters
+    ----------
+    found : Weeks
+        The region's purchases.
+    changed : ndarray
+        As from `weeks.changes`.
+    alarm_line : float
+        As from `line`.
+
+    Returns
+    -------
+    Series
+        Days of unbroken alarm up to the last purchase, by customer_id: regulars whose last
+        purchase lies in the last year, and is followed by 13 empty weeks. 0 for who was lost
+        without an alarm.
+    """
+    gone, last = _gone(found)
+    at = last[gone][:, None] - np.arange(LOOK_BACK)
+    change = np.take_along_axis(changed[gone], at, axis=1)
+    run = np.cumprod(change < alarm_line, axis=1).sum(axis=1)
+    ids = found.people["customer_id"].to_numpy()[gone]
+    return pd.Series(weeks.WEEK * run, ids, name="lead_days")[~np.isnan(change[:, 0])]
+
+
+def added(rows: pd.DataFrame, judged: Sequence[int], seed: int = 0) -> Estimate | None:
+    """Estimate what a falling volume adds to recency and purchase rate, walk-forward.
+
+    Every landmark is predicted by logits that were fitted to what was known then, with the fall
+    and without. The error is that of a jackknife over ten groups of customers, in which the logits
+    are fitted anew: few are lost, and which ones decides the fit.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As from `weeks.moments`, regulars that are watched, of the earlier landmarks, too.
+    judged : sequence of int
+        Landmarks at which predictions are judged.
+    seed : int
+        Seed of the groups.
+
+    Returns
+    -------
+    Estimate or None
+        Gain in AUC, t with 9 degrees of freedom; None where too few are lost.
+
+    References
+    ----------
+    Efron, B., & Stein, C. (1981). The jackknife estimate of variance. Annals of Statistics 9,
+    586-596.
+    """
+    rows = rows.assign(known=rows["week"] + weeks.GAP + weeks.QUARTER)
+    ids = np.sort(rows["customer_id"].unique())
+    group = pd.Series(np.random.default_rng(seed).permutation(len(ids)) % GROUPS, ids)
+    own = rows["customer_id"].map(group).to_numpy()
+    each = [_gain(rows[own != k], judged) for k in range(GROUPS)]
+    whole = _gain(rows, judged)
+    if whole is None or None in each:
+        return None
+    spread = np.array(each) - np.mean(each)
+    se = np.sqrt((GROUPS - 1) / GROUPS * (spread**2).sum())
+    method = f"difference of AUCs, jackknife over {GROUPS} groups of customers"
+    return from_se(whole, se, len(ids), df=GROUPS - 1, method=method)
+
+
+def _gain(rows: pd.DataFrame, judged: Sequence[int]) -> float | None:
+    """Return the gain in AUC at the judged landmarks; None where too few are lost."""
+    base, more = (
+        discrimination.walk_forward(f"lapse_later ~ {terms}", rows, "week", "known", least=LEAST)
+        for terms in ("recency + log_rate", "recency + log_rate + fall")
+    )
+    told = rows["week"].isin(judged).to_numpy() & np.isfinite(more)
+    lost = rows["lapse_later"].to_numpy()[told]
+    if min(lost.sum(), (1 - lost).sum()) < LEAST:
+        return None
+    return discrimination.auc_gain(more[told], base[told], lost).estimate
+
+
+def paths(found: Weeks, changed: np.ndarray) -> pd.DataFrame:
+    """Return how volumes change in the 26 weeks before the last purchase, and of those who stay.
+
+    Parameters
+    ----------
+    found, changed
+        As in `leads`.
+
+    Returns
+    -------
+    DataFrame
+        By weeks_before, from 26 to 0: lost, lost_low, lost_high (median and quartiles of the
+        change of customers who were lost) and stayed, stayed_low, stayed_high (of regulars who
+        bought in the last quarter, up to its beginning).
+    """
+    gone, last = _gone(found)
+    stays = found.visits[:, -weeks.QUARTER :].any(axis=1)
+    ends = {
+        "lost": (gone, last),
+        "stayed": (stays, np.full(len(last), found.n_weeks - weeks.QUARTER)),
+    }
+    back, columns = np.arange(LOOK_BACK, -1, -1), {}
+    for name, (rows, end) in ends.items():
+        change = np.take_along_axis(changed[rows], end[rows][:, None] - back, axis=1)
+        change = pd.DataFrame(change[np.isfinite(change[:, -1])], columns=back)
+        for suffix, share in (("", 0.5), ("_low", 0.25), ("_high", 0.75)):
+            columns[name + suffix] = change.quantile(share)
+    return pd.DataFrame(columns).rename_axis("weeks_before")
+
+
+def scored(moments: pd.DataFrame, outcome: str = "lost_quarter") -> pd.DataFrame:
+    """Add each row's risk, told at every landmark only from what was known then.
+
+    Parameters
+    ----------
+    moments : DataFrame
+        As from `weeks.moments`.
+    outcome : str
+        Column that says who was lost in the 13 weeks after a landmark.
+
+    Returns
+    -------
+    DataFrame
+        With fall 0 where it is not known, and risk (probability; missing where too little was
+        known).
+    """
+    rows = moments.assign(
+        fall=moments["fall"].fillna(0.0), known=(moments["week"] + weeks.QUARTER).astype(float)
+    )
+    rows["known"] = rows["known"].where(rows[outcome].notna(), np.inf)
+    return rows.assign(
+        risk=discrimination.walk_forward(f"{outcome} ~ {RISK}", rows, "week", "known")
+    ).drop(columns="known")
+
+
+def lists(rows: pd.DataFrame, sales: pd.Series) -> pd.DataFrame:
+    """Return what customers could be called by: the higher, the sooner.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        One landmark of `scored`.
+    sales : Series
+        Sales of the year before, by customer_id.
+
+    Returns
+    -------
+    DataFrame
+        By customer_id: silence (days since the last purchase over the usual gap), fall (of the
+        volume, log), risk (to be lost in a quarter) and sales at risk (risk times sales).
+    """
+    rows = rows.set_index("customer_id")
+    gap_days = weeks.WEEK * np.exp(rows["log_weeks"] - rows["log_visits"])
+    return pd.DataFrame(
+        {
+            "silence": (2 ** rows["recency"] - 1) / gap_days,
+            "fall": rows["fall"],
+            "risk": rows["risk"],
+            "sales at risk": rows["risk"] * sales.reindex(rows.index).fillna(0.0),
+        }
+    )
+
+
+def caught(
+    scores: pd.DataFrame, lost: pd.Series, sales: pd.Series, days_left: pd.Series, k: int
+) -> pd.DataFrame:
+    """Return what the first k of each list would have caught.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        As from `lists`.
+    lost, sales, days_left : Series, by customer_id
+        1 if lost in the quarter after; sales of the year before; days from the date of the list
+        to the last purchase, 0 if there was none any more.
+    k : int
+        Customers that can be called.
+
+    Returns
+    -------
+    DataFrame
+        By list: lost (of the first k), precision with ci_low and ci_high, of_all (share of all
+        who were lost), sales (of the lost among the first k), days_left (their median).
+    """
+    rows = {}
+    for name, score in scores.items():
+        found = discrimination.first(score, lost, k)
+        top = score.sort_values(ascending=False, kind="stable").index[:k]
+        hit = top[lost[top] > 0]
+        rows[name] = {
+            "lost": len(hit),
+            "precision": found.estimate,
+            "ci_low": found.ci_low,
+            "ci_high": found.ci_high,
+            "of_all": discrimination.caught(score, lost, k),
+            "sales": sales.reindex(hit).sum(),
+            "days_left": days_left.reindex(hit).median(),
+        }
+    return pd.DataFrame(rows).T.rename_axis("list").astype({"lost": int})
+
+
+def days_left(found: Weeks, week: int) -> pd.Series:
+    """Return the days from the beginning of a week to each customer's last purchase, or 0."""
+    after = found.bought[:, weeks.WEEK * week :]
+    days = np.where(after.any(axis=1), after.shape[1] - after[:, ::-1].argmax(axis=1), 0)
+    return pd.Series(days, found.people["customer_id"], name="days_left")
+
+
+def to_call(
+    rows: pd.DataFrame, scores: pd.DataFrame, sales: pd.Series, currency: str
+) -> pd.DataFrame:
+    """Return the customers of a list, the first to call on top, with what a caller should know.
+
+    Parameters
+    ----------
+    rows, scores, sales
+        As in `lists`.
+    currency : str
+        Of the sales, such as "CNY".
+
+    Returns
+    -------
+    DataFrame
+        rank, customer_id, segment, area, risk, sales_at_risk_<currency>, sales_year_<currency>,
+        days_since_purchase, usual_gap_days, volume_change (share of the usual volume, the season
+        taken out; missing for customers without a usual volume).
+    """
+    rows = rows.set_index("customer_id").join(scores.drop(columns=["fall", "risk"]))
+    order = rows.sort_values(["sales at risk", "risk"], ascending=False, kind="stable")
+    days = 2 ** order["recency"] - 1
+    change = np.expm1(order["change"]).round(3)
+    return pd.DataFrame(
+        {
+            "rank": range(1, len(order) + 1),
+            "customer_id": order.index,
+            "segment": order["segment"],
+            "area": order["area"],
+            "risk": order["risk"].round(3),
+            f"sales_at_risk_{currency.lower()}": order["sales at risk"].round(2),
+            f"sales_year_{currency.lower()}": sales.reindex(order.index).fillna(0).round(2),
+            "days_since_purchase": days.round().astype(int),
+            "usual_gap_days": (days / order["silence"]).where(order["silence"] > 0).round(1),
+            "volume_change": change,
+        }
+    )
+
+
+def export(region: Region, rows: pd.DataFrame) -> Path:
+    """Write the customers to call beside the region's report, whole or not at all.
+
+    This file is the only one that names customers.
+
+    Parameters
+    ----------
+    region : Region
+        Whose customers they are.
+    rows : DataFrame
+        What to write, the first to call on top.
+    """
+    folder = Path(os.environ.get("WORKBOOK_REPORTS", ROOT / "reports"))
+    path = folder / region.source.name / region.name / FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.part")
+    rows.to_csv(draft, index=False, lineterminator="\n")
+    draft.replace(path)
+    return path
+
+
+def _gone(found: Weeks) -> tuple[np.ndarray, np.ndarray]:
+    """Mark who was lost in the last year, and return everybody's week of the last purchase."""
+    visited = found.visits > 0
+    last = found.n_weeks - 1 - visited[:, ::-1].argmax(axis=1)
+    first = max(found.n_weeks - 52, weeks.RECENT + weeks.USUAL + LOOK_BACK)
+    return visited.any(axis=1) & (last >= first) & (last < found.n_weeks - weeks.QUARTER), last

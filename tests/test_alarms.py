@@ -1,0 +1,364 @@
+"""Early warning: planted falls of a volume, lists worked out by hand, what is known when."""
+
+import functools
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from statsmodels.stats.proportion import proportion_confint
+
+from analysis import alarms, weeks
+from analysis.example.rehearsal import region_of
+from analysis.example.tables import draw
+from analysis.example.world import World
+from analysis.sources import ROOT
+from analysis.weeks import Weeks
+
+START = pd.Timestamp("2024-07-02")
+LAST_DAY = 6
+properties = settings(deadline=None, max_examples=8, derandomize=True)
+
+
+@functools.cache
+def example():
+    tables = draw(World(), 600, 5)
+    return tables, *told(tables)
+
+
+def told(tables):
+    """Return a region's purchases by week, their changes and the risks."""
+    found = weeks.read(region_of(tables))
+    changed = weeks.changes(found)
+    return found, changed, alarms.scored(weeks.moments(found, changed))
+
+
+def steady(n_weeks=104, n=40, day=LAST_DAY):
+    """Return customers who buy ten litres on one day of every week; c000 is one of forty."""
+    bought = np.tile(np.arange(7) == day, (n, n_weeks))
+    people = pd.DataFrame({"customer_id": [f"c{i:03}" for i in range(n)]})
+    people = people.assign(segment="van", area="urban", joined=-10)
+    return Weeks(people, bought, np.full((n, n_weeks), 10.0, np.float32))
+
+
+def leave(found, last, row=0):
+    """Let a customer buy nothing after a week."""
+    found.bought[row, 7 * last + 7 :] = False
+    found.volume[row, last + 1 :] = 0
+
+
+def leads(found, line):
+    return alarms.leads(found, weeks.changes(found), line).to_dict()
+
+
+# --- the line
+
+
+def test_the_line_has_a_tenth_of_the_regulars_below_it_who_did_not_leave():
+    calm = pd.DataFrame({"change": np.arange(11.0) - 8, "watched": True, "lapse_later": 0.0})
+    others = calm.assign(change=-50.0)
+    left, away = others.assign(lapse_later=1.0), others.assign(watched=False)
+    unknown = others.assign(lapse_later=np.nan)
+    assert alarms.line(pd.concat([calm, left, away, unknown])) == pytest.approx(-7)
+
+
+def test_one_in_ten_calm_regulars_of_a_region_is_below_the_line():
+    _, _, _, rows = example()
+    calm = rows[rows["watched"] & (rows["lapse_later"] == 0)]
+    below = (calm["change"] < alarms.line(rows)).sum()
+    assert below == pytest.approx(0.1 * len(calm), abs=1)
+    assert calm["regular"].eq(1).all()
+    assert len(calm) > 500
+
+
+# --- how long before the end
+
+
+@pytest.mark.parametrize("line, alarm_weeks", [(-0.1, 5), (-0.2, 4), (-0.4, 3), (-0.8, 0)])
+def test_a_volume_that_halves_five_weeks_before_the_last_purchase(line, alarm_weeks):
+    """In the weeks after it halved its log falls by 0.13, 0.29, 0.47, 0.69 and 0.67."""
+    found = steady()
+    found.volume[0, 75:81] = 5
+    leave(found, 80)
+    assert leads(found, line) == {"c000": 7 * alarm_weeks}
+
+
+@pytest.mark.parametrize("day", [0, 3, 6])
+def test_a_lead_ends_on_the_day_of_the_last_purchase(day):
+    """The alarm begins with week 76; the last purchase is on this day of week 80."""
+    found = steady(day=day)
+    found.volume[0, 75:81] = 5
+    leave(found, 80)
+    assert leads(found, -0.1) == {"c000": 7 * 4 + day + 1}
+
+
+def test_an_alarm_that_was_called_off_does_not_count():
+    found = steady()
+    found.volume[0, 66:74] = 2
+    found.volume[0, 80] = 1  # not known at the beginning of its week
+    leave(found, 80)
+    assert leads(found, -0.3) == {"c000": 0}
+
+
+def test_a_long_fall_counts_for_half_a_year():
+    found = steady()
+    found.volume[0, 44:81] = 10 * 0.9 ** np.arange(37)
+    leave(found, 80)
+    assert leads(found, -0.2) == {"c000": 26 * 7}
+
+
+def test_lost_is_a_quarter_without_a_purchase_before_the_end():
+    found = steady()
+    for row, last in enumerate([51, 52, 90, 91]):
+        leave(found, last, row)
+    assert leads(found, -9) == {"c001": 0, "c002": 0}
+
+
+def test_only_regulars_have_a_lead():
+    found = steady()
+    leave(found, 80, 0)
+    leave(found, 80, 1)
+    found.bought[1, : 7 * 70] = False
+    assert leads(found, -9) == {"c000": 0}
+
+
+def test_leads_of_a_region_are_those_of_a_plain_loop():
+    _, found, changed, rows = example()
+    line, visits = alarms.line(rows), found.visits
+    expected = {}
+    for i, name in enumerate(found.people["customer_id"]):
+        last = np.flatnonzero(visits[i]).max(initial=-1)
+        if 52 <= last <= 90 and not np.isnan(changed[i, last]):
+            week = last
+            while week > last - 26 and changed[i, week] < line:
+                week -= 1
+            expected[name] = last - week
+    found_leads = alarms.leads(found, changed, line)
+    assert np.ceil(found_leads / 7).to_dict() == expected
+    assert 0 < found_leads.gt(0).mean() < 1
+
+
+def test_a_region_shorter_than_a_year_has_no_leads():
+    found = steady(48)
+    leave(found, 30)
+    assert leads(found, -9) == {}
+
+
+def test_paths_show_the_planted_fall_of_the_lost_and_none_of_those_who_stay():
+    found = steady()
+    found.volume[0, 70:81] = 5
+    leave(found, 80)
+    path = alarms.paths(found, weeks.changes(found))
+    assert path.index.tolist() == list(range(26, -1, -1))
+    assert path.loc[26:10, ["lost", "stayed"]].abs().max().max() < 0.05
+    assert path.loc[6, "lost"] == pytest.approx(np.log(0.5), abs=0.05)
+    assert path["stayed"].abs().max() < 0.05
+    assert (path["lost_low"] == path["lost_high"]).all()  # one customer
+
+
+# --- the risk
+
+
+@properties
+@given(st.sampled_from([52, 60, 68, 76, 84]), st.integers(0, 3))
+def test_a_risk_does_not_know_what_is_bought_after_its_landmark(week, kept):
+    tables, _, _, rows = example()
+    lines = tables["transactions"]
+    later = lines["bought_at"] >= START + pd.Timedelta(weeks=week)
+    left = lines[~later | (np.arange(len(lines)) % 4 < kept)]
+    changed = told(tables | {"transactions": left})[-1]
+    before, after = [each[each["week"] <= week] for each in (rows, changed)]
+    assert after["risk"].to_numpy() == pytest.approx(before["risk"].to_numpy(), nan_ok=True)
+    assert before.loc[before["week"] == week, "risk"].notna().all()
+    assert after["lost_quarter"].sum() > before["lost_quarter"].sum()
+
+
+def test_a_risk_is_that_of_a_logit_of_the_quarters_that_had_ended():
+    _, _, _, rows = example()
+    past, today = rows[rows["week"] + 13 <= 76], rows[rows["week"] == 76]
+    formula = "lost_quarter ~ recency + log_visits + log_weeks + regular + fall"
+    plain = smf.logit(formula, past).fit(disp=0).predict(today)
+    assert today["risk"].to_numpy() == pytest.approx(plain.to_numpy(), rel=1e-5)
+    assert len(today) > 300
+
+
+def test_there_is_no_risk_until_twenty_are_known_to_be_lost():
+    _, _, _, rows = example()
+    for week, each in rows.groupby("week"):
+        known = rows.loc[rows["week"] + 13 <= week, "lost_quarter"].sum() >= 20
+        assert each["risk"].notna().all() if known else each["risk"].isna().all()
+    assert rows["risk"].isna().any()
+
+
+def test_today_has_a_risk_before_anything_is_known_of_it():
+    _, found, changed, rows = example()
+    at = [*weeks.every(found), found.n_weeks]
+    now = alarms.scored(weeks.moments(found, changed, at)).query("week == 104")
+    assert now["risk"].between(0, 1).all()
+    assert now["lost_quarter"].isna().all()
+    assert rows["fall"].notna().all()
+
+
+# --- whom to call
+
+
+THREE = pd.DataFrame(
+    {
+        "customer_id": ["a", "b", "c"],
+        "segment": "van",
+        "area": ["urban", "suburban", "urban"],
+        "recency": np.log2([1 + 14, 1 + 14, 1 + 0]),
+        "log_visits": np.log([20, 10, 40]),
+        "log_weeks": np.log(20),
+        "change": [np.log(0.9), np.log(0.5), np.nan],
+        "fall": [-np.log(0.9), np.log(2), 0.0],
+        "risk": [0.5, 0.2, 0.01],
+    }
+)
+"""Their usual gaps are of 7, 14 and 3.5 days."""
+SALES = pd.Series({"c": 4000.0, "a": 10.0})
+
+
+def test_lists_by_hand():
+    found = alarms.lists(THREE, SALES)
+    assert found.index.tolist() == ["a", "b", "c"]
+    assert found["silence"].tolist() == pytest.approx([2, 1, 0])
+    assert found["fall"].tolist() == THREE["fall"].tolist()
+    assert found["risk"].tolist() == [0.5, 0.2, 0.01]
+    assert found["sales at risk"].tolist() == pytest.approx([5, 0, 40])
+
+
+def test_customers_to_call_by_hand():
+    found = alarms.to_call(THREE, alarms.lists(THREE, SALES), SALES, "CNY")
+    assert found["customer_id"].tolist() == ["c", "a", "b"]
+    assert found["rank"].tolist() == [1, 2, 3]
+    assert found["area"].tolist() == ["urban", "urban", "suburban"]
+    assert found["sales_at_risk_cny"].tolist() == [40, 5, 0]
+    assert found["sales_year_cny"].tolist() == [4000, 10, 0]
+    assert found["days_since_purchase"].tolist() == [0, 14, 14]
+    assert found["usual_gap_days"].tolist()[1:] == [7, 14]
+    assert found["volume_change"].tolist() == pytest.approx([np.nan, -0.1, -0.5], nan_ok=True)
+    assert found["risk"].tolist() == [0.01, 0.5, 0.2]
+
+
+def test_who_bought_on_the_last_day_has_a_usual_gap_too():
+    found = alarms.to_call(THREE, alarms.lists(THREE, SALES), SALES, "CNY")
+    assert found["usual_gap_days"].tolist() == [3.5, 7, 14]
+
+
+def test_days_left_by_hand():
+    """The last purchases are on the last day of weeks 70, 80 and 103."""
+    found = steady(n=3)
+    leave(found, 70, 0)
+    leave(found, 80, 1)
+    left = alarms.days_left(found, 71)
+    assert left.to_dict() == {"c000": 0, "c001": 70, "c002": 33 * 7}
+
+
+CAUGHT = ["lost", "precision", "of_all", "sales", "days_left"]
+
+
+def outcomes():
+    """Return who is lost, sales and days left: a, c and d are lost."""
+    ids = list("abcd")
+    lost = pd.Series([1.0, 0, 1, 1], ids)
+    return lost, pd.Series([10.0, 20, 40, 80], ids), pd.Series([3, 90, 0, 7], ids)
+
+
+def test_caught_by_hand():
+    """One list calls c and a, the other b and a."""
+    scores = pd.DataFrame({"one": [3.0, 2, 9, 1], "other": [3.0, 9, 2, 1]}, list("abcd"))
+    found = alarms.caught(scores, *outcomes(), 2)
+    assert found.loc["other", CAUGHT].tolist() == pytest.approx([1, 0.5, 1 / 3, 10, 3])
+    assert found.loc["one", CAUGHT].tolist() == pytest.approx([2, 1, 2 / 3, 50, 1.5], abs=1e-5)
+    wilson = proportion_confint(1, 2, method="wilson")
+    assert found.loc["other", ["ci_low", "ci_high"]].tolist() == pytest.approx(wilson)
+
+
+def test_caught_looks_customers_up_by_their_ids():
+    scores = pd.DataFrame({"one": [3.0, 2, 9, 1]}, list("abcd"))
+    lost, sales, left = [each[::-1] for each in outcomes()]
+    found = alarms.caught(scores, lost, sales, left, 2)
+    assert found.loc["one", CAUGHT].tolist() == pytest.approx([2, 1, 2 / 3, 50, 1.5], abs=1e-5)
+
+
+def test_everybody_called_is_everybody_caught():
+    _, there, _, rows = example()
+    last = rows[rows["week"] == 84].set_index("customer_id")
+    sales, lost = pd.Series(2.0, last.index), last["lost_quarter"]
+    lists = alarms.lists(last.reset_index(), sales)
+    found = alarms.caught(lists, lost, sales, alarms.days_left(there, 84), len(last))
+    assert found.index.tolist() == ["silence", "fall", "risk", "sales at risk"]
+    assert found["lost"].tolist() == [lost.sum()] * 4
+    assert found["precision"].tolist() == pytest.approx([lost.mean()] * 4)
+    assert found["of_all"].tolist() == [1] * 4
+    assert found["sales"].tolist() == [2 * lost.sum()] * 4
+
+
+# --- the file
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKBOOK_REPORTS", str(tmp_path / "out"))
+    return tmp_path / "out" / "simulated" / "Example" / "customers_to_call.csv"
+
+
+@functools.cache
+def here():
+    return region_of(draw(World(), 30, 1))
+
+
+def names(n):
+    return pd.DataFrame({"customer_id": [f"X{i:05}" for i in range(n)], "risk": 0.25, "名": "客户"})
+
+
+def test_the_list_is_in_the_region_s_folder_and_the_only_file_there(place):
+    assert alarms.export(here(), names(2)) == place
+    assert place.read_text("utf-8") == "customer_id,risk,名\nX00000,0.25,客户\nX00001,0.25,客户\n"
+    assert [each.name for each in place.parent.iterdir()] == [place.name]
+
+
+def test_a_new_list_takes_the_place_of_the_old_one(place):
+    alarms.export(here(), names(9))
+    alarms.export(here(), names(1))
+    assert pd.read_csv(place)["customer_id"].tolist() == ["X00000"]
+
+
+def test_the_same_list_has_the_same_bytes(place):
+    first = alarms.export(here(), names(5)).read_bytes()
+    assert alarms.export(here(), names(5)).read_bytes() == first
+    assert b"\r" not in first
+
+
+class Unwritable:
+    def __str__(self):
+        raise OSError("no space left")
+
+
+def test_a_list_that_cannot_be_written_leaves_the_old_one(place):
+    alarms.export(here(), names(3))
+    with pytest.raises(OSError, match="no space"):
+        alarms.export(here(), names(4).assign(risk=[0.5, 0.5, 0.5, Unwritable()]))
+    assert len(pd.read_csv(place)) == 3
+
+
+def test_a_list_that_cannot_be_written_leaves_no_part_of_it(place):
+    with pytest.raises(OSError, match="no space"):
+        alarms.export(here(), names(4).assign(risk=[0.5, 0.5, 0.5, Unwritable()]))
+    assert list(place.parent.iterdir()) == []
+
+
+def test_nobody_to_call_takes_an_older_list_away(place):
+    alarms.export(here(), names(3))
+    assert alarms.export(here(), None) == place
+    assert not place.exists()
+    assert alarms.export(here(), None) == place  # and again
+
+
+def test_without_a_setting_the_folder_is_the_project_s(monkeypatch):
+    monkeypatch.delenv("WORKBOOK_REPORTS", raising=False)
+    expected = ROOT / "reports" / "simulated" / "Example" / "customers_to_call.csv"
+    assert alarms.export(here(), None) == expected

@@ -1,0 +1,500 @@
+"""Visits, campaigns and their costs: tables worked out by hand, simulated truths, closed forms."""
+
+import functools
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from analysis import contacts
+from analysis.estimates import Estimate, from_se
+from analysis.example.behaviour import simulate
+from analysis.example.rehearsal import region_of
+from analysis.example.tables import draw
+from analysis.example.world import World
+
+DAY = pd.Timestamp("2025-06-30")  # the landmark: a year before the end
+START = pd.Timestamp("2024-07-02")
+N_COVERAGE = 1000
+MC_ERROR = np.sqrt(0.95 * 0.05 / N_COVERAGE)
+properties = settings(deadline=None, max_examples=50, derandomize=True)
+
+
+@functools.cache
+def example():
+    tables = draw(World(), 1000, 8)
+    truth = simulate(World(), 1000, 8)
+    ids = tables["customers"]["customer_id"]
+    return tables, region_of(tables), truth, pd.Series(range(1000), ids)
+
+
+def after(days):
+    """Return the moment so many days after the landmark."""
+    return DAY + pd.to_timedelta(days, "D")
+
+
+def handmade(bought, made=(), segments="", joined=None):
+    """Return a region of purchases {who: {day: amount}} and contacts (who, day, kind, ...).
+
+    Days count from the landmark; who is in `segments` is a fleet, the others are private.
+    """
+    lines = [(who, after(day), amount) for who, each in bought.items() for day, amount in each]
+    lines = pd.DataFrame([("zero", START, 1.0), *lines])
+    rows = pd.DataFrame(made, columns=["customer_id", "day", "kind", "purpose", "cost"])
+    ids = sorted({"zero", *bought, *rows["customer_id"]})
+    segment = ["fleet" if who in segments else "private" for who in ids]
+    people = pd.DataFrame({"customer_id": ids, "region": "Example", "segment": segment})
+    days = pd.to_datetime(people["customer_id"].map(joined or {}))
+    return region_of(
+        {
+            "customers": people.assign(joined_on=days),
+            "transactions": lines.set_axis(["customer_id", "bought_at", "amount"], axis=1),
+            "contacts": rows.assign(contacted_on=after(rows.pop("day").astype(float))),
+        }
+    )
+
+
+def on(*days, amount=1.0):
+    return [(day, amount) for day in days]
+
+
+def visits(who, *days):
+    return [(who, day, "visit", "service", 80.0) for day in days]
+
+
+def retain(who, *days, cost=10.0):
+    return [(who, day, "campaign", "retain", cost) for day in days]
+
+
+def acquire(who, *days, cost=600.0):
+    return [(who, day, "campaign", "acquire", cost) for day in days]
+
+
+# --- key accounts
+
+
+def three_accounts(made=(), **more):
+    """Return a region with accounts of 60, 30 and 10 per cent of the sales of a segment."""
+    sales = {"a": 600, "b": 300, "c": 100}
+    bought = {who: on(-10, amount=x) + on(150, 300) for who, x in sales.items()}
+    before = visits("a", -100) + visits("b", -363)
+    return handmade(bought | more, [*before, *made], "abc")
+
+
+def test_tiers_and_visits_by_hand():
+    made = visits("a", *range(1, 19)) + visits("b", 5, 60, 182) + visits("c", 1, 2, 3, 4, 5, 6)
+    found = contacts.accounts(three_accounts(made))
+    assert found["tier"].to_dict() == {"a": "A", "b": "B", "c": "C"}
+    assert found["monthly"].tolist() == pytest.approx([3, 0.5, 1])
+    assert found["as_promised"].tolist() == [1, 0, 1]
+    assert found["retained"].tolist() == [1, 1, 1]
+    assert found["log_visits"].tolist() == pytest.approx([np.log(2)] * 3)
+    assert found["trend"].tolist() == pytest.approx([np.log(2)] * 3)
+    assert found["log_tenure"].tolist() == pytest.approx([np.log1p(10 / 365.25)] * 3)
+    mean = 1001 / 4  # of all customers, one of whom bought for 1
+    expected = np.log(np.array([600, 300, 100]) / mean + 0.001)
+    assert found["log_sales"].tolist() == pytest.approx(expected.tolist())
+
+
+@pytest.mark.parametrize("who, least", [("a", 15), ("b", 10), ("c", 5)])
+def test_as_promised_is_eighty_per_cent_of_the_promise(who, least):
+    """In six months that is of 18, 12 and 6 visits 14.4, 9.6 and 4.8."""
+    for count, kept in ((least - 1, 0), (least, 1)):
+        found = contacts.accounts(three_accounts(visits(who, *range(1, count + 1))))
+        assert found.loc[who, "as_promised"] == kept
+
+
+def test_visits_of_the_half_year_count_and_calls_do_not():
+    """Two visits on a day are two."""
+    days = [-1, 0, 0.4, 1, 1.3, 30, 30, 182, 182.9, 183, 200]
+    calls = [("a", day, "call", "service", 5.0) for day in range(50, 60)]
+    found = contacts.accounts(three_accounts(visits("a", *days) + calls))
+    assert found["monthly"].tolist() == pytest.approx([1, 0, 0])
+
+
+def test_only_segments_most_of_which_are_visited_are_key_accounts():
+    """Of the private ones, who buy more, some are visited, but too few or too late."""
+    private = {who: on(-10, amount=1e6) + on(150) for who in "pqrs"}
+    made = visits("p", -5) + visits("q", -5) + visits("r", 5, 6) + visits("s", -364)
+    found = contacts.accounts(three_accounts(made, **private))
+    assert found["tier"].to_dict() == {"a": "A", "b": "B", "c": "C"}
+    enough = contacts.accounts(three_accounts([*made, *visits("r", -5)], **private))
+    assert enough.index.tolist() == list("abcpqrs")  # three of five
+
+
+@pytest.mark.parametrize("day, there", [(91, False), (92, True), (182, True), (183, False)])
+def test_accounts_are_followed_that_bought_at_the_end_of_the_half_year(day, there):
+    bought = {"a": on(-10, amount=60) + on(day), "b": on(-10, amount=40) + on(150)}
+    found = contacts.accounts(handmade(bought, visits("a", -9) + visits("b", -9), "ab"))
+    assert found.index.tolist() == (["a", "b"] if there else ["b"])
+    assert found.loc["b", "tier"] == "B"  # of all who bought before
+
+
+@pytest.mark.parametrize("day, retained", [(273, 0), (274, 1), (364, 1)])
+def test_retained_is_a_purchase_in_the_last_quarter_of_the_year(day, retained):
+    bought = {who: [*on(-10, 150), *on(day)] for who in "ab"}
+    found = contacts.accounts(handmade(bought, visits("a", -9) + visits("b", -9), "ab"))
+    assert found["retained"].tolist() == [retained] * 2
+
+
+def test_accounts_of_a_region_are_those_of_the_simulated_history():
+    _, here, truth, row = example()
+    found = contacts.accounts(here)
+    people = truth.people.iloc[row[found.index]].set_index(found.index)
+    assert (found["tier"] == people["tier"]).mean() > 0.95  # there fuel sales decide
+    assert people["segment"].isin(["fleet", "restaurant"]).all()
+    last = truth.visits[row[found.index], 91:].sum(axis=1) > 0
+    assert found["retained"].tolist() == last.astype(float).tolist()
+    assert found.loc[people["lapse"] <= 91, "retained"].eq(0).all()
+    assert found["monthly"].tolist() == pytest.approx((people["visits_half"] / 6).tolist())
+    alike = found["tier"] == people["tier"]
+    assert (found["as_promised"] == people["visited"])[alike].all()
+    assert len(found) > 80
+
+
+def test_a_region_where_nobody_is_visited_has_no_key_accounts():
+    assert len(contacts.accounts(handmade({"a": on(-10, 150)}))) == 0
+
+
+# --- campaigns
+
+
+def both_arms(found):
+    return [found[found["contacted"] == arm].set_index("customer_id") for arm in (1, 0)]
+
+
+def test_first_contacts_are_those_of_the_simulated_campaigns():
+    tables, here, truth, row = example()
+    own, _ = both_arms(contacts.campaigns(here))
+    week = truth.people["campaign_week"].to_numpy()
+    reached = [
+        i for i in range(1000) if week[i] <= 52 and truth.visits[i, week[i] - 13 : week[i]].any()
+    ]
+    assert sorted(row[own.index]) == reached
+    place = row[own.index].to_numpy()
+    assert own["own_day"].tolist() == (START + pd.to_timedelta(7 * week[place], "D")).tolist()
+    kept = [truth.visits[i, week[i] + 39 : week[i] + 52].any() for i in place]
+    assert own["retained"].tolist() == kept
+    paid = tables["contacts"].query("purpose == 'retain'").set_index("customer_id")["cost"]
+    assert own["spent"].tolist() == paid[own.index].tolist()
+    before = np.log1p([truth.visits[i, max(week[i] - 52, 0) : week[i]].sum() for i in place])
+    assert own["log_visits"].tolist() == pytest.approx(before.tolist())
+
+
+def test_the_others_are_customers_not_yet_contacted_on_a_campaign_s_day():
+    tables, here, truth, row = example()
+    own, others = both_arms(contacts.campaigns(here))
+    assert others["own_day"].isin(own["own_day"]).all()
+    week = ((others["own_day"] - START).dt.days // 7).to_numpy()
+    place = row[others.index].to_numpy()
+    for i, w, retained in zip(place, week, others["retained"], strict=True):
+        assert truth.visits[i, w - 13 : w].any()
+        assert retained == truth.visits[i, w + 39 : w + 52].any()
+    paid = tables["contacts"].query("purpose == 'retain'").set_index("customer_id")
+    paid = paid.reindex(others.index)
+    assert not (paid["contacted_on"] <= others["own_day"]).any()
+    assert others["spent"].tolist() == paid["cost"].fillna(0).tolist()
+    assert 20 < others["spent"].gt(0).sum() < others["spent"].eq(0).sum()
+
+
+def test_random_days_can_be_drawn_again():
+    tables, here, _, _ = example()
+    found = contacts.campaigns(here, 3)
+    mixed = {name: each.sample(frac=1, random_state=1) for name, each in tables.items()}
+    again = contacts.campaigns(region_of(mixed), 3)
+    both = [
+        each.sort_values(["own_day", "customer_id"], ignore_index=True) for each in (found, again)
+    ]
+    pd.testing.assert_frame_equal(*both)
+
+
+def test_another_seed_moves_the_days_of_those_not_contacted():
+    _, here, _, _ = example()
+    days = [both_arms(contacts.campaigns(here, seed))[1]["own_day"] for seed in (3, 4)]
+    both = pd.concat(days, axis=1, join="inner")
+    assert len(both) > 100
+    assert (both.iloc[:, 0] != both.iloc[:, 1]).mean() > 0.8
+
+
+def test_who_is_contacted_later_is_among_the_others_until_then():
+    """Campaigns are on days -200 and -50."""
+    bought = {who: on(*range(-270, 300, 30)) for who in "xyz"}
+    here = handmade(bought, retain("x", -200) + retain("y", -50, -45.5))
+    seen = set()
+    for seed in range(12):
+        own, others = both_arms(contacts.campaigns(here, seed))
+        assert own["own_day"].to_dict() == {"x": after(-200), "y": after(-50)}
+        assert own["spent"].to_dict() == {"x": 10, "y": 20}
+        seen |= {(who, (day - DAY).days) for who, day in others["own_day"].items()}
+        assert others["spent"].to_dict() == {who: {"y": 20, "z": 0}[who] for who in others.index}
+    assert seen == {("y", -200), ("z", -200), ("z", -50)}
+
+
+def test_spent_is_what_is_spent_within_a_year():
+    bought = {"x": on(-120, 200), "y": on(-101)}
+    made = [
+        *retain("x", -100, cost=1.0),
+        *retain("x", -99.5, cost=2.0),
+        *retain("x", 263.9, cost=4.0),
+        *retain("x", 264, cost=8.0),
+        ("x", 0, "campaign", "acquire", 16.0),
+        *retain("y", -100, cost=32.0),
+    ]
+    own, _ = both_arms(contacts.campaigns(handmade(bought, made)))
+    assert own["spent"].to_dict() == {"x": 7, "y": 32}
+    assert own["retained"].to_dict() == {"x": 1, "y": 0}
+
+
+@pytest.mark.parametrize("day, retained", [(272, 0), (273, 1), (363, 1), (364, 0)])
+def test_retained_after_a_contact_is_a_purchase_in_the_last_of_52_weeks(day, retained):
+    here = handmade({"x": on(-120, day - 100)}, retain("x", -100))
+    assert contacts.campaigns(here)["retained"].tolist() == [retained]
+
+
+@pytest.mark.parametrize("day, there", [(-273, False), (-272, True), (1, True), (2, False)])
+def test_a_quarter_precedes_a_contact_and_a_year_follows(day, there):
+    here = handmade({"x": on(day - 5)}, retain("x", day))
+    assert (len(contacts.campaigns(here).query("contacted == 1")) == 1) == there
+
+
+def test_who_bought_nothing_in_the_quarter_before_is_in_no_arm():
+    bought = {"w": on(-91 - 50), "x": on(-92 - 50), "y": on(-50), "z": on(-51)}
+    found = contacts.campaigns(
+        handmade(bought, [row for who in "wxyz" for row in retain(who, -50)])
+    )
+    assert found["customer_id"].tolist() == ["w", "z"]
+    others = handmade(bought | {"a": on(-60), "b": on(-200, -10)}, retain("z", -50))
+    found = contacts.campaigns(others).query("contacted == 0")
+    assert found["customer_id"].tolist() == ["a", "w"]
+
+
+def test_without_contacts_nothing_is_compared():
+    here = handmade({"x": on(-5)}, visits("x", -9) + acquire("x", -9) + retain("x", -9, cost=None))
+    assert contacts.campaigns(here).empty
+    assert contacts.won(handmade({"x": on(-5)})).empty
+
+
+# --- customers won
+
+
+def wins(here):
+    found = contacts.won(here)
+    days = (found["campaign"] - DAY).dt.days
+    return list(zip(found["customer_id"], days, found["cost"], found["won"], strict=True))
+
+
+def test_won_by_hand():
+    bought = {"a": on(-90, -80), "b": on(-300, -90), "c": on(-100), "d": on(83), "e": on(82)}
+    made = [row for who in "abcdef" for row in acquire(who, -100)]
+    assert wins(handmade(bought, made)) == [
+        ("a", -100, 600, 1),  # ten days after
+        ("b", -100, 600, 0),  # a customer before
+        ("c", -100, 600, 1),  # the same day
+        ("d", -100, 600, 0),  # 183 days after
+        ("e", -100, 600, 1),  # 182 days after
+        ("f", -100, 600, 0),  # never
+    ]
+
+
+def test_contacts_without_half_a_year_after_them_are_left_out():
+    bought = {"a": on(190), "b": on(190), "c": on(190)}
+    made = acquire("a", 182) + acquire("b", 182.5) + acquire("c", 183)
+    assert [who for who, *_ in wins(handmade(bought, made))] == ["a"]
+
+
+def test_a_second_contact_costs_and_wins_nobody():
+    made = acquire("a", -95, cost=50.0) + acquire("a", -100.0, cost=100.0)
+    found = wins(handmade({"a": on(-90)}, made))
+    assert found == [("a", -100, 100, 1), ("a", -95, 50, 0)]
+
+
+def test_other_contacts_and_unknown_costs_win_nobody():
+    made = retain("a", -100) + visits("a", -100) + acquire("a", -100, cost=None)
+    assert wins(handmade({"a": on(-90)}, made)) == []
+
+
+def test_who_joined_before_the_contact_is_not_won():
+    """His first purchase was before the data begin."""
+    here = handmade({"a": on(-350)}, acquire("a", -360), joined={"a": "2020-01-01"})
+    assert wins(here) == [("a", -360, 600, 0)]
+
+
+def test_customers_won_are_those_who_joined():
+    """In the example whoever is contacted buys within four weeks and six days."""
+    tables, here, truth, row = example()
+    found = contacts.won(here)
+    week = truth.people["joined"].iloc[row[found["customer_id"]]].to_numpy()
+    assert found["won"].eq(1).all()
+    assert ((found["campaign"] - START).dt.days // 7).tolist() == (week // 4 * 4).tolist()
+    expected = truth.people["joined"].between(0, 104 - 26 - 1).sum()
+    assert abs(len(found) - expected) < 0.05 * expected
+    paid = tables["contacts"].query("purpose == 'acquire'").set_index("customer_id")["cost"]
+    assert found["cost"].tolist() == paid[found["customer_id"]].tolist()
+
+
+def test_costs_of_each_campaign_by_hand():
+    days = pd.to_datetime(["2025-01-01", "2025-01-01", "2025-02-01", "2025-03-01"])
+    acquired = pd.DataFrame({"campaign": days, "cost": [4.0, 8, 5, 9], "won": [1.0, 1, 1, 0]})
+    contacted = pd.DataFrame({"own_day": days, "spent": [1.0, 3, 4, 5]})
+    found = contacts.by_campaign(acquired, contacted)
+    assert found["purpose"].tolist() == ["won"] * 2 + ["contacted"] * 3
+    assert found["campaign"].tolist() == [*days[[0, 2]], *days[[0, 2, 3]]]
+    assert found["cost_per_head"].tolist() == [6, 5, 2, 4, 5]
+
+
+# --- costs per head
+
+
+def plain_jackknife(cost, heads, campaign):
+    """Return the log ratio and its error, leaving out one campaign after the other."""
+    left = []
+    for each in np.unique(campaign):
+        others = campaign != each
+        left.append(np.log(cost[others].sum() / heads[others].sum()))
+    k = len(left)
+    return np.log(cost.sum() / heads.sum()), np.sqrt((k - 1) * np.var(left)), k
+
+
+@properties
+@given(st.integers(0, 10_000), st.integers(3, 15))
+def test_a_cost_per_head_is_a_jackknife_over_campaigns(seed, k):
+    rng = np.random.default_rng(seed)
+    campaign = np.concatenate([np.arange(k), rng.integers(0, k, 40)])
+    cost, heads = rng.lognormal(3, 1, k + 40), rng.integers(1, 4, k + 40)
+    found = contacts.per_head(pd.Series(cost), pd.Series(heads), pd.Series(campaign))
+    middle, se, n_campaigns = plain_jackknife(cost, heads, campaign)
+    assert np.log(found.estimate) == pytest.approx(middle)
+    assert found.se == pytest.approx(se)
+    assert (found.scale, found.df, found.n_obs) == ("log", n_campaigns - 1, heads.sum())
+    width = stats.t.ppf(0.975, k - 1) * se
+    assert np.log([found.ci_low, found.ci_high]) == pytest.approx([middle - width, middle + width])
+
+
+@properties
+@given(st.integers(0, 10_000), st.floats(0.01, 100))
+def test_another_currency_multiplies_the_cost_and_its_interval(seed, rate):
+    rng = np.random.default_rng(seed)
+    cost, heads = pd.Series(rng.lognormal(3, 1, 20)), pd.Series(rng.integers(1, 4, 20))
+    campaign = pd.Series(np.arange(20) % 5)
+    one = contacts.per_head(cost, heads, campaign)
+    other = contacts.per_head(rate * cost, heads, campaign)
+    both = [(each.estimate, each.ci_low, each.ci_high) for each in (one, other)]
+    assert np.array(both[1]) == pytest.approx(rate * np.array(both[0]))
+    assert other.se == pytest.approx(one.se)
+
+
+def test_campaigns_of_the_same_cost_per_head_leave_no_error():
+    heads = pd.Series([1, 5, 3, 2])
+    found = contacts.per_head(7.0 * heads, heads, pd.Series(list("abca")))
+    assert [found.estimate, found.ci_low, found.ci_high] == pytest.approx([7, 7, 7])
+
+
+@pytest.mark.parametrize(
+    "cost, heads, campaign",
+    [
+        ([5.0, 6, 7], [1, 1, 1], list("aab")),
+        ([5.0, 6, 7], [0, 0, 2], list("abc")),
+        ([5.0, 0, 0], [1, 1, 1], list("abc")),
+        ([], [], []),
+    ],
+    ids=["two campaigns", "one has all heads", "one has all costs", "none"],
+)
+def test_a_cost_per_head_needs_three_campaigns(cost, heads, campaign):
+    with pytest.raises(ValueError, match="needs 3 campaigns"):
+        contacts.per_head(*(pd.Series(each) for each in (cost, heads, campaign)))
+
+
+# --- what winning costs over what keeping costs
+
+WINNING = from_se(600, 0.1, 90, scale="log", df=10)
+CONTACT = from_se(10, 0.2, 500, scale="log", df=8)
+KEPT = from_se(0.05, 0.01, 900, df=np.inf, method="adjusted")
+
+
+def test_cost_ratio_by_hand():
+    """Its errors are those of what is kept, 0.75, of winning, 0.375, and of contacts, 0.9375."""
+    found = contacts.cost_ratio(WINNING, CONTACT, KEPT, saved=2.0)
+    squares = np.array([0.75, 0.375, 0.9375]) ** 2
+    assert found.estimate == pytest.approx(600 * 0.05 / 8)
+    assert found.se == pytest.approx(np.sqrt(squares.sum()))
+    assert found.df == pytest.approx(squares.sum() ** 2 / (squares[1:] ** 2 / [10, 8]).sum())
+    half_width = stats.t.ppf(0.975, found.df) * found.se
+    assert found.ci_high - found.estimate == pytest.approx(half_width)
+    assert (found.scale, found.n_obs) == ("identity", 900)
+    assert found.method.endswith("adjusted")
+
+
+@properties
+@given(
+    st.floats(1, 1000), st.floats(2, 50), st.floats(-0.2, 0.3), st.floats(0, 0.9),
+    st.lists(st.floats(0.01, 0.4), min_size=3, max_size=3),
+)  # fmt: skip
+def test_cost_ratio_is_the_delta_method_in_numbers(cost, contact, kept, share, errors):
+    """Slopes are differences over a small step, in the logs of costs."""
+    saved = share * contact
+
+    def ratio(log_cost, log_contact, kept):
+        return np.exp(log_cost) * kept / (np.exp(log_contact) - saved)
+
+    at, step = np.array([np.log(cost), np.log(contact), kept]), 1e-5 * np.eye(3)
+    slopes = [(ratio(*(at + each)) - ratio(*(at - each))) / 2e-5 for each in step]
+    found = contacts.cost_ratio(
+        from_se(cost, errors[0], 9, scale="log", df=11),
+        from_se(contact, errors[1], 9, scale="log", df=11),
+        from_se(kept, errors[2], 9),
+        saved,
+    )
+    assert found.estimate == pytest.approx(ratio(*at))
+    assert found.se == pytest.approx(
+        np.sqrt(np.square(np.multiply(slopes, errors)).sum()), rel=1e-4
+    )
+
+
+def test_where_nobody_is_kept_the_ratio_is_nothing_with_an_interval():
+    nobody = from_se(0.0, 0.01, 900, df=40)
+    found = contacts.cost_ratio(WINNING, CONTACT, nobody, saved=2.0)
+    half_width = 75 * 0.01 * stats.t.ppf(0.975, 40)
+    expected = [0, -half_width, half_width]
+    assert [found.estimate, found.ci_low, found.ci_high] == pytest.approx(expected)
+
+
+def test_without_any_error_the_ratio_is_a_number():
+    sure = [
+        Estimate(x, x, x, 9, scale) for x, scale in ((600, "log"), (10, "log"), (0.1, "identity"))
+    ]
+    found = contacts.cost_ratio(*sure, saved=0.0)
+    assert (found.estimate, found.ci_low, found.ci_high) == (6, 6, 6)
+
+
+@pytest.mark.parametrize("saved", [10.0, 12.0])
+def test_a_ratio_needs_more_spent_on_those_contacted(saved):
+    with pytest.raises(ValueError, match="No more was spent"):
+        contacts.cost_ratio(WINNING, CONTACT, KEPT, saved)
+
+
+def spending(rng, mean):
+    """Return costs, heads and campaigns of twelve campaigns with log-normal costs."""
+    heads = pd.Series(rng.poisson(20.0, 12) + 1)
+    cost = mean * np.exp(0.4 * rng.standard_normal(12) - 0.08)
+    return heads * cost, heads, pd.Series(range(12))
+
+
+def kept_more(rng, n=1500, shares=(0.8, 0.7)):
+    """Estimate the difference of two shares, of n customers each."""
+    first, second = rng.binomial(n, shares) / n
+    se = np.sqrt((first * (1 - first) + second * (1 - second)) / n)
+    return from_se(first - second, se, 2 * n)
+
+
+@pytest.mark.slow
+def test_coverage_of_costs_per_head_and_of_their_ratio():
+    rng, held = np.random.default_rng(1), []
+    for _ in range(N_COVERAGE):
+        winning, contact = (contacts.per_head(*spending(rng, mean)) for mean in (600, 8.4))
+        ratio = contacts.cost_ratio(winning, contact, kept_more(rng), saved=2.4)
+        truths = {600: winning, 8.4: contact, 10: ratio}
+        held.append([each.ci_low <= value <= each.ci_high for value, each in truths.items()])
+    assert np.mean(held, axis=0) == pytest.approx([0.95] * 3, abs=3 * MC_ERROR)
