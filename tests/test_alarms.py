@@ -14,7 +14,6 @@ from analysis import alarms, weeks
 from analysis.example.rehearsal import region_of
 from analysis.example.tables import draw
 from analysis.example.world import World
-from analysis.sources import ROOT
 from analysis.weeks import Weeks
 
 START = pd.Timestamp("2024-07-02")
@@ -57,8 +56,8 @@ def leads(found, line):
 
 
 def test_the_line_has_a_tenth_of_the_regulars_below_it_who_did_not_leave():
-    calm = pd.DataFrame({"change": np.arange(11.0) - 8, "watched": True, "lapse_later": 0.0})
-    others = calm.assign(change=-50.0)
+    calm = pd.DataFrame({"fall": 8 - np.arange(11.0), "watched": True, "lapse_later": 0.0})
+    others = calm.assign(fall=50.0)
     left, away = others.assign(lapse_later=1.0), others.assign(watched=False)
     unknown = others.assign(lapse_later=np.nan)
     assert alarms.line(pd.concat([calm, left, away, unknown])) == pytest.approx(-7)
@@ -156,6 +155,61 @@ def test_paths_show_the_planted_fall_of_the_lost_and_none_of_those_who_stay():
     assert path.loc[6, "lost"] == pytest.approx(np.log(0.5), abs=0.05)
     assert path["stayed"].abs().max() < 0.05
     assert (path["lost_low"] == path["lost_high"]).all()  # one customer
+
+
+# --- what it adds
+
+
+def watched(effect=1.0, n=300, seed=1):
+    """Return regulars at eight landmarks, about one in ten of them lost after a gap."""
+    rng = np.random.default_rng(seed)
+    rows = pd.DataFrame(rng.normal(size=(8 * n, 3)), columns=["recency", "log_rate", "fall"])
+    score = rows["recency"] + effect * rows["fall"] - 3
+    return rows.assign(
+        customer_id=np.tile([f"c{i:03}" for i in range(n)], 8),
+        week=np.repeat([28, 36, 44, 52, 60, 68, 76, 84], n),
+        lapse_later=(rng.random(8 * n) < 1 / (1 + np.exp(-score))).astype(float),
+    )
+
+
+def test_what_a_fall_adds_is_the_difference_of_two_areas_walk_forward():
+    rows, told = watched(), []
+    for week in (60, 68, 76, 84):
+        past, today = rows[rows["week"] + 17 <= week], rows[rows["week"] == week]
+        columns = {"lost": today["lapse_later"]}
+        for name, more in {"base": "", "more": " + fall"}.items():
+            fit = smf.logit(f"lapse_later ~ recency + log_rate{more}", past).fit(disp=0)
+            columns[name] = fit.predict(today)
+        told.append(pd.DataFrame(columns))
+    told = pd.concat(told)
+    left, stayed = told[told["lost"] == 1], told[told["lost"] == 0]
+    areas = {
+        name: (left[name].to_numpy()[:, None] > stayed[name].to_numpy()).mean()
+        for name in ("base", "more")
+    }
+    found = alarms.added(rows, [60, 68, 76, 84])
+    assert found.estimate == pytest.approx(areas["more"] - areas["base"], abs=1e-4)
+    assert found.ci_low > 0.05
+    assert (found.n_obs, found.df) == (300, alarms.GROUPS - 1)
+
+
+def test_what_a_fall_adds_does_not_hang_on_the_order_of_the_rows():
+    rows = watched()
+    mixed = rows.sample(frac=1, random_state=1)
+    one, other = (alarms.added(each, [68, 76, 84]) for each in (rows, mixed))
+    assert [other.estimate, other.se] == pytest.approx([one.estimate, one.se])
+
+
+def test_a_fall_that_tells_nothing_adds_nothing():
+    found = alarms.added(watched(effect=0.0), [60, 68, 76, 84])
+    assert found.ci_low < 0 < found.ci_high
+    assert abs(found.estimate) < 0.02
+
+
+def test_what_a_fall_adds_is_not_told_from_a_few_lost():
+    rows = watched()
+    lost = rows["lapse_later"].where(rows["lapse_later"].cumsum() <= 5, 0.0)
+    assert alarms.added(rows.assign(lapse_later=lost), [68, 76, 84]) is None
 
 
 # --- the risk
@@ -303,7 +357,7 @@ def test_everybody_called_is_everybody_caught():
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     monkeypatch.setenv("WORKBOOK_REPORTS", str(tmp_path / "out"))
-    return tmp_path / "out" / "simulated" / "Example" / "customers_to_call.csv"
+    return tmp_path / "out" / "simulated" / "Example" / alarms.FILE
 
 
 @functools.cache
@@ -351,14 +405,9 @@ def test_a_list_that_cannot_be_written_leaves_no_part_of_it(place):
     assert list(place.parent.iterdir()) == []
 
 
-def test_nobody_to_call_takes_an_older_list_away(place):
-    alarms.export(here(), names(3))
-    assert alarms.export(here(), None) == place
-    assert not place.exists()
-    assert alarms.export(here(), None) == place  # and again
-
-
-def test_without_a_setting_the_folder_is_the_project_s(monkeypatch):
+def test_without_a_setting_the_folder_is_the_project_s(monkeypatch, tmp_path):
     monkeypatch.delenv("WORKBOOK_REPORTS", raising=False)
-    expected = ROOT / "reports" / "simulated" / "Example" / "customers_to_call.csv"
-    assert alarms.export(here(), None) == expected
+    monkeypatch.setattr(alarms, "ROOT", tmp_path)
+    expected = tmp_path / "reports" / "simulated" / "Example" / alarms.FILE
+    assert alarms.export(here(), names(1)) == expected
+    assert expected.is_file()

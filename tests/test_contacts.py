@@ -144,7 +144,7 @@ def test_accounts_of_a_region_are_those_of_the_simulated_history():
     _, here, truth, row = example()
     found = contacts.accounts(here)
     people = truth.people.iloc[row[found.index]].set_index(found.index)
-    assert (found["tier"] == people["tier"]).mean() > 0.95  # there fuel sales decide
+    assert (found["tier"] == people["tier"]).mean() > 0.98  # lines are rounded
     assert people["segment"].isin(["fleet", "restaurant"]).all()
     last = truth.visits[row[found.index], 91:].sum(axis=1) > 0
     assert found["retained"].tolist() == last.astype(float).tolist()
@@ -311,9 +311,20 @@ def test_a_second_contact_costs_and_wins_nobody():
     assert found == [("a", -100, 100, 1), ("a", -95, 50, 0)]
 
 
-def test_other_contacts_and_unknown_costs_win_nobody():
-    made = retain("a", -100) + visits("a", -100) + acquire("a", -100, cost=None)
-    assert wins(handmade({"a": on(-90)}, made)) == []
+def test_other_contacts_win_nobody():
+    made = retain("a", -300) + visits("a", -300)
+    assert wins(handmade({"a": on(-290)}, made)) == []
+
+
+def test_a_contact_of_unknown_cost_wins_and_is_counted_as_unknown():
+    here = handmade({"a": on(-290)}, acquire("a", -300, cost=None) + retain("a", -100))
+    assert wins(here) == [("a", -300, 0, 1)]
+    assert contacts.cost_known(here) == 0.5
+
+
+def test_a_second_contact_may_win_who_did_not_come_after_the_first():
+    here = handmade({"a": on(-200)}, acquire("a", -500) + acquire("a", -210))
+    assert [row[-1] for row in wins(here)] == [0, 1]
 
 
 def test_who_joined_before_the_contact_is_not_won():
@@ -414,51 +425,45 @@ CONTACT = from_se(10, 0.2, 500, scale="log", df=8)
 KEPT = from_se(0.05, 0.01, 900, df=np.inf, method="adjusted")
 
 
-def test_cost_ratio_by_hand():
-    """Its errors are those of what is kept, 0.75, of winning, 0.375, and of contacts, 0.9375."""
-    found = contacts.cost_ratio(WINNING, CONTACT, KEPT, saved=2.0)
-    squares = np.array([0.75, 0.375, 0.9375]) ** 2
+@pytest.mark.parametrize("uncertain", ["winning", "contact", "kept"])
+def test_with_one_error_the_interval_is_that_of_its_own_distribution(uncertain):
+    effects = {
+        "winning": from_se(600, 0.2 * (uncertain == "winning"), 9, scale="log", df=11),
+        "contact": from_se(10, 0.2 * (uncertain == "contact"), 9, scale="log", df=11),
+        "kept": from_se(0.05, 0.02 * (uncertain == "kept"), 900, df=11),
+    }
+    found = contacts.cost_ratio(*effects.values(), saved=2.0)
     assert found.estimate == pytest.approx(600 * 0.05 / 8)
-    assert found.se == pytest.approx(np.sqrt(squares.sum()))
-    assert found.df == pytest.approx(squares.sum() ** 2 / (squares[1:] ** 2 / [10, 8]).sum())
-    half_width = stats.t.ppf(0.975, found.df) * found.se
-    assert found.ci_high - found.estimate == pytest.approx(half_width)
+    half = stats.t.ppf(0.975, 11)
+    away = 1 + 0.4 * half if uncertain == "kept" else np.exp(0.2 * half)
+    near = 1 - 0.4 * half if uncertain == "kept" else 1 / away
+    ends = [near * found.estimate, away * found.estimate]
+    assert [found.ci_low, found.ci_high] == pytest.approx(ends, abs=0.03 * ends[1])
     assert (found.scale, found.n_obs) == ("identity", 900)
-    assert found.method.endswith("adjusted")
 
 
-@properties
-@given(
-    st.floats(1, 1000), st.floats(2, 50), st.floats(-0.2, 0.3), st.floats(0, 0.9),
-    st.lists(st.floats(0.01, 0.4), min_size=3, max_size=3),
-)  # fmt: skip
-def test_cost_ratio_is_the_delta_method_in_numbers(cost, contact, kept, share, errors):
-    """Slopes are differences over a small step, in the logs of costs."""
-    saved = share * contact
-
-    def ratio(log_cost, log_contact, kept):
-        return np.exp(log_cost) * kept / (np.exp(log_contact) - saved)
-
-    at, step = np.array([np.log(cost), np.log(contact), kept]), 1e-5 * np.eye(3)
-    slopes = [(ratio(*(at + each)) - ratio(*(at - each))) / 2e-5 for each in step]
+def test_small_errors_add_up_as_the_delta_method_says():
     found = contacts.cost_ratio(
-        from_se(cost, errors[0], 9, scale="log", df=11),
-        from_se(contact, errors[1], 9, scale="log", df=11),
-        from_se(kept, errors[2], 9),
-        saved,
-    )
-    assert found.estimate == pytest.approx(ratio(*at))
-    assert found.se == pytest.approx(
-        np.sqrt(np.square(np.multiply(slopes, errors)).sum()), rel=1e-4
-    )
+        from_se(600, 0.02, 9, scale="log"), from_se(10, 0.03, 9, scale="log"),
+        from_se(0.05, 0.001, 900), saved=2.0,
+    )  # fmt: skip
+    expected = found.estimate * np.sqrt(0.02**2 + 0.03**2 + (0.001 / 0.05) ** 2)
+    assert found.se == pytest.approx(expected, rel=0.03)
+
+
+def test_the_interval_is_the_same_every_time():
+    first, second = (contacts.cost_ratio(WINNING, CONTACT, KEPT, 2.0) for _ in range(2))
+    assert (first.ci_low, first.ci_high) == (second.ci_low, second.ci_high)
+    assert first.method.endswith("adjusted")
 
 
 def test_where_nobody_is_kept_the_ratio_is_nothing_with_an_interval():
     nobody = from_se(0.0, 0.01, 900, df=40)
     found = contacts.cost_ratio(WINNING, CONTACT, nobody, saved=2.0)
     half_width = 75 * 0.01 * stats.t.ppf(0.975, 40)
-    expected = [0, -half_width, half_width]
-    assert [found.estimate, found.ci_low, found.ci_high] == pytest.approx(expected)
+    assert found.estimate == 0
+    # winning and contacts have errors, too: the interval is a little wider
+    assert [-found.ci_low, found.ci_high] == pytest.approx([half_width, half_width], rel=0.2)
 
 
 def test_without_any_error_the_ratio_is_a_number():

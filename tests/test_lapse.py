@@ -232,9 +232,12 @@ def test_without_stations_none_is_closed():
 
 
 def test_the_longest_pause_is_that_of_all_customers_together():
-    here = small({"a": [0, 0, 3, 21], "b": [10, 12, 30]})
-    assert lapse.longest_pause(here) == 9
-    assert lapse.longest_pause(small({"a": [5], "b": [5]})) == 0
+    """Days without any purchase, those at the end of the data among them."""
+    end = LENGTH
+    here = small({"a": [end - 30, end - 30, end - 27, end - 9], "b": [end - 20, end - 18, end]})
+    assert lapse.longest_pause(here) == 8
+    assert lapse.longest_pause(small({"a": [end], "b": [end]})) == 0
+    assert lapse.longest_pause(small({"a": [end - 40]})) == 40
 
 
 # --- plain loops over random days

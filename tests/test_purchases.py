@@ -125,11 +125,11 @@ def test_days_are_those_of_a_table_grouped_by_hand():
 # --- silences
 
 
-def handmade(bought, hour=9, **columns):
+def handmade(bought, **columns):
     """Return a region of these purchases (who, days after 2026-05-31)."""
     lines = pd.DataFrame(bought, columns=["customer_id", "day"])
     day = pd.Timestamp("2026-05-31") + pd.to_timedelta(lines.pop("day"), "D")
-    lines = lines.assign(bought_at=day + pd.Timedelta(hours=hour), amount=10.0, **columns)
+    lines = lines.assign(bought_at=day + pd.Timedelta(hours=9), amount=10.0, **columns)
     people = lines[["customer_id"]].drop_duplicates().assign(region="Example")
     return region_of({"customers": people, "transactions": lines})
 
@@ -149,15 +149,16 @@ def test_first_silences_by_hand():
         limits(
             ("a", "2026-05-31", 5),  # six days between the second and the third
             ("b", "2026-05-31", 5),  # five at most, then twenty to the end
-            ("c", "2026-06-04", 5),  # the silence starts before he counts
+            ("c", "2026-06-04", 5),  # the silence began before, and lasts
             ("d", "2026-05-31", 20),
-            ("e", "2026-06-03", 5),  # bought nothing since
+            ("e", "2026-06-03", 5),  # silent since the day before
             ("unknown", "2026-05-31", 5),
         ),
     )
     silent = found["silent_from"].dt.strftime("%m-%d")
-    assert silent.dropna().to_dict() == {"a": "06-03", "b": "06-09", "c": "06-09"}
-    assert found["returned"].to_dict() == {"a": True, "b": False, "c": False, "d": False}
+    assert silent.dropna().to_dict() == {"a": "06-03", "b": "06-09", "c": "06-03", "e": "06-02"}
+    returned = {"a": True, "b": False, "c": True, "d": False, "e": False}
+    assert found["returned"].to_dict() == returned
 
 
 def test_a_silence_is_longer_than_the_limit_up_to_the_end_too():
@@ -170,11 +171,9 @@ def test_a_silence_is_longer_than_the_limit_up_to_the_end_too():
 
 
 def test_purchases_of_the_first_day_count_at_whatever_hour():
-    here = handmade([("a", 0), ("a", 1)], hour=1)
-    found = purchases.first_silences(here, limits(("a", "2026-05-31 15:00", 10)))
-    assert found["silent_from"].tolist() == [pd.Timestamp("2026-06-01")]
     here = handmade([("a", 0)])
-    assert purchases.first_silences(here, limits(("a", "2026-06-01", 10))).empty
+    found = purchases.first_silences(here, limits(("a", "2026-05-31 15:00", 10)))
+    assert found["silent_from"].tolist() == [pd.Timestamp("2026-05-31")]
 
 
 # --- stations

@@ -30,7 +30,7 @@ RISK = "recency + log_visits + log_weeks + regular + fall"
 def line(moments: pd.DataFrame) -> float:
     """Return the change below which one in ten of the regulars lies who did not leave."""
     calm = moments[moments["watched"] & (moments["lapse_later"] == 0)]
-    return float(calm["change"].quantile(FALSE_ALARMS))
+    return -float(calm["fall"].quantile(1 - FALSE_ALARMS))
 
 
 def leads(found: Weeks, changed: np.ndarray, alarm_line: float) -> pd.Series:
@@ -56,8 +56,10 @@ def leads(found: Weeks, changed: np.ndarray, alarm_line: float) -> pd.Series:
     at = last[gone][:, None] - np.arange(LOOK_BACK)
     change = np.take_along_axis(changed[gone], at, axis=1)
     run = np.cumprod(change < alarm_line, axis=1).sum(axis=1)
+    day = found.bought.shape[1] - 1 - found.bought[gone, ::-1].argmax(axis=1)
+    days = np.where(run > 0, weeks.WEEK * (run - 1) + day % weeks.WEEK + 1, 0)
     ids = found.people["customer_id"].to_numpy()[gone]
-    return pd.Series(weeks.WEEK * run, ids, name="lead_days")[~np.isnan(change[:, 0])]
+    return pd.Series(days, ids, name="lead_days")[~np.isnan(change[:, 0])]
 
 
 def added(rows: pd.DataFrame, judged: Sequence[int], seed: int = 0) -> Estimate | None:
@@ -217,7 +219,7 @@ def caught(
         By list: lost (of the first k), precision with ci_low and ci_high, of_all (share of all
         who were lost), sales (of the lost among the first k), days_left (their median).
     """
-    rows = {}
+    rows, lost = {}, lost.reindex(scores.index)
     for name, score in scores.items():
         found = discrimination.first(score, lost, k)
         top = score.sort_values(ascending=False, kind="stable").index[:k]
@@ -263,6 +265,7 @@ def to_call(
     rows = rows.set_index("customer_id").join(scores.drop(columns=["fall", "risk"]))
     order = rows.sort_values(["sales at risk", "risk"], ascending=False, kind="stable")
     days = 2 ** order["recency"] - 1
+    gap_days = weeks.WEEK * np.exp(order["log_weeks"] - order["log_visits"])
     change = np.expm1(order["change"]).round(3)
     return pd.DataFrame(
         {
@@ -274,7 +277,7 @@ def to_call(
             f"sales_at_risk_{currency.lower()}": order["sales at risk"].round(2),
             f"sales_year_{currency.lower()}": sales.reindex(order.index).fillna(0).round(2),
             "days_since_purchase": days.round().astype(int),
-            "usual_gap_days": (days / order["silence"]).where(order["silence"] > 0).round(1),
+            "usual_gap_days": gap_days.round(1),
             "volume_change": change,
         }
     )
@@ -296,8 +299,11 @@ def export(region: Region, rows: pd.DataFrame) -> Path:
     path = folder / region.source.name / region.name / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.part")
-    rows.to_csv(draft, index=False, lineterminator="\n")
-    draft.replace(path)
+    try:
+        rows.to_csv(draft, index=False, lineterminator="\n")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
     return path
 
 

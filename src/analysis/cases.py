@@ -184,7 +184,9 @@ def _clocked(region: Region, own_day: pd.Series) -> pd.DataFrame:
     people = landmarks.traits(region).join(own_day.rename("own_day"), how="inner")
     tenure = (people["own_day"] - people.pop("joined_on")).dt.days
     people["log_tenure"] = landmarks.log_years(tenure)
-    people = people.join(_bought(region, own_day)).join(_score_before(region, own_day))
+    people = people.join(_bought(region, own_day))
+    three_weeks = pd.Timedelta(days=21)  # before day 0, the promised day, no case was open yet
+    people["prior"] = landmarks.opinions(region, own_day - three_weeks)["satisfaction"]
     return people[people.pop("is_customer") & (tenure > 0)]
 
 
@@ -205,18 +207,6 @@ def _bought(region: Region, own_day: pd.Series) -> pd.DataFrame:
             "retained": (found["visits_last"] > 0).astype(float),
         }
     )
-
-
-def _score_before(region: Region, own_day: pd.Series) -> pd.Series:
-    """Return the satisfaction index of each customer's latest answers before his case, if any.
-
-    Day 0 is three working days after the opening: three weeks before it, nothing was open yet.
-    """
-    rows = region.survey.sort_values("answered_on", kind="stable")
-    own_days = own_day.reindex(rows["customer_id"]) - pd.Timedelta(days=21)
-    earlier = rows["answered_on"] < own_days.to_numpy()
-    latest = rows[earlier].groupby("customer_id").tail(1).set_index("customer_id")
-    return scales.index(latest, "satisfaction").reindex(own_day.index).rename("prior")
 
 
 def _prior(region: Region, cases: pd.DataFrame) -> dict:

@@ -10,7 +10,7 @@ import pandas as pd
 from analysis import landmarks, purchases
 from analysis.data import Region
 from analysis.estimates import Estimate, from_se
-from analysis.value import abc_classes
+from analysis.value import tiers
 
 PROMISED = {"A": 3.0, "B": 2.0, "C": 1.0}
 """Visits a month that the texts promise to the tiers of key accounts."""
@@ -20,6 +20,8 @@ KEY_SEGMENT = 0.5
 """Share of a segment's customers that must be visited for it to be one of key accounts."""
 MONTH = landmarks.YEAR / 12
 """Days of a month."""
+DRAWS, LARGE_DF = 20_000, 1_000
+"""Draws of an interval, and degrees of freedom that are as good as infinitely many."""
 LEAST_CAMPAIGNS = 3
 """Campaigns without which an error by campaign can't be told."""
 BEFORE = ("segment", "area", "log_tenure", "log_visits", "log_sales", "trend")
@@ -40,8 +42,8 @@ def accounts(region: Region) -> pd.DataFrame:
         By customer_id, customers of segments most of which is visited, who bought in the year
         before the landmark and in the quarter before the half year ended: tier (A, B, C), monthly
         (visits a month), as_promised (1 if at least 0.8 of the promise), retained (1 if bought in
-        the last quarter), segment, area, log_tenure, log_visits, log_sales (year before) and trend
-        (log of its second half over its first).
+        the last quarter), segment, area, log_tenure, log_visits, log_sales (year before), trend
+        (log of its second half over its first), satisfaction and loyalty (of answers before it).
     """
     day = landmarks.landmark(region)
     middle = day + dt.timedelta(days=landmarks.HALF_YEAR)
@@ -50,10 +52,11 @@ def accounts(region: Region) -> pd.DataFrame:
     people = people.assign(log_tenure=landmarks.log_years(tenure)).join(_bought(region, day))
     people = people[people.pop("sales") > 0]
     people = people[_is_key(region, people, day)]
-    tier = abc_classes(_fuel_sales(region, day).reindex(people.index)).astype(str)
+    tier = tiers(_fuel_sales(region, day).reindex(people.index))
     visits = _visits(region, day, middle).reindex(people.index).fillna(0)
     monthly = visits / (landmarks.HALF_YEAR / MONTH)
-    found = people.assign(
+    own_day = pd.Series(pd.Timestamp(day), people.index)
+    found = people.join(landmarks.opinions(region, own_day)).assign(
         tier=tier,
         monthly=monthly,
         as_promised=(monthly >= KEPT * tier.map(PROMISED)).astype(float),
@@ -81,7 +84,8 @@ def campaigns(region: Region, seed: int = 0) -> pd.DataFrame:
     DataFrame
         One row per customer and day who bought in the quarter before it: customer_id, own_day,
         contacted (1 or 0), spent (to keep him, in the year from that day), retained (1 if bought
-        in its last quarter), segment, area, log_tenure, log_visits, log_sales, trend.
+        in its last quarter), segment, area, log_tenure, log_visits, log_sales, trend,
+        satisfaction and loyalty (of answers before that day; missing where not asked).
     """
     rows = _spending(region, "retain")
     first = rows.groupby("customer_id")["contacted_on"].min().dt.normalize()
@@ -107,24 +111,43 @@ def won(region: Region) -> pd.DataFrame:
     -------
     DataFrame
         One row per contact to acquire with a half year of data after it: customer_id, campaign
-        (day of the contact), cost, won (1 in the customer's first such row, if his first purchase
-        followed within the half year, else 0).
+        (day of the contact), cost, won (1 in one row of each customer who was not there before
+        and made his first purchase in the half year after, else 0).
     """
     rows = _spending(region, "acquire").sort_values("contacted_on", kind="stable")
     last = pd.Timestamp(region.end) - pd.Timedelta(days=landmarks.HALF_YEAR)
     rows = rows[rows["contacted_on"] <= last]
-    first = purchases.per_customer(region, region.start, region.end)["first_on"]
-    wait = (first.reindex(rows["customer_id"]).to_numpy() - rows["contacted_on"].dt.normalize()).dt
-    came = wait.days.between(0, landmarks.HALF_YEAR)
-    once = ~rows["customer_id"].duplicated()
-    return pd.DataFrame(
-        {
-            "customer_id": rows["customer_id"],
-            "campaign": rows["contacted_on"].dt.normalize(),
-            "cost": rows["cost"],
-            "won": (came & once).astype(float),
-        }
-    ).reset_index(drop=True)
+    day, ids = rows["contacted_on"].dt.normalize(), rows["customer_id"]
+    first = purchases.per_customer(region, region.start, region.end)["first_on"].reindex(ids)
+    joined = region.customers.set_index("customer_id")["joined_on"].reindex(ids)
+    wait = (first.to_numpy() - day).dt.days
+    came = wait.between(0, landmarks.HALF_YEAR) & ~(joined.to_numpy() < day.to_numpy())
+    is_first = came.groupby(ids).cumsum() == 1
+    columns = {"customer_id": ids, "campaign": day, "cost": rows["cost"]}
+    return pd.DataFrame(columns).assign(won=(came & is_first).astype(float)).reset_index(drop=True)
+
+
+def lacking(wins: pd.DataFrame, trial: pd.DataFrame) -> list[str]:
+    """Say why costs of winning and keeping can't be compared; an empty list if they can.
+
+    Parameters
+    ----------
+    wins : DataFrame
+        As from `won`.
+    trial : DataFrame
+        As from `campaigns`.
+    """
+    contacted = trial[trial["contacted"] == 1]
+    for what, days in (
+        ("won customers", wins.loc[wins["won"] > 0, "campaign"]),
+        ("contacted customers to keep them, a year before the end", contacted["own_day"]),
+    ):
+        if days.nunique() < LEAST_CAMPAIGNS:
+            return [f"{days.nunique()} campaigns {what}; {LEAST_CAMPAIGNS} are needed."]
+    spent = trial.groupby("contacted")["spent"].mean().reindex([0.0, 1.0], fill_value=0.0)
+    if spent[1.0] <= spent[0.0]:
+        return ["No more was spent on customers who were contacted than on the others."]
+    return []
 
 
 def by_campaign(wins: pd.DataFrame, contacted: pd.DataFrame) -> pd.DataFrame:
@@ -148,6 +171,12 @@ def by_campaign(wins: pd.DataFrame, contacted: pd.DataFrame) -> pd.DataFrame:
     costs = {"won": won_by["cost"] / won_by["won"], "contacted": kept_by}
     found = pd.concat(costs, names=["purpose", "campaign"]).rename("cost_per_head")
     return found.reset_index()
+
+
+def cost_known(region: Region) -> float:
+    """Return the share of contacts to win or keep customers whose cost is known."""
+    rows = region.contacts[region.contacts["purpose"].isin(["acquire", "retain"])]
+    return float(rows["cost"].notna().mean()) if len(rows) else 0.0
 
 
 def per_head(cost: pd.Series, heads: pd.Series, campaign: pd.Series) -> Estimate:
@@ -208,9 +237,9 @@ def cost_ratio(winning: Estimate, contact: Estimate, kept: Estimate, saved: floa
     Returns
     -------
     Estimate
-        `winning` x `kept` / (`contact` less `saved`); it goes up in a straight line with `kept`,
-        so that its interval stands where nobody is kept. Delta method, degrees of freedom by
-        Welch and Satterthwaite.
+        `winning` x `kept` / (`contact` less `saved`). Its interval is that of 20,000 draws of
+        the three from their own distributions, the same every time: it stands where nobody is
+        kept, and is as skewed as costs are.
 
     Raises
     ------
@@ -220,17 +249,16 @@ def cost_ratio(winning: Estimate, contact: Estimate, kept: Estimate, saved: floa
     net = contact.estimate - saved
     if net <= 0:
         raise ValueError("No more was spent on customers who were contacted than on the others.")
-    factor = winning.estimate / net
-    ratio = factor * kept.estimate
-    errors = np.array(
-        [factor * kept.se, ratio * winning.se, ratio * contact.se * contact.estimate / net]
+    rng = np.random.default_rng(0)
+    wins, costs, keeps = (
+        each.se * rng.standard_t(min(each.df, LARGE_DF), DRAWS) for each in (winning, contact, kept)
     )
-    total = (errors**2).sum()
-    dfs = np.array([kept.df, winning.df, contact.df])
-    df = total**2 / (errors**4 / dfs).sum() if (errors**4 / dfs).sum() > 0 else np.inf
-    return from_se(
-        ratio, np.sqrt(total), kept.n_obs, df=df, method="costs by campaign times " + kept.method
-    )
+    # A contact that costs more costs more on those who are contacted later, too.
+    drawn = winning.estimate * np.exp(wins - costs) * (kept.estimate + keeps) / net
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    ratio = winning.estimate * kept.estimate / net
+    method = f"costs by campaign times {kept.method}"
+    return Estimate(float(ratio), float(low), float(high), kept.n_obs, method=method)
 
 
 def _bought(region: Region, day: dt.date) -> pd.DataFrame:
@@ -280,9 +308,9 @@ def _is_key(region: Region, people: pd.DataFrame, day: dt.date) -> pd.Series:
 
 
 def _spending(region: Region, purpose: str) -> pd.DataFrame:
-    """Return the contacts of a purpose whose cost is known."""
-    rows = region.contacts
-    return rows[(rows["purpose"] == purpose) & rows["cost"].notna()]
+    """Return the contacts of a purpose; one without a known cost costs nothing."""
+    rows = region.contacts[region.contacts["purpose"] == purpose]
+    return rows.assign(cost=rows["cost"].fillna(0.0))
 
 
 def _followed(region: Region, own_day: pd.Series) -> pd.Series:
@@ -312,4 +340,5 @@ def _compared(region: Region, own_day: pd.Series, rows: pd.DataFrame) -> pd.Data
         spent=spent.reindex(people.index).fillna(0.0),
         retained=(found["visits_last"] > 0).astype(float),
     )
+    people = people.join(landmarks.opinions(region, own_day))
     return people[(found["visits_quarter"] > 0).reindex(people.index)]

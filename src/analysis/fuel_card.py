@@ -63,7 +63,8 @@ def since(region: Region) -> pd.Series:
 def misdated(region: Region) -> float:
     """Return the share of cards that are dated before their customer joined."""
     people = region.customers.dropna(subset=["card_since"])
-    return float((people["card_since"] < people["joined_on"]).mean()) if len(people) else 0.0
+    earlier = people["card_since"].dt.normalize() < people["joined_on"].dt.normalize()
+    return float(earlier.mean()) if len(people) else 0.0
 
 
 def holders(region: Region, day: dt.date) -> pd.Series:
@@ -79,10 +80,13 @@ def at_landmark(region: Region, day: dt.date) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The columns of `landmarks.table` with card (1 or 0) and kept_half (1 if bought in the
-        half year after), by customer_id.
+        The columns of `landmarks.table` with card (1 or 0), kept_half (1 if bought in the half
+        year after), satisfaction and loyalty (of the latest answers; missing where not asked),
+        by customer_id.
     """
     found = landmarks.table(region, day).join(holders(region, day).rename("card"))
+    own_day = pd.Series(pd.Timestamp(day), found.index)
+    found = found.join(landmarks.opinions(region, own_day))
     found = found[(found["active"] > 0) & (found["tenure_days"] >= landmarks.HALF_YEAR)]
     found = found.assign(kept_half=(found["visits_half"] > 0).astype(float))
     return landmarks.without_rare(found, ("segment", "area"), found["card"], least=10)

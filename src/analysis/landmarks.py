@@ -71,6 +71,29 @@ def satisfaction(region: Region, day: dt.date, days: int = QUARTER) -> pd.Series
     return scales.index(recent, "satisfaction").dropna()
 
 
+def opinions(region: Region, own_day: pd.Series) -> pd.DataFrame:
+    """Return satisfaction and loyalty from the latest answers before a day of each customer's own.
+
+    Parameters
+    ----------
+    region : Region
+        The data.
+    own_day : Series of datetime, by customer_id
+        Answers of that day and later ones are not known.
+
+    Returns
+    -------
+    DataFrame
+        Indexed as `own_day`: satisfaction and loyalty (indices from 1 to 10; missing where not
+        asked).
+    """
+    rows = region.survey.sort_values("answered_on", kind="stable")
+    earlier = rows["answered_on"] < own_day.reindex(rows["customer_id"]).to_numpy()
+    latest = rows[earlier].groupby("customer_id").tail(1).set_index("customer_id")
+    scores = {name: scales.index(latest, name) for name in ("satisfaction", "loyalty")}
+    return pd.DataFrame(scores).reindex(own_day.index)
+
+
 def satisfaction_groups(satisfaction: pd.Series) -> pd.Series:
     """Sort satisfaction indices into four groups; "9 or more" is the top box."""
     return pd.cut(satisfaction, [0, 6, 7.5, 9, 11], right=False, labels=list(GROUPS))

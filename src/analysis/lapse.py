@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis import landmarks, purchases
 from analysis.data import Region
-from analysis.value import abc_classes
+from analysis.value import tiers
 
 FACTOR = 10
 """Times a customer's usual gap between two purchases that a silence must last."""
@@ -64,7 +64,8 @@ def spells(region: Region, since: pd.Series | dt.date, factor: float = FACTOR) -
     Returns
     -------
     DataFrame
-        Customers who bought after that day, by customer_id: from_day, to_day (days since the
+        Customers who bought after that day (their first purchase may lie after it, too), by
+        customer_id: from_day, to_day (days since the
         start of the data), lost (1 or 0), returned (after the silence) and limit_days.
 
     References
@@ -104,8 +105,8 @@ def cohort(region: Region, factor: float = FACTOR) -> pd.DataFrame:
     day = region.start + dt.timedelta(days=landmarks.HALF_YEAR)
     before = purchases.per_customer(region, region.start, day)
     recent = purchases.per_customer(region, day - dt.timedelta(days=landmarks.QUARTER - 1), day)
-    tiers = abc_classes(before.loc[before["sales"] > 0, "sales"]).astype(str).rename("tier")
-    found = spells(region, day, factor).join(landmarks.traits(region)).join(tiers)
+    tier = tiers(before.loc[before["sales"] > 0, "sales"]).rename("tier")
+    found = spells(region, day, factor).join(landmarks.traits(region)).join(tier)
     found = found[recent["visits"].reindex(found.index) > 0]
     days = found.pop("to_day") - found.pop("from_day")
     return found.drop(columns="joined_on").assign(days=days)
@@ -154,7 +155,8 @@ def closed(region: Region) -> pd.DataFrame:
 
 
 def longest_pause(region: Region) -> int:
-    """Return the longest time, in days, in which nobody of the region bought anything."""
+    """Return the most days on end, up to the end of the data, on which nobody bought anything."""
     days = region.purchases.select(day=region.purchases["bought_at"].date()).distinct().to_pandas()
-    on = pd.to_datetime(days["day"]).sort_values()
-    return int(on.diff().dt.days.max()) if len(on) > 1 else 0
+    on = pd.to_datetime(days["day"]).sort_values().reset_index(drop=True)
+    on[len(on)] = pd.Timestamp(region.end) + pd.Timedelta(days=1)
+    return int(on.diff().dt.days.max()) - 1

@@ -152,22 +152,22 @@ def first_silences(region: Region, limits: pd.DataFrame) -> pd.DataFrame:
     region : Region
         The data.
     limits : DataFrame, by customer_id
-        since (day from which on purchases count) and limit_days (days without a purchase that
-        are too many).
+        since (a silence that ended by that day does not count) and limit_days (days without a
+        purchase that are too many).
 
     Returns
     -------
     DataFrame
-        Those who bought since then, by customer_id: silent_from (day of the last purchase before
-        the silence, missing without one) and returned (whether they bought again by the end).
+        By customer_id: silent_from (day of the last purchase before the silence, which may lie
+        before `since`; missing without one) and returned (whether they bought again by the end).
     """
     own_limits = limits[["since", "limit_days"]].rename_axis("customer_id").reset_index()
     rows = region.purchases.select("customer_id", day=region.purchases["bought_at"].date())
     days = rows.distinct().inner_join(ibis.memtable(own_limits), "customer_id")
-    days = days.filter(days["day"] >= days["since"].date())
     own = ibis.window(group_by="customer_id", order_by="day")
     next_day = days["day"].lead().over(own).fill_null(ibis.literal(region.end))
-    days = days.mutate(silence=next_day.delta(days["day"], unit="day"))
+    days = days.mutate(next_day=next_day, silence=next_day.delta(days["day"], unit="day"))
+    days = days.filter(days["next_day"] > days["since"].date())
     found = days.group_by("customer_id").agg(
         silent_from=days["day"].min(where=days["silence"] > days["limit_days"]).cast("timestamp"),
         last_on=days["day"].max().cast("timestamp"),

@@ -12,6 +12,8 @@ from scipy import stats
 
 from analysis.estimates import Estimate, from_se
 
+LEAST_ASKED = 50
+"""Customers of whom a benchmark must be known."""
 STYLE = 0.20
 """Share of a rating's variance that a style of answering may well have, where nothing tells."""
 
@@ -91,6 +93,42 @@ def confounding(
         for sign in (-1, 1)
     ]  # fmt: skip
     return Confounding(worst, robustness_value(t, df), *moved)
+
+
+def strongest(
+    effect: Estimate,
+    data: pd.DataFrame,
+    outcome: str,
+    treatment: str,
+    controls: Sequence[str],
+    partly: Sequence[str],
+) -> Confounding:
+    """Do as `confounding`, with what is known of some customers only among the benchmarks.
+
+    What was asked of a few can't be held equal for all, but it tells how strong such a cause is.
+
+    Parameters
+    ----------
+    effect, data, outcome, treatment, controls
+        As in `confounding`.
+    partly : sequence of str
+        Columns with missing values, such as satisfaction; those that are known of fewer than
+        `LEAST_ASKED` customers, or do not vary, are left out.
+
+    Returns
+    -------
+    Confounding
+        The one that moves the effect most; its robustness is that among all customers.
+    """
+    found = [confounding(effect, data, outcome, treatment, controls)]
+    for name in partly:
+        rows = data.dropna(subset=[name])
+        varies = (rows[[name, treatment, outcome]].nunique() > 1).all()
+        if len(rows) >= LEAST_ASKED and varies:
+            terms = [*controls, name]
+            found.append(confounding(effect, rows, outcome, treatment, terms, [name]))
+    worst = max(found, key=lambda each: each.upper.ci_high)
+    return replace(worst, robustness=found[0].robustness)
 
 
 def without_style(

@@ -177,6 +177,13 @@ def abc_classes(sales: pd.Series, a: float = A_LIMIT, b: float = B_LIMIT) -> pd.
     )
 
 
+def tiers(sales: pd.Series) -> pd.Series:
+    """Return the classes by sales as text; a single customer is an A, and there may be none."""
+    if len(sales) < 2:
+        return pd.Series("A", sales.index, dtype=object)
+    return abc_classes(sales).astype(str)
+
+
 def abc_table(sales: pd.Series, a: float = A_LIMIT, b: float = B_LIMIT) -> pd.DataFrame:
     """Return customers, share_customers, sales, share_sales, lowest_sales, mean_sales by class.
 

@@ -127,7 +127,7 @@ def moments(weeks: Weeks, changed: np.ndarray, at: list[int] | None = None) -> p
     at = every(weeks) if at is None else at
     visits = np.pad(np.cumsum(weeks.visits, axis=1, dtype=np.int32), ((0, 0), (1, 0)))
     found = [_moment(weeks, visits, changed, week) for week in at]
-    return pd.concat(found, ignore_index=True)
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 
 def every(weeks: Weeks) -> list[int]:
@@ -152,7 +152,7 @@ def _moment(weeks: Weeks, visits: np.ndarray, changed: np.ndarray, week: int) ->
         none = (count(start, end) == 0).astype(float)
         return none if week + end <= weeks.n_weeks else np.full(len(joined), np.nan)
 
-    regular = np.isfinite(changed[:, week])
+    regular = ~np.isnan(changed[:, week])
     days = pd.Series(WEEK * (week - joined))
     frame = weeks.people[["customer_id", "segment", "area"]].assign(
         week=week,

@@ -67,7 +67,7 @@ def _chunk(world: World, size: int, seed: int) -> tuple[DataFrame, DataFrame, pd
     blocks = [history.people, *map(DataFrame, (purchases(world, history), waves, cases))]
     changes = _changes(history)
     moments = pd.concat([_moment(history, changes, week, rng) for week in MOMENTS])
-    return pd.concat(blocks, axis=1), moments, _leads(history, changes, moments)
+    return pd.concat(blocks, axis=1), moments, _leads(history, changes, moments, rng)
 
 
 def purchases(world: World, history: History) -> dict:
@@ -131,10 +131,10 @@ def _moment(history: History, changes: ndarray, week: int, rng: Generator) -> Da
         log_visits=np.log(np.maximum(count(-week, 0), 1)),
         log_weeks=np.log((week - people["joined"]).clip(1, week)),
         log_rate=np.log(np.maximum(count(-24, -4), 1)),
-        change=changes[:, week],
+        change=changes[:, week].clip(-3, 3),
         lapse=count(0, 8) == 0,
         lapse_later=count(4, 17) == 0,
-        watched=(count(-4, 0) > 0) & (count(0, 4) > 0) & np.isfinite(changes[:, week]),
+        watched=(count(-4, 0) > 0) & (count(0, 4) > 0) & ~np.isnan(changes[:, week]),
     )
     return frame[count(-QUARTER, 0) > 0]
 
@@ -171,12 +171,14 @@ def _days_since(visits: ndarray, rng: Generator) -> ndarray:
     return 7 * ago + np.floor(7 * (1 - rng.random(len(visits)) ** (1 / np.maximum(last, 1))))
 
 
-def _leads(history: History, changes: ndarray, moments: DataFrame) -> pd.Series:
-    """Return days of unbroken alarm before the last purchase, of regulars who lapsed alarmed."""
+def _leads(history: History, changes: ndarray, moments: DataFrame, rng: Generator) -> pd.Series:
+    """Return days of unbroken alarm up to the last purchase, of regulars who lapsed alarmed."""
     calm = moments[moments["watched"] & ~moments["lapse_later"]]
     last = N_WEEKS - 1 - (history.visits > 0)[:, ::-1].argmax(axis=1)
     gone = (last >= LANDMARK) & (last < N_WEEKS - QUARTER)
     alarm = changes[gone] < calm["change"].quantile(0.10)
     weeks = last[gone][:, None] - np.arange(26)
     run = np.cumprod(np.take_along_axis(alarm, weeks, axis=1), axis=1).sum(axis=1)
-    return pd.Series(7 * run[run > 0])
+    visits = history.visits[gone, last[gone]]
+    day = np.floor(7 * rng.random(len(run)) ** (1 / visits))  # of the last visit in its week
+    return pd.Series((7 * (run - 1) + day + 1)[run > 0])
