@@ -100,6 +100,8 @@ def test_missing_columns_are_said_before_anything_else():
         (checks.at_least_share("s", np.nan, 0.1), (False, "at least 10%", "nan%")),
         (checks.at_most("s", 0.05, 0.05), (True, "at most 5%", "5.0%")),
         (checks.at_most("s", 0.051, 0.05), (False, "at most 5%", "5.1%")),
+        (checks.not_more("days", 14, 14), (True, "at most 14", "14")),
+        (checks.not_more("days", 1_500, 1_000), (False, "at most 1,000", "1,500")),
         (checks.not_by_chance("p", 0.01), (True, "p at least 1%", "1.0%")),
         (checks.not_by_chance("p", 0.004), (False, "p at least 1%", "0.4%")),
         (checks.not_by_chance("p", 0.03, 0.05), (False, "p at least 5%", "3.0%")),

@@ -13,6 +13,7 @@ from analysis.example import (
     REGIONS,
     TRUTHS,
     World,
+    accounts,
     draw,
     planted,
     region_seed,
@@ -306,7 +307,7 @@ def test_claims_are_mostly_true_and_some_false(default_truth):
         ("H20", "retention"),
     }
     assert planted_false <= false
-    near_the_edge = {("H15", "growing_forming"), ("H11", "indirect")}
+    near_the_edge = {("H15", "growing_forming"), ("H11", "indirect"), ("H19", "margin")}
     assert len(false - near_the_edge) == 4
     assert 0.62 < values["H12", "top20_share"] < 0.68
     assert 5.2 < values["H21", "cost_ratio"] < 6.8
@@ -373,7 +374,14 @@ def test_the_card_lowers_the_hazard_as_planted():
         ({"promise_jump": 0.0}, {("H08", "jump"): (0, 0.04)}),
         ({"explanation_effect": 0.0}, {("H09", "explanation"): (0, 1e-9)}),
         ({"handling_effect": 0.0}, {("H11", "indirect"): (0, 0.012)}),
-        ({"card_log_hazard": 0.0}, {("H19", "hazard_ratio"): (1, 0), ("H19", "retention"): (0, 0)}),
+        (
+            {"card_log_hazard": 0.0},
+            {
+                ("H19", "hazard_ratio"): (1, 0),
+                ("H19", "retention"): (0, 0),
+                ("H19", "margin"): (0, 0),
+            },
+        ),
         ({"synergy": 0.0}, {("H22", "index"): (0, 0.07), ("H22", "latent"): (0, 0.07)}),
         ({"campaign_log_hazard": 0.0}, {("H21", "cost_ratio"): (0, 1e-6)}),
         ({"decline_share": 0.0}, {("H18", "auc"): (0.5, 0.07)}),
@@ -409,6 +417,69 @@ def test_visits_follow_the_plan_and_do_nothing_unless_told_to():
     for letter in "abc":
         found = monthly[tier == letter.upper()].mean()
         assert abs(found / values["H20", f"visits_{letter}"] - 1) < 0.12
+
+
+def test_the_card_is_worth_what_it_keeps(default_truth):
+    """Each customer it keeps brings a usual margin: both gains are of about the same size."""
+    kept, gain = default_truth["H19", "retention"], default_truth["H19", "margin"]
+    assert 0.6 < gain / kept < 1.5
+    assert np.exp(World().card_log_hazard) < default_truth["H19", "hazard_ratio"] < 0.70
+
+
+def test_recency_is_the_time_since_the_last_visit_and_not_since_the_best_week():
+    """The rows are of customers who bought in the 13 weeks before."""
+    days = 2 ** large_draw(World(), 5, 2_000).moments["recency"] - 1
+    assert 0 <= days.min() < 1
+    assert 80 < days.max() < 13 * 7
+
+
+@pytest.mark.parametrize("trap", ["visit_by_risk", "campaign_by_loyalty", "card_by_loyalty"])
+def test_a_trap_goes_by_what_nobody_records(trap):
+    """Who is visited, contacted or takes a card differs in what he thinks, as far as planted."""
+    marks = {
+        "visit_by_risk": lambda people: people["visited"][people["tier"] != ""],
+        "campaign_by_loyalty": lambda people: people["campaign_week"] < N_WEEKS,
+        "card_by_loyalty": lambda people: people["card_week"] < N_WEEKS,
+    }
+    view = "loyalty" if trap == "card_by_loyalty" else "satisfaction"
+    gaps = []
+    for size in (0.0, 0.3):
+        people = simulate(replace(World(), **{trap: size}), N_LARGE, 11).people
+        marked = marks[trap](people)
+        own = people.loc[marked.index, view]
+        gaps.append(own[marked].mean() - own[~marked].mean())
+    assert abs(gaps[0]) < 0.12
+    assert abs(gaps[1]) > 0.25
+    assert (gaps[1] < 0) == (trap == "visit_by_risk")
+
+
+def test_seasons_and_newcomers_are_as_strong_as_planted():
+    usual, strong = (
+        simulate(replace(World(), season=season), N_LARGE, 12) for season in (1.0, 4.0)
+    )
+    swings = []
+    for history in (usual, strong):
+        weekly = history.visits[(history.people["segment"] == "restaurant").to_numpy()].sum(axis=0)
+        swings.append(weekly[75:87].mean() / weekly[52:58].mean())  # winter over summer
+    assert 1.2 < swings[0] < 1.8
+    assert 2.5 < swings[1] < 5
+    joined = simulate(replace(World(), late_newcomers=0.8), N_LARGE, 12).people["joined"]
+    new = joined[joined >= 0]
+    late = new.between(LANDMARK - 13, LANDMARK - 1) | new.between(LANDMARK + 19, LANDMARK + 31)
+    assert 0.78 < late.mean() < 0.9
+
+
+def test_visits_made_follow_the_plan_in_each_span_of_weeks():
+    people = simulate(World(), N_LARGE, 13).people
+    key = people[(people["tier"] != "") & (people["joined"] < 0)]
+    for name, (first, last) in accounts.SPANS.items():
+        made = key[f"visits_{name}"].sum()
+        assert made / (accounts.planned(World(), key).sum() * (last - first) / accounts.MONTH) == (
+            pytest.approx(1, abs=0.02)
+        )
+    assert (people.loc[people["tier"] == "", "visits_half"] == 0).all()
+    share = key["visited"].groupby(key["adherent"]).mean()
+    assert share[True] > 0.75 > 0.45 > share[False]
 
 
 def test_concentration_of_a_known_case():

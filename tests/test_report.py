@@ -277,3 +277,13 @@ def test_empty_index_names_the_whole_register():
     soup, rows = matrix()
     assert not rows
     assert all(key in soup.text for key in hypotheses.register())
+
+
+def test_the_list_of_a_region_is_linked_from_the_index():
+    href = "example/North/02_satisfaction_drivers_customers_to_call.csv"
+    soup, _ = matrix(entry(files=(href,)), entry(region="East 华东"))
+    row = next(row for row in soup.select(".matrix tbody tr") if "Customers to call" in row.th.text)
+    north, east = row.find_all("td")
+    assert north.a["href"] == href
+    assert north.a.text.strip() == "Open the list"
+    assert east.a is None

@@ -371,3 +371,44 @@ def test_a_confounder_of_the_e_value_explains_the_ratio(ratio):
     e = sensitivity.e_value(ratio)
     assert e * e / (2 * e - 1) == pytest.approx(max(ratio, 1 / ratio))
     assert sensitivity.e_value(1 / ratio) == pytest.approx(e)
+
+
+class TestBenchmarksKnownOfSome:
+    """A hidden cause of treatment and outcome, which a survey asked a third of the customers."""
+
+    @pytest.fixture
+    def people(self):
+        rng = np.random.default_rng(8)
+        hidden, known = rng.standard_normal((2, 3_000))
+        treated = (0.9 * hidden + 0.2 * known + rng.standard_normal(3_000) > 0).astype(float)
+        outcome = 0.5 * hidden + 0.1 * known + rng.standard_normal(3_000)
+        asked = np.where(rng.random(3_000) < 1 / 3, hidden, np.nan)
+        return pd.DataFrame({"y": outcome, "d": treated, "known": known, "asked": asked})
+
+    def test_what_was_asked_of_some_is_the_strongest_benchmark(self, people):
+        effect = models.contrast(models.ols("y ~ d + known", people), "d")
+        assert effect.ci_low > 0.4  # of an effect that is not there
+        weak = sensitivity.confounding(effect, people, "y", "d", ["known"])
+        assert weak.lower.ci_low > 0
+        strong = sensitivity.strongest(effect, people, "y", "d", ["known"], ["asked"])
+        assert strong.benchmark == "asked"
+        assert strong.lower.ci_low < 0 < strong.upper.ci_low
+        assert strong.robustness == weak.robustness
+
+    def test_a_benchmark_of_too_few_or_of_one_value_is_left_out(self, people):
+        effect = models.contrast(models.ols("y ~ d + known", people), "d")
+        weak = sensitivity.confounding(effect, people, "y", "d", ["known"])
+        few = people.assign(asked=people["asked"].where(people.index < 100))
+        same = people.assign(asked=7.0)
+        for frame in (few, same, people.assign(asked=np.nan)):
+            assert sensitivity.strongest(effect, frame, "y", "d", ["known"], ["asked"]) == weak
+
+
+@pytest.mark.parametrize("errors", [-2.0, 0.0, 1.5])
+def test_an_effect_moves_by_its_own_errors_on_its_own_scale(errors):
+    ratio, difference = from_se(0.6, 0.1, 900, scale="log"), from_se(0.05, 0.02, 900, df=30)
+    moved = sensitivity.moved(ratio, errors)
+    assert moved.estimate == pytest.approx(0.6 * np.exp(0.1 * errors))
+    assert moved.se == pytest.approx(0.1)
+    moved = sensitivity.moved(difference, errors)
+    assert (moved.estimate, moved.df) == (pytest.approx(0.05 + 0.02 * errors), 30)

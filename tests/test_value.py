@@ -170,6 +170,14 @@ def test_classes_by_hand():
 def test_whoever_ends_on_the_limit_ends_the_class():
     assert value.abc_classes(pd.Series([55, 30, 15])).tolist() == ["A", "B", "C"]
     assert value.abc_classes(pd.Series([0.55, 0.30, 0.15])).tolist() == ["A", "B", "C"]
+
+
+def test_tiers_stand_for_one_customer_and_for_none():
+    assert value.tiers(pd.Series([55.0, 30, 15], ["x", "y", "z"])).to_dict() == {
+        "x": "A", "y": "B", "z": "C",
+    }  # fmt: skip
+    assert value.tiers(pd.Series([0.0], ["x"])).to_dict() == {"x": "A"}
+    assert value.tiers(pd.Series([], dtype=float)).empty
     assert value.abc_classes(pd.Series([25, 25, 25, 25])).tolist() == ["A", "A", "A", "B"]
 
 
