@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from analysis import calibration, run
+from analysis import calibration, models, run
 from analysis.example import World, draw, rehearsal
 from analysis.example.rehearsal import END
-from analysis.example.scenes import CASES, PLANTED, SCENES, SURVEY, VALUE, Scene
+from analysis.example.scenes import CASES, PLANTED, RETENTION, SCENES, SURVEY, VALUE, Scene
 from analysis.example.world import REGIONS, region_seed, regional_worlds
 from analysis.hypotheses import hypothesis
 
@@ -27,7 +27,7 @@ TRAP_REPLICATES = max(8, REPLICATES // 3)
 CUSTOMERS = 1_000
 TRUTH_CUSTOMERS = 200_000
 SHORTFALL = {"H12": 0.02}  # of coverage below 95 %, in heavy tails
-TESTED = (*SURVEY, "H08", "H09", "H10", *VALUE)  # H11 needs more customers than these regions have
+TESTED = (*SURVEY, "H08", "H09", "H10", *VALUE, *RETENTION)  # H11 needs larger regions
 PARTS = [(name, part.key) for name in TESTED for part in hypothesis(name).parts]
 TRAPS = [scene for scene in SCENES if scene.name != PLANTED]
 REGIONS_ALIKE = 10
@@ -39,7 +39,7 @@ def monte_carlo_error(rate, n):
 
 @pytest.fixture(scope="module")
 def planted():
-    scene = Scene(PLANTED, World(), (*SURVEY, *CASES, *VALUE))
+    scene = Scene(PLANTED, World(), (*SURVEY, *CASES, *VALUE, *RETENTION))
     return rehearsal.planted(scene, TRUTH_CUSTOMERS)
 
 
@@ -129,6 +129,47 @@ class TestTheNaiveAnswerIsMisled:
         assert known["differences"].loc["value_after", "raw"] > 0.10
         assert abs(known["differences"].loc["value_after", "adjusted"]) < 0.10
 
+    def test_by_a_card_that_only_those_can_have_who_stayed(self):
+        """Immortal time: with a card that does nothing, "ever had one" halves the hazard."""
+        scene = next(scene for scene in SCENES if scene.name == "nothing keeps customers")
+        here = rehearsal.region_of(draw(scene.world, 3_000, 8))
+        found, known = rehearsal.run(run.notebooks()["05_customer_retention"], here, ["H19"])
+        naive = models.contrast(known["naive"], "ever")
+        assert naive.ci_high < 0.85
+        hazard = found["H19"].estimates["hazard_ratio"]
+        assert hazard.ci_low < 1 < hazard.ci_high
+
+    def test_by_loyal_customers_who_take_the_card(self):
+        scene = next(scene for scene in SCENES if scene.name == "the loyal take the card")
+        here = rehearsal.region_of(draw(scene.world, 3_000, 9))
+        found, known = rehearsal.run(run.notebooks()["05_customer_retention"], here, ["H19"])
+        assert known["retention"].ci_low > 0.02  # of an effect that is not there
+        assert found["H19"].verdict == "inconclusive"
+        assert known["strong"].benchmark in ("satisfaction", "loyalty")
+
+    def test_by_silences_of_customers_who_buy_rarely(self):
+        """With nobody leaving, the time since the last purchase alone has a high AUC."""
+        scene = next(scene for scene in SCENES if scene.name == "nobody leaves")
+        here = rehearsal.region_of(draw(scene.world, 3_000, 10))
+        found, known = rehearsal.run(run.notebooks()["05_customer_retention"], here, ["H17"])
+        assert models.contrast(known["raw"], "recency").ci_low > 1.2
+        assert known["areas"]["recency alone"].estimate > 0.6
+        assert found["H17"].verdict in ("contradicted", "too small to matter")
+
+    def test_by_a_window_that_runs_up_to_the_end(self):
+        scene = next(scene for scene in SCENES if scene.name.startswith("strong seasons"))
+        here = rehearsal.region_of(draw(scene.world, 3_000, 11))
+        found, known = rehearsal.run(run.notebooks()["05_customer_retention"], here, ["H18"])
+        assert known["up_to_the_end"].estimate > found["H18"].estimates["auc"].estimate
+        assert found["H18"].verdict in ("contradicted", "too small to matter")
+
+    def test_by_campaigns_to_customers_who_stay_anyway(self):
+        scene = next(scene for scene in SCENES if scene.name.startswith("campaigns go to"))
+        here = rehearsal.region_of(draw(scene.world, 3_000, 12))
+        found, known = rehearsal.run(run.notebooks()["05_customer_retention"], here, ["H21"])
+        assert known["ratio"].ci_low > 1  # nobody is kept: the true ratio is nothing
+        assert found["H21"].verdict == "inconclusive"
+
 
 def test_customers_who_are_all_alike_are_not_concentrated():
     """Two visits a month of the same amount: unequal by chance, and hardly over a year."""
@@ -198,9 +239,10 @@ def example_intervals():
     rows = []
     for name, world in regional_worlds().items():
         here = rehearsal.region_of(draw(world, REGIONS[name], region_seed(name)))
-        true = rehearsal.planted(Scene(name, world, (*SURVEY, *CASES)), TRUTH_CUSTOMERS)
+        true = rehearsal.planted(Scene(name, world, (*SURVEY, *CASES, *RETENTION)), TRUTH_CUSTOMERS)
         found = rehearsal.run(run.notebooks()["02_satisfaction_drivers"], here, SURVEY)[0]
         found |= rehearsal.run(run.notebooks()["03_complaint_recovery"], here, CASES)[0]
+        found |= rehearsal.run(run.notebooks()["05_customer_retention"], here, RETENTION)[0]
         for key, finding in found.items():
             same = {"region": name, "hypothesis": key, "verdict": finding.verdict}
             for part, each in finding.estimates.items():
@@ -216,7 +258,9 @@ def holds(row, level=0.95):
 def test_all_parts_are_estimated_in_the_largest_example_region(example_intervals):
     name = max(REGIONS, key=REGIONS.get)
     largest = example_intervals[example_intervals["region"] == name]
-    wanted = {(key, part.key) for key in (*SURVEY, *CASES) for part in hypothesis(key).parts}
+    wanted = {
+        (key, part.key) for key in (*SURVEY, *CASES, *RETENTION) for part in hypothesis(key).parts
+    }
     assert set(zip(largest["hypothesis"], largest["part"], strict=True)) == wanted
 
 

@@ -19,6 +19,8 @@ FALSE_ALARMS = 0.10
 """Share of the customers who stay that an alarm may call."""
 LOOK_BACK = 26
 """Weeks before the last purchase in which an alarm is looked for."""
+LATE = 3.0
+"""Usual gaps of silence from which on a call comes late."""
 GROUPS, LEAST = 10, 8
 """Groups of customers of the jackknife; lost customers that a prediction is learnt from."""
 FILE = "05_customer_retention_customers_to_call.csv"
@@ -170,6 +172,14 @@ def scored(moments: pd.DataFrame, outcome: str = "lost_quarter") -> pd.DataFrame
     ).drop(columns="known")
 
 
+def in_rhythm(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of customers who may still come: silent for three usual gaps at most.
+
+    Whoever has been silent for longer is to be won back; a call to keep him comes too late.
+    """
+    return rows[_silence(rows) <= LATE]
+
+
 def lists(rows: pd.DataFrame, sales: pd.Series) -> pd.DataFrame:
     """Return what customers could be called by: the higher, the sooner.
 
@@ -187,10 +197,9 @@ def lists(rows: pd.DataFrame, sales: pd.Series) -> pd.DataFrame:
         volume, log), risk (to be lost in a quarter) and sales at risk (risk times sales).
     """
     rows = rows.set_index("customer_id")
-    gap_days = weeks.WEEK * np.exp(rows["log_weeks"] - rows["log_visits"])
     return pd.DataFrame(
         {
-            "silence": (2 ** rows["recency"] - 1) / gap_days,
+            "silence": _silence(rows),
             "fall": rows["fall"],
             "risk": rows["risk"],
             "sales at risk": rows["risk"] * sales.reindex(rows.index).fillna(0.0),
@@ -265,7 +274,6 @@ def to_call(
     rows = rows.set_index("customer_id").join(scores.drop(columns=["fall", "risk"]))
     order = rows.sort_values(["sales at risk", "risk"], ascending=False, kind="stable")
     days = 2 ** order["recency"] - 1
-    gap_days = weeks.WEEK * np.exp(order["log_weeks"] - order["log_visits"])
     change = np.expm1(order["change"]).round(3)
     return pd.DataFrame(
         {
@@ -277,7 +285,7 @@ def to_call(
             f"sales_at_risk_{currency.lower()}": order["sales at risk"].round(2),
             f"sales_year_{currency.lower()}": sales.reindex(order.index).fillna(0).round(2),
             "days_since_purchase": days.round().astype(int),
-            "usual_gap_days": gap_days.round(1),
+            "usual_gap_days": _gap_days(order).round(1),
             "volume_change": change,
         }
     )
@@ -305,6 +313,16 @@ def export(region: Region, rows: pd.DataFrame) -> Path:
     finally:
         draft.unlink(missing_ok=True)
     return path
+
+
+def _gap_days(rows: pd.DataFrame) -> pd.Series:
+    """Return each customer's usual days between two purchases."""
+    return weeks.WEEK * np.exp(rows["log_weeks"] - rows["log_visits"])
+
+
+def _silence(rows: pd.DataFrame) -> pd.Series:
+    """Return the days since the last purchase over the usual gap."""
+    return (2 ** rows["recency"] - 1) / _gap_days(rows)
 
 
 def _gone(found: Weeks) -> tuple[np.ndarray, np.ndarray]:

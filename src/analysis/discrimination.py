@@ -11,6 +11,7 @@ from scipy import optimize, special, stats
 from statsmodels.stats.proportion import proportion_confint
 
 from analysis.estimates import Estimate, from_se
+from analysis.models import coded
 
 _EDGE = 1e-6
 """How far a share of 0 or 1, and its end of the interval, are kept inside."""
@@ -373,7 +374,7 @@ def _design(formula: str, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     outcome = rows[name.strip()].to_numpy(float, na_value=np.nan)
     if not np.isin(outcome[~np.isnan(outcome)], (0, 1)).all():
         raise ValueError(f'"{name.strip()}" must be 0 or 1.')
-    design = np.asarray(patsy.dmatrix(terms, rows))
+    design = np.asarray(patsy.dmatrix(terms, coded(terms, rows)))
     if len(design) < len(rows) or not np.isfinite(design).all():
         raise ValueError(f"A row lacks a value of {terms.strip()}.")
     return outcome, design

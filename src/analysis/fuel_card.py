@@ -80,15 +80,20 @@ def at_landmark(region: Region, day: dt.date) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The columns of `landmarks.table` with card (1 or 0), kept_half (1 if bought in the half
-        year after), satisfaction and loyalty (of the latest answers; missing where not asked),
+        The columns of `landmarks.table` with card (1 or 0), tenure_bend (square of log_tenure
+        about its mean: who takes a card does so early, or hardly ever), kept_half (1 if bought in
+        the half year after), satisfaction and loyalty (of the latest answers; missing where not
+        asked),
         by customer_id.
     """
     found = landmarks.table(region, day).join(holders(region, day).rename("card"))
     own_day = pd.Series(pd.Timestamp(day), found.index)
     found = found.join(landmarks.opinions(region, own_day))
     found = found[(found["active"] > 0) & (found["tenure_days"] >= landmarks.HALF_YEAR)]
-    found = found.assign(kept_half=(found["visits_half"] > 0).astype(float))
+    found = found.assign(
+        kept_half=(found["visits_half"] > 0).astype(float),
+        tenure_bend=(found["log_tenure"] - found["log_tenure"].mean()) ** 2,
+    )
     return landmarks.without_rare(found, ("segment", "area"), found["card"], least=10)
 
 

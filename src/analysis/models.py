@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -98,7 +99,7 @@ def robust_glm(
     if exposure is not None and (data[exposure] <= 0).any():
         raise ValueError(f'Exposure "{exposure}" must be positive in every row.')
     times = {} if exposure is None else {"exposure": data[exposure]}
-    model = smf.glm(formula, data, family=FAMILIES[family](), **times)
+    model = smf.glm(formula, coded(formula, data), family=FAMILIES[family](), **times)
     _check_design(model, family)
     fit = model.fit()
     rows = model.data.row_labels
@@ -162,7 +163,7 @@ def ordered(formula: str, data: pd.DataFrame, link: Literal["probit", "logit"] =
     ----------
     McCullagh, P. (1980). Regression models for ordinal data. JRSS B 42, 109-142.
     """
-    left, x = patsy.dmatrices(formula, data, return_type="dataframe")
+    left, x = patsy.dmatrices(formula, coded(formula, data), return_type="dataframe")
     outcome, x = left.iloc[:, 0], x.drop(columns="Intercept")
     if outcome.nunique() < 3:
         raise ValueError(f'"{outcome.name}" needs 3 different values for an ordered model.')
@@ -248,6 +249,16 @@ def cross_validated(
             missed[part == k] = y[part == k] - x[part == k] @ solution
         found[name] = 1 - (missed**2).sum() / ((y - y.mean()) ** 2).sum()
     return pd.Series(found, name="r2")
+
+
+def coded(formula: str, data: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns that a formula names, text as categories.
+
+    The design is the same; patsy looks at text value by value, at categories in one go.
+    """
+    names = [name for name in data if re.search(rf"\b{re.escape(str(name))}\b", formula)]
+    words = [name for name in names if not pd.api.types.is_numeric_dtype(data[name])]
+    return data[names].astype(dict.fromkeys(words, "category"))
 
 
 def check_family(family: str) -> None:

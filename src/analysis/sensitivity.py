@@ -11,6 +11,7 @@ import patsy
 from scipy import stats
 
 from analysis.estimates import Estimate, from_se
+from analysis.models import coded
 
 LEAST_ASKED = 50
 """Customers of whom a benchmark must be known."""
@@ -318,7 +319,7 @@ def _columns(
 ) -> dict[str, np.ndarray]:
     """Return the columns of a regression by term, each an array of shape (n, some)."""
     formula = f"{outcome} ~ " + " + ".join([treatment, *controls])
-    left, right = patsy.dmatrices(formula, data)
+    left, right = patsy.dmatrices(formula, coded(formula, data))
     places = right.design_info.term_name_slices
     return {name: np.asarray(right)[:, place] for name, place in places.items()} | {
         outcome: np.asarray(left)

@@ -10,7 +10,7 @@ import patsy
 from scipy import stats
 from statsmodels.duration.survfunc import SurvfuncRight, survdiff
 
-from analysis.models import Fit
+from analysis.models import Fit, coded
 
 MAX_STEPS = 100
 """Newton steps; each changes the log hazard ratio of any two rows by 1 at most."""
@@ -288,7 +288,7 @@ def _spells(formula: str, rows: pd.DataFrame, start: str, stop: str, lost: str) 
     """Put the rows in order, centre their columns and find when they are at risk."""
     rows = rows.reset_index(drop=True)
     times = _times(rows, stop, lost, start).sort_values("stop")
-    x = patsy.dmatrix(formula, rows.loc[times.index], return_type="dataframe")
+    x = patsy.dmatrix(formula, coded(formula, rows.loc[times.index]), return_type="dataframe")
     x = x.drop(columns="Intercept", errors="ignore")
     times, spread = times.loc[x.index], x.std(ddof=0).to_numpy()
     scale, days = np.where(spread > 0, spread, 1.0), _days(times)
