@@ -30,6 +30,7 @@ SHORTFALL = {"H12": 0.02}  # of coverage below 95 %, in heavy tails
 TESTED = (*SURVEY, "H08", "H09", "H10", *VALUE, *RETENTION)  # H11 needs larger regions
 PARTS = [(name, part.key) for name in TESTED for part in hypothesis(name).parts]
 TRAPS = [scene for scene in SCENES if scene.name != PLANTED]
+EXAMPLE = (*SURVEY, *CASES, *RETENTION)
 REGIONS_ALIKE = 10
 
 
@@ -239,7 +240,7 @@ def example_intervals():
     rows = []
     for name, world in regional_worlds().items():
         here = rehearsal.region_of(draw(world, REGIONS[name], region_seed(name)))
-        true = rehearsal.planted(Scene(name, world, (*SURVEY, *CASES, *RETENTION)), TRUTH_CUSTOMERS)
+        true = rehearsal.planted(Scene(name, world, EXAMPLE), TRUTH_CUSTOMERS)
         found = rehearsal.run(run.notebooks()["02_satisfaction_drivers"], here, SURVEY)[0]
         found |= rehearsal.run(run.notebooks()["03_complaint_recovery"], here, CASES)[0]
         found |= rehearsal.run(run.notebooks()["05_customer_retention"], here, RETENTION)[0]

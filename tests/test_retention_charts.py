@@ -17,7 +17,7 @@ from matplotlib.collections import FillBetweenPolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
-from analysis import discrimination, figures, retention_charts, show, survival
+from analysis import discrimination, figures, retention_charts, show, survey_charts, survival
 from analysis.lapse import FACTOR
 
 FIGURES = []
@@ -49,6 +49,7 @@ def html(name, *args):
     """Return what a chart displays; a warning is an error."""
     with capture_output() as captured, warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ResourceWarning)  # of kernels of other tests
         getattr(retention_charts, name)(*args, "A caption")
     (output,) = captured.outputs
     return output.data["text/html"]
@@ -396,3 +397,16 @@ def test_same_input_same_bytes_also_with_chinese_names(chart):
     assert len(first) > 5000
     assert html(*chart) == first
     assert not plt.get_fignums()
+
+
+def test_an_interaction_says_what_it_draws_at_the_corners():
+    """Slopes .2 and .1, product .3: at +2 and +2 the height is .4 + .2 + 1.2."""
+    params = {"z_a": 0.2, "z_b": 0.1, "z_a:z_b": 0.3}
+    people = pd.DataFrame({"z_a": [0.0, 1.0, 5.0], "z_b": [0.0, -1.0, 0.0]})
+    with capture_output() as captured:
+        survey_charts.interaction(params, people, ("z_a", "z_b"), "loyalty", "A caption")
+    alt = BeautifulSoup(captured.outputs[0].data["text/html"], "html.parser").img["alt"]
+    assert "+1.8 SD where both are two standard deviations high" in alt
+    assert "-1.0 and -1.4 SD where one of them is, +0.6 SD where both are low" in alt
+    dots = FIGURES[-1].axes[0].lines[-1]
+    assert len(dots.get_xdata()) == 2  # the third customer lies outside

@@ -1,6 +1,7 @@
 """Running notebooks: what is left when all goes well, and when something breaks."""
 
 import json
+import os
 
 import nbformat
 import pandas as pd
@@ -163,3 +164,29 @@ def test_parameters_are_read_in_the_type_of_their_default(tmp_path):
         run.parameters(path, ["language=fr"])
     with pytest.raises(UsageError, match="no parameter 'region'"):
         run.parameters(path, ["region=South"])
+
+
+LIST = """import os
+from pathlib import Path
+folder = Path(os.environ["WORKBOOK_REPORTS"]) / "small" / region
+(folder / "04_customer_value_customers_to_call.csv").write_text("rank,customer_id")"""
+
+
+@pytest.mark.slow
+def test_a_list_stands_beside_its_page_until_a_run_that_makes_none(tmp_path):
+    todo = task(tmp_path, notebook(tmp_path, {"H12": [CLAIM, LIST]}))
+    run.execute(todo)
+    beside = todo.executed.with_name("04_customer_value_customers_to_call.csv")
+    assert beside.read_text() == "rank,customer_id"
+    (entry,) = run.rebuild(todo.reports)
+    assert entry.files == ("small/North/04_customer_value_customers_to_call.csv",)
+    assert entry.files[0] in (todo.reports / "index.html").read_text(encoding="utf-8")
+    os.utime(beside, (0, 0))  # written by a run of long ago
+    other = beside.with_name("05_customer_retention_customers_to_call.csv")
+    other.write_text("of another notebook")
+    os.utime(other, (0, 0))
+    run.execute(task(tmp_path, notebook(tmp_path, {"H12": CLAIM}, setup="1 / 0")))
+    assert not beside.exists()
+    assert other.exists()
+    (entry,) = run.rebuild(todo.reports)
+    assert entry.files == ()
