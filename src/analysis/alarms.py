@@ -26,7 +26,7 @@ GROUPS, LEAST = 10, 8
 FILE = "05_customer_retention_customers_to_call.csv"
 """Begins with the name of the notebook that writes it, as `run` expects."""
 RISK = "recency + log_visits + log_weeks + regular + fall"
-"""What the risk to lose a customer is told from."""
+"""What the risk to lose a customer within a quarter is told from."""
 
 
 def line(moments: pd.DataFrame) -> float:
@@ -147,15 +147,15 @@ def paths(found: Weeks, changed: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(columns).rename_axis("weeks_before")
 
 
-def scored(moments: pd.DataFrame, outcome: str = "lost_quarter") -> pd.DataFrame:
-    """Add each row's risk, told at every landmark only from what was known then.
+def scored(moments: pd.DataFrame) -> pd.DataFrame:
+    """Add each row's risk to be gone in a quarter, told only from what was known at its landmark.
+
+    That somebody was gone is known another quarter later, when he has bought nothing in it.
 
     Parameters
     ----------
     moments : DataFrame
         As from `weeks.moments`.
-    outcome : str
-        Column that says who was lost in the 13 weeks after a landmark.
 
     Returns
     -------
@@ -163,13 +163,12 @@ def scored(moments: pd.DataFrame, outcome: str = "lost_quarter") -> pd.DataFrame
         With fall 0 where it is not known, and risk (probability; missing where too little was
         known).
     """
-    rows = moments.assign(
-        fall=moments["fall"].fillna(0.0), known=(moments["week"] + weeks.QUARTER).astype(float)
+    known = (
+        (moments["week"] + 2 * weeks.QUARTER).astype(float).where(moments["gone"].notna(), np.inf)
     )
-    rows["known"] = rows["known"].where(rows[outcome].notna(), np.inf)
-    return rows.assign(
-        risk=discrimination.walk_forward(f"{outcome} ~ {RISK}", rows, "week", "known")
-    ).drop(columns="known")
+    rows = moments.assign(fall=moments["fall"].fillna(0.0), known=known)
+    risk = discrimination.walk_forward(f"gone ~ {RISK}", rows, "week", "known")
+    return rows.assign(risk=risk).drop(columns="known")
 
 
 def in_rhythm(rows: pd.DataFrame) -> pd.DataFrame:
@@ -217,7 +216,7 @@ def caught(
     scores : DataFrame
         As from `lists`.
     lost, sales, days_left : Series, by customer_id
-        1 if lost in the quarter after; sales of the year before; days from the date of the list
+        1 if gone a quarter later; sales of the year before; days from the date of the list
         to the last purchase, 0 if there was none any more.
     k : int
         Customers that can be called.

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 import numpy as np
 import pandas as pd
 
-from analysis import landmarks, lapse, purchases
+from analysis import landmarks, lapse, purchases, trials
 from analysis.data import Region
 
 TRAITS = ("segment", "area", "log_tenure", "log_visits", "log_pace")
-"""What customers are compared at: known before, and of each of them."""
+"""What hazards are compared at: known before a customer is followed."""
+STILL = 28
+"""Days within which customers buy who are compared from the day of a card."""
 
 
 def histories(region: Region, factor: float = lapse.FACTOR) -> pd.DataFrame:
-    """Follow customers after their first half year, without and with a card.
+    """Follow customers who had no card after their first half year, before and with one.
 
     A customer who takes a card is one row until that day and another from then on: the time
     before the card is not the card's.
@@ -32,7 +32,7 @@ def histories(region: Region, factor: float = lapse.FACTOR) -> pd.DataFrame:
     DataFrame
         One row per customer and status: customer_id, from_day, to_day (days since the start of
         the data), lost (1 or 0, in the last row), card (1 or 0), ever (1 if a card was taken in
-        the time followed or before); segment, area, log_tenure, log_visits, log_pace (log of
+        the time followed); segment, area, log_tenure, log_visits, log_pace (log of
         sales over their mean, both of the half year before he is followed).
 
     References
@@ -43,7 +43,8 @@ def histories(region: Region, factor: float = lapse.FACTOR) -> pd.DataFrame:
     people = landmarks.traits(region)
     start = pd.Timestamp(region.start)
     entry = people["joined_on"].clip(lower=start) + pd.Timedelta(days=landmarks.HALF_YEAR)
-    found = lapse.spells(region, entry.dropna(), factor).join(_before(region, entry.dropna()))
+    entry = entry[~(since(region).reindex(entry.index) <= entry)].dropna()
+    found = lapse.spells(region, entry, factor).join(_before(region, entry))
     found = found.join(people[["segment", "area"]])
     tenure = (entry - people["joined_on"]).dt.days
     found["log_tenure"] = landmarks.log_years(tenure.reindex(found.index))
@@ -67,33 +68,30 @@ def misdated(region: Region) -> float:
     return float(earlier.mean()) if len(people) else 0.0
 
 
-def holders(region: Region, day: dt.date) -> pd.Series:
-    """Return 1 for who had a card on a day, else 0, by customer_id."""
-    return (since(region) < pd.Timestamp(day) + pd.Timedelta(days=1)).astype(float)
+def new_holders(region: Region, seed: int = 0) -> pd.DataFrame:
+    """Compare who takes a card with who has none yet, from the day of the card on.
 
+    Whoever takes a card is a customer still; so that the others are too, all must buy in the four
+    weeks after. Who has had a card for long is not compared: what he bought before some other day
+    would be the card's doing already.
 
-def at_landmark(region: Region, day: dt.date) -> pd.DataFrame:
-    """Return the customers of half a year or more who were buying on a day, and what came after.
-
-    Whoever has just joined has bought little yet, card or not: nothing would make him comparable.
+    Parameters
+    ----------
+    region : Region
+        The data.
+    seed : int
+        Seed of the days of those who had none yet.
 
     Returns
     -------
     DataFrame
-        The columns of `landmarks.table` with card (1 or 0), tenure_bend (square of log_tenure
-        about its mean: who takes a card does so early, or hardly ever), kept_half (1 if bought in
-        the half year after), satisfaction and loyalty (of the latest answers; missing where not
-        asked),
-        by customer_id.
+        The rows of `trials.followed` with card (1 or 0, for treated) and tenure_bend (square of
+        log_tenure about its mean: who takes a card does so early, or hardly ever).
     """
-    found = landmarks.table(region, day).join(holders(region, day).rename("card"))
-    own_day = pd.Series(pd.Timestamp(day), found.index)
-    found = found.join(landmarks.opinions(region, own_day))
-    found = found[(found["active"] > 0) & (found["tenure_days"] >= landmarks.HALF_YEAR)]
-    found = found.assign(
-        kept_half=(found["visits_half"] > 0).astype(float),
-        tenure_bend=(found["log_tenure"] - found["log_tenure"].mean()) ** 2,
-    )
+    found = trials.followed(region, since(region), seed, still=STILL)
+    found = found.rename(columns={"treated": "card"})
+    bend = (found["log_tenure"] - found["log_tenure"].mean()) ** 2
+    found = found.assign(tenure_bend=bend)
     return landmarks.without_rare(found, ("segment", "area"), found["card"], least=10)
 
 

@@ -103,7 +103,8 @@ def around(
     Returns
     -------
     DataFrame
-        Indexed as `own_day`: visits_<name> (days with a purchase) and sales_<name>.
+        Indexed as `own_day`: visits_<name> (days with a purchase), sales_<name> and, where
+        costs are known, margin_<name>.
     """
     days = pd.DataFrame({"customer_id": own_day.index, "own_day": own_day.dt.normalize().values})
     rows = region.purchases.inner_join(ibis.memtable(days), "customer_id")
@@ -113,6 +114,8 @@ def around(
         inside = since.between(first, last)
         measures[f"visits_{name}"] = rows["bought_at"].date().nunique(where=inside)
         measures[f"sales_{name}"] = rows["amount"].sum(where=inside)
+        if "transactions.cost" in region.columns:
+            measures[f"margin_{name}"] = (rows["amount"] - rows["cost"]).sum(where=inside)
     found = rows.group_by("customer_id").agg(**measures).to_pandas().set_index("customer_id")
     return found.reindex(own_day.index).fillna(0)
 

@@ -233,23 +233,36 @@ def style_shift(
 
 
 def shifted(effect: Estimate, shift: float) -> Estimate:
-    """Return an effect moved by an amount on its own scale, its error unchanged."""
-    return from_se(
-        effect.estimate + shift, effect.se, effect.n_obs, df=effect.df, method=effect.method
-    )
-
-
-def moved(effect: Estimate, errors: float) -> Estimate:
-    """Return an effect moved by so many of its standard errors, on the scale of its interval.
-
-    A hidden cause that moves one estimate by some errors moves another of the same question by
-    about as many.
-    """
+    """Return an effect moved by an amount on the scale of its interval, its error unchanged."""
     link, inverse = (np.log, np.exp) if effect.scale == "log" else (float, float)
-    middle = inverse(link(effect.estimate) + errors * effect.se)
+    middle = inverse(link(effect.estimate) + shift)
     return from_se(
         middle, effect.se, effect.n_obs, scale=effect.scale, df=effect.df, method=effect.method
     )
+
+
+def as_log_hazard(change: float, share: float) -> float:
+    """Return the change of a log hazard that makes a share of customers who stay change so much.
+
+    Parameters
+    ----------
+    change : float
+        Of the share, such as 0.02.
+    share : float
+        Of customers who stay, between 0 and 1.
+    """
+    return change / (share * np.log(share))
+
+
+def as_risk_ratio(hazard_ratio: float) -> float:
+    """Return the risk ratio that a hazard ratio comes to where the outcome is common.
+
+    References
+    ----------
+    VanderWeele, T. J. (2017). On a square-root transformation of the odds ratio for a common
+    outcome. Epidemiology 28, e58-e60.
+    """
+    return (1 - 0.5 ** np.sqrt(hazard_ratio)) / (1 - 0.5 ** np.sqrt(1 / hazard_ratio))
 
 
 def partial_r2(t: float, df: float) -> float:

@@ -79,7 +79,7 @@ def read(region: Region) -> Weeks:
 def changes(weeks: Weeks) -> np.ndarray:
     """Return how each regular customer's volume has changed against that of his segment.
 
-    The log of the volume of 4 weeks over that of the 20 weeks before, less the same of all
+    The log of the volume of 4 weeks over that of the 20 weeks before, less its median among the
     regulars of the segment (of the region, where a segment has fewer than 20): what the season
     does to all of them at that time is taken out, and nothing later is used.
 
@@ -120,7 +120,8 @@ def moments(weeks: Weeks, changed: np.ndarray, at: list[int] | None = None) -> p
         purchase), log_visits and log_weeks (purchase days and weeks observed so far), log_rate
         (purchase days in weeks 24 to 5 before), change (as from `changes`), fall (less the change,
         a fall to a twentieth or less as one to a twentieth), regular (1 or 0);
-        lapse (1: no purchase in the next 8 weeks), lost_quarter (in the next 13), lapse_later (in
+        lapse (1: no purchase in the next 8 weeks), gone (in weeks 14 to 26: lost
+        by the end of the next 13), again (1: bought after the 8 weeks), lapse_later (in
         weeks 5 to 17 after), watched (regular, and bought in the 4 weeks before and after). An
         outcome that lies beyond the data is missing.
     """
@@ -165,7 +166,8 @@ def _moment(weeks: Weeks, visits: np.ndarray, changed: np.ndarray, week: int) ->
         fall=np.where(regular, np.clip(-changed[:, week], -STEEPEST, STEEPEST), np.nan),
         regular=regular.astype(float),
         lapse=empty(0, HORIZON),
-        lost_quarter=empty(0, QUARTER),
+        gone=empty(QUARTER, 2 * QUARTER),
+        again=(count(HORIZON, weeks.n_weeks) > 0).astype(float),
         lapse_later=empty(GAP, GAP + QUARTER),
         watched=regular & (count(-RECENT, 0) > 0) & (count(0, GAP) > 0),
     )
@@ -188,11 +190,12 @@ def _spans(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _season(
     segments: pd.Series, recent: np.ndarray, usual: np.ndarray, regular: np.ndarray
 ) -> np.ndarray:
-    """Return the log change of all regulars of each customer's segment, same shape as `recent`."""
-    together = np.log((recent * regular).sum(axis=0) / (usual * regular).sum(axis=0))
+    """Return the median log change of the regulars of each customer's segment, same shape."""
+    change = np.where(regular, np.log(recent / usual), np.nan)
+    together, some = np.full(change.shape[1], np.nan), regular.any(axis=0)
+    together[some] = np.nanmedian(change[:, some], axis=0)
     found = np.broadcast_to(together, recent.shape).copy()
     for rows in segments.groupby(segments).indices.values():
-        own, enough = regular[rows], regular[rows].sum(axis=0) >= LEAST_REGULAR
-        ratio = np.log((recent[rows] * own).sum(axis=0) / (usual[rows] * own).sum(axis=0))
-        found[rows] = np.where(enough, ratio, together)
+        enough = regular[rows].sum(axis=0) >= LEAST_REGULAR
+        found[rows[:, None], enough] = np.nanmedian(change[rows][:, enough], axis=0)
     return found

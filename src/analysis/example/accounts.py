@@ -10,13 +10,13 @@ from analysis.contacts import KEPT, PROMISED
 from analysis.example.world import LANDMARK, N_WEEKS, World
 
 MONTH = 52 / 12  # weeks
-VISITED_UNTIL = LANDMARK + 26
-SPANS = {"before": (0, LANDMARK), "half": (LANDMARK, VISITED_UNTIL)}
+VISITED_UNTIL = LANDMARK + 13
+SPANS = {"before": (0, LANDMARK), "quarter": (LANDMARK, VISITED_UNTIL)}
 SPANS |= {"rest": (VISITED_UNTIL, N_WEEKS)}  # first and last week but one
 
 
 def made(world: World, people: DataFrame, rng: Generator) -> dict:
-    """Return visits by span of weeks, and who was visited as promised in the half year.
+    """Return visits by span of weeks, and who was visited as promised in the quarter.
 
     `people` have a tier ("" where nobody is visited) and say whether their visits are as planned.
     """
@@ -27,8 +27,8 @@ def made(world: World, people: DataFrame, rng: Generator) -> dict:
         )
         for name, (start, end) in SPANS.items()
     }
-    promised = people["tier"].map(PROMISED).to_numpy() * 26 / MONTH
-    return counts | {"visited": counts["visits_half"] >= KEPT * promised}
+    promised = people["tier"].map(PROMISED).to_numpy() * 13 / MONTH
+    return counts | {"visited": counts["visits_quarter"] >= KEPT * promised}
 
 
 def planned(world: World, people: DataFrame) -> ndarray:

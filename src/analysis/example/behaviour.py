@@ -92,7 +92,7 @@ def with_lapse(world: World, people: DataFrame) -> DataFrame:
     """Add `lapse`, the first week without the customer; `N_WEEKS` for those who stay."""
     week = np.arange(N_WEEKS, dtype=np.float32)
     card_week, campaign_week = _column(people, "card_week"), _column(people, "campaign_week")
-    card = (week >= card_week) & ((week < LANDMARK) | (week >= _column(people, "card_gap")))
+    card = week >= card_week
     beyond = world.beyond_log_hazard * _column(people, "beyond") * (week >= LANDMARK)
     visited = world.visit_log_hazard * _column(people, "visited") * (week >= VISITED_UNTIL)
     log_factor = (

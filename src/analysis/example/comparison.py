@@ -9,7 +9,7 @@ from pandas import DataFrame
 from scipy import special, stats
 
 from analysis.example.behaviour import beyond_probability, visit_rate, weekly_price
-from analysis.example.world import LANDMARK, N_WEEKS, SEGMENTS, World
+from analysis.example.world import SEGMENTS, World
 
 
 def scaled(values: pd.Series) -> ndarray:
@@ -84,9 +84,9 @@ def bought_in(world: World, people: DataFrame, start: ndarray, weeks: int) -> nd
     return -np.expm1(-visit_rate(world, people, span).sum(axis=1))
 
 
-def yearly_margin(world: World, people: DataFrame) -> ndarray:
-    """Return each customer's expected margin in CNY in the last year, shape (n_customers,)."""
-    weeks = np.arange(LANDMARK, N_WEEKS)
+def yearly_margin(world: World, people: DataFrame, start: ndarray) -> ndarray:
+    """Return each customer's expected margin in CNY in the year from his start, (n_customers,)."""
+    weeks = np.reshape(start, (-1, 1)) + np.arange(52)
     beyond = beyond_probability(world, people, weeks) * world.beyond_spend * world.beyond_margin
     fuel = people["margin"].to_numpy()[:, None] * weekly_price(people, weeks)
     rate = visit_rate(world, people, weeks) * people["size"].to_numpy()[:, None]

@@ -145,19 +145,23 @@ def _fates(world: World, people: DataFrame, rng: Generator) -> dict:
     """Return affinity, weeks of card and campaign, and each customer's luck against lapse."""
     n = len(people)
     affinity = people["affinity"] + 0.5 * (people["suburban"] - 0.45)
-    pull = world.card_affinity * affinity + world.card_by_loyalty * people["loyalty"]
+    pull = card_pull(world, people.assign(affinity=affinity))
     waiting = rng.exponential(1, n) / (world.card_hazard * np.exp(pull))
     targeted = rng.random(n) < _targeted(world, people)
     return {
         "affinity": affinity,
         "card_week": np.ceil(np.maximum(people["joined"], -150) + waiting),
-        "card_gap": 0.0,  # week until which a card of the second year does not count
         "campaign_week": np.where(targeted, rng.choice(CAMPAIGNS, n), N_WEEKS),
         "luck": rng.exponential(1, n),
         "declines": rng.random(n) < world.decline_share,
         "beyond": False,
         "visited": False,
     }
+
+
+def card_pull(world: World, people: DataFrame) -> pd.Series:
+    """Return the log of each customer's hazard to take a card, over the usual one."""
+    return world.card_affinity * people["affinity"] + world.card_by_loyalty * people["loyalty"]
 
 
 def another_week(world: World, people: DataFrame, rng: Generator) -> ndarray:

@@ -9,7 +9,6 @@ from numpy.random import Generator
 from pandas import DataFrame
 
 from analysis.example import survey
-from analysis.example.accounts import VISITED_UNTIL
 from analysis.example.behaviour import History, bought_before, simulate
 from analysis.example.world import LANDMARK, N_WEEKS, World
 
@@ -90,7 +89,6 @@ def purchases(world: World, history: History) -> dict:
         "margin_after": margin[:, LANDMARK:].sum(axis=1),
         "visits_after": visits[:, LANDMARK : LANDMARK + 2 * QUARTER].sum(axis=1),
         "active": visits[:, start:LANDMARK].any(axis=1),
-        "active_later": visits[:, VISITED_UNTIL - QUARTER : VISITED_UNTIL].any(axis=1),
         "reached": bought_before(history, history.people["campaign_week"]),
     }
 
@@ -126,6 +124,7 @@ def _moment(history: History, changes: ndarray, week: int, rng: Generator) -> Da
         return visits[:, week + start : week + end].sum(axis=1)
 
     frame = people[["segment", "suburban"]].assign(
+        week=week,
         years=np.log1p((week - people["joined"]).clip(lower=0) / 52),
         recency=np.log2(1 + _days_since(visits[:, :week], rng)),
         log_visits=np.log(np.maximum(count(-week, 0), 1)),
@@ -140,28 +139,24 @@ def _moment(history: History, changes: ndarray, week: int, rng: Generator) -> Da
 
 
 def _changes(history: History) -> ndarray:
-    """Return the log of the volume of 4 weeks over that of the 20 before, less that of the segment.
+    """Return the log of the volume of 4 weeks over that of the 20 before, less the usual one.
 
     Shape (n_customers, N_WEEKS + 1): column w is as of the beginning of week w, of those with 10
-    visits in the 20 weeks who joined before the 24; -inf for a volume of nothing.
+    visits in the 20 weeks who joined before the 24; -inf for a volume of nothing. The usual one is
+    the median of the segment.
     """
     visits, volume = (
         np.pad(np.cumsum(each, axis=1, dtype=float), ((0, 0), (1, 0)))
         for each in (history.visits, history.volume)
     )
     recent, usual = volume[:, 24:] - volume[:, 20:-4], volume[:, 20:-4] - volume[:, :-24]
-    weeks = np.arange(24, N_WEEKS + 1)
-    regular = (visits[:, 20:-4] - visits[:, :-24] >= 10) & (
-        history.people["joined"].to_numpy()[:, None] <= weeks - 24
-    )
-    found = np.full((len(visits), N_WEEKS + 1), np.nan)
+    joined = history.people["joined"].to_numpy()[:, None]
+    regular = (visits[:, 20:-4] - visits[:, :-24] >= 10) & (joined <= np.arange(N_WEEKS - 23))
     with np.errstate(divide="ignore", invalid="ignore"):
-        for rows in history.people.groupby("segment").indices.values():
-            own = regular[rows]
-            all_together = (recent[rows] * own).sum(axis=0) / (usual[rows] * own).sum(axis=0)
-            ratio = recent[rows] / usual[rows] / all_together
-            found[rows, 24:] = np.where(own, np.log(ratio), np.nan)
-    return found
+        change = np.where(regular, np.log(5 * recent / usual), np.nan)
+    for rows in history.people.groupby("segment").indices.values():
+        change[rows] -= np.nanmedian(change[rows], axis=0)
+    return np.hstack([np.full((len(change), 24), np.nan), change])
 
 
 def _days_since(visits: ndarray, rng: Generator) -> ndarray:

@@ -6,7 +6,7 @@ Retained is to buy in the last 13 of 52 weeks.
 import numpy as np
 import pandas as pd
 from pandas import DataFrame
-from scipy import special, stats
+from scipy import special
 
 from analysis.example.accounts import planned_by_tier
 from analysis.example.behaviour import with_lapse
@@ -20,19 +20,20 @@ from analysis.example.comparison import (
     slopes,
     yearly_margin,
 )
-from analysis.example.people import another_week
-from analysis.example.sample import CHUNK, QUARTER, Sample
+from analysis.example.people import another_week, card_pull
+from analysis.example.sample import CHUNK, MOMENTS, QUARTER, Sample
 from analysis.example.world import LANDMARK, N_WEEKS, World
 
 
 def h17(sample: Sample) -> dict[str, float]:
     """Odds of no purchase in the next 8 weeks per doubling of 1 + days since the last one.
 
-    Of those who bought in the last 13 weeks, given log visits and log weeks observed, adjusted; AUC
-    with, less without.
+    Of those who bought in the last 13 weeks, given log visits, log weeks observed and landmark,
+    adjusted; AUC with, less without.
     """
     d = sample.moments[: 4 * CHUNK]
-    lapse, pace = d["lapse"].to_numpy(), (d["log_visits"], d["log_weeks"])
+    at = [d["week"] == week for week in MOMENTS[1:]]
+    lapse, pace = d["lapse"].to_numpy(), (d["log_visits"], d["log_weeks"], *at)
     found, area = logit(d, lapse, d["recency"], *pace)
     return {"odds_ratio": np.exp(found[0]), "auc_gain": area - logit(d, lapse, *pace)[1]}
 
@@ -56,23 +57,33 @@ def h18(sample: Sample) -> dict[str, float]:
 
 
 def h19(sample: Sample) -> dict[str, float]:
-    """Rate of lapse if all had a card over none; card at the landmark less adoption later.
+    """Rate of lapse if all had a card over none; a card now less one later, as it comes.
 
-    Retained, and margin over its mean, are those of who had joined 26 weeks before the landmark and
-    bought in the last 13 of them; adoption later is at its natural pace.
+    Retained, and margin over its mean, a year after: of those who take a card, and of those with
+    none in a week in which one of them takes it, who bought in the 13 weeks before and in 4 after.
     """
     d, world = sample.everyone, sample.world
-    d = d[d["active"] & (d["joined"] <= LANDMARK - 2 * QUARTER)][:CHUNK]
-    hazard = world.card_hazard * np.exp(world.card_affinity * d["affinity"])
-    later = LANDMARK + stats.expon.ppf(np.random.default_rng(0).random(len(d))) / hazard
-    card = with_lapse(world, d.assign(card_week=d["card_week"].clip(upper=LANDMARK)))
-    gap = later.where(d["card_week"] <= LANDMARK, 0.0)
-    none = with_lapse(world, d.assign(card_gap=gap))
-    more = (yearly_margin(world, card) - yearly_margin(world, none)).mean()
+    rng = np.random.default_rng(0)
+    takers = d[d["card_week"].between(QUARTER, LANDMARK) & (d["card_week"] < d["lapse"])]
+    takers = takers.assign(start=takers["card_week"].astype(int))
+    others = d.assign(start=rng.choice(takers["start"], len(d)))
+    others = others[others["card_week"] > others["start"]]
+    both = pd.concat([takers, others])[:: 1 + (len(takers) + len(others)) // (3 * CHUNK)]
+    for first, length in ((-QUARTER, QUARTER), (0, 4)):
+        chance = bought_in(world, both, both["start"].to_numpy() + first, length)
+        both = both[rng.random(len(both)) < chance]
+    hazard = world.card_hazard * np.exp(card_pull(world, both))
+    later = both["start"] + np.ceil(rng.exponential(1, len(both)) / hazard)
+    later = later.where(both["card_week"] <= both["start"], both["card_week"])
+    arms = [with_lapse(world, both.assign(card_week=week)) for week in (both["start"], later)]
+    start = both["start"].to_numpy()
+    value = [yearly_margin(world, arm, start) for arm in arms]
+    treated = (both["card_week"] <= both["start"]).mean()
+    mean = treated * value[0].mean() + (1 - treated) * value[1].mean()
     return {
         "hazard_ratio": _rate_ratio(world, sample.everyone[: 5 * CHUNK]),
-        "retention": gain(world, LANDMARK, card, none),
-        "margin": more / d["margin_after"].mean(),
+        "retention": gain(world, start, *arms),
+        "margin": (value[0] - value[1]).mean() / mean,
     }
 
 
@@ -104,11 +115,11 @@ def h20(sample: Sample) -> dict[str, float]:
     """Retained, all key accounts visited as promised less none; planned visits a month by tier.
 
     The tier is the class by fuel sales of the year before; both are of key accounts with sales in
-    that year who bought in the last quarter of the half year of visits.
+    that year who bought in its last quarter.
     """
     d, world = sample.everyone, sample.world
     d = d[(d["tier"] != "") & (d["sales_before"] > 0)]
-    d = d[d["active_later"]]
+    d = d[d["active"]]
     arms = [with_lapse(world, d[:CHUNK].assign(visited=arm)) for arm in (True, False)]
     visits = planned_by_tier(world, d)
     monthly = {f"visits_{tier.lower()}": visits[tier] for tier in "ABC"}
@@ -133,13 +144,14 @@ def h21(sample: Sample) -> dict[str, float]:
 
 
 def h22(sample: Sample) -> dict[str, float]:
-    """Product of org and personal benefit, in SD each, given both, of business customers.
+    """Product of org and personal benefit, in SD each, given both and squares, of businesses.
 
     Loyalty index, SD; latent first item / SD left.
     """
     d = sample.answered[sample.answered["business"]]
     organisation, person = scaled(d["item_org_benefit"]), scaled(d["item_personal_benefit"])
-    drivers = (organisation * person, organisation, person)
+    squares = (organisation**2, person**2)
+    drivers = (organisation * person, organisation, person, *squares)
     index, _ = slopes(d, scaled(d["loyalty_index"]), *drivers)
     latent, left = slopes(d, d["latent_loyalty_1"], *drivers)
     return {"index": index[0], "latent": latent[0] / left}

@@ -102,7 +102,7 @@ class World:
     beyond_margin: float = 0.27
     # contacts
     visit_plan: tuple[float, float, float] = (3.1, 2.1, 1.05)  # a month, tiers A, B, C
-    visit_log_hazard: float = 0.0  # of accounts visited as promised in the half year before
+    visit_log_hazard: float = 0.0  # of accounts visited as promised in the quarter after
     visit_by_risk: float = 0.0  # trap: whoever is dissatisfied is visited
     campaign_log_hazard: float = -0.60
     acquire_cost: float = 600.0  # CNY per customer won
