@@ -200,11 +200,17 @@ def reports(monkeypatch, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def whole(tables, tmp_path_factory):
+def many():
+    """A region that is large enough for all of H17 to H22."""
+    return draw(World(), 1_400, 3)
+
+
+@pytest.fixture(scope="module")
+def whole(many, tmp_path_factory):
     """The findings of the region that lacks nothing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WORKBOOK_REPORTS", str(tmp_path_factory.mktemp("reports")))
-        return retention(tables)
+        return retention(many)
 
 
 def retention(tables):
@@ -249,7 +255,7 @@ def sold(tables, rows):
 
 
 def before(days):
-    """Return the day that lies so many days before the end."""
+    """Return the day that lies so tables days before the end."""
     return LAST - pd.Timedelta(days=days)
 
 
@@ -257,19 +263,19 @@ def test_a_region_that_lacks_nothing_tests_all(whole):
     hold_tested(whole, *RETENTION)
 
 
-def test_the_station_of_a_third_of_the_customers_closes(tables, whole):
-    lines, ids = tables["transactions"], tables["customers"]["customer_id"]
+def test_the_station_of_a_third_of_the_customers_closes(many, whole):
+    lines, ids = many["transactions"], many["customers"]["customer_id"]
     theirs = lines["customer_id"].isin(ids[::3])
-    moved = changed(tables, "transactions", station_id=lines["station_id"].mask(theirs, "S99"))
+    moved = changed(many, "transactions", station_id=lines["station_id"].mask(theirs, "S99"))
     found = retention(sold(moved, ~(theirs & (lines["bought_at"] > before(182)))))
     for name in PURCHASES:
         hold_open(found[name], "customers of stations that closed")
     hold_same(found, whole, "H22")
 
 
-def test_nobody_buys_for_three_weeks(tables, whole):
-    day = tables["transactions"]["bought_at"]
-    found = retention(sold(tables, (day < before(330)) | (day >= before(309))))
+def test_nobody_buys_for_three_weeks(many, whole):
+    day = many["transactions"]["bought_at"]
+    found = retention(sold(many, (day < before(330)) | (day >= before(309))))
     for name in PURCHASES:
         hold_open(found[name], "days on end without any purchase")
     hold_same(found, whole, "H22")
@@ -278,27 +284,27 @@ def test_nobody_buys_for_three_weeks(tables, whole):
 @pytest.mark.parametrize(
     ("days", "words"), [(40, "days on end without any purchase"), (70, "the last 70 days")]
 )
-def test_everybody_stops_at_once_before_the_end(tables, whole, days, words):
-    found = retention(sold(tables, tables["transactions"]["bought_at"] < before(days - 1)))
+def test_everybody_stops_at_once_before_the_end(many, whole, days, words):
+    found = retention(sold(many, many["transactions"]["bought_at"] < before(days - 1)))
     for name in PURCHASES:
         hold_open(found[name], words)
     hold_same(found, whole, "H22")
 
 
-def test_all_but_eight_customers_stop_at_once(tables, whole):
-    lines = tables["transactions"]
+def test_all_but_eight_customers_stop_at_once(many, whole):
+    lines = many["transactions"]
     stay = lines["customer_id"].isin(lines["customer_id"].value_counts().index[:8])
-    found = retention(sold(tables, stay | (lines["bought_at"] < before(250))))
+    found = retention(sold(many, stay | (lines["bought_at"] < before(250))))
     assert not DECIDED & {found[name].verdict for name in PURCHASES}
     hold_same(found, whole, "H22")
 
 
 @pytest.mark.parametrize("days", [1, 30])
-def test_days_that_stand_twice(tables, whole, days):
-    lines = tables["transactions"]
+def test_days_that_stand_twice(many, whole, days):
+    lines = many["transactions"]
     again = lines["bought_at"].between(before(290), before(290 - days), inclusive="left")
-    twice = {**tables, "transactions": pd.concat([lines, lines[again]], ignore_index=True)}
-    once, more = rehearsal.region_of(tables), rehearsal.region_of(twice)
+    twice = {**many, "transactions": pd.concat([lines, lines[again]], ignore_index=True)}
+    once, more = rehearsal.region_of(many), rehearsal.region_of(twice)
     span = (once.start, once.end)
     visits = purchases.per_customer(more, *span)["visits"]
     pd.testing.assert_series_equal(visits, purchases.per_customer(once, *span)["visits"])
@@ -331,8 +337,8 @@ def with_refunds(tables, every):
 
 def test_refunds_are_set_aside_and_are_no_visits(written):
     tables = draw(World(), 600, 3)
-    refunded, n_back = with_refunds(tables, every=40)
-    here, clean = data.load(written(refunded), "Example"), rehearsal.region_of(tables)
+    refunded, n_back = with_refunds(many, every=40)
+    here, clean = data.load(written(refunded), "Example"), rehearsal.region_of(many)
     aside = here.set_aside.set_index("column")
     assert (aside["rows"].to_dict(), here.end) == ({"amount": n_back}, END)
     visits, expected = (
@@ -345,13 +351,13 @@ def test_refunds_are_set_aside_and_are_no_visits(written):
 def test_a_region_of_many_refunds_is_refused(written):
     tables = draw(World(), 100, 3)
     with pytest.raises(DataError, match="break the contract in amount"):
-        data.load(written(with_refunds(tables, every=10)[0]), "Example")
+        data.load(written(with_refunds(many, every=10)[0]), "Example")
 
 
 def test_no_purchases_at_all(written):
     tables = draw(World(), 600, 3)
-    del tables["transactions"]
-    found = retention_of(data.load(written({**tables, "transactions": EMPTY}), "Example"))
+    del many["transactions"]
+    found = retention_of(data.load(written({**many, "transactions": EMPTY}), "Example"))
     for name in PURCHASES:
         hold_open(found[name], "'transactions'")
     hold_tested(found, "H22")
@@ -361,8 +367,8 @@ EMPTY = pd.DataFrame(columns=["customer_id", "bought_at", "amount"])
 
 
 @pytest.mark.parametrize("cost", [np.nan, 0.0, 10.0])
-def test_all_amounts_are_zero(tables, whole, cost):
-    found = retention(changed(tables, "transactions", amount=0.0, cost=cost))
+def test_all_amounts_are_zero(many, whole, cost):
+    found = retention(changed(many, "transactions", amount=0.0, cost=cost))
     hold_open(found["H19"], "margin" if cost >= 0 else "sales")
     hold_open(found["H20"], "accounts")
     hold_tested(found, "H21")
@@ -379,8 +385,8 @@ YOUNG = {
 
 
 @pytest.mark.parametrize("days", YOUNG)
-def test_a_region_younger_than_the_horizon(tables, whole, days):
-    found = retention(sold(tables, tables["transactions"]["bought_at"] >= before(days - 1)))
+def test_a_region_younger_than_the_horizon(many, whole, days):
+    found = retention(sold(many, many["transactions"]["bought_at"] >= before(days - 1)))
     for name, words in YOUNG[days].items():
         hold_open(found[name], words)
     for name in ("H19", "H20"):
@@ -412,9 +418,9 @@ CARDS = {
 
 
 @pytest.mark.parametrize("how", CARDS)
-def test_cards_that_tell_nothing(tables, whole, how):
+def test_cards_that_tell_nothing(many, whole, how):
     cards, words = CARDS[how]
-    found = retention(changed(tables, "customers", card_since=cards(tables["customers"])))
+    found = retention(changed(many, "customers", card_since=cards(many["customers"])))
     hold_open(found["H19"], words)
     hold_same(found, whole, "H17", "H18", "H20", "H21", "H22")
 
@@ -486,11 +492,11 @@ CONTACTS = {
     "visits only": (
         lambda t: kept_contacts(t, t["contacts"]["kind"] == "visit"),
         None,
-        "0 were contacted by a campaign",
+        "0 were contacted",
     ),
     "campaigns only": (
         lambda t: kept_contacts(t, t["contacts"]["kind"] == "campaign"),
-        "Key accounts that are visited: 0",
+        "the kind visit: 0",
         None,
     ),
     "one campaign to keep": (lambda t: on_one_day(t, "retain"), None, "campaign"),
@@ -513,9 +519,9 @@ CONTACTS = {
 
 
 @pytest.mark.parametrize("how", CONTACTS)
-def test_contacts_that_tell_nothing(tables, whole, how):
+def test_contacts_that_tell_nothing(many, whole, how):
     change, visits, costs = CONTACTS[how]
-    found = retention(change(tables))
+    found = retention(change(many))
     for name, words in (("H20", visits), ("H21", costs)):
         if words:
             hold_open(found[name], words)
@@ -524,8 +530,8 @@ def test_contacts_that_tell_nothing(tables, whole, how):
     hold_same(found, whole, "H17", "H18", "H19", "H22")
 
 
-def test_no_segments(tables):
-    found = retention(changed(tables, "customers", segment=None))
+def test_no_segments(many):
+    found = retention(changed(many, "customers", segment=None))
     hold_tested(found, "H17", "H18", "H19", "H21", "H22")
     if not found["H20"].estimates:
         hold_open(found["H20"], "segment")
@@ -554,9 +560,9 @@ VISITS = {
 
 
 @pytest.mark.parametrize("how", VISITS)
-def test_visits_that_tell_nothing(tables, whole, how):
+def test_visits_that_tell_nothing(many, whole, how):
     monthly, words = VISITS[how]
-    found = retention(visited(tables, monthly))
+    found = retention(visited(many, monthly))
     hold_open(found["H20"], words)
     hold_same(found, whole, "H17", "H18", "H19", "H21", "H22")
 
@@ -574,19 +580,19 @@ def enlarged(tables, one, share):
     )  # fmt: skip
 
 
-def test_a_tier_without_accounts(tables, whole):
-    accounts = contacts.accounts(rehearsal.region_of(tables))
+def test_a_tier_without_accounts(many, whole):
+    accounts = contacts.accounts(rehearsal.region_of(many))
     one = accounts["log_sales"].idxmax()
-    found = retention(enlarged(tables, one, 0.97))
+    found = retention(enlarged(many, one, 0.97))
     hold_open(found["H20"], "0 in B")
     hold_tested(found, "H17", "H18", "H19", "H21")
     hold_same(found, whole, "H22")
 
 
-def test_one_customer_has_most_of_all_sales(tables, whole):
-    people, visits = tables["customers"], tables["transactions"]["customer_id"].value_counts()
+def test_one_customer_has_most_of_all_sales(many, whole):
+    people, visits = many["customers"], many["transactions"]["customer_id"].value_counts()
     without_card = people.loc[people["card_since"].isna(), "customer_id"]
-    found = retention(enlarged(tables, visits[visits.index.isin(without_card)].index[0], 0.6))
+    found = retention(enlarged(many, visits[visits.index.isin(without_card)].index[0], 0.6))
     hold_open(found["H19"], "largest customer")
     hold_tested(found, "H17", "H18", "H20", "H21")
     hold_same(found, whole, "H22")
@@ -651,44 +657,44 @@ OPINIONS = {
 
 
 @pytest.mark.parametrize("how", OPINIONS)
-def test_answers_that_tell_nothing(tables, whole, how):
+def test_answers_that_tell_nothing(many, whole, how):
     change, words = OPINIONS[how]
-    found = retention(change(tables))
+    found = retention(change(many))
     hold_open(found["H22"], words)
     hold_same(found, whole, "H17", "H18", "H19", "H20", "H21")
 
 
 @pytest.mark.parametrize("how", ["empty", "zero", "no column"])
-def test_no_quantities(tables, whole, how):
-    lines = tables["transactions"]
+def test_no_quantities(many, whole, how):
+    lines = many["transactions"]
     lines = {
         "empty": lines.assign(quantity=np.nan),
         "zero": lines.assign(quantity=0.0),
         "no column": lines.drop(columns="quantity"),
     }[how]
-    found = retention({**tables, "transactions": lines})
+    found = retention({**many, "transactions": lines})
     hold_open(found["H18"], "quantity")
     hold_same(found, whole, "H17", "H19", "H20", "H21", "H22")
 
 
-def test_no_products(tables, whole):
-    lines = tables["transactions"].drop(columns="product")
-    found = retention({**tables, "transactions": lines})
+def test_no_products(many, whole):
+    lines = many["transactions"].drop(columns="product")
+    found = retention({**many, "transactions": lines})
     hold_tested(found, "H18", "H20")
     hold_same(found, whole, "H17", "H19", "H21", "H22")
 
 
-def test_where_stations_are_not_known_none_is_said_to_be_open(tables, whole):
-    lines = tables["transactions"].drop(columns="station_id")
-    found = retention({**tables, "transactions": lines})
+def test_where_stations_are_not_known_none_is_said_to_be_open(many, whole):
+    lines = many["transactions"].drop(columns="station_id")
+    found = retention({**many, "transactions": lines})
     hold_same(found, whole, *RETENTION)
     passed = {check.name for check in found["H17"].checks if check.blocking and check.passed}
     assert "customers of stations that closed" not in passed
 
 
 @pytest.mark.parametrize("nothing", [{"joined_on": pd.NaT}, {"area": None}])
-def test_traits_that_are_not_known(tables, nothing):
-    hold_tested(retention(changed(tables, "customers", **nothing)), *RETENTION)
+def test_traits_that_are_not_known(many, nothing):
+    hold_tested(retention(changed(many, "customers", **nothing)), *RETENTION)
 
 
 @pytest.mark.parametrize("n_customers", [12, 80])
@@ -705,21 +711,21 @@ def test_hardly_anybody_leaves():
     hold_tested(found, "H22")
 
 
-def test_customers_who_never_bought_are_not_called(tables, whole, reports):
-    never = set(tables["customers"]["customer_id"][::3])
-    found = retention(sold(tables, ~tables["transactions"]["customer_id"].isin(never)))
+def test_customers_who_never_bought_are_not_called(many, whole, reports):
+    never = set(many["customers"]["customer_id"][::3])
+    found = retention(sold(many, ~many["transactions"]["customer_id"].isin(never)))
     hold_tested(found, "H17", "H19", "H20", "H21")
     hold_same(found, whole, "H22")
     assert not never & called(reports)
 
 
-def test_ids_of_any_writing(tables, whole, reports):
-    ids = tables["customers"]["customer_id"]
+def test_ids_of_any_writing(many, whole, reports):
+    ids = many["customers"]["customer_id"]
     strange = "客户 '" + ids + '", "; --'
     names = dict(zip(ids, strange, strict=True))
     found = retention(
         {name: table.assign(customer_id=table["customer_id"].map(names))
-         for name, table in tables.items()}
+         for name, table in many.items()}
     )  # fmt: skip
     hold_same(found, whole, *RETENTION)
     assert called(reports) <= set(strange)

@@ -36,17 +36,16 @@ def after(days):
     return DAY + pd.to_timedelta(days, "D")
 
 
-def handmade(bought, made=(), segments="", joined=None):
+def handmade(bought, made=(), joined=None):
     """Return a region of purchases {who: {day: amount}} and contacts (who, day, kind, ...).
 
-    Days count from the landmark; who is in `segments` is a fleet, the others are private.
+    Days count from the landmark.
     """
     lines = [(who, after(day), amount) for who, each in bought.items() for day, amount in each]
     lines = pd.DataFrame([("zero", START, 1.0), *lines])
     rows = pd.DataFrame(made, columns=["customer_id", "day", "kind", "purpose", "cost"])
     ids = sorted({"zero", *bought, *rows["customer_id"]})
-    segment = ["fleet" if who in segments else "private" for who in ids]
-    people = pd.DataFrame({"customer_id": ids, "region": "Example", "segment": segment})
+    people = pd.DataFrame({"customer_id": ids, "region": "Example", "segment": "private"})
     days = pd.to_datetime(people["customer_id"].map(joined or {}))
     return region_of(
         {
@@ -77,80 +76,96 @@ def acquire(who, *days, cost=600.0):
 
 
 def three_accounts(made=(), **more):
-    """Return a region with accounts of 60, 30 and 10 per cent of the sales of a segment."""
+    """Return a region with accounts of 60, 30 and 10 per cent of the sales of those visited."""
     sales = {"a": 600, "b": 300, "c": 100}
     bought = {who: on(-10, amount=x) + on(150, 300) for who, x in sales.items()}
-    before = visits("a", -100) + visits("b", -363)
-    return handmade(bought | more, [*before, *made], "abc")
+    before = visits("a", -100) + visits("b", -363) + visits("c", 0)
+    return handmade(bought | more, [*before, *made])
 
 
 def test_tiers_and_visits_by_hand():
-    made = visits("a", *range(1, 19)) + visits("b", 5, 60, 182) + visits("c", 1, 2, 3, 4, 5, 6)
+    made = visits("a", *range(1, 10)) + visits("b", 5, 60, 91) + visits("c", 1, 2, 3)
     found = contacts.accounts(three_accounts(made))
     assert found["tier"].to_dict() == {"a": "A", "b": "B", "c": "C"}
-    assert found["monthly"].tolist() == pytest.approx([3, 0.5, 1])
+    assert found["monthly"].tolist() == pytest.approx([3, 1, 1])
     assert found["as_promised"].tolist() == [1, 0, 1]
     assert found["retained"].tolist() == [1, 1, 1]
     assert found["log_visits"].tolist() == pytest.approx([np.log(2)] * 3)
     assert found["trend"].tolist() == pytest.approx([np.log(2)] * 3)
     assert found["log_tenure"].tolist() == pytest.approx([np.log1p(10 / 365.25)] * 3)
-    mean = 1001 / 4  # of all customers, one of whom bought for 1
-    expected = np.log(np.array([600, 300, 100]) / mean + 0.001)
+    expected = np.log(np.array([600, 300, 100]) / (1000 / 3) + 0.001)
     assert found["log_sales"].tolist() == pytest.approx(expected.tolist())
+    assert set(contacts.BEFORE) <= set(found)
 
 
-@pytest.mark.parametrize("who, least", [("a", 15), ("b", 10), ("c", 5)])
+def test_trend_is_the_second_half_of_the_year_before_over_the_first():
+    """Four days with a purchase in the half year up to the landmark, two in that before."""
+    bought = {"a": on(-363, -182, -181, -90, -9.6, -9.4, 0, 0.9, 1), "b": on(-9)}
+    found = contacts.accounts(handmade(bought, visits("a", -9) + visits("b", -9)))
+    assert found["trend"].tolist() == pytest.approx([np.log(5 / 3), np.log(2)])
+
+
+@pytest.mark.parametrize("who, least", [("a", 8), ("b", 5), ("c", 3)])
 def test_as_promised_is_eighty_per_cent_of_the_promise(who, least):
-    """In six months that is of 18, 12 and 6 visits 14.4, 9.6 and 4.8."""
+    """In three months that is of 9, 6 and 3 visits 7.2, 4.8 and 2.4."""
     for count, kept in ((least - 1, 0), (least, 1)):
         found = contacts.accounts(three_accounts(visits(who, *range(1, count + 1))))
         assert found.loc[who, "as_promised"] == kept
 
 
-def test_visits_of_the_half_year_count_and_calls_do_not():
+def test_visits_of_the_quarter_after_count_and_calls_do_not():
     """Two visits on a day are two."""
-    days = [-1, 0, 0.4, 1, 1.3, 30, 30, 182, 182.9, 183, 200]
+    days = [-1, 0, 0.4, 1, 1.3, 30, 30, 91, 91.9, 92, 200]
     calls = [("a", day, "call", "service", 5.0) for day in range(50, 60)]
     found = contacts.accounts(three_accounts(visits("a", *days) + calls))
-    assert found["monthly"].tolist() == pytest.approx([1, 0, 0])
+    assert found["monthly"].tolist() == pytest.approx([2, 0, 0])
 
 
-def test_only_segments_most_of_which_are_visited_are_key_accounts():
-    """Of the private ones, who buy more, some are visited, but too few or too late."""
-    private = {who: on(-10, amount=1e6) + on(150) for who in "pqrs"}
-    made = visits("p", -5) + visits("q", -5) + visits("r", 5, 6) + visits("s", -364)
-    found = contacts.accounts(three_accounts(made, **private))
-    assert found["tier"].to_dict() == {"a": "A", "b": "B", "c": "C"}
-    enough = contacts.accounts(three_accounts([*made, *visits("r", -5)], **private))
-    assert enough.index.tolist() == list("abcpqrs")  # three of five
+@pytest.mark.parametrize("day, there", [(-364, False), (-363, True), (0.9, True), (1, False)])
+def test_key_accounts_are_those_visited_in_the_year_before(day, there):
+    """Whoever is not visited, or only called, counts in no tier, however much he buys."""
+    big = {who: on(-10, amount=1e6) for who in "pq"}
+    calls = [("q", -5, "call", "service", 5.0)]
+    found = contacts.accounts(three_accounts(visits("p", day) + calls, **big))
+    assert found.index.tolist() == list("abcp" if there else "abc")
+    tiers = {"a": "C", "b": "C", "c": "C", "p": "A"} if there else {"a": "A", "b": "B", "c": "C"}
+    assert found["tier"].to_dict() == tiers
 
 
-@pytest.mark.parametrize("day, there", [(91, False), (92, True), (182, True), (183, False)])
-def test_accounts_are_followed_that_bought_at_the_end_of_the_half_year(day, there):
-    bought = {"a": on(-10, amount=60) + on(day), "b": on(-10, amount=40) + on(150)}
-    found = contacts.accounts(handmade(bought, visits("a", -9) + visits("b", -9), "ab"))
-    assert found.index.tolist() == (["a", "b"] if there else ["b"])
-    assert found.loc["b", "tier"] == "B"  # of all who bought before
+@pytest.mark.parametrize("day, there", [(-91, False), (-90, True), (0, True), (1, False)])
+def test_accounts_are_those_that_bought_in_the_last_quarter_before(day, there):
+    """The others count in the tiers, if they bought in the year at all."""
+    bought = {"a": on(-200, amount=799) + on(day), "b": on(-10, amount=150) + on(-11, amount=50)}
+    made = visits("a", -9) + visits("b", -9) + visits("c", -9)
+    found = contacts.accounts(handmade(bought | {"c": on(1)}, made))
+    assert found["tier"].to_dict() == ({"a": "A"} if there else {}) | {"b": "B"}
 
 
 @pytest.mark.parametrize("day, retained", [(273, 0), (274, 1), (364, 1)])
 def test_retained_is_a_purchase_in_the_last_quarter_of_the_year(day, retained):
-    bought = {who: [*on(-10, 150), *on(day)] for who in "ab"}
-    found = contacts.accounts(handmade(bought, visits("a", -9) + visits("b", -9), "ab"))
-    assert found["retained"].tolist() == [retained] * 2
+    """Who never comes again is followed, too."""
+    bought = {"a": on(-10, 150, day), "b": on(-10, day), "c": on(-10)}
+    made = [row for who in "abc" for row in visits(who, -9)]
+    found = contacts.accounts(handmade(bought, made))
+    assert found["retained"].tolist() == [retained, retained, 0]
 
 
 def test_accounts_of_a_region_are_those_of_the_simulated_history():
     _, here, truth, row = example()
     found = contacts.accounts(here)
-    people = truth.people.iloc[row[found.index]].set_index(found.index)
-    assert (found["tier"] == people["tier"]).mean() > 0.98  # lines are rounded
+    people = truth.people.set_index(row.index)
+    bought = truth.visits[:, 39:52].any(axis=1)
+    expected = people.index[(people["visits_before"] > 0) & bought]
+    assert found.index.tolist() == sorted(expected)
+    people = people.loc[found.index]
     assert people["segment"].isin(["fleet", "restaurant"]).all()
+    alike = found["tier"] == people["tier"]
+    assert alike.mean() > 0.98  # lines are rounded
     last = truth.visits[row[found.index], 91:].sum(axis=1) > 0
     assert found["retained"].tolist() == last.astype(float).tolist()
     assert found.loc[people["lapse"] <= 91, "retained"].eq(0).all()
-    assert found["monthly"].tolist() == pytest.approx((people["visits_half"] / 6).tolist())
-    alike = found["tier"] == people["tier"]
+    assert (people["lapse"] <= 65).sum() > 5  # lost before the quarter ended, and here
+    assert found["monthly"].tolist() == pytest.approx((people["visits_quarter"] / 3).tolist())
     assert (found["as_promised"] == people["visited"])[alike].all()
     assert len(found) > 80
 
@@ -163,21 +178,22 @@ def test_a_region_where_nobody_is_visited_has_no_key_accounts():
 
 
 def both_arms(found):
-    return [found[found["contacted"] == arm].set_index("customer_id") for arm in (1, 0)]
+    return [found[found["treated"] == arm].set_index("customer_id") for arm in (1, 0)]
 
 
 def test_first_contacts_are_those_of_the_simulated_campaigns():
+    """The last campaign, of week 52, is a day too late to be followed for a year."""
     tables, here, truth, row = example()
     own, _ = both_arms(contacts.campaigns(here))
     week = truth.people["campaign_week"].to_numpy()
     reached = [
-        i for i in range(1000) if week[i] <= 52 and truth.visits[i, week[i] - 13 : week[i]].any()
+        i for i in range(1000) if week[i] < 52 and truth.visits[i, week[i] - 13 : week[i]].any()
     ]
     assert sorted(row[own.index]) == reached
     place = row[own.index].to_numpy()
-    assert own["own_day"].tolist() == (START + pd.to_timedelta(7 * week[place], "D")).tolist()
-    kept = [truth.visits[i, week[i] + 39 : week[i] + 52].any() for i in place]
-    assert own["retained"].tolist() == kept
+    day = START + pd.to_timedelta(7 * week[place], "D")
+    assert own["own_day"].tolist() == day.tolist()
+    assert own["campaign"].tolist() == day.to_period("M").start_time.tolist()
     paid = tables["contacts"].query("purpose == 'retain'").set_index("customer_id")["cost"]
     assert own["spent"].tolist() == paid[own.index].tolist()
     before = np.log1p([truth.visits[i, max(week[i] - 52, 0) : week[i]].sum() for i in place])
@@ -188,11 +204,10 @@ def test_the_others_are_customers_not_yet_contacted_on_a_campaign_s_day():
     tables, here, truth, row = example()
     own, others = both_arms(contacts.campaigns(here))
     assert others["own_day"].isin(own["own_day"]).all()
+    assert others["campaign"].isin(own["campaign"]).all()
     week = ((others["own_day"] - START).dt.days // 7).to_numpy()
     place = row[others.index].to_numpy()
-    for i, w, retained in zip(place, week, others["retained"], strict=True):
-        assert truth.visits[i, w - 13 : w].any()
-        assert retained == truth.visits[i, w + 39 : w + 52].any()
+    assert all(truth.visits[i, w - 13 : w].any() for i, w in zip(place, week, strict=True))
     paid = tables["contacts"].query("purpose == 'retain'").set_index("customer_id")
     paid = paid.reindex(others.index)
     assert not (paid["contacted_on"] <= others["own_day"]).any()
@@ -206,40 +221,31 @@ def test_random_days_can_be_drawn_again():
     mixed = {name: each.sample(frac=1, random_state=1) for name, each in tables.items()}
     again = contacts.campaigns(region_of(mixed), 3)
     both = [
-        each.sort_values(["own_day", "customer_id"], ignore_index=True) for each in (found, again)
+        each.sort_values(["treated", "customer_id"], ignore_index=True) for each in (found, again)
     ]
     pd.testing.assert_frame_equal(*both)
 
 
-def test_another_seed_moves_the_days_of_those_not_contacted():
-    _, here, _, _ = example()
-    days = [both_arms(contacts.campaigns(here, seed))[1]["own_day"] for seed in (3, 4)]
-    both = pd.concat(days, axis=1, join="inner")
-    assert len(both) > 100
-    assert (both.iloc[:, 0] != both.iloc[:, 1]).mean() > 0.8
-
-
-def test_who_is_contacted_later_is_among_the_others_until_then():
+def test_what_is_spent_later_on_the_others_is_theirs():
     """Campaigns are on days -200 and -50."""
     bought = {who: on(*range(-270, 300, 30)) for who in "xyz"}
     here = handmade(bought, retain("x", -200) + retain("y", -50, -45.5))
     seen = set()
     for seed in range(12):
         own, others = both_arms(contacts.campaigns(here, seed))
-        assert own["own_day"].to_dict() == {"x": after(-200), "y": after(-50)}
         assert own["spent"].to_dict() == {"x": 10, "y": 20}
-        seen |= {(who, (day - DAY).days) for who, day in others["own_day"].items()}
-        assert others["spent"].to_dict() == {who: {"y": 20, "z": 0}[who] for who in others.index}
-    assert seen == {("y", -200), ("z", -200), ("z", -50)}
+        seen |= set(zip(others.index, others["own_day"], others["spent"], strict=True))
+    assert seen == {("y", after(-200), 20), ("z", after(-200), 0), ("z", after(-50), 0)}
 
 
 def test_spent_is_what_is_spent_within_a_year():
+    """That is from the day itself to the 364th after it."""
     bought = {"x": on(-120, 200), "y": on(-101)}
     made = [
-        *retain("x", -100, cost=1.0),
+        *retain("x", -99.6, cost=1.0),
         *retain("x", -99.5, cost=2.0),
-        *retain("x", 263.9, cost=4.0),
-        *retain("x", 264, cost=8.0),
+        *retain("x", 264.9, cost=4.0),
+        *retain("x", 265, cost=8.0),
         ("x", 0, "campaign", "acquire", 16.0),
         *retain("y", -100, cost=32.0),
     ]
@@ -248,27 +254,13 @@ def test_spent_is_what_is_spent_within_a_year():
     assert own["retained"].to_dict() == {"x": 1, "y": 0}
 
 
-@pytest.mark.parametrize("day, retained", [(272, 0), (273, 1), (363, 1), (364, 0)])
-def test_retained_after_a_contact_is_a_purchase_in_the_last_of_52_weeks(day, retained):
-    here = handmade({"x": on(-120, day - 100)}, retain("x", -100))
-    assert contacts.campaigns(here)["retained"].tolist() == [retained]
-
-
-@pytest.mark.parametrize("day, there", [(-273, False), (-272, True), (1, True), (2, False)])
-def test_a_quarter_precedes_a_contact_and_a_year_follows(day, there):
-    here = handmade({"x": on(day - 5)}, retain("x", day))
-    assert (len(contacts.campaigns(here).query("contacted == 1")) == 1) == there
-
-
-def test_who_bought_nothing_in_the_quarter_before_is_in_no_arm():
-    bought = {"w": on(-91 - 50), "x": on(-92 - 50), "y": on(-50), "z": on(-51)}
-    found = contacts.campaigns(
-        handmade(bought, [row for who in "wxyz" for row in retain(who, -50)])
-    )
-    assert found["customer_id"].tolist() == ["w", "z"]
-    others = handmade(bought | {"a": on(-60), "b": on(-200, -10)}, retain("z", -50))
-    found = contacts.campaigns(others).query("contacted == 0")
-    assert found["customer_id"].tolist() == ["a", "w"]
+def test_a_campaign_is_a_calendar_month():
+    """Days -90 and -60.1 are the first and the last of a month, day -60 is the next one's first."""
+    days = {"x": -90, "y": -60.1, "z": -60}
+    made = [row for who, day in days.items() for row in retain(who, day)]
+    own, _ = both_arms(contacts.campaigns(handmade({who: on(-100) for who in days}, made)))
+    months = {"x": "2025-04-01", "y": "2025-04-01", "z": "2025-05-01"}
+    assert own["campaign"].to_dict() == {who: pd.Timestamp(day) for who, day in months.items()}
 
 
 def test_without_contacts_nothing_is_compared():
@@ -282,20 +274,20 @@ def test_without_contacts_nothing_is_compared():
 
 def wins(here):
     found = contacts.won(here)
-    days = (found["campaign"] - DAY).dt.days
-    return list(zip(found["customer_id"], days, found["cost"], found["won"], strict=True))
+    month = found["campaign"].astype(str)
+    return list(zip(found["customer_id"], month, found["cost"], found["won"], strict=True))
 
 
 def test_won_by_hand():
     bought = {"a": on(-90, -80), "b": on(-300, -90), "c": on(-100), "d": on(83), "e": on(82)}
     made = [row for who in "abcdef" for row in acquire(who, -100)]
     assert wins(handmade(bought, made)) == [
-        ("a", -100, 600, 1),  # ten days after
-        ("b", -100, 600, 0),  # a customer before
-        ("c", -100, 600, 1),  # the same day
-        ("d", -100, 600, 0),  # 183 days after
-        ("e", -100, 600, 1),  # 182 days after
-        ("f", -100, 600, 0),  # never
+        ("a", "2025-03-01", 600, 1),  # ten days after
+        ("b", "2025-03-01", 600, 0),  # a customer before
+        ("c", "2025-03-01", 600, 1),  # the same day
+        ("d", "2025-03-01", 600, 0),  # 183 days after
+        ("e", "2025-03-01", 600, 1),  # 182 days after
+        ("f", "2025-03-01", 600, 0),  # never
     ]
 
 
@@ -308,7 +300,7 @@ def test_contacts_without_half_a_year_after_them_are_left_out():
 def test_a_second_contact_costs_and_wins_nobody():
     made = acquire("a", -95, cost=50.0) + acquire("a", -100.0, cost=100.0)
     found = wins(handmade({"a": on(-90)}, made))
-    assert found == [("a", -100, 100, 1), ("a", -95, 50, 0)]
+    assert found == [("a", "2025-03-01", 100, 1), ("a", "2025-03-01", 50, 0)]
 
 
 def test_other_contacts_win_nobody():
@@ -318,7 +310,7 @@ def test_other_contacts_win_nobody():
 
 def test_a_contact_of_unknown_cost_wins_and_is_counted_as_unknown():
     here = handmade({"a": on(-290)}, acquire("a", -300, cost=None) + retain("a", -100))
-    assert wins(here) == [("a", -300, 0, 1)]
+    assert wins(here) == [("a", "2024-09-01", 0, 1)]
     assert contacts.cost_known(here) == 0.5
 
 
@@ -327,10 +319,16 @@ def test_a_second_contact_may_win_who_did_not_come_after_the_first():
     assert [row[-1] for row in wins(here)] == [0, 1]
 
 
+def test_contacts_of_a_calendar_month_are_a_campaign():
+    made = acquire("a", -90) + acquire("b", -60.1) + acquire("c", -60)
+    months = [month for _, month, *_ in wins(handmade({"a": on(-50)}, made))]
+    assert months == ["2025-04-01", "2025-04-01", "2025-05-01"]
+
+
 def test_who_joined_before_the_contact_is_not_won():
     """His first purchase was before the data begin."""
     here = handmade({"a": on(-350)}, acquire("a", -360), joined={"a": "2020-01-01"})
-    assert wins(here) == [("a", -360, 600, 0)]
+    assert wins(here) == [("a", "2024-07-01", 600, 0)]
 
 
 def test_customers_won_are_those_who_joined():
@@ -339,7 +337,8 @@ def test_customers_won_are_those_who_joined():
     found = contacts.won(here)
     week = truth.people["joined"].iloc[row[found["customer_id"]]].to_numpy()
     assert found["won"].eq(1).all()
-    assert ((found["campaign"] - START).dt.days // 7).tolist() == (week // 4 * 4).tolist()
+    day = START + pd.to_timedelta(week // 4 * 28, "D")
+    assert found["campaign"].tolist() == day.to_period("M").start_time.tolist()
     expected = truth.people["joined"].between(0, 104 - 26 - 1).sum()
     assert abs(len(found) - expected) < 0.05 * expected
     paid = tables["contacts"].query("purpose == 'acquire'").set_index("customer_id")["cost"]
@@ -349,11 +348,41 @@ def test_customers_won_are_those_who_joined():
 def test_costs_of_each_campaign_by_hand():
     days = pd.to_datetime(["2025-01-01", "2025-01-01", "2025-02-01", "2025-03-01"])
     acquired = pd.DataFrame({"campaign": days, "cost": [4.0, 8, 5, 9], "won": [1.0, 1, 1, 0]})
-    contacted = pd.DataFrame({"own_day": days, "spent": [1.0, 3, 4, 5]})
+    contacted = pd.DataFrame({"campaign": days, "spent": [1.0, 3, 4, 5]})
     found = contacts.by_campaign(acquired, contacted)
     assert found["purpose"].tolist() == ["won"] * 2 + ["contacted"] * 3
     assert found["campaign"].tolist() == [*days[[0, 2]], *days[[0, 2, 3]]]
     assert found["cost_per_head"].tolist() == [6, 5, 2, 4, 5]
+
+
+def wins_and_trial(months_won=3, months_contacted=3, saved=1.0):
+    """Return customers won, and contacted ones for 5 each, of so many months."""
+    won, contacted = (
+        pd.date_range("2025-01-01", periods=n, freq="MS") for n in (months_won, months_contacted)
+    )
+    frame = pd.DataFrame({"campaign": contacted, "treated": 1.0, "spent": 5.0})
+    others = frame.assign(treated=0.0, spent=saved)
+    return pd.DataFrame({"campaign": won, "won": 1.0}), pd.concat([frame, others])
+
+
+@pytest.mark.parametrize(
+    "case, said",
+    [
+        ({"months_won": 2}, "Campaigns of 2 months won customers; 3 are needed."),
+        ({"months_contacted": 1}, "Campaigns of 1 months contacted customers to keep them, a year"),
+        ({"saved": 5.0}, "No more was spent"),
+    ],
+)
+def test_what_is_lacking_is_said(case, said):
+    (sentence,) = contacts.lacking(*wins_and_trial(**case))
+    assert sentence.startswith(said)
+
+
+def test_nothing_is_lacking_with_three_months_and_more_spent():
+    wins, trial = wins_and_trial()
+    assert contacts.lacking(wins, trial) == []
+    assert len(contacts.lacking(wins.assign(won=0.0), trial)) == 1
+    assert contacts.lacking(wins, trial[trial["treated"] == 1]) == []
 
 
 # --- costs per head

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import patsy
 import pytest
 import statsmodels.api as sm
 import statsmodels.formula.api as smf
@@ -123,6 +124,29 @@ def test_rows_with_missing_values_are_left_out_with_their_group():
     expected = models.poisson_rate("poisson ~ x + box", kept, **options)
     assert found.n_obs == 296
     assert found.covariance.to_numpy() == pytest.approx(expected.covariance.to_numpy())
+
+
+# --- text columns
+
+
+def test_only_columns_of_the_formula_are_kept_and_text_is_a_category():
+    found = models.coded("poisson ~ C(box) + np.log(months)", survey())
+    assert sorted(found) == ["box", "months", "poisson"]
+    assert found["box"].dtype == "category"
+    assert found["months"].dtype == float
+
+
+@pytest.mark.parametrize("terms", ["x + box", "x + C(box)", "C(box, Treatment('top'))", "x * box"])
+def test_categories_have_the_design_and_the_fit_of_text(terms):
+    data, formula = survey(), f"gaussian ~ {terms}"
+    data.loc[data["x"] > 1.5, "box"] = None
+    plain, found = (patsy.dmatrix(terms, each) for each in (data, models.coded(formula, data)))
+    assert found.design_info.column_names == plain.design_info.column_names
+    assert np.asarray(found).tolist() == np.asarray(plain).tolist()
+    other = smf.ols(formula, data).fit()
+    fit = models.ols(formula, data)
+    assert fit.params.to_dict() == pytest.approx(other.params.to_dict())
+    assert fit.n_obs == other.nobs < 300
 
 
 # --- contrasts

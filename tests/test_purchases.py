@@ -79,9 +79,24 @@ def test_purchases_around_a_day_equal_a_table_joined_by_hand():
 
 def test_purchases_around_no_day_are_no_rows(north):
     nobody = pd.Series([], pd.Index([], name="customer_id"), dtype="datetime64[us]")
-    assert purchases.around(north, nobody, {"after": (1, 9)}).shape == (0, 2)
+    assert purchases.around(north, nobody, {"after": (1, 9)}).shape == (0, 3)
     one = pd.Series([pd.Timestamp("2030-01-01")], pd.Index(["a"], name="customer_id"))
-    assert purchases.around(north, one, {"after": (1, 9)}).loc["a"].tolist() == [0, 0]
+    assert purchases.around(north, one, {"after": (1, 9)}).loc["a"].tolist() == [0, 0, 0]
+
+
+def test_margins_around_a_day_by_hand(north):
+    """Customer a bought on February 1 and March 15, b on February 20."""
+    days = pd.to_datetime(["2024-02-01 18:00", "2024-02-21 00:00"])
+    own_day = pd.Series(days, pd.Index(["a", "b"], name="customer_id"))
+    found = purchases.around(north, own_day, {"before": (-1, -1), "on": (0, 0), "after": (1, 43)})
+    assert found.loc["a", ["margin_before", "margin_on", "margin_after"]].tolist() == [0, 38, 25]
+    assert found.loc["b", ["margin_before", "margin_on", "margin_after"]].tolist() == [10, 0, 0]
+
+
+def test_where_costs_are_not_known_there_are_no_margins_around_a_day():
+    own_day = pd.Series([pd.Timestamp("2026-06-01")], pd.Index(["a"], name="customer_id"))
+    found = purchases.around(handmade([("a", 0)]), own_day, {"before": (-9, 0)})
+    assert found.columns.tolist() == ["visits_before", "sales_before"]
 
 
 # --- day by day

@@ -250,6 +250,17 @@ def test_shifted_moves_the_interval_with_the_estimate():
     assert (found.n_obs, found.df, found.method) == (50, 47, "HC3")
 
 
+@properties
+@given(st.floats(0.05, 20), st.floats(-2, 2))
+def test_a_ratio_is_shifted_on_the_log_scale(ratio, shift):
+    effect = from_se(ratio, 0.1, 900, scale="log")
+    found = sensitivity.shifted(effect, shift)
+    ends = [effect.estimate, effect.ci_low, effect.ci_high]
+    expected = pytest.approx(np.exp(shift) * np.array(ends))
+    assert [found.estimate, found.ci_low, found.ci_high] == expected
+    assert (found.se, found.scale) == (pytest.approx(0.1), "log")
+
+
 GOOD, BAD = ["good_1", "good_2", "good_3", "good_4"], ["bad_1", "bad_2", "bad_3", "bad_4"]
 
 
@@ -373,6 +384,34 @@ def test_a_confounder_of_the_e_value_explains_the_ratio(ratio):
     assert sensitivity.e_value(1 / ratio) == pytest.approx(e)
 
 
+@properties
+@given(st.floats(0.05, 0.95), st.sampled_from([-1e-6, 1e-6]))
+def test_a_change_of_a_share_is_that_of_the_log_hazard_behind_it(share, change):
+    """The share who stay is exp(-H); H is the hazard over the time."""
+    hazard = -np.log(share) * np.exp(sensitivity.as_log_hazard(change, share))
+    assert np.exp(-hazard) - share == pytest.approx(change, rel=1e-3)
+
+
+def test_fewer_who_stay_is_a_higher_hazard():
+    assert sensitivity.as_log_hazard(-0.02, 0.8) == pytest.approx(0.02 / (0.8 * np.log(1.25)))
+
+
+@properties
+@given(st.floats(0.05, 20))
+def test_a_risk_ratio_is_that_of_risks_on_both_sides_of_a_half(hazard_ratio):
+    """Hazards of that ratio whose geometric mean leaves half of the customers."""
+    hazards = np.log(2) * hazard_ratio ** np.array([0.5, -0.5])
+    risks = 1 - np.exp(-hazards)
+    found = sensitivity.as_risk_ratio(hazard_ratio)
+    assert found == pytest.approx(risks[0] / risks[1])
+    assert sensitivity.as_risk_ratio(1 / hazard_ratio) == pytest.approx(1 / found)
+    assert min(1, hazard_ratio) <= found <= max(1, hazard_ratio)
+
+
+def test_a_hazard_ratio_of_one_is_a_risk_ratio_of_one():
+    assert sensitivity.as_risk_ratio(1) == 1
+
+
 class TestBenchmarksKnownOfSome:
     """A hidden cause of treatment and outcome, which a survey asked a third of the customers."""
 
@@ -402,13 +441,3 @@ class TestBenchmarksKnownOfSome:
         same = people.assign(asked=7.0)
         for frame in (few, same, people.assign(asked=np.nan)):
             assert sensitivity.strongest(effect, frame, "y", "d", ["known"], ["asked"]) == weak
-
-
-@pytest.mark.parametrize("errors", [-2.0, 0.0, 1.5])
-def test_an_effect_moves_by_its_own_errors_on_its_own_scale(errors):
-    ratio, difference = from_se(0.6, 0.1, 900, scale="log"), from_se(0.05, 0.02, 900, df=30)
-    moved = sensitivity.moved(ratio, errors)
-    assert moved.estimate == pytest.approx(0.6 * np.exp(0.1 * errors))
-    assert moved.se == pytest.approx(0.1)
-    moved = sensitivity.moved(difference, errors)
-    assert (moved.estimate, moved.df) == (pytest.approx(0.05 + 0.02 * errors), 30)

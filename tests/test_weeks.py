@@ -16,7 +16,7 @@ from analysis.example.tables import draw
 from analysis.example.world import World
 from analysis.weeks import Weeks
 
-FUTURE = ["lapse", "lost_quarter", "lapse_later", "watched"]
+FUTURE = ["lapse", "gone", "lapse_later", "again", "watched"]
 LANDMARKS = [28, 36, 44, 52, 60, 68, 76, 84]
 properties = settings(deadline=None, max_examples=12, derandomize=True)
 
@@ -123,7 +123,14 @@ def test_changes_by_hand():
     volume[:, -4:] = [[5], [20], [10]]
     found = weeks.changes(by_week(volume))
     assert np.isnan(found[:, :24]).all()
-    assert found[:, 24] == pytest.approx(np.log([0.5, 1, 2]))  # 35 of 35: no season
+    assert found[:, 24] == pytest.approx(np.log([0.5, 1, 2]))  # the median has not changed
+
+
+def test_one_customer_with_half_of_the_volume_is_not_the_season():
+    """Volumes of 10, 10, 10 and 30 become 8, 8, 8 and 3: the season takes a fifth."""
+    volume = np.repeat([[10.0], [10], [10], [30]], 24, axis=1)
+    volume[:, -4:] = [[8], [8], [8], [3]]
+    assert last_changes(by_week(volume)) == pytest.approx([0, 0, 0, np.log(0.1 / 0.8)], abs=1e-6)
 
 
 def test_the_season_is_that_of_the_regulars():
@@ -133,7 +140,7 @@ def test_the_season_is_that_of_the_regulars():
     visits = np.ones((3, 24), int)
     visits[2, 9:] = 0
     found = last_changes(by_week(volume, visits))
-    assert found[:2] == pytest.approx(np.log([1, 2]) - np.log(50 / 30))
+    assert found[:2] == pytest.approx(np.log([1, 2]) - np.log(2) / 2)
     assert np.isnan(found[2])
 
 
@@ -147,9 +154,9 @@ def test_regular_is_ten_visits_in_twenty_weeks_and_24_weeks_as_a_customer():
 
 
 def test_a_volume_of_nothing_is_minus_infinity():
-    volume = steady(2)
+    volume = steady(3)
     volume[1, -4:] = 0
-    assert last_changes(by_week(volume)).tolist() == pytest.approx([np.log(2), -np.inf])
+    assert last_changes(by_week(volume)).tolist() == [0, -np.inf, 0]
 
 
 @properties
@@ -170,8 +177,7 @@ def test_a_segment_of_fewer_than_20_regulars_has_the_season_of_the_region(n, own
     volume = steady(n + 30)
     volume[:n, -4:] *= 2
     found = last_changes(by_week(volume, segment=["van"] * n + ["fleet"] * 30))
-    region = np.log((2 * n + 30) / (n + 30))
-    assert found[:n] == pytest.approx(np.full(n, 0 if own else np.log(2) - region))
+    assert found[:n] == pytest.approx(np.full(n, 0 if own else np.log(2)), abs=1e-6)
     assert found[n:] == pytest.approx(np.zeros(30), abs=1e-6)
 
 
@@ -198,12 +204,12 @@ def test_24_weeks_lie_before_a_landmark_and_20_after_it(n_weeks, expected):
 
 
 def test_moments_by_hand():
-    """Customer a joined 30 weeks before week 30 of 48, and bought weekly up to week 31."""
-    visits, volume = np.ones((3, 48), int), steady(3, 48)
+    """Customer a joined 30 weeks before week 30 of 56, and bought weekly up to week 31."""
+    visits, volume = np.ones((3, 56), int), steady(3, 56)
     visits[0, 32:] = volume[0, 32:] = 0
     volume[0, 26:32] = 5
     visits[1, 16:30] = volume[1, 16:30] = 0  # away for a quarter: not there
-    visits[2] = 2
+    visits[2], volume[2, 26:30] = 2, 4
     found = by_week(volume, visits, joined=[0, 0, -22])
     moments = weeks.moments(found, weeks.changes(found), [30]).set_index("customer_id")
     assert moments.index.tolist() == ["c000", "c002"]
@@ -213,11 +219,27 @@ def test_moments_by_hand():
     assert np.expm1([a["log_tenure"], c["log_tenure"]]) == pytest.approx(
         [210 / 365.25, 364 / 365.25]
     )
-    assert a["change"] == pytest.approx(np.log(0.5) - np.log(15 / 25))  # b is a regular, too
+    assert a["change"] == pytest.approx(np.log(0.5) - np.log(0.4))  # b is a regular, too
     assert a["fall"] == -a["change"]
     assert a[["recency", "regular", "watched"]].tolist() == [0, 1, True]
-    assert a[["lapse", "lost_quarter", "lapse_later"]].tolist() == [0, 0, 1]
-    assert c[["lapse", "lost_quarter", "lapse_later"]].tolist() == [0, 0, 0]
+    assert a[FUTURE[:4]].tolist() == [0, 1, 1, 0]
+    assert c[FUTURE[:4]].tolist() == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "bought, gone, again",
+    [(37, 1, 0), (38, 1, 1), (42, 1, 1), (43, 0, 1), (55, 0, 1), (56, 1, 1)],
+)
+def test_gone_is_a_second_quarter_without_a_purchase_and_again_any_after_eight_weeks(
+    bought, gone, again
+):
+    """After the landmark of week 30 there is one purchase only."""
+    visits = np.ones((1, 60), int)
+    visits[:, 30:] = 0
+    visits[:, bought] = 1
+    found = by_week(steady(1, 60), visits)
+    row = weeks.moments(found, weeks.changes(found), [30]).iloc[0]
+    assert row[["gone", "again"]].tolist() == [gone, again]
 
 
 @pytest.mark.parametrize("away", [(26, 30), (30, 34), (25, 29), (31, 35)])
@@ -245,7 +267,7 @@ def test_who_bought_nothing_for_a_quarter_is_not_at_a_landmark():
 
 
 def test_a_regular_whose_volume_is_nothing_has_fallen_as_far_as_can_be():
-    volume, visits = steady(3), np.ones((3, 24), int)
+    volume, visits = steady(5), np.ones((5, 24), int)
     volume[0, -4:] = visits[0, -4:] = 0
     volume[1, -4:] = 0.01
     found = by_week(volume, visits)
@@ -257,11 +279,11 @@ def test_outcomes_beyond_the_data_are_missing():
     _, found, changed = example()
     known = {
         week: weeks.moments(found, changed, [week])[FUTURE[:3]].notna().all().tolist()
-        for week in (87, 88, 91, 92, 96, 97, 104)
+        for week in (78, 79, 87, 88, 96, 97, 104)
     }
-    assert known[87] == [True, True, True]
-    assert known[88] == known[91] == [True, True, False]
-    assert known[92] == known[96] == [True, False, False]
+    assert known[78] == [True, True, True]
+    assert known[79] == known[87] == [True, False, True]
+    assert known[88] == known[96] == [True, False, False]
     assert known[97] == known[104] == [False, False, False]
 
 
@@ -272,18 +294,18 @@ def test_outcomes_are_those_of_the_simulated_visits_and_lapses():
     moments = weeks.moments(found, changed)
     for week, each in moments.groupby("week"):
         rows = each["customer_id"].map(row).to_numpy()
-        none = {
-            "lapse": truth.visits[rows, week : week + 8].sum(axis=1) == 0,
-            "lost_quarter": truth.visits[rows, week : week + 13].sum(axis=1) == 0,
-            "lapse_later": truth.visits[rows, week + 4 : week + 17].sum(axis=1) == 0,
-        }
-        for name, empty in none.items():
-            assert each[name].tolist() == empty.tolist()
-        gone = truth.people["lapse"].to_numpy()[rows] <= week
-        assert each["lost_quarter"][gone].eq(1).all()
+        visits, left = truth.visits[rows, week:], truth.people["lapse"].to_numpy()[rows]
+        for name, (first, end) in {"lapse": (0, 8), "lapse_later": (4, 17)}.items():
+            assert each[name].tolist() == (visits[:, first:end].sum(axis=1) == 0).tolist()
+        assert each["again"].tolist() == (visits[:, 8:].sum(axis=1) > 0).tolist()
+        if week == 84:
+            assert each["gone"].isna().all()
+        else:
+            assert each["gone"].tolist() == (visits[:, 13:26].sum(axis=1) == 0).tolist()
+            assert each["gone"][left <= week + 13].eq(1).all()
         assert (truth.visits[rows, week - 13 : week].sum(axis=1) > 0).all()
     assert moments["week"].unique().tolist() == LANDMARKS
-    assert moments["lost_quarter"].sum() > 50
+    assert moments["gone"].sum() > 50
 
 
 @functools.cache

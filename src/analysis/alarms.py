@@ -176,7 +176,7 @@ def in_rhythm(rows: pd.DataFrame) -> pd.DataFrame:
 
     Whoever has been silent for longer is to be won back; a call to keep him comes too late.
     """
-    return rows[_silence(rows) <= LATE]
+    return rows[_silence(rows) <= LATE + 1e-9]  # logs and back
 
 
 def lists(rows: pd.DataFrame, sales: pd.Series) -> pd.DataFrame:
@@ -216,7 +216,7 @@ def caught(
     scores : DataFrame
         As from `lists`.
     lost, sales, days_left : Series, by customer_id
-        1 if gone a quarter later; sales of the year before; days from the date of the list
+        1 if gone a quarter later, known of every customer on the lists; sales of the year before; days from the date of the list
         to the last purchase, 0 if there was none any more.
     k : int
         Customers that can be called.

@@ -254,8 +254,11 @@ def cross_validated(
 def coded(formula: str, data: pd.DataFrame) -> pd.DataFrame:
     """Return the columns that a formula names, text as categories.
 
-    The design is the same; patsy looks at text value by value, at categories in one go.
+    The design is the same; patsy looks at text value by value, at categories in one go. With
+    names that patsy must quote, all columns are returned as they are.
     """
+    if "Q(" in formula:
+        return data
     names = [name for name in data if re.search(rf"\b{re.escape(str(name))}\b", formula)]
     words = [name for name in names if not pd.api.types.is_numeric_dtype(data[name])]
     return data[names].astype(dict.fromkeys(words, "category"))

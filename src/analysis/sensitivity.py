@@ -259,8 +259,8 @@ def as_risk_ratio(hazard_ratio: float) -> float:
 
     References
     ----------
-    VanderWeele, T. J. (2017). On a square-root transformation of the odds ratio for a common
-    outcome. Epidemiology 28, e58-e60.
+    VanderWeele, T. J. (2020). Optimal approximate conversions of odds ratios and hazard ratios
+    to risk ratios. Biometrics 76, 746-752.
     """
     return (1 - 0.5 ** np.sqrt(hazard_ratio)) / (1 - 0.5 ** np.sqrt(1 / hazard_ratio))
 

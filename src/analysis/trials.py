@@ -48,11 +48,10 @@ def followed(region: Region, first: pd.Series, seed: int = 0, still: int = 0) ->
     randomized trial is not available. American Journal of Epidemiology 183, 758-764.
     """
     first = first.dropna().dt.normalize()
-    usable = _usable(region, first)
-    drawn = _drawn(region, usable, seed)
+    treated = _known(region, _usable(region, first), still)
+    drawn = _drawn(region, treated["own_day"].sort_index(), seed)
     own = first.reindex(drawn.index)
-    waiting = drawn[own.isna() | (drawn < own)]
-    treated, others = (_known(region, each, still) for each in (usable, waiting))
+    others = _known(region, drawn[own.isna() | (drawn < own)], still)
     found = pd.concat([treated.assign(treated=1.0), others.assign(treated=0.0)])
     found = found.rename_axis("customer_id").reset_index()
     return found.assign(log_pace=landmarks.log_of_mean(found.pop("pace")))
@@ -65,12 +64,10 @@ def _usable(region: Region, own_day: pd.Series) -> pd.Series:
     return own_day[(own_day >= first) & (own_day <= last)].sort_index()
 
 
-def _drawn(region: Region, usable: pd.Series, seed: int) -> pd.Series:
-    """Give every customer the day of a random treated one."""
-    ids = np.sort(region.customers["customer_id"].to_numpy(object))
-    if usable.empty:
-        ids = ids[:0]
-    days = np.random.default_rng(seed).choice(usable.to_numpy(), len(ids)) if len(ids) else []
+def _drawn(region: Region, days: pd.Series, seed: int) -> pd.Series:
+    """Give every customer the day of a random treated one; nobody a day where there is none."""
+    ids = np.sort(region.customers["customer_id"].to_numpy(object))[: None if len(days) else 0]
+    days = np.random.default_rng(seed).choice(days.to_numpy(), len(ids)) if len(ids) else []
     return pd.Series(days, pd.Index(ids, dtype=object), dtype="datetime64[us]")
 
 

@@ -178,8 +178,8 @@ def abc_classes(sales: pd.Series, a: float = A_LIMIT, b: float = B_LIMIT) -> pd.
 
 
 def tiers(sales: pd.Series) -> pd.Series:
-    """Return the classes by sales as text; a single customer is an A, and there may be none."""
-    if len(sales) < 2:
+    """Return the classes by sales as text; all are A where fewer than two have any."""
+    if (sales > 0).sum() < 2:
         return pd.Series("A", sales.index, dtype=object)
     return abc_classes(sales).astype(str)
 

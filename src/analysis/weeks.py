@@ -191,7 +191,7 @@ def _season(
     segments: pd.Series, recent: np.ndarray, usual: np.ndarray, regular: np.ndarray
 ) -> np.ndarray:
     """Return the median log change of the regulars of each customer's segment, same shape."""
-    change = np.where(regular, np.log(recent / usual), np.nan)
+    change = np.where(regular, np.maximum(np.log(recent / usual), -STEEPEST), np.nan)
     together, some = np.full(change.shape[1], np.nan), regular.any(axis=0)
     together[some] = np.nanmedian(change[:, some], axis=0)
     found = np.broadcast_to(together, recent.shape).copy()
