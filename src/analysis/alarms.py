@@ -216,8 +216,8 @@ def caught(
     scores : DataFrame
         As from `lists`.
     lost, sales, days_left : Series, by customer_id
-        1 if gone a quarter later, known of every customer on the lists; sales of the year before; days from the date of the list
-        to the last purchase, 0 if there was none any more.
+        1 if gone a quarter later, known of every customer on the lists; sales of the year
+        before; days from the date of the list to the last purchase, 0 if there was none any more.
     k : int
         Customers that can be called.
 
