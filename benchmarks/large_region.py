@@ -44,9 +44,7 @@ def write(folder: Path, customers: int) -> str:
     for name, parts in tables.items():
         pd.concat(parts, ignore_index=True).to_parquet(folder / f"{name}.parquet")
     toml = f"as_of = {END}\nfolder = '.'\n"
-    toml += "".join(
-        f"[{name}]\nfile = '{name}.parquet'\n" for name in (*tables, "transactions")
-    )
+    toml += "".join(f"[{name}]\nfile = '{name}.parquet'\n" for name in (*tables, "transactions"))
     (folder / "large.toml").write_text(toml, encoding="utf-8")
     return str(folder / "large.toml")
 
@@ -70,7 +68,8 @@ def main() -> None:
         for record in _findings(task.executed):
             print(record["hypothesis"], record["verdict"])
         pages = task.executed.with_suffix(".html").read_text("utf-8")
-        print(f"page {len(pages) / 1e6:.1f} MB, names a customer:", bool(re.search(r"A\d{5}", pages)))
+        named = bool(re.search(r"A\d{5}", pages))
+        print(f"page {len(pages) / 1e6:.1f} MB, names a customer: {named}")
 
 
 def _findings(executed: Path) -> list[dict]:
