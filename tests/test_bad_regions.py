@@ -380,7 +380,7 @@ YOUNG = {
     200: {"H17": "are 200", "H18": "are 200", "H21": "are 200"},
     330: {"H17": "are 330", "H18": "are 330", "H21": "are 330"},
     400: {"H18": "lost after a gap", "H21": "contacted"},
-    600: {"H18": "earlier landmark"},
+    600: {"H18": "after a gap"},
 }
 
 
@@ -413,7 +413,7 @@ CARDS = {
     "dated before their customer": (early_cards, "cards dated before their customer"),
     "all have one": (lambda people: people["joined_on"], "with a card"),
     "nobody has one": (lambda _: pd.NaT, "card_since"),
-    "all of one day": (cards_of_one_day, "one day"),
+    "all of one day": (cards_of_one_day, "card"),
 }
 
 
@@ -622,9 +622,9 @@ def two_answers(tables, name):
 
 
 def one_number_throughout(tables):
-    """Let all but 20 of the business customers tick the same number for all that is asked."""
+    """Let all but five of the business customers tick the same number for all that is asked."""
     survey = tables["survey"].reset_index(drop=True)
-    firms = survey.loc[survey["org_benefit"].notna(), "customer_id"].unique()[20:]
+    firms = survey.loc[survey["org_benefit"].notna(), "customer_id"].unique()[5:]
     same = survey["customer_id"].isin(firms)
     items = ["org_benefit", "personal_benefit", "loyalty_1", "loyalty_2", "loyalty_3"]
     ticked = {name: survey[name].mask(same, survey["org_benefit"]) for name in items}
