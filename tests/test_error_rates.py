@@ -155,7 +155,7 @@ class TestTheNaiveAnswerIsMisled:
         found, known = rehearsal.run(run.notebooks()["05_customer_retention"], here, ["H17"])
         assert models.contrast(known["raw"], "recency").ci_low > 1.2
         assert known["areas"]["recency alone"].estimate > 0.6
-        assert found["H17"].verdict in ("contradicted", "too small to matter")
+        assert found["H17"].verdict != "supported"
 
     def test_by_a_window_that_runs_up_to_the_end(self):
         scene = next(scene for scene in SCENES if scene.name.startswith("strong seasons"))
