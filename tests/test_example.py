@@ -616,4 +616,4 @@ def test_the_example_is_written_in_time_and_size(tmp_path):
     lines = pd.read_parquet(tmp_path / "example" / "transactions.parquet")
     assert lines["bought_at"].is_monotonic_increasing
     assert 300_000 < len(lines) < 700_000
-    assert len(pd.read_csv(tmp_path / "example" / "truth.csv")) == 39 * len(REGIONS)
+    assert len(pd.read_csv(tmp_path / "example" / "truth.csv")) == 40 * len(REGIONS)
