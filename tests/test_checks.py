@@ -191,3 +191,29 @@ def test_variants_replace_only_the_parts_they_name():
     claim = claimed("first", "second")
     assert checks.same_verdict(claim, found, "x", [{"second": CLEAR}]).passed
     assert not checks.same_verdict(claim, found, "x", [{"second": OPEN}]).passed
+
+
+def test_nobody_of_one_kind_is_said_not_dropped():
+    treated, stayed = pd.Series([1, 1, 1, 0, 0, 0]), pd.Series([1, 1, 1, 1, 1, 1])
+    assert checks.few_ends(treated, stayed, "with a card", 3) == [
+        "0 customers are with a card and lost; 3 are needed.",
+        "0 customers are not with a card and lost; 3 are needed.",
+    ]
+    assert checks.few_ends(treated, pd.Series([1, 1, 0, 1, 0, 0]), "with a card", 1) == []
+
+
+def test_answers_that_are_two_or_mirrors_can_not_be_told_apart():
+    frame = pd.DataFrame({"org_benefit": range(1, 11), "personal_benefit": range(10, 0, -1)})
+    assert checks.few_answers(frame, list(frame)) == []
+    assert checks.few_answers(frame % 2, ["org_benefit"]) == [
+        "There are fewer than 3 different answers on org benefit."
+    ]
+    (said,) = checks.same_answers(frame, "org_benefit", "personal_benefit")
+    assert said == "Org benefit and personal benefit say the same of everybody."
+    frame["personal_benefit"] = [1, 9, 2, 8, 3, 7, 4, 6, 5, 5]
+    assert checks.same_answers(frame, "org_benefit", "personal_benefit") == []
+
+
+def test_a_margin_of_nothing_is_said():
+    assert checks.nothing_in(pd.Series([0.0, -1.0]), "margin") == ["Nobody has margin above 0."]
+    assert checks.nothing_in(pd.Series([0.0, 1.0]), "margin") == []

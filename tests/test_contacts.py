@@ -362,7 +362,7 @@ def wins_and_trial(months_won=3, months_contacted=3, saved=1.0):
     )
     frame = pd.DataFrame({"campaign": contacted, "treated": 1.0, "spent": 5.0})
     others = frame.assign(treated=0.0, spent=saved)
-    return pd.DataFrame({"campaign": won, "won": 1.0}), pd.concat([frame, others])
+    return pd.DataFrame({"campaign": won, "won": 1.0, "cost": 8.0}), pd.concat([frame, others])
 
 
 @pytest.mark.parametrize(
@@ -383,6 +383,10 @@ def test_nothing_is_lacking_with_three_months_and_more_spent():
     assert contacts.lacking(wins, trial) == []
     assert len(contacts.lacking(wins.assign(won=0.0), trial)) == 1
     assert contacts.lacking(wins, trial[trial["treated"] == 1]) == []
+    paid_once = wins.assign(cost=[8.0, 0.0, 0.0])
+    assert contacts.lacking(paid_once, trial) == [
+        "Campaigns of 1 months to win customers had a cost; 3 are needed."
+    ]
 
 
 # --- costs per head

@@ -8,7 +8,6 @@ import pytest
 
 from analysis import data, landmarks
 from analysis.estimates import from_se
-from analysis.example import rehearsal
 from analysis.models import ols
 
 DAYS = ["2023-06-15", "2023-11-01", "2023-12-30", "2024-01-02", "2024-06-20", "2024-12-20"]
@@ -173,17 +172,3 @@ def test_opinions_are_those_of_the_latest_answers_before_each_day(here):
     later = landmarks.opinions(here, days.shift(-1).fillna(days.iloc[1]))
     assert later.loc["a", "satisfaction"] == 1
     assert later["loyalty"].isna().all()
-
-
-def test_the_pace_is_the_value_for_each_week_as_a_customer():
-    """Equal sales, in a year and in ten weeks: the newcomer's pace is 5.2 times as high."""
-    day = pd.Timestamp("2025-06-30")
-    joined = [day - pd.Timedelta(days=days) for days in (700, 70)]
-    people = pd.DataFrame({"customer_id": ["old", "new"], "region": "Example", "joined_on": joined})
-    bought = pd.to_datetime(["2025-06-01", "2025-06-01"])
-    lines = pd.DataFrame({"customer_id": ["old", "new"], "bought_at": bought, "amount": 100.0})
-    here = rehearsal.region_of({"customers": people, "transactions": lines})
-    found = landmarks.table(here, day.date())
-    assert found["log_value"].nunique() == 1
-    pace = np.exp(found["log_pace"]) - 0.001
-    assert pace["new"] / pace["old"] == pytest.approx(364 / 70)

@@ -11,7 +11,8 @@ import pandas as pd
 
 from analysis import discrimination, weeks
 from analysis.data import Region
-from analysis.estimates import Estimate, from_se
+from analysis.estimates import Estimate, from_se, jackknife_se
+from analysis.files import whole
 from analysis.sources import ROOT
 from analysis.weeks import Weeks
 
@@ -84,24 +85,17 @@ def added(rows: pd.DataFrame, judged: Sequence[int], seed: int = 0) -> Estimate 
     -------
     Estimate or None
         Gain in AUC, t with 9 degrees of freedom; None where too few are lost.
-
-    References
-    ----------
-    Efron, B., & Stein, C. (1981). The jackknife estimate of variance. Annals of Statistics 9,
-    586-596.
     """
     rows = rows.assign(known=rows["week"] + weeks.GAP + weeks.QUARTER)
     ids = np.sort(rows["customer_id"].unique())
     group = pd.Series(np.random.default_rng(seed).permutation(len(ids)) % GROUPS, ids)
     own = rows["customer_id"].map(group).to_numpy()
     each = [_gain(rows[own != k], judged) for k in range(GROUPS)]
-    whole = _gain(rows, judged)
-    if whole is None or None in each:
+    gain = _gain(rows, judged)
+    if gain is None or None in each:
         return None
-    spread = np.array(each) - np.mean(each)
-    se = np.sqrt((GROUPS - 1) / GROUPS * (spread**2).sum())
     method = f"difference of AUCs, jackknife over {GROUPS} groups of customers"
-    return from_se(whole, se, len(ids), df=GROUPS - 1, method=method)
+    return from_se(gain, jackknife_se(each), len(ids), df=GROUPS - 1, method=method)
 
 
 def _gain(rows: pd.DataFrame, judged: Sequence[int]) -> float | None:
@@ -305,12 +299,8 @@ def export(region: Region, rows: pd.DataFrame) -> Path:
     folder = Path(os.environ.get("WORKBOOK_REPORTS", ROOT / "reports"))
     path = folder / region.source.name / region.name / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.part")
-    try:
+    with whole(path) as draft:
         rows.to_csv(draft, index=False, lineterminator="\n")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
     return path
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.files import whole
+
 FILE = Path(__file__).with_name("calibration.csv")
 PLANTED = "as planted"
 LEAST_TESTABLE = 0.5
@@ -35,9 +37,8 @@ def merged(new: pd.DataFrame) -> pd.DataFrame:
 
 def write(rows: pd.DataFrame) -> None:
     """Write the table, whole or not at all."""
-    draft = FILE.with_suffix(".tmp")
-    rows.to_csv(draft, index=False, float_format="%.4f", lineterminator="\n")
-    draft.replace(FILE)
+    with whole(FILE) as draft:
+        rows.to_csv(draft, index=False, float_format="%.4f", lineterminator="\n")
     table.cache_clear()
 
 

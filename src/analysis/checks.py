@@ -16,7 +16,7 @@ from analysis.value import tail_index
 from analysis.verdicts import Check, judge
 
 LARGEST_SHARE, LARGEST_IN_GROUP, LIGHT_TAIL = 0.05, 0.15, 1.3
-LEAST_ROWS, MOST_INFLATED = 50, 10
+LEAST_ROWS, MOST_INFLATED, MOST_ALIKE = 50, 10, 0.99
 
 
 def lacking(
@@ -58,6 +58,31 @@ def few_in_arm(counts: pd.Series, what: str, least: int = 10) -> list[str]:
     if counts.min() >= least:
         return []
     return [f"{counts[1]:,} were {what} and {counts[0]:,} were not; {least} of each are needed."]
+
+
+def few_ends(treated: pd.Series, retained: pd.Series, what: str, least: int) -> list[str]:
+    """Say which of treated and not treated have too few who stayed, or who were lost."""
+    cells = pd.crosstab(treated, retained).reindex(index=[1, 0], columns=[1, 0], fill_value=0)
+    cells.index, cells.columns = [what, f"not {what}"], ["still there a year later", "lost"]
+    return too_small(cells, least)
+
+
+def nothing_in(values: pd.Series, what: str) -> list[str]:
+    """Say that a quantity is above 0 for nobody; an empty list if it is for some."""
+    return [] if values.empty or (values > 0).any() else [f"Nobody has {what} above 0."]
+
+
+def few_answers(frame: pd.DataFrame, names: Sequence[str], least: int = 3) -> list[str]:
+    """Say which columns have too few different values for a model that bends."""
+    few = [name.replace("_", " ") for name in names if frame[name].nunique() < least]
+    return [f"There are fewer than {least} different answers on {name}." for name in few]
+
+
+def same_answers(frame: pd.DataFrame, first: str, second: str) -> list[str]:
+    """Say that two columns are one and the same, or each other's mirror."""
+    if abs(frame[first].astype(float).corr(frame[second].astype(float))) <= MOST_ALIKE:
+        return []
+    return [f"{first} and {second} say the same of everybody.".replace("_", " ").capitalize()]
 
 
 def at_least(name: str, count: float, least: int) -> Check:

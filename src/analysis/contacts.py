@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis import landmarks, purchases, trials
 from analysis.data import Region
-from analysis.estimates import Estimate, from_se
+from analysis.estimates import Estimate, from_se, jackknife_se
 from analysis.value import tiers
 
 PROMISED = {"A": 3.0, "B": 2.0, "C": 1.0}
@@ -132,6 +132,13 @@ def lacking(wins: pd.DataFrame, trial: pd.DataFrame) -> list[str]:
     spent = trial.groupby("treated")["spent"].mean().reindex([0.0, 1.0], fill_value=0.0)
     if spent[1.0] <= spent[0.0]:
         return ["No more was spent on customers who were contacted than on the others."]
+    for what, cost in (
+        ("to win customers", wins.groupby("campaign")["cost"].sum()),
+        ("to keep them", contacted.groupby("campaign")["spent"].sum()),
+    ):
+        if (cost > 0).sum() < LEAST_CAMPAIGNS:
+            months = f"Campaigns of {(cost > 0).sum()} months {what} had a cost"
+            return [f"{months}; {LEAST_CAMPAIGNS} are needed."]
     return []
 
 
@@ -183,11 +190,6 @@ def per_head(cost: pd.Series, heads: pd.Series, campaign: pd.Series) -> Estimate
     ------
     ValueError
         If there are fewer than three campaigns, or one alone has all heads or costs.
-
-    References
-    ----------
-    Efron, B., & Stein, C. (1981). The jackknife estimate of variance. Annals of Statistics 9,
-    586-596.
     """
     sums = pd.DataFrame({"cost": cost, "heads": heads}).groupby(campaign.to_numpy()).sum()
     left_out = sums.sum() - sums
@@ -198,10 +200,9 @@ def per_head(cost: pd.Series, heads: pd.Series, campaign: pd.Series) -> Estimate
         )
     each = np.log(left_out["cost"] / left_out["heads"])
     k = len(sums)
-    se = np.sqrt((k - 1) / k * ((each - each.mean()) ** 2).sum())
     middle = sums["cost"].sum() / sums["heads"].sum()
     return from_se(
-        middle, se, int(sums["heads"].sum()), scale="log", df=k - 1,
+        middle, jackknife_se(each), int(sums["heads"].sum()), scale="log", df=k - 1,
         method=f"jackknife over {k} campaigns",
     )  # fmt: skip
 

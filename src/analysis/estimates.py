@@ -74,6 +74,23 @@ class Estimate:
         return float(2 * stats.t.sf(distance, self.df))
 
 
+def jackknife_se(left_out: Sequence[float]) -> float:
+    """Return the jackknife's standard error, from estimates that each leave one unit out.
+
+    Parameters
+    ----------
+    left_out : sequence of float
+        One estimate for each unit (customer, group, campaign) that was left out.
+
+    References
+    ----------
+    Efron, B., & Stein, C. (1981). The jackknife estimate of variance. Annals of Statistics 9,
+    586-596.
+    """
+    values = np.asarray(left_out, dtype=float)
+    return float(np.sqrt((len(values) - 1) * values.var()))
+
+
 def from_se(
     estimate: float,
     se: float,

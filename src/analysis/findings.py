@@ -13,6 +13,7 @@ import pandas as pd
 
 from analysis import cards
 from analysis.estimates import Estimate
+from analysis.files import whole
 from analysis.hypotheses import Hypothesis, Part, fingerprint
 from analysis.verdicts import Check, Verdict, judge, judge_part
 
@@ -210,9 +211,8 @@ def write(found: Sequence[Mapping], folder: Path) -> None:
     """Write findings.csv and findings.parquet into `folder`, each whole or not at all."""
     table = tidy(found)
     for name, save in {"csv": _save_csv, "parquet": pd.DataFrame.to_parquet}.items():
-        draft = folder / f".findings.{name}"
-        save(table, draft)
-        draft.replace(folder / f"findings.{name}")
+        with whole(folder / f"findings.{name}") as draft:
+            save(table, draft)
 
 
 def _save_csv(table: pd.DataFrame, path: Path) -> None:

@@ -68,6 +68,12 @@ def misdated(region: Region) -> float:
     return float(earlier.mean()) if len(people) else 0.0
 
 
+def of_one_day(region: Region) -> float:
+    """Return the share of cards that carry the commonest date: a roll-out, or a filled-in date."""
+    days = region.customers["card_since"].dropna().dt.normalize()
+    return float(days.value_counts(normalize=True).max()) if len(days) else 0.0
+
+
 def new_holders(region: Region, seed: int = 0) -> pd.DataFrame:
     """Compare who takes a card with who has none yet, from the day of the card on.
 

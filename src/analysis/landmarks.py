@@ -44,8 +44,7 @@ def table(region: Region, day: dt.date) -> pd.DataFrame:
         Customers who had joined by then, indexed by customer_id. Past: segment, area,
         tenure_days, log_tenure (log of 1 + years), visits_before, sales_before,
         value_before (52 weeks; log_visits is the log of 1 + visits, log_value and log_fuel,
-        of fuel sales, that of the amount over its mean, free of the currency; log_pace is that of
-        the value for each week as a customer in that time),
+        of fuel sales, that of the amount over its mean, free of the currency),
         sales_first, sales_second (the two quarters before), active (1 if bought in the
         quarter before), beyond_before. After: visits_half (26 weeks), visits_after,
         value_after, sales_after, fuel_value_after (52 weeks), retained (bought in the last
@@ -53,8 +52,6 @@ def table(region: Region, day: dt.date) -> pd.DataFrame:
     """
     people = _known(region, day)
     found = people.join(_past(region, day)).join(_after(region, day))
-    seen_days = found["tenure_days"].clip(purchases.DAYS_IN_WEEK, YEAR)
-    found["log_pace"] = log_of_mean(found["value_before"] / seen_days)
     return found[found["tenure_days"] >= 0]
 
 

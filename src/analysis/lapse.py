@@ -65,8 +65,8 @@ def spells(region: Region, since: pd.Series | dt.date, factor: float = FACTOR) -
     -------
     DataFrame
         Customers who bought after that day (their first purchase may lie after it, too), by
-        customer_id: from_day, to_day (days since the
-        start of the data), lost (1 or 0), returned (after the silence) and limit_days.
+        customer_id: from_day, to_day (days since the start of the data), lost (1 or 0), returned
+        (after the silence) and limit_days.
 
     References
     ----------

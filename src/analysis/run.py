@@ -19,6 +19,7 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
 from analysis import findings, index_page, report
+from analysis.files import write_text
 from analysis.hypotheses import hypothesis, nearest, register
 from analysis.sources import ROOT, DataError
 
@@ -150,8 +151,8 @@ def execute(task: Task) -> Outcome:
         draft.unlink(missing_ok=True)
     failures = _tidy(notebook, task, stop)
     page = report.page(notebook, home="../../index.html")
-    _write(task.executed, nbformat.writes(notebook))
-    _write(task.executed.with_suffix(".html"), page)
+    write_text(task.executed, nbformat.writes(notebook))
+    write_text(task.executed.with_suffix(".html"), page)
     for file in _files(task.executed):
         if file.stat().st_mtime < before - CLOCK:  # of an earlier run: this one wrote none
             file.unlink()
@@ -185,7 +186,7 @@ def rebuild(reports: Path) -> list[index_page.Entry]:
     paths = sorted(path for path in reports.glob("*/*/*.ipynb") if path.name[0] != ".")
     entries = [_entry(path, reports) for path in paths]
     findings.write([record for entry in entries for record in entry.records], reports)
-    _write(reports / "index.html", index_page.index(entries))
+    write_text(reports / "index.html", index_page.index(entries))
     return entries
 
 
@@ -336,10 +337,3 @@ def _entry(path: Path, reports: Path) -> index_page.Entry:
 def _files(executed: Path) -> list[Path]:
     """Return the files that a notebook wrote beside its page, for the region's team."""
     return sorted(executed.parent.glob(f"{executed.stem}_*.csv"))
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    draft = path.with_name(f".{path.name}.part")
-    draft.write_text(text, encoding="utf-8", newline="\n")
-    draft.replace(path)

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
 
-from analysis.estimates import Estimate, from_se
+from analysis.estimates import Estimate, from_se, jackknife_se
 
 A_LIMIT, B_LIMIT, TOP_SHARE = 0.55, 0.85, 0.20
 """Cumulated share of sales that ends class A and class B; share of customers at the top."""
@@ -408,7 +408,7 @@ def _gini(largest_first: np.ndarray) -> tuple[float, float]:
     gini = spread.sum() / (n * total)
     left_out = spread.sum() - spread + (below - sales) - (total - below)
     ginis = left_out / ((n - 1) * (total - sales))
-    se = np.sqrt((n - 1) / n * ((ginis - ginis.mean()) ** 2).sum())
+    se = jackknife_se(ginis)
     return float(np.clip(gini, 0, 1)), float(se)
 
 

@@ -155,7 +155,7 @@ SCENES = (
     ),
     Scene(
         "no synergy, at the top of the scale",
-        World(synergy=0.0, loyalty_slope=1.4, acquiescence=0.0),
+        World(synergy=0.0, loyalty_slope=1.4),
         ("H22",),
     ),
 )
