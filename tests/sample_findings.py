@@ -1,8 +1,13 @@
 """Findings with every verdict, for the tests of what a reader sees."""
 
+import pandas as pd
+
+from analysis import findings, synthesis
 from analysis.estimates import Estimate, from_se
 from analysis.findings import Finding, conclude, no_finding
+from analysis.history import COLUMNS
 from analysis.hypotheses import hypothesis
+from analysis.overview import Overview
 from analysis.verdicts import Check
 
 PASSED = Check("Enough customers", "at least 200", "1,840", True)
@@ -41,3 +46,11 @@ def each_verdict(language: str = "en", region: str = "North 华北") -> dict[str
         "inconclusive": loss_against_gain(0.10, 0.20, **said),
     }
     return {verdict: finding.record() for verdict, finding in (found | none).items()}
+
+
+def beyond(entries, past=None, pages=None) -> Overview:
+    """Return what an index says beyond its entries."""
+    found = findings.tidy([record for entry in entries for record in entry.records])
+    past = pd.DataFrame(columns=COLUMNS) if past is None else past
+    pools, families = synthesis.pooled(found), synthesis.by_region(found)
+    return Overview(pools, families, past, pages or {})

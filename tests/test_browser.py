@@ -17,7 +17,7 @@ from selenium.webdriver.common.by import By
 
 from analysis import cards, findings, report, wording
 from analysis.index_page import Entry, index
-from sample_findings import each_verdict
+from sample_findings import beyond, each_verdict
 
 pytestmark = pytest.mark.slow
 
@@ -90,7 +90,8 @@ def pages(tmp_path_factory):
     notebook.metadata["workbook"] = about | {"status": "failed", "error": "No survey."}
     notebook.cells[-1].execution_count = None
     (folder / "failed.html").write_text(report.page(notebook, "index.html"), encoding="utf-8")
-    (folder / "index.html").write_text(index(list(entries(about, found))), encoding="utf-8")
+    runs = list(entries(about, found))
+    (folder / "index.html").write_text(index(runs, beyond(runs)), encoding="utf-8")
     return folder
 
 

@@ -51,7 +51,7 @@ def test_a_missing_part_or_number_is_refused():
 def test_tables_of_findings_hold_what_the_records_say(tmp_path):
     broken = findings.no_finding(hypothesis("H14"), "example", "North", "failed", "It broke.")
     records = [concluded().record(), broken.record()]
-    findings.write(records, tmp_path)
+    findings.write(findings.tidy(records), tmp_path)
     for table in (
         pd.read_parquet(tmp_path / "findings.parquet"),
         pd.read_csv(tmp_path / "findings.csv"),

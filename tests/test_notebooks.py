@@ -14,6 +14,8 @@ from analysis.hypotheses import register
 from analysis.run import Task
 
 NOTEBOOKS = run.notebooks()
+OVER = run.NOTEBOOKS / f"{run.ACROSS}.ipynb"
+ALL = NOTEBOOKS | {run.ACROSS: OVER}
 MAX_LINES = 26
 
 
@@ -25,7 +27,7 @@ def code_of(cell):
     return "\n".join(line for line in cell.source.splitlines() if not line.startswith("%"))
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS.values(), ids=NOTEBOOKS)
+@pytest.mark.parametrize("path", ALL.values(), ids=ALL)
 class TestHowItIsWritten:
     def test_it_is_valid_and_has_no_outputs(self, path):
         nbformat.validate(nbformat.read(path, as_version=4))
@@ -39,7 +41,8 @@ class TestHowItIsWritten:
         names = {}
         for line in ast.parse(first.source).body:
             names[line.targets[0].id] = ast.literal_eval(line.value)
-        assert list(names) == ["region", "source", "as_of", "language", "seed"]
+        per_region = ["region", "source", "as_of", "language", "seed"]
+        assert list(names) == (["source", "language"] if path == OVER else per_region)
         assert set(papermill.inspect_notebook(str(path))) == set(names)
 
     def test_nothing_is_defined_and_no_warning_is_hidden(self, path):
@@ -113,6 +116,8 @@ def reports(tmp_path_factory):
     ]
     outcomes = list(run.run(tasks, jobs=2))
     run.rebuild(folder / "reports")
+    outcomes.append(run.execute(run.across(tasks[0])))
+    run.rebuild(folder / "reports")
     return outcomes, folder / "reports"
 
 
@@ -120,7 +125,7 @@ def reports(tmp_path_factory):
 class TestWhatItSays:
     def test_nothing_breaks_not_even_with_twelve_customers(self, reports):
         outcomes, _ = reports
-        assert len(outcomes) == 2 * len(NOTEBOOKS)
+        assert len(outcomes) == 2 * len(NOTEBOOKS) + 1
         assert [each.failures for each in outcomes] == [()] * len(outcomes)
 
     def test_each_hypothesis_has_a_verdict_or_a_reason(self, reports):
@@ -161,7 +166,8 @@ class TestWhatItSays:
         for path in reports[1].rglob("*.ipynb"):
             notebook = nbformat.read(path, as_version=4)
             page = path.with_suffix(".html").read_text(encoding="utf-8")
-            assert report.page(notebook, home="../../index.html") == page
+            home = "../" * (len(path.relative_to(reports[1]).parts) - 1) + "index.html"
+            assert report.page(notebook, home) == page
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from nbformat import v4
 from analysis import hypotheses, index_page, report
 from analysis.estimates import from_se
 from analysis.verdicts import Check
-from sample_findings import each_verdict, loss_against_gain, performance
+from sample_findings import beyond, each_verdict, loss_against_gain, performance
 
 EVIL = "North 华北 <script>alert(1)</script>"
 TRACEBACK = 'Traceback (most recent call last)\n  File "/home/someone/x.py", line 3\nValueError: no'
@@ -70,7 +70,7 @@ def entry(
 
 
 def matrix(*entries):
-    soup = BeautifulSoup(index_page.index(entries), "html.parser")
+    soup = BeautifulSoup(index_page.index(entries, beyond(entries)), "html.parser")
     rows = {row.th.text.split()[0]: row.find_all("td") for row in soup.select(".matrix tbody tr")}
     return soup, rows
 
@@ -167,7 +167,8 @@ def test_no_script_of_the_data_gets_through():
 
 def test_pages_ask_for_nothing():
     page = report.page(notebook(), "index.html")
-    index = index_page.index([entry(records=each_verdict().values())])
+    entries = [entry(records=each_verdict().values())]
+    index = index_page.index(entries, beyond(entries))
     for html in (page, index):
         assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//|url\(|@import""", html)
         policy = BeautifulSoup(html, "html.parser").find("meta", content=re.compile("default-src"))
@@ -180,7 +181,7 @@ def test_same_notebook_same_bytes_and_left_alone():
     assert report.page(first, "index.html") == report.page(second, "index.html")
     assert first == untouched
     entries = [entry(records=each_verdict().values())]
-    assert index_page.index(entries) == index_page.index(entries)
+    assert index_page.index(entries, beyond(entries)) == index_page.index(entries, beyond(entries))
 
 
 def test_language_of_the_page():

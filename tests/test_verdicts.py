@@ -6,13 +6,13 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
 from analysis.estimates import Estimate, from_se
 from analysis.hypotheses import Hypothesis, Part, Range
-from analysis.verdicts import Check, judge, judge_part
+from analysis.verdicts import Check, judge, judge_part, p_value
 
 TEXT = {"en": "x", "zh": "x"}
 VERDICTS = {"supported", "too small to matter", "contradicted", "inconclusive"}
@@ -135,3 +135,22 @@ def test_a_true_claim_of_three_parts_is_rarely_contradicted():
     ]
     limit = 0.025 + 3 * np.sqrt(0.025 * 0.975 / reps)
     assert np.mean([verdict == "contradicted" for verdict in verdicts]) <= limit
+
+
+@given(ends, ends, st.floats(0.01, 1), st.integers(1, 3))
+def test_a_verdict_is_given_where_its_p_is_below_five_percent(found, claim, sesoi, n_parts):
+    parts = tuple(part(tuple(claim), (-sesoi, sesoi), key=f"part {i}") for i in range(n_parts))
+    estimates = {each.key: interval(found[0], found[1] + 0.01) for each in parts}
+    p = p_value(claim_of(*parts), estimates)
+    assume(abs(p - 0.05) > 1e-6)
+    assert (judge(claim_of(*parts), estimates) != "inconclusive") == (p < 0.05)
+
+
+def test_the_p_of_a_verdict_by_hand():
+    low = from_se(0.3, 0.1, 100)  # two errors above the edge of the claim
+    assert p_value(claim_of(part()), {"effect": low}) == pytest.approx(2 * stats.norm.sf(2))
+    two = claim_of(part(key="a"), part(key="b"))
+    both = {"a": low, "b": from_se(0.6, 0.1, 100)}
+    assert p_value(two, both) == pytest.approx(2 * stats.norm.sf(2))
+    below = {"a": low, "b": from_se(-0.3, 0.1, 100)}  # four errors below the edge, of two parts
+    assert p_value(two, below) == pytest.approx(2 * 2 * stats.norm.sf(4))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from analysis import discrimination, weeks
 from analysis.data import Region
 from analysis.estimates import Estimate, from_se, jackknife_se
 from analysis.files import whole
-from analysis.sources import ROOT
+from analysis.sources import reports_folder
 from analysis.weeks import Weeks
 
 FALSE_ALARMS = 0.10
@@ -296,8 +295,7 @@ def export(region: Region, rows: pd.DataFrame) -> Path:
     rows : DataFrame
         What to write, the first to call on top.
     """
-    folder = Path(os.environ.get("WORKBOOK_REPORTS", ROOT / "reports"))
-    path = folder / region.source.name / region.name / FILE
+    path = reports_folder() / region.source.name / region.name / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as draft:
         rows.to_csv(draft, index=False, lineterminator="\n")

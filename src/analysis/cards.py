@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from statistics import median
 
+import pandas as pd
+
 from analysis import wording
 
 SYMBOLS = {
@@ -21,6 +23,7 @@ SYMBOLS = {
 _LEFT = 'style="text-align:left"'
 
 WIDTH, HEIGHT, MARGIN = 120, 18, 6
+LINE_HEIGHT, MOST_LINES = 26, 12
 
 
 def chip(verdict: str, language: str = "en") -> str:
@@ -91,6 +94,30 @@ def interval_svg(part: Mapping, low: float, high: float) -> str:
     )
 
 
+def line_svg(runs: pd.DataFrame, main: str, kind: str, low: float, high: float) -> str:
+    """Draw effects over the runs, from left to right; the main one in ink, the others pale.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        One row per run, one column per line.
+    main : str
+        Column that stands out.
+    kind : {"identity", "log", "logit"}
+        Scale on which effects add up.
+    low, high : float
+        Ends of the scale, as in `interval_svg`.
+    """
+    others = [name for name in runs.columns if name != main][:MOST_LINES]
+    drawn = [_polyline(runs[name], kind, (low, high), "pale") for name in others]
+    drawn.append(_polyline(runs[main], kind, (low, high), "main"))
+    size = f'width="{WIDTH}" height="{LINE_HEIGHT}" viewBox="0 0 {WIDTH} {LINE_HEIGHT}"'
+    return (
+        f'<svg class="runs" {size} fill="none" stroke="currentColor" aria-hidden="true" '
+        f'focusable="false">{"".join(drawn)}</svg>'
+    )
+
+
 def card(record: Mapping) -> str:
     """Draw a finding's record as HTML that reads well with and without a style sheet.
 
@@ -111,6 +138,21 @@ def card(record: Mapping) -> str:
         blocks.append(f'<p class="meaning">{escape(record["meaning"])}</p>')
     blocks += [_effects(record), _calibration(record), _checks(record), _caveats(record)]
     return f'<article class="card {slug(record["verdict"])}">{"".join(blocks)}</article>'
+
+
+def _polyline(values: pd.Series, kind: str, ends: tuple[float, float], name: str) -> str:
+    """Draw one line over the runs; runs without a value are passed over."""
+    step = (WIDTH - 2 * MARGIN) / max(len(values) - 1, 1)
+    place, _ = _axis({"scale": kind})
+    bottom, top = (place(end) for end in ends)
+    points = [
+        (MARGIN + i * step, (place(value) - bottom) / ((top - bottom) or 1.0))
+        for i, value in enumerate(values)
+        if math.isfinite(value)
+    ]
+    inner = LINE_HEIGHT - 4
+    written = " ".join(f"{x:.1f},{2 + inner * (1 - min(max(y, 0), 1)):.1f}" for x, y in points)
+    return f'<polyline class="{name}" points="{written}"/>'
 
 
 def _effects(record: Mapping) -> str:

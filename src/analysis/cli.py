@@ -16,7 +16,6 @@ from rich.table import Table
 
 from analysis import dataset as datasets
 from analysis import sources
-from analysis.data import last_day
 from analysis.hypotheses import register
 from analysis.sources import ROOT, DataError
 
@@ -62,22 +61,13 @@ def run(
     known = runner.notebooks()
     paths = [known[name] for name in runner.chosen(notebook, list(known), "notebook")]
     given = {path: runner.parameters(path, parameter) for path in paths}
-    for each in given.values():
-        last_day(dataset, str(each.get("as_of", "")))
-    tasks = [
-        runner.Task(
-            notebook=path,
-            source=dataset.source.name,
-            region=name,
-            parameters={**given[path], "source": _portable(source)},
-            reports=reports,
-        )
-        for name in regions
-        for path in paths
-    ]
+    given = {path: each | {"source": _portable(source)} for path, each in given.items()}
+    tasks = runner.tasks(dataset, regions, given, reports)
     _say_what_is_wrong(dataset)
     reports.mkdir(parents=True, exist_ok=True)
     failed = _watch(runner.run(tasks, jobs), len(tasks))
+    runner.rebuild(reports)
+    failed += _watch(runner.run([runner.across(tasks[0])], 1), 1)
     runner.rebuild(reports)
     console.print(f"Index: {_relative(reports / 'index.html')}", soft_wrap=True)
     raise typer.Exit(1 if failed else 0)
@@ -130,6 +120,25 @@ def index(
 
     entries = runner.rebuild(reports)
     console.print(f"{len(entries)} reports in {_relative(reports / 'index.html')}", soft_wrap=True)
+
+
+@app.command()
+def export(
+    reports: Annotated[Path, typer.Option(help="Where the reports are.")] = ROOT / "reports",
+    folder: Annotated[Path, typer.Option(help="Where the files go.")] = ROOT / "reports" / "export",
+    language: Annotated[str, typer.Option(help="Language of the words: en or zh.")] = "en",
+) -> None:
+    """Write the findings for colleagues: Excel, CSV and a summary of one page."""
+    from analysis import export as exporter
+    from analysis import findings, synthesis
+    from analysis import run as runner
+
+    [language] = runner.chosen([language], runner.LANGUAGES, "language")
+    found = findings.read_all(reports)
+    if found.empty:
+        raise DataError(f"There are no findings in {_relative(reports)}: workbook run.")
+    for path in exporter.write(found, synthesis.pooled(found), folder, language):
+        console.print(_relative(path), soft_wrap=True)
 
 
 @app.command()

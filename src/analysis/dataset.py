@@ -58,6 +58,24 @@ class Dataset:
     tables: Mapping[str, Held]
     problems: Mapping[str, str]
 
+    def traits(self) -> pd.DataFrame:
+        """Return what sets regions apart, by region: customers, shares of areas and segments.
+
+        Returns
+        -------
+        DataFrame
+            Indexed by region: customers, and for each area and segment that is known the share
+            of the customers, named "share_" and its value.
+        """
+        people = self.tables["customers"].good
+        names = [name for name in ("area", "segment") if name in people.columns]
+        counts = people.group_by(["region", *names]).agg(customers=people.count()).to_pandas()
+        found = counts.groupby("region")[["customers"]].sum()
+        for name in names:
+            own = counts.pivot_table("customers", "region", name, aggfunc="sum", fill_value=0)
+            found = found.join(own.div(own.sum(axis=1), axis=0).add_prefix("share_"))
+        return found.sort_index()
+
     def regions(self) -> pd.DataFrame:
         """Return `region` and its number of `customers`, by name."""
         customers = self.tables["customers"].good

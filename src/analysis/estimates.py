@@ -11,7 +11,7 @@ from scipy import special, stats
 
 Scale = Literal["identity", "log", "logit"]
 
-_LINKS = {
+LINKS = {
     "identity": (lambda value: value, lambda value: value),
     "log": (np.log, np.exp),
     "logit": (special.logit, special.expit),
@@ -47,9 +47,15 @@ class Estimate:
     @property
     def se(self) -> float:
         """Standard error on the scale of the interval."""
-        link, _ = _LINKS[self.scale]
+        link, _ = LINKS[self.scale]
         half_width = (link(self.ci_high) - link(self.ci_low)) / 2
         return float(half_width / stats.t.ppf(0.975, self.df))
+
+    @property
+    def middle(self) -> float:
+        """Middle of the interval on its scale, in the unit of the estimand."""
+        link, inverse = LINKS[self.scale]
+        return float(inverse((link(self.ci_low) + link(self.ci_high)) / 2))
 
     def at_level(self, level: float) -> Estimate:
         """Return the same estimate with an interval of another confidence level.
@@ -59,7 +65,7 @@ class Estimate:
         level : float
             Confidence between 0 and 1, such as 0.99.
         """
-        link, inverse = _LINKS[self.scale]
+        link, inverse = LINKS[self.scale]
         middle = (link(self.ci_low) + link(self.ci_high)) / 2
         half_width = self.se * stats.t.ppf((1 + level) / 2, self.df)
         low, high = inverse(middle - half_width), inverse(middle + half_width)
@@ -67,11 +73,18 @@ class Estimate:
 
     def p_value(self, value: float) -> float:
         """Return the two-sided p-value of "the effect equals `value`"."""
-        link, _ = _LINKS[self.scale]
+        link, _ = LINKS[self.scale]
         middle = (link(self.ci_low) + link(self.ci_high)) / 2
         with np.errstate(divide="ignore"):
             distance = abs(middle - link(value)) / self.se
         return float(2 * stats.t.sf(distance, self.df))
+
+
+def on_scale(value: float, scale: Scale) -> float:
+    """Return a value of an estimand's unit on the scale on which effects add up."""
+    link, _ = LINKS[scale]
+    with np.errstate(divide="ignore"):
+        return float(link(value))
 
 
 def jackknife_se(left_out: Sequence[float]) -> float:
@@ -113,7 +126,7 @@ def from_se(
     scale, df, method
         As in `Estimate`.
     """
-    link, inverse = _LINKS[scale]
+    link, inverse = LINKS[scale]
     half_width = se * stats.t.ppf(0.975, df)
     low, high = inverse(link(estimate) - half_width), inverse(link(estimate) + half_width)
     return Estimate(float(estimate), float(low), float(high), int(n_obs), scale, float(df), method)
@@ -178,7 +191,7 @@ def pooled(estimates: Sequence[Estimate]) -> Estimate:
     first, m = estimates[0], len(estimates)
     if m == 1:
         return first
-    link, inverse = _LINKS[first.scale]
+    link, inverse = LINKS[first.scale]
     values = link(np.array([each.estimate for each in estimates]))
     within = np.mean([each.se**2 for each in estimates])
     between = (1 + 1 / m) * values.var(ddof=1)

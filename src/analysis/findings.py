@@ -15,15 +15,22 @@ from analysis import cards
 from analysis.estimates import Estimate
 from analysis.files import whole
 from analysis.hypotheses import Hypothesis, Part, fingerprint
+from analysis.sources import DataError, reports_folder
 from analysis.verdicts import Check, Verdict, judge, judge_part
 
 MIME_TYPE = "application/vnd.customer-workbook.finding+json"
 
 COLUMNS = [
     "source", "region", "hypothesis", "part", "verdict", "part_verdict",
-    "estimate", "ci_low", "ci_high", "unit", "scale", "claim_low", "claim_high",
-    "n_obs", "p_value", "method", "failed_checks", "reason", "register",
+    "estimate", "ci_low", "ci_high", "df", "unit", "scale", "claim_low", "claim_high",
+    "n_obs", "p_value", "method", "failed_checks", "blocked_by", "reason",
+    "data_until", "data", "notebook", "module", "register",
 ]  # fmt: skip
+NUMBERS = dict.fromkeys(
+    ["estimate", "ci_low", "ci_high", "df", "claim_low", "claim_high", "n_obs", "p_value"], float
+)
+PRINTS = ("data_until", "data", "notebook", "module")
+"""Where a finding came from, as the notebook that was executed knows it."""
 
 
 @dataclass(frozen=True)
@@ -86,15 +93,7 @@ class Finding:
     def _part_record(self, part: Part) -> dict:
         """Return one part with its rule and, where there is one, its estimate."""
         estimate = self.estimates.get(part.key)
-        rule = {
-            "key": part.key,
-            "label": part.label[self.language],
-            "unit": part.unit[self.language],
-            "show": part.show,
-            "null": part.null,
-            "claim": _ends(part.claim),
-            "negligible": _ends(part.negligible),
-        }
+        rule = _rule(part, self.language)
         if estimate is None:
             return rule
         numbers = {name: _finite(value) for name, value in asdict(estimate).items()}
@@ -112,6 +111,22 @@ class Finding:
             "text/html": cards.card(record),
             "text/plain": f"{record['hypothesis']} {record['region']}: {record['verdict']}",
         }
+
+
+def part_record(part: Part, row: Mapping, language: str) -> dict:
+    """Return an effect of a table as it is drawn and written: as a part of a finding's record.
+
+    Parameters
+    ----------
+    part : Part
+        The effect.
+    row : mapping
+        A row of `tidy` or of `synthesis.pooled`, with numbers.
+    language : {"en", "zh"}
+    """
+    numbers = {name: _finite(float(row[name])) for name in ("estimate", "ci_low", "ci_high")}
+    others = {"scale": row["scale"], "n_obs": int(row["n_obs"]), "verdict": row["part_verdict"]}
+    return _rule(part, language) | numbers | others
 
 
 def conclude(
@@ -201,40 +216,93 @@ def tidy(found: Sequence[Mapping]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns of `COLUMNS`; numbers are missing where there is no estimate.
+        Columns of `COLUMNS`; numbers are missing where there is no estimate. An open end of an
+        interval, and infinitely many degrees of freedom, are infinite.
     """
     rows = [_row(record, part) for record in found for part in record["parts"]]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=COLUMNS).astype(NUMBERS)
 
 
-def write(found: Sequence[Mapping], folder: Path) -> None:
+def read(source: str) -> pd.DataFrame:
+    """Read the findings of a source from the reports of the last run.
+
+    Parameters
+    ----------
+    source : str
+        Name of the source.
+
+    Returns
+    -------
+    DataFrame
+        As from `tidy`.
+
+    Raises
+    ------
+    DataError
+        If there are none.
+    """
+    rows = read_all(reports_folder())
+    own = rows[rows["source"] == source].reset_index(drop=True)
+    if own.empty:
+        raise DataError(f"There are no findings of {source!r}: workbook run --source {source}.")
+    return own
+
+
+def read_all(folder: Path) -> pd.DataFrame:
+    """Read all findings of a folder of reports, as from `tidy`; none where there is no file."""
+    path = folder / "findings.parquet"
+    return pd.read_parquet(path).astype(NUMBERS) if path.exists() else tidy([])
+
+
+def write(table: pd.DataFrame, folder: Path) -> None:
     """Write findings.csv and findings.parquet into `folder`, each whole or not at all."""
-    table = tidy(found)
-    for name, save in {"csv": _save_csv, "parquet": pd.DataFrame.to_parquet}.items():
+    for name, save in {"csv": save_csv, "parquet": pd.DataFrame.to_parquet}.items():
         with whole(folder / f"findings.{name}") as draft:
             save(table, draft)
 
 
-def _save_csv(table: pd.DataFrame, path: Path) -> None:
+def save_csv(table: pd.DataFrame, path: Path) -> None:
     """Write UTF-8 with a byte order mark, which Excel needs to read Chinese."""
     table.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\n")
 
 
 def _row(record: Mapping, part: Mapping) -> dict:
     """Return the row of one part of a record."""
-    failed = [check["name"] for check in record["checks"] if not check["passed"]]
+    part = part if "estimate" not in part else part | _open_ends(part)
+    failed = [check for check in record["checks"] if not check["passed"]]
     low, high = part["claim"]
     same = {name: part.get(name) for name in COLUMNS if name in part}
     return {name: record[name] for name in ("source", "region", "hypothesis", "reason")} | {
         **same,
+        **{name: record.get(name, "") for name in PRINTS},
         "part": part["key"],
         "verdict": record["verdict"],
         "part_verdict": part.get("verdict"),
         "claim_low": low,
         "claim_high": high,
-        "failed_checks": "; ".join(failed),
+        "failed_checks": "; ".join(check["name"] for check in failed),
+        "blocked_by": "; ".join(check["name"] for check in failed if check["blocking"]),
         "register": record["register"],
     }
+
+
+def _rule(part: Part, language: str) -> dict:
+    """Return what an effect is, and where its claim puts it."""
+    return {
+        "key": part.key,
+        "label": part.label[language],
+        "unit": part.unit[language],
+        "show": part.show,
+        "null": part.null,
+        "claim": _ends(part.claim),
+        "negligible": _ends(part.negligible),
+    }
+
+
+def _open_ends(part: Mapping) -> dict:
+    """Return the numbers that JSON has no word for."""
+    open_ends = {"ci_low": -math.inf, "ci_high": math.inf, "df": math.inf}
+    return {name: end for name, end in open_ends.items() if part.get(name) is None}
 
 
 def _p_value(part: Part, estimate: Estimate) -> float:

@@ -11,7 +11,8 @@ from typing import Literal
 import jinja2
 from markupsafe import Markup
 
-from analysis import cards, hypotheses, report, wording
+from analysis import cards, hypotheses, overview, report, wording
+from analysis.overview import Overview
 
 
 @dataclass(frozen=True)
@@ -47,28 +48,38 @@ class Entry:
     files: tuple[str, ...] = ()
 
 
-def index(entries: Sequence[Entry]) -> str:
+def index(entries: Sequence[Entry], beyond: Overview) -> str:
     """Return the page that shows every hypothesis in every region, with links to the pages.
 
     Parameters
     ----------
     entries : sequence of Entry
         In the order in which regions shall stand.
+    beyond : Overview
+        What is known over all regions, and of earlier runs.
     """
     records = [record for entry in entries for record in entry.records]
     language = records[0]["language"] if records else "en"
     words = wording.words(language)
     columns = list(dict.fromkeys((entry.source, entry.region) for entry in entries))
-    rows = [row for key in hypotheses.register() if (row := _row(key, columns, entries, language))]
+    rows = [
+        row
+        for key in hypotheses.register()
+        if (row := _row(key, columns, entries, beyond, language))
+    ]
     verdicts = Counter(cell["verdict"] for row in rows for cell in row["cells"] if cell)
     return (
-        _environment()
+        environment()
         .get_template("index.html.j2")
         .render(
             language=language,
             words=words["index"],
             page_words=words["page"],
+            pooled=overview.heads(beyond, len({source for source, _ in columns}) > 1, language),
             columns=_column_heads(columns),
+            changes=overview.changes(beyond, language),
+            change_words=words["changes"],
+            not_pooled=overview.not_pooled(beyond, language),
             rows=rows,
             others=_other_rows(columns, entries, language) + _file_rows(columns, entries, words),
             counts=[
@@ -90,7 +101,11 @@ def _column_heads(columns: Sequence[tuple[str, str]]) -> list[dict]:
 
 
 def _row(
-    key: str, columns: Sequence[tuple[str, str]], entries: Sequence[Entry], language: str
+    key: str,
+    columns: Sequence[tuple[str, str]],
+    entries: Sequence[Entry],
+    beyond: Overview,
+    language: str,
 ) -> dict | None:
     """Return the row of a hypothesis, None where no notebook tests it."""
     known = hypotheses.hypothesis(key)
@@ -99,13 +114,21 @@ def _row(
         return None
     records = [record for _, record in found.values() if record]
     first = [record["parts"][0] for record in records if "estimate" in record["parts"][0]]
-    scale = cards.scale_of(first) if first else None
+    everywhere = overview.headlines(beyond, known, language).values()
+    scale = cards.scale_of([*first, *everywhere]) if first else None
     return {
         "id": key,
         "title": known.title[language],
         "notes": _row_notes(known, first, language),
+        "pooled": [
+            overview.cell(beyond, source, known, scale, language) for source in beyond.sources
+        ],
         "cells": [
-            _cell(*found[place], scale, language) if place in found else None for place in columns
+            _cell(*found[place], scale, language)
+            | overview.region_notes(beyond, *place, known, scale, language)
+            if place in found
+            else None
+            for place in columns
         ],
     }
 
@@ -152,12 +175,12 @@ def _cell(
     part = record["parts"][0]
     if "estimate" not in part:
         return cell
-    notes = [words["index"]["n"].format(n=f"{part['n_obs']:,}"), *_decider(record)]
+    notes = [words["index"]["n"].format(n=f"{part['n_obs']:,}"), *decider(record)]
     drawing = Markup(cards.interval_svg(part, *scale))
     return cell | {"drawing": drawing, "effect": wording.interval(part), "notes": notes}
 
 
-def _decider(record: Mapping) -> list[str]:
+def decider(record: Mapping) -> list[str]:
     """Return the part that gave the verdict, where it is not the one that is drawn."""
     part = wording.deciding_part(record)
     if part is record["parts"][0]:
@@ -219,6 +242,6 @@ def _chip(verdict: str, language: str) -> Markup:
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
     """Return the templates of the index, which escape every text."""
     return jinja2.Environment(loader=jinja2.FileSystemLoader(report.TEMPLATES), autoescape=True)

@@ -8,7 +8,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,13 +18,19 @@ from distributed import Client, LocalCluster, as_completed
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
-from analysis import findings, index_page, report
+from analysis import findings, fingerprints, history, index_page, report, synthesis
+from analysis.data import last_day
+from analysis.dataset import Dataset
 from analysis.files import write_text
 from analysis.hypotheses import hypothesis, nearest, register
+from analysis.overview import Overview
 from analysis.sources import ROOT, DataError
 
 LANGUAGES = ("en", "zh")
 NOTEBOOKS = ROOT / "notebooks"
+ACROSS = "90_across_regions"
+"""The notebook that is run once per source, over the findings of its regions."""
+ACROSS_NEEDS = ("source", "language")
 CLOCK = 2.0
 """Seconds by which clocks of file systems may be behind."""
 
@@ -48,11 +54,13 @@ class Task:
     source : str
         Name of the source.
     region : str
-        Name of the region.
+        Name of the region; empty for a notebook over all regions.
     parameters : dict
         All parameters that are given to the notebook.
     reports : Path
         Where the executed notebook and its page go.
+    prints : dict of str
+        Fingerprints of what its findings come from; see `findings.PRINTS`.
     """
 
     notebook: Path
@@ -60,11 +68,17 @@ class Task:
     region: str
     parameters: Mapping[str, object]
     reports: Path
+    prints: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def executed(self) -> Path:
         """Where the executed notebook goes; its page stands beside it."""
         return self.reports / self.source / self.region / self.notebook.name
+
+    @property
+    def given(self) -> dict[str, object]:
+        """What the notebook is given: its parameters and, if it is run per region, the region."""
+        return dict(self.parameters) | ({"region": self.region} if self.region else {})
 
 
 @dataclass(frozen=True)
@@ -135,6 +149,49 @@ def _like(default: object, name: str, value: str) -> object:
         raise UsageError(f"Parameter {name} = {value!r}: expected {kind}.") from None
 
 
+def tasks(
+    dataset: Dataset,
+    regions: Sequence[str],
+    given: Mapping[Path, Mapping[str, object]],
+    reports: Path,
+) -> list[Task]:
+    """Return what is to be done: every notebook for every region.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        An open source.
+    regions : sequence of str
+        Names of its regions.
+    given : mapping of Path to dict
+        Parameters of each notebook.
+    reports : Path
+        Where reports go.
+
+    Raises
+    ------
+    DataError
+        If `as_of` is among the parameters and no day of the data.
+    """
+    as_of = str(next(iter(given.values()), {}).get("as_of", ""))
+    data, until = fingerprints.regions(dataset, as_of), last_day(dataset, as_of)
+    whole = {"data_until": str(until or ""), "module": fingerprints.module()}
+    return [
+        Task(path, dataset.source.name, region, parameters, reports, prints)
+        for region in regions
+        for path, parameters in given.items()
+        for prints in [whole | {"data": data[region], "notebook": fingerprints.notebook(path)}]
+    ]
+
+
+def across(task: Task) -> Task:
+    """Return the task that looks at all regions of a task's source together."""
+    path = NOTEBOOKS / f"{ACROSS}.ipynb"
+    shared = {name: task.parameters[name] for name in ACROSS_NEEDS if name in task.parameters}
+    prints = {"module": fingerprints.module(), "notebook": fingerprints.notebook(path)}
+    return Task(path, task.source, "", shared, task.reports, prints)
+
+
 def execute(task: Task) -> Outcome:
     """Execute a notebook for a region, and write it and its page, each whole or not at all.
 
@@ -150,7 +207,7 @@ def execute(task: Task) -> Outcome:
     finally:
         draft.unlink(missing_ok=True)
     failures = _tidy(notebook, task, stop)
-    page = report.page(notebook, home="../../index.html")
+    page = report.page(notebook, home="../../index.html" if task.region else "../index.html")
     write_text(task.executed, nbformat.writes(notebook))
     write_text(task.executed.with_suffix(".html"), page)
     for file in _files(task.executed):
@@ -182,11 +239,17 @@ def run(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
 
 
 def rebuild(reports: Path) -> list[index_page.Entry]:
-    """Write findings and index anew from the executed notebooks in a folder."""
+    """Write findings, history and index anew from the executed notebooks in a folder."""
     paths = sorted(path for path in reports.glob("*/*/*.ipynb") if path.name[0] != ".")
     entries = [_entry(path, reports) for path in paths]
-    findings.write([record for entry in entries for record in entry.records], reports)
-    write_text(reports / "index.html", index_page.index(entries))
+    found = findings.tidy([record for entry in entries for record in entry.records])
+    findings.write(found, reports)
+    pools = synthesis.pooled(found)
+    past = history.append(reports, found, pools)
+    over = [_entry(path, reports) for path in sorted(reports.glob(f"*/{ACROSS}.ipynb"))]
+    pages = {each.source: (each.href, each.error) for each in over}
+    beyond = Overview(pools, synthesis.by_region(found), past, pages)
+    write_text(reports / "index.html", index_page.index(entries, beyond))
     return entries
 
 
@@ -199,7 +262,7 @@ def _run(task: Task, draft: Path) -> tuple[NotebookNode, str]:
     """Run papermill; return what was executed and why it stopped early, if it did."""
     stop = ""
     options = {
-        "parameters": {**task.parameters, "region": task.region},
+        "parameters": task.given,
         "kernel_name": "python3",
         "progress_bar": False,
         "autosave_cell_every": 0,
@@ -237,7 +300,8 @@ def _tidy(notebook: NotebookNode, task: Task, stop: str) -> list[str]:
             "status": "failed" if "" in errors else "ok",
             "error": errors.get("", ""),
             "language": str(task.parameters.get("language", "en")),
-            "parameters": {**task.parameters, "region": task.region, "source": task.source},
+            "parameters": task.given | {"source": task.source},
+            "prints": dict(task.prints),
         },
     }
     for number, cell in enumerate(notebook.cells):
@@ -329,7 +393,7 @@ def _entry(path: Path, reports: Path) -> index_page.Entry:
         status=about["status"],
         error=about["error"],
         title=report.title(notebook),
-        records=tuple(findings.records(notebook)),
+        records=tuple(record | about.get("prints", {}) for record in findings.records(notebook)),
         files=tuple(quote(file.relative_to(reports).as_posix()) for file in _files(path)),
     )
 

@@ -21,6 +21,11 @@ ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "data"
 
 
+def reports_folder() -> Path:
+    """Return where reports go: as the run that executes a notebook says, or the project's own."""
+    return Path(os.environ.get("WORKBOOK_REPORTS", ROOT / "reports"))
+
+
 class DataError(ValueError):
     """What is wrong with a user's data, as a message for that user."""
 

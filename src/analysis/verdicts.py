@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from analysis.estimates import Estimate
-from analysis.hypotheses import Hypothesis, Part
+from analysis.hypotheses import Hypothesis, Part, Range
 
 Verdict = Literal[
     "supported",
@@ -96,3 +97,48 @@ def judge(
         if fallen in verdicts:
             return fallen
     return "supported" if set(verdicts) == {"supported"} else "inconclusive"
+
+
+def p_value(hypothesis: Hypothesis, estimates: Mapping[str, Estimate]) -> float:
+    """Return the smallest level at which a hypothesis gets a verdict that decides it.
+
+    `judge` at 95 % decides where this is below 5 %: by the largest p of its parts for *supported*,
+    the smallest, times their number, for *contradicted* and *too small to matter*. Adjusted for
+    several hypotheses (Holm) it says which verdicts stand as a family.
+
+    Parameters
+    ----------
+    hypothesis : Hypothesis
+        The entry of the register.
+    estimates : mapping of str to Estimate
+        One for each part, by its key.
+
+    References
+    ----------
+    Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal
+    of Statistics 6, 65-70.
+    """
+    pairs = [(part, estimates[part.key]) for part in hypothesis.parts]
+    supported = max(_inside(part.claim, each) for part, each in pairs)
+    outside = min(_outside(part.claim, each) for part, each in pairs)
+    small = min(_inside(part.negligible, each) for part, each in pairs)
+    return min(supported, len(pairs) * outside, len(pairs) * small, 1.0)
+
+
+def _inside(where: Range | None, estimate: Estimate) -> float:
+    """Return the p of "the effect lies outside": that of the nearest end, 1 if it does."""
+    if where is None or not where.holds(estimate.middle, estimate.middle):
+        return 1.0
+    return max(_p_of_ends(where, estimate), default=0.0)
+
+
+def _outside(where: Range, estimate: Estimate) -> float:
+    """Return the p of "the effect lies inside": that of the nearest end, 1 if it does."""
+    if where.holds(estimate.middle, estimate.middle):
+        return 1.0
+    return max(_p_of_ends(where, estimate), default=1.0)
+
+
+def _p_of_ends(where: Range, estimate: Estimate) -> list[float]:
+    """Return the p of "the effect is this end", for the ends that are not open."""
+    return [estimate.p_value(end) for end in (where.low, where.high) if math.isfinite(end)]

@@ -1,0 +1,170 @@
+"""Time pooling over regions against refits by statsmodels, in one run; or print its coverage.
+
+python benchmarks/pooling.py
+python benchmarks/pooling.py coverage [replicates]
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Callable
+from itertools import product
+from statistics import median
+from time import process_time
+
+import numpy as np
+import statsmodels
+from scipy import optimize, stats
+from statsmodels.stats.meta_analysis import combine_effects
+
+from analysis import pooling
+from analysis.estimates import Estimate, from_se
+
+N_EFFECTS, N_REGIONS, N_DRAWS, N_DRAWN, N_LEFT_OUT, RUNS = 40, 1_000, 25_000, 100, 20, 5
+
+
+def main() -> None:
+    """Print both comparisons, or the coverage."""
+    if "coverage" in sys.argv:
+        print_coverage(int(sys.argv[2]) if len(sys.argv) > 2 else 4_000)
+        return
+    print(
+        f"Python {platform.python_version()}, numpy {np.__version__}, "
+        f"statsmodels {statsmodels.__version__}; CPU time, medians of {RUNS} runs"
+    )
+    effects = [drawn(N_REGIONS, 0.1, seed) for seed in range(N_EFFECTS)]
+    compare_pooling(effects)
+    compare_prediction(effects[0])
+    compare_leaving_out(effects[0])
+
+
+def drawn(k: int, tau: float, seed: int) -> list[Estimate]:
+    """Return regions of 100 to 1,500 customers around a mean of 0.2."""
+    rng, ses = np.random.default_rng(seed), errors(k)
+    effects = 0.2 + tau * rng.normal(size=k) + ses * rng.normal(size=k)
+    return [from_se(effect, se, 400) for effect, se in zip(effects, ses, strict=True)]
+
+
+def errors(k: int) -> np.ndarray:
+    """Return standard errors of 0.05 to 0.2."""
+    return 2 / np.sqrt(np.geomspace(100, 1_500, k))
+
+
+def arrays(estimates: list[Estimate]) -> tuple[np.ndarray, np.ndarray]:
+    """Return effects and variances."""
+    return np.array([(each.estimate, each.se**2) for each in estimates]).T
+
+
+def compare_pooling(effects: list[list[Estimate]]) -> None:
+    """Compare all that `pool` returns with the mean and tau by statsmodels."""
+    ours, found = timed(lambda: [pooling.pool(each) for each in effects])
+    ready = [arrays(each) for each in effects]
+    theirs, other = timed(lambda: [combine_effects(*each, "pm") for each in ready])
+    away = max(
+        abs(one.tau**2 / two.tau2 - 1) for one, two in zip(found, other, strict=True) if two.tau2
+    )
+    print(f"\n{N_EFFECTS} effects over {N_REGIONS:,} regions")
+    print(f"  pool, with all its intervals   {1000 * ours:10.1f} ms")
+    print(f"  statsmodels, mean and tau only {1000 * theirs:10.1f} ms, ratio {theirs / ours:.2f}")
+    print(f"    largest relative difference between the tau2 {away:.1e}")
+
+
+def compare_prediction(estimates: list[Estimate]) -> None:
+    """Compare quantiles of the distributions with random draws, one root for each."""
+    ours, _ = timed(lambda: pooling.pool(estimates))
+    effects, variances = arrays(estimates)
+    start, df = process_time(), len(effects) - 1
+    for target in np.random.default_rng(0).chisquare(df, N_DRAWN):
+        optimize.brentq(excess, 0, 100, args=(target, effects, variances))
+    theirs = (process_time() - start) / N_DRAWN * N_DRAWS
+    print(f"\nPrediction interval over {N_REGIONS:,} regions")
+    print(f"  pool, with all its intervals   {1000 * ours:10.1f} ms")
+    print(f"  {N_DRAWS:,} draws, a root each   {theirs:10.1f} s, ratio {theirs / ours:,.0f}")
+    print(f"    extrapolated from {N_DRAWN} draws")
+    for k in (3, 6, 12):
+        found = pooling.pool(drawn(k, 0.1, k))
+        ends = np.array([found.prediction_low, found.prediction_high])
+        away = np.abs(ends - by_draws(drawn(k, 0.1, k))).max() / np.ptp(ends)
+        print(f"    {k} regions: ends differ from those of 1,000,000 draws by {away:.1e} widths")
+
+
+def excess(tau2: float, target: float, effects: np.ndarray, variances: np.ndarray) -> float:
+    """Return how far Q is above a value."""
+    weights = 1 / (variances + tau2)
+    return weights @ (effects - np.average(effects, weights=weights)) ** 2 - target
+
+
+def by_draws(estimates: list[Estimate], n: int = 1_000_000, seed: int = 0) -> np.ndarray:
+    """Return the prediction interval by random draws, with roots read from a fine table."""
+    (effects, variances), rng = arrays(estimates), np.random.default_rng(seed)
+    k, grid = len(effects), np.append(0, np.geomspace(1e-7, 1e4, 4_000))
+    weights = 1 / (variances + grid[:, None])
+    total = weights.sum(axis=1)
+    means = weights @ effects / total
+    q = (weights * (effects - means[:, None]) ** 2).sum(axis=1)
+    tau2 = np.interp(-rng.chisquare(k - 1, n), -q, grid)
+    error = np.sqrt(np.interp(tau2, grid, np.maximum(q / (k - 1), 1) / total))
+    new = np.interp(tau2, grid, means) + np.sqrt(tau2) * rng.normal(size=n)
+    return np.quantile(new + error * rng.standard_t(k - 1, n), [0.025, 0.975])
+
+
+def compare_leaving_out(estimates: list[Estimate]) -> None:
+    """Compare leaving each region out at once with pooling the others again."""
+    ours, found = timed(lambda: pooling.leave_one_out(estimates))
+    chosen = np.linspace(0, N_REGIONS - 1, N_LEFT_OUT).astype(int)
+    effects, variances = arrays(estimates)
+    refits = {
+        "pool": lambda i: pooling.pool(estimates[:i] + estimates[i + 1 :]).tau,
+        "statsmodels": lambda i: np.sqrt(
+            combine_effects(np.delete(effects, i), np.delete(variances, i), "pm").tau2
+        ),
+    }
+    print(f"\nLeaving out each of {N_REGIONS:,} regions")
+    print(f"  leave_one_out                  {1000 * ours:10.1f} ms")
+    for name, refit in refits.items():
+        time, taus = timed(lambda refit=refit: [refit(i) for i in chosen])
+        theirs, away = time * N_REGIONS / N_LEFT_OUT, np.abs(found["tau"][chosen] / taus - 1).max()
+        print(f"  {name + ' of the others':30} {1000 * theirs:10.1f} ms, ratio {theirs / ours:.0f}")
+        print(f"    extrapolated from {N_LEFT_OUT}; largest relative difference of tau {away:.1e}")
+
+
+def print_coverage(replicates: int) -> None:
+    """Print how often the 95 % intervals hold the truth, with regions of unequal size."""
+    print(f"Share of {replicates:,} simulated sets of regions whose 95 % interval holds the truth")
+    names = "regions tau mean normal HK of_tau another"
+    print("".join(f"{name:>8}" for name in names.split()))
+    for k, tau in product((3, 6, 12), (0.0, 0.05, 0.1, 0.2)):
+        shares = 100 * coverage(k, tau, replicates)
+        print(f"{k:8}{tau:8.2f}" + "".join(f"{share:8.1f}" for share in shares), flush=True)
+
+
+def coverage(k: int, tau: float, replicates: int) -> np.ndarray:
+    """Return the coverage for the mean by three intervals, for tau, and for another region."""
+    rng, ses, hits = np.random.default_rng([k, int(100 * tau)]), errors(k), np.zeros(5)
+    factors = stats.t.ppf(0.975, [np.inf, k - 1])
+    for _ in range(replicates):
+        effects = 0.2 + tau * rng.normal(size=k) + ses * rng.normal(size=k)
+        found = pooling.pool([from_se(*each, 400) for each in zip(effects, ses, strict=True)])
+        plain = abs(found.estimate - 0.2) <= factors * [found.normal_se, found.hk_se]
+        hits += [
+            found.ci_low <= 0.2 <= found.ci_high,
+            *plain,
+            found.tau_low <= tau <= found.tau_high,
+            found.prediction_low <= 0.2 + tau * rng.normal() <= found.prediction_high,
+        ]
+    return hits / replicates
+
+
+def timed(function: Callable) -> tuple[float, object]:
+    """Return the median time of several runs, in seconds, and the result."""
+    times = []
+    for _ in range(RUNS):
+        start = process_time()
+        result = function()
+        times.append(process_time() - start)
+    return median(times), result
+
+
+if __name__ == "__main__":
+    main()

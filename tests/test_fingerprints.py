@@ -1,0 +1,104 @@
+"""What a finding came from: fingerprints change with it, and with nothing else."""
+
+import io
+
+import duckdb
+import pandas as pd
+import pytest
+
+from analysis import dataset, fingerprints, sources
+from conftest import CUSTOMERS, TRANSACTIONS
+
+
+@pytest.fixture
+def prints(write_source):
+    """Return a function that writes a small source and returns the regions' fingerprints."""
+
+    def write(toml="", as_of="", **files):
+        source = sources.read(str(write_source(toml, **files)))
+        return fingerprints.regions(dataset.open_source(source), as_of)
+
+    return write
+
+
+def test_the_order_of_rows_does_not_matter(prints):
+    head, *rows = TRANSACTIONS.strip().split("\n")
+    assert prints(transactions="\n".join([head, *rows[::-1]]) + "\n") == prints()
+
+
+def test_one_region_s_data_changes_its_own_fingerprint_only(prints):
+    before = prints()
+    later = TRANSACTIONS.replace("c,2024-04-01", "c,2024-04-02")
+    after = prints(transactions=later)
+    assert before["North"] == after["North"]
+    assert before["South"] != after["South"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("S1,fuel,40", "S1,fuel,41"), ("300,270", "300,271"), ("S1,shop", "S2,shop")]
+)
+def test_every_value_counts(prints, old, new):
+    assert prints()["North"] != prints(transactions=TRANSACTIONS.replace(old, new))["North"]
+
+
+def test_two_values_that_change_places_are_seen(prints):
+    swapped = TRANSACTIONS.replace("40,300,270", "XX").replace("30,225,200", "40,300,270")
+    swapped = swapped.replace("XX", "30,225,200")
+    assert prints()["North"] != prints(transactions=swapped)["North"]
+
+
+def test_a_row_that_stands_twice_is_seen(prints):
+    twice = TRANSACTIONS + "c,2024-04-01 09:00,S3,gas,100,400,350\n"
+    assert prints()["South"] != prints(transactions=twice)["South"]
+
+
+def test_a_row_without_a_region_concerns_all(prints):
+    before, after = prints(), prints(customers=CUSTOMERS + "d,,private,urban,2024-01-05,\n")
+    assert all(before[region] != after[region] for region in before)
+
+
+def test_what_the_source_says_of_itself_counts(prints):
+    assert prints()["North"] != prints('currency = "EUR"\n')["North"]
+
+
+def test_another_last_day_is_other_data(prints):
+    assert prints()["North"] != prints(as_of="2024-06-30")["North"]
+
+
+def test_the_place_of_a_file_is_not_its_content(prints, tmp_path):
+    before = prints()
+    (tmp_path / "small" / "customers.csv").touch()
+    assert prints() == before
+
+
+def test_the_same_rows_in_a_database_by_address_are_told_by_sums(tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    held = dataset.open_source(_in_database(one, TRANSACTIONS)).tables["transactions"]
+    changed = TRANSACTIONS.replace("400,350", "401,350")
+    other = dataset.open_source(_in_database(two, changed)).tables["transactions"]
+    before, after = (fingerprints._ranges(each) for each in (held, other))
+    assert before.loc["North"].equals(after.loc["North"])
+    assert after.loc["South", "sum.amount"] - before.loc["South", "sum.amount"] == 1
+
+
+def test_the_module_s_fingerprint_is_the_same_twice_and_not_the_register_s(tmp_path):
+    assert fingerprints.module() == fingerprints.module()
+    assert len(fingerprints.module()) == fingerprints.LENGTH
+    one, two = tmp_path / "a.ipynb", tmp_path / "b.ipynb"
+    one.write_text("{}"), two.write_text("{ }")
+    assert fingerprints.notebook(one) != fingerprints.notebook(two)
+
+
+def _in_database(folder, transactions):
+    """Put the small tables into a DuckDB file."""
+    folder.mkdir()
+    path = folder / "small.duckdb"
+    with duckdb.connect(str(path)) as database:
+        for name, text in {"customers": CUSTOMERS, "transactions": transactions}.items():
+            frame = pd.read_csv(io.StringIO(text))
+            database.execute(f"create table {name} as select * from frame")
+            assert len(frame)
+    toml = folder / "base.toml"
+    tables = "".join(f'[{name}]\nfile = "{name}"\n' for name in ("customers", "transactions"))
+    toml.write_text(f'database = "small.duckdb"\nas_of = 2024-12-31\n{tables}')
+    return sources.read(str(toml))
