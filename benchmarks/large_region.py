@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis import findings, run
+from analysis import findings, plan, run
 from analysis.example import World, draw
 from analysis.example.rehearsal import END
 
@@ -56,11 +56,11 @@ def main() -> None:
         source = write(folder, customers)
         lines = pq.ParquetFile(folder / "transactions.parquet").metadata.num_rows
         print(f"{customers:,} customers, {lines:,} purchase lines")
-        task = run.Task(
-            run.notebooks()[NOTEBOOK], "large", "Large", {"source": source}, folder / "reports"
+        task = plan.Task(
+            plan.notebooks()[NOTEBOOK], "large", "Large", {"source": source}, folder / "reports"
         )
         began = time.monotonic()
-        outcome = run.execute(task)
+        outcome = run.execute(task, run.How(cold=True, timeout=3_600))
         seconds = time.monotonic() - began
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2
         print(f"{NOTEBOOK}: {seconds:.0f} s, largest memory of the kernel {peak:.2f} GB")

@@ -1,34 +1,26 @@
-"""Time pooling over regions against refits by statsmodels, in one run; or print its coverage.
-
-python benchmarks/pooling.py
-python benchmarks/pooling.py coverage [replicates]
-"""
+"""Time pooling over regions against refits by statsmodels, in one run."""
 
 from __future__ import annotations
 
 import platform
-import sys
 from collections.abc import Callable
-from itertools import product
 from statistics import median
 from time import process_time
 
 import numpy as np
 import statsmodels
-from scipy import optimize, stats
+from scipy import optimize
 from statsmodels.stats.meta_analysis import combine_effects
 
 from analysis import pooling
 from analysis.estimates import Estimate, from_se
+from analysis.example.regions import errors
 
 N_EFFECTS, N_REGIONS, N_DRAWS, N_DRAWN, N_LEFT_OUT, RUNS = 40, 1_000, 25_000, 100, 20, 5
 
 
 def main() -> None:
-    """Print both comparisons, or the coverage."""
-    if "coverage" in sys.argv:
-        print_coverage(int(sys.argv[2]) if len(sys.argv) > 2 else 4_000)
-        return
+    """Print the comparisons."""
     print(
         f"Python {platform.python_version()}, numpy {np.__version__}, "
         f"statsmodels {statsmodels.__version__}; CPU time, medians of {RUNS} runs"
@@ -44,11 +36,6 @@ def drawn(k: int, tau: float, seed: int) -> list[Estimate]:
     rng, ses = np.random.default_rng(seed), errors(k)
     effects = 0.2 + tau * rng.normal(size=k) + ses * rng.normal(size=k)
     return [from_se(effect, se, 400) for effect, se in zip(effects, ses, strict=True)]
-
-
-def errors(k: int) -> np.ndarray:
-    """Return standard errors of 0.05 to 0.2."""
-    return 2 / np.sqrt(np.geomspace(100, 1_500, k))
 
 
 def arrays(estimates: list[Estimate]) -> tuple[np.ndarray, np.ndarray]:
@@ -127,33 +114,6 @@ def compare_leaving_out(estimates: list[Estimate]) -> None:
         theirs, away = time * N_REGIONS / N_LEFT_OUT, np.abs(found["tau"][chosen] / taus - 1).max()
         print(f"  {name + ' of the others':30} {1000 * theirs:10.1f} ms, ratio {theirs / ours:.0f}")
         print(f"    extrapolated from {N_LEFT_OUT}; largest relative difference of tau {away:.1e}")
-
-
-def print_coverage(replicates: int) -> None:
-    """Print how often the 95 % intervals hold the truth, with regions of unequal size."""
-    print(f"Share of {replicates:,} simulated sets of regions whose 95 % interval holds the truth")
-    names = "regions tau mean normal HK of_tau another"
-    print("".join(f"{name:>8}" for name in names.split()))
-    for k, tau in product((3, 6, 12), (0.0, 0.05, 0.1, 0.2)):
-        shares = 100 * coverage(k, tau, replicates)
-        print(f"{k:8}{tau:8.2f}" + "".join(f"{share:8.1f}" for share in shares), flush=True)
-
-
-def coverage(k: int, tau: float, replicates: int) -> np.ndarray:
-    """Return the coverage for the mean by three intervals, for tau, and for another region."""
-    rng, ses, hits = np.random.default_rng([k, int(100 * tau)]), errors(k), np.zeros(5)
-    factors = stats.t.ppf(0.975, [np.inf, k - 1])
-    for _ in range(replicates):
-        effects = 0.2 + tau * rng.normal(size=k) + ses * rng.normal(size=k)
-        found = pooling.pool([from_se(*each, 400) for each in zip(effects, ses, strict=True)])
-        plain = abs(found.estimate - 0.2) <= factors * [found.normal_se, found.hk_se]
-        hits += [
-            found.ci_low <= 0.2 <= found.ci_high,
-            *plain,
-            found.tau_low <= tau <= found.tau_high,
-            found.prediction_low <= 0.2 + tau * rng.normal() <= found.prediction_high,
-        ]
-    return hits / replicates
 
 
 def timed(function: Callable) -> tuple[float, object]:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import run
+from analysis import plan
 from analysis.example import World, draw, rehearsal
 from analysis.example.scenes import CASES, SURVEY
 from bad_regions import DECIDED, changed, hold_whole
@@ -27,7 +27,7 @@ def findings_of(tables, without=()):
     """Run all sections of both notebooks; return findings by hypothesis, held to be whole."""
     here, found = rehearsal.region_of(tables, without), {}
     for name, names in (("02_satisfaction_drivers", SURVEY), ("03_complaint_recovery", CASES)):
-        found |= rehearsal.run(run.notebooks()[name], here, names)[0]
+        found |= rehearsal.run(plan.notebooks()[name], here, names)[0]
     assert list(found) == [*SURVEY, *CASES]
     hold_whole(found)
     return found

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import alarms, contacts, data, landmarks, purchases, run
+from analysis import alarms, contacts, data, landmarks, plan, purchases
 from analysis.example import World, draw, rehearsal
 from analysis.example.rehearsal import END
 from analysis.example.scenes import RETENTION
@@ -46,7 +46,7 @@ def retention(tables, *names):
 def retention_of(here, *names):
     """Run sections of the retention notebook, or all; return its findings, held to be whole."""
     sections = names or ("Lost:", "H17", "H18", "Customers", "H19", "H20", "H21", "H22")
-    found = rehearsal.run(run.notebooks()["05_customer_retention"], here, sections)[0]
+    found = rehearsal.run(plan.notebooks()["05_customer_retention"], here, sections)[0]
     assert list(found) == list(names or RETENTION)
     hold_whole(found)
     return found

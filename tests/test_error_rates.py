@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from analysis import calibration, models, run
+from analysis import calibration, models, plan
 from analysis.example import World, draw, rehearsal
 from analysis.example.rehearsal import END
 from analysis.example.scenes import CASES, PLANTED, RETENTION, SCENES, SURVEY, VALUE, Scene
@@ -101,7 +101,7 @@ class TestTheNaiveAnswerIsMisled:
     def test_by_difficult_cases_that_take_longer(self):
         scene = next(scene for scene in SCENES if scene.without)
         here = rehearsal.region_of(draw(scene.world, 3_000, 5), scene.without)
-        found, _ = rehearsal.run(run.notebooks()["03_complaint_recovery"], here, ["H08"])
+        found, _ = rehearsal.run(plan.notebooks()["03_complaint_recovery"], here, ["H08"])
         policy = found["H08"].estimates["policy"]
         assert policy.ci_low > 0.05  # of an effect that is not there
         assert found["H08"].verdict == "inconclusive"
@@ -109,7 +109,7 @@ class TestTheNaiveAnswerIsMisled:
     def test_by_speed_that_is_taken_for_the_promise(self):
         scene = next(scene for scene in SCENES if scene.name.startswith("speed matters"))
         here = rehearsal.region_of(draw(scene.world, 3_000, 6))
-        found, known = rehearsal.run(run.notebooks()["03_complaint_recovery"], here, ["H08"])
+        found, known = rehearsal.run(plan.notebooks()["03_complaint_recovery"], here, ["H08"])
         assert known["raw"].ci_low > 0.05
         assert found["H08"].estimates["jump"].ci_low < 0.15
 
@@ -118,7 +118,7 @@ class TestTheNaiveAnswerIsMisled:
         found, naive = [], []
         for seed in range(4):
             here = rehearsal.region_of(draw(scene.world, 3_000, seed))
-            shown, known = rehearsal.run(run.notebooks()["03_complaint_recovery"], here, ["H10"])
+            shown, known = rehearsal.run(plan.notebooks()["03_complaint_recovery"], here, ["H10"])
             found.append(shown["H10"].estimates["retention"].estimate)
             naive.append(known["naive"].estimate)
         assert np.mean(naive) < np.mean(found) - 0.02
@@ -126,7 +126,7 @@ class TestTheNaiveAnswerIsMisled:
     def test_by_frequent_customers_who_buy_everything_more_often(self):
         scene = next(scene for scene in SCENES if scene.name == "no effect on purchases")
         here = rehearsal.region_of(draw(scene.world, 3_000, 7))
-        _, known = rehearsal.run(run.notebooks()["04_customer_value"], here, ["H16"])
+        _, known = rehearsal.run(plan.notebooks()["04_customer_value"], here, ["H16"])
         assert known["differences"].loc["value_after", "raw"] > 0.10
         assert abs(known["differences"].loc["value_after", "adjusted"]) < 0.10
 
@@ -134,7 +134,7 @@ class TestTheNaiveAnswerIsMisled:
         """Immortal time: with a card that does nothing, "ever had one" halves the hazard."""
         scene = next(scene for scene in SCENES if scene.name == "nothing keeps customers")
         here = rehearsal.region_of(draw(scene.world, 3_000, 8))
-        found, known = rehearsal.run(run.notebooks()["05_customer_retention"], here, ["H19"])
+        found, known = rehearsal.run(plan.notebooks()["05_customer_retention"], here, ["H19"])
         naive = models.contrast(known["naive"], "ever")
         assert naive.ci_high < 0.85
         hazard = found["H19"].estimates["hazard_ratio"]
@@ -143,7 +143,7 @@ class TestTheNaiveAnswerIsMisled:
     def test_by_loyal_customers_who_take_the_card(self):
         scene = next(scene for scene in SCENES if scene.name == "the loyal take the card")
         here = rehearsal.region_of(draw(scene.world, 3_000, 9))
-        found, known = rehearsal.run(run.notebooks()["05_customer_retention"], here, ["H19"])
+        found, known = rehearsal.run(plan.notebooks()["05_customer_retention"], here, ["H19"])
         assert known["retention"].ci_low > 0.02  # of an effect that is not there
         assert found["H19"].verdict == "inconclusive"
         assert known["strong"].benchmark in ("satisfaction", "loyalty")
@@ -152,7 +152,7 @@ class TestTheNaiveAnswerIsMisled:
         """With nobody leaving, the time since the last purchase alone has a high AUC."""
         scene = next(scene for scene in SCENES if scene.name == "nobody leaves")
         here = rehearsal.region_of(draw(scene.world, 3_000, 10))
-        found, known = rehearsal.run(run.notebooks()["05_customer_retention"], here, ["H17"])
+        found, known = rehearsal.run(plan.notebooks()["05_customer_retention"], here, ["H17"])
         assert models.contrast(known["raw"], "recency").ci_low > 1.2
         assert known["areas"]["recency alone"].estimate > 0.6
         assert found["H17"].verdict != "supported"
@@ -160,14 +160,14 @@ class TestTheNaiveAnswerIsMisled:
     def test_by_a_window_that_runs_up_to_the_end(self):
         scene = next(scene for scene in SCENES if scene.name.startswith("strong seasons"))
         here = rehearsal.region_of(draw(scene.world, 3_000, 11))
-        found, known = rehearsal.run(run.notebooks()["05_customer_retention"], here, ["H18"])
+        found, known = rehearsal.run(plan.notebooks()["05_customer_retention"], here, ["H18"])
         assert known["up_to_the_end"].estimate > found["H18"].estimates["auc"].estimate
         assert found["H18"].verdict in ("contradicted", "too small to matter")
 
     def test_by_campaigns_to_customers_who_stay_anyway(self):
         scene = next(scene for scene in SCENES if scene.name.startswith("campaigns go to"))
         here = rehearsal.region_of(draw(scene.world, 3_000, 12))
-        found, known = rehearsal.run(run.notebooks()["05_customer_retention"], here, ["H21"])
+        found, known = rehearsal.run(plan.notebooks()["05_customer_retention"], here, ["H21"])
         assert known["ratio"].ci_low > 1  # nobody is kept: the true ratio is nothing
         assert found["H21"].verdict == "inconclusive"
 
@@ -182,7 +182,7 @@ def test_customers_who_are_all_alike_are_not_concentrated():
         lines = pd.DataFrame({"customer_id": customer, "bought_at": days, "amount": 250.0})
         people = pd.DataFrame({"customer_id": np.unique(customer), "region": "Example"})
         here = rehearsal.region_of({"customers": people, "transactions": lines})
-        found, known = rehearsal.run(run.notebooks()["04_customer_value"], here, ["H12"])
+        found, known = rehearsal.run(plan.notebooks()["04_customer_value"], here, ["H12"])
         assert found["H12"].verdict == "contradicted"
         assert known["ginis"]["gini"].is_monotonic_decreasing
         assert known["ginis"]["gini"].loc[1] > 0.35 > 0.15 > known["ginis"]["gini"].loc[12]
@@ -202,7 +202,7 @@ def test_a_rehearsed_region_is_read_like_one_of_files(tmp_path):
     toml += "".join(f"[{name}]\nfile = '{file}'\n" for name, file in files.items())
     (tmp_path / "same.toml").write_text(toml, encoding="utf-8")
     region = tables["customers"]["region"].iloc[0]
-    notebook = run.notebooks()["02_satisfaction_drivers"]
+    notebook = plan.notebooks()["02_satisfaction_drivers"]
     read = data.load(str(tmp_path / "same.toml"), region)
     found = [
         rehearsal.run(notebook, here, ["H01"])[0]["H01"].estimates["performance"]
@@ -241,9 +241,9 @@ def example_intervals():
     for name, world in regional_worlds().items():
         here = rehearsal.region_of(draw(world, REGIONS[name], region_seed(name)))
         true = rehearsal.planted(Scene(name, world, EXAMPLE), TRUTH_CUSTOMERS)
-        found = rehearsal.run(run.notebooks()["02_satisfaction_drivers"], here, SURVEY)[0]
-        found |= rehearsal.run(run.notebooks()["03_complaint_recovery"], here, CASES)[0]
-        found |= rehearsal.run(run.notebooks()["05_customer_retention"], here, RETENTION)[0]
+        found = rehearsal.run(plan.notebooks()["02_satisfaction_drivers"], here, SURVEY)[0]
+        found |= rehearsal.run(plan.notebooks()["03_complaint_recovery"], here, CASES)[0]
+        found |= rehearsal.run(plan.notebooks()["05_customer_retention"], here, RETENTION)[0]
         for key, finding in found.items():
             same = {"region": name, "hypothesis": key, "verdict": finding.verdict}
             for part, each in finding.estimates.items():

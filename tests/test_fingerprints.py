@@ -6,7 +6,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from analysis import dataset, fingerprints, sources
+from analysis import contents, dataset, fingerprints, sources
 from conftest import CUSTOMERS, TRANSACTIONS
 
 
@@ -16,7 +16,7 @@ def prints(write_source):
 
     def write(toml="", as_of="", **files):
         source = sources.read(str(write_source(toml, **files)))
-        return fingerprints.regions(dataset.open_source(source), as_of)
+        return contents.regions(dataset.open_source(source), as_of)
 
     return write
 
@@ -76,7 +76,7 @@ def test_the_same_rows_in_a_database_by_address_are_told_by_sums(tmp_path):
     held = dataset.open_source(_in_database(one, TRANSACTIONS)).tables["transactions"]
     changed = TRANSACTIONS.replace("400,350", "401,350")
     other = dataset.open_source(_in_database(two, changed)).tables["transactions"]
-    before, after = (fingerprints._ranges(each) for each in (held, other))
+    before, after = (contents._ranges(each) for each in (held, other))
     assert before.loc["North"].equals(after.loc["North"])
     assert after.loc["South", "sum.amount"] - before.loc["South", "sum.amount"] == 1
 

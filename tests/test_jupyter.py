@@ -14,10 +14,10 @@ import requests
 from jupyter_client import BlockingKernelClient, KernelManager
 from jupyter_core.paths import jupyter_runtime_dir
 
-from analysis import run, sources
+from analysis import plan, sources
 from analysis.example import World, draw
 
-NOTEBOOKS = run.notebooks()
+NOTEBOOKS = plan.notebooks()
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def server(tmp_path_factory):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     flags = ["--no-browser", f"--port={port}", "--ServerApp.port_retries=0", "--allow-root"]
-    flags += ["--IdentityProvider.token=test", f"--ServerApp.root_dir={run.ROOT}"]
+    flags += ["--IdentityProvider.token=test", f"--ServerApp.root_dir={plan.ROOT}"]
     log = (tmp_path_factory.mktemp("server") / "log").open("w")
     process = subprocess.Popen(
         [sys.executable, "-m", "jupyter", "lab", *flags], stdout=log, stderr=log
@@ -94,7 +94,7 @@ def test_a_notebook_runs_top_to_bottom_in_jupyterlab(server, example, name):
     try:
         client.wait_for_ready(60)
         where, _, _ = execute(client, "import os; print(os.getcwd())")
-        assert where.strip() == str(run.NOTEBOOKS)
+        assert where.strip() == str(plan.NOTEBOOKS)
         shown = 0
         for cell in nbformat.read(NOTEBOOKS[name], as_version=4).cells:
             if cell.cell_type == "code":
@@ -111,7 +111,7 @@ def test_a_notebook_runs_top_to_bottom_in_jupyterlab(server, example, name):
 @pytest.mark.slow
 def test_a_change_of_the_module_is_picked_up_without_restarting(tmp_path):
     package = tmp_path / "analysis"
-    shutil.copytree(Path(run.__file__).parent, package)
+    shutil.copytree(Path(plan.__file__).parent, package)
     manager = KernelManager(kernel_name="python3")
     manager.start_kernel(env=os.environ | {"PYTHONPATH": str(tmp_path)})
     client = manager.client()

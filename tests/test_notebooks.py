@@ -8,14 +8,14 @@ import pandas as pd
 import papermill
 import pytest
 
-from analysis import findings, report, run
+from analysis import findings, plan, report, run
 from analysis.example import World, draw
 from analysis.hypotheses import register
-from analysis.run import Task
+from analysis.plan import Task
 
-NOTEBOOKS = run.notebooks()
-OVER = run.NOTEBOOKS / f"{run.ACROSS}.ipynb"
-ALL = NOTEBOOKS | {run.ACROSS: OVER}
+NOTEBOOKS = plan.notebooks()
+OVER = plan.NOTEBOOKS / f"{plan.ACROSS}.ipynb"
+ALL = NOTEBOOKS | {plan.ACROSS: OVER}
 MAX_LINES = 26
 
 
@@ -116,7 +116,7 @@ def reports(tmp_path_factory):
     ]
     outcomes = list(run.run(tasks, jobs=2))
     run.rebuild(folder / "reports")
-    outcomes.append(run.execute(run.across(tasks[0])))
+    outcomes += map(run.execute, plan.across(tasks))
     run.rebuild(folder / "reports")
     return outcomes, folder / "reports"
 

@@ -7,8 +7,8 @@ import nbformat
 import pandas as pd
 import pytest
 
-from analysis import findings, run
-from analysis.run import Task, UsageError
+from analysis import findings, plan, run
+from analysis.plan import Task, UsageError
 
 SETUP = 'region = "North"\nsource = "nowhere"\nlanguage = "en"\nseed = 1'
 CLAIM = """from analysis import findings
@@ -89,8 +89,11 @@ def test_a_kernel_that_dies_is_reported_and_nothing_is_left_behind(tmp_path):
     assert "The kernel died" in outcome.failures[0]
     assert verdicts(todo.reports)["H12"] != "failed"
     assert verdicts(todo.reports)["H14"] == "failed"
-    left = sorted(path.name for path in todo.executed.parent.iterdir())
-    assert left == ["04_customer_value.html", "04_customer_value.ipynb"]
+    left = {path.name for path in todo.executed.parent.iterdir()}
+    assert left == {
+        "04_customer_value.html", "04_customer_value.ipynb", ".04_customer_value.json"
+    }  # fmt: skip
+    assert outcome.tries == 2
 
 
 @pytest.mark.slow
@@ -147,23 +150,23 @@ def test_tasks_run_side_by_side_and_a_failure_stops_none(tmp_path):
 
 
 def test_names_are_refused_with_the_nearest():
-    assert run.chosen([], ["a", "b"], "region") == ["a", "b"]
-    assert run.chosen(["b", "b"], ["a", "b"], "region") == ["b"]
+    assert plan.chosen([], ["a", "b"], "region") == ["a", "b"]
+    assert plan.chosen(["b", "b"], ["a", "b"], "region") == ["b"]
     with pytest.raises(UsageError, match=r"No region 'Nroth'\. Did you mean 'North'\?"):
-        run.chosen(["Nroth"], ["North", "South"], "region")
+        plan.chosen(["Nroth"], ["North", "South"], "region")
 
 
 def test_parameters_are_read_in_the_type_of_their_default(tmp_path):
     path = notebook(tmp_path, {})
-    assert run.parameters(path, ["seed=7", "language=zh"]) == {"seed": 7, "language": "zh"}
+    assert plan.parameters(path, ["seed=7", "language=zh"]) == {"seed": 7, "language": "zh"}
     with pytest.raises(UsageError, match=r"has no parameter 'sed'\. Did you mean 'seed'\?"):
-        run.parameters(path, ["sed=7"])
+        plan.parameters(path, ["sed=7"])
     with pytest.raises(UsageError, match="seed = 'x': expected a whole number"):
-        run.parameters(path, ["seed=x"])
+        plan.parameters(path, ["seed=x"])
     with pytest.raises(UsageError, match="language = 'fr': expected one of en, zh"):
-        run.parameters(path, ["language=fr"])
+        plan.parameters(path, ["language=fr"])
     with pytest.raises(UsageError, match="no parameter 'region'"):
-        run.parameters(path, ["region=South"])
+        plan.parameters(path, ["region=South"])
 
 
 LIST = """import os

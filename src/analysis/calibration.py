@@ -10,6 +10,7 @@ import pandas as pd
 from analysis.files import whole
 
 FILE = Path(__file__).with_name("calibration.csv")
+POOLED = Path(__file__).with_name("calibration_pooled.csv")
 PLANTED = "as planted"
 LEAST_TESTABLE = 0.5
 """Share of simulated regions that must have been testable for a size to have a line."""
@@ -35,11 +36,34 @@ def merged(new: pd.DataFrame) -> pd.DataFrame:
     return rows.loc[order, COLUMNS].reset_index(drop=True)
 
 
-def write(rows: pd.DataFrame) -> None:
-    """Write the table, whole or not at all."""
-    with whole(FILE) as draft:
+@cache
+def pooled_table() -> pd.DataFrame:
+    """Read how often pooled intervals hold the truth, as from `example.regions.rates`."""
+    return pd.read_csv(POOLED)
+
+
+def pooled_line(n_regions: int) -> dict:
+    """Return what was measured for about so many regions.
+
+    Returns
+    -------
+    dict
+        regions and sets (number of regions nearest to it, and of simulated sets), mean and
+        another (lowest and highest coverage over the spreads between regions, two numbers each).
+    """
+    rows = pooled_table()
+    nearest = min(rows["regions"].unique(), key=lambda each: abs(each - n_regions))
+    own = rows[rows["regions"] == nearest]
+    ends = {name: (own[name].min(), own[name].max()) for name in ("mean", "another")}
+    return {"regions": int(nearest), "sets": int(own["sets"].iloc[0])} | ends
+
+
+def write(rows: pd.DataFrame, file: Path = FILE) -> None:
+    """Write a table, whole or not at all."""
+    with whole(file) as draft:
         rows.to_csv(draft, index=False, float_format="%.4f", lineterminator="\n")
     table.cache_clear()
+    pooled_table.cache_clear()
 
 
 def line(hypothesis: str, n_customers: int) -> dict | None:

@@ -6,18 +6,19 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from analysis import dataset as datasets
-from analysis import sources
+from analysis import fingerprints, guard, plan, sources, unchanged
 from analysis.hypotheses import register
 from analysis.sources import ROOT, DataError
+
+if TYPE_CHECKING:
+    from analysis.dataset import Dataset
 
 app = typer.Typer(
     add_completion=False,
@@ -27,6 +28,7 @@ app = typer.Typer(
 console = Console()
 
 EXAMPLE = "example"
+POOLED = "pooled over regions"
 
 SourceName = Annotated[
     str, typer.Option("--source", "-s", help="Name of a source in data/, or a TOML file.")
@@ -49,39 +51,86 @@ def run(
         int, typer.Option("--jobs", "-j", min=1, help="Notebooks that run at once.")
     ] = os.cpu_count() or 1,
     reports: Annotated[Path, typer.Option(help="Where the reports go.")] = ROOT / "reports",
+    force: Annotated[bool, typer.Option("--force", help="Run also what has not changed.")] = False,
+    cold: Annotated[bool, typer.Option("--cold", help="A new Python for each notebook.")] = False,
+    timeout: Annotated[
+        float, typer.Option(min=0.01, help="Minutes after which a notebook is stopped.")
+    ] = 30,
+    scheduler: Annotated[str, typer.Option(help="Address of a Dask scheduler.")] = "",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only failures.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object for each event.")] = False,
 ) -> None:
-    """Run notebooks for regions, and write reports, findings and index."""
-    from analysis import run as runner  # takes seconds to import, and other commands need it not
+    """Run notebooks for regions, and write reports, findings and index.
+
+    What has not changed since its report was made is not run again.
+    """
+    known = plan.notebooks()
+    paths = [known[name] for name in plan.chosen(notebook, list(known), "notebook")]
+    given = {path: plan.parameters(path, parameter) for path in paths}
+    as_of = str(next(iter(given.values())).get("as_of", ""))
+    given = {path: each | {"source": _portable(source)} for path, each in given.items()}
+    style = "json" if as_json else "quiet" if quiet else "auto"
+    name = _read(source).name
+    data = _data(source, as_of, unchanged.data(reports, name), quiet=style != "auto")
+    regions = plan.chosen(region, list(data.prints), "region")
+    with guard.alone(reports, f"workbook run --source {source}"):
+        unchanged.note_data(reports, name, vars(data))
+        tasks = plan.tasks(name, data, regions, given, reports)
+        todo = tasks if force else [task for task in tasks if not unchanged.is_done(task)]
+        failed = _perform(tasks, todo, style, (jobs, scheduler), (cold, 60 * timeout))
+    if style == "auto":
+        console.print(f"Index: {_relative(reports / 'index.html')}", soft_wrap=True)
+    raise typer.Exit(1 if failed else 0)
+
+
+def _data(source: str, as_of: str, noted: dict, quiet: bool) -> plan.Data:
+    """Return what a run must know of a source's data; its files are read only if they changed."""
+    content = fingerprints.content(_read(source))
+    if content is not None and (noted.get("content"), noted.get("as_of")) == (content, as_of):
+        return plan.Data(**noted)
+    from analysis import contents  # takes a second to import, and most runs need it not
+    from analysis.data import last_day
 
     dataset = _open(source)
-    names = dataset.regions()["region"].tolist()
-    if not names:
+    until = str(last_day(dataset, as_of) or "")
+    prints = contents.regions(dataset, as_of)
+    if not prints:
         raise DataError(f"{source}: no customer has a region that can be used: workbook check.")
-    regions = runner.chosen(region, names, "region")
-    known = runner.notebooks()
-    paths = [known[name] for name in runner.chosen(notebook, list(known), "notebook")]
-    given = {path: runner.parameters(path, parameter) for path in paths}
-    given = {path: each | {"source": _portable(source)} for path, each in given.items()}
-    tasks = runner.tasks(dataset, regions, given, reports)
-    _say_what_is_wrong(dataset)
-    reports.mkdir(parents=True, exist_ok=True)
-    failed = _watch(runner.run(tasks, jobs), len(tasks))
-    runner.rebuild(reports)
-    failed += _watch(runner.run([runner.across(tasks[0])], 1), 1)
-    runner.rebuild(reports)
-    console.print(f"Index: {_relative(reports / 'index.html')}", soft_wrap=True)
-    raise typer.Exit(1 if failed else 0)
+    if not quiet:
+        _say_what_is_wrong(dataset)
+    return plan.Data(prints, until, as_of, content)
+
+
+def _perform(
+    tasks: list[plan.Task],
+    todo: list[plan.Task],
+    style: str,
+    where: tuple[int, str],
+    how: tuple[bool, float],
+) -> int:
+    """Do what is to be done, and what follows from it; return how many reports failed."""
+    over, reports = plan.across(tasks), tasks[0].reports
+    if not todo and all(map(unchanged.is_done, over)) and unchanged.is_indexed(reports):
+        if style == "auto":
+            count = f"{len(tasks) + len(over):,} reports"
+            console.print(f"{count} are unchanged: same notebooks, parameters, data and code.")
+        return 0
+    from analysis import session  # takes seconds to import, and other commands need it not
+    from analysis.run import How
+
+    try:
+        return session.perform(tasks, todo, style, console, session.Where(*where), How(*how))
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
 
 
 @app.command(name="list")
 def list_everything(source: SourceName = EXAMPLE) -> None:
     """List sources, a source's regions, the notebooks and their hypotheses."""
-    from analysis import run as runner
-
     console.print("Sources:", ", ".join(sources.available()))
     for row in _open(source).regions().itertuples():
         console.print(f"Region of {source}: {row.region} ({row.customers:,} customers)")
-    for name in runner.notebooks():
+    for name in plan.notebooks():
         tests = [key for key, each in register().items() if each.notebook == name]
         console.print(f"Notebook: {name} {' '.join(tests)}")
 
@@ -89,8 +138,10 @@ def list_everything(source: SourceName = EXAMPLE) -> None:
 @app.command()
 def check(source: Annotated[str, typer.Argument(help="Name of a source, or a TOML file.")]) -> None:
     """Say everything in a source that breaks the data contract."""
+    from analysis.dataset import problems
+
     dataset = _open(source)
-    found = datasets.problems(dataset)
+    found = problems(dataset)
     for row in dataset.regions().itertuples():
         console.print(f"{row.region}: {row.customers:,} customers")
     if found.empty:
@@ -116,9 +167,10 @@ def index(
     reports: Annotated[Path, typer.Option(help="Where the reports are.")] = ROOT / "reports",
 ) -> None:
     """Write findings and index anew from the executed notebooks."""
-    from analysis import run as runner
+    from analysis.run import rebuild
 
-    entries = runner.rebuild(reports)
+    with guard.alone(reports, "workbook index"):
+        entries = rebuild(reports)
     console.print(f"{len(entries)} reports in {_relative(reports / 'index.html')}", soft_wrap=True)
 
 
@@ -131,9 +183,8 @@ def export(
     """Write the findings for colleagues: Excel, CSV and a summary of one page."""
     from analysis import export as exporter
     from analysis import findings, synthesis
-    from analysis import run as runner
 
-    [language] = runner.chosen([language], runner.LANGUAGES, "language")
+    [language] = plan.chosen([language], plan.LANGUAGES, "language")
     found = findings.read_all(reports)
     if found.empty:
         raise DataError(f"There are no findings in {_relative(reports)}: workbook run.")
@@ -156,11 +207,12 @@ def calibrate(
 ) -> None:
     """Measure how often verdicts are wrong, in simulated regions; takes hours."""
     from analysis import calibration
-    from analysis import run as runner
+    from analysis.example import regions
     from analysis.example.rehearsal import SCENES
     from analysis.example.rehearsal import calibrate as measure
 
-    names = runner.chosen(scene, list(dict.fromkeys(each.name for each in SCENES)), "scene")
+    worlds = list(dict.fromkeys(each.name for each in SCENES))
+    names = plan.chosen(scene, [*worlds, POOLED], "scene")
     chosen = [
         replace(each, sizes=tuple(n for n in each.sizes if not size or n in size))
         for each in SCENES
@@ -170,6 +222,9 @@ def calibrate(
         calibration.write(calibration.merged(rows))
         first = rows.iloc[0]
         console.print(f"{first['scene']}, {first['customers']:,} customers: done", soft_wrap=True)
+    if POOLED in names:
+        calibration.write(regions.rates(replicates), calibration.POOLED)
+        console.print(f"{POOLED}: done")
 
 
 def main() -> None:
@@ -181,11 +236,18 @@ def main() -> None:
         sys.exit(2)
 
 
-def _open(source: str) -> datasets.Dataset:
-    """Open a source; the example is made when it is not there."""
+def _read(source: str) -> sources.Source:
+    """Read a source's TOML file; the example is made when it is not there."""
     if source == EXAMPLE and not (sources.DATA / EXAMPLE).is_dir():
         example(sources.DATA / EXAMPLE)
-    return datasets.open_source(sources.read(source))
+    return sources.read(source)
+
+
+def _open(source: str) -> Dataset:
+    """Open a source."""
+    from analysis import dataset  # takes a second to import, and most runs need it not
+
+    return dataset.open_source(_read(source))
 
 
 def _portable(source: str) -> str:
@@ -200,11 +262,13 @@ def _relative(path: Path) -> str:
     return os.path.relpath(path)
 
 
-def _say_what_is_wrong(dataset: datasets.Dataset) -> None:
+def _say_what_is_wrong(dataset: Dataset) -> None:
     """Point to the rows that are set aside, and to tables that can't be read."""
+    from analysis.dataset import problems
+
     for name, text in dataset.problems.items():
         console.print(f"[yellow]Table {name} can't be read:[/] {escape(text)}", soft_wrap=True)
-    found = datasets.problems(dataset)
+    found = problems(dataset)
     rows = int(found["rows"].fillna(0).sum())
     if rows:
         console.print(
@@ -212,23 +276,6 @@ def _say_what_is_wrong(dataset: datasets.Dataset) -> None:
             f"workbook check {dataset.source.name}",
             soft_wrap=True,
         )
-
-
-def _watch(outcomes: object, total: int) -> int:
-    """Print each outcome as it comes, with the time left; return how many failed."""
-    failed = 0
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
-        bar = progress.add_task("Reports", total=total)
-        for outcome in outcomes:
-            failed += bool(outcome.failures)
-            mark = "[red]failed[/]" if outcome.failures else "[green]done[/]"
-            where = f"{outcome.task.region} · {outcome.task.notebook.stem}"
-            progress.console.print(f"{mark} {escape(where)} ({outcome.seconds:.0f} s)")
-            for failure in outcome.failures:
-                progress.console.print(f"  {escape(failure)}", soft_wrap=True)
-            progress.advance(bar)
-    return failed
 
 
 def _table_of(found: object) -> Table:

@@ -10,7 +10,7 @@ import ibis
 import pandas as pd
 from ibis.expr.types import Table
 
-from analysis import sources
+from analysis import prepared, sources
 from analysis.contract import TABLES
 from analysis.dataset import FOLLOWER, Dataset, Held, open_source, set_aside
 from analysis.hypotheses import Hypothesis, nearest
@@ -122,7 +122,13 @@ def load(source: str, region: str, as_of: str = "") -> Region:
         If source or region are not there, or too many of the region's rows break
         the contract.
     """
-    return load_region(open_source(sources.read(source)), region, as_of)
+    entry = sources.read(source)
+    kept = prepared.place(entry, region, as_of)
+    if kept is None:
+        return load_region(open_source(entry), region, as_of)
+    if not kept.exists():
+        prepared.keep(load_region(open_source(entry), region, as_of), kept)
+    return prepared.read(kept)
 
 
 def load_region(dataset: Dataset, region: str, as_of: str = "") -> Region:

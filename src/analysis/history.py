@@ -82,10 +82,10 @@ def changes(history: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         One row per source, region and hypothesis of the two runs, in the order of their names,
-        what is pooled before the regions: before and verdict (missing where one of them has none), moved (whether verdict or
-        numbers differ), anew (whether it was computed anew) and causes (tuple out of `CAUSES`
-        whose fingerprint differs; of what is pooled, those of the regions). Empty after the
-        first run.
+        what is pooled before the regions: before and verdict (missing where one of them has
+        none), moved (whether verdict or numbers differ), anew (whether it was computed anew) and
+        causes (tuple out of `CAUSES` whose fingerprint differs; of what is pooled, those of the
+        regions). Empty after the first run.
     """
     names = ["source", "region", "hypothesis", "before", "verdict", "moved", "anew", "causes"]
     last = int(history["run"].max()) if len(history) else 0

@@ -9,9 +9,10 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from analysis.estimates import Scale
+if TYPE_CHECKING:  # it brings SciPy, which takes a second, and only names a type here
+    from analysis.estimates import Scale
 
 REGISTER_FILE = Path(__file__).with_name("hypotheses.toml")
 

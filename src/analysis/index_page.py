@@ -48,7 +48,7 @@ class Entry:
     files: tuple[str, ...] = ()
 
 
-def index(entries: Sequence[Entry], beyond: Overview) -> str:
+def index(entries: Sequence[Entry], beyond: Overview, not_renewed: Sequence[str] = ()) -> str:
     """Return the page that shows every hypothesis in every region, with links to the pages.
 
     Parameters
@@ -57,6 +57,8 @@ def index(entries: Sequence[Entry], beyond: Overview) -> str:
         In the order in which regions shall stand.
     beyond : Overview
         What is known over all regions, and of earlier runs.
+    not_renewed : sequence of str
+        Reports that the last run could not write, each with the reason.
     """
     records = [record for entry in entries for record in entry.records]
     language = records[0]["language"] if records else "en"
@@ -79,6 +81,7 @@ def index(entries: Sequence[Entry], beyond: Overview) -> str:
             columns=_column_heads(columns),
             changes=overview.changes(beyond, language),
             change_words=words["changes"],
+            not_renewed=not_renewed,
             not_pooled=overview.not_pooled(beyond, language),
             rows=rows,
             others=_other_rows(columns, entries, language) + _file_rows(columns, entries, words),

@@ -102,7 +102,7 @@ def _about(run: Mapping, records: Sequence[Mapping]) -> dict:
         "language": run["language"],
         "words": words["page"],
         "region": run["region"],
-        "kicker": " · ".join([_theme(run["notebook"]), run["region"], run["source"]]),
+        "kicker": " · ".join(filter(None, [_theme(run["notebook"]), run["region"], run["source"]])),
         "failed": run["status"] == "failed",
         "failed_chip": cards.chip("failed", run["language"]),
         "message": plain_message(run["error"]),

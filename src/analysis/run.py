@@ -1,84 +1,95 @@
-"""Notebooks x regions: execute each, export it, and rebuild the index from what is there."""
+"""Doing it: execute notebooks side by side, export each, and make the index from what is there."""
 
 from __future__ import annotations
 
-import ast
 import contextvars
 import os
-import re
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 import nbformat
+import pandas as pd
 import papermill
-from distributed import Client, LocalCluster, as_completed
+from distributed import Client, LocalCluster, as_completed, get_worker
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
+from papermill.engines import NBClientEngine, papermill_engines
+from papermill.iorw import write_ipynb
 
-from analysis import findings, fingerprints, history, index_page, report, synthesis
-from analysis.data import last_day
-from analysis.dataset import Dataset
+from analysis import (
+    executed,
+    findings,
+    history,
+    index_page,
+    kernels,
+    report,
+    sources,
+    synthesis,
+    unchanged,
+)
 from analysis.files import write_text
-from analysis.hypotheses import hypothesis, nearest, register
+from analysis.index_page import Entry
 from analysis.overview import Overview
-from analysis.sources import ROOT, DataError
+from analysis.plan import ACROSS, Task
+from analysis.sources import DataError
 
-LANGUAGES = ("en", "zh")
-NOTEBOOKS = ROOT / "notebooks"
-ACROSS = "90_across_regions"
-"""The notebook that is run once per source, over the findings of its regions."""
-ACROSS_NEEDS = ("source", "language")
 CLOCK = 2.0
 """Seconds by which clocks of file systems may be behind."""
+TRIES = 2
+"""Times that a notebook is executed whose kernel dies or hangs."""
+TIMEOUT = 30 * 60.0
+"""Seconds after which a notebook hangs, unless said otherwise."""
+CONNECT = 15
+"""Seconds to wait for a scheduler."""
+STARTED = "notebook-started"
+"""Topic under which workers say what they begin."""
 
-_SECTION = re.compile(r"^#+ (H\d\d)\b", re.MULTILINE)
-_HEADING = re.compile(r"^##? (.+)", re.MULTILINE)
-_PATHS = re.compile(r"(?:/[\w.@+-]+)+/(?=[\w.-]+\.py|ipykernel)")
+DIED = "The kernel died; most often there was not enough memory."
+HUNG = "It was stopped after {minutes:g} minutes; --timeout gives it more."
+
+_stopping = threading.Event()
 
 
-class UsageError(DataError):
-    """A name or value on the command line that can't be right, as a message for the user."""
+class StoppedError(Exception):
+    """The run was stopped while this notebook was executed; nothing of it is kept."""
+
+
+class _Once(NBClientEngine):
+    """papermill's engine, which writes the notebook once, also when the kernel dies."""
+
+    @classmethod
+    def execute_notebook(
+        cls, nb: NotebookNode, kernel_name: str, output_path: str = "", **options: object
+    ) -> NotebookNode:
+        """Execute a notebook, and write it at the end whatever happened."""
+        try:
+            return super().execute_notebook(nb, kernel_name, **options)
+        finally:
+            write_ipynb(nb, output_path)
+
+
+papermill_engines.register("once", _Once)
 
 
 @dataclass(frozen=True)
-class Task:
-    """One notebook to be executed for one region.
+class How:
+    """How notebooks are executed.
 
     Attributes
     ----------
-    notebook : Path
-        The notebook, as it is in git.
-    source : str
-        Name of the source.
-    region : str
-        Name of the region; empty for a notebook over all regions.
-    parameters : dict
-        All parameters that are given to the notebook.
-    reports : Path
-        Where the executed notebook and its page go.
-    prints : dict of str
-        Fingerprints of what its findings come from; see `findings.PRINTS`.
+    cold : bool
+        With a new Python for each, not a fork of one that has everything imported.
+    timeout : float
+        Seconds that a notebook may take.
     """
 
-    notebook: Path
-    source: str
-    region: str
-    parameters: Mapping[str, object]
-    reports: Path
-    prints: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def executed(self) -> Path:
-        """Where the executed notebook goes; its page stands beside it."""
-        return self.reports / self.source / self.region / self.notebook.name
-
-    @property
-    def given(self) -> dict[str, object]:
-        """What the notebook is given: its parameters and, if it is run per region, the region."""
-        return dict(self.parameters) | ({"region": self.region} if self.region else {})
+    cold: bool = False
+    timeout: float = TIMEOUT
 
 
 @dataclass(frozen=True)
@@ -93,130 +104,56 @@ class Outcome:
         What broke, as sentences; empty when nothing did.
     seconds : float
         How long it took.
+    cells : tuple of tuple
+        The slowest cells: the heading they stand under, and seconds.
+    tries : int
+        How often it was executed.
+    written : bool
+        Whether its report was written; else the one before it is still there.
     """
 
     task: Task
     failures: tuple[str, ...]
     seconds: float
+    cells: tuple[tuple[str, float], ...] = ()
+    tries: int = 1
+    written: bool = True
 
 
-def notebooks() -> dict[str, Path]:
-    """Return the notebooks that are run per region, by name."""
-    return {path.stem: path for path in sorted(NOTEBOOKS.glob("[0-8]*.ipynb"))}
-
-
-def chosen(names: Sequence[str], known: Sequence[str], kind: str) -> list[str]:
-    """Return the chosen names, or all that are known when none is chosen.
-
-    Raises
-    ------
-    UsageError
-        If a name is not known; the message has the nearest one.
-    """
-    for name in names:
-        if name not in known:
-            raise UsageError(f"No {kind} {name!r}.{nearest(name, known)}")
-    return list(dict.fromkeys(names)) or list(known)
-
-
-def parameters(notebook: Path, given: Sequence[str]) -> dict[str, object]:
-    """Read "name=value" parameters for a notebook, in the type of its defaults.
-
-    Raises
-    ------
-    UsageError
-        If a name is not a parameter of the notebook, or a value is of another type.
-    """
-    known = papermill.inspect_notebook(str(notebook))
-    found = {}
-    for text in given:
-        name, _, value = text.partition("=")
-        if name not in known or name in ("region", "source"):
-            free = [each for each in known if each not in ("region", "source")]
-            raise UsageError(f"{notebook.stem} has no parameter {name!r}.{nearest(name, free)}")
-        found[name] = _like(ast.literal_eval(known[name]["default"]), name, value)
-        if name == "language" and value not in LANGUAGES:
-            raise UsageError(f"Parameter language = {value!r}: expected one of en, zh.")
-    return found
-
-
-def _like(default: object, name: str, value: str) -> object:
-    """Return a value in the type of the parameter's default."""
-    try:
-        return type(default)(value)
-    except ValueError:
-        kind = {"int": "a whole number", "float": "a number"}.get(type(default).__name__, "text")
-        raise UsageError(f"Parameter {name} = {value!r}: expected {kind}.") from None
-
-
-def tasks(
-    dataset: Dataset,
-    regions: Sequence[str],
-    given: Mapping[Path, Mapping[str, object]],
-    reports: Path,
-) -> list[Task]:
-    """Return what is to be done: every notebook for every region.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        An open source.
-    regions : sequence of str
-        Names of its regions.
-    given : mapping of Path to dict
-        Parameters of each notebook.
-    reports : Path
-        Where reports go.
-
-    Raises
-    ------
-    DataError
-        If `as_of` is among the parameters and no day of the data.
-    """
-    as_of = str(next(iter(given.values()), {}).get("as_of", ""))
-    data, until = fingerprints.regions(dataset, as_of), last_day(dataset, as_of)
-    whole = {"data_until": str(until or ""), "module": fingerprints.module()}
-    return [
-        Task(path, dataset.source.name, region, parameters, reports, prints)
-        for region in regions
-        for path, parameters in given.items()
-        for prints in [whole | {"data": data[region], "notebook": fingerprints.notebook(path)}]
-    ]
-
-
-def across(task: Task) -> Task:
-    """Return the task that looks at all regions of a task's source together."""
-    path = NOTEBOOKS / f"{ACROSS}.ipynb"
-    shared = {name: task.parameters[name] for name in ACROSS_NEEDS if name in task.parameters}
-    prints = {"module": fingerprints.module(), "notebook": fingerprints.notebook(path)}
-    return Task(path, task.source, "", shared, task.reports, prints)
-
-
-def execute(task: Task) -> Outcome:
+def execute(task: Task, how: How = How()) -> Outcome:
     """Execute a notebook for a region, and write it and its page, each whole or not at all.
 
     An error in a hypothesis's section is that hypothesis's finding; an error elsewhere
-    fails all hypotheses of the notebook that come after it.
+    fails all hypotheses of the notebook that come after it. A kernel that dies or hangs is tried
+    once more.
+
+    Raises
+    ------
+    StoppedError
+        If the run was stopped meanwhile.
     """
     started, before = time.monotonic(), time.time()
     task.executed.parent.mkdir(parents=True, exist_ok=True)
-    draft = task.executed.with_name(f".{task.executed.name}")
+    unchanged.begin(task)
     os.environ["WORKBOOK_REPORTS"] = str(task.reports.resolve())  # the kernel's, too
-    try:
-        notebook, stop = _run(task, draft)
-    finally:
-        draft.unlink(missing_ok=True)
-    failures = _tidy(notebook, task, stop)
-    page = report.page(notebook, home="../../index.html" if task.region else "../index.html")
-    write_text(task.executed, nbformat.writes(notebook))
-    write_text(task.executed.with_suffix(".html"), page)
-    for file in _files(task.executed):
-        if file.stat().st_mtime < before - CLOCK:  # of an earlier run: this one wrote none
-            file.unlink()
-    return Outcome(task, tuple(failures), time.monotonic() - started)
+    (notebook, stop), tries = _run(task, how), 1
+    while stop and tries < TRIES:
+        (notebook, stop), tries = _run(task, how), tries + 1
+    cells = executed.slowest(notebook)
+    failures = executed.tidy(notebook, task, stop, _secrets(task))
+    _write(notebook, task, before)
+    seconds = time.monotonic() - started
+    unchanged.finish(task, seconds, bool(failures))
+    return Outcome(task, tuple(failures), seconds, cells, tries)
 
 
-def run(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
+def run(
+    tasks: Sequence[Task],
+    jobs: int,
+    how: How = How(),
+    scheduler: str = "",
+    on_start: Callable[[int], None] = lambda number: None,
+) -> Iterator[Outcome]:
     """Execute tasks side by side and yield each outcome as it comes.
 
     Parameters
@@ -225,167 +162,179 @@ def run(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
         What to do.
     jobs : int
         How many notebooks run at once; each has a kernel of its own.
+    how : How
+        How they are executed.
+    scheduler : str
+        Address of a Dask scheduler whose workers see the same files; empty for this machine.
+    on_start : callable
+        Called, from another thread, with the number of a task that begins.
+
+    Raises
+    ------
+    DataError
+        If there is no scheduler at the address.
     """
-    for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(threads, "1")
-    cluster = LocalCluster(
-        n_workers=1, threads_per_worker=jobs, processes=False, dashboard_address="127.0.0.1:0"
-    )
-    with cluster, Client(cluster) as client:
-        futures = {client.submit(execute, task, pure=False): task for task in tasks}
-        for future in as_completed(futures):
-            error = future.exception()
-            yield _not_run(futures[future], error) if error else future.result()
+    _stopping.clear()
+    if not (scheduler or how.cold):
+        kernels.start(kernels.imports(task.notebook for task in tasks))
+    with _client(jobs, scheduler) as client:
+        client.subscribe_topic(STARTED, lambda event: on_start(event[1]))
+        futures = {
+            client.submit(_perform, number, task, how, pure=False): task
+            for number, task in enumerate(tasks)
+        }
+        try:
+            for future in as_completed(list(futures)):
+                task = futures.pop(future)
+                error = future.exception()
+                yield _not_run(task, error) if error else future.result()
+                future.release()
+        except BaseException:  # stopped: by Ctrl-C, or by who asked for the outcomes
+            _stopping.set()
+            client.cancel(list(futures))
+            kernels.end_all()
+            raise
 
 
-def rebuild(reports: Path) -> list[index_page.Entry]:
-    """Write findings, history and index anew from the executed notebooks in a folder."""
+def rebuild(reports: Path, lost: Sequence[Outcome] = ()) -> list[Entry]:
+    """Write findings, history and index anew from the executed notebooks in a folder.
+
+    Parameters
+    ----------
+    reports : Path
+        The folder.
+    lost : sequence of Outcome
+        What could not be written; the index says so.
+
+    Returns
+    -------
+    list of Entry
+        The reports of regions that are there.
+    """
+    entries = collect(reports)
+    write_index(reports, entries, write_findings(reports, entries), lost)
+    return entries
+
+
+def collect(reports: Path) -> list[Entry]:
+    """Return what the index needs to know of the regions' executed notebooks in a folder."""
     paths = sorted(path for path in reports.glob("*/*/*.ipynb") if path.name[0] != ".")
-    entries = [_entry(path, reports) for path in paths]
+    return [_entry(path, reports) for path in paths]
+
+
+def write_findings(reports: Path, entries: Sequence[Entry]) -> pd.DataFrame:
+    """Write the findings of all reports, and return them as from `findings.tidy`."""
     found = findings.tidy([record for entry in entries for record in entry.records])
     findings.write(found, reports)
+    return found
+
+
+def write_index(
+    reports: Path, entries: Sequence[Entry], found: pd.DataFrame, lost: Sequence[Outcome] = ()
+) -> None:
+    """Write the history and the index; see `rebuild`."""
     pools = synthesis.pooled(found)
     past = history.append(reports, found, pools)
     over = [_entry(path, reports) for path in sorted(reports.glob(f"*/{ACROSS}.ipynb"))]
     pages = {each.source: (each.href, each.error) for each in over}
     beyond = Overview(pools, synthesis.by_region(found), past, pages)
-    write_text(reports / "index.html", index_page.index(entries, beyond))
-    return entries
+    not_renewed = [f"{name_of(each.task)}: {' '.join(each.failures)}" for each in lost]
+    write_text(reports / "index.html", index_page.index(entries, beyond, not_renewed))
+    unchanged.indexed(reports)
+
+
+def name_of(task: Task) -> str:
+    """Return a task as a reader knows it."""
+    return f"{task.region or 'all regions'} · {task.notebook.stem}"
+
+
+@contextmanager
+def _client(jobs: int, scheduler: str) -> Iterator[Client]:
+    """Connect to a cluster: one in this process, or that of a scheduler elsewhere."""
+    if not scheduler:
+        here = {"n_workers": 1, "threads_per_worker": jobs, "processes": False}
+        with LocalCluster(**here, dashboard_address=None) as cluster, Client(cluster) as client:
+            yield client
+        return
+    try:
+        client = Client(scheduler, timeout=CONNECT)
+    except (OSError, ValueError) as error:
+        why = type(error).__name__
+        raise DataError(f"No scheduler answers at {scheduler} ({why}).") from None
+    with client:
+        yield client
+
+
+def _perform(number: int, task: Task, how: How) -> Outcome:
+    """Execute a task on a worker, and say that it begins."""
+    if _stopping.is_set():
+        raise StoppedError
+    get_worker().log_event(STARTED, number)
+    return execute(task, how)
 
 
 def _not_run(task: Task, error: BaseException) -> Outcome:
     """Return the outcome of a task that could not even be written down."""
-    return Outcome(task, (f"{type(error).__name__}: {_PATHS.sub('', str(error))}",), 0.0)
+    why = executed.without_paths(f"{type(error).__name__}: {error}")
+    return Outcome(task, (why,), 0.0, written=False)
 
 
-def _run(task: Task, draft: Path) -> tuple[NotebookNode, str]:
+def _run(task: Task, how: How) -> tuple[NotebookNode, str]:
     """Run papermill; return what was executed and why it stopped early, if it did."""
-    stop = ""
+    draft = task.executed.with_name(f".{task.executed.stem}.part.ipynb")
     options = {
         "parameters": task.given,
         "kernel_name": "python3",
         "progress_bar": False,
-        "autosave_cell_every": 0,
+        "engine_name": "once",
         "extra_arguments": ["--IPKernelApp.log_level=CRITICAL"],
     }
+    stop = ""
     try:
-        # A context of its own: the event loop of another thread would be found in this one.
-        contextvars.Context().run(
-            papermill.execute_notebook, str(task.notebook), str(draft), **options
-        )
+        with kernels.Limit(how.timeout) as limit:
+            options |= kernels.options(limit=limit, cold=how.cold)
+            # A context of its own: the event loop of another thread would be found in this one.
+            contextvars.Context().run(
+                papermill.execute_notebook, str(task.notebook), str(draft), **options
+            )
     except papermill.PapermillExecutionError:
         pass
     except DeadKernelError:
-        stop = "The kernel died; most often there was not enough memory."
-    return nbformat.read(draft, as_version=4), stop
+        stop = HUNG.format(minutes=how.timeout / 60) if limit.is_over else DIED
+    finally:
+        if _stopping.is_set():
+            draft.unlink(missing_ok=True)
+            raise StoppedError
+    try:
+        return nbformat.read(draft, as_version=4), stop
+    finally:
+        draft.unlink(missing_ok=True)
 
 
-def _tidy(notebook: NotebookNode, task: Task, stop: str) -> list[str]:
-    """Leave in an executed notebook only what the next run would leave too.
-
-    Returns
-    -------
-    list of str
-        What broke.
-    """
-    errors = _errors(notebook, stop)
-    kernel = ("kernelspec", "language_info")
-    kept = {name: notebook.metadata[name] for name in kernel if notebook.metadata.get(name)}
-    notebook.metadata = {
-        **kept,
-        "workbook": {
-            "source": task.source,
-            "region": task.region,
-            "notebook": task.notebook.stem,
-            "status": "failed" if "" in errors else "ok",
-            "error": errors.get("", ""),
-            "language": str(task.parameters.get("language", "en")),
-            "parameters": task.given | {"source": task.source},
-            "prints": dict(task.prints),
-        },
-    }
-    for number, cell in enumerate(notebook.cells):
-        tags = cell.metadata.get("tags", [])
-        cell.metadata = {"tags": tags} if tags else {}
-        cell.id = f"cell-{number}"
-        if "injected-parameters" in tags:  # a path may name folders of this machine
-            given = repr(str(task.parameters.get("source", "")))
-            cell.source = cell.source.replace(given.replace("'", '"'), f'"{task.source}"')
-    _add_failed(notebook, task, errors)
-    return [f"{key}: {text}" if key else text for key, text in errors.items()]
+def _write(notebook: NotebookNode, task: Task, before: float) -> None:
+    """Write an executed notebook and its page, and take away lists of an earlier run."""
+    page = report.page(notebook, home="../../index.html" if task.region else "../index.html")
+    write_text(task.executed, nbformat.writes(notebook))
+    write_text(task.executed.with_suffix(".html"), page)
+    for file in _files(task.executed):
+        if file.stat().st_mtime < before - CLOCK:  # of an earlier run: this one wrote none
+            file.unlink()
 
 
-def _errors(notebook: NotebookNode, stop: str) -> dict[str, str]:
-    """Return the first error of each section, "" for one that ended the notebook.
-
-    What comes after an error in the same section is its consequence, and is taken out.
-    """
-    section, errors = "", {"": stop} if stop else {}
-    notebook.cells = [cell for cell in notebook.cells if not _is_banner(cell)]
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            section = _section(cell, section)
-            continue
-        if section in errors:
-            cell.outputs = []
-        broken = [output for output in cell.outputs if output.output_type == "error"]
-        if broken:
-            cell.outputs = broken
-            broken[0].traceback = [_PATHS.sub("", line) for line in broken[0].traceback]
-            goes_on = "raises-exception" in cell.metadata.get("tags", ())
-            errors[section if goes_on else ""] = _sentence(broken[0])
-    return errors
+def _secrets(task: Task) -> list[str]:
+    """Return what no report may show: what a source takes from the environment."""
+    try:
+        return sources.secrets(str(task.parameters["source"]))
+    except (DataError, KeyError):
+        return []
 
 
-def _section(cell: NotebookNode, before: str) -> str:
-    """Return the section that a cell of text starts: a hypothesis's id, or its heading."""
-    found = _SECTION.search(cell.source)
-    if found:
-        return found[1]
-    heading = _HEADING.search(cell.source)
-    return heading[1] if heading else before
-
-
-def _sentence(error: NotebookNode) -> str:
-    """Return what an error says, with its kind unless it is a message for the user."""
-    if error.ename in ("DataError", "UsageError"):
-        return error.evalue
-    return f"{error.ename}: {_PATHS.sub('', error.evalue)}"
-
-
-def _is_banner(cell: NotebookNode) -> bool:
-    """Tell whether papermill put this cell in to report an error."""
-    return "papermill-error-cell-tag" in cell.metadata.get("tags", ())
-
-
-def _add_failed(notebook: NotebookNode, task: Task, errors: Mapping[str, str]) -> None:
-    """Add a finding for each hypothesis of the notebook that has none."""
-    there = {record["hypothesis"] for record in findings.records(notebook)}
-    for key, entry in register().items():
-        if entry.notebook == task.notebook.stem and key not in there:
-            why = errors.get(key) or errors.get("") or "The notebook has no finding for it."
-            language = str(task.parameters.get("language", "en"))
-            failed = findings.no_finding(
-                hypothesis(key), task.source, task.region, "failed", why, language=language
-            )
-            notebook.cells.append(_cell_with(failed, len(notebook.cells)))
-
-
-def _cell_with(finding: findings.Finding, number: int) -> NotebookNode:
-    """Return a cell that shows a finding, under the heading of its hypothesis."""
-    bundle = finding._repr_mimebundle_()
-    output = nbformat.v4.new_output("display_data", data=bundle)
-    return nbformat.v4.new_code_cell(
-        "", outputs=[output], metadata={"tags": ["failed-finding"]}, id=f"cell-{number}"
-    )
-
-
-def _entry(path: Path, reports: Path) -> index_page.Entry:
+def _entry(path: Path, reports: Path) -> Entry:
     """Return what the index needs to know of an executed notebook."""
     notebook = nbformat.read(path, as_version=4)
     about = notebook.metadata["workbook"]
     page = path.with_suffix(".html").relative_to(reports)
-    return index_page.Entry(
+    return Entry(
         source=about["source"],
         region=about["region"],
         notebook=about["notebook"],

@@ -19,6 +19,10 @@ from analysis.hypotheses import nearest
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "data"
+SHORTEST_SECRET = 4
+"""Characters from which on a value of the environment is a secret: shorter ones are in any text."""
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 def reports_folder() -> Path:
@@ -201,6 +205,20 @@ def read(source: str) -> Source:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path.name}: not a TOML file in UTF-8: {error}.") from None
     return _Reader(path.name).source(path, entry)
+
+
+def secrets(source: str) -> list[str]:
+    """Return what a source takes from the environment: no report, log or message may show it.
+
+    Parameters
+    ----------
+    source : str
+        As in `find`.
+    """
+    address = tomllib.loads(find(source).read_text(encoding="utf-8-sig")).get("database", "")
+    names = _VARIABLE.findall(address)
+    values = {os.environ.get(name, "") for name in names}
+    return sorted((each for each in values if len(each) >= SHORTEST_SECRET), key=len, reverse=True)
 
 
 def check_calendar(country: str, where: str = "") -> str:
@@ -440,4 +458,4 @@ def _with_environment(text: str, file: str) -> str:
             raise DataError(f"{file}: the environment variable {match[1]} is not set.")
         return os.environ[match[1]]
 
-    return re.sub(r"\$\{(\w+)\}", value, text)
+    return _VARIABLE.sub(value, text)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from matplotlib.axis import Axis
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from analysis import figures
 from analysis.hypotheses import Hypothesis, Part, register
@@ -70,8 +73,7 @@ def forest(part: Part, regions: pd.DataFrame, pooled: pd.Series, caption: str) -
     low, high = _limits(part, regions, pooled)
     ax.set(xlim=(low, high), ylim=(-0.7, len(rows) + 0.6))
     ax.set(xlabel=f"{part.label['en']} ({part.unit['en']})", xscale=_axis_scale(part))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_value(value, part.show)))
-    ax.xaxis.set_minor_formatter(plt.NullFormatter())
+    _as_effects(ax.xaxis, part)
     ax.tick_params(axis="y", length=0)
     figure(fig, _alt(part, regions, pooled), caption)
 
@@ -91,16 +93,15 @@ def moderators(effects: pd.DataFrame, traits: pd.DataFrame, part: Part, caption:
         What is shown.
     """
     fig, axes = plt.subplots(1, traits.shape[1], figsize=(7.2, 2.5), sharey=True, squeeze=False)
-    both = effects.join(traits)
+    both = effects[["estimate", "ci_low", "ci_high"]].join(traits)
     for ax, name in zip(axes[0], traits.columns, strict=True):
         ax.vlines(both[name], both["ci_low"], both["ci_high"], color=figures.GREY, lw=1.2)
         ax.plot(both[name], both["estimate"], "o", color=figures.BLUE, ms=5)
         ax.axhline(part.null, color=figures.GREY, lw=1)
         ax.set_xlabel(name.replace("_", " "))
-    axes[0, 0].set(ylabel=part.label["en"], yscale=_axis_scale(part))
-    axes[0, 0].yaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: format_value(value, part.show))
-    )
+    axes[0, 0].set_ylabel(textwrap.fill(part.label["en"], 24), size=9)
+    axes[0, 0].set_yscale(_axis_scale(part))
+    _as_effects(axes[0, 0].yaxis, part)
     ranks = both.corr(method="spearman")["estimate"]
     named = ", ".join(f"{name.replace('_', ' ')} {ranks[name]:+.2f}" for name in traits)
     alt = f"Dots of {len(both)} regions; rank correlations with the effect: {named}."
@@ -148,6 +149,14 @@ def _limits(part: Part, regions: pd.DataFrame, pooled: pd.Series) -> tuple[float
     low = max(every.min(), places.min() - reach) - 0.03 * spread
     high = min(every.max(), places.max() + reach) + 0.03 * spread
     return float(back(low)), float(back(high))
+
+
+def _as_effects(axis: Axis, part: Part) -> None:
+    """Write the numbers of an axis as effects are written elsewhere."""
+    axis.set_major_locator(MaxNLocator(7))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: format_value(value, part.show)))
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_minor_locator(NullLocator())
 
 
 def _axis_scale(part: Part) -> str:

@@ -260,7 +260,7 @@ def _rows(finding: Finding) -> Iterator[dict]:
 
 def _by_notebook(names: Sequence[str]) -> list[tuple[Path, list[str]]]:
     """Sort hypotheses by the notebook that tests them."""
-    from analysis.run import notebooks  # here: a rehearsal is not part of a run
+    from analysis.plan import notebooks
 
     paths = notebooks()
     wanted = {stem: [key for key in names if register()[key].notebook == stem] for stem in paths}

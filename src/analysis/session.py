@@ -1,0 +1,137 @@
+"""One run from its plan to the index: what is to be done, shown, logged, and put together."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rich.console import Console
+
+from analysis import guard, plan, prepared, run, unchanged
+from analysis.plan import Task
+from analysis.progress import Progress, Step, Style
+from analysis.run import How, Outcome
+
+LOG = "run.log"
+UNCHANGED = "unchanged: same notebook, parameters, data and code"
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where notebooks are executed.
+
+    Attributes
+    ----------
+    jobs : int
+        How many at once.
+    scheduler : str
+        Address of a Dask scheduler; empty for this machine.
+    """
+
+    jobs: int
+    scheduler: str = ""
+
+
+@dataclass
+class _Told:
+    """Tells the progress what starts and ends, and keeps count."""
+
+    progress: Progress
+    steps: Sequence[Step]
+    failed: int = 0
+    lost: list[Outcome] = field(default_factory=list)
+
+    def started(self, number: int) -> None:
+        """Tell that a task begins."""
+        self.progress.started(self.steps[number])
+
+    def ended(self, outcome: Outcome, step: Step) -> None:
+        """Tell how a task ended."""
+        note = "second try" if outcome.tries > 1 else ""
+        self.progress.ended(step, outcome.failures, outcome.seconds, outcome.cells, note)
+        self.failed += bool(outcome.failures)
+        if not outcome.written:
+            self.lost.append(outcome)
+
+
+def perform(
+    tasks: Sequence[Task],
+    todo: Sequence[Task],
+    style: Style,
+    console: Console,
+    where: Where,
+    how: How,
+) -> int:
+    """Do what is to be done, then look at all regions together, and make the index.
+
+    Parameters
+    ----------
+    tasks, todo : sequence of Task
+        All tasks that were asked for; those of them that must be done.
+    style : {"auto", "quiet", "json"}
+        How the run is shown; see `Progress`.
+    console : Console
+        Where it is shown.
+    where : Where
+        Where notebooks are executed.
+    how : How
+        How they are executed.
+
+    Returns
+    -------
+    int
+        Number of reports that failed.
+    """
+    with tempfile.TemporaryDirectory(prefix=f"{guard.FOLDER}{os.getpid()}-") as folder:
+        if not where.scheduler:  # whose workers may have other folders
+            os.environ[prepared.FOLDER] = folder
+        return _perform(tasks, todo, style, console, where, how)
+
+
+def step_of(task: Task) -> Step:
+    """Return a task as progress knows it, with what it took in an earlier run."""
+    return Step(task.region, task.notebook.stem, unchanged.record(task.executed).seconds)
+
+
+def _perform(
+    tasks: Sequence[Task],
+    todo: Sequence[Task],
+    style: Style,
+    console: Console,
+    where: Where,
+    how: How,
+) -> int:
+    """Do it, and show it; see `perform`."""
+    reports = tasks[0].reports
+    steps = [step_of(task) for task in [*todo, *plan.across(tasks)]]
+    skipped = {UNCHANGED: len(tasks) - len(todo)}
+    with Progress(steps, skipped, where.jobs, style, reports / LOG, console) as progress:
+        told = _Told(progress, steps)
+        try:
+            _regions(todo, told, where, how)
+        except KeyboardInterrupt:
+            run.rebuild(reports, told.lost)
+            raise
+        entries = run.collect(reports)
+        found = run.write_findings(reports, entries)
+        for task in plan.across(tasks):
+            _across(task, told, how)
+        run.write_index(reports, entries, found, told.lost)
+    return told.failed
+
+
+def _regions(todo: Sequence[Task], told: _Told, where: Where, how: How) -> None:
+    """Do the tasks of the regions."""
+    steps = {task.executed: step for task, step in zip(todo, told.steps, strict=False)}
+    outcomes = run.run(todo, where.jobs, how, where.scheduler, told.started) if todo else ()
+    for outcome in outcomes:
+        told.ended(outcome, steps[outcome.task.executed])
+
+
+def _across(task: Task, told: _Told, how: How) -> None:
+    """Do the task over all regions, on this machine: it reads what was just written."""
+    told.started(len(told.steps) - 1)
+    (outcome,) = run.run([task], 1, how)
+    told.ended(outcome, told.steps[-1])
