@@ -1,0 +1,66 @@
+"""What an executed notebook leaves behind: no secret, no path, its slowest cells."""
+
+import nbformat
+import pytest
+
+from analysis import executed
+from analysis.plan import Task
+from analysis.sources import secrets
+
+SECRET = "p@ss/w:rd 1"
+
+
+def notebook(*outputs):
+    new = nbformat.v4
+    cells = [
+        new.new_markdown_cell("# A notebook"),
+        new.new_markdown_cell("## Data\nThe rows."),
+        new.new_code_cell("1", outputs=list(outputs), metadata={"papermill": {"duration": 2.504}}),
+        new.new_markdown_cell("## H12 A claim"),
+        new.new_code_cell("2", metadata={"papermill": {"duration": 9.0}}),
+        new.new_code_cell("3", metadata={"papermill": {"duration": None}}),
+    ]
+    return new.new_notebook(cells=cells)
+
+
+@pytest.fixture
+def task(tmp_path):
+    return Task(tmp_path / "01_data_profile.ipynb", "ours", "North", {}, tmp_path / "reports")
+
+
+def test_the_slowest_cells_are_named_by_their_heading():
+    assert executed.slowest(notebook()) == (("H12 A claim", 9.0), ("Data", 2.5))
+    assert executed.slowest(notebook(), 1) == (("H12 A claim", 9.0),)
+
+
+@pytest.mark.parametrize("written", [SECRET, "p%40ss%2Fw%3Ard%201", "p%40ss%2Fw%3Ard+1"])
+def test_a_secret_is_hidden_in_every_kind_of_output(task, written):
+    new = nbformat.v4
+    made = notebook(
+        new.new_output("stream", text=f"to postgres://me:{written}@host"),
+        new.new_output(
+            "display_data", data={"text/html": f"<b>{written}</b>", "x/json": [written]}
+        ),
+        new.new_output("error", ename="E", evalue=f"no {written}", traceback=[f"at {written}"]),
+    )
+    failures = executed.tidy(made, task, "", [SECRET])
+    text = nbformat.writes(made)
+    assert written not in text
+    assert SECRET not in text
+    assert executed.HIDDEN in text
+    assert failures == [f"E: no {executed.HIDDEN}"]
+
+
+def test_the_secrets_of_a_source_are_what_it_takes_from_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("PW", SECRET)
+    monkeypatch.setenv("SHORT", "abc")
+    path = tmp_path / "ours.toml"
+    path.write_text('database = "postgres://${SHORT}:${PW}@host/db"\n', encoding="utf-8")
+    assert secrets(str(path)) == [SECRET]
+    path.write_text('database = "ours.duckdb"\n', encoding="utf-8")
+    assert secrets(str(path)) == []
+
+
+def test_a_path_of_this_machine_is_taken_out():
+    text = 'File "/home/someone/lib/python3/site-packages/x.py", line 3'
+    assert executed.without_paths(text) == 'File "x.py", line 3'
