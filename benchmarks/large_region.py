@@ -68,7 +68,8 @@ def main() -> None:
         for record in _findings(task.executed):
             print(record["hypothesis"], record["verdict"])
         pages = task.executed.with_suffix(".html").read_text("utf-8")
-        named = bool(re.search(r"A\d{5}", pages))
+        words = re.sub(r"data:image/png;base64,[^\"]*", "", pages)
+        named = bool(re.search(r"\b[A-Z]\d{5}\b", words))
         print(f"page {len(pages) / 1e6:.1f} MB, names a customer: {named}")
 
 
