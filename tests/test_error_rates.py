@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from analysis import calibration, models, plan
+from analysis import calibration, models, plan, pooling
+from analysis.estimates import on_scale
 from analysis.example import World, draw, rehearsal
 from analysis.example.rehearsal import END
 from analysis.example.scenes import CASES, PLANTED, RETENTION, SCENES, SURVEY, VALUE, Scene
@@ -279,3 +280,22 @@ def test_verdicts_on_the_example_regions_are_right(example_intervals):
         if rehearsal.wrong(rows["verdict"], key, true).any():
             mistaken.append((region, key))
     assert len(mistaken) <= 1, mistaken
+
+
+def test_pooled_example_regions_give_the_planted_mean_and_spread(example_intervals):
+    held = []
+    for _, rows in example_intervals.groupby(["hypothesis", "part"]):
+        usable = [row for row in rows.itertuples() if has_error(row.found)]
+        if len(usable) >= 3:
+            pool = pooling.pool([row.found for row in usable])
+            true = np.array([on_scale(row.true, pool.scale) for row in usable])
+            low, high = (on_scale(end, pool.scale) for end in (pool.ci_low, pool.ci_high))
+            spread = pool.tau_low <= true.std(ddof=1) <= pool.tau_high
+            held.append((low <= true.mean() <= high, spread))
+    assert len(held) >= 20
+    assert (~np.array(held)).sum(axis=0).max() <= stats.binom.ppf(0.999, len(held), 0.05)
+
+
+def has_error(found):
+    ends = [on_scale(end, found.scale) for end in (found.ci_low, found.ci_high)]
+    return np.isfinite(ends).all() and ends[0] < ends[1]
