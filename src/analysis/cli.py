@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -73,6 +74,7 @@ def run(
     name = _read(source).name
     data = _data(source, as_of, unchanged.data(reports, name), quiet=style != "auto")
     regions = plan.chosen(region, list(data.prints), "region")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     with guard.alone(reports, f"workbook run --source {source}"):
         unchanged.note_data(reports, name, vars(data))
         tasks = plan.tasks(name, data, regions, given, reports)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -35,7 +36,7 @@ from analysis import (
 from analysis.files import write_text
 from analysis.index_page import Entry
 from analysis.overview import Overview
-from analysis.plan import ACROSS, Task
+from analysis.plan import ACROSS, NOTEBOOKS, Task
 from analysis.sources import DataError
 
 CLOCK = 2.0
@@ -176,7 +177,7 @@ def run(
     """
     _stopping.clear()
     if not (scheduler or how.cold):
-        kernels.start(kernels.imports(task.notebook for task in tasks))
+        _warm()
     with _client(jobs, scheduler) as client:
         client.subscribe_topic(STARTED, lambda event: on_start(event[1]))
         futures = {
@@ -253,7 +254,10 @@ def _client(jobs: int, scheduler: str) -> Iterator[Client]:
     """Connect to a cluster: one in this process, or that of a scheduler elsewhere."""
     if not scheduler:
         here = {"n_workers": 1, "threads_per_worker": jobs, "processes": False}
-        with LocalCluster(**here, dashboard_address=None) as cluster, Client(cluster) as client:
+        with (
+            LocalCluster(**here, dashboard_address="127.0.0.1:0") as cluster,
+            Client(cluster) as client,
+        ):
             yield client
         return
     try:
@@ -269,8 +273,16 @@ def _perform(number: int, task: Task, how: How) -> Outcome:
     """Execute a task on a worker, and say that it begins."""
     if _stopping.is_set():
         raise StoppedError
+    if not how.cold:
+        _warm()
     get_worker().log_event(STARTED, number)
     return execute(task, how)
+
+
+@cache
+def _warm() -> None:
+    """Start the process that this one's kernels are forked from."""
+    kernels.start(kernels.imports(sorted(NOTEBOOKS.glob("*.ipynb"))))
 
 
 def _not_run(task: Task, error: BaseException) -> Outcome:

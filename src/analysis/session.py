@@ -111,13 +111,13 @@ def _perform(
         told = _Told(progress, steps)
         try:
             _regions(todo, told, where, how)
+            entries = run.collect(reports)
+            found = run.write_findings(reports, entries)
+            for task in plan.across(tasks):
+                _across(task, told, how)
         except KeyboardInterrupt:
             run.rebuild(reports, told.lost)
             raise
-        entries = run.collect(reports)
-        found = run.write_findings(reports, entries)
-        for task in plan.across(tasks):
-            _across(task, told, how)
         run.write_index(reports, entries, found, told.lost)
     return told.failed
 
