@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from urllib.parse import quote
 
 import pandas as pd
@@ -35,7 +36,7 @@ class Overview:
     past: pd.DataFrame
     pages: Mapping[str, tuple[str, str]]
 
-    @property
+    @cached_property
     def sources(self) -> list[str]:
         """Sources with effects that are pooled, in their order."""
         with_numbers = self.pools[self.pools["estimate"].notna()]
@@ -115,11 +116,13 @@ def region_notes(
     language: str,
 ) -> dict:
     """Return what stands beside a region's effect where nothing is pooled over its source."""
+    if source in beyond.sources:
+        return {}
     own = beyond.families[
         (beyond.families["source"] == source) & (beyond.families["region"] == region)
     ]
     row = own[own["hypothesis"] == known.id]
-    if source in beyond.sources or row.empty or pd.isna(row["p_value"].iloc[0]):
+    if row.empty or pd.isna(row["p_value"].iloc[0]):
         return {}
     verdict, survives = row["verdict"].iloc[0], bool(row["survives"].iloc[0])
     line = _line(beyond, source, region, scale, known, language)

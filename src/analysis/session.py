@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -84,30 +85,13 @@ def perform(
     int
         Number of reports that failed.
     """
-    with tempfile.TemporaryDirectory(prefix=f"{guard.FOLDER}{os.getpid()}-") as folder:
-        if not where.scheduler:  # whose workers may have other folders
-            os.environ[prepared.FOLDER] = folder
-        return _perform(tasks, todo, style, console, where, how)
-
-
-def step_of(task: Task) -> Step:
-    """Return a task as progress knows it, with what it took in an earlier run."""
-    return Step(task.region, task.notebook.stem, unchanged.record(task.executed).seconds)
-
-
-def _perform(
-    tasks: Sequence[Task],
-    todo: Sequence[Task],
-    style: Style,
-    console: Console,
-    where: Where,
-    how: How,
-) -> int:
-    """Do it, and show it; see `perform`."""
     reports = tasks[0].reports
     steps = [step_of(task) for task in [*todo, *plan.across(tasks)]]
     skipped = {UNCHANGED: len(tasks) - len(todo)}
-    with Progress(steps, skipped, where.jobs, style, reports / LOG, console) as progress:
+    with (
+        _kept_data(where),
+        Progress(steps, skipped, where.jobs, style, reports / LOG, console) as progress,
+    ):
         told = _Told(progress, steps)
         try:
             _regions(todo, told, where, how)
@@ -120,6 +104,25 @@ def _perform(
             raise
         run.write_index(reports, entries, found, told.lost)
     return told.failed
+
+
+def step_of(task: Task) -> Step:
+    """Return a task as progress knows it, with what it took in an earlier run."""
+    return Step(task.region, task.notebook.stem, unchanged.record(task.executed).seconds)
+
+
+@contextmanager
+def _kept_data(where: Where) -> Iterator[None]:
+    """Keep the data of regions for the notebooks of this run, on this machine."""
+    if where.scheduler:  # whose workers may have other folders
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix=f"{guard.FOLDER}{os.getpid()}-") as folder:
+        os.environ[prepared.FOLDER] = folder
+        try:
+            yield
+        finally:
+            del os.environ[prepared.FOLDER]
 
 
 def _regions(todo: Sequence[Task], told: _Told, where: Where, how: How) -> None:

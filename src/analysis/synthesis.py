@@ -127,13 +127,6 @@ def best_first(table: pd.DataFrame) -> pd.DataFrame:
     return table.loc[order.sort_values(list(order)).index].reset_index(drop=True)
 
 
-def is_pooled(table: pd.DataFrame, source: str) -> bool:
-    """Tell whether a source's family is that of its pooled hypotheses, not each region's own."""
-    return bool((table["source"] == source).any()) and bool(
-        table.loc[table["source"] == source, "estimate"].notna().any()
-    )
-
-
 def estimates(rows: pd.DataFrame) -> list[Estimate]:
     """Return the estimates of rows of findings."""
     columns = ["estimate", "ci_low", "ci_high", "n_obs", "scale", "df", "method"]
