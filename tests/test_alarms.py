@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
-from analysis import alarms, weeks
+from analysis import alarms, sources, weeks
 from analysis.example.rehearsal import region_of
 from analysis.example.tables import draw
 from analysis.example.world import World
@@ -426,7 +426,7 @@ def test_a_list_that_cannot_be_written_leaves_no_part_of_it(place):
 
 def test_without_a_setting_the_folder_is_the_project_s(monkeypatch, tmp_path):
     monkeypatch.delenv("WORKBOOK_REPORTS", raising=False)
-    monkeypatch.setattr(alarms, "ROOT", tmp_path)
+    monkeypatch.setattr(sources, "ROOT", tmp_path)
     expected = tmp_path / "reports" / "simulated" / "Example" / alarms.FILE
     assert alarms.export(here(), names(1)) == expected
     assert expected.is_file()

@@ -24,7 +24,7 @@ from analysis.hypotheses import hypothesis
 pytestmark = pytest.mark.slow
 
 REPLICATES = int(os.environ.get("CALIBRATION_REPLICATES", "12"))
-TRAP_REPLICATES = max(8, REPLICATES // 3)
+TRAP_REPLICATES = max(6, REPLICATES // 3)
 CUSTOMERS = 1_000
 TRUTH_CUSTOMERS = 200_000
 SHORTFALL = {"H12": 0.02}  # of coverage below 95 %, in heavy tails

@@ -58,9 +58,9 @@ def pooled_line(n_regions: int) -> dict:
     return {"regions": int(nearest), "sets": int(own["sets"].iloc[0])} | ends
 
 
-def write(rows: pd.DataFrame, file: Path = FILE) -> None:
-    """Write a table, whole or not at all."""
-    with whole(file) as draft:
+def write(rows: pd.DataFrame, file: Path | None = None) -> None:
+    """Write a table, by default that of the hypotheses, whole or not at all."""
+    with whole(file or FILE) as draft:
         rows.to_csv(draft, index=False, float_format="%.4f", lineterminator="\n")
     table.cache_clear()
     pooled_table.cache_clear()
