@@ -27,7 +27,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
@@ -41,6 +41,8 @@ from jupyter_client.provisioning import LocalProvisioner
 from analysis import guard
 
 LAUNCHER = [sys.executable, "-m", "ipykernel_launcher"]
+LOOK = 0.5
+"""Seconds between two looks at whether a kernel is still wanted."""
 INLINE = "module://matplotlib_inline.backend_inline"
 PRELOAD = "WORKBOOK_PRELOAD"
 """The environment variable by which the fork server learns what to import."""
@@ -113,25 +115,32 @@ class Limit:
     ----------
     seconds : float
         From the beginning of the context on.
+    is_wanted : callable
+        Tells, from another thread, whether anybody waits for the execution.
 
     Attributes
     ----------
     is_over : bool
         Whether the time was up before the execution had ended.
+    is_vain : bool
+        Whether nobody waited for it any more.
+    has_ended : bool
+        Whether its kernels were killed; one that starts later is killed at once.
     """
 
-    def __init__(self, seconds: float) -> None:
-        self.is_over = False
-        self._timer = threading.Timer(seconds, self._end)
+    def __init__(self, seconds: float, is_wanted: Callable[[], bool] = lambda: True) -> None:
+        self.is_over = self.is_vain = self.has_ended = False
+        self._seconds, self._is_wanted = seconds, is_wanted
+        self._left = threading.Event()
         self._managers: list[ColdKernelManager] = []
 
     def __enter__(self) -> Self:
         _limits.add(self)
-        self._timer.start()
+        threading.Thread(target=self._watch, daemon=True).start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._timer.cancel()
+        self._left.set()
         _limits.discard(self)
         self.end()
 
@@ -141,13 +150,18 @@ class Limit:
 
     def end(self) -> None:
         """Kill the kernels, and all that they have started."""
+        self.has_ended = True
         for manager in self._managers:
             manager.end()
 
-    def _end(self) -> None:
-        """Kill the kernels because the time is up."""
-        self.is_over = True
-        self.end()
+    def _watch(self) -> None:
+        """Kill the kernels when the time is up or nobody waits for them any more."""
+        deadline = time.monotonic() + self._seconds
+        while not self._left.wait(min(LOOK, max(deadline - time.monotonic(), 0))):
+            self.is_over, self.is_vain = time.monotonic() >= deadline, not self._is_wanted()
+            if self.is_over or self.is_vain:
+                self.end()
+                return
 
 
 _limits: set[Limit] = set()
@@ -260,6 +274,12 @@ class ColdKernelManager(AsyncKernelManager):
         longest = os.fsencode(f"{self._folder.name}/kernel-ipc-5")
         if os.name == "posix" and len(longest) <= zmq.IPC_PATH_MAX_LEN:
             self.transport = "ipc"
+
+    async def start_kernel(self, **options: object) -> None:
+        """Start the kernel, and kill it if its limit ended while it was starting."""
+        await super().start_kernel(**options)
+        if self.limit is not None and self.limit.has_ended:
+            self.end()
 
     def end(self) -> None:
         """Kill the kernel and all that it has started, from whatever thread."""

@@ -16,8 +16,15 @@ from urllib.parse import quote
 import nbformat
 import pandas as pd
 import papermill
-from distributed import Client, LocalCluster, as_completed, get_worker
-from nbclient.exceptions import DeadKernelError
+from distributed import (
+    CancelledError,
+    Client,
+    Future,
+    LocalCluster,
+    Status,
+    as_completed,
+    get_worker,
+)
 from nbformat import NotebookNode
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.iorw import write_ipynb
@@ -52,6 +59,8 @@ STARTED = "notebook-started"
 
 DIED = "The kernel died; most often there was not enough memory."
 HUNG = "It was stopped after {minutes:g} minutes; --timeout gives it more."
+
+GONE = "The scheduler went away before this was done."
 
 _stopping = threading.Event()
 
@@ -187,8 +196,7 @@ def run(
         try:
             for future in as_completed(list(futures)):
                 task = futures.pop(future)
-                error = future.exception()
-                yield _not_run(task, error) if error else future.result()
+                yield _outcome(future, task)
                 future.release()
         except BaseException:  # stopped: by Ctrl-C, or by who asked for the outcomes
             _stopping.set()
@@ -285,6 +293,26 @@ def _warm() -> None:
     kernels.start(kernels.imports(sorted(NOTEBOOKS.glob("*.ipynb"))))
 
 
+def _wanted() -> Callable[[], bool]:
+    """Return what tells whether the run that gave this thread its task still waits for it."""
+    try:
+        worker, key = get_worker(), get_worker().get_current_task()
+    except ValueError:  # not on a worker
+        return lambda: True
+    own = worker.state.tasks[key]
+    return lambda: worker.status == Status.running and own.state == "executing"
+
+
+def _outcome(future: Future, task: Task) -> Outcome:
+    """Return how a task ended, also if nobody knows."""
+    try:
+        return future.result()
+    except CancelledError:
+        return Outcome(task, (GONE,), 0.0, written=False)
+    except Exception as error:
+        return _not_run(task, error)
+
+
 def _not_run(task: Task, error: BaseException) -> Outcome:
     """Return the outcome of a task that could not even be written down."""
     why = executed.without_paths(f"{type(error).__name__}: {error}")
@@ -303,7 +331,9 @@ def _run(task: Task, how: How) -> tuple[NotebookNode, str]:
     }
     stop = ""
     try:
-        with kernels.Limit(how.timeout) as limit:
+        with kernels.Limit(how.timeout, _wanted()) as limit:
+            if _stopping.is_set():  # before `end_all` could know of this limit
+                raise StoppedError
             options |= kernels.options(limit=limit, cold=how.cold)
             # A context of its own: the event loop of another thread would be found in this one.
             contextvars.Context().run(
@@ -311,10 +341,10 @@ def _run(task: Task, how: How) -> tuple[NotebookNode, str]:
             )
     except papermill.PapermillExecutionError:
         pass
-    except DeadKernelError:
+    except RuntimeError:  # it died; `DeadKernelError` is one, and so is a death in starting
         stop = HUNG.format(minutes=how.timeout / 60) if limit.is_over else DIED
     finally:
-        if _stopping.is_set():
+        if _stopping.is_set() or limit.is_vain:
             draft.unlink(missing_ok=True)
             raise StoppedError
     try:
