@@ -1,29 +1,14 @@
-"""Data that tests share: small sources made on the spot, and real ones where they are."""
+"""What tests share: small sources and runs of the command on them, and real data where they are."""
 
 from pathlib import Path
 
 import pytest
 
+import shells
 from analysis import sources
+from tables import CUSTOMERS, SURVEY, TRANSACTIONS
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
-
-CUSTOMERS = """customer_id,region,segment,area,joined_on,card_since
-a,North,private,urban,2024-01-05,
-b,North,van,suburban,2023-11-01,2024-06-01
-c,South,private,urban,2022-03-09,
-"""
-TRANSACTIONS = """customer_id,bought_at,station_id,product,quantity,amount,cost
-a,2024-02-01 08:00,S1,fuel,40,300,270
-a,2024-02-01 19:30,S1,shop,1,20,12
-a,2024-03-15 10:00,S1,fuel,30,225,200
-b,2024-02-20 18:00,S2,fuel,20,150,140
-c,2024-04-01 09:00,S3,gas,100,400,350
-"""
-SURVEY = """customer_id,answered_on,satisfaction_1,satisfaction_2,satisfaction_3,channel,had_works
-a,2024-03-01,7,8,9,online,true
-b,2024-03-02,3,,4,phone,false
-"""
 
 
 @pytest.fixture
@@ -72,3 +57,30 @@ def write_source(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a small source and small notebooks."""
+    folder = tmp_path_factory.mktemp("place")
+    shells.write_small(folder)
+    shells.write_notebooks(folder / "notebooks")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shell():
+    """A process that is the command again and again; nothing of it is left at its end."""
+    with shells.Shell() as shell:
+        yield shell
+        assert shell.is_left_alone()
+    assert not shell.living()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(place, shell):
+    """What a run that nothing disturbs leaves for readers."""
+    words = ("run", "-s", place / "small.toml", "--reports", place / "reports")
+    code, said = shell.workbook(place / "notebooks", *words)
+    assert code == 0, said
+    return shells.shown(place / "reports")

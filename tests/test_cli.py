@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import CUSTOMERS, SURVEY, TRANSACTIONS
+from tables import CUSTOMERS, SURVEY, TRANSACTIONS
 
 COMMAND = Path(sys.executable).with_name("workbook")
 

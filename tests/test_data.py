@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from analysis import cases, data, dataset, purchases, respondents, sources
 from analysis.sources import DataError
-from conftest import CUSTOMERS, SURVEY, TRANSACTIONS
+from tables import CUSTOMERS, SURVEY, TRANSACTIONS
 
 
 def opened(path):

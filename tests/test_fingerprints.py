@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis import contents, dataset, fingerprints, sources
-from conftest import CUSTOMERS, TRANSACTIONS
+from tables import CUSTOMERS, TRANSACTIONS
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ import time
 
 import pytest
 
-from analysis import guard
+from analysis import files, guard
 from analysis.sources import DataError
 
 HOLD = """import sys, time
 from pathlib import Path
-from analysis import guard
+from analysis import files, guard
 with guard.alone(Path(sys.argv[1]), "workbook run --source ours"):
     print("held", flush=True)
     time.sleep(60)
@@ -68,7 +68,11 @@ def test_only_folders_of_processes_that_have_ended_are_swept_away(tmp_path, monk
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     time.sleep(0.05)
-    names = [f"{guard.FOLDER}{ended.pid}-abc", f"{guard.FOLDER}{os.getpid()}-abc", "workbook-mine"]
+    names = [
+        f"{files.TEMPORARY}{ended.pid}-abc",
+        f"{files.TEMPORARY}{os.getpid()}-abc",
+        "workbook-mine",
+    ]
     for name in names:
         (tmp_path / name).mkdir()
         (tmp_path / name / "rows").write_text("x")

@@ -18,19 +18,19 @@ import pytest
 from distributed import Client, LocalCluster
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-from analysis import kernels
+from analysis import files, forks, kernels
 from analysis.sources import DATA, ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("0*.ipynb"))
 SILENT = ["--IPKernelApp.log_level=CRITICAL"]
 
-pytestmark = pytest.mark.skipif(not kernels.available(), reason="kernels are not forked here")
+pytestmark = pytest.mark.skipif(not forks.available(), reason="kernels are not forked here")
 
 
 @pytest.fixture(scope="module")
 def warm():
     """The options of papermill for a warm kernel, once there can be one at once."""
-    kernels.start(kernels.imports(NOTEBOOKS))
+    forks.start(forks.imports(NOTEBOOKS))
     in_kernel("print(1)", **kernels.options())
     return kernels.options()
 
@@ -96,7 +96,7 @@ def test_imports_are_found_and_magics_passed_over(tmp_path):
         "not python at all",
     )
     found = ["numpy", "pandas.api", "scipy", "scipy.stats", "analysis.show", "analysis.show.say"]
-    assert kernels.imports([path]) == found
+    assert forks.imports([path]) == found
 
 
 STATE = """
@@ -255,9 +255,9 @@ def test_nothing_is_left_however_a_notebook_ends(warm, tmp_path, monkeypatch, en
 
 DRIVER = """
 import sys, papermill
-from analysis import kernels
+from analysis import files, forks, kernels
 if __name__ == "__main__":
-    kernels.start(sys.argv[2:])
+    forks.start(sys.argv[2:])
     silent = ["--IPKernelApp.log_level=CRITICAL"]
     options = {"extra_arguments": silent, "progress_bar": False} | kernels.options()
     papermill.execute_notebook(sys.argv[1], None, **options)
@@ -380,14 +380,34 @@ def test_a_kernel_that_is_not_this_pythons_is_started_as_always(tmp_path, monkey
     assert printed(tmp_path, code, kernel_name="other", **warm) == os.getpid()
 
 
-def test_a_path_too_long_for_a_socket_gives_ports(tmp_path, monkeypatch):
+@pytest.fixture
+def long(tmp_path):
+    """A folder whose name is too long for the path of a socket."""
+    folder = tmp_path / ("long" * 25)
+    folder.mkdir()
+    return folder
+
+
+def test_where_paths_are_too_long_sockets_go_to_a_short_one_or_ports_are_used(long, monkeypatch):
     assert kernels.WarmKernelManager().transport == "ipc"
-    long = tmp_path / ("long" * 25)
-    long.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(long))
     manager = kernels.WarmKernelManager()
-    assert manager.transport == "tcp"
+    assert (manager.transport, list(long.iterdir())) == ("ipc", [])
     manager.cleanup_connection_file()
+    monkeypatch.setattr(files, "SHORT", long / "none")
+    manager = kernels.WarmKernelManager()
+    assert (manager.transport, len(list(long.iterdir()))) == ("tcp", 1)
+    manager.cleanup_connection_file()
+    assert list(long.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_kernels_are_forked_also_where_temporary_paths_are_long(tmp_path, long, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(long))
+    code = "import sys\nassert 'cmd' in sys.modules"
+    with drive(tmp_path, notebook(tmp_path, code), "cmd") as driver:
+        written = driver.communicate(timeout=60)
+    assert (driver.returncode, written) == (0, ("", ""))
     assert list(long.iterdir()) == []
 
 

@@ -7,7 +7,7 @@ import pytest
 from analysis import checks, data, profile
 from analysis.causal import aipw
 from analysis.claims import claim
-from conftest import CUSTOMERS, SURVEY, TRANSACTIONS
+from tables import CUSTOMERS, SURVEY, TRANSACTIONS
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from analysis import data, lifetime, purchases
 from analysis.example.rehearsal import region_of
 from analysis.example.tables import draw
 from analysis.example.world import World
-from conftest import TRANSACTIONS
+from tables import TRANSACTIONS
 
 
 @pytest.fixture

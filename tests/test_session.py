@@ -1,145 +1,100 @@
-"""Whole runs as processes of their own: what a change makes run again, and what is left."""
+"""Whole runs: what a change makes run again, what is said of it, and what nobody may read."""
 
+import json
 import os
-import re
-import subprocess
 import sys
-import time
 
-import nbformat
-import psutil
+import duckdb
 import pytest
 from bs4 import BeautifulSoup
 
-from conftest import TRANSACTIONS
+from analysis.sources import ROOT
+from shells import CLAIMS, SECRET, ran, shown, write_notebook, write_notebooks, write_small
 
 pytestmark = pytest.mark.slow
 
-DRIVER = """import sys
-from pathlib import Path
-from analysis import plan
-plan.NOTEBOOKS = Path(__file__).with_name("notebooks")
-if __name__ == "__main__":
-    from analysis.cli import main
-    main()
-"""
-DATA = """from analysis import data, findings
-from analysis.estimates import Estimate
-from analysis.hypotheses import hypothesis
-from analysis.show import say
-here = data.load(source, region)
-sales = float(here.purchases["amount"].sum().execute())
-say(f"{region}: {len(here.customers)} customers, sales of {sales:.0f}")"""
-CLAIM = """known = hypothesis("H12")
-found = {part.key: Estimate(sales / 1e4, sales / 2e4, sales / 5e3, 9) for part in known.parts}
-findings.conclude(known, here.source.name, region, found)"""
-OVER = """from analysis import findings
-len(findings.read("small"))"""
+EVERYTHING = ["90", "North 04", "North 05", "South 04", "South 05"]
 
 
-def notebook(folder, name, cells, parameters='region = "North"\nsource = "small"'):
-    new = nbformat.v4
-    parts = [new.new_markdown_cell("# A small notebook")]
-    parts.append(new.new_code_cell(parameters, metadata={"tags": ["parameters"]}))
-    for heading, code in cells.items():
-        parts.append(new.new_markdown_cell(f"## {heading}"))
-        parts.append(new.new_code_cell(code, metadata={"tags": ["raises-exception"]}))
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    for number, cell in enumerate(parts):
-        cell["id"] = f"cell-{number}"
-    written = new.new_notebook(cells=parts, metadata={"kernelspec": kernel})
-    nbformat.write(written, folder / f"{name}.ipynb")
-
-
-class Workbook:
-    """A place with small notebooks and a small source, and its `workbook run`."""
-
-    def __init__(self, folder, write_source):
-        self.folder, self.write_source = folder, write_source
-        self.reports, self.notebooks = folder / "reports", folder / "notebooks"
-        self.temporary = folder / "tmp"
-        for each in (self.notebooks, self.temporary):
-            each.mkdir()
-        (folder / "driver.py").write_text(DRIVER)
-        notebook(self.notebooks, "01_data_profile", {"Data": DATA})
-        notebook(self.notebooks, "04_customer_value", {"Data": DATA, "H12 A claim": CLAIM})
-        notebook(self.notebooks, "90_across_regions", {"All": OVER}, 'source = "small"')
-        self.source = str(write_source())
-
-    def start(self, *more):
-        command = [sys.executable, str(self.folder / "driver.py"), "run", "--source", self.source]
-        command += ["--reports", str(self.reports), "--jobs", "2", *more]
-        env = os.environ | {"TMPDIR": str(self.temporary), "NO_COLOR": "1"}
-        out = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        return subprocess.Popen(command, env=env, start_new_session=True, **out)
-
-    def run(self, *more):
-        process = self.start(*more)
-        said, _ = process.communicate(timeout=240)
-        return process.returncode, said
-
-    def files(self):
-        """Return the bytes of all that is content."""
-        return {
-            str(path.relative_to(self.reports)): path.read_bytes()
-            for path in self.reports.rglob("*")
-            if path.is_file() and path.name[0] != "." and path.name != "run.log"
-        }
-
-    def nothing_is_left(self):
-        """Check that no draft, no kept data and no process of a run is there."""
-        assert not list(self.reports.rglob(".*.part*"))
-        assert not list(self.temporary.glob("workbook-*"))
-        self.no_process_is_left()
-
-    def no_process_is_left(self):
-        until = time.monotonic() + 15
-        while time.monotonic() < until and self._processes():
-            time.sleep(0.2)
-        assert self._processes() == []
-
-    def _processes(self):
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.environ().get("TMPDIR") == str(self.temporary):
-                    found.append(process.cmdline())
-            except psutil.Error:
-                continue
-        return found
-
-
-@pytest.fixture
-def workbook(tmp_path, write_source):
-    return Workbook(tmp_path, write_source)
-
-
-def done(said):
-    """Return what was run, as region and number of the notebook."""
-    return sorted(re.findall(r"^(?:done|failed) (?:(\w+) · )?(\d\d)_", said, re.MULTILINE))
-
-
-def test_only_what_depends_on_a_change_is_run_again_and_the_index_says_so(workbook):
-    code, said = workbook.run()
-    assert (code, len(done(said))) == (0, 5), said
-    first = workbook.files()
-    code, said = workbook.run()
+def test_only_what_depends_on_a_change_is_run_again_and_the_index_says_so(shell, tmp_path):
+    source, notebooks = write_small(tmp_path), write_notebooks(tmp_path / "notebooks")
+    reports = tmp_path / "reports"
+    words = ("run", "-s", source, "--reports", reports, "--json")
+    assert ran(shell.workbook(notebooks, *words)[1]) == EVERYTHING
+    before = shown(reports)
+    code, said = shell.workbook(notebooks, *words[:-1])
     assert code == 0
-    assert "5 reports are unchanged" in said
-    assert workbook.files() == first
+    assert "5 reports are unchanged: same notebooks, parameters, data and code." in said
+    assert ran(shell.workbook(notebooks, *words, "--force")[1]) == EVERYTHING
+    assert shown(reports) == before
 
-    changed = TRANSACTIONS.replace("S3,gas,100,400", "S3,gas,100,500")
-    workbook.write_source(transactions=changed)
-    code, said = workbook.run()
-    assert done(said) == [("", "90"), ("South", "01"), ("South", "04")], said
-    now = workbook.files()
-    assert all(now[name] == first[name] for name in now if "/North/" in name)
+    with (tmp_path / "small" / "transactions.csv").open("a") as file:
+        file.write("c,2024-04-02 09:00,S3,gas,100,410,350\n")  # c is a customer of South
+    assert ran(shell.workbook(notebooks, *words)[1]) == ["90", "South 04", "South 05"]
+    now = shown(reports)
+    assert [name for name in now if "/North/" in name and now[name] != before[name]] == []
     index = BeautifulSoup(now["index.html"], "html.parser")
     told = [each.text for each in index.select(".changes li")]
     assert told[0].startswith("South: computed anew because of the data")
     assert told[1] == "1 regions: nothing changed."
 
-    notebook(workbook.notebooks, "01_data_profile", {"Data": DATA, "More": "1"})
-    assert done(workbook.run()[1]) == [("", "90"), ("North", "01"), ("South", "01")]
-    assert len(done(workbook.run("--force")[1])) == 5
-    workbook.nothing_is_left()
+    write_notebook(notebooks, "05_customer_retention", CLAIMS, "1 + 1")
+    assert ran(shell.workbook(notebooks, *words)[1]) == ["90", "North 05", "South 05"]
+    assert ran(shell.workbook(notebooks, *words)[1]) == []
+
+
+def test_json_has_one_object_a_line_and_the_log_stands_beside_the_index(shell, place, tmp_path):
+    words = ("run", "-s", place / "small.toml", "--reports", tmp_path, "-r", "North", "--json")
+    code, said = shell.workbook(place / "notebooks", *words)
+    events = [json.loads(line) for line in said.splitlines()]
+    assert code == 0
+    names = [each["event"] for each in events]
+    assert (names.count("started"), names.count("done"), names[-1]) == (3, 3, "end")
+    assert events[-1]["slowest_notebooks"]
+    assert "3 reports in" in (tmp_path / "run.log").read_text(encoding="utf-8")
+
+
+def test_no_report_names_a_folder_of_the_machine(undisturbed, place, shell):
+    everything = b"".join(undisturbed.values())
+    for folder in (place, ROOT, sys.prefix, shell.temporary):
+        assert os.fsencode(folder) not in everything
+
+
+TELL = """import logging, os, sys
+import pandas as pd
+from analysis import data
+here = data.load(source, region)
+address = here.source.database
+print(here.source, address, repr(address))
+print(os.environ["OUR_PASSWORD"], file=sys.stderr)
+logging.error(address)
+pd.DataFrame({address: [address]})"""
+
+
+def test_a_password_is_found_nowhere(shell, tmp_path):
+    address = 'database = "duckdb:///FOLDER/${OUR_PASSWORD}/data.duckdb?read_only=True"'
+    source = write_small(tmp_path, address.replace("/FOLDER", str(tmp_path)))
+    secret = tmp_path / SECRET
+    secret.mkdir()
+    with duckdb.connect(secret / "data.duckdb") as database:
+        for path in sorted((tmp_path / "small").glob("*.csv")):
+            database.execute(f"create table {path.stem} as select * from read_csv('{path}')")
+    notebooks = write_notebooks(tmp_path / "notebooks", n1_tells=TELL)
+    leak = TELL + "\nraise ValueError(f'{address} {here.source} {dict(os.environ)}')"
+    write_notebook(notebooks, "05_customer_retention", leak)
+    reports = tmp_path / "reports"
+    code, said = shell.workbook(notebooks, "run", "-s", source, "--reports", reports)
+    assert code == 1  # the notebook that raises
+    assert "05_customer_retention" in said
+    said += shell.workbook(notebooks, "check", source)[1]
+    (secret / "data.duckdb").write_text("no database", encoding="utf-8")
+    for words in (["check", source], ["run", "-s", source, "--reports", reports]):
+        code, more = shell.workbook(notebooks, *words)
+        assert code == 2
+        assert "small.toml: the database can't be opened" in more
+        said += more
+    paths = [*reports.rglob("*"), *shell.temporary.rglob("*")]
+    known = {str(path): path.read_bytes() for path in paths if path.is_file()}
+    known["terminal"] = said.encode()
+    assert b"***" in b"".join(known.values())
+    assert [name for name, content in known.items() if SECRET[:6].encode() in content] == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote, quote_plus
@@ -90,15 +92,21 @@ def without_paths(text: str) -> str:
 
 
 def _hidden(value: object, secrets: Sequence[str]) -> object:
-    """Return a value with every secret in its texts hidden, also as part of an address."""
+    """Return a value with every secret in its texts hidden."""
     if isinstance(value, str):
-        for secret in secrets:
-            for written in {secret, quote(secret, safe=""), quote_plus(secret)}:
-                value = value.replace(written, HIDDEN)
+        for written in [each for secret in secrets for each in _spellings(secret)]:
+            value = value.replace(written, HIDDEN)
         return value
     if isinstance(value, dict):
         return type(value)({name: _hidden(each, secrets) for name, each in value.items()})
     return [_hidden(each, secrets) for each in value] if isinstance(value, list) else value
+
+
+def _spellings(secret: str) -> list[str]:
+    """Return a secret as it is, and as it stands in an address, in HTML and in quotes."""
+    quoted = [repr(secret)[1:-1], json.dumps(secret)[1:-1]]
+    in_html = [html.escape(secret), html.escape(secret, quote=False)]
+    return [secret, quote(secret, safe=""), quote_plus(secret), *in_html, *quoted]
 
 
 def _errors(notebook: NotebookNode, stop: str) -> dict[str, str]:

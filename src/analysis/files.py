@@ -1,10 +1,21 @@
-"""Files that are whole or not there: what a reader opens was written to its end."""
+"""Files that are whole or not there, and temporary folders that are gone when all has ended."""
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+TEMPORARY = "workbook-"
+"""How temporary folders begin; the number of the process that made them follows."""
+SHORT = Path("/tmp")
+"""Where sockets go if the folder for temporary files has a long name."""
+SOCKET = 107
+"""Bytes that the path of a socket may have."""
+ROOM = 60
+"""Bytes for what stands behind the folder in the path of a socket."""
 
 
 @contextmanager
@@ -25,3 +36,20 @@ def write_text(path: Path, text: str) -> None:
     """Write text as UTF-8 with plain line ends, whole or not at all."""
     with whole(path) as draft:
         draft.write_text(text, encoding="utf-8", newline="\n")
+
+
+def temporary(place: str | None = None) -> tempfile.TemporaryDirectory:
+    """Make a folder that goes with this process, or with the next run if it is killed."""
+    return tempfile.TemporaryDirectory(prefix=prefix(), dir=place)
+
+
+def prefix() -> str:
+    """Return how the names of this process's temporary folders begin."""
+    return f"{TEMPORARY}{os.getpid()}-"
+
+
+def place_of_sockets() -> str:
+    """Return where temporary folders with sockets go, whose paths must be short."""
+    place = tempfile.gettempdir()
+    is_long = len(os.fsencode(place)) + ROOM > SOCKET
+    return str(SHORT) if is_long and SHORT.is_dir() else place

@@ -12,12 +12,10 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
-from analysis.files import write_text
+from analysis.files import SHORT, TEMPORARY, write_text
 from analysis.sources import DataError
 
 LOCK, OWNER = ".lock", ".owner"
-FOLDER = "workbook-"
-"""How temporary folders begin; the number of the process that made them follows."""
 
 
 @contextmanager
@@ -55,10 +53,11 @@ def alone(reports: Path, what: str) -> Iterator[None]:
 
 def sweep(reports: Path) -> None:
     """Remove what only a run that was killed leaves behind: drafts, sockets and kept data."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER}*"):
-        process = folder.name.removeprefix(FOLDER).split("-")[0]
-        if process.isdecimal() and not psutil.pid_exists(int(process)):
-            shutil.rmtree(folder, ignore_errors=True)
+    for place in {Path(tempfile.gettempdir()), SHORT}:
+        for folder in place.glob(f"{TEMPORARY}*"):
+            process = folder.name.removeprefix(TEMPORARY).split("-")[0]
+            if process.isdecimal() and not psutil.pid_exists(int(process)):
+                shutil.rmtree(folder, ignore_errors=True)
     for draft in [*reports.rglob(".*.part"), *reports.rglob(".*.part.ipynb")]:
         draft.unlink(missing_ok=True)
 

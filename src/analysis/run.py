@@ -32,6 +32,7 @@ from papermill.iorw import write_ipynb
 from analysis import (
     executed,
     findings,
+    forks,
     history,
     index_page,
     kernels,
@@ -290,7 +291,7 @@ def _perform(number: int, task: Task, how: How) -> Outcome:
 @cache
 def _warm() -> None:
     """Start the process that this one's kernels are forked from."""
-    kernels.start(kernels.imports(sorted(NOTEBOOKS.glob("*.ipynb"))))
+    forks.start(forks.imports(sorted(NOTEBOOKS.glob("*.ipynb"))))
 
 
 def _wanted() -> Callable[[], bool]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console
 
-from analysis import guard, plan, prepared, run, unchanged
+from analysis import files, plan, prepared, run, unchanged
 from analysis.plan import Task
 from analysis.progress import Progress, Step, Style
 from analysis.run import How, Outcome
@@ -117,7 +116,7 @@ def _kept_data(where: Where) -> Iterator[None]:
     if where.scheduler:  # whose workers may have other folders
         yield
         return
-    with tempfile.TemporaryDirectory(prefix=f"{guard.FOLDER}{os.getpid()}-") as folder:
+    with files.temporary() as folder:
         os.environ[prepared.FOLDER] = folder
         try:
             yield
