@@ -60,7 +60,7 @@ def test_a_notebook_that_breaks_takes_no_other_down(shell, place, tmp_path):
     )
     write_notebook(notebooks, "05_customer_retention", "raise ValueError('no such thing')")
     reports = tmp_path / "reports"
-    words = ("run", "-s", place / "small.toml", "--reports", reports, "--timeout", "0.05")
+    words = ("run", "-s", place / "small.toml", "--reports", reports, "--timeout", "0.15")
     code, said = shell.workbook(notebooks, *words, "-r", "North")
     assert code == 1
     log = (reports / "run.log").read_text(encoding="utf-8")
@@ -69,7 +69,7 @@ def test_a_notebook_that_breaks_takes_no_other_down(shell, place, tmp_path):
     assert log.count("second try)") == 3  # of all but the one that only raises
     table = pd.read_csv(reports / "findings.csv").groupby("hypothesis")["reason"].first()
     assert table["H01"] == "The kernel died; most often there was not enough memory."
-    assert table["H08"] == "It was stopped after 0.05 minutes; --timeout gives it more."
+    assert table["H08"] == "It was stopped after 0.15 minutes; --timeout gives it more."
     assert table["H17"] == "ValueError: no such thing"
     assert table["H12"] != table["H12"]  # missing: nothing failed
     for reason in (table["H01"], table["H08"], table["H17"]):
@@ -81,7 +81,7 @@ def test_a_notebook_that_breaks_takes_no_other_down(shell, place, tmp_path):
 
 
 def test_a_kernel_that_dies_while_it_starts_is_started_again(shell, place, tmp_path):
-    startup = place / "shell" / "ipython" / "profile_default" / "startup"
+    startup = shell.temporary / "ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True, exist_ok=True)
     once = DIE.replace("NAME + region", "'started'").replace("LIVES", "2")
     (startup / "00.py").write_text(once, encoding="utf-8")

@@ -1,6 +1,9 @@
 """A region that is kept for the length of a run is the region that was loaded."""
 
 import dataclasses
+import resource
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -61,3 +64,35 @@ def test_rows_of_a_database_by_address_are_not_copied(small, tmp_path, monkeypat
     monkeypatch.setenv(prepared.FOLDER, str(tmp_path))
     source = dataclasses.replace(sources.read(small), database="postgres://me:secret@host/db")
     assert prepared.place(source, "North", "") is None
+
+
+LOAD = """import sys, time
+from analysis import data
+loaded = data.load_region
+def slow(*given):
+    print("loads", flush=True)
+    time.sleep(1)
+    return loaded(*given)
+data.load_region = slow
+print(len(data.load(sys.argv[1], "North").customers))
+"""
+
+
+def test_of_two_notebooks_at_once_one_loads_and_the_other_waits(small, tmp_path, monkeypatch):
+    monkeypatch.setenv(prepared.FOLDER, str(tmp_path))
+    command = [sys.executable, "-c", LOAD, small]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = sorted(process.communicate(timeout=60)[0] for process in both)
+    assert said == ["2\n", "loads\n2\n"]
+
+
+def test_without_room_a_region_is_loaded_and_not_kept(small, tmp_path, monkeypatch):
+    monkeypatch.setenv(prepared.FOLDER, str(tmp_path))
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limit[1]))
+    try:
+        here = data.load(small, "North")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert len(here.customers) == 2
+    assert not list(tmp_path.glob("*.parquet"))

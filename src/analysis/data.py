@@ -123,12 +123,8 @@ def load(source: str, region: str, as_of: str = "") -> Region:
         the contract.
     """
     entry = sources.read(source)
-    kept = prepared.place(entry, region, as_of)
-    if kept is None:
-        return load_region(open_source(entry), region, as_of)
-    if not kept.exists():
-        prepared.keep(load_region(open_source(entry), region, as_of), kept)
-    return prepared.read(kept)
+    place = prepared.place(entry, region, as_of)
+    return prepared.kept(place, lambda: load_region(open_source(entry), region, as_of))
 
 
 def load_region(dataset: Dataset, region: str, as_of: str = "") -> Region:

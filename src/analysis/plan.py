@@ -124,10 +124,15 @@ def parameters(notebook: Path, given: Sequence[str]) -> dict[str, object]:
 
 def _defaults(notebook: Path) -> dict[str, object]:
     """Return the parameters of a notebook and their defaults, which are literals."""
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    tagged = (cell for cell in cells if "parameters" in cell["metadata"].get("tags", ()))
-    lines = ast.parse("".join(next(tagged)["source"])).body
-    return {line.targets[0].id: ast.literal_eval(line.value) for line in lines}
+    try:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        tagged = (cell for cell in cells if "parameters" in cell["metadata"].get("tags", ()))
+        lines = ast.parse("".join(next(tagged)["source"])).body
+        return {line.targets[0].id: ast.literal_eval(line.value) for line in lines}
+    except ValueError as error:  # also of JSON, of UTF-8 and of literals
+        raise UsageError(f"{notebook.name}: not a notebook with parameters: {error}.") from None
+    except (AttributeError, KeyError, StopIteration, SyntaxError, TypeError):
+        raise UsageError(f'{notebook.name}: no cell tagged "parameters", of literals.') from None
 
 
 def _like(default: object, name: str, value: str) -> object:

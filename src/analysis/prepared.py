@@ -9,11 +9,14 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
 import ibis
+from filelock import FileLock
 
 from analysis.files import whole
 from analysis.sources import Source
@@ -33,7 +36,31 @@ def place(source: Source, region: str, as_of: str) -> Path | None:
     return Path(folder, name)
 
 
-def keep(here: Region, path: Path) -> None:
+def kept(path: Path | None, load: Callable[[], Region]) -> Region:
+    """Return a region as it was kept, or load and keep it.
+
+    Of several notebooks that need it at once the first loads it, and the others wait.
+
+    Parameters
+    ----------
+    path : Path or None
+        As from `place`.
+    load : callable
+        Loads the region.
+    """
+    if path is None:
+        return load()
+    with FileLock(path.with_suffix(".lock")):
+        if not path.exists():
+            here = load()
+            try:
+                _keep(here, path)
+            except (OSError, duckdb.IOException):  # no room: each notebook loads its own
+                return here
+    return _read(path)
+
+
+def _keep(here: Region, path: Path) -> None:
     """Keep a region; its purchases in the order of all their columns, whatever it was."""
     purchases = here.purchases
     if purchases is not None:
@@ -43,7 +70,7 @@ def keep(here: Region, path: Path) -> None:
         draft.write_bytes(pickle.dumps(replace(here, purchases=None)))
 
 
-def read(path: Path) -> Region:
+def _read(path: Path) -> Region:
     """Read a region that was kept."""
     here = pickle.loads(path.read_bytes())
     lines = path.with_suffix(".parquet")
