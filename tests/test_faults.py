@@ -146,6 +146,7 @@ def test_on_a_full_disk_what_is_there_is_whole_and_the_next_run_does_the_rest(
     code, said = shell.workbook(place / "notebooks", *words)
     assert code == 1
     assert "No space left on device" in said
+    assert "Error: No space left on device. What was finished stays." in said
     assert "Traceback" not in said
     assert drafts(disk) == []
     there = {Path(name) for name in shown(disk / "reports") if "/" in name}

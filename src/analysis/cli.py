@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -30,6 +31,8 @@ console = Console()
 
 EXAMPLE = "example"
 POOLED = "pooled over regions"
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
+"""What keeps files from being written that is no error of ours."""
 
 SourceName = Annotated[
     str, typer.Option("--source", "-s", help="Name of a source in data/, or a TOML file.")
@@ -230,12 +233,26 @@ def calibrate(
 
 
 def main() -> None:
-    """Run the command; a mistake of the user's ends in a message and exit code 2."""
+    """Run the command; a mistake of the user's ends in a message and exit code 2.
+
+    Where nothing can be written the code is 1, as for reports that failed.
+    """
     try:
         app()
     except DataError as error:
-        console.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
+        _say_error(str(error))
         sys.exit(2)
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        name = f"{_relative(Path(error.filename))}: " if error.filename else ""
+        _say_error(f"{name}{os.strerror(error.errno)}. What was finished stays.")
+        sys.exit(1)
+
+
+def _say_error(text: str) -> None:
+    """Say why the command ends."""
+    console.print(f"[bold red]Error:[/] {escape(text)}", soft_wrap=True)
 
 
 def _read(source: str) -> sources.Source:

@@ -285,7 +285,10 @@ def _perform(number: int, task: Task, how: How) -> Outcome:
     if not how.cold:
         _warm()
     get_worker().log_event(STARTED, number)
-    return execute(task, how)
+    try:
+        return execute(task, how)
+    except OSError as error:  # a full disk is not the worker's failure, which would print it
+        return _not_run(task, error)
 
 
 @cache
@@ -321,8 +324,17 @@ def _not_run(task: Task, error: BaseException) -> Outcome:
 
 
 def _run(task: Task, how: How) -> tuple[NotebookNode, str]:
-    """Run papermill; return what was executed and why it stopped early, if it did."""
+    """Run a notebook; return what was executed and why it stopped early, if it did."""
     draft = task.executed.with_name(f".{task.executed.stem}.part.ipynb")
+    try:
+        stop = _run_papermill(task, draft, how)
+        return nbformat.read(draft, as_version=4), stop
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _run_papermill(task: Task, draft: Path, how: How) -> str:
+    """Run papermill, which writes to a draft; return why it stopped early, if it did."""
     options = {
         "parameters": task.given,
         "kernel_name": "python3",
@@ -330,7 +342,6 @@ def _run(task: Task, how: How) -> tuple[NotebookNode, str]:
         "engine_name": "once",
         "extra_arguments": ["--IPKernelApp.log_level=CRITICAL"],
     }
-    stop = ""
     try:
         with kernels.Limit(how.timeout, _wanted()) as limit:
             if _stopping.is_set():  # before `end_all` could know of this limit
@@ -343,15 +354,11 @@ def _run(task: Task, how: How) -> tuple[NotebookNode, str]:
     except papermill.PapermillExecutionError:
         pass
     except RuntimeError:  # it died; `DeadKernelError` is one, and so is a death in starting
-        stop = HUNG.format(minutes=how.timeout / 60) if limit.is_over else DIED
+        return HUNG.format(minutes=how.timeout / 60) if limit.is_over else DIED
     finally:
         if _stopping.is_set() or limit.is_vain:
-            draft.unlink(missing_ok=True)
             raise StoppedError
-    try:
-        return nbformat.read(draft, as_version=4), stop
-    finally:
-        draft.unlink(missing_ok=True)
+    return ""
 
 
 def _write(notebook: NotebookNode, task: Task, before: float) -> None:
