@@ -21,25 +21,7 @@ WIDE = os.environ | {"COLUMNS": "300", "NO_COLOR": "1"}
 PATIENCE = 100
 """Seconds after which a process hangs."""
 
-DRIVER = """
-import json, sys, traceback
-from pathlib import Path
-from analysis import cli, plan
-
-if __name__ == "__main__":
-    code = 0
-    for line in sys.stdin:
-        notebooks, *sys.argv[1:] = json.loads(line)
-        plan.NOTEBOOKS = Path(notebooks)
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code
-        except Exception:
-            code = traceback.print_exc() or 1
-        print("exit", code, flush=True)
-    sys.exit(code)
-"""
+DRIVER = Path(__file__).with_name("driver.py")
 CLAIMS = """from IPython.display import display
 from analysis import data, findings
 from analysis.estimates import from_se
@@ -151,9 +133,7 @@ class Shell(Family):
         super().__init__(temporary)
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         how = pipes | {"env": self.environment, "text": True, "start_new_session": True}
-        driver = self.temporary / "driver.py"
-        driver.write_text(DRIVER, encoding="utf-8")
-        self.process = subprocess.Popen([sys.executable, driver], **how)
+        self.process = subprocess.Popen([sys.executable, DRIVER], **how)
 
     def __exit__(self, *error):
         self.process.stdin.close()

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -103,6 +104,12 @@ def test_a_file_that_is_no_notebook_is_named_before_anything_runs(shell, place, 
     assert "02_satisfaction_drivers.ipynb" in said
     assert "Traceback" not in said
     assert not (tmp_path / "reports").exists()
+
+
+def test_a_folder_without_notebooks_is_named(shell, place, tmp_path):
+    code, said = shell.workbook(tmp_path, "run", "-s", place / "small.toml")
+    assert code == 2
+    assert f"There is no notebook in {tmp_path.name}/" in said
 
 
 def test_a_report_that_cannot_be_written_is_named_and_the_others_are_whole(shell, place, tmp_path):
@@ -213,7 +220,7 @@ def kill(place, temporary, folder, moment):
     (lines, seconds), log = moment, folder / "run.log"
     with Shell(temporary) as shell:
         shell.order(place / "notebooks", "run", "-s", place / "small.toml", "--reports", folder)
-        wait_for(lambda: log.exists() and log.read_text(encoding="utf-8").count("\n") >= lines)
+        assert wait_for(lambda: log.exists() and log.read_text().count("\n") >= lines)
         time.sleep(seconds)
         shell.process.kill()
         assert wait_for(lambda: not shell.living(), seconds=10)
@@ -227,9 +234,7 @@ def test_a_run_killed_at_any_moment_and_started_again_ends_with_the_same_bytes(
     moments = [(rng.randint(0, 11), rng.uniform(0, 1)) for _ in range(10)]
     folders = [tmp_path / str(number) for number in range(10)]
     with ThreadPoolExecutor(2) as pool:
-        list(
-            pool.map(lambda *each: kill(each[0], place, shell.temporary, each[1]), folders, moments)
-        )
+        list(pool.map(partial(kill, place, shell.temporary), folders, moments))
     for folder in folders:
         words = ("run", "-s", place / "small.toml", "--reports", folder)
         code, said = shell.workbook(place / "notebooks", *words)

@@ -99,7 +99,11 @@ def start(modules: Iterable[str] = ()) -> None:
     os.environ[PRELOAD] = " ".join([*LATE, *modules])
     if available():
         multiprocessing.get_context("forkserver").set_forkserver_preload([__name__])
-        forkserver.ensure_running()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until it ignores it
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @cache
@@ -210,4 +214,6 @@ def _preload(modules: Iterable[str]) -> None:
 
 
 if getattr(sys.modules["__main__"], "main", None) is forkserver.main:  # in the fork server
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     _preload(os.environ.get(PRELOAD, "").split())

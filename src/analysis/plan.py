@@ -84,8 +84,17 @@ class Data:
 
 
 def notebooks() -> dict[str, Path]:
-    """Return the notebooks that are run per region, by name."""
-    return {path.stem: path for path in sorted(NOTEBOOKS.glob("[0-8]*.ipynb"))}
+    """Return the notebooks that are run per region, by name.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    found = {path.stem: path for path in sorted(NOTEBOOKS.glob("[0-8]*.ipynb"))}
+    if not found:
+        raise UsageError(f"There is no notebook in {NOTEBOOKS.name}/ that is run per region.")
+    return found
 
 
 def chosen(names: Sequence[str], known: Sequence[str], kind: str) -> list[str]:

@@ -1,0 +1,27 @@
+"""Is the command `workbook` for each line of its input: a folder of notebooks, and words."""
+
+import json
+import sys
+import traceback
+from pathlib import Path
+
+from analysis import cli, plan
+
+
+def answer(line):
+    """Do what a line says, and return the exit code."""
+    notebooks, *sys.argv[1:] = json.loads(line)
+    plan.NOTEBOOKS = Path(notebooks)
+    try:
+        cli.main()
+    except SystemExit as end:
+        return end.code
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        print("exit", answer(line), flush=True)
