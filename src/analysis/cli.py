@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from analysis import fingerprints, guard, plan, sources, unchanged
+from analysis import fingerprints, forks, guard, plan, sources, unchanged
 from analysis.hypotheses import register
 from analysis.sources import ROOT, DataError
 
@@ -75,24 +76,27 @@ def run(
     given = {path: each | {"source": _portable(source)} for path, each in given.items()}
     style = "json" if as_json else "quiet" if quiet else "auto"
     name = _read(source).name
-    data = _data(source, as_of, unchanged.data(reports, name), quiet=style != "auto")
+    data = _data(source, as_of, unchanged.data(reports, name), style, not (cold or scheduler))
     regions = plan.chosen(region, list(data.prints), "region")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     with guard.alone(reports, f"workbook run --source {source}"):
         unchanged.note_data(reports, name, vars(data))
         tasks = plan.tasks(name, data, regions, given, reports)
         todo = tasks if force else [task for task in tasks if not unchanged.is_done(task)]
+        todo = plan.in_turns(todo, jobs)
         failed = _perform(tasks, todo, style, (jobs, scheduler), (cold, 60 * timeout))
     if style == "auto":
         console.print(f"Index: {_relative(reports / 'index.html')}", soft_wrap=True)
     raise typer.Exit(1 if failed else 0)
 
 
-def _data(source: str, as_of: str, noted: dict, quiet: bool) -> plan.Data:
+def _data(source: str, as_of: str, noted: Mapping, style: str, warm: bool) -> plan.Data:
     """Return what a run must know of a source's data; its files are read only if they changed."""
     content = fingerprints.content(_read(source))
     if content is not None and (noted.get("content"), noted.get("as_of")) == (content, as_of):
         return plan.Data(**noted)
+    if warm:
+        forks.warm(plan.NOTEBOOKS)  # it imports while we read
     from analysis import contents  # takes a second to import, and most runs need it not
     from analysis.data import last_day
 
@@ -101,7 +105,7 @@ def _data(source: str, as_of: str, noted: dict, quiet: bool) -> plan.Data:
     prints = contents.regions(dataset, as_of)
     if not prints:
         raise DataError(f"{source}: no customer has a region that can be used: workbook check.")
-    if not quiet:
+    if style == "auto":
         _say_what_is_wrong(dataset)
     return plan.Data(prints, until, as_of, content)
 

@@ -83,6 +83,12 @@ def imports(notebooks: Iterable[Path]) -> list[str]:
     return list(found)
 
 
+@cache
+def warm(folder: Path) -> None:
+    """Start, once, the process that kernels for the notebooks of a folder are forked from."""
+    start(imports(sorted(folder.glob("*.ipynb"))))
+
+
 def start(modules: Iterable[str] = ()) -> None:
     """Start the process that kernels are forked from; it imports while the caller goes on.
 

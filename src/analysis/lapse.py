@@ -102,12 +102,11 @@ def cohort(region: Region, factor: float = FACTOR) -> pd.DataFrame:
         Those who bought in the quarter before that day, by customer_id: days followed, lost,
         returned, segment, area, tier (class by sales of the half year), limit_days.
     """
-    day = region.start + dt.timedelta(days=landmarks.HALF_YEAR)
+    day, recent = _recent(region)
     before = purchases.per_customer(region, region.start, day)
-    recent = purchases.per_customer(region, day - dt.timedelta(days=landmarks.QUARTER - 1), day)
     tier = tiers(before.loc[before["sales"] > 0, "sales"]).rename("tier")
     found = spells(region, day, factor).join(landmarks.traits(region)).join(tier)
-    found = found[recent["visits"].reindex(found.index) > 0]
+    found = found[found.index.isin(recent)]
     days = found.pop("to_day") - found.pop("from_day")
     return found.drop(columns="joined_on").assign(days=days)
 
@@ -121,9 +120,10 @@ def rules(region: Region, factors: Sequence[float] = (4, 6, 10, 16)) -> pd.DataF
         By factor: limit_days (median), customers followed, lost (share), returned (share of
         the lost who bought again by the end of the data: the rule's false alarms so far).
     """
-    rows = {}
+    rows, (day, recent) = {}, _recent(region)
     for factor in factors:
-        found = cohort(region, factor)
+        found = spells(region, day, factor)
+        found = found[found.index.isin(recent)]
         lost = found["lost"] == 1
         rows[factor] = {
             "limit_days": found["limit_days"].median(),
@@ -132,6 +132,13 @@ def rules(region: Region, factors: Sequence[float] = (4, 6, 10, 16)) -> pd.DataF
             "returned": found.loc[lost, "returned"].mean(),
         }
     return pd.DataFrame(rows).T.rename_axis("factor").astype({"customers": int})
+
+
+def _recent(region: Region) -> tuple[dt.date, pd.Index]:
+    """Return the end of the first half year, and who bought in the quarter before it."""
+    day = region.start + dt.timedelta(days=landmarks.HALF_YEAR)
+    found = purchases.per_customer(region, day - dt.timedelta(days=landmarks.QUARTER - 1), day)
+    return day, found.index[found["visits"] > 0]
 
 
 def closed(region: Region) -> pd.DataFrame:

@@ -185,6 +185,16 @@ def tasks(
     ]
 
 
+def in_turns(tasks: Sequence[Task], jobs: int) -> list[Task]:
+    """Return tasks in an order in which as many regions take turns as notebooks run at once.
+
+    The first notebook of a region prepares its data, and the next ones need not wait for it.
+    """
+    regions = dict.fromkeys(task.region for task in tasks)
+    turn = {region: number // jobs for number, region in enumerate(regions)}
+    return sorted(tasks, key=lambda task: (turn[task.region], task.notebook.name))
+
+
 def across(tasks: Sequence[Task]) -> list[Task]:
     """Return the task that looks at all regions of a source together, if there is anything to see.
 

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -187,7 +186,7 @@ def run(
     """
     _stopping.clear()
     if not (scheduler or how.cold):
-        _warm()
+        forks.warm(NOTEBOOKS)
     with _client(jobs, scheduler) as client:
         client.subscribe_topic(STARTED, lambda event: on_start(event[1]))
         futures = {
@@ -283,18 +282,12 @@ def _perform(number: int, task: Task, how: How) -> Outcome:
     if _stopping.is_set():
         raise StoppedError
     if not how.cold:
-        _warm()
+        forks.warm(NOTEBOOKS)
     get_worker().log_event(STARTED, number)
     try:
         return execute(task, how)
     except OSError as error:  # a full disk is not the worker's failure, which would print it
         return _not_run(task, error)
-
-
-@cache
-def _warm() -> None:
-    """Start the process that this one's kernels are forked from."""
-    forks.start(forks.imports(sorted(NOTEBOOKS.glob("*.ipynb"))))
 
 
 def _wanted() -> Callable[[], bool]:
