@@ -24,7 +24,7 @@ from analysis.hypotheses import hypothesis
 pytestmark = pytest.mark.slow
 
 REPLICATES = int(os.environ.get("CALIBRATION_REPLICATES", "12"))
-TRAP_REPLICATES = max(6, REPLICATES // 3)
+TRAP_REPLICATES = max(4, REPLICATES // 3)
 CUSTOMERS = 1_000
 TRUTH_CUSTOMERS = 200_000
 SHORTFALL = {"H12": 0.02}  # of coverage below 95 %, in heavy tails
@@ -92,7 +92,7 @@ def test_verdicts_are_rarely_wrong(drawn, planted, name):
 @pytest.mark.parametrize("scene", TRAPS, ids=lambda scene: scene.name)
 def test_worlds_made_to_mislead_rarely_do(scene):
     found = rehearsal.rehearse(scene, CUSTOMERS, TRAP_REPLICATES)
-    true = rehearsal.planted(scene, TRUTH_CUSTOMERS // 2)
+    true = rehearsal.planted(scene, TRUTH_CUSTOMERS // 4)
     for name in scene.hypotheses:
         wrong = rehearsal.wrong(joint(found, name), name, true)
         assert wrong.sum() <= most(0.025, TRAP_REPLICATES)
