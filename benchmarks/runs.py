@@ -1,21 +1,22 @@
 """Time a run of all regions and notebooks against a shell loop, and against its cells alone.
 
-    python benchmarks/runs.py [times]
+    python benchmarks/runs.py [times] [loops]
     python benchmarks/runs.py many [regions]
 
-The first compares, in turn and with two workers each, (1) a shell loop over `papermill` and
-`jupyter nbconvert`, (2) `workbook run`, (3) the same cells as a plain script in one warm process
-per core, without any page; then a run in which nothing has changed. The second runs small regions
-under one source: time for each report and the driver's memory with 6 regions and with many, and
-how long a run takes in which nothing has changed.
+The first compares in turn, each with one thread per process for BLAS, (1) `workbook run` with two
+workers, then a run in which nothing has changed, (2) the same cells as plain scripts in one warm
+process per core, with nothing written, (3) a shell loop over `papermill` and `jupyter nbconvert`,
+which takes long and may be run fewer times. The second runs two notebooks for small regions of one
+source: time for each report and the driver's memory with 6 regions and with many, and how long a
+run takes in which nothing has changed.
 """
 
 from __future__ import annotations
 
-import ast
+import contextlib
+import importlib
 import os
 import platform
-import shutil
 import statistics
 import subprocess
 import sys
@@ -23,64 +24,70 @@ import tempfile
 import time
 from collections.abc import Callable
 from multiprocessing import get_context
+from multiprocessing.pool import Pool
 from pathlib import Path
 
 import nbformat
 import pandas as pd
 import psutil
 
-from analysis import plan
+from analysis import forks, plan
 from analysis.example import World, draw
 from analysis.example.world import REGIONS
 
-WORKERS, CUSTOMERS, IMPORTS = 2, 60, (ast.Import, ast.ImportFrom)
+WORKERS, CUSTOMERS = 2, 60
+FEW = ("01_data_profile", "04_customer_value")
 BIN = Path(sys.executable).parent
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+ACROSS = plan.NOTEBOOKS / f"{plan.ACROSS}.ipynb"
 
 
 def main() -> None:
     """Print one of the two comparisons."""
-    os.environ.update(ONE_THREAD)
+    os.environ.update(dict.fromkeys(forks.THREADS, "1") | {"MPLBACKEND": "agg"})
     print(
         f"{os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}"
     )
     if sys.argv[1:2] == ["many"]:
         many(int(sys.argv[2]) if len(sys.argv) > 2 else 200)
     else:
-        compare(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+        compare(*map(int, sys.argv[1:]))
 
 
-def compare(times: int) -> None:
+def compare(times: int = 5, loops: int = 5) -> None:
     """Compare the ways to run six regions, in turn."""
-    ways = {"workbook run": workbook, "cells alone": cells_alone, "shell loop": shell_loop}
-    seconds: dict[str, list[float]] = {name: [] for name in [*ways, "nothing changed"]}
+    seconds: dict[str, list[float]] = {}
     for number in range(times):
-        for name, way in ways.items():
-            with tempfile.TemporaryDirectory() as place:
-                seconds[name].append(timed(lambda way=way, place=place: way(Path(place))))
-                if way is workbook:
-                    again = timed(lambda place=place: workbook(Path(place)))
-                    seconds["nothing changed"].append(again)
-            print(f"{number + 1}: {name} {seconds[name][-1]:.1f} s", flush=True)
+        with tempfile.TemporaryDirectory() as place, warm_pool() as pool:
+            done = Path(place)
+            ways = {
+                "workbook run": lambda done=done: workbook(done),
+                "nothing changed": lambda done=done: workbook(done),
+                "cells alone": lambda done=done, pool=pool: cells_alone(done, pool),
+                "shell loop": lambda done=done: shell_loop(done),
+            }
+            for name in list(ways)[: 4 if number < loops else 3]:
+                seconds.setdefault(name, []).append(timed(ways[name]))
+                print(f"{number + 1}: {name} {seconds[name][-1]:.1f} s", flush=True)
     middle = {name: statistics.median(each) for name, each in seconds.items()}
     for name, each in middle.items():
-        ratio = middle["workbook run"] / each
-        print(f"{name:18} {each:7.1f} s; workbook run is {ratio:.3f} of it")
+        share, count = middle["workbook run"] / each, len(seconds[name])
+        print(f"{name:18} {each:7.1f} s (median of {count}); workbook run is {share:.3f} of it")
 
 
-def workbook(reports: Path, *more: str) -> None:
+def workbook(reports: Path) -> None:
     """Run all notebooks for all regions, with pages and index."""
-    command = [BIN / "workbook", "run", "--reports", reports, "--jobs", str(WORKERS), "-q", *more]
+    command = [BIN / "workbook", "run", "--reports", reports, "--jobs", str(WORKERS), "--quiet"]
     subprocess.run(command, check=True)
 
 
-def shell_loop(reports: Path) -> None:
+def shell_loop(done: Path) -> None:
     """Run papermill and nbconvert for each region and notebook, one after the other."""
-    for region in REGIONS:
-        for path in plan.notebooks().values():
-            executed = reports / f"{region} {path.name}"
-            given = ["-p", "region", region, "-p", "source", "example"]
-            env = os.environ | {"WORKBOOK_REPORTS": str(reports)}
+    tasks = [(path, region) for region in REGIONS for path in plan.notebooks().values()]
+    with tempfile.TemporaryDirectory() as place:
+        for path, region in [*tasks, (ACROSS, "")]:
+            executed = Path(place) / f"{region} {path.name}"
+            given = ["-p", "source", "example", *(["-p", "region", region] if region else [])]
+            env = os.environ | {"WORKBOOK_REPORTS": place if region else str(done)}
             for command in (
                 [BIN / "papermill", path, executed, *given, "--no-progress-bar"],
                 [BIN / "jupyter", "nbconvert", "--to", "html", executed],
@@ -88,34 +95,44 @@ def shell_loop(reports: Path) -> None:
                 subprocess.run(command, check=True, env=env, capture_output=True)
 
 
-def cells_alone(reports: Path) -> None:
-    """Run the cells as plain scripts, in one process per core that has imported everything."""
-    os.environ["WORKBOOK_REPORTS"] = str(reports)
-    tasks = [(str(path), region) for region in REGIONS for path in plan.notebooks().values()]
-    with get_context("fork").Pool(WORKERS, initializer=warm) as pool:
-        pool.map(script, tasks, chunksize=1)
+@contextlib.contextmanager
+def warm_pool() -> Pool:
+    """Start one process per core and wait until it has imported all that notebooks import."""
+    with get_context("spawn").Pool(WORKERS, initializer=warm) as pool:
+        pool.map(time.sleep, [1] * WORKERS, chunksize=1)
+        yield pool
+
+
+def cells_alone(done: Path, pool: Pool) -> None:
+    """Run the cells as plain scripts; those over all regions read the reports that are done."""
+    tasks = [(path, region) for region in REGIONS for path in plan.notebooks().values()]
+    pool.starmap(script, [(*task, str(done)) for task in tasks], chunksize=1)
+    pool.apply(script, (ACROSS, "", str(done)))
 
 
 def warm() -> None:
-    """Import what the notebooks import."""
-    for path in plan.notebooks().values():
-        for source in sources_of(path)[1:3]:
-            imports = [row for row in ast.parse(source).body if isinstance(row, IMPORTS)]
-            exec(compile(ast.Module(imports, []), path.name, "exec"), {})
+    """Import what the notebooks import, and what is imported when something is first used."""
+    for name in [*forks.LATE, *forks.imports([*plan.notebooks().values(), ACROSS])]:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
 
 
-def script(task: tuple[str, str]) -> None:
+def script(path: Path, region: str, reports: str) -> None:
     """Run the cells of a notebook for a region."""
-    path, region = task
+    from matplotlib import pyplot
+
+    os.environ["WORKBOOK_REPORTS"] = reports
     known: dict[str, object] = {}
-    for number, source in enumerate(sources_of(Path(path))):
-        exec(source, known)
-        if number == 0:
-            known["region"] = region
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123
+        for number, source in enumerate(sources_of(path)):
+            exec(source, known)
+            if number == 0 and region:
+                known["region"] = region
+    pyplot.close("all")
 
 
 def sources_of(path: Path) -> list[str]:
-    """Return the code of a notebook's cells, without magics and bare last lines' display."""
+    """Return the code of a notebook's cells, without magics."""
     cells = nbformat.read(path, as_version=4).cells
     code = [cell.source for cell in cells if cell.cell_type == "code"]
     return ["\n".join(row for row in each.splitlines() if not row.startswith("%")) for each in code]
@@ -128,17 +145,16 @@ def many(regions: int) -> None:
         with tempfile.TemporaryDirectory() as place:
             source, reports = small_regions(Path(place), number), Path(place) / "reports"
             command = [BIN / "workbook", "run", "--source", source, "--reports", reports, "-q",
-                       "--jobs", str(WORKERS)]  # fmt: skip
+                       "--jobs", str(WORKERS), *(f"--notebook={name}" for name in FEW)]  # fmt: skip
             began = time.monotonic()
             peak = largest_memory(subprocess.Popen(command))
-            seconds, count = time.monotonic() - began, number * len(plan.notebooks()) + 1
+            seconds, count = time.monotonic() - began, number * len(FEW) + 1
             again = timed(lambda command=command: subprocess.run(command, check=False))
             per_report[number] = seconds / count
             print(
                 f"{number} regions: {seconds:.0f} s, {seconds / count:.2f} s a report, driver's "
                 f"memory at most {peak:.0f} MB; nothing changed: {again:.2f} s", flush=True
             )  # fmt: skip
-            shutil.rmtree(reports)
     print(f"time for a report: {per_report[regions] / per_report[6]:.3f} of that with 6 regions")
 
 
