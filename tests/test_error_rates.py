@@ -23,7 +23,7 @@ from analysis.hypotheses import hypothesis
 
 pytestmark = pytest.mark.slow
 
-REPLICATES = int(os.environ.get("CALIBRATION_REPLICATES", "12"))
+REPLICATES = int(os.environ.get("CALIBRATION_REPLICATES", "9"))
 TRAP_REPLICATES = max(4, REPLICATES // 3)
 CUSTOMERS = 1_000
 TRUTH_CUSTOMERS = 200_000

@@ -75,12 +75,9 @@ def imports(notebooks: Iterable[Path]) -> list[str]:
     list of str
         Also names that are taken from a module, for they may be modules themselves.
     """
-    found: dict[str, None] = {}
-    for path in notebooks:
-        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-            if cell["cell_type"] == "code":
-                found |= dict.fromkeys(_imported("".join(cell["source"])))
-    return list(found)
+    cells = [cell for path in notebooks for cell in _cells(path) if cell["cell_type"] == "code"]
+    found = [name for cell in cells for name in _imported("".join(cell["source"]))]
+    return list(dict.fromkeys(found))
 
 
 @cache
@@ -123,6 +120,14 @@ def _folder() -> str:
         return multiprocessing.util.get_temp_dir()
     finally:
         tempfile.tempdir = usual
+
+
+def _cells(path: Path) -> list[dict]:
+    """Return the cells of a notebook; none of a file that is broken, of which others will tell."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["cells"]
+    except (ValueError, KeyError):
+        return []
 
 
 def _imported(code: str) -> Iterator[str]:

@@ -16,7 +16,6 @@ LANGUAGES = ("en", "zh")
 NOTEBOOKS = ROOT / "notebooks"
 ACROSS = "90_across_regions"
 """The notebook that is run once per source, over the findings of its regions."""
-ACROSS_NEEDS = ("source", "language")
 
 
 class UsageError(DataError):
@@ -209,13 +208,18 @@ def across(tasks: Sequence[Task]) -> list[Task]:
     -------
     list of Task
         One, or none where no notebook that tests a hypothesis is or will be there.
+
+    Raises
+    ------
+    UsageError
+        If its file is not a notebook.
     """
     task, testing = tasks[0], {each.notebook for each in register().values()}
     there = {path.stem for path in (task.reports / task.source).glob("*/*.ipynb")}
-    if not testing & (there | {each.notebook.stem for each in tasks}):
-        return []
     path = NOTEBOOKS / f"{ACROSS}.ipynb"
-    shared = {name: task.parameters[name] for name in ACROSS_NEEDS if name in task.parameters}
+    if not path.is_file() or not testing & (there | {each.notebook.stem for each in tasks}):
+        return []
+    shared = {name: task.parameters[name] for name in _defaults(path) if name in task.parameters}
     prints = {
         "data_until": task.prints.get("data_until", ""),
         "data": unchanged.of_reports(task.reports, task.source),

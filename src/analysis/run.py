@@ -40,7 +40,7 @@ from analysis import (
     synthesis,
     unchanged,
 )
-from analysis.files import write_text
+from analysis.files import whole, write_text
 from analysis.index_page import Entry
 from analysis.overview import Overview
 from analysis.plan import ACROSS, NOTEBOOKS, Task
@@ -357,8 +357,9 @@ def _run_papermill(task: Task, draft: Path, how: How) -> str:
 def _write(notebook: NotebookNode, task: Task, before: float) -> None:
     """Write an executed notebook and its page, and take away lists of an earlier run."""
     page = report.page(notebook, home="../../index.html" if task.region else "../index.html")
-    write_text(task.executed, nbformat.writes(notebook))
-    write_text(task.executed.with_suffix(".html"), page)
+    with whole(task.executed) as first, whole(task.executed.with_suffix(".html")) as second:
+        first.write_text(nbformat.writes(notebook), encoding="utf-8", newline="\n")
+        second.write_text(page, encoding="utf-8", newline="\n")
     for file in _files(task.executed):
         if file.stat().st_mtime < before - CLOCK:  # of an earlier run: this one wrote none
             file.unlink()
