@@ -19,7 +19,7 @@ report: $(READY)
 	$(BIN)/workbook run
 
 test: $(READY)
-	$(BIN)/pytest --numprocesses 3 --dist loadfile
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lab: $(READY) data/example
 	$(BIN)/jupyter lab --notebook-dir=. notebooks $(FLAGS)

@@ -175,10 +175,11 @@ def ran(said):
 
 
 def wait_for(what, seconds=PATIENCE):
-    """Wait until something is so; tell whether it became so in time."""
-    deadline = time.monotonic() + seconds
+    """Wait until something is so, mostly asleep; tell whether it became so in time."""
+    deadline, began = time.monotonic() + seconds, time.monotonic()
     while not (found := what()) and time.monotonic() < deadline:
-        time.sleep(0.02)
+        time.sleep(max(0.02, 4 * (time.monotonic() - began)))
+        began = time.monotonic()
     return found
 
 
