@@ -19,7 +19,8 @@ report: $(READY)
 	$(BIN)/workbook run
 
 test: $(READY)
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
+		$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lab: $(READY) data/example
 	$(BIN)/jupyter lab --notebook-dir=. notebooks $(FLAGS)

@@ -162,7 +162,7 @@ class Shell(Family):
         self.order(notebooks, *words)
         return self.answer()
 
-    def is_left_alone(self, seconds=15):
+    def is_left_alone(self, seconds=60):
         """Tell whether kernels, what they started, and temporary folders are gone in time."""
         return wait_for(lambda: not (self.living(self.process) or self.folders()), seconds)
 

@@ -320,7 +320,7 @@ def test_bunching_raises_few_false_alarms_and_finds_hurried_cases(n):
     ("jump", "bend", "pulled"), [(0.0, 0.0, 0.0), (0.3, 0.04, 0.0), (0.0, 0.0, 0.5)]
 )
 def test_coverage_at_300_cases(jump, bend, pulled):
-    reps, hits = 100, np.zeros(3)
+    reps, hits = 60, np.zeros(3)
     for seed in range(reps):
         frame = cases(300, seed, jump, bend=bend, pulled=pulled)
         options = {"covariates": ["prior", "difficulty"]}

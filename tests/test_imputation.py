@@ -202,8 +202,8 @@ def test_imputing_a_few_answers_saves_what_complete_cases_lose():
 
 @pytest.mark.slow
 def test_the_pooled_interval_covers_where_complete_cases_do_not():
-    """Over 200 samples, a fifth of x missing by y."""
-    reps = range(200)
+    """Over 120 samples, a fifth of x missing by y."""
+    reps = range(120)
     cases = [slopes([regression(seed=rep)])[0] for rep in reps]
     found = [pooled(slopes(impute(regression(seed=rep), m=5, cycles=1))) for rep in reps]
     covered = [[e.ci_low < 0.5 < e.ci_high for e in each] for each in (cases, found)]
