@@ -108,7 +108,7 @@ class Family:
     def living(self, *but):
         """Return the processes that live, but some and their children."""
         found = []
-        for process in psutil.process_iter():
+        for process in psutil.process_iter(["name"]):
             try:
                 if process.environ().get("STARTED_BY") == self._mark:
                     found.append(process)
@@ -119,7 +119,7 @@ class Family:
 
     def asleep(self):
         """Return the processes that notebooks have started and that sleep on."""
-        return [each for each in self.living() if each.name() == "sleep"]
+        return [each for each in self.living() if each.info["name"] == "sleep"]
 
     def folders(self):
         """Return the temporary folders of runs, but the one that a process has for its kernels."""
@@ -137,6 +137,8 @@ class Shell(Family):
 
     def __exit__(self, *error):
         self.process.stdin.close()
+        if error[0]:
+            self.process.kill()
         self.process.wait(PATIENCE)
         self.process.stdout.close()
         super().__exit__(*error)

@@ -183,6 +183,7 @@ def test_on_a_full_disk_what_is_there_is_whole_and_the_next_run_does_the_rest(
 
 MOMENTS = {
     "nothing runs yet": lambda shell, reports: (reports / ".owner").exists(),
+    "a kernel starts": lambda shell, reports: len(shell.folders()) > 1,
     "notebooks run": lambda shell, reports: shell.asleep(),
     "all regions are looked at": lambda shell, reports: (reports / "findings.csv").exists(),
 }

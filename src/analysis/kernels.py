@@ -207,10 +207,10 @@ class ColdKernelManager(AsyncKernelManager):
 
     def end(self) -> None:
         """Kill the kernel and all that it has started, from whatever thread."""
-        group = getattr(self.provisioner, "pgid", None)
-        if group:
+        leader = getattr(self.provisioner, "pgid", None)
+        for kill in (os.killpg, os.kill) if leader else ():  # it may not lead its group yet
             with contextlib.suppress(OSError):
-                os.killpg(group, signal.SIGKILL)
+                kill(leader, signal.SIGKILL)
 
     def cleanup_connection_file(self) -> None:
         """Remove the folder with the connection file and the sockets."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import logging
 import os
 import threading
 import time
@@ -262,8 +263,9 @@ def _client(jobs: int, scheduler: str) -> Iterator[Client]:
     """Connect to a cluster: one in this process, or that of a scheduler elsewhere."""
     if not scheduler:
         here = {"n_workers": 1, "threads_per_worker": jobs, "processes": False}
+        quiet = {"dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
         with (
-            LocalCluster(**here, dashboard_address="127.0.0.1:0") as cluster,
+            LocalCluster(**here, **quiet) as cluster,  # outcomes say what failed
             Client(cluster) as client,
         ):
             yield client
