@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+import dask
 import nbformat
 import pandas as pd
 import papermill
@@ -265,6 +266,7 @@ def _client(jobs: int, scheduler: str) -> Iterator[Client]:
         here = {"n_workers": 1, "threads_per_worker": jobs, "processes": False}
         quiet = {"dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
         with (
+            dask.config.set({"distributed.worker.profile.enabled": False}),  # it only grows
             LocalCluster(**here, **quiet) as cluster,  # outcomes say what failed
             Client(cluster) as client,
         ):
