@@ -7,8 +7,8 @@ The first compares in turn, each with one thread per process for BLAS, (1) `work
 workers, then a run in which nothing has changed, (2) the same cells as plain scripts in one warm
 process per core, with nothing written, (3) a shell loop over `papermill` and `jupyter nbconvert`,
 which takes long and may be run fewer times. The second runs two notebooks for small regions of one
-source: time for each report and the driver's memory with 6 regions and with many, and how long a
-run takes in which nothing has changed.
+source: time for each report with 6 regions and with many, the driver's memory as the reports grow
+in number, and how long a run takes in which nothing has changed.
 """
 
 from __future__ import annotations
@@ -147,14 +147,13 @@ def many(regions: int) -> None:
             command = [BIN / "workbook", "run", "--source", source, "--reports", reports, "-q",
                        "--jobs", str(WORKERS), *(f"--notebook={name}" for name in FEW)]  # fmt: skip
             began = time.monotonic()
-            peak = largest_memory(subprocess.Popen(command))
+            memory = memory_of(subprocess.Popen(command), reports)
             seconds, count = time.monotonic() - began, number * len(FEW) + 1
             again = timed(lambda command=command: subprocess.run(command, check=False))
             per_report[number] = seconds / count
-            print(
-                f"{number} regions: {seconds:.0f} s, {seconds / count:.2f} s a report, driver's "
-                f"memory at most {peak:.0f} MB; nothing changed: {again:.2f} s", flush=True
-            )  # fmt: skip
+            spent = f"{seconds:.0f} s, {seconds / count:.2f} s a report"
+            print(f"{number} regions: {spent}; nothing changed: {again:.2f} s", flush=True)
+            print("driver's memory in MB, by reports that are there:", *memory.items(), flush=True)
     print(f"time for a report: {per_report[regions] / per_report[6]:.3f} of that with 6 regions")
 
 
@@ -175,17 +174,18 @@ def small_regions(folder: Path, number: int) -> str:
     return str(folder / "small.toml")
 
 
-def largest_memory(process: subprocess.Popen) -> float:
-    """Wait for a process and return the largest memory that it had, in MB."""
-    known, peak = psutil.Process(process.pid), 0.0
+def memory_of(process: subprocess.Popen, reports: Path) -> dict[int, int]:
+    """Wait for a process; return its largest memory, in MB, by tens of reports that are there."""
+    known, most = psutil.Process(process.pid), {}
     while process.poll() is None:
+        there = len(list(reports.glob("*/*/*.html"))) // 10 * 10
         try:
-            peak = max(peak, known.memory_info().rss / 1024**2)
+            most[there] = max(most.get(there, 0), known.memory_info().rss // 1024**2)
         except psutil.Error:
             break
         time.sleep(0.5)
     process.wait()
-    return peak
+    return most
 
 
 def timed(function: Callable[[], object]) -> float:

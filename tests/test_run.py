@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 
 import nbformat
 import pandas as pd
@@ -147,6 +148,12 @@ def test_tasks_run_side_by_side_and_a_failure_stops_none(tmp_path):
     index = (reports / "index.html").read_text(encoding="utf-8")
     assert "South 华南" in index
     assert entries[0].href in index
+
+
+def test_nothing_is_noted_of_what_threads_do():
+    with run._client(1, "") as client:
+        client.submit(time.sleep, 2).result()  # Dask's profile is put together every second
+        assert client.profile()["count"] == 0
 
 
 def test_names_are_refused_with_the_nearest():
