@@ -263,6 +263,27 @@ def test_the_wrong_encoding_is_named(write_source):
     assert "encoding = 'gb18030'" in only_problem(path)["expected"]
 
 
+def test_what_is_set_aside_by_region_adds_up_to_the_whole(write_source):
+    bad = "a,2024-02-03,S1,fuel,-1,9,8\nb,2024-02-03,S1,fuel,-2,9,8\nc,2024-02-03,S1,fuel,-3,9,8\n"
+    nobody = "z,2024-02-03,S1,fuel,1,9,8\nz,2024-02-03,S1,fuel,-4,9,8\n"
+    whole = opened(write_source(transactions=TRANSACTIONS + bad + nobody))
+    each = dataset.set_aside(whole).set_index(["region", "column"])
+    assert each.loc[("North", "quantity"), ["rows", "share"]].tolist() == [2, 2 / 6]
+    assert each.loc[("South", "quantity"), ["rows", "share"]].tolist() == [1, 1 / 2]
+    assert each.loc["North", "example"].tolist() == ["row 7: '-1'"]
+    assert each.loc["South", "example"].tolist() == ["row 9: '-3'"]
+    lost = each[each.index.get_level_values("region").isna()].droplevel("region")
+    assert lost["rows"].to_dict() == {"quantity": 1, "customer_id": 2}
+    assert lost["share"].to_dict() == {"quantity": 1 / 10, "customer_id": 2 / 10}
+    assert lost["example"].to_dict() == {"quantity": "row 11: '-4'", "customer_id": "row 10: 'z'"}
+    together = dataset.problems(whole).set_index("column")
+    assert together["rows"].to_dict() == {"quantity": 4, "customer_id": 2}
+    assert together.loc["quantity", "example"] == "row 7: '-1'"
+    south = data.load_region(dataset.validate(whole), "South").set_aside
+    assert south["rows"].tolist() == [1, 1, 2]
+    assert south["example"].tolist()[:2] == ["row 9: '-3'", "row 11: '-4'"]
+
+
 def test_parquet_and_excel_files(write_source):
     path = write_source(
         "as_of = 2024-12-31\n[transactions]\nfile = 'transactions.parquet'\n"
@@ -275,7 +296,7 @@ def test_parquet_and_excel_files(write_source):
     answers.to_excel(folder / "survey.xlsx", index=False)
     whole = opened(path)
     assert dataset.problems(whole).empty
-    here = data.load_region(whole, "North")
+    here = data.load_region(dataset.validate(whole), "North")
     assert here.survey["answered_on"].tolist() == [
         pd.Timestamp("2024-03-01"),
         pd.Timestamp("2024-03-02"),
@@ -343,7 +364,7 @@ amount = { column = "Summe", scale_by = "Kurs", scales = { EUR = 8.0, CNY = 1.0 
         survey=None,
     )
     (path.parent / "small" / "survey.csv").write_text("customer_id\n1\n", encoding="utf-8")
-    here = data.load_region(opened(path), "Ost")
+    here = data.load_region(dataset.validate(opened(path)), "Ost")
     assert here.customers["area"].tolist() == ["urban", "suburban"]
     lines = here.purchases.order_by("customer_id").to_pandas()
     assert lines["amount"].tolist() == [8004.0, 3.0]
@@ -594,7 +615,9 @@ def test_ccs_survives_its_traps(real_source):
         "Czechia": 474,
         "Slovakia": 42,
     }
-    czech, slovak = (data.load_region(whole, name) for name in ("Czechia", "Slovakia"))
+    czech, slovak = (
+        data.load_region(dataset.validate(whole), name) for name in ("Czechia", "Slovakia")
+    )
     lines = {name: each.rows["transactions"] for name, each in (("cz", czech), ("sk", slovak))}
     two_countries = dataset.problems(whole).set_index("table").loc["transactions", "rows"]
     assert lines["cz"] + lines["sk"] + two_countries == 1000

@@ -53,6 +53,21 @@ def test_a_second_load_does_not_read_the_files(small, tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(data.load(small, "North").customers, first.customers)
 
 
+def test_a_source_is_read_once_for_all_its_regions(small, tmp_path, monkeypatch):
+    plain = {name: data.load(small, name) for name in ("North", "South")}
+    monkeypatch.setenv(prepared.FOLDER, str(tmp_path / "kept"))
+    (tmp_path / "kept").mkdir()
+    data.load(small, "North")
+    for file in (tmp_path / "small").glob("*.csv"):
+        file.unlink()
+    south = data.load(small, "South")
+    pd.testing.assert_frame_equal(south.customers, plain["South"].customers)
+    assert south.rows == plain["South"].rows
+    assert south.purchases.amount.sum().execute() == 400
+    with pytest.raises(sources.DataError, match="No region 'Sauth'.*Did you mean 'South'"):
+        data.load(small, "Sauth")
+
+
 def test_a_region_without_purchases_is_kept_too(write_source, tmp_path, monkeypatch):
     monkeypatch.setenv(prepared.FOLDER, str(tmp_path))
     small = str(write_source(transactions=None))

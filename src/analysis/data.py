@@ -12,7 +12,7 @@ from ibis.expr.types import Table
 
 from analysis import prepared, sources
 from analysis.contract import TABLES
-from analysis.dataset import FOLLOWER, Dataset, Held, open_source, set_aside
+from analysis.dataset import FOLLOWER, Dataset, Validated, open_source, validate
 from analysis.hypotheses import Hypothesis, nearest
 from analysis.rules import kind_of
 from analysis.sources import DataError, Source
@@ -22,6 +22,8 @@ MAX_SILENCE = 60
 
 COSTED = 0.99
 """Share of lines that must have a cost for margins to be used."""
+
+_VALUES = "values of "
 
 
 @dataclass(frozen=True, repr=False)
@@ -123,36 +125,49 @@ def load(source: str, region: str, as_of: str = "") -> Region:
         the contract.
     """
     entry = sources.read(source)
-    place = prepared.place(entry, region, as_of)
-    return prepared.kept(place, lambda: load_region(open_source(entry), region, as_of))
+    whole, own = prepared.place(entry), prepared.place(entry, region, as_of)
+    return prepared.kept(
+        own,
+        lambda: load_region(
+            prepared.kept(whole, lambda: validate(open_source(entry))), region, as_of
+        ),
+    )
 
 
-def load_region(dataset: Dataset, region: str, as_of: str = "") -> Region:
-    """Load one region of an open source; see `load`."""
-    known = dataset.regions()["region"].tolist()
-    if region not in known:
+def load_region(whole: Validated, region: str, as_of: str = "") -> Region:
+    """Load one region of a source that was validated; see `load`."""
+    if region not in whole.regions:
         raise DataError(
-            f"No region {region!r} in the source {dataset.source.name!r}.{nearest(region, known)}"
+            f"No region {region!r} in the source {whole.source.name!r}."
+            f"{nearest(region, whole.regions)}"
         )
-    broken = _without_ids(set_aside(dataset, region))
-    _refuse_if_many(dataset.source, region, broken)
-    end = last_day(dataset, as_of)
-    good = {name: _known_by(name, table, region, end) for name, table in dataset.tables.items()}
+    broken = _own(whole.set_aside, region)
+    _refuse_if_many(whole.source, region, broken)
+    end = last_day(whole, as_of)
+    good = {name: _known_by(name, rows, region, end) for name, rows in whole.good.items()}
     frames = {name: _frame(name, good.get(name)) for name in TABLES if name != "transactions"}
     purchases = good.get("transactions")
+    seen = _seen(purchases)
+    rows = {name: len(frames[name]) if name in frames else int(seen["rows"]) for name in good}
     return Region(
-        source=dataset.source,
+        source=whole.source,
         name=region,
-        start=_bought(purchases, "min"),
-        last=_bought(purchases, "max"),
+        start=_day(seen["first"]),
+        last=_day(seen["last"]),
         end=end,
         purchases=purchases,
-        columns=frozenset(_filled(frames, purchases)),
-        rows={name: int(table.count().execute()) for name, table in good.items()},
+        columns=frozenset(_filled(frames, seen)),
+        rows=rows,
         set_aside=broken,
-        problems=dataset.problems,
+        problems=whole.problems,
         **frames,
     )
+
+
+def _own(set_aside: pd.DataFrame, region: str) -> pd.DataFrame:
+    """Return what is set aside in a region, and of customers that nobody knows, without ids."""
+    own = set_aside[set_aside["region"].eq(region) | set_aside["region"].isna()]
+    return _without_ids(own.drop(columns="region").reset_index(drop=True))
 
 
 def _without_ids(broken: pd.DataFrame) -> pd.DataFrame:
@@ -175,19 +190,19 @@ def _refuse_if_many(source: Source, region: str, held: pd.DataFrame) -> None:
         )
 
 
-def _known_by(name: str, held: Held, region: str, end: dt.date | None) -> Table:
+def _known_by(name: str, good: Table, region: str, end: dt.date | None) -> Table:
     """Return a region's good rows of a table, as far as they were known on the last day."""
-    schema = TABLES[name].columns
-    columns = [column for column in held.rows.columns if column in schema]
-    rows = held.good.filter(held.good["region"] == region)
-    moments = [column for column in columns if kind_of(schema[column]) == "moment"]
+    schema, rows = TABLES[name].columns, good.filter(good["region"] == region)
+    moments = [
+        each for each in good.columns if each in schema and kind_of(schema[each]) == "moment"
+    ]
     first = next((each for each in moments if each not in ("card_since",)), None)
     if end is not None:
         tomorrow = end + dt.timedelta(days=1)
         if first is not None:
             rows = rows.filter(rows[first].isnull() | (rows[first] < tomorrow))
         rows = _not_yet_hidden(rows, [each for each in moments if each != first], tomorrow)
-    return rows.select(*dict.fromkeys([*columns, "region"]))
+    return rows
 
 
 def _not_yet_hidden(rows: Table, later: list[str], tomorrow: dt.date) -> Table:
@@ -211,7 +226,7 @@ def _frame(name: str, rows: Table | None) -> pd.DataFrame:
     return schema.validate(frame.sort_values(list(kinds), ignore_index=True))
 
 
-def last_day(dataset: Dataset, as_of: str = "") -> dt.date | None:
+def last_day(opened: Dataset | Validated, as_of: str = "") -> dt.date | None:
     """Return the last day that counts: as asked for, or that of the data.
 
     Raises
@@ -219,7 +234,7 @@ def last_day(dataset: Dataset, as_of: str = "") -> dt.date | None:
     DataError
         If `as_of` is no date, or after the data's own end.
     """
-    end = _end(dataset)
+    end = opened.end
     if not as_of:
         return end
     try:
@@ -231,36 +246,32 @@ def last_day(dataset: Dataset, as_of: str = "") -> dt.date | None:
     return day
 
 
-def _end(dataset: Dataset) -> dt.date | None:
-    """Return the last day that the data can show: as stated, or that of the last purchase."""
-    if dataset.source.as_of is not None or "transactions" not in dataset.tables:
-        return dataset.source.as_of
-    last = dataset.tables["transactions"].good["bought_at"].max().execute()
-    return None if pd.isna(last) else last.date()
-
-
-def _bought(purchases: Table | None, which: str) -> dt.date | None:
-    """Return the day of the first ("min") or last ("max") purchase."""
+def _seen(purchases: Table | None) -> pd.Series:
+    """Return rows, first and last moment of purchases, and how many values each column has."""
     if purchases is None:
-        return None
-    found = getattr(purchases["bought_at"], which)().execute()
-    return None if pd.isna(found) else found.date()
+        return pd.Series({"rows": 0, "first": None, "last": None})
+    moment = purchases["bought_at"]
+    values = {_VALUES + column: purchases[column].count() for column in purchases.columns}
+    found = purchases.agg(rows=purchases.count(), first=moment.min(), last=moment.max(), **values)
+    return found.to_pandas().astype(object).iloc[0]
 
 
-def _filled(frames: Mapping[str, pd.DataFrame], purchases: Table | None) -> list[str]:
+def _day(moment: pd.Timestamp | None) -> dt.date | None:
+    """Return the day of a moment; None where there is none."""
+    return None if pd.isna(moment) else moment.date()
+
+
+def _filled(frames: Mapping[str, pd.DataFrame], seen: pd.Series) -> list[str]:
     """Return the "table.column" names that hold at least one value."""
     found = [
         f"{name}.{column}"
         for name, frame in frames.items()
         for column in frame.columns[frame.notna().any()]
     ]
-    if purchases is None:
-        return found
-    counts = purchases.agg(**{column: purchases[column].count() for column in purchases.columns})
-    filled = counts.to_pandas().iloc[0]
-    least = {"cost": COSTED * filled["amount"]}
+    counts = {name.removeprefix(_VALUES): seen[name] for name in seen.index if _VALUES in name}
+    least = {"cost": COSTED * counts.get("amount", 0)}
     return found + [
-        f"transactions.{column}" for column in filled.index if filled[column] > least.get(column, 0)
+        f"transactions.{column}" for column, n in counts.items() if n > least.get(column, 0)
     ]
 
 

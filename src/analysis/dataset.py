@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import pandas as pd
 from ibis.expr.types import Table
 
 from analysis import reading
+from analysis.contract import TABLES
 from analysis.reading import ROW
 from analysis.rules import Rule, mapped, written
 from analysis.sources import DataError, Source
@@ -82,6 +84,42 @@ class Dataset:
         found = customers.group_by("region").agg(customers=customers.count())
         return found.order_by("region").to_pandas()
 
+    @property
+    def end(self) -> dt.date | None:
+        """The last day that the data can show: as stated, or that of the last purchase."""
+        if self.source.as_of is not None or "transactions" not in self.tables:
+            return self.source.as_of
+        last = self.tables["transactions"].good["bought_at"].max().execute()
+        return None if pd.isna(last) else last.date()
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What there is to know of a source before one of its regions is looked at.
+
+    Attributes
+    ----------
+    source : Source
+        What was opened.
+    good : dict of str to Table
+        Rows of each table that keep the contract: its columns, and `region`.
+    regions : tuple of str
+        Names of the regions.
+    set_aside : DataFrame
+        Rows that break the contract, by region; as from `set_aside`.
+    end : date or None
+        The last day that the data can show.
+    problems : dict of str to str
+        Why a table could not be read, by its name.
+    """
+
+    source: Source
+    good: Mapping[str, Table]
+    regions: tuple[str, ...]
+    set_aside: pd.DataFrame
+    end: dt.date | None
+    problems: Mapping[str, str]
+
 
 def open_source(source: Source) -> Dataset:
     """Open a source and hold its tables against the contract.
@@ -138,7 +176,7 @@ def problems(dataset: Dataset) -> pd.DataFrame:
         {"table": name, "file": files[name], "expected": text}
         for name, text in dataset.problems.items()
     ]
-    found = pd.concat([pd.DataFrame(whole), set_aside(dataset, None)], ignore_index=True)
+    found = pd.concat([pd.DataFrame(whole), set_aside(dataset, by_region=False)], ignore_index=True)
     found["file"] = found["table"].map(files)
     columns = ["table", "file", "column", "rows", "share", "expected", "example"]
     return found.reindex(columns=columns)
@@ -160,47 +198,67 @@ def _of_customers(held: Held, good: Table, everybody: Table) -> Held:
     return Held(placed.mutate(**flags).drop("known_id"), (*held.rules, ORPHAN, FOLLOWER))
 
 
-def set_aside(dataset: Dataset, region: str | None) -> pd.DataFrame:
-    """Count the rows that break each rule, of the whole source or of one region.
-
-    Rows whose customer is not known belong to no region: they are counted with
-    every region, as a share of the whole table.
-    """
-    found = []
+def validate(dataset: Dataset) -> Validated:
+    """Hold a source's rows against the contract, those of all regions at once."""
+    good = {}
     for name, held in dataset.tables.items():
-        if region is None:
-            found += _broken_rules(name, held, held.rows, held.rows)
-        else:
-            own = held.rows.filter(held.rows["region"] == region)
-            nobody = held.rows.filter(held.rows["region"].isnull())
-            found += _broken_rules(name, held, own, own)
-            found += _broken_rules(name, held, nobody, held.rows)
-    columns = ["table", "column", "expected", "rows", "share", "example"]
+        columns = [column for column in held.rows.columns if column in TABLES[name].columns]
+        good[name] = held.good.select(*dict.fromkeys([*columns, "region"]))
+    return Validated(
+        source=dataset.source,
+        good=good,
+        regions=tuple(dataset.regions()["region"]),
+        set_aside=set_aside(dataset),
+        end=dataset.end,
+        problems=dataset.problems,
+    )
+
+
+def set_aside(dataset: Dataset, by_region: bool = True) -> pd.DataFrame:
+    """Count the rows that break each rule, in each region or in the whole source.
+
+    Returns
+    -------
+    DataFrame
+        region, table, column, expected, rows, share, example (the first such row). Rows whose
+        customer is not known have no region, and are a share of the whole table.
+    """
+    found = [
+        row for name, held in dataset.tables.items() for row in _broken_rules(name, held, by_region)
+    ]
+    columns = ["region", "table", "column", "expected", "rows", "share", "example"]
     return pd.DataFrame(found, columns=columns)
 
 
-def _broken_rules(name: str, held: Held, rows: Table, whole: Table) -> list[dict]:
-    """Describe each rule that some of the rows break, as a share of the whole."""
-    flags = {str(i): rows[f"broken_{i}"].cast("int64").sum() for i in range(len(held.rules))}
-    counts = rows.agg(**flags).to_pandas().iloc[0].fillna(0)
-    broken = [i for i in range(len(held.rules)) if counts[str(i)] > 0]
-    n = whole.count().execute() if broken else 0
+def _broken_rules(name: str, held: Held, by_region: bool) -> list[dict]:
+    """Describe each rule that some rows of a table break; rows without a region come last."""
+    rows = held.rows if by_region else held.rows.mutate(region=ibis.null("string"))
+    flags = {f"broken_{i}": rows[f"broken_{i}"].cast("int64").sum() for i in range(len(held.rules))}
+    counts = rows.group_by("region").agg(n=rows.count(), **flags).to_pandas()
+    counts = counts.set_index(counts.pop("region").astype(object)).sort_index()  # missing: last
+    whole = counts["n"].sum()
+    counts["n"] = counts["n"].mask(counts.index.isna(), whole)
+    first = {flag: _first(rows, flag, held) for flag in flags if counts[flag].any()}
     return [
-        _broken(name, held.rules[i], rows.filter(rows[f"broken_{i}"]), counts[str(i)], n)
-        for i in broken
+        {"region": region, "table": name, "column": rule.column, "expected": rule.expected}
+        | {"rows": int(own[flag]), "share": own[flag] / own["n"], "example": first[flag][region]}
+        for region, own in zip(_keys(counts.index), counts.to_dict("records"), strict=True)
+        for flag, rule in zip(flags, held.rules, strict=True)
+        if own[flag]
     ]
 
 
-def _broken(table: str, rule: Rule, rows: Table, count: float, n: float) -> dict:
-    """Describe the rows that break one rule, with the first of them."""
-    first = rows.order_by(ROW).limit(1).to_pandas().iloc[0]
-    value = first[written(rule.column)]
-    value = "nothing" if pd.isna(value) else repr(str(value))
-    return {
-        "table": table,
-        "column": rule.column,
-        "expected": rule.expected,
-        "rows": int(count),
-        "share": count / n,
-        "example": f"row {first[ROW]}: {value}",
-    }
+def _first(rows: Table, flag: str, held: Held) -> dict[str | None, str]:
+    """Return the first row that breaks a rule, and what stands there, for each region."""
+    value = written(held.rules[int(flag.removeprefix("broken_"))].column)
+    own = ibis.window(group_by="region", order_by=ROW)
+    broken = rows.filter(rows[flag]).mutate(place=ibis.row_number().over(own))
+    found = broken.filter(broken["place"] == 0).select("region", ROW, value).to_pandas()
+    texts = ["nothing" if pd.isna(text) else repr(str(text)) for text in found[value]]
+    examples = [f"row {row}: {text}" for row, text in zip(found[ROW], texts, strict=True)]
+    return dict(zip(_keys(found["region"]), examples, strict=True))
+
+
+def _keys(regions: pd.Index | pd.Series) -> list[str | None]:
+    """Return names of regions; None for the rows that have none."""
+    return [None if pd.isna(region) else region for region in regions]

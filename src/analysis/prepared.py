@@ -1,4 +1,4 @@
-"""A region's validated data, kept for the length of one run: validated once, read by all notebooks.
+"""What a run has validated, kept for its length: done once, read by all its notebooks.
 
 A run sets `FOLDER` in the environment of its kernels. Without it, as in JupyterLab, nothing
 is kept. What is kept are customers' data: the folder is the user's own, and goes with the run.
@@ -10,70 +10,84 @@ import hashlib
 import os
 import pickle
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 import duckdb
 import ibis
 from filelock import FileLock
+from ibis.expr.types import Table
 
 from analysis.files import whole
 from analysis.sources import Source
 
-if TYPE_CHECKING:
-    from analysis.data import Region
-
 FOLDER = "WORKBOOK_PREPARED"
 
+Kept = TypeVar("Kept")
 
-def place(source: Source, region: str, as_of: str) -> Path | None:
-    """Return where a region is kept; None where nothing is, or where a database keeps its rows."""
+
+def place(source: Source, *which: str) -> Path | None:
+    """Return where a source is kept, or a region of it as of a day.
+
+    None where nothing is kept, or where a database keeps its rows.
+    """
     folder = os.environ.get(FOLDER)
     if not folder or "://" in (source.database or ""):
         return None
-    name = hashlib.sha256(repr((source.name, region, as_of)).encode()).hexdigest()[:16]
+    name = hashlib.sha256(repr((source.name, *which)).encode()).hexdigest()[:16]
     return Path(folder, name)
 
 
-def kept(path: Path | None, load: Callable[[], Region]) -> Region:
-    """Return a region as it was kept, or load and keep it.
+def kept(path: Path | None, make: Callable[[], Kept]) -> Kept:
+    """Return what was kept, or make and keep it.
 
-    Of several notebooks that need it at once the first loads it, and the others wait.
+    Of several notebooks that need it at once the first makes it, and the others wait.
 
     Parameters
     ----------
     path : Path or None
         As from `place`.
-    load : callable
-        Loads the region.
+    make : callable
+        Makes what is to be kept: anything that can be pickled, but for the engine's tables
+        in it, which are kept as Parquet files.
     """
     if path is None:
-        return load()
+        return make()
     with FileLock(path.with_suffix(".lock")):
         if not path.exists():
-            here = load()
+            made = make()
             try:
-                _keep(here, path)
-            except (OSError, duckdb.IOException):  # no room: each notebook loads its own
-                return here
-    return _read(path)
+                with whole(path) as draft, draft.open("wb") as file:
+                    _Keeper(file, path).dump(made)
+            except (OSError, duckdb.IOException):  # no room: each notebook makes its own
+                for lines in path.parent.glob(f"{path.name}.*.parquet"):
+                    lines.unlink()
+                return made
+    with path.open("rb") as file:
+        return _Reader(file).load()
 
 
-def _keep(here: Region, path: Path) -> None:
-    """Keep a region; its purchases in the order of all their columns, whatever it was."""
-    purchases = here.purchases
-    if purchases is not None:
-        with whole(path.with_suffix(".parquet")) as draft:
-            purchases.order_by(*purchases.columns).to_parquet(draft)
-    with whole(path) as draft:
-        draft.write_bytes(pickle.dumps(replace(here, purchases=None)))
+class _Keeper(pickle.Pickler):
+    """Pickles; a table of the engine goes to a file of its own."""
+
+    def __init__(self, file: object, path: Path) -> None:
+        super().__init__(file)
+        self.path, self.count = path, 0
+
+    def persistent_id(self, thing: object) -> Path | None:
+        """Keep a table in the order of its regions and values, whatever it was."""
+        if not isinstance(thing, Table):
+            return None
+        self.count += 1
+        lines = self.path.with_suffix(f".{self.count}.parquet")
+        with whole(lines) as draft:
+            thing.order_by(*dict.fromkeys(["region", *thing.columns])).to_parquet(draft)
+        return lines
 
 
-def _read(path: Path) -> Region:
-    """Read a region that was kept."""
-    here = pickle.loads(path.read_bytes())
-    lines = path.with_suffix(".parquet")
-    if not lines.exists():
-        return here
-    return replace(here, purchases=ibis.duckdb.connect().read_parquet(lines))
+class _Reader(pickle.Unpickler):
+    """Reads what a `_Keeper` wrote."""
+
+    def persistent_load(self, lines: Path) -> Table:
+        """Read a table from its file."""
+        return ibis.duckdb.connect().read_parquet(lines)
