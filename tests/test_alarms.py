@@ -1,5 +1,6 @@
 """Early warning: planted falls of a volume, lists worked out by hand, what is known when."""
 
+import codecs
 import functools
 
 import numpy as np
@@ -60,7 +61,9 @@ def test_the_line_has_a_tenth_of_the_regulars_below_it_who_did_not_leave():
     others = calm.assign(fall=50.0)
     left, away = others.assign(lapse_later=1.0), others.assign(watched=False)
     unknown = others.assign(lapse_later=np.nan)
-    assert alarms.line(pd.concat([calm, left, away, unknown])) == pytest.approx(-7)
+    rows = pd.concat([calm, left, away, unknown])
+    assert alarms.line(rows) == pytest.approx(-7)
+    assert alarms.line(rows, 0.3) == pytest.approx(-5)
 
 
 def test_one_in_ten_calm_regulars_of_a_region_is_below_the_line():
@@ -115,6 +118,43 @@ def test_lost_is_a_quarter_without_a_purchase_before_the_end():
     assert leads(found, -9) == {"c001": 0, "c002": 0}
 
 
+FADES = slice(7 * 64, 7 * 75)
+"""Without the visits of these weeks he is a regular as of week 78, and none as of 79 and 80."""
+
+
+@pytest.mark.parametrize("line, alarm_weeks", [(-0.1, 5), (-0.4, 3), (-0.5, 0), (-0.8, 0)])
+def test_who_fades_until_he_is_no_regular_keeps_the_alarm_that_he_had(line, alarm_weeks):
+    """As above, but the alarm of weeks 79 and 80 is that of week 78, when the log was -0.47."""
+    found = steady()
+    found.volume[0, 75:81] = 5
+    found.bought[0, FADES] = False
+    leave(found, 80)
+    changed = weeks.changes(found)[0]
+    assert np.isnan(changed[78:81]).tolist() == [False, True, True]
+    assert changed[78] == pytest.approx(-0.47, abs=0.005)
+    assert leads(found, line) == {"c000": 7 * alarm_weeks}
+
+
+def test_an_alarm_goes_on_over_weeks_in_which_he_was_no_regular():
+    """He is none as of weeks 60 and 61 only; the fall begins before and goes on after them."""
+    found = steady()
+    found.volume[0, 55:] = 10 * 0.8 ** np.arange(49)
+    leave(found, 66)
+    changed = weeks.changes(found)
+    changed[0, 60:62] = np.nan
+    assert changed[0, 57] > -0.1 > changed[0, [58, 59, 62, 66]].max()
+    assert alarms.leads(found, changed, -0.1).to_dict() == {"c000": 7 * 9}
+
+
+@pytest.mark.parametrize("first, expected", [(40, {}), (41, {"c000": 0})])
+def test_a_lead_needs_a_regular_in_the_half_year_before(first, expected):
+    """As of week 55, the first of the 26, ten visits lie in weeks 31 to 50 or nine."""
+    found = steady()
+    found.bought[0, 7 * first : 7 * 80] = False
+    leave(found, 80)
+    assert leads(found, -0.5) == expected
+
+
 def test_only_regulars_have_a_lead():
     found = steady()
     leave(found, 80, 0)
@@ -129,11 +169,13 @@ def test_leads_of_a_region_are_those_of_a_plain_loop():
     expected = {}
     for i, name in enumerate(found.people["customer_id"]):
         last = np.flatnonzero(visits[i]).max(initial=-1)
-        if 52 <= last <= 90 and not np.isnan(changed[i, last]):
-            week = last
-            while week > last - 26 and changed[i, week] < line:
-                week -= 1
-            expected[name] = last - week
+        if not 52 <= last <= 90 or np.isnan(changed[i, last - 25 : last + 1]).all():
+            continue
+        since, is_on = 0, False
+        for change in changed[i, last - 25 : last + 1]:
+            is_on = is_on if np.isnan(change) else change < line
+            since = since + 1 if is_on else 0
+        expected[name] = since
     found_leads = alarms.leads(found, changed, line)
     assert np.ceil(found_leads / 7).to_dict() == expected
     assert 0 < found_leads.gt(0).mean() < 1
@@ -143,6 +185,53 @@ def test_a_region_shorter_than_a_year_has_no_leads():
     found = steady(48)
     leave(found, 30)
     assert leads(found, -9) == {}
+
+
+def test_false_alarms_by_hand():
+    """A week without volume is an alarm of four weeks; c003 is no regular from its third on."""
+    found = steady()
+    found.volume[[0, 1, 3], 60] = 0
+    leave(found, 80, 1)
+    found.bought[2, : 7 * 91] = False
+    found.bought[3, 7 * 48 : 7 * 91] = False
+    told = alarms.false_alarms(found, weeks.changes(found), -0.2)
+    assert told["any_week"] == pytest.approx((4 + 31) / (38 * 52))
+    assert told["ever"] == pytest.approx(2 / 38)
+    assert told["weeks"] == 52
+
+
+def test_false_alarms_of_a_short_region_and_of_nobody():
+    found = steady(60)
+    assert alarms.false_alarms(found, weeks.changes(found), -0.2).tolist() == [0, 0, 24]
+    found.bought[:, 7 * 47 :] = False
+    assert alarms.false_alarms(found, weeks.changes(found), -0.2)[["any_week", "ever"]].isna().all()
+
+
+def test_the_alarm_curve_has_a_line_for_each_share_of_false_alarms():
+    _, found, changed, rows = example()
+    curve = alarms.curve(found, changed, rows, 28)
+    assert curve.index.tolist() == [0.02, 0.05, 0.1, 0.2, 0.3]
+    for share, row in curve.iterrows():
+        line = alarms.line(rows, share)
+        lead = alarms.leads(found, changed, line)
+        others = alarms.false_alarms(found, changed, line)
+        assert row["line"] == line
+        assert row["lost"] == len(lead)
+        assert row["warned"] == (lead > 0).sum() / len(lead)
+        assert row["early"] == (lead >= 28).sum() / len(lead)
+        assert row["lead_days"] == np.median(lead[lead > 0])
+        assert row[["any_week", "ever", "weeks"]].tolist() == others.tolist()
+    for name in ("line", "warned", "early", "any_week", "ever"):
+        assert curve[name].is_monotonic_increasing, name
+
+
+def test_the_alarm_curve_of_a_region_without_anybody_lost():
+    _, _, _, rows = example()
+    found = steady()
+    curve = alarms.curve(found, weeks.changes(found), rows, 28)
+    assert curve["lost"].eq(0).all()
+    assert curve[["warned", "early", "lead_days"]].isna().all(axis=None)
+    assert curve["any_week"].eq(0).all()
 
 
 def test_paths_show_the_planted_fall_of_the_lost_and_none_of_those_who_stay():
@@ -323,7 +412,7 @@ def test_days_left_by_hand():
     assert left.to_dict() == {"c000": 0, "c001": 70, "c002": 33 * 7}
 
 
-CAUGHT = ["lost", "precision", "of_all", "sales", "days_left"]
+CAUGHT = ["lost", "in_time", "precision", "of_all", "sales", "days_left"]
 
 
 def outcomes():
@@ -337,8 +426,8 @@ def test_caught_by_hand():
     """One list calls c and a, the other b and a."""
     scores = pd.DataFrame({"one": [3.0, 2, 9, 1], "other": [3.0, 9, 2, 1]}, list("abcd"))
     found = alarms.caught(scores, *outcomes(), 2)
-    assert found.loc["other", CAUGHT].tolist() == pytest.approx([1, 0.5, 1 / 3, 10, 3])
-    assert found.loc["one", CAUGHT].tolist() == pytest.approx([2, 1, 2 / 3, 50, 1.5], abs=1e-5)
+    assert found.loc["other", CAUGHT].tolist() == pytest.approx([1, 1, 0.5, 1 / 3, 10, 3])
+    assert found.loc["one", CAUGHT].tolist() == pytest.approx([2, 1, 1, 2 / 3, 50, 1.5], abs=1e-5)
     wilson = proportion_confint(1, 2, method="wilson")
     assert found.loc["other", ["ci_low", "ci_high"]].tolist() == pytest.approx(wilson)
 
@@ -347,14 +436,14 @@ def test_caught_looks_customers_up_by_their_ids():
     scores = pd.DataFrame({"one": [3.0, 2, 9, 1]}, list("abcd"))
     lost, sales, left = [each[::-1] for each in outcomes()]
     found = alarms.caught(scores, lost, sales, left, 2)
-    assert found.loc["one", CAUGHT].tolist() == pytest.approx([2, 1, 2 / 3, 50, 1.5], abs=1e-5)
+    assert found.loc["one", CAUGHT].tolist() == pytest.approx([2, 1, 1, 2 / 3, 50, 1.5], abs=1e-5)
 
 
 def test_of_the_lost_only_those_on_the_list_count():
     lost, sales, left = outcomes()
     scores = pd.DataFrame({"one": [9.0, 2, 3]}, list("abc"))
     found = alarms.caught(scores, lost, sales, left, 1)
-    assert found.loc["one", CAUGHT].tolist() == pytest.approx([1, 1, 1 / 2, 10, 3], abs=1e-5)
+    assert found.loc["one", CAUGHT].tolist() == pytest.approx([1, 1, 1, 1 / 2, 10, 3], abs=1e-5)
 
 
 def test_everybody_called_is_everybody_caught():
@@ -362,9 +451,12 @@ def test_everybody_called_is_everybody_caught():
     last = rows[rows["week"] == 76].set_index("customer_id")
     sales, lost = pd.Series(2.0, last.index), last["gone"]
     lists = alarms.lists(last.reset_index(), sales)
-    found = alarms.caught(lists, lost, sales, alarms.days_left(there, 76), len(last))
+    left = alarms.days_left(there, 76)
+    found = alarms.caught(lists, lost, sales, left, len(last))
     assert found.index.tolist() == ["silence", "fall", "risk", "sales at risk"]
     assert found["lost"].tolist() == [lost.sum()] * 4
+    assert found["in_time"].tolist() == [(left[lost.index[lost == 1]] > 0).sum()] * 4
+    assert 0 < found["in_time"].iloc[0] < lost.sum()
     assert found["precision"].tolist() == pytest.approx([lost.mean()] * 4)
     assert found["of_all"].tolist() == [1] * 4
     assert found["sales"].tolist() == [2 * lost.sum()] * 4
@@ -390,8 +482,17 @@ def names(n):
 
 def test_the_list_is_in_the_region_s_folder_and_the_only_file_there(place):
     assert alarms.export(here(), names(2)) == place
-    assert place.read_text("utf-8") == "customer_id,risk,名\nX00000,0.25,客户\nX00001,0.25,客户\n"
+    lines = "customer_id,risk,名\nX00000,0.25,客户\nX00001,0.25,客户\n"
+    assert place.read_bytes() == codecs.BOM_UTF8 + lines.encode()
     assert [each.name for each in place.parent.iterdir()] == [place.name]
+
+
+def test_an_id_is_no_formula(place):
+    rows = names(2).assign(customer_id=["=1+1", "-7"], volume_change=[-0.5, np.nan])
+    alarms.export(here(), rows)
+    written = pd.read_csv(place)
+    assert written["customer_id"].tolist() == ["'=1+1", "'-7"]
+    assert written["volume_change"].iloc[0] == -0.5
 
 
 def test_a_new_list_takes_the_place_of_the_old_one(place):

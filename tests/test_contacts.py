@@ -1,6 +1,7 @@
 """Visits, campaigns and their costs: tables worked out by hand, simulated truths, closed forms."""
 
 import functools
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -74,11 +75,14 @@ def acquire(who, *days, cost=600.0):
 
 # --- key accounts
 
+STILL = 80
+"""A day of the last four weeks of the quarter in which accounts are visited."""
+
 
 def three_accounts(made=(), **more):
     """Return a region with accounts of 60, 30 and 10 per cent of the sales of those visited."""
     sales = {"a": 600, "b": 300, "c": 100}
-    bought = {who: on(-10, amount=x) + on(150, 300) for who, x in sales.items()}
+    bought = {who: on(-10, amount=x) + on(STILL, 300) for who, x in sales.items()}
     before = visits("a", -100) + visits("b", -363) + visits("c", 0)
     return handmade(bought | more, [*before, *made])
 
@@ -90,6 +94,7 @@ def test_tiers_and_visits_by_hand():
     assert found["monthly"].tolist() == pytest.approx([3, 1, 1])
     assert found["as_promised"].tolist() == [1, 0, 1]
     assert found["retained"].tolist() == [1, 1, 1]
+    assert found["tier_after"].to_dict() == {"a": "A", "b": "A", "c": "B"}  # all buy alike then
     assert found["log_visits"].tolist() == pytest.approx([np.log(2)] * 3)
     assert found["trend"].tolist() == pytest.approx([np.log(2)] * 3)
     assert found["log_tenure"].tolist() == pytest.approx([np.log1p(10 / 365.25)] * 3)
@@ -100,7 +105,7 @@ def test_tiers_and_visits_by_hand():
 
 def test_trend_is_the_second_half_of_the_year_before_over_the_first():
     """Four days with a purchase in the half year up to the landmark, two in that before."""
-    bought = {"a": on(-363, -182, -181, -90, -9.6, -9.4, 0, 0.9, 1), "b": on(-9)}
+    bought = {"a": on(-363, -182, -181, -90, -9.6, -9.4, 0, 0.9, 1, STILL), "b": on(-9, STILL)}
     found = contacts.accounts(handmade(bought, visits("a", -9) + visits("b", -9)))
     assert found["trend"].tolist() == pytest.approx([np.log(5 / 3), np.log(2)])
 
@@ -124,7 +129,7 @@ def test_visits_of_the_quarter_after_count_and_calls_do_not():
 @pytest.mark.parametrize("day, there", [(-364, False), (-363, True), (0.9, True), (1, False)])
 def test_key_accounts_are_those_visited_in_the_year_before(day, there):
     """Whoever is not visited, or only called, counts in no tier, however much he buys."""
-    big = {who: on(-10, amount=1e6) for who in "pq"}
+    big = {who: on(-10, amount=1e6) + on(STILL) for who in "pq"}
     calls = [("q", -5, "call", "service", 5.0)]
     found = contacts.accounts(three_accounts(visits("p", day) + calls, **big))
     assert found.index.tolist() == list("abcp" if there else "abc")
@@ -136,25 +141,36 @@ def test_key_accounts_are_those_visited_in_the_year_before(day, there):
 def test_accounts_are_those_that_bought_in_the_last_quarter_before(day, there):
     """The others count in the tiers, if they bought in the year at all."""
     bought = {"a": on(-200, amount=799) + on(day), "b": on(-10, amount=150) + on(-11, amount=50)}
+    bought = {who: days + on(STILL) for who, days in bought.items()}
     made = visits("a", -9) + visits("b", -9) + visits("c", -9)
-    found = contacts.accounts(handmade(bought | {"c": on(1)}, made))
+    found = contacts.accounts(handmade(bought | {"c": on(1, STILL)}, made))
     assert found["tier"].to_dict() == ({"a": "A"} if there else {}) | {"b": "B"}
 
 
 @pytest.mark.parametrize("day, retained", [(273, 0), (274, 1), (364, 1)])
 def test_retained_is_a_purchase_in_the_last_quarter_of_the_year(day, retained):
     """Who never comes again is followed, too."""
-    bought = {"a": on(-10, 150, day), "b": on(-10, day), "c": on(-10)}
+    bought = {"a": on(-10, STILL, 150, day), "b": on(-10, STILL, day), "c": on(-10, STILL)}
     made = [row for who in "abc" for row in visits(who, -9)]
     found = contacts.accounts(handmade(bought, made))
     assert found["retained"].tolist() == [retained, retained, 0]
+
+
+@pytest.mark.parametrize("day, there", [(63.9, False), (64, True), (91.9, True), (92, False)])
+def test_accounts_are_those_that_still_buy_when_the_quarter_ends(day, there):
+    """Nobody visits an account that has gone: the loss would be the cause of the fewer visits."""
+    lost = {"a": on(-10, 5, amount=600), "b": on(-10, day, amount=300), "c": on(-10, STILL, 300)}
+    made = [row for who in "abc" for row in visits(who, -9, 5)]
+    found = contacts.accounts(handmade(lost, made))
+    assert found.index.tolist() == (["b", "c"] if there else ["c"])
+    assert found["tier"].tolist() == (["B", "C"] if there else ["C"])  # of all that were visited
 
 
 def test_accounts_of_a_region_are_those_of_the_simulated_history():
     _, here, truth, row = example()
     found = contacts.accounts(here)
     people = truth.people.set_index(row.index)
-    bought = truth.visits[:, 39:52].any(axis=1)
+    bought = truth.visits[:, 39:52].any(axis=1) & truth.visits[:, 61:65].any(axis=1)
     expected = people.index[(people["visits_before"] > 0) & bought]
     assert found.index.tolist() == sorted(expected)
     people = people.loc[found.index]
@@ -164,10 +180,29 @@ def test_accounts_of_a_region_are_those_of_the_simulated_history():
     last = truth.visits[row[found.index], 91:].sum(axis=1) > 0
     assert found["retained"].tolist() == last.astype(float).tolist()
     assert found.loc[people["lapse"] <= 91, "retained"].eq(0).all()
-    assert (people["lapse"] <= 65).sum() > 5  # lost before the quarter ended, and here
+    assert (people["lapse"] > 61).all()  # nobody who was lost before the last four weeks
     assert found["monthly"].tolist() == pytest.approx((people["visits_quarter"] / 3).tolist())
     assert (found["as_promised"] == people["visited"])[alike].all()
     assert len(found) > 80
+
+
+def test_whoever_counts_lost_accounts_as_visited_less_finds_an_effect_that_is_not_there():
+    """In a world in which visits keep nobody: three regions, with and without those lost."""
+    world, found = World(visit_plan=(3.6, 2.5, 1.4)), {"still": [], "everybody": []}
+    for seed in range(3):
+        here = region_of(draw(world, 3_000, seed))
+        still = contacts.accounts(here)
+        with patch.object(contacts, "_buys", _everybody):
+            everybody = contacts.accounts(here)
+        for name, rows in (("still", still), ("everybody", everybody)):
+            means = rows.groupby("as_promised")["retained"].mean()
+            found[name].append(means[1.0] - means[0.0])
+    assert np.mean(found["everybody"]) > 0.15
+    assert abs(np.mean(found["still"])) < 0.06  # two standard errors of three regions
+
+
+def _everybody(region, _day):
+    return pd.Series(True, region.customers["customer_id"])
 
 
 def test_a_region_where_nobody_is_visited_has_no_key_accounts():

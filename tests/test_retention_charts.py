@@ -94,6 +94,13 @@ PATHS = pd.DataFrame(
     },
     index=pd.Index(WEEKS, name="weeks_before"),
 )  # fmt: skip
+CURVE = pd.DataFrame(
+    {
+        "warned": [0.33, 0.51], "early": [0.11, 0.22], "lead_days": [19.0, 31.5],
+        "any_week": [0.085, 0.164],
+    },
+    index=pd.Index([0.02, 0.1], name="false_alarms"),
+)  # fmt: skip
 CALIBRATION = pd.DataFrame(
     {
         "predicted": [0.05, 0.2], "observed": [0.06, 0.4], "ci_low": [0.03, 0.3],
@@ -114,7 +121,7 @@ CAMPAIGNS = pd.DataFrame(
 )
 LISTS = pd.DataFrame(
     {
-        "lost": [30, 55], "precision": [0.3, 0.55], "ci_low": [0.22, 0.45],
+        "lost": [30, 55], "in_time": [15, 11], "precision": [0.3, 0.55], "ci_low": [0.22, 0.45],
         "ci_high": [0.4, 0.64], "of_all": 0.2, "sales": 1e5,
     },
     index=pd.Index(["silence", "risk"], name="list"),
@@ -262,6 +269,30 @@ def test_paths_without_anybody_lost():
     assert [text.get_text() for text in ax.texts] == ["stayed"]
 
 
+def test_alarm_curve_tells_and_draws_what_is_told_of_the_lost_and_of_who_stay():
+    alt, axes = drawn("alarm_curve", CURVE, 28.0)
+    assert "2%: 33% of the lost under alarm, 11% for 28 days or more, median lead 19 days, " in alt
+    assert "10%: 51% of the lost under alarm, 22% for 28" in alt
+    assert "median lead 32 days, 16% of who stay in any week." in alt
+    lines = named(axes[0])
+    assert list(lines) == ["lost: under alarm", "lost: 28 days early", "staying: any week"]
+    assert [line.get_ydata().tolist() for line in lines.values()] == [
+        CURVE[name].tolist() for name in ("warned", "early", "any_week")
+    ]
+    assert all(line.get_xdata().tolist() == [0.02, 0.1] for line in lines.values())
+    claimed, lead = axes[1].lines
+    assert claimed.get_ydata()[0] == 28
+    assert lead.get_ydata().tolist() == [19, 31.5]
+    assert [ax.get_ylabel() for ax in axes] == ["share of customers", "median lead in days"]
+    assert {ax.get_xlabel() for ax in axes} == {"false alarms at a landmark"}
+
+
+def test_alarm_curve_without_anybody_lost():
+    alt, axes = drawn("alarm_curve", CURVE.assign(warned=NAN, early=NAN, lead_days=NAN), 28.0)
+    assert "2%: unknown of the lost under alarm, unknown for 28 days or more, median lead " in alt
+    assert axes[1].get_ylim()[1] > 28
+
+
 # --- calibration and overlap
 
 
@@ -357,20 +388,23 @@ def test_costs_of_one_campaign_and_of_none():
 
 def test_lists_stand_beside_chance_the_first_on_top():
     alt, ax = drawn("lists", LISTS, 0.08)
-    assert "silence 30% (22% to 40%), risk 55% (45% to 64%); by chance 8.0%." in alt
-    chance, dots = ax.lines
+    assert "silence 30% (22% to 40%), 15% in time, risk 55% (45% to 64%), 11% in time; " in alt
+    assert "by chance 8.0%." in alt
+    chance, dots, in_time = ax.lines
     assert (chance.get_xdata()[0], chance.get_linestyle()) == (0.08, "--")
     assert dots.get_xydata().tolist() == [[0.3, 1], [0.55, 0]]
+    assert in_time.get_xydata() == pytest.approx(np.array([[0.15, 1], [0.11, 0]]))
+    assert list(named(ax)) == ["lost", "of these, in time"]
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["silence", "risk"]
-    assert [text.get_text() for text in ax.texts] == ["chance"]
+    assert [text.get_text() for text in ax.texts] == ["lost by chance"]
     assert ax.get_xlabel() == "share lost among the first on the list"
     assert ax.get_xlim()[0] == 0
 
 
 def test_one_list_without_anybody_lost_bounds_or_chance():
-    table = LISTS.iloc[:1].assign(precision=0.0, ci_low=NAN, ci_high=NAN)
+    table = LISTS.iloc[:1].assign(lost=0, in_time=0, precision=0.0, ci_low=NAN, ci_high=NAN)
     alt, _ = drawn("lists", table, NAN)
-    assert "silence 0% (unknown to unknown); by chance unknown." in alt
+    assert "silence 0% (unknown to unknown), 0% in time; by chance unknown." in alt
 
 
 # --- all of them
@@ -382,6 +416,7 @@ def test_one_list_without_anybody_lost_bounds_or_chance():
         ("survival", curve("货运车队", [0, 90], [1, 0.5], 0.4, 0.6), "weeks 周"),
         ("rules", RULES),
         ("before_the_end", PATHS),
+        ("alarm_curve", CURVE, 28.0),
         ("calibration", CALIBRATION),
         ("overlap", [0.2, 0.4, 0.3], [1, 1, 0], ("持卡", "无卡")),
         ("visits", VISITS.rename(index={"A": "甲"}), {"甲": 3.0}),

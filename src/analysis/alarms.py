@@ -8,17 +8,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis import discrimination, weeks
+from analysis import discrimination, findings, weeks
 from analysis.data import Region
 from analysis.estimates import Estimate, from_se, jackknife_se
-from analysis.files import whole
+from analysis.files import csv_safe, whole
 from analysis.sources import reports_folder
 from analysis.weeks import Weeks
 
 FALSE_ALARMS = 0.10
-"""Share of the customers who stay that an alarm may call."""
-LOOK_BACK = 26
-"""Weeks before the last purchase in which an alarm is looked for."""
+"""Share of the regulars who stay that an alarm may call at any one landmark."""
+OTHER_SHARES = (0.02, 0.05, FALSE_ALARMS, 0.20, 0.30)
+"""Such shares along the alarm curve."""
+LOOK_BACK, YEAR = 26, 52
+"""Weeks before the last purchase, and of those who stay, in which an alarm is looked for."""
 LATE = 3.0
 """Usual gaps of silence from which on a call comes late."""
 GROUPS, LEAST = 10, 8
@@ -29,14 +31,21 @@ RISK = "recency + log_visits + log_weeks + regular + fall"
 """What the risk to lose a customer within a quarter is told from."""
 
 
-def line(moments: pd.DataFrame) -> float:
-    """Return the change below which one in ten of the regulars lies who did not leave."""
+def line(moments: pd.DataFrame, share: float = FALSE_ALARMS) -> float:
+    """Return the change below which this share of the regulars lies who did not leave.
+
+    All landmarks given count. Those whose outcome was known by a week are the ones that begin
+    `weeks.GAP` + `weeks.QUARTER` weeks before it.
+    """
     calm = moments[moments["watched"] & (moments["lapse_later"] == 0)]
-    return -float(calm["fall"].quantile(1 - FALSE_ALARMS))
+    return -float(calm["fall"].quantile(1 - share))
 
 
 def leads(found: Weeks, changed: np.ndarray, alarm_line: float) -> pd.Series:
     """Return how long before their last purchase the alarm of lost customers began.
+
+    An alarm is on, or off, until the next week of which a usual volume is known: who fades until
+    he is no regular any more stays on the watch list.
 
     Parameters
     ----------
@@ -50,18 +59,73 @@ def leads(found: Weeks, changed: np.ndarray, alarm_line: float) -> pd.Series:
     Returns
     -------
     Series
-        Days of unbroken alarm up to the last purchase, by customer_id: regulars whose last
-        purchase lies in the last year, and is followed by 13 empty weeks. 0 for who was lost
-        without an alarm.
+        Days of unbroken alarm up to the last purchase, by customer_id: of who was a regular in
+        the 26 weeks before it, if it lies in the last year and 13 empty weeks follow. 0 for who
+        was lost without an alarm.
     """
     gone, last = _gone(found)
-    at = last[gone][:, None] - np.arange(LOOK_BACK)
-    change = np.take_along_axis(changed[gone], at, axis=1)
-    run = np.cumprod(change < alarm_line, axis=1).sum(axis=1)
+    at = last[gone][:, None] - np.arange(LOOK_BACK)[::-1]
+    alarm = _alarm(np.take_along_axis(changed[gone], at, axis=1), alarm_line)
+    run = np.cumprod(alarm[:, ::-1] == 1, axis=1).sum(axis=1)
     day = found.bought.shape[1] - 1 - found.bought[gone, ::-1].argmax(axis=1)
     days = np.where(run > 0, weeks.WEEK * (run - 1) + day % weeks.WEEK + 1, 0)
     ids = found.people["customer_id"].to_numpy()[gone]
-    return pd.Series(days, ids, name="lead_days")[~np.isnan(change[:, 0])]
+    return pd.Series(days, ids, name="lead_days")[~np.isnan(alarm[:, -1])]
+
+
+def false_alarms(found: Weeks, changed: np.ndarray, alarm_line: float) -> pd.Series:
+    """Return how many of the customers who stay are under alarm, too.
+
+    Parameters
+    ----------
+    found, changed, alarm_line
+        As in `leads`.
+
+    Returns
+    -------
+    Series
+        Of who bought in the last quarter and was a regular in the year before it: any_week (share
+        under alarm, in the mean over that year's weeks), ever (share that was at least once in
+        it) and weeks (52, or fewer where the data begin later).
+    """
+    end = found.n_weeks - weeks.QUARTER + 1
+    start = max(end - YEAR, weeks.RECENT + weeks.USUAL)
+    stays = found.visits[:, -weeks.QUARTER :].any(axis=1)
+    alarm = _alarm(changed[stays, start:end], alarm_line)
+    alarm = alarm[~np.isnan(alarm).all(axis=1)]
+    shares = {"any_week": np.nan, "ever": np.nan}
+    if len(alarm):
+        shares = {"any_week": np.nanmean(alarm), "ever": (alarm == 1).any(axis=1).mean()}
+    return pd.Series(shares | {"weeks": end - start})
+
+
+def curve(found: Weeks, changed: np.ndarray, moments: pd.DataFrame, enough: float) -> pd.DataFrame:
+    """Return what an alarm tells of the lost, the more of those who stay it may call.
+
+    Parameters
+    ----------
+    found, changed
+        As in `leads`.
+    moments : DataFrame
+        As from `weeks.moments`: the lines are taken from it.
+    enough : float
+        Days of lead that are early enough.
+
+    Returns
+    -------
+    DataFrame
+        By false_alarms (share of `line`): line, lost (regulars), warned and early (shares of them
+        with an alarm at their last purchase, and with enough lead), lead_days (median of the
+        warned), any_week, ever and weeks (as from `false_alarms`).
+    """
+    rows = {}
+    for share in OTHER_SHARES:
+        alarm_line = line(moments, share)
+        lead = leads(found, changed, alarm_line)
+        told = {"lost": len(lead), "warned": (lead > 0).mean(), "early": (lead >= enough).mean()}
+        told |= {"line": alarm_line, "lead_days": lead[lead > 0].median()}
+        rows[share] = told | false_alarms(found, changed, alarm_line).to_dict()
+    return pd.DataFrame(rows).T.rename_axis("false_alarms").astype({"lost": int, "weeks": int})
 
 
 def added(rows: pd.DataFrame, judged: Sequence[int], seed: int = 0) -> Estimate | None:
@@ -167,7 +231,8 @@ def scored(moments: pd.DataFrame) -> pd.DataFrame:
 def in_rhythm(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of customers who may still come: silent for three usual gaps at most.
 
-    Whoever has been silent for longer is to be won back; a call to keep him comes too late.
+    Whoever has been silent for longer is to be won back; a call to keep him comes too late. A risk
+    that these are called by is to be `scored` among these: one told from all is too high for them.
     """
     return rows[_silence(rows) <= LATE + 1e-9]  # logs and back
 
@@ -217,8 +282,9 @@ def caught(
     Returns
     -------
     DataFrame
-        By list: lost (of the first k), precision with ci_low and ci_high, of_all (share of all
-        who were lost), sales (of the lost among the first k), days_left (their median).
+        By list: lost (of the first k), in_time (of these: who bought once more, so that a call
+        could come before the end), precision (lost of k) with ci_low and ci_high, of_all (share
+        of all who were lost), sales (of the lost among the first k), days_left (their median).
     """
     rows, lost = {}, lost.reindex(scores.index)
     for name, score in scores.items():
@@ -227,6 +293,7 @@ def caught(
         hit = top[lost[top] > 0]
         rows[name] = {
             "lost": len(hit),
+            "in_time": (days_left.reindex(hit) > 0).sum(),
             "precision": found.estimate,
             "ci_low": found.ci_low,
             "ci_high": found.ci_high,
@@ -234,7 +301,7 @@ def caught(
             "sales": sales.reindex(hit).sum(),
             "days_left": days_left.reindex(hit).median(),
         }
-    return pd.DataFrame(rows).T.rename_axis("list").astype({"lost": int})
+    return pd.DataFrame(rows).T.rename_axis("list").astype({"lost": int, "in_time": int})
 
 
 def days_left(found: Weeks, week: int) -> pd.Series:
@@ -286,7 +353,8 @@ def to_call(
 def export(region: Region, rows: pd.DataFrame) -> Path:
     """Write the customers to call beside the region's report, whole or not at all.
 
-    This file is the only one that names customers.
+    This file is the only one that names customers. It is one for spreadsheets: with a byte order
+    mark, and ids that no spreadsheet takes for formulas.
 
     Parameters
     ----------
@@ -298,7 +366,7 @@ def export(region: Region, rows: pd.DataFrame) -> Path:
     path = reports_folder() / region.source.name / region.name / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as draft:
-        rows.to_csv(draft, index=False, lineterminator="\n")
+        findings.save_csv(csv_safe(rows), draft)
     return path
 
 
@@ -310,6 +378,12 @@ def _gap_days(rows: pd.DataFrame) -> pd.Series:
 def _silence(rows: pd.DataFrame) -> pd.Series:
     """Return the days since the last purchase over the usual gap."""
     return (2 ** rows["recency"] - 1) / _gap_days(rows)
+
+
+def _alarm(change: np.ndarray, alarm_line: float) -> np.ndarray:
+    """Return week by week whether an alarm is on (1 or 0), or was when last known; else missing."""
+    told = np.where(np.isnan(change), np.nan, change < alarm_line)
+    return pd.DataFrame(told).ffill(axis=1).to_numpy()
 
 
 def _gone(found: Weeks) -> tuple[np.ndarray, np.ndarray]:

@@ -152,8 +152,8 @@ def bins(x: pd.Series, y: pd.Series, labels: tuple[str, str], caption: str) -> N
     ax.set(xlabel=labels[0], ylabel=labels[1])
     means = figures.bin_means(x, y, 6)["y"]
     alt = (
-        f"Mean of {labels[1]} is {means.iloc[0]:,.0f} in the lowest group of {labels[0]} and "
-        f"{means.iloc[-1]:,.0f} in the highest."
+        f"Mean of {labels[1]} is {_short(means.iloc[0])} in the lowest group of {labels[0]} and "
+        f"{_short(means.iloc[-1])} in the highest."
     )
     figure(fig, alt, caption)
 
@@ -173,6 +173,11 @@ def balance(table: pd.DataFrame, caption: str) -> None:
         f"{table['smd_after'].abs().max():.2f} standard deviations."
     )
     figure(fig, alt, caption)
+
+
+def _short(value: float) -> str:
+    """Return a number in three digits, or all digits before the point."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _plain(column: str) -> str:

@@ -16,6 +16,8 @@ PROMISED = {"A": 3.0, "B": 2.0, "C": 1.0}
 """Visits a month that the texts promise to the tiers of key accounts."""
 KEPT = 0.8
 """Share of the promised visits from which on an account counts as visited as promised."""
+STILL = 28
+"""Days up to the end of the visits within which accounts buy that are compared."""
 MONTH = landmarks.YEAR / 12
 """Days of a month."""
 DRAWS, LARGE_DF = 20_000, 1_000
@@ -30,33 +32,33 @@ def accounts(region: Region) -> pd.DataFrame:
     """Return the key accounts, how often they were visited, and whether they stayed.
 
     The tier is the class by sales of fuel and gas (of everything, where products are not known) in
-    the year before a landmark; visits are those of the quarter after it; everybody who was
-    buying at the landmark is followed to the end, also those who are lost meanwhile.
+    the year before a landmark; visits are those of the quarter after it. Accounts are compared
+    that still buy when that quarter ends: nobody visits an account that has gone, and to count it
+    as visited less would make the loss the cause of itself.
 
     Returns
     -------
     DataFrame
         By customer_id, customers visited in the year before the landmark who bought in its last
-        quarter: tier (A, B, C), monthly (visits a month), as_promised (1 if at least 0.8 of
-        the promise), retained (1 if bought in the last quarter of the year after), segment, area,
+        quarter and in the last four weeks of the one after: tier (A, B, C), monthly (visits a
+        month), as_promised (1 if at least 0.8 of the promise), retained (1 if bought in the last
+        quarter of the year after), tier_after (class by sales of the year after), segment, area,
         log_tenure, log_visits, log_sales (year before), trend (log of its second half over its
         first), satisfaction and loyalty (of answers before it).
     """
     day = landmarks.landmark(region)
-    people = landmarks.table(region, day)
-    visited = _visits(region, day - dt.timedelta(days=landmarks.YEAR), day).index
-    people = people[(people["sales_before"] > 0) & people.index.isin(visited)]
-    tier = tiers(_fuel_sales(region, day).reindex(people.index).fillna(0.0))
-    people = people[people["active"] > 0]
-    tier = tier[people.index]
-    quarter = dt.timedelta(days=landmarks.QUARTER)
-    visits = _visits(region, day, day + quarter).reindex(people.index).fillna(0)
+    until = day + dt.timedelta(days=landmarks.QUARTER)
+    people = _visited(region, day)
+    people = people[(people["active"] > 0) & _buys(region, until)[people.index]]
+    visits = _visits(region, day, until).reindex(people.index).fillna(0)
     monthly = visits / (landmarks.QUARTER / MONTH)
+    promised = people["tier"].map(PROMISED).astype(float)
     own_day = pd.Series(pd.Timestamp(day), people.index)
-    found = people[["segment", "area", "log_tenure", "log_visits", "retained"]].assign(
-        tier=tier,
+    columns = ["segment", "area", "log_tenure", "log_visits", "retained", "tier"]
+    found = people[columns].assign(
         monthly=monthly,
-        as_promised=(monthly >= KEPT * tier.map(PROMISED)).astype(float),
+        as_promised=(monthly >= KEPT * promised).astype(float),
+        tier_after=_tier(region, region.end, people.index),
         log_sales=landmarks.log_of_mean(people["sales_before"]),
         trend=_trend(region, day).reindex(people.index),
     )
@@ -253,6 +255,25 @@ def _trend(region: Region, day: dt.date) -> pd.Series:
     earlier = purchases.per_customer(region, day - 2 * half + dt.timedelta(days=1), day - half)
     later = purchases.per_customer(region, day - half + dt.timedelta(days=1), day)
     return np.log1p(later["visits"]) - np.log1p(earlier["visits"])
+
+
+def _visited(region: Region, day: dt.date) -> pd.DataFrame:
+    """Return who had sales and visits in the year up to a day, with the tier that these make."""
+    people = landmarks.table(region, day)
+    visited = _visits(region, day - dt.timedelta(days=landmarks.YEAR), day).index
+    people = people[(people["sales_before"] > 0) & people.index.isin(visited)]
+    return people.assign(tier=_tier(region, day, people.index))
+
+
+def _tier(region: Region, day: dt.date, ids: pd.Index) -> pd.Series:
+    """Return the classes of customers by their sales of the year up to a day."""
+    return tiers(_fuel_sales(region, day).reindex(ids).fillna(0.0))
+
+
+def _buys(region: Region, day: dt.date) -> pd.Series:
+    """Tell who bought in the weeks up to a day, by customer_id."""
+    found = purchases.per_customer(region, day - dt.timedelta(days=STILL - 1), day)
+    return found["visits"] > 0
 
 
 def _fuel_sales(region: Region, day: dt.date) -> pd.Series:

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and temporary folders that are gone when all has ended."""
+"""Files that are whole or not there and safe to open; temporary folders that go in the end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a text begins that a spreadsheet may take for a formula."""
 TEMPORARY = "workbook-"
 """How temporary folders begin; the number of the process that made them follows."""
 SHORT = Path("/tmp")
@@ -38,6 +44,19 @@ def write_text(path: Path, text: str) -> None:
         draft.write_text(text, encoding="utf-8", newline="\n")
 
 
+def csv_safe(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table for spreadsheets: an apostrophe stands before texts that could be formulas.
+
+    Texts that begin as in `FORMULA`, also negative numbers that are texts; numbers are as they
+    were.
+
+    References
+    ----------
+    OWASP, CSV injection. https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    return table.apply(_inert)
+
+
 def temporary(place: str | None = None) -> tempfile.TemporaryDirectory:
     """Make a folder that goes with this process, or with the next run if it is killed."""
     return tempfile.TemporaryDirectory(prefix=prefix(), dir=place)
@@ -53,3 +72,11 @@ def place_of_sockets() -> str:
     place = tempfile.gettempdir()
     is_long = len(os.fsencode(place)) + ROOM > SOCKET
     return str(SHORT) if is_long and SHORT.is_dir() else place
+
+
+def _inert(column: pd.Series) -> pd.Series:
+    """Return a column with an apostrophe before each text that could be a formula."""
+    formula = [isinstance(value, str) and value.startswith(FORMULA) for value in column]
+    if not any(formula):
+        return column
+    return column.astype(object).mask(formula, "'" + column.astype(str))

@@ -15,35 +15,41 @@ FACTOR = 10
 """Times a customer's usual gap between two purchases that a silence must last."""
 SHORTEST, LONGEST = 56, 182
 """Days: no shorter silence counts as lost, and every longer one does."""
-LEAST_VISITS = 5
-"""Days with a purchase from which on a customer has a usual gap of his own."""
+SEEN = 28
+"""Days for which a customer counts as seen at least, however new he is."""
 CLOSED_AFTER = 28
 """Days without any purchase after which a station, or a whole region, looks closed."""
 
 
-def rhythm(region: Region, factor: float = FACTOR) -> pd.DataFrame:
-    """Return how often each customer usually buys, and how long a silence is long for him.
+def rhythm(region: Region, since: pd.Series, factor: float = FACTOR) -> pd.DataFrame:
+    """Return how often customers bought before a day of their own, and what silence is long then.
+
+    Nothing after that day is known: a rhythm that had the later purchases in it would forgive
+    who comes back after a long silence, and nobody else.
 
     Parameters
     ----------
     region : Region
         The data.
+    since : Series of datetime, by customer_id
+        Each customer's day.
     factor : float
         Times the usual gap.
 
     Returns
     -------
     DataFrame
-        Customers with a purchase, by customer_id: visits (days with a purchase), first_on,
-        last_on, gap_days (mean days between two of them; of customers with fewer than five
-        visits, the median of the others) and limit_days (`factor` times that, 56 to 182).
+        Indexed as `since`: visits (days with a purchase in the half year that ends on the day),
+        gap_days (that half year, or the part of it in which he was a customer, over the visits)
+        and limit_days (`factor` times that, 56 to 182).
     """
-    found = purchases.per_customer(region, region.start, region.end)
-    found = found.loc[found["visits"] > 0, ["visits", "first_on", "last_on"]]
-    gap = (found["last_on"] - found["first_on"]).dt.days / (found["visits"] - 1)
-    gap = gap.where(found["visits"] >= LEAST_VISITS)
-    gap = gap.fillna(gap.median() if gap.notna().any() else LONGEST)
-    return found.assign(gap_days=gap, limit_days=(factor * gap).clip(SHORTEST, LONGEST))
+    half = {"half": (1 - landmarks.HALF_YEAR, 0)}
+    visits = purchases.around(region, since, half)["visits_half"]
+    entry = landmarks.traits(region)["joined_on"].clip(lower=pd.Timestamp(region.start))
+    seen = (since - entry.reindex(since.index)).dt.days + 1
+    gap = seen.clip(SEEN, landmarks.HALF_YEAR) / visits.clip(lower=1)
+    limit = (factor * gap).clip(SHORTEST, LONGEST)
+    return pd.DataFrame({"visits": visits, "gap_days": gap, "limit_days": limit})
 
 
 def spells(region: Region, since: pd.Series | dt.date, factor: float = FACTOR) -> pd.DataFrame:
@@ -73,11 +79,12 @@ def spells(region: Region, since: pd.Series | dt.date, factor: float = FACTOR) -
     Fleming, T. R., & Harrington, D. P. (1991). Counting Processes and Survival Analysis.
     Wiley.
     """
-    known = rhythm(region, factor)
-    own = since if isinstance(since, pd.Series) else pd.Series(pd.Timestamp(since), known.index)
-    known = known.join(own.rename("since"), how="inner").dropna(subset=["since"])
-    silent = purchases.first_silences(region, known)
-    known = known.join(silent, how="inner")
+    own = since
+    if not isinstance(since, pd.Series):
+        own = pd.Series(pd.Timestamp(since), pd.Index(region.customers["customer_id"]))
+    own = own.dropna().rename("since").sort_index()
+    known = rhythm(region, own, factor).join(own)
+    known = known.join(purchases.first_silences(region, known), how="inner")
     start, length = pd.Timestamp(region.start), region.days - 1
     to_day = (known["silent_from"] - start).dt.days
     seen = length - known["limit_days"]
@@ -111,8 +118,19 @@ def cohort(region: Region, factor: float = FACTOR) -> pd.DataFrame:
     return found.drop(columns="joined_on").assign(days=days)
 
 
-def rules(region: Region, factors: Sequence[float] = (4, 6, 10, 16)) -> pd.DataFrame:
+def rules(
+    region: Region, followed: pd.DataFrame, others: Sequence[float] = (4, 6, 16)
+) -> pd.DataFrame:
     """Return what other rules would call lost.
+
+    Parameters
+    ----------
+    region : Region
+        The data.
+    followed : DataFrame
+        As from `cohort`, by the usual factor.
+    others : sequence of float
+        Other factors on the usual gap.
 
     Returns
     -------
@@ -121,8 +139,8 @@ def rules(region: Region, factors: Sequence[float] = (4, 6, 10, 16)) -> pd.DataF
         the lost who bought again by the end of the data: the rule's false alarms so far).
     """
     rows, (day, recent) = {}, _recent(region)
-    for factor in factors:
-        found = spells(region, day, factor)
+    for factor in sorted((*others, FACTOR)):
+        found = followed if factor == FACTOR else spells(region, day, factor)
         found = found[found.index.isin(recent)]
         lost = found["lost"] == 1
         rows[factor] = {
@@ -145,20 +163,36 @@ def closed(region: Region) -> pd.DataFrame:
     """Return the stations that sell nothing any more: their customers did not leave of their own.
 
     A station looks closed after a silence that is long for it, as for a customer, and of four
-    weeks at least.
+    weeks at least, at the end of the data or within them. Of its customers those are counted
+    who did not buy anywhere in the silence: where they did, the station has another name now, or
+    they went on elsewhere.
 
     Returns
     -------
     DataFrame
-        By station_id: last_on, customers (whose usual station it is).
+        By station_id: silent_from (day of the last purchase before its longest silence),
+        silent_days, customers (whose usual station it is, who bought in the eight weeks before
+        the silence, and nowhere in it).
     """
     found = purchases.per_station(region)
-    if found.empty:
-        return found[["last_on", "customers"]]
     gap = (found["last_on"] - found["first_on"]).dt.days / (found["days"] - 1).clip(lower=1)
-    silent = (pd.Timestamp(region.end) - found["last_on"]).dt.days
-    is_closed = silent > (FACTOR * gap).clip(lower=CLOSED_AFTER)
-    return found.loc[is_closed, ["last_on", "customers"]]
+    is_closed = found["silent_days"] > (FACTOR * gap).clip(lower=CLOSED_AFTER)
+    found = found.loc[is_closed, ["silent_from", "silent_days"]]
+    usual = purchases.usual_stations(region)
+    waiting = [
+        int(_waiting(region, row.silent_from, row.silent_days)[usual.index[usual == name]].sum())
+        for name, row in zip(found.index, found.itertuples(), strict=True)
+    ]
+    return found.assign(customers=pd.Series(waiting, found.index, dtype=int))
+
+
+def _waiting(region: Region, silent_from: pd.Timestamp, days: int) -> pd.Series:
+    """Tell who bought in the weeks up to a day and nowhere in the days after it."""
+    day = silent_from.date()
+    before = purchases.per_customer(region, day - dt.timedelta(days=SHORTEST - 1), day)
+    until = min(day + dt.timedelta(days=int(days) - 1), region.end)
+    after = purchases.per_customer(region, day + dt.timedelta(days=1), until)
+    return (before["visits"] > 0) & (after["visits"] == 0)
 
 
 def longest_pause(region: Region) -> int:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import duckdb
-import ibis
 from filelock import FileLock
 from ibis.expr.types import Table
 
+from analysis import reading
 from analysis.files import whole
 from analysis.sources import Source
 
@@ -90,4 +90,4 @@ class _Reader(pickle.Unpickler):
 
     def persistent_load(self, lines: Path) -> Table:
         """Read a table from its file."""
-        return ibis.duckdb.connect().read_parquet(lines)
+        return reading.embedded().read_parquet(lines)

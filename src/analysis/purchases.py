@@ -180,32 +180,50 @@ def first_silences(region: Region, limits: pd.DataFrame) -> pd.DataFrame:
 
 
 def per_station(region: Region) -> pd.DataFrame:
-    """Count the days with a purchase and the customers of each station.
+    """Count the days with a purchase of each station, and find its longest silence.
 
     Returns
     -------
     DataFrame
-        By station_id: days (with a purchase), first_on, last_on, customers (with more of their
-        days here than at any other station). Empty where stations are not known.
+        By station_id: days (with a purchase), first_on, last_on, silent_from (day of the last
+        purchase before the longest silence) and silent_days (to the next purchase, or to the end
+        of the data). Empty where stations are not known.
+    """
+    columns = ["days", "first_on", "last_on", "silent_from", "silent_days"]
+    if "transactions.station_id" not in region.columns:
+        return pd.DataFrame({"days": [], "silent_days": []}, dtype=int).assign(
+            **dict.fromkeys(columns[1:4], pd.Series(dtype="datetime64[us]"))
+        )[columns]
+    rows = region.purchases.filter(region.purchases["station_id"].notnull())
+    days = rows.select("station_id", day=rows["bought_at"].date()).distinct()
+    own = ibis.window(group_by="station_id", order_by="day")
+    following = days["day"].lead().over(own).fill_null(ibis.literal(region.end))
+    days = days.mutate(silence=following.delta(days["day"], unit="day"))
+    found = days.group_by("station_id").agg(
+        days=days.count(),
+        first_on=days["day"].min().cast("timestamp"),
+        last_on=days["day"].max().cast("timestamp"),
+        silent_from=days["day"].argmax(days["silence"]).cast("timestamp"),
+        silent_days=days["silence"].max(),
+    )
+    return found.to_pandas().set_index("station_id").sort_index()[columns]
+
+
+def usual_stations(region: Region) -> pd.Series:
+    """Return the station where each customer bought on most days, by customer_id.
+
+    Empty where stations are not known; of two that are alike the first by name.
     """
     if "transactions.station_id" not in region.columns:
-        return pd.DataFrame(columns=["days", "first_on", "last_on", "customers"])
+        return pd.Series(dtype=object)
     rows = region.purchases.filter(region.purchases["station_id"].notnull())
-    day = rows["bought_at"].date()
-    stations = rows.group_by("station_id").agg(
-        days=day.nunique(),
-        first_on=day.min().cast("timestamp"),
-        last_on=day.max().cast("timestamp"),
+    visits = rows.group_by("customer_id", "station_id").agg(
+        visits=rows["bought_at"].date().nunique()
     )
-    visits = rows.group_by("customer_id", "station_id").agg(visits=day.nunique())
-    best = ibis.window(
-        group_by="customer_id", order_by=[visits["visits"].desc(), visits["station_id"]]
-    )
-    usual = visits.mutate(place=ibis.row_number().over(best)).filter(ibis._.place == 0)
-    homes = usual.group_by("station_id").agg(customers=usual.count())
-    found = stations.to_pandas().set_index("station_id").sort_index()
-    counts = homes.to_pandas().set_index("station_id")["customers"]
-    return found.assign(customers=counts.reindex(found.index).fillna(0).astype(int))
+    order = [visits["visits"].desc(), visits["station_id"]]
+    best = ibis.row_number().over(ibis.window(group_by="customer_id", order_by=order))
+    found = visits.mutate(place=best).filter(ibis._.place == 0).to_pandas()
+    return found.set_index("customer_id")["station_id"].sort_index()
 
 
 def repeated_days(region: Region) -> list[dt.date]:

@@ -34,7 +34,7 @@ def connect(source: Source) -> BaseBackend:
         If the database can't be opened; the message does not repeat its address.
     """
     if source.database is None or _sqlite_file(source):
-        return ibis.duckdb.connect()
+        return embedded()
     address = source.database
     if "://" not in address:
         address = f"duckdb://{_database_file(source)}?read_only=True"
@@ -44,6 +44,13 @@ def connect(source: Source) -> BaseBackend:
         raise DataError(
             f"{source.name}.toml: the database can't be opened ({type(error).__name__})."
         ) from None
+
+
+def embedded() -> BaseBackend:
+    """Start an embedded DuckDB, which draws no progress bar into a notebook."""
+    engine = ibis.duckdb.connect()
+    engine.raw_sql("SET enable_progress_bar = false")
+    return engine
 
 
 def raw_table(engine: BaseBackend, source: Source, table: TableMap) -> Table:

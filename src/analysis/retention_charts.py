@@ -131,6 +131,37 @@ def before_the_end(paths: pd.DataFrame, caption: str) -> None:
     figure(fig, f"Median volume, as a share of the usual one, {when}: {listed}.", caption)
 
 
+def alarm_curve(table: pd.DataFrame, enough: float, caption: str) -> None:
+    """Show what an alarm tells of the lost, the more of those who stay it may call.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As from `alarms.curve`.
+    enough : float
+        Days of lead that are early enough.
+    caption : str
+        What is to be learnt from it.
+    """
+    fig, (shares, days) = plt.subplots(1, 2, figsize=(7.2, 3), width_ratios=(3, 2))
+    lines = {"warned": "lost: under alarm", "early": f"lost: {enough:g} days early"}
+    lines |= {"any_week": "staying: any week"}
+    for (column, label), look in zip(lines.items(), _looks(), strict=False):
+        shares.plot(table.index, table[column], "o-", color=look["color"], label=label)
+    days.axhline(enough, color=figures.GREY, lw=1, ls=":")
+    days.plot(table.index, table["lead_days"], "o-", color=figures.BLUE, clip_on=False)
+    shares.set(ylabel="share of customers", ylim=(0, 1))
+    days.set(
+        ylabel="median lead in days", ylim=(0, 1.15 * np.fmax(table["lead_days"].max(), enough))
+    )
+    shares.yaxis.set_major_formatter(_per_cent)
+    for ax in (shares, days):
+        ax.set(xlabel="false alarms at a landmark", xlim=(0, None))
+        ax.xaxis.set_major_formatter(_per_cent)
+    shares.legend(frameon=False)
+    figure(fig, _curve_in_words(table, enough), caption)
+
+
 def calibration(table: pd.DataFrame, caption: str) -> None:
     """Show predicted against observed shares, as from `discrimination.calibration`."""
     fig, ax = plt.subplots(figsize=(4.6, 3.8))
@@ -252,7 +283,7 @@ def lists(table: pd.DataFrame, base_rate: float, caption: str) -> None:
     Parameters
     ----------
     table : DataFrame
-        By list: precision, ci_low, ci_high.
+        By list: lost, in_time, precision, ci_low, ci_high.
     base_rate : float
         Share lost of all customers, which a list drawn by lot would have.
     caption : str
@@ -262,20 +293,35 @@ def lists(table: pd.DataFrame, base_rate: float, caption: str) -> None:
     rows = np.arange(len(table))[::-1]
     fig, ax = plt.subplots(figsize=(7.2, 1.1 + 0.36 * len(table)))
     ax.axvline(base_rate, color=figures.GREY, lw=1, ls="--")
-    ax.annotate("chance", (base_rate, 1), (0, 3), xycoords=("data", "axes fraction"),
+    ax.annotate("lost by chance", (base_rate, 1), (0, 3), xycoords=("data", "axes fraction"),
                 textcoords="offset points", ha="center", color=figures.GREY)  # fmt: skip
     ax.hlines(rows, table["ci_low"], table["ci_high"], color=figures.BLUE, lw=2)
-    ax.plot(table["precision"], rows, "o", color=figures.BLUE, clip_on=False)
+    ax.plot(table["precision"], rows, "o", color=figures.BLUE, clip_on=False, label="lost")
+    in_time = table["precision"] * table["in_time"] / table["lost"].clip(lower=1)
+    ax.plot(in_time, rows, "D", color=figures.ORANGE, clip_on=False, label="of these, in time")
     ax.set_yticks(rows, names)
     ax.set(xlabel="share lost among the first on the list", ylim=(-0.6, len(table) - 0.4))
     ax.set_xlim(left=0)
     ax.xaxis.set_major_formatter(_per_cent)
+    ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     listed = ", ".join(
-        f"{row.Index} {_told(row.precision)} ({_told(row.ci_low)} to {_told(row.ci_high)})"
-        for row in table.itertuples()
+        f"{row.Index} {_told(row.precision)} ({_told(row.ci_low)} to {_told(row.ci_high)}), "
+        f"{_told(share)} in time"
+        for row, share in zip(table.itertuples(), in_time, strict=True)
     )
     alt = f"Share lost among the first on each list, 95 % interval: {listed}; by chance "
     figure(fig, f"{alt}{_told(base_rate, '.1%')}.", caption)
+
+
+def _curve_in_words(table: pd.DataFrame, enough: float) -> str:
+    """Return the alternative text of an alarm curve."""
+    listed = "; ".join(
+        f"{_told(row.Index)}: {_told(row.warned)} of the lost under alarm, {_told(row.early)} for "
+        f"{enough:g} days or more, median lead {_told(row.lead_days, '.0f')} days, "
+        f"{_told(row.any_week)} of who stay in any week"
+        for row in table.itertuples()
+    )
+    return f"By false alarms at a landmark, {listed}."
 
 
 def _looks() -> Iterator[dict[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +12,11 @@ _WORDS_FILE = Path(__file__).parent / "templates" / "words.toml"
 
 
 @cache
+def _every_word() -> dict:
+    """Read the file of words."""
+    return tomllib.loads(_WORDS_FILE.read_text(encoding="utf-8"))
+
+
 def words(language: str) -> dict:
     """Return every fixed word that a reader sees, by its key.
 
@@ -19,7 +24,18 @@ def words(language: str) -> dict:
     ----------
     language : {"en", "zh"}
     """
-    return tomllib.loads(_WORDS_FILE.read_text(encoding="utf-8"))[language]
+    return _every_word()[language]
+
+
+def scenes(language: str) -> dict[str, str]:
+    """Return what is true in the worlds made to mislead verdicts, by its English words.
+
+    Parameters
+    ----------
+    language : {"en", "zh"}
+        Empty for "en".
+    """
+    return _every_word()["scenes"].get(language, {})
 
 
 def format_value(
@@ -81,19 +97,42 @@ def calibration(record: Mapping) -> str:
     line = record.get("calibration")
     if not line:
         return ""
-    said, labels = words(record["language"])["calibration"], _labels(record)
-    rates = [f"{rate:.1%}".replace("%", " %") for rate in line["coverage"].values()]
-    if len(rates) > 1:
-        rates = [
-            f"{rate} ({labels[key]})" for key, rate in zip(line["coverage"], rates, strict=True)
-        ]
-    counts = {name: f"{line[name]:,}" for name in ("regions", "customers")}
-    text = said["covered"].format(coverage=join(rates, record["language"]), **counts)
-    if line["scene"] is None:
-        return text
-    wrong = f"{line['wrong']:.1%}".replace("%", " %")
-    misled = said["misled" if line["worlds"] > 1 else "one"]
-    return text + misled.format(worlds=line["worlds"], wrong=wrong, scene=line["scene"])
+    said = words(record["language"])["calibration"]
+    counts = _counts(line) | {"customers": f"{line['customers']:,}"}
+    text = said["covered"].format(coverage=_coverage(line["coverage"].values(), said), **counts)
+    if line["open"] == line["regions"]:
+        text += said["undecided"].format(**counts)
+    return text + "".join(_misled(record, world, i) for i, world in enumerate(line["misled"]))
+
+
+def _misled(record: Mapping, world: Mapping, i: int) -> str:
+    """Say how a verdict did in a world made to mislead it, the i-th that is told."""
+    said = words(record["language"])["calibration"]
+    worlds, coverage = record["calibration"]["worlds"], _percent(world["coverage"])
+    if len(record["parts"]) > 1:
+        coverage = said["part"].format(rate=coverage, label=_labels(record)[world["part"]])
+    scene = scenes(record["language"]).get(world["scene"], world["scene"])
+    facts = _counts(world) | {"worlds": worlds, "scene": scene}
+    key = "another" if i else "worst" if worlds > 1 else "one"
+    text = said[key].format(coverage=coverage, **facts)
+    return text + said["untrusted"].format(**facts) if world["is_short"] else text
+
+
+def _counts(line: Mapping) -> dict[str, str]:
+    """Return a line's counts as they are printed, the bound rounded up."""
+    counts = {name: f"{line[name]:,}" for name in ("regions", "wrong", "open")}
+    return counts | {"bound": f"{math.ceil(100 * line['bound'])} %"}
+
+
+def _coverage(rates: Collection[float], said: Mapping) -> str:
+    """Return in how many percent of regions intervals held: one number, or the range of parts."""
+    low, high = _percent(min(rates)), _percent(max(rates))
+    return low if low == high else said["parts"].format(low=low.removesuffix(" %"), high=high)
+
+
+def _percent(share: float) -> str:
+    """Write a share in whole percent; 0 % and 100 % are none and all."""
+    return f"{100 * share if share in (0, 1) else min(max(100 * share, 1), 99):.0f} %"
 
 
 def _labels(record: Mapping) -> dict[str, str]:

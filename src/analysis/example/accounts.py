@@ -11,6 +11,7 @@ from analysis.example.world import LANDMARK, N_WEEKS, World
 
 MONTH = 52 / 12  # weeks
 VISITED_UNTIL = LANDMARK + 13
+NOTICED = 2  # weeks after which visits to an account that has gone end
 SPANS = {"before": (0, LANDMARK), "quarter": (LANDMARK, VISITED_UNTIL)}
 SPANS |= {"rest": (VISITED_UNTIL, N_WEEKS)}  # first and last week but one
 
@@ -38,14 +39,19 @@ def planned(world: World, people: DataFrame) -> ndarray:
 
 
 def visits(people: DataFrame, rng: Generator) -> tuple[ndarray, ndarray]:
-    """Return who is visited on which day since the start, one of each per visit."""
+    """Return who is visited on which day since the start, one of each per visit.
+
+    Two weeks after an account has gone nobody visits it any more.
+    """
     persons, days = [], []
     for name, (start, end) in SPANS.items():
         person = np.repeat(np.arange(len(people)), people[f"visits_{name}"])
         first = np.maximum(people["joined"].to_numpy()[person], start) * 7
         persons.append(person)
         days.append(rng.integers(first, end * 7))
-    return np.concatenate(persons), np.concatenate(days)
+    person, day = np.concatenate(persons), np.concatenate(days)
+    known = day < 7 * (people["lapse"].to_numpy()[person] + NOTICED)
+    return person[known], day[known]
 
 
 def planned_by_tier(world: World, people: DataFrame) -> pd.Series:

@@ -126,6 +126,7 @@ def visit_rate(world: World, people: DataFrame, weeks: ndarray) -> ndarray:
         + _column(people, "drift") * (week - LANDMARK) / 52
         + world.season * _column(people, "season") * np.cos(2 * np.pi * (week - 3) / 52)
         + bond * (week >= LANDMARK)
+        + world.card_visits * (week >= _column(people, "card_week"))
     )
     ramp = 1 - 0.6 * np.exp(-np.maximum(age, 0) / 10)
     fading = _column(people, "declines") * (lapse < N_WEEKS)

@@ -30,7 +30,7 @@ class Sample:
     moments : DataFrame
         One row per customer and landmark: recency, change of volume, lapse.
     leads : Series
-        Days of unbroken alarm before the last purchase, of each who lapsed alarmed.
+        Days of unbroken alarm up to the last purchase, of each who lapsed alarmed.
     """
 
     world: World
@@ -167,13 +167,17 @@ def _days_since(visits: ndarray, rng: Generator) -> ndarray:
 
 
 def _leads(history: History, changes: ndarray, moments: DataFrame, rng: Generator) -> pd.Series:
-    """Return days of unbroken alarm up to the last purchase, of regulars who lapsed alarmed."""
+    """Return days of unbroken alarm up to the last purchase, of regulars who lapsed alarmed.
+
+    A regular of the 26 weeks before; where he is none any more, his alarm is as it was last known.
+    """
     calm = moments[moments["watched"] & ~moments["lapse_later"]]
     last = N_WEEKS - 1 - (history.visits > 0)[:, ::-1].argmax(axis=1)
     gone = (last >= LANDMARK) & (last < N_WEEKS - QUARTER)
-    alarm = changes[gone] < calm["change"].quantile(0.10)
-    weeks = last[gone][:, None] - np.arange(26)
-    run = np.cumprod(np.take_along_axis(alarm, weeks, axis=1), axis=1).sum(axis=1)
+    change = np.take_along_axis(changes[gone], last[gone][:, None] - np.arange(25, -1, -1), axis=1)
+    known = np.maximum.accumulate(np.where(np.isnan(change), 0, np.arange(26)), axis=1)
+    alarm = np.take_along_axis(change, known, axis=1) < calm["change"].quantile(0.10)
+    run = np.cumprod(alarm[:, ::-1], axis=1).sum(axis=1)
     visits = history.visits[gone, last[gone]]
     day = np.floor(7 * rng.random(len(run)) ** (1 / visits))  # of the last visit in its week
     return pd.Series((7 * (run - 1) + day + 1)[run > 0])

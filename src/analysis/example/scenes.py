@@ -144,6 +144,11 @@ SCENES = (
     Scene("nothing keeps customers", _NOTHING_KEEPS, ("H19", "H20", "H21", "H22")),
     Scene("the loyal take the card", _CARD_OF_THE_LOYAL, ("H19",)),
     Scene(
+        "the card makes customers buy more, and keeps nobody",
+        World(card_visits=0.3, card_log_hazard=0.0),
+        ("H19",),
+    ),
+    Scene(
         "visits keep, and the dissatisfied are visited",
         World(visit_log_hazard=-0.8, visit_by_risk=0.3, satisfaction_log_hazard=-0.8),
         ("H20",),

@@ -8,7 +8,7 @@ import pandas as pd
 from pandas import DataFrame
 from scipy import special
 
-from analysis.example.accounts import planned_by_tier
+from analysis.example.accounts import VISITED_UNTIL, planned_by_tier
 from analysis.example.behaviour import with_lapse
 from analysis.example.comparison import (
     auc,
@@ -43,7 +43,8 @@ def h18(sample: Sample) -> dict[str, float]:
 
     Of regulars (10 visits in weeks 24 to 5 before a landmark) who bought in the 4 weeks before and
     after it; lapse is no purchase in the 13 weeks that follow. The logit has recency and rate. And
-    the median days of alarm (10 % false) unbroken up to the last purchase.
+    the median days of alarm (10 % false) unbroken up to the last purchase, of the lost who were
+    regulars in the 26 weeks before it and alarmed at it: an alarm stays as it was last known.
     """
     d = sample.moments[sample.moments["watched"]]
     lapse, change = d["lapse_later"].to_numpy(), d["change"].to_numpy()
@@ -115,11 +116,13 @@ def h20(sample: Sample) -> dict[str, float]:
     """Retained, all key accounts visited as promised less none; planned visits a month by tier.
 
     The tier is the class by fuel sales of the year before; both are of key accounts with sales in
-    that year who bought in its last quarter.
+    that year who bought in its last quarter, and in the last 4 weeks of the 13 of the visits.
     """
     d, world = sample.everyone, sample.world
     d = d[(d["tier"] != "") & (d["sales_before"] > 0)]
     d = d[d["active"]]
+    chance = bought_in(world, d, VISITED_UNTIL - 4, 4)
+    d = d[np.random.default_rng(0).random(len(d)) < chance]
     arms = [with_lapse(world, d[:CHUNK].assign(visited=arm)) for arm in (True, False)]
     visits = planned_by_tier(world, d)
     monthly = {f"visits_{tier.lower()}": visits[tier] for tier in "ABC"}

@@ -89,6 +89,7 @@ class World:
     card_affinity: float = 0.60
     card_by_loyalty: float = 0.0  # trap: loyal customers take the card
     card_log_hazard: float = -0.50
+    card_visits: float = 0.0  # trap: with the card they come more often, and leave no later
     decline_share: float = 0.90
     # buying beyond fuel
     beyond_level: float = -0.3
