@@ -189,6 +189,8 @@ def test_a_verdict_must_not_hang_on_what_is_not_known(found, variants, passed, v
 def test_variants_replace_only_the_parts_they_name():
     found = {"first": CLEAR, "second": CLEAR}
     claim = claimed("first", "second")
+    check = checks.same_verdict(claim, found, "x", [{"second": CLEAR}, {"first": OPEN}])
+    assert check.variants == (found, {"first": OPEN, "second": CLEAR})
     assert checks.same_verdict(claim, found, "x", [{"second": CLEAR}]).passed
     assert not checks.same_verdict(claim, found, "x", [{"second": OPEN}]).passed
 

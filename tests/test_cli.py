@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from analysis import findings
+from sample_findings import loss_against_gain
 from tables import CUSTOMERS, SURVEY, TRANSACTIONS
 
 COMMAND = Path(sys.executable).with_name("workbook")
@@ -112,6 +114,32 @@ def test_list_names_what_there_is(write_source):
     assert "Region of" in text
     assert "North (2 customers)" in text
     assert "04_customer_value H12 H13 H14 H15 H16" in text
+
+
+@pytest.mark.parametrize("folder", [None, "elsewhere"])
+def test_export_writes_beside_the_reports_unless_told_where(tmp_path, folder):
+    records = [loss_against_gain(0.3, 0.05, region=name).record() for name in ("A", "B", "C")]
+    reports = tmp_path / "reports"
+    reports.mkdir()
+    findings.write(findings.tidy(records), findings.variants(records), reports)
+    words = [] if folder is None else ["--folder", tmp_path / folder]
+    code, said = workbook("export", "--reports", reports, *words)
+    assert code == 0, said
+    there = reports / "export" if folder is None else tmp_path / folder
+    names = ["findings.csv", "findings.xlsx", "pooled.csv", "summary.html"]
+    assert sorted(path.name for path in there.iterdir()) == names
+    assert all(name in said for name in names)
+    assert (reports / "export").exists() == (folder is None)
+
+
+def test_export_without_findings_and_in_an_unknown_language_says_so(tmp_path):
+    code, said = workbook("export", "--reports", tmp_path)
+    assert code == 2
+    assert "There are no findings in" in said
+    code, said = workbook("export", "--reports", tmp_path, "--language", "fr")
+    assert code == 2
+    assert "No language 'fr'" in said
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_misspelt_world_is_refused_before_anything_is_measured():

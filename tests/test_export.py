@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 import test_browser
 from analysis import export, findings, synthesis
 from analysis.estimates import LINKS, from_se
+from analysis.files import FORMULA
 from analysis.hypotheses import hypothesis, register
-from sample_findings import each_verdict, loss_against_gain, performance
+from sample_findings import BLOCKING, each_verdict, loss_against_gain, performance
 
 REGIONS = ["North 华北", "South 华南", "East 华东", "West 华西", "Centre 华中", "Coast 沿海"]
 A4 = (595, 842)
@@ -100,12 +101,22 @@ def test_equal_findings_make_equal_files_without_a_date(written, tmp_path):
     assert "creator" not in properties
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@"])
-def test_no_name_is_taken_for_a_formula(start):
+@pytest.mark.parametrize("start", FORMULA)
+def test_no_name_is_taken_for_a_formula(start, tmp_path):
     region = f"{start}1+1|cmd"
-    cells, letters = sheet(*tables([finding("H03", region, 3)]))
+    inert = f"'{region}".replace("\r", " ")
+    found, pools = tables([finding("H03", name, -9) for name in (region, *REGIONS[:2])])
+    csv, pooled_csv, *_ = export.write(found, pools, tmp_path / "export", "en")
+    findings.write(found, findings.variants([]), tmp_path)
+    for path in (csv, tmp_path / "findings.csv"):
+        read = pd.read_csv(path)
+        assert read["region"].tolist() == [inert, *REGIONS[:2]]
+        assert (read["estimate"] < 0).all()  # a number stays one
+    assert pd.read_csv(pooled_csv)["regions"].tolist() == ["; ".join([inert, *REGIONS[:2]])]
+    assert findings.read_all(tmp_path)["region"].iloc[0] == region
+    cells, letters = sheet(found, pools)
     cell = cells[f"{letters['region']}2"]
-    assert (cell.value, cell.data_type, cell.quotePrefix) == (region, "s", True)
+    assert (cell.value.strip(), cell.data_type, cell.quotePrefix) == (region.strip(), "s", True)
     assert {each.data_type for row in cells for each in row} <= {"s", "n"}
 
 
@@ -135,6 +146,15 @@ def test_the_head_stays_filters_and_is_bold_and_columns_fit():
     assert all(cell.font.bold for cell in cells[1])
     assert cells.column_dimensions[letters["region"]].width == len("Centre 华中") + 2 + 2
     assert cells.column_dimensions[letters["label"]].width == len(cells["F2"].value) + 2
+
+
+@pytest.mark.parametrize("name", ["findings", "all regions"])
+def test_a_sheet_prints_landscape_as_wide_as_the_page_with_its_head_on_each(name):
+    cells, _ = sheet(*tables(three_of_h03()), name)
+    assert (cells.page_setup.orientation, cells.page_setup.paperSize) == ("landscape", 9)
+    assert cells.sheet_properties.pageSetUpPr.fitToPage
+    assert (cells.page_setup.fitToWidth or 1, cells.page_setup.fitToHeight) == (1, 0)
+    assert cells.print_title_rows == "$1:$1"
 
 
 def test_long_text_is_wrapped():
@@ -260,7 +280,7 @@ def test_what_is_not_pooled_stands_at_the_end_with_the_reason():
     records = [finding("H03", region, 3) for region in REGIONS]
     records += [finding("H05", region, -3) for region in REGIONS[:2]]
     said = text_of(export.summary(*tables(records), "en"))
-    assert said.index("H03") < said.index("Not pooled : 2 of 2 regions can be pooled, 3 are needed")
+    assert said.index("H03") < said.index("Not pooled, and part of no family : 2 of 2 regions can")
     assert said.index("Not pooled") < said.index("H05 Communication during works")
 
 
@@ -273,6 +293,15 @@ def test_with_two_regions_each_says_its_own():
     assert north.count("✓ Supported yes, p &lt; 0.001") == 2
     assert "H04 Channel by area – Not testable – Reason &lt;not testable&gt;." in north
     assert "? Inconclusive" in said[said.index("example · South") :]
+
+
+def test_with_three_regions_that_are_all_blocked_each_says_its_own():
+    records = [
+        loss_against_gain(0.30, 0.05, BLOCKING, region=region).record() for region in REGIONS[:3]
+    ]
+    said = text_of(export.summary(*tables(records), "en"))
+    assert said.count("example has 3 regions, but at most 0 of them can be pooled") == 3
+    assert "Not pooled" not in said
 
 
 def test_each_source_has_its_own_table():

@@ -1,5 +1,6 @@
 """Findings inside notebooks, as records and as tables."""
 
+import json
 import math
 
 import nbformat
@@ -14,6 +15,7 @@ from analysis.estimates import Estimate
 from analysis.hypotheses import hypothesis, register
 from analysis.verdicts import Check
 
+OPEN_ENDED = Estimate(0.4, -math.inf, 0.5, 500)
 VERDICTS = {"supported", "too small to matter", "contradicted", "inconclusive"}
 
 
@@ -51,7 +53,7 @@ def test_a_missing_part_or_number_is_refused():
 def test_tables_of_findings_hold_what_the_records_say(tmp_path):
     broken = findings.no_finding(hypothesis("H14"), "example", "North", "failed", "It broke.")
     records = [concluded().record(), broken.record()]
-    findings.write(findings.tidy(records), tmp_path)
+    findings.write(findings.tidy(records), findings.variants(records), tmp_path)
     for table in (
         pd.read_parquet(tmp_path / "findings.parquet"),
         pd.read_csv(tmp_path / "findings.csv"),
@@ -61,7 +63,36 @@ def test_tables_of_findings_hold_what_the_records_say(tmp_path):
         assert table["part_verdict"].iloc[1] == "supported"
         assert math.isnan(table["estimate"].iloc[2])
         assert table["reason"].iloc[2] == "It broke."
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["findings.csv", "findings.parquet"]
+    names = ["findings.csv", "findings.parquet", "variants.parquet"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+
+
+def test_variants_travel_with_the_finding_and_come_back_from_the_folder(tmp_path):
+    estimates = {"asymmetry": Estimate(0.4, 0.3, 0.5, 500)}
+    others = ({"asymmetry": Estimate(0.2, 0.1, 0.3, 499, df=12)}, {"asymmetry": OPEN_ENDED})
+    check = Check("hidden", "the same verdict", "no", False, variants=others)
+    found = findings.conclude(hypothesis("H03"), "s", "North", estimates, checks=[check])
+    record = json.loads(json.dumps(found.record(), allow_nan=False))
+    assert record["checks"] == [
+        {"name": "hidden", "rule": "the same verdict", "value": "no", "blocking": True,
+         "passed": False}
+    ]  # fmt: skip
+    table = findings.variants([record])
+    assert table.columns.tolist() == findings.VARIANTS
+    assert table[["check", "variant", "part"]].values.tolist() == [
+        ["hidden", 1, "asymmetry"], ["hidden", 2, "asymmetry"],
+    ]  # fmt: skip
+    numbers = table[["estimate", "ci_low", "ci_high", "df", "n_obs"]].values.tolist()
+    assert numbers == [[0.2, 0.1, 0.3, 12, 499], [0.4, -math.inf, 0.5, math.inf, 500]]
+    findings.write(findings.tidy([record]), table, tmp_path)
+    pd.testing.assert_frame_equal(findings.read_variants(tmp_path), table)
+
+
+def test_reports_of_an_older_run_have_no_variants(tmp_path):
+    record = {name: value for name, value in concluded().record().items() if name != "variants"}
+    for table in (findings.variants([record]), findings.read_variants(tmp_path)):
+        assert table.empty
+        assert table.columns.tolist() == findings.VARIANTS
 
 
 @given(st.sampled_from(sorted(register())), st.floats(-2, 2), st.floats(0.001, 1))

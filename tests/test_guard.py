@@ -71,6 +71,7 @@ def test_only_folders_of_processes_that_have_ended_are_swept_away(tmp_path, monk
     names = [
         f"{files.TEMPORARY}{ended.pid}-abc",
         f"{files.TEMPORARY}{os.getpid()}-abc",
+        f"workbook-another-{ended.pid}-abc",  # of a machine whose processes are not seen here
         "workbook-mine",
     ]
     for name in names:

@@ -1,20 +1,29 @@
 """What the index says of all regions together, and of what changed since the run before."""
 
+from dataclasses import replace
+
 import pytest
 from bs4 import BeautifulSoup
 
-from analysis import findings, history, index_page, synthesis, wording
+from analysis import findings, history, index_page, overview, synthesis, wording
+from analysis.estimates import from_se
 from analysis.hypotheses import hypothesis
 from sample_findings import BLOCKING, beyond, loss_against_gain
 
 REGIONS = ("North 华北", "East 华东", "South <华南>")
-PRINTS = {"data_until": "2026-06-30", "data": "d1", "notebook": "n1", "module": "m1"}
+PRINTS = {
+    "data_until": "2026-06-30", "data": "d1", "notebook": "n1", "module": "m1", "parameters": "p1",
+}  # fmt: skip
 
 
-def entries(effects=(0.30, 0.31, 0.33), *checks, **prints):
-    """Return the runs of a notebook in as many regions as there are effects."""
+def entries(effects=(0.30, 0.31, 0.33), *checks, blocked=None, **prints):
+    """Return the runs of a notebook in as many regions as there are effects.
+
+    Checks are those of all regions, or of those that are blocked.
+    """
     for effect, region in zip(effects, REGIONS, strict=False):
-        finding = loss_against_gain(effect, 0.05, *checks, region=region)
+        own = checks if blocked is None or region in blocked else ()
+        finding = loss_against_gain(effect, 0.05, *own, region=region)
         record = finding.record() | PRINTS | prints.get(region.split()[0], {})
         yield index_page.Entry(
             source="example", region=region, notebook="02_satisfaction_drivers", href="x.html",
@@ -30,9 +39,20 @@ def past_of(folder, *runs):
     return past
 
 
-def page(runs, **known):
+def page(runs, gone=(), **known):
     runs = list(runs)
-    return BeautifulSoup(index_page.index(runs, beyond(runs, **known)), "html.parser")
+    around = replace(beyond(runs, **known), gone=gone)
+    return BeautifulSoup(index_page.index(runs, around), "html.parser")
+
+
+def with_another(runs):
+    """Add a claim that can be pooled to the findings of each region."""
+    for run in runs:
+        known = hypothesis("H04")
+        effects = {part.key: from_se(0.5, 0.05, 500, scale=part.scale) for part in known.parts}
+        other = findings.conclude(known, "example", run.region, effects).record()
+        prints = {name: run.records[0][name] for name in PRINTS}
+        yield replace(run, records=(*run.records, other | prints))
 
 
 def pooled_cell(soup):
@@ -79,6 +99,58 @@ def test_two_regions_are_not_pooled_and_each_has_its_own_family():
 def test_three_regions_that_are_blocked_leave_nothing_to_pool():
     soup = page(entries((0.30, 0.31, 0.33), BLOCKING))
     assert soup.select("td.pooled") == []
+    assert "example has 3 regions, but at most 0 of them can be pooled for any one" in soup.text
+    assert "Each region’s claims are a family of their own." in soup.text
+
+
+def test_what_is_not_pooled_beside_what_is_belongs_to_no_family():
+    soup = page(with_another(entries((0.30, 0.31, 0.33), BLOCKING, blocked=REGIONS[:2])))
+    first, second = soup.select("td.pooled .cell")
+    assert "not pooled: part of no family" in first.text
+    assert "1 of 3 regions can be pooled; 3 are needed." in first.text
+    assert "no family" not in second.text
+    assert soup.text.count("claims tested at once") == 1  # that of the pooled claim
+    assert "nothing is pooled" not in soup.text
+
+
+def test_what_is_not_pooled_has_the_line_of_each_region(tmp_path):
+    runs = [
+        list(with_another(entries(effects, BLOCKING, blocked=REGIONS[:2], East=prints)))
+        for effects, prints in [((0.30, 0.31, 0.33), {}), ((0.30, 0.21, 0.33), {"data": "d2"})]
+    ]
+    soup = page(runs[-1], past=past_of(tmp_path, *runs))
+    row = next(row for row in soup.select("tbody tr") if row.th.b.text == "H03")
+    lines = row.select("td:not(.pooled) svg.runs")
+    assert [len(line.select("polyline")) for line in lines] == [1, 1, 1]
+    assert [len(line.polyline["points"].split()) for line in lines] == [2, 2, 2]
+    east = row.select("td")[2].text
+    assert "run 1 (data to 2026-06-30): +0.31, run 2 (data to 2026-06-30): +0.21" in east
+
+
+def test_a_region_that_says_nothing_any_more_has_no_line(tmp_path):
+    first, second, third = (list(entries((effect, 0.31))) for effect in (0.30, 0.29, 0.28))
+    part = hypothesis("H03").parts[0]
+    third[0].records[0]["parts"] = [findings._rule(part, "en")]
+    third[0].records[0]["verdict"] = "not testable"
+    soup = page(third, past=past_of(tmp_path, first, second, third))
+    north, east = soup.select("tbody td")[:2]
+    assert north.select("svg.runs") == []
+    assert len(east.select("svg.runs")) == 1
+
+
+def test_regions_whose_data_end_on_other_days_are_named(tmp_path):
+    later = list(entries(East={"data_until": "2026-09-30"}))
+    said = page(later, past=past_of(tmp_path, later)).text
+    assert "North 华北, South <华南> on 2026-06-30; East 华东 on 2026-09-30." in said
+    assert "on different days" not in page(entries(), past=past_of(tmp_path, entries())).text
+
+
+def test_regions_that_are_no_longer_in_the_data_are_named_and_many_are_counted():
+    said = page(entries(), gone=(("example", "Centre <华中>"), ("other", "West"))).text
+    assert "No longer in the data of example: Centre <华中>. The reports are still" in said
+    assert "No longer in the data of other: West." in said
+    many = tuple(("example", f"Region {i}") for i in range(overview.MOST_NAMED + 1))
+    assert "No longer in the data of example: 13 regions." in page(entries(), gone=many).text
 
 
 def test_the_first_run_has_nothing_to_compare_with(tmp_path):
@@ -106,7 +178,44 @@ def test_a_region_with_a_tag_in_its_name_is_only_text(tmp_path):
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_cause_has_a_word(language):
-    assert set(wording.words(language)["changes"]["causes"]) == set(history.CAUSES)
+    assert set(wording.words(language)["changes"]["causes"]) == set(history.REASONS)
+
+
+def told(*runs, folder):
+    """Return what is said of the last of several runs."""
+    return [each.text for each in page(runs[-1], past=past_of(folder, *runs)).select(".changes li")]
+
+
+def test_a_region_more_is_why_what_is_pooled_is_another_number(tmp_path):
+    three, two = list(entries()), list(entries((0.30, 0.31)))
+    fourth = replace(three[0], region="West", records=(three[0].records[0] | {"region": "West"},))
+    said = told(three, [*three, fourth], folder=tmp_path)
+    assert said[0].startswith("all regions together: computed anew because of regions added or")
+    assert said[1:] == ["West: new.", "3 regions: nothing changed."]
+    said = told(three, two, folder=tmp_path)
+    assert "all regions together: no longer there." in said
+    assert "South <华南>: no longer there." in said
+
+
+def test_why_is_never_empty(tmp_path):
+    moved = (0.301, 0.311, 0.331)
+    said = told(list(entries()), list(entries(moved)), folder=tmp_path)
+    assert all("other numbers, which nothing that was recorded explains" in each for each in said)
+    anew = {name: {"parameters": "p2"} for name in ("North", "East", "South")}
+    said = told(list(entries()), list(entries(moved, **anew)), folder=tmp_path)
+    assert all("computed anew because of the parameters; no verdict moved" in each for each in said)
+
+
+def test_a_verdict_that_stands_no_longer_in_its_family_is_said(tmp_path):
+    runs = list(entries())
+    found = findings.tidy([record for entry in runs for record in entry.records])
+    pools = synthesis.pooled(found)
+    for survives in (True, False, True):
+        past = history.append(tmp_path, found, pools.assign(survives=survives))
+        said = [each.text for each in page(runs, past=past).select(".changes li")]
+        if past["run"].max() > 1:
+            word = "now stands" if survives else "no longer stands"
+            assert f"H03 {word} among all claims" in said[0]
 
 
 def test_the_line_over_the_runs_has_a_point_for_each_run(tmp_path):
@@ -118,4 +227,5 @@ def test_the_line_over_the_runs_has_a_point_for_each_run(tmp_path):
     assert lines[-1]["class"] == ["main"]
     ends = past[past["region"] == history.EVERYWHERE]["estimate"]
     first, last = (wording.format_value(each, "number") for each in ends)
-    assert f"run 1: {first}, run 2: {last}" in cell.text
+    days = "(data to 2026-06-30)"
+    assert f"run 1 {days}: {first}, run 2 {days}: {last}" in cell.text

@@ -7,9 +7,11 @@ import time
 import nbformat
 import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 
-from analysis import findings, plan, run
+from analysis import findings, plan, run, unchanged
 from analysis.plan import Task, UsageError
+from sample_findings import loss_against_gain
 
 SETUP = 'region = "North"\nsource = "nowhere"\nlanguage = "en"\nseed = 1'
 CLAIM = """from analysis import findings
@@ -174,6 +176,68 @@ def test_parameters_are_read_in_the_type_of_their_default(tmp_path):
         plan.parameters(path, ["language=fr"])
     with pytest.raises(UsageError, match="no parameter 'region'"):
         plan.parameters(path, ["region=South"])
+
+
+def write_reports(reports, *regions):
+    """Write executed notebooks as a run leaves them, one for each region."""
+    for region in regions:
+        data = loss_against_gain(0.3, 0.05, region=region)._repr_mimebundle_()
+        output = nbformat.v4.new_output("display_data", data=data)
+        cell = nbformat.v4.new_code_cell("", outputs=[output])
+        about = {"source": "example", "region": region, "notebook": "02_satisfaction_drivers",
+                 "status": "ok", "error": "", "prints": {"data_until": "2026-06-30"}}  # fmt: skip
+        path = reports / "example" / region / "02_satisfaction_drivers.ipynb"
+        path.parent.mkdir(parents=True)
+        nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata={"workbook": about}), path)
+
+
+def note(reports, *regions):
+    """Note that a source's data has these regions."""
+    data = plan.Data(dict.fromkeys(regions, "d1"), "2026-06-30")
+    unchanged.note_data(reports, "example", vars(data))
+
+
+def test_a_region_that_is_no_longer_in_the_data_counts_nowhere_and_nothing_is_deleted(tmp_path):
+    before = ["Central 华中", "East", "North", "South"]
+    write_reports(tmp_path, *before)
+    run.rebuild(tmp_path)
+    assert findings.read_all(tmp_path)["region"].tolist() == before  # nothing is noted
+    note(tmp_path, *before)
+    run.rebuild(tmp_path)
+    assert findings.read_all(tmp_path)["region"].tolist() == before
+    fingerprint = unchanged.of_reports(tmp_path, "example")
+    assert unchanged.is_indexed(tmp_path)
+
+    note(tmp_path, "Centre", *before[1:])
+    assert not unchanged.is_indexed(tmp_path)
+    assert unchanged.of_reports(tmp_path, "example") != fingerprint
+    write_reports(tmp_path, "Centre")
+    entries = run.rebuild(tmp_path)
+    now = ["Centre", *before[1:]]
+    assert [each.region for each in entries] == now
+    assert findings.read_all(tmp_path)["region"].tolist() == now
+    index = BeautifulSoup((tmp_path / "index.html").read_text(encoding="utf-8"), "html.parser")
+    assert [head.text for head in index.select("thead th")][2:] == now
+    assert "4 regions" in index.select_one("td.pooled").text
+    assert "No longer in the data of example: Central 华中." in index.text
+    assert "Central 华中: no longer there." in index.select_one(".changes").text
+    assert (tmp_path / "example" / "Central 华中" / "02_satisfaction_drivers.ipynb").exists()
+
+    note(tmp_path, *before)  # it comes back
+    assert [each.region for each in run.rebuild(tmp_path)] == before
+
+
+def test_parameters_have_a_fingerprint_that_does_not_depend_on_where_the_source_is(tmp_path):
+    path = notebook(tmp_path, {"H12": CLAIM})
+    data = plan.Data({"North": "d1"}, "2026-06-30")
+
+    def of(**given):
+        (made,) = plan.tasks("small", data, ["North"], {path: given}, tmp_path)
+        assert set(made.prints) == set(findings.PRINTS)
+        return made.prints["parameters"]
+
+    assert of(seed=1, source="small") == of(seed=1, source="../far/small.toml")
+    assert len({of(), of(seed=1), of(seed=2), of(seed=1, language="zh")}) == 4
 
 
 LIST = """import os

@@ -8,8 +8,18 @@ import duckdb
 import pytest
 from bs4 import BeautifulSoup
 
+from analysis import findings
 from analysis.sources import ROOT
-from shells import CLAIMS, SECRET, ran, shown, write_notebook, write_notebooks, write_small
+from shells import (
+    CLAIMS,
+    SECRET,
+    index_of,
+    ran,
+    shown,
+    write_notebook,
+    write_notebooks,
+    write_small,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -41,6 +51,29 @@ def test_only_what_depends_on_a_change_is_run_again_and_the_index_says_so(shell,
     write_notebook(notebooks, "05_customer_retention", CLAIMS, "1 + 1")
     assert ran(shell.workbook(notebooks, *words)[1]) == ["90", "North 05", "South 05"]
     assert ran(shell.workbook(notebooks, *words)[1]) == []
+
+    assert ran(shell.workbook(notebooks, *words, "-p", "language=zh")[1]) == EVERYTHING
+    assert "North: computed anew because of the parameters" in index_of(reports)
+
+
+def test_a_region_of_another_name_is_run_and_the_old_one_counts_no_more(shell, tmp_path):
+    source, notebooks = write_small(tmp_path), write_notebooks(tmp_path / "notebooks")
+    reports, customers = tmp_path / "reports", tmp_path / "small" / "customers.csv"
+    words = ("run", "-s", source, "--reports", reports, "--json")
+    shell.workbook(notebooks, *words)
+    customers.write_text(customers.read_text().replace("South", "Coast"))
+    assert ran(shell.workbook(notebooks, *words)[1]) == ["90", "Coast 04", "Coast 05"]
+    now = shown(reports)
+    assert set(findings.read_all(reports)["region"]) == {"North", "Coast"}
+    assert "No longer in the data of small: South." in index_of(reports)
+    assert "small/South/04_customer_value.html" in now
+    assert ran(shell.workbook(notebooks, *words)[1]) == []
+
+    table = customers.read_text().splitlines(keepends=True)
+    customers.write_text("".join(line for line in table if "Coast" not in line))
+    assert "90" in ran(shell.workbook(notebooks, *words)[1])
+    assert "No longer in the data of small: Coast, South." in index_of(reports)
+    assert set(findings.read_all(reports)["region"]) == {"North"}
 
 
 def test_json_has_one_object_a_line_and_the_log_stands_beside_the_index(shell, place, tmp_path):

@@ -1,23 +1,31 @@
 """Pooled verdicts: who takes part, the family, and error rates of the whole rule."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from statsmodels.stats.meta_analysis import combine_effects
+from statsmodels.stats.multitest import multipletests
 
-from analysis import findings, pooling, synthesis
-from analysis.estimates import from_se
+from analysis import checks, claims, findings, plan, pooling, synthesis, synthesis_charts
+from analysis.estimates import LINKS, from_se, on_scale
+from analysis.example import draw, rehearsal
+from analysis.example.regions import errors
+from analysis.example.scenes import SCENES
 from analysis.findings import conclude, no_finding
-from analysis.hypotheses import hypothesis
-from analysis.verdicts import Check
+from analysis.hypotheses import hypothesis, register
+from analysis.verdicts import Check, judge, judge_part, p_value
+
+SOME = ("R0", "R500", "R999")
 
 REGIONS = ["North 华北", "East 华东", "South 华南", "West 西部"]
 
 
-def loss(effect, se, region, *checks):
+def loss(effect, se, region, *found):
     """H03: one part, supported from 0.15 on."""
     return conclude(
-        hypothesis("H03"), "example", region, {"asymmetry": from_se(effect, se, 500)}, checks=checks
+        hypothesis("H03"), "example", region, {"asymmetry": from_se(effect, se, 500)}, checks=found
     )
 
 
@@ -88,6 +96,13 @@ def test_an_interval_without_an_end_takes_no_part():
     assert row["left_out"] == "North 华北 (an interval without an end)"
 
 
+def test_a_finding_that_is_shown_twice_counts_once():
+    found = tidy(*(loss(0.1 * i, 0.05, region) for i, region in enumerate(REGIONS)))
+    twice = pd.concat([found, found.iloc[[1]]], ignore_index=True)
+    for summary in (synthesis.pooled, synthesis.by_region):
+        pd.testing.assert_frame_equal(summary(twice), summary(found))
+
+
 def test_each_source_is_pooled_by_itself():
     first = tidy(*(loss(0.4, 0.05, region) for region in REGIONS))
     second = first.assign(source="other", estimate=first["estimate"] - 1,
@@ -115,6 +130,30 @@ def test_the_grid_is_adjusted_over_regions_and_hypotheses_together():
     assert np.sort(own["p_grid"]) == pytest.approx(np.minimum(by_hand, 1))
 
 
+@pytest.mark.parametrize("key", ["H03", "H06", "H12"])  # effects, logs of ratios, logits
+def test_the_spread_between_many_regions_is_found(key):
+    """Sixty regions of unequal size: tau to a quarter, with neither 0 nor its double in reach."""
+    rng, tau, records = np.random.default_rng(4), 0.25, []
+    for i, se in enumerate(errors(60)):
+        effects = {
+            part.key: from_se(LINKS[part.scale][1](rng.normal(0.4, np.hypot(tau, se))), se, 500,
+                              scale=part.scale)
+            for part in hypothesis(key).parts
+        }  # fmt: skip
+        records.append(conclude(hypothesis(key), "s", f"R{i}", effects).record())
+    for row in synthesis.pooled(findings.tidy(records)).itertuples():
+        assert row.n_regions == 60
+        assert 0.75 * tau <= row.tau <= 1.25 * tau
+        assert 0 < row.tau_low < tau < row.tau_high < 2 * tau
+        assert row.q_p_value < 1e-6
+        low, middle, high = (
+            on_scale(each, row.scale) for each in (row.ci_low, row.estimate, row.ci_high)
+        )
+        assert low < 0.4 < high
+        assert (high - low) / 2 == pytest.approx(2 * np.sqrt((tau**2 + 0.01) / 60), rel=0.25)
+        assert middle == pytest.approx((low + high) / 2)
+
+
 def test_no_findings_are_no_pools():
     assert synthesis.pooled(findings.tidy([])).empty
     assert synthesis.by_region(findings.tidy([])).empty
@@ -136,14 +175,237 @@ def test_a_family_of_claims_at_their_boundary_is_wrong_in_few_runs():
     assert wrong / runs <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / runs)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_adjusted_p_values_are_those_of_statsmodels(seed):
+    rng = np.random.default_rng(seed)
+    p = rng.choice([0.0, 0.001, 0.01, 0.04, 0.3, 1.0, np.nan], 15)  # with ties
+    table = pd.DataFrame({"family": rng.choice(list("ab"), 15), "p_value": p})
+    for ours, method in ((synthesis.holm, "holm"), (synthesis.benjamini_hochberg, "fdr_bh")):
+        found = ours(table, ["family"]).to_numpy()
+        assert np.isnan(found).tolist() == np.isnan(p).tolist()
+        for family in "ab":
+            own = (table["family"] == family) & ~np.isnan(p)
+            assert found[own] == pytest.approx(multipletests(p[own], method=method)[1])
+
+
+# --- who takes part, and whether the verdict is the same if something were otherwise
+
+HIDDEN = "with a hidden cause as strong as any"
+SMALL = 0.3  # an error with which no region decides anything
+
+
+def hanging(effect, se, region, *others, name=HIDDEN):
+    """H03 with a check for the same verdict, whose variants have these effects."""
+    own = claims.Claim(hypothesis("H03"), None, ())
+    found = {"asymmetry": from_se(effect, se, 500)}
+    varied = [{"asymmetry": from_se(each, se, 500)} for each in others]
+    return loss(effect, se, region, checks.same_verdict(own, found, name, varied))
+
+
+def both(*found):
+    records = [each.record() for each in found]
+    return findings.tidy(records), findings.variants(records)
+
+
+MANY = [f"Region {i:02d}" for i in range(24)]
+
+
+def test_regions_too_small_to_decide_do_not_decide_together_what_hangs_on_a_hidden_cause():
+    found, others = both(*(hanging(0.4, SMALL, each, 0.5, 0.2) for each in MANY))
+    assert (found["verdict"] == "inconclusive").all()
+    assert (found["blocked_by"] == "").all()
+    assert synthesis.pooled(found)["verdict"].tolist() == ["supported"]
+    row = synthesis.pooled(found, others).iloc[0]
+    assert row["estimate"] == pytest.approx(0.4)
+    assert (row["verdict"], row["part_verdict"]) == ("inconclusive", "supported")
+    assert (row["p_value"], row["p_holm"], row["survives"]) == (1, 1, False)
+    assert row["reason"] == f"It would be supported; {HIDDEN} it would be inconclusive."
+
+
+def test_a_verdict_that_is_the_same_with_every_variant_stands_with_the_largest_p():
+    found, others = both(*(hanging(0.5, SMALL, each, 0.6, 0.4) for each in MANY))
+    _, lowest = both(*(loss(0.4, SMALL, each) for each in MANY))
+    row = synthesis.pooled(found, others).iloc[0]
+    alone = synthesis.pooled(tidy(*(loss(0.4, SMALL, each) for each in MANY))).iloc[0]
+    assert lowest.empty
+    assert (row["verdict"], row["reason"], row["survives"]) == ("supported", "", True)
+    assert row["p_value"] == pytest.approx(alone["p_value"])
+
+
+def test_a_region_that_decided_is_not_left_out_for_a_check_of_the_same_verdict():
+    large = hanging(0.6, 0.02, "Large", 0.1)
+    found, others = both(large, *(hanging(0.3, SMALL, each, 0.3) for each in MANY[:4]))
+    assert large.verdict == "inconclusive"
+    assert found["blocked_by"].tolist() == [HIDDEN, "", "", "", ""]
+    row = synthesis.pooled(found, others).iloc[0]
+    assert (row["n_regions"], row["left_out"]) == (5, "")
+    assert len(synthesis.taking_part(found, others, "H03", "asymmetry")) == 5
+    assert len(synthesis.taking_part(found, findings.variants([]), "H03", "asymmetry")) == 4
+    own = synthesis.by_region(found).set_index("region")["p_value"]
+    assert own.isna().to_dict() == {"Large": True} | dict.fromkeys(MANY[:4], False)
+
+
+def test_another_check_still_leaves_a_region_out_and_only_it_is_named():
+    overlap = Check("Overlap", "at least 0.05", "0.01", False)
+    found = [hanging(0.6, 0.02, each, 0.6) for each in REGIONS[:3]]
+    hidden = hanging(0.6, 0.02, "West 西部", 0.1).checks
+    found, others = both(*found, loss(0.6, 0.02, "West 西部", *hidden, overlap))
+    assert found["blocked_by"].iloc[-1] == f"{HIDDEN}; Overlap"
+    row = synthesis.pooled(found, others).iloc[0]
+    assert row["left_out"] == "West 西部 (Overlap)"
+    assert row["verdict"] == "supported"
+
+
+def test_what_is_not_known_from_all_regions_supports_nothing():
+    without = loss(0.6, 0.02, "West 西部")
+    found, others = both(*(hanging(0.6, 0.02, each, 0.5) for each in REGIONS[:3]), without)
+    row = synthesis.pooled(found, others).iloc[0]
+    assert row["verdict"] == "inconclusive"
+    assert row["reason"] == (
+        f"It would be supported; what it would be {HIDDEN} is known from 3 of 4 regions only."
+    )
+    others.loc[0, "ci_low"] = -np.inf
+    reason = synthesis.pooled(found, others)["reason"].iloc[0]
+    assert "from 2 of 4 regions only" in reason
+
+
+def test_a_verdict_that_turns_without_one_region_is_marked():
+    firsts = dict(zip(REGIONS, (0.13, 0.166, 0.166, 0.166), strict=True))
+    found, others = both(*(performance(each, -0.5, 0.055, name) for name, each in firsts.items()))
+    tables = synthesis.without_each(found, others, "H01")
+    assert list(tables) == ["performance", "expectation"]
+    whole = synthesis.pooled(found)["verdict"].iloc[0]
+    for region, row in tables["performance"].iterrows():
+        rest = synthesis.pooled(found[found["region"] != region]).iloc[0]
+        assert row["estimate"] == pytest.approx(rest["estimate"])
+        assert row["ci_low"] == pytest.approx(rest["ci_low"])
+        assert row["turns"] == (rest["verdict"] != whole)
+    assert tables["performance"]["turns"].equals(tables["expectation"]["turns"])
+    assert tables["performance"]["turns"].tolist() == [False, True, True, True]
+
+
+def test_the_variants_of_a_source_are_not_those_of_another():
+    found, others = both(*(hanging(0.4, 0.05, each, 0.0) for each in REGIONS))
+    two = pd.concat([found.assign(source="other", blocked_by=""), found], ignore_index=True)
+    pools = synthesis.pooled(two, others).set_index("source")["verdict"]
+    assert pools.to_dict() == {"other": "supported", "example": "inconclusive"}
+
+
+def test_one_place_says_which_family_counts():
+    blocked = Check("Overlap", "at least 0.05", "0.01", False)
+    found = pd.concat(
+        [
+            tidy(*(loss(0.4, 0.05, each, blocked) for each in REGIONS[:3])),
+            tidy(loss(0.4, 0.05, "A"), loss(0.4, 0.05, "B")).assign(source="few"),
+            tidy(*(loss(0.4, 0.05, each) for each in REGIONS)).assign(source="many"),
+        ]
+    )
+    pools = synthesis.pooled(found)
+    for table in (found, synthesis.by_region(found)):
+        assert synthesis.family(table, pools).to_dict("index") == {
+            "example": {"regions": 3, "poolable": 0, "claims": 0, "is_pooled": False},
+            "few": {"regions": 2, "poolable": 2, "claims": 0, "is_pooled": False},
+            "many": {"regions": 4, "poolable": 4, "claims": 1, "is_pooled": True},
+        }
+    none = findings.tidy([])
+    assert synthesis.family(none, synthesis.pooled(none)).empty
+
+
+def test_traits_are_chosen_before_any_effect_is_seen():
+    names = ["customers", "share_suburban", "share_urban", "share_rare", "share_private"]
+    traits = pd.DataFrame([[9, 0.2, 0.8, 0.4, 0.6], [9, 0.5, 0.5, 0.1, 0.9]], columns=names)
+    chosen = ["customers", "share_urban", "share_private"]
+    assert list(synthesis_charts.common(traits)) == chosen
+    assert list(synthesis_charts.common(traits[["customers"]])) == ["customers"]
+
+
+@pytest.mark.parametrize(("n", "lines"), [(4, 0), (5, 1)])
+def test_the_range_of_another_region_is_drawn_from_five_regions_on(n, lines):
+    found = tidy(*(loss(0.4, 0.05, each) for each in MANY[:n]))
+    ax = plt.figure().add_subplot()
+    synthesis_charts._diamond(ax, synthesis.pooled(found).iloc[0])
+    assert len(ax.lines) == lines
+    plt.close()
+
+
 @pytest.mark.slow
-def test_forty_parts_over_a_thousand_regions_are_pooled():
-    rng, rows = np.random.default_rng(1), []
-    for region in range(1_000):
-        rows.append(loss(rng.normal(0.3, 0.1), 0.05, f"R{region}").record())
-    found = findings.tidy(rows)
-    many = pd.concat([found.assign(source=f"s{i}") for i in range(40)], ignore_index=True)
-    pools = synthesis.pooled(many)
-    assert len(pools) == 40
-    assert pools["estimate"].nunique() == 1
-    assert pools["tau"].iloc[0] == pytest.approx(0.1, abs=0.02)
+@pytest.mark.parametrize(("regions", "customers"), [(18, 500), (12, 800)])
+def test_many_small_regions_do_not_support_what_a_style_of_answering_makes(regions, customers):
+    """Only expectation matters, and a style of answering; hardly a region decides by itself."""
+    scene = next(scene for scene in SCENES if scene.name.startswith("only expectation"))
+    notebook = plan.notebooks()["02_satisfaction_drivers"]
+    records = []
+    for i in range(regions):
+        here = rehearsal.region_of(draw(scene.world, customers, 9_000 + i))
+        found, _ = rehearsal.run(notebook, here, ["H01"])
+        records.append(found["H01"].record() | {"region": f"R{i}"})
+    found, others = findings.tidy(records), findings.variants(records)
+    alone = synthesis.pooled(found.assign(blocked_by=""))
+    assert set(alone["verdict"]) == {"supported"}  # which is wrong: performance has no slope
+    assert alone["survives"].all()
+    checked = synthesis.pooled(found, others)
+    assert set(checked["verdict"]) == {"inconclusive"}
+    assert set(checked["n_regions"]) == {regions}
+    assert checked["reason"].iloc[0].startswith("It would be supported; without a style")
+
+
+@pytest.fixture(scope="module")
+def thousand():
+    """All hypotheses over 1,000 regions, with estimates of one planted mean and spread."""
+    rng, tables, names = np.random.default_rng(1), [], [f"R{i}" for i in range(1_000)]
+    for known in register().values():
+        for part in known.parts:
+            middle, se = rng.normal(0.3, 0.1, 1_000), rng.uniform(0.05, 0.2, 1_000)
+            effects = middle + se * rng.standard_normal(1_000)
+            inverse = LINKS[part.scale][1]
+            ends = inverse(effects + stats.norm.ppf([[0.025], [0.5], [0.975]]) * se)
+            numbers = dict(zip(("ci_low", "estimate", "ci_high"), ends, strict=True))
+            same = {"source": "s", "hypothesis": known.id, "part": part.key, "scale": part.scale}
+            same |= {"n_obs": 400, "df": np.inf, "blocked_by": "", "failed_checks": ""}
+            tables.append(pd.DataFrame({**same, "region": names, **numbers}))
+    return with_verdicts(pd.concat(tables, ignore_index=True))
+
+
+def with_verdicts(found):
+    """Add the verdicts of some regions, by the rule; the others are said to be inconclusive."""
+    found = found.assign(verdict="inconclusive", part_verdict="inconclusive")
+    for (_, key), own in found[found["region"].isin(SOME)].groupby(["region", "hypothesis"]):
+        known, each = register()[key], of_parts(own)
+        found.loc[own.index, "verdict"] = judge(known, each)
+        found.loc[own.index, "part_verdict"] = [
+            judge_part(part, each[part.key], len(each)) for part in known.parts
+        ]
+    return found
+
+
+def of_parts(own):
+    return dict(zip(own["part"], synthesis.estimates(own), strict=True))
+
+
+@pytest.mark.slow
+def test_all_hypotheses_are_pooled_over_a_thousand_regions(thousand):
+    pools = synthesis.pooled(thousand)
+    assert len(pools) == sum(len(each.parts) for each in register().values())
+    assert (pools["n_regions"] == 1_000).all()
+    assert pools["tau"].to_numpy() == pytest.approx(0.1, abs=0.025)
+    middles = [float(on_scale(row.estimate, row.scale)) for row in pools.itertuples()]
+    assert middles == pytest.approx([0.3] * len(pools), abs=0.02)
+
+
+@pytest.mark.slow
+def test_a_thousand_regions_have_the_p_and_the_families_of_each_alone(thousand):
+    own = synthesis.by_region(thousand)
+    assert len(own) == 1_000 * len(register())
+    for region in SOME:
+        rows = thousand[thousand["region"] == region]
+        alone = {
+            key: p_value(register()[key], of_parts(each))
+            for key, each in rows.groupby("hypothesis", sort=False)
+        }
+        found = own[own["region"] == region]
+        assert found["hypothesis"].tolist() == list(alone)
+        assert found["p_value"].to_numpy() == pytest.approx(list(alone.values()), rel=1e-9)
+        holm = multipletests(list(alone.values()), method="holm")[1]
+        assert found["p_holm"].to_numpy() == pytest.approx(holm, rel=1e-9)
+    grid = multipletests(own["p_value"], method="fdr_bh")[1]
+    assert own["p_grid"].to_numpy() == pytest.approx(grid, rel=1e-9)

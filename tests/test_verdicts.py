@@ -12,7 +12,8 @@ from scipy import stats
 
 from analysis.estimates import Estimate, from_se
 from analysis.hypotheses import Hypothesis, Part, Range
-from analysis.verdicts import Check, judge, judge_part, p_value
+from analysis.synthesis import _Column
+from analysis.verdicts import Check, judge, judge_part, p_of_verdicts, p_value
 
 TEXT = {"en": "x", "zh": "x"}
 VERDICTS = {"supported", "too small to matter", "contradicted", "inconclusive"}
@@ -154,3 +155,32 @@ def test_the_p_of_a_verdict_by_hand():
     assert p_value(two, both) == pytest.approx(2 * stats.norm.sf(2))
     below = {"a": low, "b": from_se(-0.3, 0.1, 100)}  # four errors below the edge, of two parts
     assert p_value(two, below) == pytest.approx(2 * 2 * stats.norm.sf(4))
+
+
+def test_a_verdict_does_not_stand_by_the_p_of_another_one():
+    """The first part is clearly too small; what contradicts is the second, and that barely."""
+    two = claim_of(part(key="a"), part(key="b"))
+    found = {"a": from_se(0.0, 0.005, 100), "b": from_se(-0.132, 0.1, 100)}
+    assert judge(two, found) == "contradicted"
+    assert p_value(two, found) == pytest.approx(2 * 2 * stats.norm.sf(2.32))
+    small = found | {"b": from_se(0.3, 0.001, 100)}
+    assert judge(two, small) == "too small to matter"
+    assert p_value(two, small) == pytest.approx(2 * 2 * stats.norm.sf(20))
+
+
+@given(st.lists(st.tuples(ends, ends), min_size=1, max_size=6), st.floats(0.01, 1))
+def test_many_regions_at_once_have_the_p_of_each(regions, sesoi):
+    """Two parts with bands of different width, so that routes differ."""
+    two = claim_of(part((sesoi, math.inf), (-sesoi, sesoi), "a"), part((-1, 1), None, "b"))
+    wide = [[interval(low, high + 0.01) for low, high in each] for each in regions]
+    found = [dict(zip("ab", each, strict=True)) for each in wide]
+    columns = [
+        _Column("identity", pd.DataFrame(list(map(vars, each)))) for each in zip(*wide, strict=True)
+    ]
+    p = p_of_verdicts(
+        two.parts,
+        columns,
+        np.array([judge(two, each) for each in found]),
+        np.array([[judge_part(k, each[k.key], 2) for each in found] for k in two.parts]),
+    )
+    assert p == pytest.approx([p_value(two, each) for each in found], rel=1e-9, abs=1e-300)

@@ -169,14 +169,16 @@ def same_verdict(
     name : str
         What might be otherwise.
     variants : sequence of mapping
-        Estimates that replace those of `found`, by part, if it is otherwise.
+        Estimates that replace those of `found`, by part, if it is otherwise. In the same order
+        in every region: the check carries them, and each is pooled over regions as well.
     """
+    whole = tuple({**found, **each} for each in variants)
     verdict = judge(claim.hypothesis, found)
-    others = [judge(claim.hypothesis, {**found, **each}) for each in variants]
+    others = [judge(claim.hypothesis, each) for each in whole]
     changed = next((each for each in others if each != verdict), verdict)
     value = "the same" if changed == verdict else f"{verdict} would be {changed}"
     passed = changed == verdict or verdict == "inconclusive"
-    return Check(name, "the same verdict", value, passed)
+    return Check(name, "the same verdict", value, passed, variants=whole)
 
 
 def shown(name: str, value: str) -> Check:

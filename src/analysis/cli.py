@@ -186,7 +186,9 @@ def index(
 @app.command()
 def export(
     reports: Annotated[Path, typer.Option(help="Where the reports are.")] = ROOT / "reports",
-    folder: Annotated[Path, typer.Option(help="Where the files go.")] = ROOT / "reports" / "export",
+    folder: Annotated[
+        Path | None, typer.Option(help="Where the files go; by default export/ in the reports.")
+    ] = None,
     language: Annotated[str, typer.Option(help="Language of the words: en or zh.")] = "en",
 ) -> None:
     """Write the findings for colleagues: Excel, CSV and a summary of one page."""
@@ -197,7 +199,8 @@ def export(
     found = findings.read_all(reports)
     if found.empty:
         raise DataError(f"There are no findings in {_relative(reports)}: workbook run.")
-    for path in exporter.write(found, synthesis.pooled(found), folder, language):
+    pools = synthesis.pooled(found, findings.read_variants(reports))
+    for path in exporter.write(found, pools, folder or reports / "export", language):
         console.print(_relative(path), soft_wrap=True)
 
 

@@ -18,15 +18,15 @@ from openpyxl import Workbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, Cell
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 from openpyxl.writer.excel import ExcelWriter
 
-from analysis import cards, findings, index_page, report, synthesis, wording
-from analysis.files import whole
+from analysis import cards, findings, index_page, overview, report, synthesis, wording
+from analysis.files import FORMULA, whole
 from analysis.hypotheses import Part, hypothesis
+from analysis.overview import MOST_NAMED
 
-MOST_NAMED = 12
-"""Regions that the summary names; of more it gives the number."""
 WIDEST = 48
 """Characters of the widest column of a sheet; longer text is wrapped."""
 
@@ -117,8 +117,8 @@ def workbook(found: pd.DataFrame, pools: pd.DataFrame, language: str) -> bytes:
 def summary(found: pd.DataFrame, pools: pd.DataFrame, language: str) -> str:
     """Return a page with one line per hypothesis, best claims first, that prints on one A4.
 
-    Sources have a table each. With fewer than three regions nothing is pooled, and each
-    region has a table of its own verdicts.
+    Sources have a table each. Where nothing is pooled, each region has a table of its own
+    verdicts.
 
     Parameters
     ----------
@@ -183,8 +183,18 @@ def _fill(sheet: Worksheet, table: pd.DataFrame, parts: Sequence[Part]) -> None:
                 _colour(sheet.cell(number, column), value)
     sheet.freeze_panes = "A2"
     sheet.auto_filter.ref = sheet.dimensions
+    _for_print(sheet)
     for column, cells in enumerate(sheet.columns, start=1):
         sheet.column_dimensions[get_column_letter(column)].width = _width(cells)
+
+
+def _for_print(sheet: Worksheet) -> None:
+    """Let a sheet print on A4 landscape, as wide as the page, with its head on each page."""
+    sheet.page_setup.orientation = sheet.ORIENTATION_LANDSCAPE
+    sheet.page_setup.paperSize = sheet.PAPERSIZE_A4
+    sheet.page_setup.fitToHeight = 0  # as many pages as it takes
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    sheet.print_title_rows = "1:1"
 
 
 def _shown_as(column: str, part: Part) -> str:
@@ -202,7 +212,7 @@ def _put(cell: Cell, value: object, shown_as: str = "General") -> None:
     if isinstance(value, str):
         cell.value = ILLEGAL_CHARACTERS_RE.sub("", value)
         cell.data_type = "s"
-        cell.quotePrefix = value.startswith(("=", "+", "-", "@"))
+        cell.quotePrefix = value.startswith(FORMULA)
     else:
         cell.value, cell.number_format = value, shown_as
 
@@ -251,13 +261,12 @@ def _undated(book: Workbook) -> bytes:
 
 
 def _blocks(own: pd.DataFrame, pools: pd.DataFrame, language: str) -> Iterator[dict]:
-    """Yield the tables of a source: the pooled one, or one per region where there are few."""
-    if own["region"].nunique() >= synthesis.LEAST_REGIONS:
+    """Yield the tables of a source: the pooled one, or one per region where nothing is pooled."""
+    source, family = own["source"].iloc[0], synthesis.family(own, pools).iloc[0]
+    if family["is_pooled"]:
         yield _pooled_block(own, pools, language)
         return
-    table, source, n = synthesis.by_region(own), own["source"].iloc[0], own["region"].nunique()
-    said = wording.words(language)["index"]["not_pooled"]
-    said = said.format(source=source, n=n, least=synthesis.LEAST_REGIONS)
+    table, said = synthesis.by_region(own), overview.why_not_pooled(source, family, language)
     for region, rows in own.groupby("region", sort=False):
         heads = synthesis.best_first(table[table["region"] == region])
         lines = [_line(head, rows, language) for head in _rows(heads)]

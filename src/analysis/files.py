@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +16,9 @@ if TYPE_CHECKING:
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How a text begins that a spreadsheet may take for a formula."""
-TEMPORARY = "workbook-"
+HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
+"""What tells this machine, or container, from others that may see the same temporary folders."""
+TEMPORARY = f"workbook-{HOST}-"
 """How temporary folders begin; the number of the process that made them follows."""
 SHORT = Path("/tmp")
 """Where sockets go if the folder for temporary files has a long name."""

@@ -13,7 +13,7 @@ import pandas as pd
 
 from analysis import cards
 from analysis.estimates import Estimate
-from analysis.files import whole
+from analysis.files import csv_safe, whole
 from analysis.hypotheses import Hypothesis, Part, fingerprint
 from analysis.sources import DataError, reports_folder
 from analysis.verdicts import Check, Verdict, judge, judge_part
@@ -24,12 +24,16 @@ COLUMNS = [
     "source", "region", "hypothesis", "part", "verdict", "part_verdict",
     "estimate", "ci_low", "ci_high", "df", "unit", "scale", "claim_low", "claim_high",
     "n_obs", "p_value", "method", "failed_checks", "blocked_by", "reason",
-    "data_until", "data", "notebook", "module", "register",
+    "data_until", "data", "notebook", "module", "parameters", "register",
+]  # fmt: skip
+VARIANTS = [
+    "source", "region", "hypothesis", "check", "variant", "part",
+    "estimate", "ci_low", "ci_high", "df", "scale", "n_obs",
 ]  # fmt: skip
 NUMBERS = dict.fromkeys(
     ["estimate", "ci_low", "ci_high", "df", "claim_low", "claim_high", "n_obs", "p_value"], float
 )
-PRINTS = ("data_until", "data", "notebook", "module")
+PRINTS = ("data_until", "data", "notebook", "module", "parameters")
 """Where a finding came from, as the notebook that was executed knows it."""
 
 
@@ -83,7 +87,8 @@ class Finding:
             "meaning": self.meaning,
             "reason": self.reason,
             "parts": [self._part_record(part) for part in self.hypothesis.parts],
-            "checks": [asdict(check) | {"passed": bool(check.passed)} for check in self.checks],
+            "checks": [_check_record(check) for check in self.checks],
+            "variants": [row for check in self.checks for row in _variant_records(check)],
             "caveats": list(self.caveats),
             "calibration": self.calibration,
             "register": fingerprint(),
@@ -223,6 +228,28 @@ def tidy(found: Sequence[Mapping]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS).astype(NUMBERS)
 
 
+def variants(found: Sequence[Mapping]) -> pd.DataFrame:
+    """Return what findings would be if what their checks ask for were otherwise.
+
+    Parameters
+    ----------
+    found : sequence of mapping
+        Records, as from `records`.
+
+    Returns
+    -------
+    DataFrame
+        Columns of `VARIANTS`; one row per finding, check (its name), variant (its number, from 1
+        on) and part. Open ends are infinite, as in `tidy`.
+    """
+    rows = [
+        {name: record[name] for name in ("source", "region", "hypothesis")} | row | _open_ends(row)
+        for record in found
+        for row in record.get("variants", ())
+    ]
+    return _as_variants(pd.DataFrame(rows, columns=VARIANTS))
+
+
 def read(source: str) -> pd.DataFrame:
     """Read the findings of a source from the reports of the last run.
 
@@ -254,15 +281,32 @@ def read_all(folder: Path) -> pd.DataFrame:
     return pd.read_parquet(path).astype(NUMBERS) if path.exists() else tidy([])
 
 
-def write(table: pd.DataFrame, folder: Path) -> None:
-    """Write findings.csv and findings.parquet into `folder`, each whole or not at all."""
+def read_variants(folder: Path) -> pd.DataFrame:
+    """Read the variants of a folder's findings, as from `variants`; none where there is no file."""
+    path = folder / "variants.parquet"
+    return _as_variants(pd.read_parquet(path)) if path.exists() else variants([])
+
+
+def write(table: pd.DataFrame, others: pd.DataFrame, folder: Path) -> None:
+    """Write findings and their variants into `folder`, each file whole or not at all.
+
+    Parameters
+    ----------
+    table, others : DataFrame
+        As from `tidy` and `variants`: findings.csv and findings.parquet, and variants.parquet.
+    folder : Path
+        The folder of the reports.
+    """
     for name, save in {"csv": save_csv, "parquet": pd.DataFrame.to_parquet}.items():
         with whole(folder / f"findings.{name}") as draft:
             save(table, draft)
+    with whole(folder / "variants.parquet") as draft:
+        others.to_parquet(draft)
 
 
 def save_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write UTF-8 with a byte order mark, which Excel needs to read Chinese."""
+    """Write UTF-8 with a byte order mark, which Excel needs to read Chinese, and no formula."""
+    table = csv_safe(table).replace("\r", " ", regex=True)  # which csv takes for an end of line
     table.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\n")
 
 
@@ -284,6 +328,27 @@ def _row(record: Mapping, part: Mapping) -> dict:
         "blocked_by": "; ".join(check["name"] for check in failed if check["blocking"]),
         "register": record["register"],
     }
+
+
+def _check_record(check: Check) -> dict:
+    """Return a check as it is shown."""
+    shown = {name: getattr(check, name) for name in ("name", "rule", "value", "blocking")}
+    return shown | {"passed": bool(check.passed)}
+
+
+def _variant_records(check: Check) -> Iterator[dict]:
+    """Yield the estimates of each part of each variant of a check."""
+    names = ("estimate", "ci_low", "ci_high", "df", "scale", "n_obs")
+    for number, parts in enumerate(check.variants, start=1):
+        for key, each in parts.items():
+            numbers = {name: _finite(getattr(each, name)) for name in names}
+            yield {"check": check.name, "variant": number, "part": key} | numbers
+
+
+def _as_variants(table: pd.DataFrame) -> pd.DataFrame:
+    """Give the columns of a table of variants their types, also where it is empty."""
+    numbers = {name: float for name in NUMBERS if name in VARIANTS}
+    return table[VARIANTS].astype(numbers | {"variant": int})
 
 
 def _rule(part: Part, language: str) -> dict:

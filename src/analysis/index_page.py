@@ -82,7 +82,7 @@ def index(entries: Sequence[Entry], beyond: Overview, not_renewed: Sequence[str]
             changes=overview.changes(beyond, language),
             change_words=words["changes"],
             not_renewed=not_renewed,
-            not_pooled=overview.not_pooled(beyond, language),
+            notes=overview.notes(beyond, language),
             rows=rows,
             others=_other_rows(columns, entries, language) + _file_rows(columns, entries, words),
             counts=[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import quote
@@ -12,6 +12,9 @@ from markupsafe import Markup
 
 from analysis import cards, findings, history, synthesis, wording
 from analysis.hypotheses import Hypothesis
+
+MOST_NAMED = 12
+"""Regions that are named; of more the number is given."""
 
 
 @dataclass(frozen=True)
@@ -29,18 +32,25 @@ class Overview:
     pages : dict of str to tuple of str
         By source: address of the page over all its regions, and why its notebook failed (empty
         if it did not).
+    gone : tuple of tuple of str
+        Source and region of reports that count nowhere: the region is no longer in the data.
     """
 
     pools: pd.DataFrame
     families: pd.DataFrame
     past: pd.DataFrame
     pages: Mapping[str, tuple[str, str]]
+    gone: tuple[tuple[str, str], ...] = ()
+
+    @cached_property
+    def family(self) -> pd.DataFrame:
+        """As from `synthesis.family`."""
+        return synthesis.family(self.families, self.pools)
 
     @cached_property
     def sources(self) -> list[str]:
         """Sources with effects that are pooled, in their order."""
-        with_numbers = self.pools[self.pools["estimate"].notna()]
-        return with_numbers["source"].drop_duplicates().tolist()
+        return self.family.index[self.family["is_pooled"]].tolist()
 
 
 def heads(beyond: Overview, several: bool, language: str) -> list[dict]:
@@ -97,7 +107,7 @@ def cell(
         "reason": row["reason"],
     }
     if pd.isna(row["estimate"]):
-        return shown
+        return shown | {"notes": [words["no_family"]]}
     part = findings.part_record(known.parts[0], row, language)
     shown["drawing"] = Markup(cards.interval_svg(part, *scale))
     shown["effect"] = wording.interval(part)
@@ -115,17 +125,20 @@ def region_notes(
     scale: tuple | None,
     language: str,
 ) -> dict:
-    """Return what stands beside a region's effect where nothing is pooled over its source."""
-    if source in beyond.sources:
+    """Return what stands beside a region's effect where it is not pooled.
+
+    Its line over the runs and, where nothing is pooled over its source, its family.
+    """
+    if source in headlines(beyond, known, language):
         return {}
+    line = _line(beyond, source, region, scale, known, language)
     own = beyond.families[
         (beyond.families["source"] == source) & (beyond.families["region"] == region)
     ]
     row = own[own["hypothesis"] == known.id]
-    if row.empty or pd.isna(row["p_value"].iloc[0]):
-        return {}
+    if source in beyond.sources or row.empty or pd.isna(row["p_value"].iloc[0]):
+        return line
     verdict, survives = row["verdict"].iloc[0], bool(row["survives"].iloc[0])
-    line = _line(beyond, source, region, scale, known, language)
     words = wording.words(language)["index"]
     return line | _family_note(verdict, survives, own_family(own), words)
 
@@ -135,15 +148,46 @@ def own_family(rows: pd.DataFrame) -> int:
     return int(rows.drop_duplicates("hypothesis")["p_value"].notna().sum())
 
 
-def not_pooled(beyond: Overview, language: str) -> list[str]:
-    """Say of which sources nothing is pooled, and why."""
+def notes(beyond: Overview, language: str) -> list[str]:
+    """Say what holds for whole sources: nothing is pooled, regions are gone, or of other ages."""
     words = wording.words(language)["index"]
-    regions = beyond.families.groupby("source", sort=False)["region"].nunique()
-    return [
-        words["not_pooled"].format(source=source, n=n, least=synthesis.LEAST_REGIONS)
-        for source, n in regions.items()
-        if source not in beyond.sources
+    rows = beyond.family[~beyond.family["is_pooled"]].iterrows()
+    unpooled = [why_not_pooled(source, row, language) for source, row in rows]
+    gone: dict[str, list[str]] = {}
+    for source, region in beyond.gone:
+        gone.setdefault(source, []).append(region)
+    return [*unpooled, *_ages(beyond, language)] + [
+        words["gone"].format(source=source, regions=_named(regions, language))
+        for source, regions in gone.items()
     ]
+
+
+def why_not_pooled(source: str, row: Mapping, language: str) -> str:
+    """Say why nothing is pooled over a source's regions; `row` is one of `synthesis.family`."""
+    words, least = wording.words(language)["index"], synthesis.LEAST_REGIONS
+    said = words["not_pooled" if row["regions"] < least else "none_pooled"]
+    return said.format(source=source, n=row["regions"], most=row["poolable"], least=least)
+
+
+def _named(regions: Sequence[str], language: str) -> str:
+    """Name regions, or say how many they are."""
+    if len(regions) > MOST_NAMED:
+        return wording.words(language)["index"]["pooled"].format(n=len(regions))
+    return wording.join(regions, language)
+
+
+def _ages(beyond: Overview, language: str) -> Iterator[str]:
+    """Say of each source whose regions' data end on different days which ends when."""
+    words, past = wording.words(language)["index"], beyond.past
+    now = past[(past["run"] == past["run"].max()) & (past["data_until"] != "")]
+    for source, own in now.groupby("source", sort=False):
+        ends = own.groupby("data_until")["region"].unique()
+        named = [
+            words["age"].format(day=day, regions=_named(regions, language))
+            for day, regions in ends.items()
+        ]
+        if len(named) > 1:
+            yield words["ages"].format(source=source, ages="; ".join(named))
 
 
 def changes(beyond: Overview, language: str) -> list[str]:
@@ -166,7 +210,7 @@ def _sentences(found: pd.DataFrame, words: Mapping, language: str) -> Iterator[s
     """Yield a sentence for each region in which something changed, and one for the others."""
     several, calm = found["source"].nunique() > 1, 0
     for (source, region), own in found.groupby(["source", "region"], sort=False):
-        if not own["moved"].any() and not own["anew"].any():
+        if not own[["moved", "anew"]].any(axis=None):
             calm += region != history.EVERYWHERE
             continue
         where = region or words["everywhere"]
@@ -180,27 +224,43 @@ def _what(own: pd.DataFrame, words: Mapping, language: str) -> str:
     """Say what changed in a region: new, gone, or by which cause, with the verdicts that moved."""
     if own["before"].isna().all() or own["verdict"].isna().all():
         return words["new" if own["before"].isna().all() else "gone"]
-    causes = [name for name in history.CAUSES if name in set().union(*own["causes"])]
-    names = wording.join([words["causes"][name] for name in causes], language)
-    verdict = wording.words(language)["verdict"] | {"": "–"}
-    turned = own[own["before"].fillna("") != own["verdict"].fillna("")].fillna("")
-    turns = [
-        words["turn"].format(
-            key=row.hypothesis, before=verdict[row.before], after=verdict[row.verdict]
-        )
-        for row in turned.itertuples()
-    ]
-    moved = int(own["moved"].sum()) - len(turned)
-    same = len(own) - len(turned) - moved
-    counts = words["counts"].format(moved=moved, same=same)
-    return words["what"].format(
-        causes=names or "–", turns=wording.join(turns, language) or words["none"], counts=counts
+    own = own.fillna({"before": "", "verdict": ""})
+    turned = own["before"] != own["verdict"]
+    turns = [*_turns(own[turned], words, language), *_stands(own, words)]
+    counts = words["counts"].format(
+        moved=(own["moved"] & ~turned).sum(), same=(~own["moved"] & ~turned).sum()
     )
+    why = _why(set().union(*own["causes"]), words, language)
+    turns = wording.join(turns, language) or words["none"]
+    return words["what"].format(why=why, turns=turns, counts=counts)
+
+
+def _why(causes: set[str], words: Mapping, language: str) -> str:
+    """Say why something was computed anew, as far as it was recorded."""
+    names = [words["causes"][name] for name in history.REASONS if name in causes]
+    if not names:
+        return words["unexplained"]
+    return words["because"].format(causes=wording.join(names, language))
+
+
+def _turns(turned: pd.DataFrame, words: Mapping, language: str) -> Iterator[str]:
+    """Say of each claim whose verdict moved what it was and what it is."""
+    verdict = wording.words(language)["verdict"] | {"": "–"}
+    for row in turned.itertuples():
+        before, after = verdict[row.before], verdict[row.verdict]
+        yield words["turn"].format(key=row.hypothesis, before=before, after=after)
+
+
+def _stands(own: pd.DataFrame, words: Mapping) -> Iterator[str]:
+    """Say of each claim that is decided whether its standing in the family was won or lost."""
+    for row in own[own["verdict"].isin(synthesis.BEST_FIRST[:3])].itertuples():
+        if row.stood and row.stands and row.stood != row.stands:
+            yield words["stands" if row.stands == "yes" else "falls"].format(key=row.hypothesis)
 
 
 def _family_note(verdict: str, survives: bool, size: int, words: Mapping) -> dict:
     """Return whether a verdict that decides something stands among all that were tried."""
-    if verdict not in ("supported", "contradicted", "too small to matter"):
+    if verdict not in synthesis.BEST_FIRST[:3]:
         return {}
     if survives:
         return {"stands": words["stands"].format(n=size)}
@@ -222,22 +282,30 @@ def _line(
     beyond: Overview,
     source: str,
     region: str,
-    scale: tuple,
+    scale: tuple | None,
     known: Hypothesis,
     language: str,
 ) -> dict:
-    """Return an effect's line over the runs, and its first and last value in words."""
+    """Return an effect's line over the runs, and its first and last value in words.
+
+    None where there is but one, or none after the last run.
+    """
     part = known.parts[0]
     runs = history.lines(beyond.past, source, known.id, part.key)
     own = runs[region].dropna() if region in runs else pd.Series(dtype=float)
-    if len(own) < 2:
+    if scale is None or len(own) < 2 or own.index[-1] != beyond.past["run"].max():
         return {}
     shown = runs if region == history.EVERYWHERE else runs[[region]]
-    first, last = (wording.format_value(own.iloc[i], part.show) for i in (0, -1))
-    words = wording.words(language)["index"]["line"]
+    days, words = history.days(beyond.past, source, region), wording.words(language)["index"]
+    first, last = (
+        words["at_run" if days[run] else "at_undated_run"].format(
+            run=run, day=days[run], effect=wording.format_value(own[run], part.show)
+        )
+        for run in own.index[[0, -1]]
+    )
     return {
         "line": Markup(cards.line_svg(shown, region, part.scale, *scale)),
-        "line_words": words.format(run=own.index[0], first=first, now=own.index[-1], last=last),
+        "line_words": wording.join([first, last], language),
     }
 
 

@@ -175,12 +175,15 @@ def tasks(
         Where reports go.
     """
     whole = {"data_until": data.until, "module": fingerprints.module()}
-    of_notebooks = {path: fingerprints.notebook(path) for path in given}
+    of_notebooks = {
+        path: {"notebook": fingerprints.notebook(path), "parameters": _print(parameters)}
+        for path, parameters in given.items()
+    }
     return [
         Task(path, source, region, parameters, reports, prints)
         for region in regions
         for path, parameters in given.items()
-        for prints in [whole | {"data": data.prints[region], "notebook": of_notebooks[path]}]
+        for prints in [whole | of_notebooks[path] | {"data": data.prints[region]}]
     ]
 
 
@@ -215,7 +218,8 @@ def across(tasks: Sequence[Task]) -> list[Task]:
         If its file is not a notebook.
     """
     task, testing = tasks[0], {each.notebook for each in register().values()}
-    there = {path.stem for path in (task.reports / task.source).glob("*/*.ipynb")}
+    done = unchanged.of_regions(task.reports)
+    there = {path.stem for path in done if path.parts[-3] == task.source}
     path = NOTEBOOKS / f"{ACROSS}.ipynb"
     if not path.is_file() or not testing & (there | {each.notebook.stem for each in tasks}):
         return []
@@ -225,5 +229,12 @@ def across(tasks: Sequence[Task]) -> list[Task]:
         "data": unchanged.of_reports(task.reports, task.source),
         "notebook": fingerprints.notebook(path),
         "module": fingerprints.module(),
+        "parameters": _print(shared),
     }
     return [Task(path, task.source, "", shared, task.reports, prints)]
+
+
+def _print(parameters: Mapping[str, object]) -> str:
+    """Return the fingerprint of parameters without the source, which may be a path from here."""
+    own = {name: value for name, value in parameters.items() if name != "source"}
+    return fingerprints.short([json.dumps(own, sort_keys=True).encode()])

@@ -192,9 +192,9 @@ def leave_one_out(estimates: Sequence[Estimate]) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame, shape (k, 4)
-        estimate, ci_low, ci_high (95 %, unit of the estimand) and tau of the other regions,
-        in the order given: what `pool` finds for them.
+    DataFrame, shape (k, 6)
+        estimate, ci_low, ci_high (95 %, unit of the estimand), tau, normal_se and hk_se of the
+        other regions, in the order given: what `pool` finds for them.
 
     Raises
     ------
@@ -211,9 +211,11 @@ def leave_one_out(estimates: Sequence[Estimate]) -> pd.DataFrame:
         found = _between(fit, np.full(len(left_out), df), start)
         parts.append([found.tau2, found.value, found.se, found.q])
     tau2, mean, se, q = np.hstack(parts)
-    half = np.max(_half_widths(se, _hartung_knapp(se, q, df), df), axis=0)
+    knapp = _hartung_knapp(se, q, df)
+    half = np.max(_half_widths(se, knapp, df), axis=0)
     limits = {"estimate": mean, "ci_low": mean - half, "ci_high": mean + half}
-    return pd.DataFrame(limits).apply(inverse).assign(tau=np.sqrt(tau2))
+    limits = pd.DataFrame(limits).apply(inverse)
+    return limits.assign(tau=np.sqrt(tau2), normal_se=se, hk_se=knapp)
 
 
 def meta_regression(estimates: Sequence[Estimate], moderator: ArrayLike) -> Estimate:

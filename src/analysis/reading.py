@@ -49,7 +49,7 @@ def connect(source: Source) -> BaseBackend:
 def embedded() -> BaseBackend:
     """Start an embedded DuckDB, which draws no progress bar into a notebook."""
     engine = ibis.duckdb.connect()
-    engine.raw_sql("SET enable_progress_bar = false")
+    engine.raw_sql("PRAGMA disable_progress_bar")
     return engine
 
 

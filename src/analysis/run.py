@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -228,15 +228,18 @@ def rebuild(reports: Path, lost: Sequence[Outcome] = ()) -> list[Entry]:
 
 
 def collect(reports: Path) -> list[Entry]:
-    """Return what the index needs to know of the regions' executed notebooks in a folder."""
-    paths = sorted(path for path in reports.glob("*/*/*.ipynb") if path.name[0] != ".")
-    return [_entry(path, reports) for path in paths]
+    """Return what the index needs to know of the regions' executed notebooks in a folder.
+
+    Those of regions that are no longer in the data are left out.
+    """
+    return [_entry(path, reports) for path in unchanged.of_regions(reports)]
 
 
 def write_findings(reports: Path, entries: Sequence[Entry]) -> pd.DataFrame:
     """Write the findings of all reports, and return them as from `findings.tidy`."""
-    found = findings.tidy([record for entry in entries for record in entry.records])
-    findings.write(found, reports)
+    records = _records(entries)
+    found = findings.tidy(records)
+    findings.write(found, findings.variants(records), reports)
     return found
 
 
@@ -244,11 +247,12 @@ def write_index(
     reports: Path, entries: Sequence[Entry], found: pd.DataFrame, lost: Sequence[Outcome] = ()
 ) -> None:
     """Write the history and the index; see `rebuild`."""
-    pools = synthesis.pooled(found)
+    pools = synthesis.pooled(found, findings.variants(_records(entries)))
     past = history.append(reports, found, pools)
     over = [_entry(path, reports) for path in sorted(reports.glob(f"*/{ACROSS}.ipynb"))]
     pages = {each.source: (each.href, each.error) for each in over}
-    beyond = Overview(pools, synthesis.by_region(found), past, pages)
+    gone = dict.fromkeys(path.parts[-3:-1] for path in unchanged.of_regions(reports, gone=True))
+    beyond = Overview(pools, synthesis.by_region(found), past, pages, tuple(gone))
     not_renewed = [f"{name_of(each.task)}: {' '.join(each.failures)}" for each in lost]
     write_text(reports / "index.html", index_page.index(entries, beyond, not_renewed))
     unchanged.indexed(reports)
@@ -367,6 +371,11 @@ def _write(notebook: NotebookNode, task: Task, before: float) -> None:
     for file in _files(task.executed):
         if file.stat().st_mtime < before - CLOCK:  # of an earlier run: this one wrote none
             file.unlink()
+
+
+def _records(entries: Sequence[Entry]) -> list[Mapping]:
+    """Return the records of all reports."""
+    return [record for entry in entries for record in entry.records]
 
 
 def _secrets(task: Task) -> list[str]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
+from scipy import stats
 
 from analysis import pooling, verdicts
-from analysis.estimates import Estimate
+from analysis.estimates import LINKS, Estimate, Scale
 from analysis.hypotheses import Hypothesis, register
 
 LEAST_REGIONS = 3
@@ -17,6 +18,7 @@ LEAST_REGIONS = 3
 LEAST_TO_PREDICT = 5
 """Regions without which nothing is said of a further region."""
 ALPHA = 0.05
+KEYS = ["source", "region", "hypothesis"]
 BEST_FIRST = [
     "supported", "contradicted", "too small to matter", "inconclusive", "not testable", "failed",
 ]  # fmt: skip
@@ -28,32 +30,44 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def pooled(found: pd.DataFrame) -> pd.DataFrame:
+def pooled(found: pd.DataFrame, others: pd.DataFrame | None = None) -> pd.DataFrame:
     """Pool every hypothesis over the regions of each source.
 
-    A region takes part with a finding that no blocking check has capped; what failed, can't
-    be tested or is blocked is named in `left_out`, and nothing is put in its place. Verdicts
-    are those of `verdicts.judge` on the pooled intervals.
+    A region takes part unless it failed, can't be tested, or a check blocks it; which those
+    are stands in `left_out`, and nothing is put in their place. Verdicts are those of
+    `verdicts.judge` on the pooled intervals.
+
+    Checks for the same verdict (`checks.same_verdict`) block no region here: regions that had
+    decided would be left out, and those too small to decide would pass. Instead, what they vary
+    is pooled over the same regions, and what is pooled is inconclusive unless it has the same
+    verdict each time.
 
     Parameters
     ----------
     found : DataFrame
         As from `findings.tidy`.
+    others : DataFrame, optional
+        As from `findings.variants`; without it, no check is taken for one for the same verdict.
 
     Returns
     -------
     DataFrame
         One row per source, hypothesis and part, of hypotheses with a finding: verdict of the
-        hypothesis, part_verdict, p_value (of the verdict, as from `verdicts.p_value`), p_holm
-        (that of the family of the source's pooled hypotheses), survives (whether the
-        verdict stands in the family), the fields of `pooling.Pooled`, regions and left_out
-        (names, with the reason). Where fewer than three regions take part there are no
-        numbers, the verdict is "not testable" and reason says why.
+        hypothesis, part_verdict (of the interval alone), p_value (of the verdict, as from
+        `verdicts.p_value`: the largest over what is varied, and 1 where that has another
+        verdict), p_holm (that of the family of the source's pooled hypotheses), survives (whether
+        the verdict stands in the family), the fields of `pooling.Pooled`, regions and left_out
+        (names, with the reason), reason (what would change the verdict). Where fewer than three
+        regions take part there are no numbers, the verdict is "not testable" and reason says why.
     """
+    found, others = found.drop_duplicates([*KEYS, "part"]), _none(others)  # shown twice is one
+    marked = found.assign(blocked_by=_blocking(found, others))
+    marked["takes_part"] = _complete(marked)
+    varied = dict(list(others.groupby(["source", "hypothesis"])))
     rows = [
         row
-        for (source, key), own in found.groupby(["source", "hypothesis"], sort=False)
-        for row in _rows(register()[key], source, own)
+        for (source, key), own in marked.groupby(["source", "hypothesis"], sort=False)
+        for row in _rows(register()[key], source, own, varied.get((source, key), others[:0]))
     ]
     table = pd.DataFrame(rows, columns=COLUMNS)
     return _in_families(table, ["source"])
@@ -79,17 +93,44 @@ def by_region(found: pd.DataFrame) -> pd.DataFrame:
     Benjamini, Y., & Hochberg, Y. (1995). Controlling the false discovery rate. Journal of the
     Royal Statistical Society B 57, 289-300.
     """
-    rows = [
-        {"source": source, "region": region, "hypothesis": key, "verdict": own["verdict"].iloc[0],
-         "p_value": _p_value(register()[key], own)}
-        for (source, region, key), own in found.groupby(
-            ["source", "region", "hypothesis"], sort=False
-        )
-    ]  # fmt: skip
-    columns = ["source", "region", "hypothesis", "verdict", "p_value"]
-    table = _in_families(pd.DataFrame(rows, columns=columns), ["source", "region"])
-    table["p_grid"] = _adjusted(table, ["source"], "fdr_bh")
+    found = found.drop_duplicates([*KEYS, "part"])
+    table = found.drop_duplicates(KEYS)[[*KEYS, "verdict"]].reset_index(drop=True)
+    groups = found[_complete(found)].groupby("hypothesis", sort=False)
+    known = [_p_values(register()[key], own) for key, own in groups]
+    p = pd.concat([pd.Series(dtype=float), *known])
+    table["p_value"] = p.reindex(pd.MultiIndex.from_frame(table[KEYS])).to_numpy()
+    table = _in_families(table, ["source", "region"])
+    table["p_grid"] = benjamini_hochberg(table, ["source"])
     return table
+
+
+def family(found: pd.DataFrame, pools: pd.DataFrame) -> pd.DataFrame:
+    """Say for each source whether its claims are the pooled ones or each region's own.
+
+    Pooled as soon as one hypothesis is pooled over the regions; else (few regions, or all of
+    them blocked, failed or not testable) the claims of each region are a family of its own, as
+    from `by_region`. This is the one place that decides it.
+
+    Parameters
+    ----------
+    found : DataFrame
+        As from `findings.tidy` or from `by_region`: of it, source and region are used.
+    pools : DataFrame
+        As from `pooled`, of the same findings.
+
+    Returns
+    -------
+    DataFrame
+        By source, in the order of `found`: is_pooled; claims (pooled hypotheses); regions (with
+        findings) and poolable (the most regions over which one of its hypotheses can be pooled).
+        Where nothing is pooled, poolable is below `LEAST_REGIONS`, and it may be less than regions.
+    """
+    counts = found.groupby("source", sort=False)["region"].nunique().rename("regions").to_frame()
+    with_numbers = pools[pools["estimate"].notna()]
+    counts["poolable"] = pools.groupby("source")["n_regions"].max()
+    counts["claims"] = with_numbers.groupby("source")["hypothesis"].nunique()
+    counts = counts.fillna(0).astype(int)
+    return counts.assign(is_pooled=counts["claims"] > 0)
 
 
 def ranked(pools: pd.DataFrame) -> pd.DataFrame:
@@ -128,34 +169,120 @@ def best_first(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def estimates(rows: pd.DataFrame) -> list[Estimate]:
-    """Return the estimates of rows of findings."""
-    columns = ["estimate", "ci_low", "ci_high", "n_obs", "scale", "df", "method"]
+    """Return the estimates of rows of findings, or of their variants."""
+    columns = ["estimate", "ci_low", "ci_high", "n_obs", "scale", "df"]
     return [Estimate(*row) for row in rows[columns].itertuples(index=False)]
 
 
-def taking_part(found: pd.DataFrame, hypothesis: str, part: str) -> pd.DataFrame:
+def taking_part(
+    found: pd.DataFrame, others: pd.DataFrame, hypothesis: str, part: str
+) -> pd.DataFrame:
     """Return the findings of a part from the regions over which its hypothesis is pooled."""
     own = found[found["hypothesis"] == hypothesis]
-    return own[_complete(own) & (own["part"] == part)]
+    return own[_complete(own.assign(blocked_by=_blocking(own, others))) & (own["part"] == part)]
+
+
+def without_each(
+    found: pd.DataFrame, others: pd.DataFrame, hypothesis: str
+) -> dict[str, pd.DataFrame]:
+    """Pool a hypothesis again without each of its regions.
+
+    Parameters
+    ----------
+    found, others : DataFrame
+        As in `pooled`, of one source; of the hypothesis more than three regions take part.
+    hypothesis : str
+        Its id.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        By part, as from `pooling.leave_one_out`, by the region that is left out, with `turns`:
+        whether the verdict of the pooled intervals is another one without it.
+    """
+    known = register()[hypothesis]
+    rows = {part.key: taking_part(found, others, hypothesis, part.key) for part in known.parts}
+    alone = {key: estimates(own) for key, own in rows.items()}
+    whole = {key: pooling.pool(each) for key, each in alone.items()}
+    less = {key: pooling.leave_one_out(each) for key, each in alone.items()}
+    parts = [[replace(whole[key], **row, n_regions=whole[key].n_regions - 1)
+              for row in own.to_dict("records")] for key, own in less.items()]  # fmt: skip
+    verdict = verdicts.judge(known, whole)
+    turns = [
+        verdicts.judge(known, dict(zip(less, each, strict=True))) != verdict
+        for each in zip(*parts, strict=True)
+    ]
+    return {
+        key: own.assign(turns=turns).set_index(rows[key]["region"]) for key, own in less.items()
+    }
 
 
 def usable(rows: pd.DataFrame) -> pd.Series:
-    """Mark the rows of findings that can be pooled: estimated, not blocked, with an error."""
+    """Mark the rows of findings that no check blocks and that are estimated, with an error."""
+    return _has_numbers(rows) & (rows["blocked_by"] == "")
+
+
+def _has_numbers(rows: pd.DataFrame) -> pd.Series:
+    """Mark the rows that are estimated, with an error."""
     ends = rows[["ci_low", "ci_high"]].to_numpy(float)
     has_error = np.isfinite(ends).all(axis=1) & (ends[:, 0] < ends[:, 1])
-    return rows["estimate"].notna() & (rows["blocked_by"] == "") & has_error
+    return rows["estimate"].notna() & has_error
 
 
-def _rows(known: Hypothesis, source: str, own: pd.DataFrame) -> list[dict]:
+def holm(table: pd.DataFrame, family: list[str]) -> pd.Series:
+    """Adjust the p-values of a table within each family, by Holm's procedure.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With a column p_value; where it is missing, so is what is returned.
+    family : list of str
+        Columns that tell the families apart.
+    """
+    p, families, rank, size = _ordered(table, family)
+    return (p * (size - rank)).groupby(families).cummax().clip(upper=1).reindex(table.index)
+
+
+def benjamini_hochberg(table: pd.DataFrame, family: list[str]) -> pd.Series:
+    """Adjust p-values as `holm` does, for the share of false ones among those that stand."""
+    p, families, rank, size = _ordered(table, family)
+    scaled = (p * size / (rank + 1))[::-1]
+    return scaled.groupby(families).cummin().clip(upper=1).reindex(table.index)
+
+
+def _none(others: pd.DataFrame | None) -> pd.DataFrame:
+    """Return a table of variants, also where none was given."""
+    columns = [*KEYS, "check", "variant", "part"]
+    return pd.DataFrame(columns=columns) if others is None else others
+
+
+def _blocking(found: pd.DataFrame, others: pd.DataFrame) -> pd.Series:
+    """Return the names of the checks that block each row and do not carry variants."""
+    varied = set(others[[*KEYS, "check"]].drop_duplicates().itertuples(index=False, name=None))
+    left, is_blocked = found["blocked_by"].copy(), found["blocked_by"] != ""
+    rows = found.loc[is_blocked, [*KEYS, "blocked_by"]].itertuples(index=False, name=None)
+    left[is_blocked] = [
+        "; ".join(name for name in names.split("; ") if (*key, name) not in varied)
+        for *key, names in rows
+    ]
+    return left
+
+
+def _complete(found: pd.DataFrame) -> pd.Series:
+    """Mark the rows from regions in which all parts of their hypothesis are usable."""
+    return usable(found).groupby([found[name] for name in KEYS], sort=False).transform("all")
+
+
+def _rows(known: Hypothesis, source: str, own: pd.DataFrame, others: pd.DataFrame) -> list[dict]:
     """Return the rows of one hypothesis of one source."""
-    good = _complete(own)
-    regions = own.loc[good, "region"].drop_duplicates().tolist()
+    used, rest = own[own["takes_part"]], own[~own["takes_part"]]
+    regions = used["region"].drop_duplicates().tolist()
     named = {
         "source": source,
         "hypothesis": known.id,
         "n_regions": len(regions),
         "regions": "; ".join(regions),
-        "left_out": "; ".join(_why_left_out(own[~good])),
+        "left_out": "; ".join(_why_left_out(rest)),
     }
     if len(regions) < LEAST_REGIONS:
         reason = f"{len(regions)} of {own['region'].nunique()} regions can be pooled; "
@@ -164,34 +291,53 @@ def _rows(known: Hypothesis, source: str, own: pd.DataFrame) -> list[dict]:
             named | {"part": part.key, "verdict": "not testable", "reason": reason}
             for part in known.parts
         ]
-    rows = own[good]
-    parts = {
+    parts = _pool(known, used)
+    whole = _checked(known, parts, others[others["region"].isin(regions)], regions)
+    return [named | whole | each for each in _numbers(known, parts)]
+
+
+def _pool(known: Hypothesis, rows: pd.DataFrame) -> dict[str, pooling.Pooled]:
+    """Pool each part of a hypothesis."""
+    return {
         part.key: pooling.pool(estimates(rows[rows["part"] == part.key])) for part in known.parts
     }
-    return [named | each for each in _judged(known, parts)]
 
 
-def _complete(own: pd.DataFrame) -> pd.Series:
-    """Mark the rows of one hypothesis from regions in which all its parts can be pooled."""
-    return usable(own).groupby(own["region"], sort=False).transform("all")
+def _checked(
+    known: Hypothesis,
+    parts: Mapping[str, pooling.Pooled],
+    others: pd.DataFrame,
+    regions: list[str],
+) -> dict:
+    """Return verdict, p and reason; the verdict must be the same with each variant."""
+    verdict, p = verdicts.judge(known, parts), [verdicts.p_value(known, parts)]
+    varied = others.groupby(["check", "variant"], sort=False) if verdict != "inconclusive" else ()
+    for (check, _), own in varied:
+        if said := _not_everywhere(known, own, regions):
+            said = f"what it would be {check} is known {said}"
+        elif (other := verdicts.judge(known, pools := _pool(known, own))) != verdict:
+            said = f"{check} it would be {other}"
+        if said:
+            said = f"It would be {verdict}; {said}."
+            return {"verdict": "inconclusive", "p_value": 1.0, "reason": said}
+        p.append(verdicts.p_value(known, pools))
+    return {"verdict": verdict, "p_value": max(p), "reason": ""}
 
 
-def _judged(known: Hypothesis, parts: Mapping[str, pooling.Pooled]) -> list[dict]:
-    """Return what is found for each part of a hypothesis, with the verdict on all of it."""
-    whole = {
-        "verdict": verdicts.judge(known, parts),
-        "p_value": verdicts.p_value(known, parts),
-        "reason": "",
-    }
-    return [
-        whole
-        | {name: value for name, value in vars(parts[part.key]).items() if name in COLUMNS}
-        | {
-            "part": part.key,
-            "part_verdict": verdicts.judge_part(part, parts[part.key], len(parts)),
-        }
-        for part in known.parts
-    ]
+def _not_everywhere(known: Hypothesis, varied: pd.DataFrame, regions: list[str]) -> str:
+    """Say from how few regions a variant is known; nothing where it is known from all."""
+    parts = varied.loc[_has_numbers(varied), "region"].value_counts()
+    n = (parts == len(known.parts)).sum()
+    return f"from {n} of {len(regions)} regions only" if n < len(regions) else ""
+
+
+def _numbers(known: Hypothesis, parts: Mapping[str, pooling.Pooled]) -> Iterator[dict]:
+    """Yield what is pooled for each part of a hypothesis, with the verdict on its interval."""
+    for part in known.parts:
+        each = parts[part.key]
+        numbers = {name: value for name, value in vars(each).items() if name in COLUMNS}
+        alone = verdicts.judge_part(part, each, len(parts))
+        yield numbers | {"part": part.key, "part_verdict": alone}
 
 
 def _why_left_out(own: pd.DataFrame) -> list[str]:
@@ -203,30 +349,52 @@ def _why_left_out(own: pd.DataFrame) -> list[str]:
     return [f"{row.region} ({row.why})" for row in named.itertuples()]
 
 
-def _p_value(known: Hypothesis, own: pd.DataFrame) -> float:
-    """Return the p of a region's finding; missing where it has none, or a check blocks it."""
-    if not usable(own).all():
-        return np.nan
-    found = dict(zip(own["part"], estimates(own), strict=True))
-    return verdicts.p_value(known, found)
+def _p_values(known: Hypothesis, own: pd.DataFrame) -> pd.Series:
+    """Return the p of a hypothesis in each region, by source, region and hypothesis."""
+    rows = [own[own["part"] == part.key].set_index(KEYS) for part in known.parts]
+    rows = [each.reindex(rows[0].index) for each in rows]
+    p = verdicts.p_of_verdicts(
+        known.parts,
+        [_Column(part.scale, each) for part, each in zip(known.parts, rows, strict=True)],
+        rows[0]["verdict"].to_numpy(),
+        np.array([each["part_verdict"] for each in rows]),
+    )
+    return pd.Series(p, rows[0].index)
+
+
+class _Column:
+    """One effect in many regions, with the answers of an `Estimate` as arrays."""
+
+    def __init__(self, scale: Scale, rows: pd.DataFrame) -> None:
+        self._link, inverse = LINKS[scale]
+        low, high = self._link(rows[["ci_low", "ci_high"]].to_numpy(float).T)
+        self._df, self._middle = rows["df"].to_numpy(float), (low + high) / 2
+        self._se = (high - low) / 2 / stats.t.ppf(0.975, self._df)
+        self.middle = inverse(self._middle)
+
+    def p_value(self, value: float) -> np.ndarray:
+        """Return the two-sided p-values of "the effect equals `value`"."""
+        with np.errstate(divide="ignore"):
+            away = np.abs(self._middle - self._link(value)) / self._se
+        return 2 * stats.t.sf(away, self._df)
 
 
 def _in_families(table: pd.DataFrame, family: list[str]) -> pd.DataFrame:
     """Add p_holm and survives: a hypothesis counts once, whatever the number of its parts."""
-    one = table.drop_duplicates([*family, "hypothesis"])
-    holm = _adjusted(one, family, "holm").rename("p_holm")
     keys = [*family, "hypothesis"]
-    joined = table.drop(columns=["p_holm", "survives"], errors="ignore").merge(
-        pd.concat([one[keys], holm], axis=1), on=keys, how="left"
-    )
+    one = table.drop_duplicates(keys)
+    adjusted = one[keys].assign(p_holm=holm(one, family))
+    joined = table.drop(columns=["p_holm", "survives"], errors="ignore")
+    joined = joined.merge(adjusted, on=keys, how="left")
     joined["survives"] = joined["p_holm"] <= ALPHA
     return joined[list(dict.fromkeys([*table.columns, "p_holm", "survives"]))]
 
 
-def _adjusted(table: pd.DataFrame, family: list[str], method: str) -> pd.Series:
-    """Return p-values adjusted within each family, missing where there is none."""
-    found = pd.Series(np.nan, table.index)
-    known = table[table["p_value"].notna()]
-    for _, own in known.groupby(family, sort=False):
-        found[own.index] = multipletests(own["p_value"].astype(float), method=method)[1]
-    return found
+def _ordered(
+    table: pd.DataFrame, family: list[str]
+) -> tuple[pd.Series, list, pd.Series, pd.Series]:
+    """Return the p-values that are known, ascending, with family, rank from 0 on, and size."""
+    known = table[table["p_value"].notna()].sort_values("p_value", kind="stable")
+    families = [known[name] for name in family]
+    groups = known["p_value"].astype(float).groupby(families)
+    return known["p_value"].astype(float), families, groups.cumcount(), groups.transform("size")

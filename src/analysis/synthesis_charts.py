@@ -14,20 +14,22 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLoc
 from analysis import figures
 from analysis.hypotheses import Hypothesis, Part, register
 from analysis.show import figure, say
-from analysis.synthesis import taking_part
+from analysis.synthesis import LEAST_TO_PREDICT, taking_part
 from analysis.wording import format_value
 
 WIDEST = 3
 """Times the usual width of an interval at which one leaves the picture."""
 
 
-def forests(found: pd.DataFrame, pools: pd.DataFrame, hypothesis: str) -> None:
+def forests(
+    found: pd.DataFrame, others: pd.DataFrame, pools: pd.DataFrame, hypothesis: str
+) -> None:
     """Show every part of a hypothesis in all regions that estimate it, under its own heading.
 
     Parameters
     ----------
-    found, pools : DataFrame
-        As from `findings.tidy` and `synthesis.pooled`, of one source.
+    found, others, pools : DataFrame
+        As from `findings.tidy`, `findings.variants` and `synthesis.pooled`, of one source.
     hypothesis : str
         Its id; without any estimate nothing is shown but why.
     """
@@ -40,7 +42,7 @@ def forests(found: pd.DataFrame, pools: pd.DataFrame, hypothesis: str) -> None:
         return
     for part in known.parts:
         rows = own[own["part"] == part.key]
-        used = rows.index.isin(taking_part(found, hypothesis, part.key).index)
+        used = rows.index.isin(taking_part(found, others, hypothesis, part.key).index)
         pooled = over.loc[part.key]
         forest(part, rows.assign(used=used), pooled, _caption(known, part, pooled))
 
@@ -108,12 +110,34 @@ def moderators(effects: pd.DataFrame, traits: pd.DataFrame, part: Part, caption:
     figure(fig, alt, caption)
 
 
+def common(traits: pd.DataFrame) -> pd.DataFrame:
+    """Return the traits that effects are held against, whatever the data: chosen beforehand.
+
+    They are the number of customers, the share of urban ones and that of the largest segment.
+
+    Parameters
+    ----------
+    traits : DataFrame
+        As from `Dataset.traits`.
+    """
+    areas = [f"share_{area}" for area in ("urban", "suburban")]
+    segments = traits.filter(like="share_").drop(columns=areas, errors="ignore")
+    names = ["customers", "share_urban", *segments.mean().nlargest(1).index]
+    return traits[[name for name in names if name in traits]]
+
+
 def _caption(known: Hypothesis, part: Part, pooled: pd.Series) -> str:
     """Say what a forest plot shows, and what it comes to."""
     named = f"{known.id} {part.label['en']}"
     if pd.isna(pooled["estimate"]):
         return f"{named}. {pooled['reason']}"
-    return f"{named}: {pooled['part_verdict']} over {pooled['n_regions']} regions."
+    said = f"{named}: {pooled['part_verdict']} over {pooled['n_regions']} regions."
+    return f"{said} The claim is open: {_lower(pooled['reason'])}" if pooled["reason"] else said
+
+
+def _lower(sentence: str) -> str:
+    """Return a sentence that goes on after a colon."""
+    return sentence[:1].lower() + sentence[1:]
 
 
 def _ground(ax: Axes, part: Part) -> None:
@@ -127,8 +151,9 @@ def _ground(ax: Axes, part: Part) -> None:
 
 
 def _diamond(ax: Axes, pooled: pd.Series) -> None:
-    """Draw the pooled interval as a diamond, and the range of a further region as a thin line."""
-    ax.plot(pooled[["prediction_low", "prediction_high"]], [0, 0], color=figures.GREY, lw=1)
+    """Draw the pooled interval as a diamond; as a thin line, if known, that of another region."""
+    if pooled["n_regions"] >= LEAST_TO_PREDICT:
+        ax.plot(pooled[["prediction_low", "prediction_high"]], [0, 0], color=figures.GREY, lw=1)
     corners = [pooled["ci_low"], pooled["estimate"], pooled["ci_high"], pooled["estimate"]]
     ax.fill(corners, [0, 0.28, 0, -0.28], color=figures.INK)
 

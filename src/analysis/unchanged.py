@@ -18,7 +18,7 @@ from analysis.files import write_text
 if TYPE_CHECKING:
     from analysis.plan import Task
 
-INDEX = ("index.html", "findings.csv", "findings.parquet")
+INDEX = ("index.html", "findings.csv", "findings.parquet", "variants.parquet")
 """What is made from all reports together."""
 
 
@@ -71,9 +71,26 @@ def finish(task: Task, seconds: float, failed: bool) -> None:
     _write(task.executed, Record("" if failed else key(task), round(seconds, 2)))
 
 
+def of_regions(reports: Path, gone: bool = False) -> list[Path]:
+    """Return the executed notebooks of all sources' regions, in order.
+
+    Parameters
+    ----------
+    reports : Path
+        The folder of the reports.
+    gone : bool
+        Those of regions that are no longer in their source's data, as `note_data` noted it,
+        and not the others. Of a source without a note no region is gone.
+    """
+    paths = sorted(path for path in reports.glob("*/*/*.ipynb") if path.name[0] != ".")
+    noted = {name: data(reports, name).get("prints") for name in {path.parts[-3] for path in paths}}
+    return [path for path in paths if _is_gone(path, noted[path.parts[-3]]) == gone]
+
+
 def of_reports(reports: Path, source: str) -> str:
     """Return the fingerprint of the reports of a source's regions, as they stand."""
-    return _fingerprint(reports, sorted((reports / source).glob("*/*.ipynb")))
+    own = [path for path in of_regions(reports) if path.parts[-3] == source]
+    return _fingerprint(reports, own)
 
 
 def is_indexed(reports: Path) -> bool:
@@ -100,9 +117,14 @@ def note_data(reports: Path, source: str, known: Mapping[str, object]) -> None:
     write_text(_noted(reports, source), json.dumps(known, ensure_ascii=False, indent=1) + "\n")
 
 
+def _is_gone(executed: Path, noted: Mapping[str, str] | None) -> bool:
+    """Tell whether a report's region is not among those that were noted."""
+    return noted is not None and executed.parts[-2] not in noted
+
+
 def _of_all(reports: Path) -> str:
     """Return the fingerprint of all reports of a folder, and of the module that shows them."""
-    paths = [*reports.glob("*/*.ipynb"), *reports.glob("*/*/*.ipynb")]
+    paths = [*reports.glob("*/*.ipynb"), *of_regions(reports)]
     return _fingerprint(reports, sorted(paths)) + fingerprints.module()
 
 

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from analysis.estimates import Estimate
 from analysis.hypotheses import Hypothesis, Part, Range
 
@@ -32,6 +35,9 @@ class Check:
         Whether the rule holds.
     blocking : bool
         Whether a failure caps the verdict at *inconclusive*.
+    variants : tuple of mapping
+        Estimates of all parts, by key, as they would be if what is checked were otherwise; so
+        that what is pooled over regions can be checked likewise. Empty for most checks.
     """
 
     name: str
@@ -39,6 +45,7 @@ class Check:
     value: str
     passed: bool
     blocking: bool = True
+    variants: tuple[Mapping[str, Estimate], ...] = ()
 
 
 def judge_part(part: Part, estimate: Estimate, n_parts: int = 1) -> Verdict:
@@ -100,10 +107,11 @@ def judge(
 
 
 def p_value(hypothesis: Hypothesis, estimates: Mapping[str, Estimate]) -> float:
-    """Return the smallest level at which a hypothesis gets a verdict that decides it.
+    """Return the smallest level at which a hypothesis gets the verdict that it has.
 
-    `judge` at 95 % decides where this is below 5 %: by the largest p of its parts for *supported*,
-    the smallest, times their number, for *contradicted* and *too small to matter*. Adjusted for
+    *Supported*: the largest p of its parts. *Contradicted* and *too small to matter*: the smallest
+    p, times the number of parts, of the parts that are so. *Inconclusive*: the smallest p of any
+    verdict that would decide it. It is below 5 % where `judge` at 95 % decides. Adjusted for
     several hypotheses (Holm) it says which verdicts stand as a family.
 
     Parameters
@@ -118,27 +126,63 @@ def p_value(hypothesis: Hypothesis, estimates: Mapping[str, Estimate]) -> float:
     Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal
     of Statistics 6, 65-70.
     """
-    pairs = [(part, estimates[part.key]) for part in hypothesis.parts]
-    supported = max(_inside(part.claim, each) for part, each in pairs)
-    outside = min(_outside(part.claim, each) for part, each in pairs)
-    small = min(_inside(part.negligible, each) for part, each in pairs)
-    return min(supported, len(pairs) * outside, len(pairs) * small, 1.0)
+    parts, found = hypothesis.parts, [estimates[part.key] for part in hypothesis.parts]
+    each = [judge_part(part, one, len(parts)) for part, one in zip(parts, found, strict=True)]
+    return float(p_of_verdicts(parts, found, judge(hypothesis, estimates), np.array(each)))
 
 
-def _inside(where: Range | None, estimate: Estimate) -> float:
+def p_of_verdicts(
+    parts: Sequence[Part],
+    estimates: Sequence[Estimate],
+    verdict: ArrayLike,
+    part_verdicts: np.ndarray,
+) -> np.ndarray:
+    """Return the p of a verdict that is known, also of many regions at once.
+
+    Parameters
+    ----------
+    parts : sequence of Part, length n
+        Those of a hypothesis.
+    estimates : sequence, length n
+        For each part an estimate, or whatever has `middle` and `p_value` as arrays of m regions.
+    verdict : array_like of str, shape () or (m,)
+        On the hypothesis.
+    part_verdicts : ndarray of str, shape (n,) or (n, m)
+        On its parts.
+    """
+    pairs, n = list(zip(parts, estimates, strict=True)), len(parts)
+    supported = np.max([_inside(part.claim, each) for part, each in pairs], axis=0)
+    falls = {
+        "contradicted": n * np.array([_outside(part.claim, each) for part, each in pairs]),
+        "too small to matter": n
+        * np.array([_inside(part.negligible, each) for part, each in pairs]),
+    }
+    decided = {
+        name: np.where(part_verdicts == name, p, np.inf).min(axis=0) for name, p in falls.items()
+    } | {"supported": supported}
+    undecided = np.minimum.reduce([supported, *(p.min(axis=0) for p in falls.values())])
+    known = [np.asarray(verdict) == name for name in decided]
+    return np.minimum(np.select(known, list(decided.values()), undecided), 1.0)
+
+
+def _inside(where: Range | None, estimate: Estimate) -> ArrayLike:
     """Return the p of "the effect lies outside": that of the nearest end, 1 if it does."""
-    if where is None or not where.holds(estimate.middle, estimate.middle):
-        return 1.0
-    return max(_p_of_ends(where, estimate), default=0.0)
+    if where is None:
+        return np.ones_like(estimate.middle)
+    return np.where(_within(where, estimate), _p_of_ends(where, estimate, 0.0), 1.0)
 
 
-def _outside(where: Range, estimate: Estimate) -> float:
+def _outside(where: Range, estimate: Estimate) -> ArrayLike:
     """Return the p of "the effect lies inside": that of the nearest end, 1 if it does."""
-    if where.holds(estimate.middle, estimate.middle):
-        return 1.0
-    return max(_p_of_ends(where, estimate), default=1.0)
+    return np.where(_within(where, estimate), 1.0, _p_of_ends(where, estimate, 1.0))
 
 
-def _p_of_ends(where: Range, estimate: Estimate) -> list[float]:
-    """Return the p of "the effect is this end", for the ends that are not open."""
-    return [estimate.p_value(end) for end in (where.low, where.high) if math.isfinite(end)]
+def _within(where: Range, estimate: Estimate) -> ArrayLike:
+    """Tell whether the middle of an interval lies in a range."""
+    return (where.low <= estimate.middle) & (estimate.middle <= where.high)
+
+
+def _p_of_ends(where: Range, estimate: Estimate, default: float) -> ArrayLike:
+    """Return the largest p of "the effect is this end", for the ends that are not open."""
+    ends = [end for end in (where.low, where.high) if math.isfinite(end)]
+    return np.max([estimate.p_value(end) for end in ends], axis=0) if ends else default
