@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from shells import (
+    ACROSS,
     CLAIMS,
     DIE,
     HANG,
@@ -193,6 +194,7 @@ MOMENTS = {
 def test_a_run_stops_at_ctrl_c_whenever_it_comes(place, tmp_path, moment):
     hang = {} if moment == "all regions are looked at" else {"n1_hangs": HANG}
     notebooks, reports = write_notebooks(tmp_path / "notebooks", **hang), tmp_path / "reports"
+    write_notebook(notebooks, "90_across_regions", ACROSS, "import time\ntime.sleep(3)")
     with Shell() as shell:
         shell.order(notebooks, "run", "-s", place / "small.toml", "--reports", reports)
         assert wait_for(lambda: MOMENTS[moment](shell, reports))
