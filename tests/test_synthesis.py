@@ -230,6 +230,8 @@ def test_a_verdict_that_is_the_same_with_every_variant_stands_with_the_largest_p
     assert lowest.empty
     assert (row["verdict"], row["reason"], row["survives"]) == ("supported", "", True)
     assert row["p_value"] == pytest.approx(alone["p_value"])
+    twice = [pd.concat([each, each], ignore_index=True) for each in (found, others)]
+    pd.testing.assert_frame_equal(synthesis.pooled(*twice), synthesis.pooled(found, others))
 
 
 def test_a_region_that_decided_is_not_left_out_for_a_check_of_the_same_verdict():

@@ -11,7 +11,7 @@ import pandas as pd
 from analysis import discrimination, findings, weeks
 from analysis.data import Region
 from analysis.estimates import Estimate, from_se, jackknife_se
-from analysis.files import csv_safe, whole
+from analysis.files import whole
 from analysis.sources import reports_folder
 from analysis.weeks import Weeks
 
@@ -366,7 +366,7 @@ def export(region: Region, rows: pd.DataFrame) -> Path:
     path = reports_folder() / region.source.name / region.name / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as draft:
-        findings.save_csv(csv_safe(rows), draft)
+        findings.save_csv(rows, draft)
     return path
 
 

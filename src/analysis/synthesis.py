@@ -251,9 +251,9 @@ def benjamini_hochberg(table: pd.DataFrame, family: list[str]) -> pd.Series:
 
 
 def _none(others: pd.DataFrame | None) -> pd.DataFrame:
-    """Return a table of variants, also where none was given."""
+    """Return a table of variants, each once, also where none was given."""
     columns = [*KEYS, "check", "variant", "part"]
-    return pd.DataFrame(columns=columns) if others is None else others
+    return pd.DataFrame(columns=columns) if others is None else others.drop_duplicates(columns)
 
 
 def _blocking(found: pd.DataFrame, others: pd.DataFrame) -> pd.Series:
