@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from analysis import models, sensitivity
-from analysis.estimates import from_se
+from analysis.estimates import NotEstimable, from_se
 
 N_COVERAGE = 1000
 properties = settings(deadline=None, max_examples=25, derandomize=True)
@@ -67,9 +67,111 @@ def test_the_bound_is_the_regression_with_a_hidden_twin_of_the_control(sign, sid
     assert found.benchmark == "strong"
     assert abs(expected.estimate - effect.estimate) > 0.1
     assert bound.estimate == pytest.approx(expected.estimate, rel=1e-9)
-    assert bound.se == pytest.approx(expected.se, rel=1e-9)
+    assert expected.se < effect.se  # held equal it would take noise out, but it is hidden
+    assert bound.se == pytest.approx(effect.se, rel=1e-9)
     middle = (found.lower.estimate + found.upper.estimate) / 2
     assert middle == pytest.approx(effect.estimate)
+
+
+def test_a_twin_that_takes_out_no_noise_makes_the_interval_wider():
+    """It explains a good part of the treatment and hardly anything of the outcome."""
+    data = survey()
+    data["y"] = 0.4 * data["treated"] + 0.1 * data["weak"] + np.sin(np.arange(200) * 7.0)
+    effect = least_squares("y ~ treated + strong + weak", data)
+    found = sensitivity.confounding(effect, data, "y", "treated", ["strong", "weak"], ["strong"])
+    data["hidden"] = twin(data, "strong", "weak")
+    expected = least_squares("y ~ treated + strong + weak + hidden", data)
+    assert expected.se > 1.05 * effect.se
+    assert found.lower.se == pytest.approx(expected.se, rel=1e-9)
+    ends = (found.lower.estimate, found.upper.estimate)
+    assert min(abs(end - expected.estimate) for end in ends) < 1e-9
+
+
+@properties
+@given(st.integers(0, 10_000), st.floats(0, 3), st.floats(0, 3))
+def test_a_hidden_cause_never_makes_an_interval_narrower(seed, on_treatment, on_outcome):
+    rng = np.random.default_rng(seed)
+    x, z, d, y = rng.normal(size=(4, 60))
+    d, y = d + on_treatment * x + z, y + on_outcome * x
+    data = pd.DataFrame({"y": y, "treated": d, "x": x, "z": z})
+    effect = models.contrast(models.ols("y ~ treated + x + z", data), "treated")
+    found = sensitivity.confounding(effect, data, "y", "treated", ["x", "z"])
+    for bound in (found.lower, found.upper):
+        assert bound.se >= effect.se * (1 - 1e-9)
+    assert found.lower.ci_low <= effect.ci_low
+    assert effect.ci_high <= found.upper.ci_high
+
+
+def test_the_benchmark_is_the_one_whose_end_is_furthest_out():
+    """`biased` moves the estimate more, but `wide` makes the interval so wide that it goes on."""
+    rng = np.random.default_rng(5)
+    n = 40
+    wide, biased, noise, d, y = rng.normal(size=(5, n))
+    basis = np.linalg.qr(np.column_stack([np.ones(n), wide, biased, d, y, noise]))[0] * np.sqrt(n)
+    wide, biased, d, y = basis[:, 1:5].T
+    d = d + 0.82 * wide + 0.2 * biased
+    y = y + 0.35 * biased + 0.02 * wide
+    data = pd.DataFrame({"y": y, "treated": d, "wide": wide, "biased": biased})
+    effect = least_squares("y ~ treated + wide + biased", data)
+    each = {
+        name: sensitivity.confounding(effect, data, "y", "treated", ["wide", "biased"], [name])
+        for name in ("wide", "biased")
+    }
+    assert each["biased"].lower.estimate < each["wide"].lower.estimate
+    assert each["wide"].lower.ci_low < each["biased"].lower.ci_low
+    assert each["biased"].upper.ci_high < each["wide"].upper.ci_high
+    found = sensitivity.confounding(effect, data, "y", "treated", ["wide", "biased"])
+    assert found == each["wide"]
+
+
+def test_a_ratio_is_moved_by_as_much_as_a_hidden_cause_makes_it_wrong():
+    """A Poisson regression without one of two equally strong causes, against the one with both."""
+    rng = np.random.default_rng(11)
+    n = 40_000
+    seen, hidden = rng.normal(size=(2, n))
+    treated = (0.6 * seen + 0.6 * hidden + rng.normal(size=n) > 0).astype(float)
+    visits = rng.poisson(np.exp(0.5 + 0.2 * treated + 0.25 * seen + 0.25 * hidden))
+    data = pd.DataFrame({"visits": visits, "treated": treated, "seen": seen, "hidden": hidden})
+    data["share"] = data["visits"] / data["visits"].mean()
+    ratio, right = (
+        models.contrast(models.poisson_rate(f"visits ~ treated + {names}", data), "treated")
+        for names in ("seen", "seen + hidden")
+    )
+    found = sensitivity.confounding(ratio, data, "share", "treated", ["seen"])
+    assert right.estimate == pytest.approx(np.exp(0.2), abs=0.03)
+    assert ratio.estimate > np.exp(0.35)
+    assert found.lower.estimate == pytest.approx(right.estimate, abs=0.04)
+    assert np.log(found.upper.estimate * found.lower.estimate) == pytest.approx(
+        2 * np.log(ratio.estimate)
+    )
+    assert (found.lower.scale, found.lower.n_obs) == ("log", n)
+    assert found.lower.se >= ratio.se
+
+
+def test_a_ratio_with_nothing_to_compare_with_can_be_anything_above_nothing():
+    data = survey().assign(y=lambda rows: rows["y"] - rows["y"].min() + 1)
+    ratio = models.contrast(models.poisson_rate("y ~ treated", data), "treated")
+    found = sensitivity.confounding(ratio, data, "y", "treated", [])
+    assert (found.lower.ci_low, found.lower.ci_high) == (0.0, np.inf)
+
+
+def test_both_ways_are_all_parts_against_the_claim_and_for_it():
+    data = survey()
+    effect = least_squares("y ~ treated + strong", data)
+    one = sensitivity.confounding(effect, data, "y", "treated", ["strong"])
+    other = sensitivity.confounding(effect, data, "y", "treated", [])
+    assert sensitivity.both_ways({"a": one, "b": other}) == [
+        {"a": one.lower, "b": other.lower},
+        {"a": one.upper, "b": other.upper},
+    ]
+
+
+def test_a_treatment_that_the_controls_determine_is_refused():
+    data = survey(30)
+    data["same"] = data["treated"]
+    effect = least_squares("y ~ treated", data)
+    with pytest.raises(NotEstimable, match="30 rows are too few to tell treated"):
+        sensitivity.confounding(effect, data, "y", "treated", ["same"])
 
 
 def test_the_twin_is_as_strong_as_the_control():

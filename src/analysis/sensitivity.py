@@ -10,13 +10,11 @@ import pandas as pd
 import patsy
 from scipy import stats
 
-from analysis.estimates import Estimate, from_se
+from analysis.estimates import LINKS, Estimate, NotEstimable, from_se, on_scale
 from analysis.models import coded
 
 LEAST_ASKED = 50
 """Customers of whom a benchmark must be known."""
-STYLE = 0.20
-"""Share of a rating's variance that a style of answering may well have, where nothing tells."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +24,14 @@ class Confounding:
     Attributes
     ----------
     benchmark : str
-        The control whose strength would do the most; "none was recorded" without controls.
+        The control whose strength moves the ends of the interval furthest; "none was recorded"
+        without controls.
     robustness : float
         Share of what is left of both sides that a confounder has to explain to bring the
         estimate to nothing.
     lower, upper : Estimate
-        The effect with such a confounder against it, and for it; anything is possible where
-        there is no control to compare with.
+        The effect with such a confounder against it, and for it, never more precise than the
+        effect itself; anything is possible where there is no control to compare with.
     """
 
     benchmark: str
@@ -51,11 +50,18 @@ def confounding(
 ) -> Confounding:
     """Ask what a confounder as strong as a measured control would make of an effect.
 
+    Of several controls the one counts that moves the ends of the interval furthest. A confounder
+    that stays unmeasured takes no noise out of an estimate, so that an interval gets wider by it
+    or stays as it is, also where the formula of the paper, for a regression in which the
+    confounder were held equal, makes it narrower.
+
     Parameters
     ----------
     effect : Estimate
         Coefficient of the treatment in the least-squares regression of the outcome on
-        treatment and controls; its own (robust) error is kept.
+        treatment and controls; its own (robust) error is kept. Or a ratio of means ("log"),
+        such as of a Poisson regression, with an outcome divided by its mean: what a confounder
+        adds to that share is then added to the log of the ratio.
     data : DataFrame
         Rows of that regression.
     outcome, treatment : str
@@ -69,6 +75,8 @@ def confounding(
     ------
     ValueError
         If a benchmark is not among the controls.
+    NotEstimable
+        If the controls determine the treatment.
 
     References
     ----------
@@ -79,21 +87,15 @@ def confounding(
     named = _benchmarks(columns, outcome, treatment, benchmarks)
     t, df, error = _classical(columns, outcome, treatment)
     if not named:  # nothing is known of how strong a hidden one may be
-        open_ended = replace(effect, ci_low=-np.inf, ci_high=np.inf)
+        lowest = LINKS[effect.scale][1](-np.inf)
+        open_ended = replace(effect, ci_low=float(lowest), ci_high=np.inf)
         return Confounding("none was recorded", robustness_value(t, df), open_ended, open_ended)
-    strengths = {name: _strength(columns, outcome, treatment, name) for name in named}
-    biases = {name: _bias(error, df, *strengths[name]) for name in named}
-    worst = max(biases, key=biases.get)
-    with_treatment, with_outcome = strengths[worst]
-    wider = np.sqrt((1 - with_outcome) / (1 - with_treatment) * df / (df - 1))
-    moved = [
-        from_se(
-            effect.estimate + sign * biases[worst], effect.se * wider, effect.n_obs,
-            df=effect.df, method=effect.method,
-        )
-        for sign in (-1, 1)
-    ]  # fmt: skip
-    return Confounding(worst, robustness_value(t, df), *moved)
+    moved = {
+        name: _moved(effect, df, error, *_strength(columns, outcome, treatment, name))
+        for name in named
+    }
+    far = max(moved, key=lambda name: _reach(*moved[name]))
+    return Confounding(far, robustness_value(t, df), *moved[far])
 
 
 def strongest(
@@ -119,7 +121,8 @@ def strongest(
     Returns
     -------
     Confounding
-        The one that moves the effect most; its robustness is that among all customers.
+        The one that moves the ends of the interval furthest; its robustness is that among all
+        customers.
     """
     found = [confounding(effect, data, outcome, treatment, controls)]
     for name in partly:
@@ -128,108 +131,25 @@ def strongest(
         if len(rows) >= LEAST_ASKED and varies:
             terms = [*controls, name]
             found.append(confounding(effect, rows, outcome, treatment, terms, [name]))
-    worst = max(found, key=lambda each: each.upper.ci_high)
+    worst = max(found, key=lambda each: _reach(each.lower, each.upper))
     return replace(worst, robustness=found[0].robustness)
 
 
-def without_style(
-    data: pd.DataFrame,
-    mixes: Mapping[str, Mapping[str, float]],
-    ratings: Sequence[str],
-    share: float = STYLE,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return correlations as observed, and without a common style of answering.
-
-    Some people tick high whatever they are asked. Such a style adds to the covariance of any
-    two ratings; here it is taken out, as a share of their variance.
+def both_ways(parts: Mapping[str, Confounding]) -> list[dict[str, Estimate]]:
+    """Return all parts of a claim with the hidden cause against them, and with it for them.
 
     Parameters
     ----------
-    data : DataFrame
-        One row per person, nothing missing.
-    mixes : mapping of str to mapping
-        What is correlated, by name: weights of columns, such as {"gap": {"performance": 1,
-        "expectation": -1}}.
-    ratings : sequence of str
-        The columns that share the style.
-    share : float
-        The style's share of a rating's variance.
+    parts : mapping of str to Confounding
+        By part of the hypothesis.
 
     Returns
     -------
-    observed, cleaned : ndarray, shape (k, k)
-        Correlation matrices in the order of `mixes`.
-
-    References
-    ----------
-    Lindell, M. K., & Whitney, D. J. (2001). Accounting for common method variance in
-    cross-sectional research designs. Journal of Applied Psychology 86, 114-121.
+    list of dict, length 2
+        The lower estimates and the upper ones, by part, as `Claim.conclude` takes them.
     """
-    weights = pd.DataFrame({name: dict(mix) for name, mix in mixes.items()}).fillna(0.0)
-    columns = list(weights.index)
-    covariance = data[columns].astype(float).cov().to_numpy()
-    spread = np.sqrt(np.diag(covariance)) * [name in set(ratings) for name in columns]
-    style = share * np.outer(spread, spread)
-    mix = weights.to_numpy()
-    return _correlation(mix.T @ covariance @ mix), _correlation(mix.T @ (covariance - style) @ mix)
-
-
-def style_bound(
-    data: pd.DataFrame, marker: str, positive: Sequence[str], negative: Sequence[str]
-) -> float:
-    """Return how much of a rating's variance a style of answering can have, at the most.
-
-    Whatever the marker has to do with the good sides of a service, it has to do with its bad
-    sides the other way round; a style of answering adds to both. So the mean of the marker's
-    correlations with as many good as bad sides is the style's share; its 95 % upper bound is
-    returned, and never less than nothing.
-
-    Parameters
-    ----------
-    data : DataFrame
-        One row per person, nothing missing.
-    marker : str
-        A rating that is neither of the two kinds, such as what was expected.
-    positive, negative : sequence of str
-        Ratings where high is good, and as many where high is bad.
-
-    Raises
-    ------
-    ValueError
-        If there are not as many of one kind as of the other, or a rating does not vary.
-
-    References
-    ----------
-    Billiet, J. B., & McClendon, M. J. (2000). Modeling acquiescence in measurement models
-    for two balanced sets of items. Structural Equation Modeling 7, 608-628.
-    """
-    if len(positive) != len(negative):
-        raise ValueError(f"There are {len(positive)} good sides, but {len(negative)} bad ones.")
-    same = [name for name in (marker, *positive, *negative) if data[name].nunique() < 2]
-    if same:
-        raise ValueError(f"{', '.join(same)} must vary to tell a style of answering.")
-    mean, se = _mean_correlation(data[[marker, *positive, *negative]].astype(float))
-    upper = np.tanh(np.arctanh(mean) + stats.norm.ppf(0.975) * se / (1 - mean**2))
-    return float(max(upper, 0.0))
-
-
-def style_shift(
-    data: pd.DataFrame,
-    mixes: Mapping[str, Mapping[str, float]],
-    ratings: Sequence[str],
-    share: float = STYLE,
-) -> pd.Series:
-    """Return what taking out a style of answering does to the slopes on the last of `mixes`.
-
-    Parameters are those of `without_style`.
-
-    Returns
-    -------
-    Series
-        By driver: its standardised slope without the style less the one as observed.
-    """
-    observed, cleaned = without_style(data, mixes, ratings, share)
-    return pd.Series(_slopes(cleaned) - _slopes(observed), list(mixes)[:-1])
+    lower = {name: each.lower for name, each in parts.items()}
+    return [lower, {name: each.upper for name, each in parts.items()}]
 
 
 def shifted(effect: Estimate, shift: float) -> Estimate:
@@ -357,6 +277,11 @@ def _classical(
     others = [name for name in columns if name not in (outcome, treatment)]
     y, d = (_left(columns, name, others)[:, 0] for name in (outcome, treatment))
     df = len(y) - sum(columns[name].shape[1] for name in [treatment, *others])
+    if df < 2 or np.ptp(d) < 1e-9:
+        raise NotEstimable(
+            f"{len(y):,} rows are too few to tell {treatment.removeprefix('z_').replace('_', ' ')} "
+            "from what is held equal."
+        )
     slope = (d @ y) / (d @ d)
     error = np.sqrt(((y - slope * d) ** 2).sum() / df / (d @ d))
     return float(slope / error), float(df), float(error)
@@ -388,28 +313,23 @@ def _left(columns: dict[str, np.ndarray], name: str, others: Sequence[str]) -> n
     return columns[name] - x @ np.linalg.lstsq(x, columns[name], rcond=None)[0]
 
 
-def _bias(error: float, df: float, with_treatment: float, with_outcome: float) -> float:
-    """Return the bias of a coefficient whose classical error is known."""
-    return error * np.sqrt(df * with_outcome * with_treatment / (1 - with_treatment))
+def _moved(
+    effect: Estimate, df: float, error: float, with_treatment: float, with_outcome: float
+) -> tuple[Estimate, Estimate]:
+    """Return the effect with a confounder of such shares against it, and for it."""
+    bias = error * np.sqrt(df * with_outcome * with_treatment / (1 - with_treatment))
+    wider = max(np.sqrt((1 - with_outcome) / (1 - with_treatment) * df / (df - 1)), 1.0)
+    link, inverse = LINKS[effect.scale]
+    lower, upper = (
+        from_se(
+            inverse(link(effect.estimate) + sign * bias), effect.se * wider, effect.n_obs,
+            scale=effect.scale, df=effect.df, method=effect.method,
+        )
+        for sign in (-1, 1)
+    )  # fmt: skip
+    return lower, upper
 
 
-def _mean_correlation(answers: pd.DataFrame) -> tuple[float, float]:
-    """Return the mean correlation of the first column with the others, and its error."""
-    scores = ((answers - answers.mean()) / answers.std(ddof=0)).to_numpy()
-    first, others = scores[:, [0]], scores[:, 1:]
-    each = (first * others).mean(axis=0)
-    influence = (first * others - each * (first**2 + others**2) / 2).mean(axis=1)
-    mean = np.clip(each.mean(), -0.999, 0.999)
-    return float(mean), float(influence.std(ddof=1) / np.sqrt(len(answers)))
-
-
-def _correlation(covariance: np.ndarray) -> np.ndarray:
-    """Return the correlations of a covariance matrix, 0 with what does not vary."""
-    spread = np.sqrt(np.clip(np.diag(covariance), 0, None))
-    scale = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 1e-9)
-    return covariance * np.outer(scale, scale)
-
-
-def _slopes(correlation: np.ndarray) -> np.ndarray:
-    """Return standardised slopes of the last variable on the others."""
-    return np.linalg.pinv(correlation[:-1, :-1]) @ correlation[:-1, -1]
+def _reach(lower: Estimate, upper: Estimate) -> float:
+    """Return the distance from the lowest to the highest end of two estimates, on their scale."""
+    return on_scale(upper.ci_high, upper.scale) - on_scale(lower.ci_low, lower.scale)
