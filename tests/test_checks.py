@@ -102,9 +102,9 @@ def test_missing_columns_are_said_before_anything_else():
         (checks.at_most("s", 0.051, 0.05), (False, "at most 5%", "5.1%")),
         (checks.not_more("days", 14, 14), (True, "at most 14", "14")),
         (checks.not_more("days", 1_500, 1_000), (False, "at most 1,000", "1,500")),
-        (checks.not_by_chance("p", 0.01), (True, "p at least 1%", "1.0%")),
-        (checks.not_by_chance("p", 0.004), (False, "p at least 1%", "0.4%")),
-        (checks.not_by_chance("p", 0.03, 0.05), (False, "p at least 5%", "3.0%")),
+        (checks.not_by_chance("p", 0.01), (True, "p at least 1%", "p = 0.010")),
+        (checks.not_by_chance("p", 0.004), (False, "p at least 1%", "p = 0.004")),
+        (checks.not_by_chance("p", 0.03, 0.05), (False, "p at least 5%", "p = 0.030")),
         (checks.holds("so", np.bool_(True)), (True, "yes", "yes")),
         (checks.holds("so", 0), (False, "yes", "no")),
         (checks.converged(False), (False, "yes", "no")),
@@ -177,6 +177,7 @@ CLEAR, OPEN, SMALL = interval(0.2, 0.4), interval(0.05, 0.4), interval(-0.05, 0.
         (CLEAR, [CLEAR, SMALL], False, "supported would be too small to matter"),
         (SMALL, [interval(-0.4, -0.2)], False, "too small to matter would be contradicted"),
         (OPEN, [CLEAR], True, "inconclusive would be supported"),
+        (interval(-0.3, -0.2), [interval(-0.5, -0.4)], True, "the same"),
     ],
 )
 def test_a_verdict_must_not_hang_on_what_is_not_known(found, variants, passed, value):
@@ -184,6 +185,14 @@ def test_a_verdict_must_not_hang_on_what_is_not_known(found, variants, passed, v
     check = checks.same_verdict(claimed("effect"), {"effect": found}, "otherwise", variants)
     assert told(check) == (passed, "the same verdict", value)
     assert check.name == "otherwise"
+
+
+def test_a_cause_of_half_the_strength_counts_too():
+    band = Part("effect", TEXT, TEXT, "number", "identity", 0.0, Range(5, 8), None)
+    claim = Claim(Hypothesis("H99", TEXT, TEXT, (), "", "", (), 0, (band,)), None, ())
+    below, above = interval(3, 4), interval(9, 10)  # both miss the band; what lies between does not
+    check = checks.same_verdict(claim, {"effect": below}, "hidden", [{"effect": above}])
+    assert told(check) == (False, "the same verdict", "contradicted would be inconclusive")
 
 
 def test_variants_replace_only_the_parts_they_name():

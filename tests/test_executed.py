@@ -1,9 +1,11 @@
 """What an executed notebook leaves behind: no secret, no path, its slowest cells."""
 
+from dataclasses import replace
+
 import nbformat
 import pytest
 
-from analysis import executed
+from analysis import executed, findings
 from analysis.plan import Task
 from analysis.sources import secrets
 
@@ -73,3 +75,28 @@ def test_the_secrets_of_a_source_are_what_it_takes_from_the_environment(tmp_path
 def test_a_path_of_this_machine_is_taken_out():
     text = 'File "/home/someone/lib/python3/site-packages/x.py", line 3'
     assert executed.without_paths(text) == 'File "x.py", line 3'
+
+
+def test_data_that_do_not_allow_an_estimate_end_the_claim_and_break_nothing(task):
+    new, why = nbformat.v4, "Only 2 of 35 treated customers stayed."
+    said = new.new_output("error", ename="NotEstimable", evalue=why, traceback=["File x.py"])
+    after = new.new_output("error", ename="NameError", evalue="name 'fit'", traceback=["File y.py"])
+    made = notebook()
+    for cell, output in zip(made.cells[4:], (said, after), strict=True):
+        cell.outputs = [output]
+        cell.metadata["tags"] = ["raises-exception"]
+    task = replace(task, notebook=task.notebook.with_name("04_customer_value.ipynb"))
+    failures = executed.tidy(made, task, "")
+    found = {record["hypothesis"]: record for record in findings.records(made)}
+    assert (found["H12"]["verdict"], found["H12"]["reason"]) == ("not testable", why)
+    assert found["H13"]["verdict"] == "failed"  # this notebook has no section for it
+    assert failures == []
+    assert made.cells[5].outputs == []
+
+
+def test_a_section_without_a_claim_says_why_it_has_no_numbers(task):
+    said = nbformat.v4.new_output("error", ename="NotEstimable", evalue="3 came.", traceback=[])
+    made = notebook(said)
+    made.cells[2].metadata["tags"] = ["raises-exception"]
+    assert executed.tidy(made, task, "") == []
+    assert made.cells[2].outputs[0].data == {"text/markdown": "3 came."}

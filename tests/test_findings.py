@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis import findings
-from analysis.estimates import Estimate
+from analysis.estimates import Estimate, NotEstimable
 from analysis.hypotheses import hypothesis, register
 from analysis.verdicts import Check
 
@@ -46,8 +46,31 @@ def test_a_record_is_plain_and_says_everything():
 def test_a_missing_part_or_number_is_refused():
     with pytest.raises(ValueError, match="needs estimates of"):
         concluded(other=Estimate(0.5, 0, 1, 100))
-    with pytest.raises(ValueError, match="'a_share' is not a number"):
-        concluded(a_share=Estimate(math.nan, 0.1, 0.2, 300))
+
+
+@pytest.mark.parametrize(
+    ("estimate", "said"),
+    [
+        (Estimate(math.nan, 0.1, 0.2, 300), "300 customers give no finite interval"),
+        (Estimate(0.15, 0.1, math.inf, 300), "300 customers give no finite interval"),
+        (Estimate(0.15, math.nan, 0.2, 300), "300 customers give no finite interval"),
+        (Estimate(0.15, 0.15, 0.15, 300), "its interval has no width"),
+        (Estimate(0.25, 0.1, 0.2, 300), "its interval has no width or lies beside"),
+        (Estimate(12.0, 0.1, 20.0, 35), "35 customers give 12 for customers in class A"),
+    ],
+)
+def test_an_estimate_without_a_sane_error_reaches_no_card(estimate, said):
+    with pytest.raises(NotEstimable, match=said):
+        concluded(a_share=estimate)
+
+
+def test_no_part_is_supported_where_nothing_is_concluded():
+    estimates = {"asymmetry": Estimate(0.4, 0.3, 0.5, 500)}
+    for passed, part in ((True, "supported"), (False, "inconclusive")):
+        check = Check("customers", "at least 600", "500", passed)
+        found = findings.conclude(hypothesis("H03"), "s", "North", estimates, checks=[check])
+        record = found.record()["parts"][0]
+        assert (record["verdict"], record["alone"]) == (part, "supported")
 
 
 def test_tables_of_findings_hold_what_the_records_say(tmp_path):
@@ -75,7 +98,7 @@ def test_variants_travel_with_the_finding_and_come_back_from_the_folder(tmp_path
     record = json.loads(json.dumps(found.record(), allow_nan=False))
     assert record["checks"] == [
         {"name": "hidden", "rule": "the same verdict", "value": "no", "blocking": True,
-         "passed": False}
+         "passed": False, "p_value": None, "least": None}
     ]  # fmt: skip
     table = findings.variants([record])
     assert table.columns.tolist() == findings.VARIANTS
@@ -97,11 +120,15 @@ def test_reports_of_an_older_run_have_no_variants(tmp_path):
 
 @given(st.sampled_from(sorted(register())), st.floats(-2, 2), st.floats(0.001, 1))
 def test_every_hypothesis_of_the_register_can_be_concluded(key, middle, width):
-    entry = hypothesis(key)
+    entry, size = hypothesis(key), 0.1
     estimates = {
         each.key: Estimate(
             *[
-                {"identity": x, "log": np.exp(x), "logit": 1 / (1 + np.exp(-x))}[each.scale]
+                {
+                    "identity": max(each.null, each.sane.low + 1) + size * x,
+                    "log": np.exp(x),
+                    "logit": 1 / (1 + np.exp(-x)),
+                }[each.scale]
                 for x in (middle, middle - width, middle + width)
             ],
             99,

@@ -9,11 +9,12 @@ import pandas as pd
 import statsmodels.api as sm
 from statsmodels.stats.outliers_influence import variance_inflation_factor
 
+from analysis import verdicts
 from analysis.causal import AIPW
 from analysis.claims import Claim
 from analysis.estimates import Estimate
 from analysis.value import tail_index
-from analysis.verdicts import Check, judge
+from analysis.verdicts import Check
 
 LARGEST_SHARE, LARGEST_IN_GROUP, LIGHT_TAIL = 0.05, 0.15, 1.3
 LEAST_ROWS, MOST_INFLATED, MOST_ALIKE = 50, 10, 0.99
@@ -97,7 +98,8 @@ def at_least_share(name: str, share: float, least: float) -> Check:
 
 def not_by_chance(name: str, p_value: float, least: float = 0.01) -> Check:
     """Check that what would be wrong is not there beyond chance."""
-    return Check(name, f"p at least {least:.0%}", f"{p_value:.1%}", p_value >= least)
+    rule, value = f"p at least {least:.0%}", f"p = {p_value:.3f}"
+    return Check(name, rule, value, p_value >= least, p_value=float(p_value), least=least)
 
 
 def not_collinear(frame: pd.DataFrame, names: Sequence[str]) -> Check:
@@ -136,7 +138,7 @@ def nobody_decides(values: pd.Series, groups: pd.Series | None = None) -> Check:
         return at_most("share of the largest customer", values.max() / values.sum(), LARGEST_SHARE)
     each = values.groupby(groups, observed=True)
     largest = (each.max() / each.sum().where(each.sum() > 0)).fillna(1.0).max()
-    return at_most("share of the largest customer in his group", largest, LARGEST_IN_GROUP)
+    return at_most("share of the largest customer in their group", largest, LARGEST_IN_GROUP)
 
 
 def tail(sales: pd.Series) -> Check:
@@ -158,27 +160,8 @@ def same_verdict(
     name: str,
     variants: Sequence[Mapping[str, Estimate]],
 ) -> Check:
-    """Check that the verdict does not hang on something that the data can't tell.
-
-    Parameters
-    ----------
-    claim : Claim
-        What is judged.
-    found : mapping of str to Estimate
-        The estimates of its parts.
-    name : str
-        What might be otherwise.
-    variants : sequence of mapping
-        Estimates that replace those of `found`, by part, if it is otherwise. In the same order
-        in every region: the check carries them, and each is pooled over regions as well.
-    """
-    whole = tuple({**found, **each} for each in variants)
-    verdict = judge(claim.hypothesis, found)
-    others = [judge(claim.hypothesis, each) for each in whole]
-    changed = next((each for each in others if each != verdict), verdict)
-    value = "the same" if changed == verdict else f"{verdict} would be {changed}"
-    passed = changed == verdict or verdict == "inconclusive"
-    return Check(name, "the same verdict", value, passed, variants=whole)
+    """Check that the verdict does not hang on what the data can't tell; see `verdicts`."""
+    return verdicts.same_verdict(claim.hypothesis, found, name, variants)
 
 
 def shown(name: str, value: str) -> Check:

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 
 from IPython.display import display
 
-from analysis import calibration, findings
+from analysis import calibration, findings, verdicts
 from analysis.data import Region
 from analysis.estimates import Estimate
 from analysis.findings import Finding
 from analysis.hypotheses import Hypothesis, hypothesis
 from analysis.verdicts import Check
+
+MOST_REFUNDED = 0.02
+"""Share of sales that refunds may have whose purchases stay in, where a claim is about money."""
+HIDDEN = "with a hidden cause as strong as any recorded"
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,8 +53,31 @@ class Claim:
         checks: Sequence[Check],
         caveats: Sequence[str],
         meaning: str = "",
+        hidden: Sequence[Mapping[str, Estimate]] | None = None,
     ) -> Finding:
-        """Judge the estimates, show the finding and return it; see `findings.conclude`."""
+        """Judge the estimates, show the finding and return it; see `findings.conclude`.
+
+        What every claim must meet is added to the checks here, so that no notebook can forget it:
+        a causal claim survives a hidden cause, one about money has few open refunds.
+
+        Parameters
+        ----------
+        estimates, checks, caveats, meaning
+            As in `findings.conclude`.
+        hidden : sequence of mapping
+            For a causal claim, and only for one: estimates of parts, by key, as they would be with
+            something hidden at work against the claim, and for it; as from
+            `sensitivity.confounding`.
+
+        Raises
+        ------
+        ValueError
+            If a causal claim has no `hidden`, or another one has.
+        """
+        if (hidden is not None) != self.hypothesis.causal:
+            rule = "needs" if self.hypothesis.causal else "is no causal claim and has no"
+            raise ValueError(f"{self.hypothesis.id} {rule} estimates with a hidden cause.")
+        checks = [*checks, *self._standard_checks(estimates, hidden)]
         finding = findings.conclude(
             self.hypothesis,
             self.region.source.name,
@@ -64,6 +91,20 @@ class Claim:
         )
         display(finding)
         return finding
+
+    def _standard_checks(
+        self, estimates: Mapping[str, Estimate], hidden: Sequence[Mapping[str, Estimate]] | None
+    ) -> list[Check]:
+        """Return the checks that follow from what the register says of the hypothesis."""
+        found = []
+        if hidden is not None:
+            found.append(verdicts.same_verdict(self.hypothesis, estimates, HIDDEN, hidden))
+        if self.hypothesis.money:
+            share = self.region.refunds.share
+            rule, passed = f"at most {MOST_REFUNDED:.0%}", share <= MOST_REFUNDED
+            name = "refunds whose purchases stay in, share of sales"
+            found.append(Check(name, rule, f"{share:.1%}", passed))
+        return found
 
     def not_testable(self, reason: str) -> Finding:
         """Show and return the finding that the data does not allow a test."""

@@ -26,6 +26,25 @@ COSTED = 0.99
 _VALUES = "values of "
 
 
+@dataclass(frozen=True)
+class Refunds:
+    """Refunds that are set aside, and whose purchases stay in.
+
+    Attributes
+    ----------
+    lines : int
+    amount, sales : float
+        Of the refunds (0 or more) and of the region, in the source's currency.
+    share : float
+        Of the sales.
+    """
+
+    lines: int = 0
+    amount: float = 0.0
+    sales: float = 0.0
+    share: float = 0.0
+
+
 @dataclass(frozen=True, repr=False)
 class Region:
     """One region's validated data.
@@ -50,6 +69,8 @@ class Region:
         Rows that break it: table, column, expected, rows, share, example.
     problems : dict of str to str
         Why a table could not be read.
+    refunds : Refunds
+        What of its sales was given back, and is not netted.
     """
 
     source: Source
@@ -66,6 +87,7 @@ class Region:
     rows: Mapping[str, int]
     set_aside: pd.DataFrame
     problems: Mapping[str, str]
+    refunds: Refunds = Refunds()
 
     def __repr__(self) -> str:
         """Name the region; its customers stay out of what a notebook keeps."""

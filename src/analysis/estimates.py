@@ -18,6 +18,18 @@ LINKS = {
 }
 
 
+class NotEstimable(ValueError):  # noqa: N818 - a reason, and no failure
+    """The data do not allow this fit or estimate; the message names the count that is too small.
+
+    In a notebook it ends the section of its claim, which is then *not testable* for this reason.
+    JupyterLab shows the message alone.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        """Show one line instead of a traceback in IPython."""
+        return [f"Not testable: {self}"]
+
+
 @dataclass(frozen=True)
 class Estimate:
     """An effect and its 95 % interval.

@@ -12,6 +12,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from analysis import findings
+from analysis.estimates import NotEstimable
 from analysis.hypotheses import hypothesis, register
 from analysis.plan import Task
 
@@ -46,7 +47,7 @@ def tidy(notebook: NotebookNode, task: Task, stop: str, secrets: Sequence[str] =
         cell["outputs"] = _hidden(cell.get("outputs", []), secrets)
         if cell.cell_type != "code":
             del cell["outputs"]
-    errors = _errors(notebook, stop)
+    errors = _errors(notebook, stop, task)
     kernel = ("kernelspec", "language_info")
     kept = {name: notebook.metadata[name] for name in kernel if notebook.metadata.get(name)}
     notebook.metadata = {
@@ -109,21 +110,25 @@ def _spellings(secret: str) -> list[str]:
     return [secret, quote(secret, safe=""), quote_plus(secret), *in_html, *quoted]
 
 
-def _errors(notebook: NotebookNode, stop: str) -> dict[str, str]:
+def _errors(notebook: NotebookNode, stop: str, task: Task) -> dict[str, str]:
     """Return the first error of each section, "" for one that ended the notebook.
 
-    What comes after an error in the same section is its consequence, and is taken out.
+    What comes after an error in the same section is its consequence, and is taken out. Data that
+    do not allow an estimate are no error: in the section of a claim the finding says so.
     """
-    section, errors = "", {"": stop} if stop else {}
+    section, errors, ended = "", {"": stop} if stop else {}, set()
     notebook.cells = [cell for cell in notebook.cells if not _is_banner(cell)]
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             section = _section(cell, section)
             continue
-        if section in errors:
+        if section in errors or section in ended:
             cell.outputs = []
         broken = [output for output in cell.outputs if output.output_type == "error"]
-        if broken:
+        if broken and broken[0].ename == NotEstimable.__name__:
+            ended.add(section)
+            cell.outputs = [_untestable(section, task, broken[0].evalue)]
+        elif broken:
             cell.outputs = broken
             broken[0].traceback = [_PATHS.sub("", line) for line in broken[0].traceback]
             goes_on = "raises-exception" in cell.metadata.get("tags", ())
@@ -150,6 +155,17 @@ def _sentence(error: NotebookNode) -> str:
 def _is_banner(cell: NotebookNode) -> bool:
     """Tell whether papermill put this cell in to report an error."""
     return "papermill-error-cell-tag" in cell.metadata.get("tags", ())
+
+
+def _untestable(key: str, task: Task, why: str) -> NotebookNode:
+    """Return the output that shows a claim as not testable, or, in other sections, the reason."""
+    if key not in register():
+        return nbformat.v4.new_output("display_data", data={"text/markdown": why})
+    language = str(task.parameters.get("language", "en"))
+    found = findings.no_finding(
+        hypothesis(key), task.source, task.region, "not testable", why, language=language
+    )
+    return nbformat.v4.new_output("display_data", data=found._repr_mimebundle_())
 
 
 def _add_failed(notebook: NotebookNode, task: Task, errors: Mapping[str, str]) -> None:

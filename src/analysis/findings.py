@@ -12,7 +12,7 @@ import nbformat
 import pandas as pd
 
 from analysis import cards
-from analysis.estimates import Estimate
+from analysis.estimates import Estimate, NotEstimable
 from analysis.files import csv_safe, whole
 from analysis.hypotheses import Hypothesis, Part, fingerprint
 from analysis.sources import DataError, reports_folder
@@ -75,6 +75,11 @@ class Finding:
     language: str = "en"
     calibration: Mapping | None = None
 
+    @property
+    def is_blocked(self) -> bool:
+        """Whether a check failed without which nothing can be concluded, of any part."""
+        return any(check.blocking and not check.passed for check in self.checks)
+
     def record(self) -> dict:
         """Return the finding as plain values, as it is carried in a notebook."""
         return {
@@ -82,6 +87,7 @@ class Finding:
             "source": self.source,
             "region": self.region,
             "verdict": self.verdict,
+            "reading": self.hypothesis.reading,
             "title": self.hypothesis.title[self.language],
             "claim": self.hypothesis.claim[self.language],
             "meaning": self.meaning,
@@ -102,10 +108,9 @@ class Finding:
         if estimate is None:
             return rule
         numbers = {name: _finite(value) for name, value in asdict(estimate).items()}
-        judged = {
-            "p_value": _p_value(part, estimate),
-            "verdict": judge_part(part, estimate, len(self.estimates)),
-        }
+        alone = judge_part(part, estimate, len(self.estimates))
+        verdict = "inconclusive" if self.is_blocked else alone
+        judged = {"p_value": _p_value(part, estimate), "alone": alone, "verdict": verdict}
         return rule | numbers | judged
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict:
@@ -162,14 +167,16 @@ def conclude(
     Raises
     ------
     ValueError
-        If a part has no estimate, an estimate no part, or a number is missing.
+        If a part has no estimate, or an estimate no part.
+    NotEstimable
+        If an estimate or an end of its interval is not finite, the interval has no width or does
+        not hold its estimate, or the estimate lies where none can lie (`Part.sane`).
     """
     expected = [part.key for part in hypothesis.parts]
     if sorted(estimates) != sorted(expected):
         raise ValueError(f"{hypothesis.id} needs estimates of {expected}, got {sorted(estimates)}.")
-    for key, each in estimates.items():
-        if any(math.isnan(value) for value in (each.estimate, each.ci_low, each.ci_high)):
-            raise ValueError(f"The estimate of {key!r} is not a number.")
+    for part in hypothesis.parts:
+        _refuse_absurd(part, estimates[part.key])
     verdict = judge(hypothesis, estimates, checks)
     texts = (tuple(checks), tuple(caveats), meaning, "")
     return Finding(
@@ -330,9 +337,27 @@ def _row(record: Mapping, part: Mapping) -> dict:
     }
 
 
+def _refuse_absurd(part: Part, estimate: Estimate) -> None:
+    """Refuse an estimate without a finite and sane error, or where no effect can lie."""
+    label, n = part.label["en"], f"{estimate.n_obs:,} {part.counts['en']}"
+    low, value, high = estimate.ci_low, estimate.estimate, estimate.ci_high
+    if not all(math.isfinite(each) for each in (low, value, high)):
+        raise NotEstimable(f"{n} give no finite interval for {label}.")
+    if not (low < high and low <= value <= high):
+        raise NotEstimable(
+            f"{n} give no error for {label}: its interval has no width or lies beside the estimate."
+        )
+    if not part.sane.holds(value, value):
+        raise NotEstimable(
+            f"{n} give {value:.3g} for {label}, where only {part.sane.low:g} to "
+            f"{part.sane.high:g} make sense: they are too few, or too unlike."
+        )
+
+
 def _check_record(check: Check) -> dict:
     """Return a check as it is shown."""
-    shown = {name: getattr(check, name) for name in ("name", "rule", "value", "blocking")}
+    names = ("name", "rule", "value", "blocking", "p_value", "least")
+    shown = {name: getattr(check, name) for name in names}
     return shown | {"passed": bool(check.passed)}
 
 
@@ -357,6 +382,7 @@ def _rule(part: Part, language: str) -> dict:
         "key": part.key,
         "label": part.label[language],
         "unit": part.unit[language],
+        "counts": part.counts[language],
         "show": part.show,
         "null": part.null,
         "claim": _ends(part.claim),

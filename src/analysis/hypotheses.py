@@ -6,7 +6,8 @@ import difflib
 import hashlib
 import math
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -17,6 +18,18 @@ if TYPE_CHECKING:  # it brings SciPy, which takes a second, and only names a typ
 REGISTER_FILE = Path(__file__).with_name("hypotheses.toml")
 
 Show = Literal["number", "ratio", "percent", "share", "points"]
+Reading = Literal["causal", "association", "description"]
+
+SANE = {
+    "number": (-10.0, 10.0),
+    "ratio": (0.01, 100.0),
+    "percent": (0.01, 100.0),
+    "share": (-10.0, 10.0),
+    "points": (-1.0, 1.0),
+}
+"""Where an estimate can lie at all, by how it is shown, in its own unit (a ratio for "percent");
+beyond it the model is wrong, whatever the data. A part of the register may state its own."""
+COUNTS = {"en": "customers", "zh": "位客户"}
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,10 @@ class Part:
         Where the whole interval must lie for *supported*.
     negligible : Range or None
         Where an effect is too small to matter; None where the claim has no such band.
+    counts : mapping of str
+        What `Estimate.n_obs` counts, by language.
+    sane : Range
+        Where an estimate can lie at all.
     """
 
     key: str
@@ -65,6 +82,8 @@ class Part:
     null: float
     claim: Range
     negligible: Range | None
+    counts: Mapping[str, str] = field(default_factory=COUNTS.copy)
+    sane: Range = Range(-math.inf, math.inf)
 
     @property
     def sesoi(self) -> float | None:
@@ -104,6 +123,11 @@ class Hypothesis:
         Days of purchases without which it is not testable.
     parts : tuple of Part
         The effects it is about, the headline first.
+    reading : {"causal", "association", "description"}
+        How an effect is read: what it brings about, what it goes with, or how things are. A causal
+        one must survive a hidden cause.
+    money : bool
+        Whether it rests on amounts of sales, which refunds that are set aside would change.
     """
 
     id: str
@@ -115,6 +139,13 @@ class Hypothesis:
     needs: tuple[str, ...]
     min_days: int
     parts: tuple[Part, ...]
+    reading: Reading = "description"
+    money: bool = False
+
+    @property
+    def causal(self) -> bool:
+        """Whether the claim says that one thing brings about another."""
+        return self.reading == "causal"
 
 
 @cache
@@ -157,6 +188,8 @@ def _hypothesis(key: str, entry: dict) -> Hypothesis:
     fields = {name: entry[name] for name in ("title", "claim", "notebook", "estimand", "min_days")}
     return Hypothesis(
         id=key,
+        reading=entry["reading"],
+        money=entry.get("money", False),
         sources=tuple(entry["sources"]),
         needs=tuple(entry["needs"]),
         parts=tuple(_part(part) for part in entry["parts"]),
@@ -170,5 +203,6 @@ def _part(entry: dict) -> Part:
     ranges = {
         "claim": Range(*entry["claim"]),
         "negligible": Range(*negligible) if negligible else None,
+        "sane": Range(*entry.get("sane", SANE[entry["show"]])),
     }
     return Part(**{**entry, **ranges})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -38,6 +38,9 @@ class Check:
     variants : tuple of mapping
         Estimates of all parts, by key, as they would be if what is checked were otherwise; so
         that what is pooled over regions can be checked likewise. Empty for most checks.
+    p_value, least : float or None
+        Of a test that must not reject, and the p from which on it does not; so that the tests of
+        several regions can be combined. None for other checks.
     """
 
     name: str
@@ -46,6 +49,8 @@ class Check:
     passed: bool
     blocking: bool = True
     variants: tuple[Mapping[str, Estimate], ...] = ()
+    p_value: float | None = None
+    least: float | None = None
 
 
 def judge_part(part: Part, estimate: Estimate, n_parts: int = 1) -> Verdict:
@@ -104,6 +109,58 @@ def judge(
         if fallen in verdicts:
             return fallen
     return "supported" if set(verdicts) == {"supported"} else "inconclusive"
+
+
+def same_verdict(
+    hypothesis: Hypothesis,
+    estimates: Mapping[str, Estimate],
+    name: str,
+    variants: Sequence[Mapping[str, Estimate]],
+) -> Check:
+    """Check that the verdict does not hang on something that the data can't tell.
+
+    What is varied may also be true by half: so the verdict must be the same with the variant, and
+    with intervals that reach from the finding to the variant.
+
+    Parameters
+    ----------
+    hypothesis : Hypothesis
+        The entry of the register.
+    estimates : mapping of str to Estimate
+        One for each part, by its key.
+    name : str
+        What might be otherwise.
+    variants : sequence of mapping
+        Estimates that replace those of `estimates`, by part, if it is otherwise. In the same order
+        in every region: the check carries them, and each is pooled over regions as well.
+    """
+    whole = tuple({**estimates, **each} for each in variants)
+    verdict = judge(hypothesis, estimates)
+    changed = changed_verdict(hypothesis, estimates, whole)
+    value = "the same" if changed is None else f"{verdict} would be {changed}"
+    passed = changed is None or verdict == "inconclusive"
+    return Check(name, "the same verdict", value, passed, variants=whole)
+
+
+def changed_verdict(
+    hypothesis: Hypothesis,
+    estimates: Mapping[str, Estimate],
+    variants: Sequence[Mapping[str, Estimate]],
+) -> Verdict | None:
+    """Return the first other verdict that variants lead to; None if all lead to the same.
+
+    Parameters are those of `same_verdict`; variants have all parts. Of pooled effects, too.
+    """
+    verdict = judge(hypothesis, estimates)
+    between = [{key: _hull(estimates[key], each[key]) for key in estimates} for each in variants]
+    others = (judge(hypothesis, each) for each in (*variants, *between))
+    return next((each for each in others if each != verdict), None)
+
+
+def _hull(first: Estimate, second: Estimate) -> Estimate:
+    """Return the first estimate with an interval that holds both intervals."""
+    low, high = min(first.ci_low, second.ci_low), max(first.ci_high, second.ci_high)
+    return replace(first, ci_low=low, ci_high=high)
 
 
 def p_value(hypothesis: Hypothesis, estimates: Mapping[str, Estimate]) -> float:

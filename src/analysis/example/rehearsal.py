@@ -22,12 +22,13 @@ from scipy import stats
 from analysis import claims, discontinuity, landmarks, respondents
 from analysis.contract import TABLES
 from analysis.data import Region
+from analysis.estimates import NotEstimable
 from analysis.example import truth
 from analysis.example.sample import large_draw
 from analysis.example.scenes import SCENES, Scene
 from analysis.example.tables import draw
 from analysis.example.world import N_WEEKS, START
-from analysis.findings import Finding
+from analysis.findings import Finding, no_finding
 from analysis.hypotheses import hypothesis, register
 
 FEWER_IMPUTATIONS = {"IMPUTATIONS": 5, "MANY_IMPUTATIONS": 10}
@@ -84,8 +85,13 @@ def run(notebook: Path, here: Region, names: Sequence[str]) -> tuple[dict[str, F
         for name in ("placebos", "covariate_jumps"):
             stack.enter_context(patch.object(discontinuity, name, _nothing))
         for name in ("", *ALWAYS, *names):
-            for cell in cells[name]:
-                exec(cell, known)
+            try:
+                for cell in cells[name]:
+                    exec(cell, known)
+            except NotEstimable as why:
+                if name not in register():
+                    raise
+                shown.append(_untestable(name, here, str(why)))
             known |= {stub: Silent() for stub in SHOWN}
     return {finding.hypothesis.id: finding for finding in shown}, known
 
@@ -287,6 +293,11 @@ def _once_per_day(function):
         return known[day].copy()
 
     return remembered
+
+
+def _untestable(key: str, here: Region, why: str) -> Finding:
+    """Return the finding of a section that ended because the data do not allow an estimate."""
+    return no_finding(hypothesis(key), here.source.name, here.name, "not testable", why)
 
 
 def _nothing(*_: object, **__: object) -> DataFrame:
