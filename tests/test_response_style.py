@@ -1,0 +1,176 @@
+"""Styles of answering: correlations without them, and how large they can be."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from analysis import response_style
+
+N_COVERAGE = 1000
+properties = settings(deadline=None, max_examples=25, derandomize=True)
+
+ITEMS = ("a", "b", "c", "d")
+SPREADS = np.array([1.0, 2.0, 0.5, 1.5])
+OPINIONS = np.array([[1, 0.5, 0.3, 0.2], [0.5, 1, 0.4, 0], [0.3, 0.4, 1, 0.1], [0.2, 0, 0.1, 1]])
+MIXES = {"gap": {"a": 1.0, "b": -1.0}, "c": {"c": 1.0}, "mean": {"a": 0.5, "d": 0.5}}
+
+
+def styled(share, n=500, seed=0, exact=True):
+    """Return ratings with a common style beside a column without, and the opinions behind them.
+
+    `exact`: covariances in the sample are those planted, without sampling error.
+    """
+    latent = np.random.default_rng(seed).normal(size=(n, 6))
+    if exact:
+        latent -= latent.mean(axis=0)
+        latent = latent @ np.linalg.inv(np.linalg.cholesky(np.cov(latent.T))).T
+    opinions = latent[:, :4] @ np.linalg.cholesky(OPINIONS).T
+    years = opinions @ [0.3, 0.2, 0, 0.1] + latent[:, 4]
+    ratings = (np.sqrt(1 - share) * opinions + np.sqrt(share) * latent[:, [5]]) * SPREADS
+    frames = [pd.DataFrame(each, columns=ITEMS) for each in (ratings, opinions * SPREADS)]
+    return [each.assign(years=years) for each in frames]
+
+
+def mixed(data, mixes):
+    """Return what the mixes are, by hand."""
+    return pd.DataFrame(
+        {
+            name: sum(weight * data[item] for item, weight in mix.items())
+            for name, mix in mixes.items()
+        }
+    )
+
+
+@properties
+@given(st.floats(0, 0.8))
+def test_without_the_style_correlations_are_those_of_the_opinions(share):
+    ratings, opinions = styled(share)
+    mixes = MIXES | {"years": {"years": 1.0}}
+    observed, cleaned = response_style.without_style(ratings, mixes, ITEMS, share)
+    assert observed == pytest.approx(mixed(ratings, mixes).corr().to_numpy())
+    assert cleaned == pytest.approx(mixed(opinions, mixes).corr().to_numpy(), abs=1e-9)
+
+
+def test_a_sample_gives_them_within_its_error():
+    ratings, _ = styled(0.25, n=200_000, seed=1, exact=False)
+    single = {name: {name: 1.0} for name in ITEMS}
+    observed, cleaned = response_style.without_style(ratings, single, ITEMS, 0.25)
+    assert np.abs(cleaned - OPINIONS).max() < 0.015
+    assert np.abs(observed - (0.75 * OPINIONS + 0.25)).max() < 0.01
+
+
+def test_columns_that_share_no_style_keep_their_correlation():
+    ratings, _ = styled(0.3)
+    mixes = {"a": {"a": 1.0}, "b": {"b": 1.0}, "years": {"years": 1.0}}
+    observed, cleaned = response_style.without_style(ratings, mixes, ["a"], 0.3)
+    assert cleaned[1, 2] == observed[1, 2] == pytest.approx(ratings["b"].corr(ratings["years"]))
+    assert cleaned[0, 2] == pytest.approx(observed[0, 2] / np.sqrt(0.7))
+
+
+def test_a_style_does_not_touch_a_difference_of_equally_spread_ratings():
+    ratings, _ = styled(0.3)
+    ratings = ratings / ratings.std()
+    mixes = {"gap": {"a": 1.0, "b": -1.0}, "other": {"c": 1.0, "d": -1.0}}
+    observed, cleaned = response_style.without_style(ratings, mixes, ITEMS, 0.3)
+    assert cleaned == pytest.approx(observed)
+
+
+def test_style_shift_is_what_the_style_adds_to_slopes():
+    ratings, opinions = styled(0.2)
+    mixes = {"gap": MIXES["gap"], "c": MIXES["c"], "years": {"years": 1.0}, "d": {"d": 1.0}}
+    found = response_style.style_shift(ratings, mixes, ITEMS, 0.2)
+    slopes = []
+    for data in (ratings, opinions):
+        each = mixed(data, mixes)
+        each = each / each.std()
+        slopes.append(smf.ols("d ~ gap + c + years", each).fit().params[["gap", "c", "years"]])
+    assert list(found.index) == ["gap", "c", "years"]
+    assert found.to_numpy() == pytest.approx((slopes[1] - slopes[0]).to_numpy(), abs=1e-9)
+    assert found["c"] < -0.1
+    none = response_style.style_shift(ratings, mixes, ITEMS, 0.0)
+    assert none.to_numpy() == pytest.approx(0, abs=1e-12)
+
+
+# --- how large a style can be
+
+GOOD, BAD = ["good_1", "good_2", "good_3", "good_4"], ["bad_1", "bad_2", "bad_3", "bad_4"]
+
+
+def balanced(share, n=500, seed=0, step=0.0):
+    """Return expectation beside good and bad sides of a service, all with a style of that share.
+
+    What is expected goes with good sides (0.3) and against bad ones (-0.3); `step` rounds.
+    """
+    rng = np.random.default_rng(seed)
+    quality, wanted, style = rng.normal(size=(3, n, 1))
+    wanted = 0.6 * quality + 0.8 * wanted
+    signs = np.repeat([1, -1], 4)
+    sides = 0.5 * signs * quality + np.sqrt(0.75) * rng.normal(size=(n, 8))
+    answers = np.sqrt(1 - share) * np.hstack([wanted, sides]) + np.sqrt(share) * style
+    if step:
+        answers = np.clip(np.round(5.5 + answers / step), 1, 10)
+    return pd.DataFrame(answers, columns=["expectation", *GOOD, *BAD])
+
+
+def test_style_bound_of_many_customers_is_a_little_above_the_style():
+    for share in (0.05, 0.2, 0.4):
+        found = response_style.style_bound(balanced(share, 100_000), "expectation", GOOD, BAD)
+        assert share < found < share + 0.015
+    rounded = balanced(0.2, 100_000, step=0.5)
+    assert response_style.style_bound(rounded, "expectation", GOOD, BAD) == pytest.approx(
+        0.2, abs=0.01
+    )
+
+
+def test_style_bound_without_a_style_is_near_nothing():
+    found = response_style.style_bound(balanced(0.0, 100_000), "expectation", GOOD, BAD)
+    assert 0 <= found < 0.01
+
+
+def test_style_bound_is_the_mean_correlation_and_its_jackknife_error():
+    data = balanced(0.2, 300, 1)
+    means = []
+    for rows in [data, *(data.drop(index=i) for i in range(300))]:
+        means.append(np.corrcoef(rows.to_numpy().T)[0, 1:].mean())
+    mean, left = means[0], np.array(means[1:])
+    error = np.sqrt(299 / 300 * ((left - left.mean()) ** 2).sum())
+    expected = np.tanh(np.arctanh(mean) + stats.norm.ppf(0.975) * error / (1 - mean**2))
+    found = response_style.style_bound(data, "expectation", GOOD, BAD)
+    assert found == pytest.approx(expected, rel=0.01)
+
+
+def test_style_bound_is_never_negative():
+    data = balanced(0.2, 2000)
+    data["expectation"] = -data["expectation"]
+    assert response_style.style_bound(data, "expectation", GOOD, BAD) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("share", "step"), [(0.0, 0), (0.4, 0), (0.2, 0.5)])
+def test_style_bound_covers_the_style_in_as_many_samples_as_it_says(share, step):
+    truth = share
+    if step:  # rounding and the ends of the scale take a little away
+        big = balanced(share, 1_000_000, 7, step).corr()
+        truth = big.loc["expectation", [*GOOD, *BAD]].mean()
+    found = np.array(
+        [
+            response_style.style_bound(
+                balanced(share, 300, 100 + i, step), "expectation", GOOD, BAD
+            )
+            for i in range(N_COVERAGE)
+        ]
+    )
+    covered = np.mean(found >= truth) if truth > 0 else np.mean(found > 0)
+    assert abs(covered - 0.975) < 3 * np.sqrt(0.975 * 0.025 / N_COVERAGE)
+
+
+def test_sides_that_cannot_tell_a_style_are_refused():
+    data = balanced(0.2)
+    with pytest.raises(ValueError, match="4 good sides, but 3 bad ones"):
+        response_style.style_bound(data, "expectation", GOOD, BAD[1:])
+    with pytest.raises(ValueError, match="bad_2 must vary"):
+        response_style.style_bound(data.assign(bad_2=7.0), "expectation", GOOD, BAD)
