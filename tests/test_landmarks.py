@@ -141,6 +141,43 @@ def test_a_control_that_earlier_ones_determine_is_left_out():
     assert fit.n_obs == 30
 
 
+def test_controls_are_named_in_words_with_the_reason_for_each_that_is_left_out():
+    frame = pd.DataFrame({"segment": list("ab") * 10, "log_tenure": np.arange(20.0)})
+    frame = frame.assign(
+        area="urban",
+        trend=frame["log_tenure"].shift(2),
+        business=frame["segment"].map({"a": "no", "b": "yes"}),
+        card=[1.0] * 3 + [0.0] * 17,
+        tier="unknown",
+    )
+    names = ("segment", "log_tenure", "area", "trend", "business", "card", "tier", "kind")
+    assert landmarks.controls_in_words(frame, names) == (
+        "adjusted for segment and tenure; left out: area (the same for all), "
+        "trend of visits before (missing for 2 of 20), business (determined by the others), "
+        "card (fewer than 5 differ), class of customer (not recorded), "
+        "kind of case (not recorded)"
+    )
+    assert landmarks.controls(frame, names) == ["C(segment)", "log_tenure"]
+    assert landmarks.controls_in_words(frame, ("area",)) == "not adjusted: area (the same for all)"
+    assert landmarks.controls_in_words(frame, ()) == "not adjusted for anything"
+    three = frame.assign(log_visits=frame["log_tenure"] ** 2)
+    said = landmarks.controls_in_words(three, ("segment", "log_tenure", "log_visits"))
+    assert said == "adjusted for segment, tenure and visits before"
+
+
+def test_controls_in_words_know_what_a_comparison_of_groups_left_out():
+    frame = pd.DataFrame({"segment": list("ab") * 10, "log_tenure": np.arange(20.0)})
+    covariates = landmarks.design(frame, ("segment", "log_tenure"))[["segment_b"]]
+    assert landmarks.controls_in_words(frame, ("segment", "log_tenure"), covariates) == (
+        "adjusted for segment; left out: tenure (determined by the others in one of the groups)"
+    )
+
+
+def test_a_category_that_no_customer_has_does_not_make_a_control_rare():
+    segment = pd.Categorical(list("ab") * 10, categories=["a", "b", "never"])
+    assert landmarks.controls(pd.DataFrame({"segment": segment}), ("segment",)) == ["C(segment)"]
+
+
 def test_no_usable_control_is_a_table_without_columns():
     frame = pd.DataFrame({"area": ["urban"] * 3, "tenure": [1.0, 2.0, 3.0]})
     assert landmarks.controls(frame, ("area", "tenure")) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,25 @@ from analysis.models import Fit, contrast, ols, poisson_rate
 YEAR, HALF_YEAR, QUARTER = 364, 182, 91
 LEAST = 5
 """Customers that a category needs, and a control that most customers have alike."""
+UNKNOWN = "unknown"
+"""Segment or area of customers of whom it is not recorded."""
+IN_WORDS = {
+    "active": "buying in the quarter before",
+    "kind": "kind of case",
+    "landmark": "the day of the forecast",
+    "log_fuel": "fuel sales before",
+    "log_pace": "sales a week before",
+    "log_rate": "visits a week before",
+    "log_sales": "sales before",
+    "log_value": "what customers brought before",
+    "log_visits": "visits before",
+    "prior": "satisfaction before",
+    "prior_known": "whether asked before",
+    "tenure_bend": "a bend in tenure",
+    "tier": "class of customer",
+    "trend": "trend of visits before",
+}
+"""What the reader calls the columns that are controlled for, where the name does not say it."""
 GROUPS = ("under 6", "6 to 7.5", "7.5 to 9", "9 or more")
 
 
@@ -130,29 +150,54 @@ def top_box_ratios(
     return fit, ratios
 
 
-def controls(frame: pd.DataFrame, names: tuple[str, ...]) -> list[str]:
+def controls(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
     """Return the formula's terms of those controls that are known, differ and say something new.
 
     Parameters
     ----------
     frame : DataFrame
         The customers of a model.
-    names : tuple of str
+    names : sequence of str
         Columns; text becomes a category. One that the earlier ones determine is left out, and
         one by which fewer than `LEAST` customers differ from the others: they would decide it.
     """
-    terms, columns = [], np.ones((len(frame), 1))
-    for name in names:
-        values = frame[name]
-        is_number = pd.api.types.is_numeric_dtype(values)
-        if values.isna().any() or values.nunique() < 2 or _smallest(values, is_number) < LEAST:
-            continue
-        wide = values if is_number else pd.get_dummies(values, drop_first=True)
-        together = np.column_stack([columns, wide.to_numpy(float)])
-        if np.linalg.matrix_rank(together) == together.shape[1]:
-            terms.append(name if is_number else f"C({name})")
-            columns = together
-    return terms
+    return [
+        name if pd.api.types.is_numeric_dtype(frame[name]) else f"C({name})"
+        for name, reason in _left_out(frame, names).items()
+        if not reason
+    ]
+
+
+def controls_in_words(
+    frame: pd.DataFrame, names: Sequence[str], covariates: pd.DataFrame | None = None
+) -> str:
+    """Say what a model is adjusted for, and what is left out, with the reason.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The customers of the model, as given to `controls` or `design`.
+    names : sequence of str
+        Columns, as given to `controls` or `design`.
+    covariates : DataFrame, optional
+        What is left of `design` after `causal.independent`, where that was used.
+
+    Returns
+    -------
+    str
+        Such as "adjusted for segment and tenure; left out: area (the same for all)".
+    """
+    reasons = _left_out(frame, names)
+    if covariates is not None:
+        for name in (each for each, reason in reasons.items() if not reason):
+            if not any(str(c) == name or str(c).startswith(f"{name}_") for c in covariates):
+                reasons[name] = "determined by the others in one of the groups"
+    used = [_in_words(name) for name, reason in reasons.items() if not reason]
+    left = [f"{_in_words(name)} ({reason})" for name, reason in reasons.items() if reason]
+    said = f"adjusted for {_enumerated(used)}" if used else "not adjusted"
+    if not left:
+        return said if used else "not adjusted for anything"
+    return f"{said}; left out: {', '.join(left)}" if used else f"{said}: {', '.join(left)}"
 
 
 def without_rare(
@@ -235,16 +280,56 @@ def traits(region: Region) -> pd.DataFrame:
     Where the day of joining is not known, it is the day of the first purchase.
     """
     people = region.customers.set_index("customer_id")[["segment", "area", "joined_on"]]
-    people = people.fillna({"segment": "unknown", "area": "unknown"})
+    people = people.fillna({"segment": UNKNOWN, "area": UNKNOWN})
     if region.purchases is None or region.start is None:
         return people
     first = purchases.per_customer(region, region.start, region.end)["first_on"]
     return people.assign(joined_on=people["joined_on"].fillna(first))
 
 
+def _left_out(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, str]:
+    """Return for each control why it is left out; an empty text where it is not."""
+    reasons, columns = {}, np.ones((len(frame), 1))
+    for name in names:
+        values = frame[name] if name in frame else pd.Series(UNKNOWN, frame.index, dtype=object)
+        is_number = pd.api.types.is_numeric_dtype(values)
+        reasons[name] = _unusable(values, is_number)
+        if reasons[name]:
+            continue
+        wide = values if is_number else pd.get_dummies(values.astype(str), drop_first=True)
+        together = np.column_stack([columns, wide.to_numpy(float)])
+        if np.linalg.matrix_rank(together) < together.shape[1]:
+            reasons[name] = "determined by the others"
+        else:
+            columns = together
+    return reasons
+
+
+def _unusable(values: pd.Series, is_number: bool) -> str:
+    """Return why a column alone can't be controlled for; an empty text if it can."""
+    missing = int(values.isna().sum())
+    if missing == len(values) or (values == UNKNOWN).all():
+        return "not recorded"
+    if missing:
+        return f"missing for {missing:,} of {len(values):,}"
+    if values.nunique() < 2:
+        return "the same for all"
+    return f"fewer than {LEAST} differ" if _smallest(values, is_number) < LEAST else ""
+
+
+def _enumerated(words: Sequence[str]) -> str:
+    """Return words as "a, b and c"."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _in_words(name: str) -> str:
+    """Return what the reader calls a column."""
+    return IN_WORDS.get(name, name.removeprefix("log_").replace("_", " "))
+
+
 def _smallest(values: pd.Series, is_number: bool) -> int:
     """Return the customers of the rarest category, or those who differ from the usual number."""
-    counts = values.value_counts()
+    counts = (values if is_number else values.astype(str)).value_counts()
     return int(len(values) - counts.iloc[0] if is_number else counts.iloc[-1])
 
 
