@@ -60,8 +60,8 @@ def confounding(
     effect : Estimate
         Coefficient of the treatment in the least-squares regression of the outcome on
         treatment and controls; its own (robust) error is kept. Or a ratio of means ("log"),
-        such as of a Poisson regression, with an outcome divided by its mean: what a confounder
-        adds to that share is then added to the log of the ratio.
+        such as of a Poisson regression: what a confounder adds to the outcome as a share of its
+        mean is then added to the log of the ratio.
     data : DataFrame
         Rows of that regression.
     outcome, treatment : str
@@ -86,6 +86,8 @@ def confounding(
     columns = _columns(data.dropna(subset=[outcome, treatment]), outcome, treatment, controls)
     named = _benchmarks(columns, outcome, treatment, benchmarks)
     t, df, error = _classical(columns, outcome, treatment)
+    if effect.scale == "log":
+        error /= float(columns[outcome].mean())
     if not named:  # nothing is known of how strong a hidden one may be
         lowest = LINKS[effect.scale][1](-np.inf)
         open_ended = replace(effect, ci_low=float(lowest), ci_high=np.inf)
