@@ -16,10 +16,12 @@ from scipy import special
 from analysis.example import accounts
 from analysis.example.accounts import VISITED_UNTIL
 from analysis.example.people import draw_people
+from analysis.example.unrecorded import odds_shifted
 from analysis.example.world import CORE, LANDMARK, N_WEEKS, World
 from analysis.value import abc_classes
 
 STREAMS = ("people", "survey", "complaints", "transactions", "contacts", "visits")
+STREAMS += ("unseen", "first_wave", "costs")
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def simulate(world: World, n_customers: int, seed: int) -> History:
     streams = generators(seed)
     rng = streams["people"]
     first, second = np.split(np.arange(N_WEEKS), [LANDMARK])
-    people = with_lapse(world, draw_people(world, n_customers, rng))
+    people = with_lapse(world, draw_people(world, n_customers, rng, streams["unseen"]))
     visits = _visits(world, people, first, rng)
     volume = _volume(people, visits, rng)
     people = people.assign(**_habits(world, people, visits, volume, rng))
@@ -73,7 +75,7 @@ def simulate(world: World, n_customers: int, seed: int) -> History:
 
 
 def generators(seed: int) -> dict[str, Generator]:
-    """Return the streams of random numbers by what they draw: customers, tables, visits."""
+    """Return the streams of random numbers by what they draw; a new one leaves the others."""
     children = np.random.SeedSequence(seed).spawn(len(STREAMS))
     return dict(zip(STREAMS, map(np.random.default_rng, children), strict=True))
 
@@ -103,6 +105,7 @@ def with_lapse(world: World, people: DataFrame) -> DataFrame:
         + world.campaign_log_hazard * ((week >= campaign_week) & (week < campaign_week + 52))
         + beyond
         + visited
+        - world.attachment * _column(people, "attachment")
     )
     hazard = world.lapse_hazard * np.exp(log_factor) * (week > _column(people, "joined"))
     stays = np.cumsum(hazard, axis=1) < _column(people, "luck")
@@ -120,6 +123,7 @@ def visit_rate(world: World, people: DataFrame, weeks: ndarray) -> ndarray:
         world.satisfaction_visits * _column(people, "satisfaction_later")
         + world.loyalty_visits * _column(people, "loyalty")
         + world.beyond_visits * _column(people, "beyond")
+        + world.attachment * world.attachment_visits * _column(people, "attachment")
     )
     log_rate = (
         _column(people, "log_rate")
@@ -127,11 +131,13 @@ def visit_rate(world: World, people: DataFrame, weeks: ndarray) -> ndarray:
         + world.season * _column(people, "season") * np.cos(2 * np.pi * (week - 3) / 52)
         + bond * (week >= LANDMARK)
         + world.card_visits * (week >= _column(people, "card_week"))
+        + world.two_rates * _column(people, "new_rate") * (week >= _column(people, "new_rate_week"))
     )
     ramp = 1 - 0.6 * np.exp(-np.maximum(age, 0) / 10)
     fading = _column(people, "declines") * (lapse < N_WEEKS)
     fade = 1 - fading * 0.95 * np.clip(1 - left / 26, 0, 1)
-    return np.exp(log_rate) * ramp * fade * ((age >= 0) & (left > 0))
+    away = (week >= _column(people, "pauses")) & (week < _column(people, "resumes"))
+    return np.exp(log_rate) * ramp * fade * ((age >= 0) & (left > 0) & ~away)
 
 
 def _visits(world: World, people: DataFrame, weeks: ndarray, rng: Generator) -> ndarray:
@@ -166,9 +172,11 @@ def _habits(
         + 0.2 * (years - 1)
         + 0.2 * (~people["suburban"])
         + world.beyond_by_satisfaction * people["satisfaction"]
+        + world.attachment * people["attachment"]
     )
     falling = volume[:, 26:].sum(axis=1) < 0.8 * volume[:, :26].sum(axis=1)
     as_planned = 0.60 + 0.20 * falling - world.visit_by_risk * people["satisfaction"]
+    as_planned = odds_shifted(as_planned, world.attachment * people["attachment"])
     core, draws = people["segment"].isin(CORE), rng.random((2, len(people)))
     return {
         "beyond": (draws[1] < special.expit(odds)) & (sales > 0),

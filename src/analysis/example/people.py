@@ -7,6 +7,7 @@ from numpy.random import Generator
 from pandas import DataFrame
 from scipy import special
 
+from analysis.example.unrecorded import draw_unrecorded, odds_shifted, stretched
 from analysis.example.world import CORE, LANDMARK, N_WEEKS, SEGMENTS, START, WAVES, World
 
 VALUES = ("product_value", "service_value", "personnel_value", "image_value")
@@ -23,15 +24,19 @@ LONGEST_CASE = 12  # working days
 CAMPAIGNS = np.arange(30, 53, 2)  # weeks
 
 
-def draw_people(world: World, n_customers: int, rng: Generator) -> DataFrame:
-    """Return one row per customer: traits, attitudes, and the weeks of what is to happen."""
-    people = _traits(world, n_customers, rng)
+def draw_people(world: World, n_customers: int, rng: Generator, unseen: Generator) -> DataFrame:
+    """Return one row per customer: traits, attitudes, and the weeks of what is to happen.
+
+    What nobody records has its own stream of random numbers, `unseen`.
+    """
+    people = _traits(world, draw_unrecorded(world, n_customers, unseen), rng)
     for block in (_views, _satisfaction, _cases, _bonds, _fates):
         people = people.assign(**block(world, people, rng))
     return people
 
 
-def _traits(world: World, n: int, rng: Generator) -> DataFrame:
+def _traits(world: World, unrecorded: DataFrame, rng: Generator) -> DataFrame:
+    n = len(unrecorded)
     kind = rng.choice(len(SEGMENTS), n, p=SEGMENTS["share"])
     traits = SEGMENTS.iloc[kind].reset_index(names="segment").drop(columns="share")
     before = rng.random(n) < 0.55
@@ -40,14 +45,18 @@ def _traits(world: World, n: int, rng: Generator) -> DataFrame:
     n_stations = int(np.clip(n // 40, 12, 24))
     weights = rng.dirichlet(np.full(n_stations, 12.0))
     usual, usual_sd = np.log(traits["visits"]) + world.visit_level, traits["visits_sd"]
-    return traits.assign(
+    rate_tail, size_tail = unrecorded["rate_tail"], unrecorded["size_tail"]
+    return traits.join(unrecorded).assign(
         suburban=rng.random(n) < 0.45,
         station=rng.choice(n_stations, n, p=weights),
         informed=lambda d: d["station"] % 4 == 0,
         joined=np.where(before, -tenure, _newcomers(world, rng.integers(0, N_WEEKS, n))),
-        log_rate=usual + usual_sd * rng.standard_normal(n),
+        log_rate=usual + usual_sd * stretched(rng.standard_normal(n), rate_tail),
         drift=0.20 * rng.standard_normal(n),  # own growth in log visits a year
-        size=traits["quantity"] * np.exp(spread * traits["quantity_sd"] * rng.standard_normal(n)),
+        size=lambda d: (
+            d["quantity"]
+            * np.exp(spread * d["quantity_sd"] * stretched(rng.standard_normal(n), size_tail))
+        ),
         station_effect=lambda d: world.station_sd * rng.standard_normal(n_stations)[d["station"]],
     )
 
@@ -61,7 +70,8 @@ def _newcomers(world: World, week: ndarray) -> ndarray:
 def _views(world: World, people: DataFrame, rng: Generator) -> dict:
     """Return what customers see, expect and pay, and the channel they use."""
     n, suburban = len(people), people["suburban"]
-    quality, noise = rng.standard_normal(n), rng.standard_normal((10, n))
+    tail = people["opinion_tail"].to_numpy()
+    quality, noise = tail * rng.standard_normal(n), tail * rng.standard_normal((10, n))
     values = np.sqrt(0.5) * (quality + noise[:4])
     costs = -np.sqrt(0.2) * quality + np.sqrt(0.8) * noise[4:8]
     own = np.sqrt(0.91 - world.performance_quality**2)
@@ -87,7 +97,8 @@ def _satisfaction(world: World, people: DataFrame, rng: Generator) -> dict:
         + world.online_suburban * (suburban & (channel == "online"))
         + world.on_site_urban * (~suburban & (channel == "on_site"))
         + people["station_effect"]
-        + 0.50 * rng.standard_normal(n)
+        + 0.50 * people["opinion_tail"] * rng.standard_normal(n)
+        + world.attachment_satisfaction * people["attachment"]
     )
     service = 0.4 * people["quality"] + np.sqrt(0.84) * rng.standard_normal(n)
     return {"satisfaction": satisfaction, "added_service": service}
@@ -103,7 +114,8 @@ def _cases(world: World, people: DataFrame, rng: Generator) -> dict:
     days = np.minimum(took.astype(int), LONGEST_CASE)
     pulled = (severity <= 2) & np.isin(days, (4, 5)) & (rng.random(n) < world.sorting_share)
     days = np.where(pulled, 3, days)
-    complains = rng.random(n) < special.expit(world.complaint_slope * people["satisfaction"] - 0.2)
+    odds = world.complaint_slope * people["satisfaction"] - 0.2
+    complains = rng.random(n) < special.expit(odds + world.attachment * people["attachment"])
     return {
         "case_day": opened,
         "case_week": np.where(complains, opened // 7, N_WEEKS),
@@ -161,7 +173,11 @@ def _fates(world: World, people: DataFrame, rng: Generator) -> dict:
 
 def card_pull(world: World, people: DataFrame) -> pd.Series:
     """Return the log of each customer's hazard to take a card, over the usual one."""
-    return world.card_affinity * people["affinity"] + world.card_by_loyalty * people["loyalty"]
+    return (
+        world.card_affinity * people["affinity"]
+        + world.card_by_loyalty * people["loyalty"]
+        + world.attachment * people["attachment"]
+    )
 
 
 def another_week(world: World, people: DataFrame, rng: Generator) -> ndarray:
@@ -179,4 +195,5 @@ def another_week(world: World, people: DataFrame, rng: Generator) -> ndarray:
 
 def _targeted(world: World, people: DataFrame) -> pd.Series:
     """Return each customer's chance to be contacted by some campaign (as a share, if in 0 to 1)."""
-    return 0.5 + world.campaign_by_loyalty * people["satisfaction"]
+    chance = 0.5 + world.campaign_by_loyalty * people["satisfaction"]
+    return odds_shifted(chance, world.attachment * people["attachment"])

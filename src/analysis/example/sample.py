@@ -95,7 +95,7 @@ def purchases(world: World, history: History) -> dict:
 
 def _wave_two(world: World, people: DataFrame, rng: Generator) -> dict:
     latent = survey.answers(world, people, 2, rng)
-    scale = survey.to_items(latent)
+    scale = survey.to_items(world, latent)
     return {
         **scale.add_prefix("item_"),
         **latent[survey.ITEMS].add_prefix("latent_"),

@@ -81,6 +81,18 @@ _CARD_OF_THE_LOYAL = World(
 _ONLY_EXPECTATION = replace(World(**_NO_VIEWS), expectation_slope=-0.40)
 _COSTS_MATTER = World(value_slopes=(0.15,) * 4, cost_slopes=(-0.30,) * 4, performance_quality=0.0)
 _NO_PROMISE = World(promise_jump=0.0, explanation_effect=0.0, day_slope=-0.15)
+_ALIKE = World(performance_slope=0.6, expectation_slope=-0.6, loss_slope=0.0)
+_NO_HABIT = {"beyond_log_hazard": 0.0, "beyond_visits": 0.0, "beyond_margin": 0.0}
+_NO_VIEW_COUNTS = {
+    "satisfaction_visits": 0.0,
+    "loyalty_visits": 0.0,
+    "satisfaction_log_hazard": 0.0,
+}
+_ATTACHED = replace(_NOTHING_KEEPS, **_NO_HABIT, attachment=0.7)
+_ATTACHED_VIEWS = World(**_NO_VIEW_COUNTS, attachment=0.7, attachment_satisfaction=0.5)
+_ROUGH_ANSWERS = {"tail_df": 3.0, "j_shaped": True, "silence": 0.5}
+_ROUGH_PURCHASES = {"tail_df": 3.0, "two_rates": 0.4, "pauses": 0.3, "cost_outliers": 1.0}
+_NEITHER = replace(_NOTHING_KEEPS, **_NO_HABIT, **_NO_VIEW_COUNTS)
 
 SCENES = (
     Scene(PLANTED, World(), (*SURVEY, *CASES), (300, 1_000, 3_000)),
@@ -108,8 +120,36 @@ SCENES = (
     ),
     Scene(
         "gains and losses weigh alike, at the top of the scale",
-        World(performance_slope=0.6, expectation_slope=-0.6, loss_slope=0.0),
+        _ALIKE,
         ("H03",),
+    ),
+    Scene(
+        "gains and losses weigh alike, and a halo half as strong on expectation",
+        replace(_ALIKE, halo=0.6),
+        ("H03",),
+        told_by=_ALIKE,
+    ),
+    Scene(
+        "only expectation matters, and a halo half as strong on expectation",
+        replace(_ONLY_EXPECTATION, halo=0.6),
+        ("H01",),
+        told_by=_ONLY_EXPECTATION,
+    ),
+    Scene(
+        "no effect, and a halo half as strong on expectation",
+        replace(_NO_EFFECT, halo=0.6),
+        ("H01", "H03"),
+        told_by=_NO_EFFECT,
+    ),
+    Scene(
+        "a mood of its own comes to the stations that inform",
+        World(works_communication=0.0, station_mood=(0.0, 0.0, 0.6)),
+        ("H05",),
+    ),
+    Scene(
+        "a mood grows at the stations that are to inform",
+        World(works_communication=0.0, station_mood=(-0.6, 0.0, 0.6)),
+        ("H05",),
     ),
     Scene(
         "only the quality of works matters",
@@ -157,6 +197,46 @@ SCENES = (
         "campaigns go to the satisfied and keep nobody",
         World(campaign_by_loyalty=0.2, campaign_log_hazard=0.0, satisfaction_log_hazard=-0.8),
         ("H21",),
+    ),
+    Scene(
+        "a hidden attachment moves card, shop, visits, campaigns and staying",
+        _ATTACHED,
+        ("H16", "H19", "H20", "H21"),
+    ),
+    Scene(
+        "a hidden attachment moves satisfaction and buying",
+        _ATTACHED_VIEWS,
+        ("H13", "H14"),
+        told_by=replace(_ATTACHED_VIEWS, attachment=0.0, attachment_satisfaction=0.0),
+    ),
+    Scene(
+        "a complaint drives customers away, and those with a hidden attachment complain",
+        World(quick_log_hazard=0.40, attachment=0.7),
+        ("H10",),
+    ),
+    Scene("customers pause", World(pauses=0.5), ("H17", "H18", "H19")),
+    Scene(
+        "nothing keeps customers, and they pause",
+        replace(_NOTHING_KEEPS, pauses=0.5),
+        ("H19", "H20", "H21"),
+    ),
+    Scene(
+        "rough answers",
+        replace(World(**_ROUGH_ANSWERS), straight_lining=0.15),
+        SURVEY,
+        told_by=World(**_ROUGH_ANSWERS),
+    ),
+    Scene(
+        "no effect, and rough answers",
+        replace(_NO_EFFECT, **_ROUGH_ANSWERS, straight_lining=0.15),
+        (*SURVEY, "H08", "H09"),
+        told_by=replace(_NO_EFFECT, **_ROUGH_ANSWERS),
+    ),
+    Scene("rough purchases", World(**_ROUGH_PURCHASES), (*VALUE, *RETENTION[:-1])),
+    Scene(
+        "nothing keeps customers, and rough purchases",
+        replace(_NEITHER, **_ROUGH_PURCHASES),
+        ("H13", "H14", "H16", "H19", "H20", "H21"),
     ),
     Scene(
         "no synergy, at the top of the scale",

@@ -17,28 +17,36 @@ ITEMS += ["org_benefit", "personal_benefit", "added_service"]
 SATISFACTION_UNIT = 0.8  # of an item's score per unit of satisfaction
 # How answers from 1 to 10 are spread: many sevens to nines, few below four.
 CUTS = 1.1 * stats.norm.ppf([0.015, 0.04, 0.075, 0.13, 0.21, 0.33, 0.50, 0.71, 0.88])
+# Shaped like a J: many ones, few below the seven, and half of them tens.
+J_CUTS = 1.1 * stats.norm.ppf([0.06, 0.075, 0.09, 0.105, 0.13, 0.16, 0.22, 0.32, 0.48])
 
 
 def answers(world: World, people: DataFrame, wave: int, rng: Generator) -> DataFrame:
     """Return everyone's latent answers in a wave, one row per customer.
 
     A score per item with a spread of about one, before it becomes a whole number (`to_scale`); and
-    had_works (bool), told_others (people), responds (bool). Stations inform from wave 2 on.
+    had_works (bool), told_others (people), responds, one_number (bool). Stations inform from wave 2
+    on.
     """
     n = len(people)
     informed = people["informed"].to_numpy() & (wave == 2)
     had_works = rng.random(n) < 0.45
     quality = 0.20 * informed + rng.standard_normal(n)  # the informed also see better work
-    latent = people["satisfaction" if wave == 1 else "satisfaction_later"].to_numpy()
+    latent = people["satisfaction" if wave < 2 else "satisfaction_later"].to_numpy()
+    humour = world.station_mood[wave] * people["informed"].to_numpy()
     works = world.works_slope * quality + world.works_communication * informed
-    mood = latent + 0.25 * rng.standard_normal(n) + had_works * works
+    mood = latent + 0.25 * rng.standard_normal(n) + had_works * works + humour
     agree = world.acquiescence * rng.standard_normal(n)
-    seen = people.assign(works_quality=quality, works_communication=-0.9 + 1.8 * informed)
+    seen = people.assign(works_quality=quality, works_communication=-0.9 + 1.8 * informed + humour)
     scores = _scores(world, seen, mood, rng) + agree[:, None]
-    engaged = -0.1 + 0.35 * people["log_rate"] + 0.25 * people["loyalty"]
+    impression = world.halo * people["halo"].to_numpy()
+    scores[["performance", *SATISFACTION]] += impression[:, None]
+    scores["expectation"] += world.halo_on_expectation * impression
+    engaged = -0.1 + 0.35 * people["log_rate"] + 0.25 * people["loyalty"] + world.silence * latent
     told = _told(world, mood, rng)
     responds = rng.random(n) < special.expit(engaged)
-    return scores.assign(had_works=had_works, told_others=told, responds=responds)
+    more = {"had_works": had_works, "told_others": told, "responds": responds}
+    return scores.assign(**more, one_number=people["one_number"])
 
 
 def _scores(world: World, people: DataFrame, mood: ndarray, rng: Generator) -> DataFrame:
@@ -63,16 +71,21 @@ def _told(world: World, mood: ndarray, rng: Generator) -> ndarray:
     return np.where(rounded, 5 * np.rint(counts / 5), counts).astype(int)
 
 
-def to_scale(scores: ndarray) -> ndarray:
+def to_scale(world: World, scores: ndarray) -> ndarray:
     """Return answers from 1 to 10 for latent scores; same shape."""
-    return 1 + np.searchsorted(CUTS, scores)
+    return 1 + np.searchsorted(J_CUTS if world.j_shaped else CUTS, scores)
 
 
-def to_items(latent: DataFrame) -> DataFrame:
-    """Return every item from 1 to 10; a point of expectation and performance is equally large."""
-    items = DataFrame(to_scale(latent[ITEMS].to_numpy()), columns=ITEMS)
+def to_items(world: World, latent: DataFrame) -> DataFrame:
+    """Return every item from 1 to 10; a point of expectation and performance is equally large.
+
+    Who gives one number throughout gives that of the first item of satisfaction.
+    """
+    items = DataFrame(to_scale(world, latent[ITEMS].to_numpy()), columns=ITEMS)
     for name in ("expectation", "performance"):
         items[name] = np.clip(np.rint(6.8 + 1.7 * latent[name]), 1, 10).astype(int)
+    alike = latent["one_number"].to_numpy()
+    items.loc[alike] = items.loc[alike, [SATISFACTION[0]] * len(ITEMS)].to_numpy()
     return items
 
 
@@ -106,4 +119,4 @@ def case_scores(
 
 def case_answers(world: World, people: DataFrame, *course: ndarray) -> ndarray:
     """Return the answers from 1 to 10 after a case; arguments of `case_scores`."""
-    return to_scale(case_scores(world, people, *course) / 1.05)
+    return to_scale(world, case_scores(world, people, *course) / 1.05)

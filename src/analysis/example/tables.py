@@ -1,6 +1,7 @@
 """The contract's five tables of one region."""
 
 import re
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -36,10 +37,10 @@ def draw(world: World, n_customers: int, seed: int) -> dict[str, DataFrame]:
     lines = transactions(world, history, ids, rng["transactions"])
     return {
         "customers": _customers(world, people, ids, lines),
-        "survey": pd.concat([_wave(world, people, ids, wave, rng["survey"]) for wave in WAVES]),
+        "survey": pd.concat([_wave(world, people, ids, wave, rng) for wave in WAVES]),
         "complaints": _complaints(world, people, ids, rng["complaints"]),
         "transactions": lines,
-        "contacts": _contacts(world, history, ids, rng["contacts"]),
+        "contacts": _contacts(world, history, ids, rng),
     }
 
 
@@ -57,10 +58,13 @@ def _customers(world: World, people: DataFrame, ids: ndarray, lines: DataFrame) 
     )
 
 
-def _wave(world: World, people: DataFrame, ids: ndarray, wave: int, rng: Generator) -> DataFrame:
+def _wave(
+    world: World, people: DataFrame, ids: ndarray, wave: int, streams: Mapping[str, Generator]
+) -> DataFrame:
+    rng = streams["survey" if wave else "first_wave"]
     latent, (first, last) = survey.answers(world, people, wave, rng), WAVES[wave]
     answered_on = dates(rng.integers(first * 7, last * 7 + 7, len(people)))
-    scale = survey.to_items(latent).astype("Int64")
+    scale = survey.to_items(world, latent).astype("Int64")
     scale = scale.mask(rng.random(scale.shape) < 0.03)
     scale.loc[~latent["had_works"], ["works_quality", "works_communication"]] = pd.NA
     scale.loc[~people["business"], ["org_benefit", "personal_benefit"]] = pd.NA
@@ -105,8 +109,10 @@ def _case_times(people: DataFrame, rng: Generator) -> list[pd.Series]:
     ]
 
 
-def _contacts(world: World, history: History, ids: ndarray, rng: Generator) -> DataFrame:
-    people = history.people
+def _contacts(
+    world: World, history: History, ids: ndarray, streams: Mapping[str, Generator]
+) -> DataFrame:
+    people, rng = history.people, streams["contacts"]
     joined, week = people["joined"], people["campaign_week"]
     reached = bought_before(history, week)
     blocks = [
@@ -115,6 +121,9 @@ def _contacts(world: World, history: History, ids: ndarray, rng: Generator) -> D
         _calls(people, rng),
         _account_visits(people, rng),
     ]
+    for campaign in blocks[:2]:
+        own = world.cost_outliers * streams["costs"].standard_normal(len(campaign))
+        campaign["cost"] = (campaign["cost"] * np.exp(own - world.cost_outliers**2 / 2)).round(2)
     frame = pd.concat(blocks, ignore_index=True)
     frame.insert(0, "customer_id", ids[frame.pop("person")])
     frame["contacted_on"] = dates(frame["contacted_on"])

@@ -15,6 +15,7 @@ from analysis.example.comparison import log_slopes, scaled, slopes
 from analysis.example.people import COSTS, VALUES
 from analysis.example.sample import Sample
 from analysis.example.survey import SATISFACTION, SATISFACTION_UNIT, to_scale
+from analysis.example.world import World
 
 
 def h01(sample: Sample) -> dict[str, float]:
@@ -59,27 +60,28 @@ def h03(sample: Sample) -> dict[str, float]:
     return {"asymmetry": (-shortfall - surplus) / left}
 
 
-def _index_change(d: DataFrame, has: pd.Series, effect: float) -> float:
+def _index_change(world: World, d: DataFrame, has: pd.Series, effect: float) -> float:
     """Return the mean change of the index by an effect on satisfaction that some already have."""
     latent = d[[f"latent_{name}" for name in SATISFACTION]].to_numpy()
     without = latent - SATISFACTION_UNIT * effect * has.to_numpy()[:, None]
-    return (to_scale(without + SATISFACTION_UNIT * effect) - to_scale(without)).mean()
+    with_it = without + SATISFACTION_UNIT * effect
+    return (to_scale(world, with_it) - to_scale(world, without)).mean()
 
 
 def h04(sample: Sample) -> dict[str, float]:
     """Change of the index by the channel: online (suburban), on site (urban) / SD."""
     d, world, sd = sample.answered, sample.world, sample.answered["index"].std()
     suburban, urban = d[d["suburban"]], d[~d["suburban"]]
-    online = _index_change(suburban, suburban["channel"] == "online", world.online_suburban)
-    on_site = _index_change(urban, urban["channel"] == "on_site", world.on_site_urban)
+    online = _index_change(world, suburban, suburban["channel"] == "online", world.online_suburban)
+    on_site = _index_change(world, urban, urban["channel"] == "on_site", world.on_site_urban)
     return {"online_suburban": online / sd, "on_site_urban": on_site / sd}
 
 
 def h05(sample: Sample) -> dict[str, float]:
     """Change of the index by communication, of those with works at informed stations / SD."""
-    d = sample.answered
+    d, world = sample.answered, sample.world
     told = d[d["had_works"] & d["informed"]]
-    change = _index_change(told, told["had_works"], sample.world.works_communication)
+    change = _index_change(world, told, told["had_works"], world.works_communication)
     return {"communication": change / d["index"].std()}
 
 

@@ -13,7 +13,7 @@ from pandas import DataFrame
 
 START = np.datetime64("2024-07-02")
 N_WEEKS, LANDMARK = 104, 52
-WAVES = {1: (20, 24), 2: (46, 51)}  # first and last week of asking
+WAVES = {0: (4, 8), 1: (20, 24), 2: (46, 51)}  # first and last week of asking
 SEED = 20260630
 REGIONS = {"North 华北": 1800, "East 华东": 3000, "South 华南": 2200}  # customers
 REGIONS |= {"South-west 西南": 900, "North-west 西北": 300, "Central 华中": 600}
@@ -54,11 +54,14 @@ class World:
     expectation_slope: float = -0.15
     loss_slope: float = 0.90  # per unit below expectation, on top of the two slopes
     acquiescence: float = 0.0  # trap: the same tendency to agree in every item
+    halo: float = 0.0  # trap: one impression in the items of performance and satisfaction
+    halo_on_expectation: float = 0.5  # as a share of it
     item_noise: float = 0.72
     online_suburban: float = 0.70
     on_site_urban: float = 0.10
     works_slope: float = 0.20
     works_communication: float = 0.90
+    station_mood: tuple[float, float, float] = (0.0, 0.0, 0.0)  # trap: by wave, where they inform
     service_price_slope: float = -0.30
     told_slope: float = -0.45
     told_shape: float = 1.5  # of the gamma; smaller is more over-dispersed
@@ -109,6 +112,19 @@ class World:
     acquire_cost: float = 600.0  # CNY per customer won
     retain_cost: float = 8.4  # CNY per customer contacted
     campaign_by_loyalty: float = 0.0  # trap: the satisfied are contacted
+    cost_outliers: float = 0.0  # rough: SD of the log of each contact's own cost in a campaign
+    # an attachment that nobody records: log odds of shop, complaint, campaign and visits as
+    # planned, log hazard of the card, and less of lapse
+    attachment: float = 0.0  # trap
+    attachment_visits: float = 0.25  # of it, on the log of visits in the last year
+    attachment_satisfaction: float = 0.0  # trap: of its SD, on satisfaction
+    # rough data
+    tail_df: float = 0.0  # of Student's t for attitudes, rates and quantities; 0 is the normal
+    j_shaped: bool = False  # most answers at the top, some at the bottom
+    straight_lining: float = 0.0  # share who give one number throughout
+    silence: float = 0.0  # log odds to answer, per unit of satisfaction
+    pauses: float = 0.0  # share who buy nothing for 8 to 20 weeks, and come back
+    two_rates: float = 0.0  # SD of the log by which each one's visits change, once
 
 
 # Parameters that vary over regions, by their share of the standard deviation between regions.
