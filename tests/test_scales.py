@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import optimize, stats
 from statsmodels.multivariate.factor import Factor
 
 from analysis import scales
+from analysis.estimates import NotEstimable
 
 # Chatterjee & Price (1977), 30 departments: the data set "attitude" of R.
 ATTITUDE = pd.DataFrame(
@@ -190,13 +191,57 @@ def test_omega_of_three_items_equals_the_library():
     assert scales.omega(items).estimate == pytest.approx(expected, abs=1e-4)
 
 
-def test_omega_where_a_factor_explains_an_item_and_more():
-    """A Heywood case: the item's own variance is held at zero, and omega below one."""
-    correlation = np.array([[1, 0.9, 0.9], [0.9, 1, 0.7], [0.9, 0.7, 1]])
+HEYWOOD = np.array([[1, 0.9, 0.9], [0.9, 1, 0.7], [0.9, 0.7, 1]])
+WEAK_PAIR = np.array(
+    [[1, 0.8, 0.7, 0.6], [0.8, 1, 0.3, 0.2], [0.7, 0.3, 1, 0.4], [0.6, 0.2, 0.4, 1]]
+)
+
+
+@pytest.mark.parametrize("correlation", [HEYWOOD, WEAK_PAIR])
+def test_omega_where_a_factor_explains_an_item_and_more(correlation):
+    """Heywood cases: no loading goes beyond 1. Reference: SciPy's bounded least squares."""
+    rows, columns = np.triu_indices(len(correlation), 1)
+    wanted = correlation[rows, columns]
+    best = optimize.least_squares(
+        lambda x: x[rows] * x[columns] - wanted,
+        np.full(len(correlation), 0.7),
+        bounds=(-1, 1),
+        xtol=1e-14,
+        ftol=1e-14,
+        gtol=1e-14,
+    ).x
+    assert best.max() == pytest.approx(1)
     found = scales.omega(with_covariance(correlation), n_boot=50)
-    own = 1 + 2 * 0.9 * 0.7 / 0.9
-    assert found.estimate == pytest.approx((own + 2 * 2.5) / correlation.sum())
+    assert found.estimate == pytest.approx(best.sum() ** 2 / correlation.sum(), abs=1e-6)
     assert found.ci_high < 1
+
+
+def test_omega_of_many_items_is_that_of_the_least_residuals():
+    """The data set "attitude" of R, seven items; reference: SciPy's least squares."""
+    correlation = ATTITUDE.corr().to_numpy()
+    rows, columns = np.triu_indices(7, 1)
+    wanted = correlation[rows, columns]
+    best = optimize.least_squares(lambda x: x[rows] * x[columns] - wanted, np.full(7, 0.5)).x
+    expected = (best @ ATTITUDE.std()) ** 2 / ATTITUDE.cov().to_numpy().sum()
+    assert scales.omega(ATTITUDE, n_boot=20).estimate == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("k", [3, 4, 6])
+def test_omega_refuses_a_reversed_item_by_name(k):
+    items = ratings(300, 1, loadings=(0.9, 0.8, 0.7, 0.8, 0.6, 0.7)[:k])
+    items = items.set_axis(list("abcdef")[:k], axis=1)
+    with pytest.raises(NotEstimable, match="told: b against the other items"):
+        scales.omega(items.assign(b=6 - items["b"]))
+
+
+def test_omega_does_not_drop_the_samples_without_a_solution():
+    """Three items that hardly correlate: in a third of the samples they have no common factor."""
+    items = with_covariance(np.full((3, 3), 0.05) + 0.95 * np.eye(3), n=100)
+    with pytest.raises(NotEstimable, match=r"100 customers .* in [2-5]\d% of bootstrap samples"):
+        scales.omega(items)
+    few = pd.DataFrame({"a": [1.0] * 99 + [2], "b": range(100), "c": range(100)})
+    with pytest.raises(NotEstimable, match=r"3\d% of bootstrap samples it has no solution"):
+        scales.omega(few.assign(c=few["c"] + few["a"] * 30))
 
 
 # --- item table

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from analysis import value
+from analysis.estimates import NotEstimable
 
 N_COVERAGE = 300
 MC_ERROR = np.sqrt(0.95 * 0.05 / N_COVERAGE)
@@ -44,10 +45,9 @@ def test_lorenz_is_concave_and_above_the_diagonal(sales):
 @properties
 @given(amounts)
 def test_gini_is_twice_the_area_between_curve_and_diagonal(sales):
-    found = value.concentration(sales, n_boot=2).gini
     curve = value.lorenz(sales)
     area = np.trapezoid(curve["share_sales"], curve["share_customers"])
-    assert found.estimate == pytest.approx(2 * area - 1, abs=1e-9)
+    assert value.gini_coefficient(sales) == pytest.approx(2 * area - 1, abs=1e-9)
 
 
 def test_jackknife_equals_leaving_each_customer_out():
@@ -61,6 +61,7 @@ def test_jackknife_equals_leaving_each_customer_out():
 @properties
 @given(amounts, st.floats(0.01, 1000), st.randoms(use_true_random=False))
 def test_concentration_ignores_currency_and_order(sales, price, random):
+    sales = [*sales, *range(1, 41)]
     other = [price * each for each in sales]
     random.shuffle(other)
     before, after = value.concentration(sales, n_boot=2), value.concentration(other, n_boot=2)
@@ -72,13 +73,28 @@ def test_concentration_ignores_currency_and_order(sales, price, random):
 
 @properties
 @given(st.integers(2, 50), st.floats(0.1, 1e6))
-def test_equal_customers_are_not_concentrated(n, sales):
-    found = value.concentration(np.full(n, sales), n_boot=3)
-    assert found.gini.estimate == pytest.approx(0, abs=1e-12)
-    assert found.top20_share.estimate == pytest.approx(0.20)
-    shares = [found.a_share.estimate, found.b_share.estimate, found.c_share.estimate]
-    assert shares == pytest.approx([0.55, 0.30, 0.15])
-    assert found.top20_share.ci_high == pytest.approx(0.20)
+def test_equal_customers_are_not_concentrated_and_tell_no_error(n, sales):
+    assert value.gini_coefficient(np.full(n, sales)) == pytest.approx(0, abs=1e-12)
+    for function in (value.gini, value.concentration, value.tail_index):
+        with pytest.raises(NotEstimable, match=f"{n} (customers|of them)|of {n} customers"):
+            function(np.full(n, sales))
+
+
+def test_two_customers_tell_no_error_of_a_gini_coefficient():
+    assert value.gini_coefficient([30, 10]) == pytest.approx(0.25)
+    with pytest.raises(NotEstimable, match="2 customers tell no error"):
+        value.gini([30, 10])
+
+
+@properties
+@given(amounts)
+def test_no_interval_of_concentration_is_without_a_width(sales):
+    try:
+        found = value.concentration(sales, n_boot=19)
+    except NotEstimable:
+        return
+    for each in vars(found).values():
+        assert 0 < each.ci_low < each.ci_high < 1
 
 
 @pytest.mark.parametrize("sigma", [0.5, 1.0, 1.5])
@@ -198,7 +214,8 @@ def test_classes_partition_customers_at_the_limits(sales):
 @properties
 @given(amounts)
 def test_class_a_is_the_smooth_share_rounded_up(sales):
-    found = value.concentration(sales, n_boot=2).a_share.estimate * len(sales)
+    curve = value.lorenz(sales)
+    found = np.interp(0.55, curve["share_sales"], curve["share_customers"]) * len(sales)
     assert (value.abc_classes(pd.Series(sales)) == "A").sum() == np.ceil(found - 1e-6)
 
 
@@ -241,51 +258,78 @@ def test_migration_rows_add_up(first, second):
     assert rows[before.unique()].to_numpy() == pytest.approx(1)
 
 
-# --- scores
+# --- segments
 
 
-def test_scores_are_fifths_and_recency_counts_backwards():
-    customers = pd.DataFrame({"recency_days": range(10), "frequency": range(10), "amount": 7})
-    found = value.rfm_scores(customers)
-    assert found["r"].tolist() == [5, 5, 4, 4, 3, 3, 2, 2, 1, 1]
-    assert found["f"].tolist() == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
-    assert (found["m"] == 3).all()
+def sorted_out(rows, weeks=52):
+    return value.segments(pd.DataFrame(rows, columns=["recency_days", "purchases"]), weeks)
 
 
-def test_every_segment_follows_its_rule():
-    corners = pd.DataFrame(
-        [(r, f, m) for r in range(5) for f in range(5) for m in range(5)],
-        columns=["recency_days", "frequency", "amount"],
-    )
-    found = value.rfm_scores(corners.assign(recency_days=4 - corners["recency_days"]))
-    assert found[["r", "f", "m"]].to_numpy().tolist() == (corners + 1).to_numpy().tolist()
-    named = found.set_index(["r", "f", "m"])["segment"]
-    assert named[5, 5, 5] == named[4, 4, 4] == "champions"
-    assert named[3, 5, 5] == named[5, 5, 3] == named[4, 3, 5] == "loyal"
-    assert named[5, 1, 5] == named[4, 2, 1] == "new"
-    assert named[3, 2, 5] == named[3, 1, 1] == "drifting"
-    assert named[2, 5, 5] == named[1, 3, 1] == "at risk"
-    assert named[2, 2, 5] == named[1, 1, 1] == "lost"
-    assert named.value_counts().to_dict() == {
-        "champions": 8, "loyal": 37, "new": 20, "drifting": 10, "at risk": 30, "lost": 20
-    }  # fmt: skip
+def test_every_segment_follows_its_breaks():
+    rows = [
+        (28, 52), (0, 300), (29, 52), (28, 51), (91, 12), (28, 11), (0, 1), (29, 11), (91, 2),
+        (92, 12), (300, 60), (92, 11), (363, 1),
+    ]  # fmt: skip
+    found = sorted_out(rows)
+    assert found["segment"].tolist() == [
+        "champions", "champions", "loyal", "loyal", "loyal", "new or occasional",
+        "new or occasional", "drifting", "drifting", "at risk", "at risk", "lost", "lost",
+    ]  # fmt: skip
+    assert found["recency"].astype(str).tolist()[:5] == [
+        "lately", "lately", "a while ago", "lately", "a while ago",
+    ]  # fmt: skip
+    assert found["frequency"].cat.ordered
+
+
+def test_purchases_count_for_a_year():
+    assert sorted_out([(1, 6)], weeks=26).loc[0, "segment"] == "loyal"
+    assert sorted_out([(1, 5)], weeks=26).loc[0, "segment"] == "new or occasional"
 
 
 @properties
-@given(st.lists(st.tuples(*3 * [st.integers(0, 4)]), min_size=1, max_size=50))
-def test_scores_of_few_values_tie_and_keep_the_order(rows):
-    customers = pd.DataFrame(rows, columns=["recency_days", "frequency", "amount"])
-    found = value.rfm_scores(customers)
-    assert found[["r", "f", "m"]].isin(range(1, 6)).all(axis=None)
-    for score, column, sign in (("r", "recency_days", -1), ("f", "frequency", 1)):
-        by_value = found[score].groupby(sign * customers[column]).agg(["min", "max"])
-        assert (by_value["min"] == by_value["max"]).all()
-        assert by_value["min"].is_monotonic_increasing
+@given(st.lists(st.tuples(st.integers(0, 400), st.integers(1, 400)), min_size=1, max_size=40),
+       st.floats(0.5, 104))  # fmt: skip
+def test_everybody_is_in_a_segment_and_who_bought_once_is_never_loyal(rows, weeks):
+    found = sorted_out(rows, weeks)
+    names = {each["name"] for each in value.segment_rules()["segments"]}
+    assert set(found["segment"]) <= names
+    once = found["segment"][[purchases == 1 for _, purchases in rows]]
+    assert not once.isin(["champions", "loyal", "at risk"]).any()
 
 
-def test_scores_need_every_value():
+@pytest.mark.parametrize("share", [0.5, 0.8, 0.9, 1.0])
+def test_where_most_bought_once_they_are_still_seldom(share):
+    rng, n = np.random.default_rng(1), 2_000
+    once = np.arange(n) < share * n
+    rows = {"recency_days": rng.integers(1, 400, n), "purchases": rng.integers(12, 60, n)}
+    rows = pd.DataFrame(rows).assign(purchases=lambda x: x["purchases"].mask(once, 1))
+    found = value.segments(rows, 52)
+    assert (found["segment"].isin(["champions", "loyal", "at risk"]) == ~once).all()
+
+
+def test_the_breaks_are_said_in_words():
+    assert value.breaks_in_words() == (
+        "Last purchase: lately within 28 days, a while ago within 91, long ago before that. "
+        "Purchases in 52 weeks: seldom fewer than 12, or a single one, often fewer than 52, very "
+        "often 52 or more."
+    )
+
+
+def test_segments_add_up_by_hand():
+    customers = pd.DataFrame({"sales": [10.0, 30, 60], "visits": [1, 2, 60]})
+    found = value.segment_table(pd.Series(["lost", "lost", "champions"]), customers)
+    assert found.index.tolist() == ["champions", "lost"]
+    assert found["customers"].tolist() == [1, 2]
+    assert found["share_of_sales"].tolist() == [0.6, 0.4]
+    assert found["median_visits"].tolist() == [60, 1.5]
+    assert found["who"].tolist() == [
+        "come very often, and came lately", "came seldom or once, long ago",
+    ]  # fmt: skip
+
+
+def test_segments_need_every_value():
     with pytest.raises(ValueError, match="every customer"):
-        value.rfm_scores(pd.DataFrame({"recency_days": [1], "frequency": [np.nan], "amount": [1]}))
+        sorted_out([(1, np.nan)])
 
 
 # --- stages
@@ -338,7 +382,7 @@ def test_new_customers_do_not_make_the_others_decline():
 def test_impossible_volumes_are_refused():
     with pytest.raises(ValueError, match="not negative"):
         stages([(1, -1, 500)])
-    with pytest.raises(ValueError, match="one of the two halves"):
+    with pytest.raises(NotEstimable, match="one of the two halves"):
         stages([(1, 0, 500), (2, 0, 500)])
 
 

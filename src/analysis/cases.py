@@ -215,7 +215,7 @@ def _prior(region: Region, cases: pd.DataFrame) -> dict:
     answers = answers.assign(score=scales.index(answers, "satisfaction"))
     answers = answers.dropna(subset=["score"]).sort_values("answered_on", kind="stable")
     order = cases[["customer_id"]].assign(opened_on=cases["opened_at"].dt.normalize())
-    order = order.reset_index().sort_values("opened_on")
+    order = order.dropna(subset=["opened_on"]).reset_index().sort_values("opened_on")
     if answers.empty:
         return {"prior": 0.0, "prior_known": 0.0}
     joined = pd.merge_asof(

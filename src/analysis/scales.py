@@ -6,15 +6,18 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
-from statsmodels.multivariate.factor import Factor
 
 from analysis.contract import SCALES
-from analysis.estimates import Estimate, from_se
+from analysis.estimates import Estimate, NotEstimable, from_se
 
 MIN_ANSWERERS = 30
 """Customers who answered every item, for a reliability."""
 
+MOST_LOST = 0.05
+"""Share of bootstrap samples that may have no solution."""
+
 _CHUNK = 4_000_000
+_ROUNDS, _STEP = 2_000, 1e-10
 
 
 def score(items: pd.DataFrame, min_answered: int | None = None) -> pd.Series:
@@ -72,8 +75,11 @@ def alpha(items: pd.DataFrame, *, n_boot: int = 999, seed: int = 0) -> Estimate:
     Raises
     ------
     ValueError
-        If there are fewer than 2 items or 30 such customers, an item is constant, or
-        alpha is not positive: the items then have no common scale.
+        If there are fewer than 2 items.
+    NotEstimable
+        If there are fewer than 30 such customers, an item is constant, alpha is not positive (the
+        items then have no common scale), more than `MOST_LOST` of the bootstrap samples have no
+        solution, or it has no error.
 
     References
     ----------
@@ -87,9 +93,10 @@ def omega(items: pd.DataFrame, *, n_boot: int = 999, seed: int = 0) -> Estimate:
     """Estimate McDonald's omega, from customers who answered every item.
 
     The share of the sum's variance that one common factor explains; unlike alpha it lets
-    items differ in how much they reflect it. Three items have a solution in closed form,
-    more are fitted by principal factors; two do not identify it, so that they are taken
-    to be equally good, and omega is alpha.
+    items differ in how much they reflect it. Loadings are those that leave the least squares of
+    the correlations unexplained (minres). A factor that would explain more than all of an item
+    (an improper, or Heywood, solution) is held to explain all of it. Two items do not identify
+    loadings; they are taken to be equally good, and omega is alpha.
 
     Parameters
     ----------
@@ -100,16 +107,26 @@ def omega(items: pd.DataFrame, *, n_boot: int = 999, seed: int = 0) -> Estimate:
 
     Raises
     ------
-    ValueError
-        As for `alpha`; also if three items have no common factor.
+    ValueError, NotEstimable
+        As for `alpha`; also if an item goes against the others.
 
     References
     ----------
     McDonald, R. P. (1999). Test theory: a unified treatment. Erlbaum.
+    Harman, H. H., & Jones, W. H. (1966). Factor analysis by minimizing residuals (minres).
+    Psychometrika 31, 351-368.
     """
-    functions = {2: _alpha, 3: _omega_of_three}
-    function = functions.get(items.shape[1], _omega_of_many)
-    return _reliability(items, function, "McDonald's omega", n_boot, seed)
+    name = "McDonald's omega"
+    if items.shape[1] == 2:
+        return _reliability(items, _alpha, name, n_boot, seed)
+    complete = _complete(items)
+    against = complete.columns[_loadings(complete.corr().to_numpy()[None])[0] < 0]
+    if len(against):
+        raise NotEstimable(
+            f"{name} cannot be told: {', '.join(map(str, against))} against the other items. Are "
+            "all coded in the same direction?"
+        )
+    return _reliability(items, _omega, name, n_boot, seed)
 
 
 def item_table(
@@ -161,13 +178,21 @@ def _reliability(
     values = _complete(items).to_numpy()
     value = float(function(np.cov(values.T)[None])[0])
     if not value > 0:
-        raise ValueError(
+        raise NotEstimable(
             f"{name} cannot be told: the items hardly correlate, or in opposite "
             "directions. Are all coded in the same direction?"
         )
     value = min(value, 1 - 1e-6)
-    draws = [function(each) for each in _bootstrap_covariances(values, n_boot, seed)]
-    se = np.nanstd(np.concatenate(draws), ddof=1) / (value * (1 - value))
+    draws = np.concatenate(
+        [function(each) for each in _bootstrap_covariances(values, n_boot, seed)]
+    )
+    lost, spread = np.isnan(draws).mean(), np.nanstd(draws, ddof=1)
+    if lost > MOST_LOST or spread < 1e-9:
+        raise NotEstimable(
+            f"{len(values)} customers who answered every item do not tell the error of {name}: in "
+            f"{lost:.0%} of bootstrap samples it has no solution."
+        )
+    se = spread / (value * (1 - value))
     method = f"{name}, bootstrap ({n_boot})"
     return from_se(value, se, len(values), scale="logit", method=method)
 
@@ -193,30 +218,40 @@ def _alpha(covariances: np.ndarray) -> np.ndarray:
     return k / (k - 1) * (1 - own / total)
 
 
-def _omega_of_three(covariances: np.ndarray) -> np.ndarray:
-    """Return omega of covariance matrices of shape (m, 3, 3), nan without a common factor."""
-    ab, ac, bc = covariances[:, 0, 1], covariances[:, 0, 2], covariances[:, 1, 2]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        squares = np.column_stack([ab * ac / bc, ab * bc / ac, ac * bc / ab])
-    squares = np.where((ab * ac * bc > 0)[:, None], squares, np.nan)
-    own = np.minimum(squares, np.diagonal(covariances, axis1=1, axis2=2))
-    common = own.sum(axis=1) + 2 * (ab + ac + bc)
-    return common / covariances.sum(axis=(1, 2))
+def _omega(covariances: np.ndarray) -> np.ndarray:
+    """Return omega of covariance matrices of shape (m, k, k).
+
+    It is nan where an item is constant, or where three items have no common factor.
+    """
+    spread = np.sqrt(np.clip(np.diagonal(covariances, axis1=1, axis2=2), 0, None))
+    usable = spread.min(axis=1) > 1e-12
+    if covariances.shape[1] == 3:
+        usable &= covariances[:, 0, 1] * covariances[:, 0, 2] * covariances[:, 1, 2] > 0
+    found, spread, known = np.full(len(covariances), np.nan), spread[usable], covariances[usable]
+    loadings = _loadings(known / (spread[:, :, None] * spread[:, None, :]))
+    found[usable] = (loadings * spread).sum(axis=1) ** 2 / known.sum(axis=(1, 2))
+    return found
 
 
-def _omega_of_many(covariances: np.ndarray) -> np.ndarray:
-    """Return omega of covariance matrices of shape (m, k, k), by principal factors."""
-    return np.array([_omega_by_factor(each) for each in covariances])
+def _loadings(correlations: np.ndarray) -> np.ndarray:
+    """Return loadings on one factor, at most 1 in size, shape (m, k), for matrices (m, k, k).
 
-
-def _omega_by_factor(covariance: np.ndarray) -> float:
-    """Return omega of one covariance matrix, nan if a sample left an item constant."""
-    spread = np.sqrt(np.diag(covariance))
-    if spread.min() < 1e-12:
-        return np.nan
-    correlation = covariance / np.outer(spread, spread)
-    loadings = Factor(corr=correlation, n_factor=1, method="pa").fit(maxiter=200).loadings[:, 0]
-    return float((loadings @ spread) ** 2 / covariance.sum())
+    Each loading in turn is set to the best one given the others, until none moves; the sign is
+    that of most of the items.
+    """
+    values, vectors = np.linalg.eigh(correlations)
+    loadings = np.clip(vectors[:, :, -1] * np.sqrt(values[:, [-1]]), -1, 1)
+    loadings *= np.where(loadings.sum(axis=1) < 0, -1, 1)[:, None]
+    for _ in range(_ROUNDS):
+        before = loadings.copy()
+        for j in range(loadings.shape[1]):
+            others = np.delete(loadings, j, axis=1)
+            wanted = np.delete(correlations[:, j], j, axis=1)
+            squares = np.maximum((others**2).sum(axis=1), 1e-12)
+            loadings[:, j] = np.clip((wanted * others).sum(axis=1) / squares, -1, 1)
+        if np.abs(loadings - before).max(initial=0) < _STEP:
+            break
+    return loadings
 
 
 def _complete(items: pd.DataFrame) -> pd.DataFrame:
@@ -225,10 +260,10 @@ def _complete(items: pd.DataFrame) -> pd.DataFrame:
         raise ValueError("A scale needs at least 2 items.")
     complete = items.dropna().astype(float)
     if len(complete) < MIN_ANSWERERS:
-        raise ValueError(
+        raise NotEstimable(
             f"Only {len(complete)} customers answered every item; {MIN_ANSWERERS} are needed."
         )
     constant = [str(name) for name in complete if complete[name].nunique() == 1]
     if constant:
-        raise ValueError(f"Everybody gave the same answer to {', '.join(constant)}.")
+        raise NotEstimable(f"Everybody gave the same answer to {', '.join(constant)}.")
     return complete

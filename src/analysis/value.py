@@ -1,22 +1,26 @@
-"""What customers are worth: concentration of sales, classes, scores and stages."""
+"""What customers are worth: concentration of sales, classes, segments and stages."""
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
 
-from analysis.estimates import Estimate, from_se, jackknife_se
+from analysis.estimates import Estimate, NotEstimable, from_se, jackknife_se
 
 A_LIMIT, B_LIMIT, TOP_SHARE = 0.55, 0.85, 0.20
 """Cumulated share of sales that ends class A and class B; share of customers at the top."""
 
-_TINY = 1e-12
+_TINY, _LEAST_ERROR = 1e-12, 1e-9
 
 CLASSES = ("A", "B", "C")
+SEGMENTS_FILE = Path(__file__).with_name("segments.toml")
 STAGES = ("forming", "growing", "mature", "declining")
 
 
@@ -86,7 +90,10 @@ def concentration(sales: ArrayLike, *, n_boot: int = 999, seed: int = 0) -> Conc
     Raises
     ------
     ValueError
-        If a value is missing or negative, or fewer than 2 customers bought anything.
+        If a value is missing or negative.
+    NotEstimable
+        If fewer than 2 customers bought anything, or so few, or all so much the same, that a
+        share has no error.
 
     References
     ----------
@@ -102,9 +109,12 @@ def concentration(sales: ArrayLike, *, n_boot: int = 999, seed: int = 0) -> Conc
     found, errors = _shares_on_logit(largest_first, np.ones(n))
     t = np.array([(each - found) / np.maximum(se, _TINY) for each, se in resampled])
     low, high = found - np.quantile(t, [0.975, 0.025], axis=0) * errors
+    rows = special.expit(np.column_stack([found, low, high]))
+    if errors.min() < _LEAST_ERROR or not ((rows > 0) & (rows < 1)).all():
+        raise NotEstimable(f"{n:,} customers tell no error of their shares of sales.")
     method = f"Lorenz curve, bootstrap-t ({n_boot})"
-    rows = special.expit(np.column_stack([found, low, high])).tolist()
-    return Concentration(gini(sales), *(Estimate(*row, n, "logit", method=method) for row in rows))
+    shares = (Estimate(*row, n, "logit", method=method) for row in rows.tolist())
+    return Concentration(gini(sales), *shares)
 
 
 def tail_index(sales: ArrayLike, share: float = 0.10) -> Estimate:
@@ -120,6 +130,11 @@ def tail_index(sales: ArrayLike, share: float = 0.10) -> Estimate:
     share : float
         Share of the customers with sales that make up the tail.
 
+    Raises
+    ------
+    NotEstimable
+        If those customers bought for as much as the next one, so that there is no tail.
+
     References
     ----------
     Hill, B. M. (1975). A simple general approach to inference about the tail of a
@@ -128,7 +143,13 @@ def tail_index(sales: ArrayLike, share: float = 0.10) -> Estimate:
     largest_first = _checked(sales)
     buyers = largest_first[largest_first > 0]
     k = max(int(len(buyers) * share), 1)
-    index = k / np.log(buyers[:k] / buyers[k]).sum()
+    above = np.log(buyers[:k] / buyers[k]).sum()
+    if above < _LEAST_ERROR:
+        raise NotEstimable(
+            f"The largest of {len(buyers):,} customers bought for the same: {k + 1:,} of them have "
+            "no tail."
+        )
+    index = k / above
     return from_se(index, index / np.sqrt(k), k, method="Hill estimator")
 
 
@@ -138,7 +159,17 @@ def gini(sales: ArrayLike) -> Estimate:
     Parameters and errors are those of `concentration`; the interval is from the jackknife.
     """
     largest_first = _checked(sales)
-    return _on_logit(*_gini(largest_first), len(largest_first), "Gini coefficient, jackknife")
+    share, se = _gini(largest_first)
+    if se < _LEAST_ERROR:
+        raise NotEstimable(f"{len(largest_first):,} customers tell no error of a Gini coefficient.")
+    method = "Gini coefficient, jackknife"
+    on_logit = se / (share * (1 - share))
+    return from_se(share, on_logit, len(largest_first), scale="logit", method=method)
+
+
+def gini_coefficient(sales: ArrayLike) -> float:
+    """Return the coefficient of `gini` alone, also where it has no error."""
+    return _gini(_checked(sales))[0]
 
 
 def abc_classes(sales: pd.Series, a: float = A_LIMIT, b: float = B_LIMIT) -> pd.Series:
@@ -219,53 +250,57 @@ def migration(before: pd.Series, after: pd.Series) -> pd.DataFrame:
     return table.rename_axis(index="before", columns="after")
 
 
-def rfm_scores(customers: pd.DataFrame) -> pd.DataFrame:
-    """Score recency, frequency and money from 1 to 5, and name the segment.
+@cache
+def segment_rules() -> dict:
+    """Return the breaks and segments of segments.toml: recency, frequency and segments."""
+    return tomllib.loads(SEGMENTS_FILE.read_text(encoding="utf-8"))
 
-    Scores are fifths of the region's customers, 5 the best; equal customers have equal
-    scores, so that a fifth may be empty where values are few. Every customer is in one
-    segment, by recency r, frequency f and amount m:
 
-    =========  ====================  ==============================================
-    champions  r >= 4, f and m >= 4  bought lately, often and for much
-    loyal      r >= 3, f >= 3        the others who come often and still do
-    new        r >= 4, f <= 2        bought lately but seldom: new or occasional
-    drifting   r = 3, f <= 2         seldom, and not lately
-    at risk    r <= 2, f >= 3        used to come often and has not been seen lately
-    lost       r <= 2, f <= 2        seldom, and long ago
-    =========  ====================  ==============================================
+def segments(customers: pd.DataFrame, weeks: float) -> pd.DataFrame:
+    """Sort every customer into one segment, by breaks that are the same everywhere.
 
     Parameters
     ----------
     customers : DataFrame
-        recency_days (since the last purchase), frequency (purchases), amount.
+        recency_days (since the last purchase) and purchases (one or more) in a time.
+    weeks : float
+        Length of that time; purchases count for 52 weeks. A single one is never often.
 
     Returns
     -------
     DataFrame
-        r, f, m and segment, with the index of `customers`.
+        recency and frequency (ordered categories) and segment, with the index of `customers`.
 
     Raises
     ------
     ValueError
         If a value is missing.
     """
-    columns = customers[["recency_days", "frequency", "amount"]].astype(float)
+    columns = customers[["recency_days", "purchases"]].astype(float)
     if columns.isna().to_numpy().any():
-        raise ValueError("Recency, frequency and amount must be known for every customer.")
-    columns["recency_days"] *= -1
-    scores = np.ceil(5 * columns.rank(pct=True) - 1e-9).astype(int)
-    r, f, m = (scores[name] for name in columns)
-    lately, often = r >= 3, f >= 3
-    rules = {
-        "champions": (r >= 4) & (f >= 4) & (m >= 4),
-        "loyal": lately & often,
-        "new": (r >= 4) & ~often,
-        "drifting": lately & ~often,
-        "at risk": ~lately & often,
-    }
-    segment = np.select(list(rules.values()), list(rules), default="lost")
-    return pd.DataFrame({"r": r, "f": f, "m": m, "segment": segment})
+        raise ValueError("Recency and purchases must be known for every customer.")
+    rules = segment_rules()
+    yearly = (columns["purchases"] * 52 / weeks).where(columns["purchases"] > 1, 0.0)
+    recency = _bands(columns["recency_days"], rules["recency"], right=True)
+    frequency = _bands(yearly, rules["frequency"], right=False)
+    fits = [
+        recency.isin(each["recency"]) & frequency.isin(each["frequency"])
+        for each in rules["segments"]
+    ]
+    named = np.select(fits, [each["name"] for each in rules["segments"]], default="")
+    return pd.DataFrame({"recency": recency, "frequency": frequency, "segment": named})
+
+
+def breaks_in_words() -> str:
+    """Return the breaks of the segments as a sentence."""
+    rules = segment_rules()
+    (lately, days), (while_ago, more), (long_ago, _) = rules["recency"].items()
+    (seldom, few), (often, many), (very_often, _) = rules["frequency"].items()
+    return (
+        f"Last purchase: {lately} within {days} days, {while_ago} within {more}, {long_ago} before "
+        f"that. Purchases in 52 weeks: {seldom} fewer than {few}, or a single one, {often} fewer "
+        f"than {many}, {very_often} {many} or more."
+    )
 
 
 def segment_table(segments: pd.Series, customers: pd.DataFrame) -> pd.DataFrame:
@@ -274,17 +309,19 @@ def segment_table(segments: pd.Series, customers: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     segments : Series
-        Segment of each customer, as from `rfm_scores`.
+        Segment of each customer, as from `segments`.
     customers : DataFrame
         sales and visits, by the same index.
 
     Returns
     -------
     DataFrame
-        Indexed by segment: customers, sales, share_of_sales, median_visits.
+        Indexed by segment: who (in words), customers, sales, share_of_sales, median_visits.
     """
+    words = {each["name"]: each["words"] for each in segment_rules()["segments"]}
     groups = customers.groupby(segments)
     table = groups.agg(customers=("sales", "size"), sales=("sales", "sum"))
+    table.insert(0, "who", table.index.map(words))
     table["share_of_sales"] = table["sales"] / table["sales"].sum()
     table["median_visits"] = groups["visits"].median()
     return table.sort_values("sales", ascending=False)
@@ -328,8 +365,9 @@ def lifecycle_stage(
     Raises
     ------
     ValueError
-        If a volume is missing or negative, or a half is without any purchase of those who
-        are no longer forming.
+        If a volume is missing or negative.
+    NotEstimable
+        If a half is without any purchase of those who are no longer forming.
     """
     table = pd.DataFrame({"first": first_half, "second": second_half, "tenure": tenure_days})
     if table.isna().to_numpy().any() or (table[["first", "second"]] < 0).to_numpy().any():
@@ -337,7 +375,7 @@ def lifecycle_stage(
     forming = table["tenure"] < forming_days
     total = table.loc[~forming, ["first", "second"]].sum()
     if not forming.all() and total.min() <= 0:
-        raise ValueError("Nobody bought in one of the two halves, so no change can be told.")
+        raise NotEstimable("Nobody bought in one of the two halves, so no change can be told.")
     season = 1.0 if forming.all() else total["second"] / total["first"]
     expected = season * table["first"]
     bought = (table["first"] > 0) | (table["second"] > 0)
@@ -357,7 +395,7 @@ def _checked(sales: ArrayLike) -> np.ndarray:
     if not np.isfinite(values).all() or (values < 0).any():
         raise ValueError("Sales must be known and not negative for every customer.")
     if (values > 0).sum() < 2:
-        raise ValueError("Concentration needs at least 2 customers with sales.")
+        raise NotEstimable("Concentration needs at least 2 customers with sales.")
     return np.sort(values)[::-1]
 
 
@@ -412,7 +450,7 @@ def _gini(largest_first: np.ndarray) -> tuple[float, float]:
     return float(np.clip(gini, 0, 1)), float(se)
 
 
-def _on_logit(share: float, se: float, n: int, method: str) -> Estimate:
-    """Return a share with an interval from its standard error by the delta method."""
-    on_logit = se / (share * (1 - share)) if se > 1e-12 else 0.0
-    return from_se(share, on_logit, n, scale="logit", method=method)
+def _bands(values: pd.Series, breaks: dict[str, float], *, right: bool) -> pd.Series:
+    """Return the band of each value: up to its break with `right`, else below it."""
+    edges = [-1.0 if right else 0.0, *breaks.values()]
+    return pd.cut(values, edges, right=right, labels=list(breaks))
