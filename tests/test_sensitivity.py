@@ -249,6 +249,16 @@ def test_with_nothing_to_compare_with_anything_is_possible():
     assert found.robustness > 0
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("C(segment)", "segment"), ("log_tenure", "tenure"), ("log_visits", "visits before"),
+     ("z_satisfaction", "satisfaction"), ("none was recorded", "none was recorded")],
+)  # fmt: skip
+def test_a_benchmark_is_said_in_words(name, words):
+    effect = from_se(0.0, 1.0, 9)
+    assert sensitivity.Confounding(name, 0.1, effect, effect).in_words == words
+
+
 def test_an_unknown_benchmark_is_refused():
     data = survey()
     effect = least_squares("y ~ treated", data)

@@ -11,6 +11,7 @@ import patsy
 from scipy import stats
 
 from analysis.estimates import LINKS, Estimate, NotEstimable, from_se, on_scale
+from analysis.landmarks import IN_WORDS
 from analysis.models import coded
 
 LEAST_ASKED = 50
@@ -38,6 +39,12 @@ class Confounding:
     robustness: float
     lower: Estimate
     upper: Estimate
+
+    @property
+    def in_words(self) -> str:
+        """The benchmark as the reader knows it."""
+        name = self.benchmark.removeprefix("C(").removesuffix(")").removeprefix("z_")
+        return IN_WORDS.get(name, name.removeprefix("log_").replace("_", " "))
 
 
 def confounding(
