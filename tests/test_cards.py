@@ -6,7 +6,7 @@ from analysis import cards, wording
 from analysis.estimates import from_se
 from analysis.findings import conclude
 from analysis.hypotheses import hypothesis
-from sample_findings import ADVISORY, each_verdict, loss_against_gain
+from sample_findings import ADVISORY, BLOCKING, each_verdict, loss_against_gain
 
 
 @pytest.mark.parametrize("verdict", cards.SYMBOLS)
@@ -71,7 +71,7 @@ def test_card_is_well_formed_and_holds_everything():
     text = " ".join(ElementTree.fromstring(cards.card(record).replace("<br>", "<br/>")).itertext())
     for expected in (
         "H03 Loss against gain", "Falling short of expectation", "+0.30 [+0.20, +0.40]",
-        "at least +0.15", "1,840", "1 of 2 checks passed; failed: No handful decides",
+        "at least +0.15", "n = 1,840 customers", "1 of 2 checks passed; failed: No handful decides",
         "One wave only.", "That is 3 CNY a month.",
     ):  # fmt: skip
         assert expected in text
@@ -83,3 +83,13 @@ def test_card_without_estimate_gives_the_reason_and_no_numbers(verdict):
     assert f"Reason &lt;{verdict}&gt;." in drawn
     assert "<svg" not in drawn
     assert "<table" not in drawn
+
+
+def test_a_card_shows_no_part_as_supported_that_a_check_blocks():
+    for checks, is_shown in (((), True), ((BLOCKING,), False)):
+        record = loss_against_gain(0.30, 0.05, *checks).record()
+        record["parts"] = [
+            *record["parts"],
+            *record["parts"],
+        ]  # a single part has no verdict column
+        assert ("Supported" in cards.card(record)) == is_shown

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis import findings
+from analysis import checks, findings
 from analysis.estimates import Estimate, NotEstimable
 from analysis.hypotheses import hypothesis, register
 from analysis.verdicts import Check
@@ -86,7 +86,7 @@ def test_tables_of_findings_hold_what_the_records_say(tmp_path):
         assert table["part_verdict"].iloc[1] == "supported"
         assert math.isnan(table["estimate"].iloc[2])
         assert table["reason"].iloc[2] == "It broke."
-    names = ["findings.csv", "findings.parquet", "variants.parquet"]
+    names = ["findings.csv", "findings.parquet", "tests.parquet", "variants.parquet"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
 
 
@@ -98,7 +98,7 @@ def test_variants_travel_with_the_finding_and_come_back_from_the_folder(tmp_path
     record = json.loads(json.dumps(found.record(), allow_nan=False))
     assert record["checks"] == [
         {"name": "hidden", "rule": "the same verdict", "value": "no", "blocking": True,
-         "passed": False, "p_value": None, "least": None}
+         "passed": False, "p_value": None, "least": None, "most": None, "biases": {}}
     ]  # fmt: skip
     table = findings.variants([record])
     assert table.columns.tolist() == findings.VARIANTS
@@ -109,6 +109,27 @@ def test_variants_travel_with_the_finding_and_come_back_from_the_folder(tmp_path
     assert numbers == [[0.2, 0.1, 0.3, 12, 499], [0.4, -math.inf, 0.5, math.inf, 500]]
     findings.write(findings.tidy([record]), table, tmp_path)
     pd.testing.assert_frame_equal(findings.read_variants(tmp_path), table)
+
+
+def test_tests_travel_with_the_finding_and_come_back_from_the_folder(tmp_path):
+    estimates = {"asymmetry": Estimate(0.4, 0.3, 0.5, 500)}
+    made = [
+        checks.not_by_chance("pile", 0.2),
+        Check("balance", "below 0.1 SD", "0.04", True, biases={"a": -0.04, "b": 0.01}, most=0.1),
+        Check("for caution", "p at least 1%", "p = 0.2", True, False, p_value=0.2, least=0.01),
+        checks.at_least("customers", 500, 100),
+    ]
+    found = findings.conclude(hypothesis("H03"), "s", "North", estimates, checks=made)
+    record = json.loads(json.dumps(found.record(), allow_nan=False))
+    table = findings.tests([record])
+    assert table.values.tolist() == [
+        ["s", "North", "H03", "pile", "", 0.2, 0.01],
+        ["s", "North", "H03", "balance", "a", -0.04, 0.1],
+        ["s", "North", "H03", "balance", "b", 0.01, 0.1],
+    ]
+    findings.write(findings.tidy([record]), findings.variants([record]), tmp_path, table)
+    pd.testing.assert_frame_equal(findings.read_tests(tmp_path), table)
+    assert findings.read_tests(tmp_path / "elsewhere").columns.tolist() == findings.TESTS
 
 
 def test_reports_of_an_older_run_have_no_variants(tmp_path):

@@ -15,7 +15,14 @@ from statsmodels.stats.meta_analysis import combine_effects
 from analysis import calibration
 from analysis.estimates import Estimate, from_se
 from analysis.hypotheses import hypothesis
-from analysis.pooling import leave_one_out, meta_regression, pool
+from analysis.pooling import (
+    combined_p,
+    leave_one_out,
+    meta_regression,
+    narrowing,
+    pool,
+    weighted_mean,
+)
 from analysis.verdicts import judge_part
 
 REPLICATES = int(os.environ.get("CALIBRATION_REPLICATES", "300"))
@@ -516,3 +523,31 @@ def test_coverage_with_regions_of_unequal_size_and_few_degrees_of_freedom():
         ses = 2 / np.sqrt(np.geomspace(100, 1500, k))
         assert coverage(k, tau, ses)[0] > 0.93 - 3 * error
         assert coverage(k, tau, ses, df=7)[0] > 0.92 - 3 * error
+
+
+def test_tests_that_each_region_passed_are_rejected_together_as_often_as_one_alone():
+    """Uniform p of 6 regions of unequal size, of which only those above 1 % take part."""
+    rng, sizes = np.random.default_rng(1), np.array([300, 500, 800, 1_000, 2_000, 6_000])
+    p = [combined_p(rng.uniform(0.01, 1, 6), 0.01, sizes) for _ in range(4_000)]
+    assert stats.kstest(p, "uniform").pvalue > 0.01
+    assert np.mean(np.array(p) < 0.01) == pytest.approx(0.01, abs=3 * np.sqrt(0.01 * 0.99 / 4_000))
+
+
+def test_combined_p_by_hand():
+    """Normal scores 1 and 2 with weights 3 and 4: their sum over 5 is 2.2."""
+    p = 0.01 + 0.99 * stats.norm.sf([1, 2])
+    assert combined_p(p, 0.01, [9, 16]) == pytest.approx(stats.norm.sf(2.2))
+    assert combined_p([], 0.01, []) == 1
+    assert combined_p([1.0, 0.011], 0.01, [9, 9]) < 0.5  # which counts: no p is quite 1
+
+
+def test_a_bias_is_averaged_as_the_effect_is_and_held_against_its_width():
+    """Equal effects: weights are the inverse squares of the errors 1 and 2, so 4 to 1."""
+    estimates = [from_se(0.0, se, 100) for se in (1.0, 2.0, 2.0)]
+    pooled = pool(estimates)
+    assert pooled.tau == 0
+    assert weighted_mean([3.0, 0.0, 9.0], estimates, pooled) == pytest.approx(21 / 6)
+    width = (pooled.ci_high - pooled.ci_low) / (2 * 1.959964 * 2)
+    assert narrowing(estimates, pooled) == pytest.approx(width)
+    apart = [from_se(each, 0.1, 100) for each in (-9.0, 0.0, 9.0)]
+    assert narrowing(apart, pool(apart)) == 1

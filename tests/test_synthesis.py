@@ -1,5 +1,7 @@
 """Pooled verdicts: who takes part, the family, and error rates of the whole rule."""
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -217,7 +219,7 @@ def test_regions_too_small_to_decide_do_not_decide_together_what_hangs_on_a_hidd
     assert synthesis.pooled(found)["verdict"].tolist() == ["supported"]
     row = synthesis.pooled(found, others).iloc[0]
     assert row["estimate"] == pytest.approx(0.4)
-    assert (row["verdict"], row["part_verdict"]) == ("inconclusive", "supported")
+    assert (row["verdict"], row["part_verdict"]) == ("inconclusive", "inconclusive")
     assert (row["p_value"], row["p_holm"], row["survives"]) == (1, 1, False)
     assert row["reason"] == f"It would be supported; {HIDDEN} it would be inconclusive."
 
@@ -245,6 +247,86 @@ def test_a_region_that_decided_is_not_left_out_for_a_check_of_the_same_verdict()
     assert len(synthesis.taking_part(found, findings.variants([]), "H03", "asymmetry")) == 4
     own = synthesis.by_region(found).set_index("region")["p_value"]
     assert own.isna().to_dict() == {"Large": True} | dict.fromkeys(MANY[:4], False)
+
+
+def test_a_verdict_that_falls_with_another_part_half_way_is_open():
+    """H01: contradicted by its first part or, with the variant, by its second; between, by none."""
+    effects, turned = (
+        {"performance": from_se(first, SMALL, 500), "expectation": from_se(second, SMALL, 500)}
+        for first, second in ((-0.4, -0.2), (0.2, 0.4))
+    )
+    own = claims.Claim(hypothesis("H01"), None, ())
+    hangs = checks.same_verdict(own, effects, HIDDEN, [turned])
+    found, others = both(
+        *(conclude(hypothesis("H01"), "example", each, effects, checks=[hangs]) for each in MANY)
+    )
+    assert (found["verdict"] == "inconclusive").all()  # no region decides by itself
+    assert (found["blocked_by"] == "").all()
+    instead = tidy(*(conclude(hypothesis("H01"), "example", each, turned) for each in MANY))
+    for each in (found, instead):
+        assert set(synthesis.pooled(each)["verdict"]) == {"contradicted"}
+    row = synthesis.pooled(found, others).iloc[0]
+    assert row["verdict"] == "inconclusive"
+    assert row["reason"] == f"It would be contradicted; {HIDDEN} it would be inconclusive."
+
+
+def with_tests(*found):
+    records = [each.record() for each in found]
+    return findings.tidy(records), findings.variants(records), findings.tests(records)
+
+
+@pytest.mark.parametrize(("p", "verdict"), [(0.5, "supported"), (0.05, "inconclusive")])
+def test_what_each_region_may_have_by_chance_all_of_them_may_not(p, verdict):
+    """24 regions with p = .05 each pass at 1 %, and together have p far below it."""
+    piled = checks.not_by_chance("cases pile up on day three", p)
+    found, others, tests = with_tests(*(loss(0.4, 0.05, each, piled) for each in MANY))
+    assert piled.passed
+    assert synthesis.pooled(found, others)["verdict"].tolist() == ["supported"]
+    row = synthesis.pooled(found, others, tests).iloc[0]
+    assert row["verdict"] == verdict
+    said = "It would be supported; cases pile up on day three: p < .001 in 24 regions together, "
+    assert row["reason"] == ("" if verdict == "supported" else said + "where 1% is the least.")
+    assert row["survives"] == (verdict == "supported")
+
+
+def test_a_region_that_fails_a_test_is_left_out_and_no_test_of_the_others():
+    p = dict.fromkeys(REGIONS, 0.5) | {"West 西部": 1e-9}
+    piled = {each: checks.not_by_chance("cases pile up on day three", p[each]) for each in REGIONS}
+    found, others, tests = with_tests(*(loss(0.4, 0.05, each, piled[each]) for each in REGIONS))
+    row = synthesis.pooled(found, others, tests).iloc[0]
+    assert (row["verdict"], row["reason"], row["n_regions"]) == ("supported", "", 3)
+    assert row["left_out"] == "West 西部 (cases pile up on day three)"
+    advisory = [replace(each, blocking=False) for each in piled.values()]
+    rows = zip(REGIONS, advisory, strict=True)
+    assert findings.tests([loss(0.4, 0.05, *each).record() for each in rows]).empty
+
+
+@pytest.mark.parametrize(("each", "verdict"), [(0.06, "inconclusive"), (0.01, "supported")])
+def test_a_difference_that_all_regions_share_must_be_small_for_the_narrower_interval(each, verdict):
+    """Sixteen regions have a fourth of a region's width, so that .025 SD are the limit."""
+    rows = balanced(dict.fromkeys(MANY[:16], each))
+    row = synthesis.pooled(*with_tests(*rows)).iloc[0]
+    assert row["verdict"] == verdict
+    by_chance = {name: 0.06 * (-1) ** i for i, name in enumerate(MANY[:16])}
+    assert synthesis.pooled(*with_tests(*balanced(by_chance)))["verdict"].iloc[0] == "supported"
+    if verdict == "inconclusive":
+        limit = 0.1 * (row["ci_high"] - row["ci_low"]) / (2 * 1.96 * 0.05)
+        assert limit < 0.03
+        assert row["reason"] == (
+            "It would be supported; balance after weighting: tenure differs by +0.060 in the mean "
+            f"over regions, and an interval so narrow allows less than {limit:.3f}."
+        )
+
+
+def balanced(apart):
+    """H03 in regions whose groups differ so much, in standard deviations, in tenure."""
+    places = (np.arange(len(apart)) + 0.5) / len(apart)
+    effects = 0.5 + 0.05 * stats.norm.ppf(places)
+    found = []
+    for (name, each), effect in zip(apart.items(), effects, strict=True):
+        said = ("balance after weighting", "below 0.1 SD", f"{each:.2f}", abs(each) < 0.1)
+        found.append(loss(effect, 0.05, name, Check(*said, biases={"tenure": each}, most=0.1)))
+    return found
 
 
 def test_another_check_still_leaves_a_region_out_and_only_it_is_named():

@@ -8,6 +8,8 @@ from analysis.findings import conclude
 from analysis.hypotheses import hypothesis
 from sample_findings import ADVISORY, BLOCKING, each_verdict, loss_against_gain, performance
 
+ASSOCIATION = " This is an association: it says what goes with what, not what brings it about."
+
 
 @pytest.mark.parametrize(
     ("value", "show", "expected"),
@@ -77,7 +79,35 @@ def test_both_languages_say_the_same_things():
     ],
 )
 def test_sentence_of_each_verdict(verdict, said):
-    assert wording.sentence(each_verdict()[verdict]) == said
+    note = "" if verdict in ("not testable", "failed") else ASSOCIATION
+    assert wording.sentence(each_verdict()[verdict]) == said + note
+
+
+@pytest.mark.parametrize(("key", "says_so"), [("H03", True), ("H04", False), ("H15", False)])
+def test_an_association_says_so_also_where_a_check_failed(key, says_so):
+    known = hypothesis(key)
+    estimates = {part.key: from_se(0.2, 0.01, 900, scale=part.scale) for part in known.parts}
+    for checks in ((), (BLOCKING,)):
+        record = conclude(known, "s", "r", estimates, checks=checks).record()
+        assert wording.sentence(record).endswith(ASSOCIATION) == says_so
+        chinese = wording.sentence(record | {"language": "zh"})
+        assert ("相关关系，而非因果关系" in chinese) == says_so
+
+
+@pytest.mark.parametrize(
+    ("key", "n", "en", "zh"),
+    [
+        ("H03", 1840, "n = 1,840 customers", "n = 1,840位客户"),
+        ("H08", 1234, "n = 1,234 cases", "n = 1,234件投诉"),
+        ("H05", 12, "n = 12 stations", "n = 12个站点"),
+    ],
+)
+def test_n_says_what_it_counts(key, n, en, zh):
+    known = hypothesis(key)
+    for language, said in (("en", en), ("zh", zh)):
+        estimates = {p.key: from_se(0.2, 0.1, n, scale=p.scale) for p in known.parts}
+        record = conclude(known, "s", "r", estimates, language=language).record()
+        assert said in [wording.count(part, language) for part in record["parts"]]
 
 
 @pytest.mark.parametrize(

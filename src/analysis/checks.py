@@ -17,6 +17,8 @@ from analysis.value import tail_index
 from analysis.verdicts import Check
 
 LARGEST_SHARE, LARGEST_IN_GROUP, LIGHT_TAIL = 0.05, 0.15, 1.3
+MOST_APART = 0.1
+"""Standard deviations that two groups may differ by on a covariate, once they are weighted."""
 LEAST_ROWS, MOST_INFLATED, MOST_ALIKE = 50, 10, 0.99
 
 
@@ -181,11 +183,13 @@ def comparison(arms: pd.Series, adjusted: AIPW, least: int = 100) -> list[Check]
     least : int
         Customers that the smaller group needs.
     """
-    worst = adjusted.balance["smd_after"].abs().max()
+    apart = adjusted.balance["smd_after"]
+    rule, worst = f"below {MOST_APART} SD", apart.abs().max()
+    value, passed = f"{worst:.2f}", worst < MOST_APART
     low, high = adjusted.lowest_propensity, adjusted.highest_propensity
     return [
         at_least("customers in the smaller group", arms.min(), least),
-        Check("balance after weighting", "below 0.1 SD", f"{worst:.2f}", worst < 0.1),
+        Check("balance after weighting", rule, value, passed, biases=dict(apart), most=MOST_APART),
         at_most("customers without a counterpart", adjusted.share_truncated, 0.05),
         shown("probability to be in the group", f"{low:.2f} to {high:.2f}"),
     ]

@@ -39,7 +39,7 @@ SHOWN_AS = {
     "ratio": '0.00"×"',
     "percent": '0.00"×"',  # the value is a ratio, which no format can print as a change
     "share": "0.0%",
-    "points": "0.0%",
+    "points": '0.0" pp"',  # of the value times 100
 }
 IN_UNIT = {
     "estimate", "ci_low", "ci_high", "prediction_low", "prediction_high", "claim_low", "claim_high",
@@ -100,7 +100,8 @@ def workbook(found: pd.DataFrame, pools: pd.DataFrame, language: str) -> bytes:
     """Return an Excel file with one sheet of findings and one of pooled effects.
 
     Columns are those of the tables, with the hypothesis's title, the part's label and, where
-    the table has none, its unit. An infinite number is the text "∞".
+    the table has none, its unit and what n_obs counts. An infinite number is the text "∞";
+    differences of shares are in percentage points.
 
     Parameters
     ----------
@@ -164,9 +165,10 @@ def _with_words(table: pd.DataFrame, language: str) -> pd.DataFrame:
     titles = [hypothesis(key).title[language] for key in table["hypothesis"]]
     table.insert(table.columns.get_loc("hypothesis") + 1, "title", titles)
     table.insert(table.columns.get_loc("part") + 1, "label", [p.label[language] for p in parts])
-    if "unit" not in table:
-        units = [part.unit[language] for part in parts]
-        table.insert(table.columns.get_loc("ci_high") + 1, "unit", units)
+    for name, after in {"unit": "ci_high", "counts": "n_obs"}.items():
+        if name not in table:
+            words = [getattr(part, name)[language] for part in parts]
+            table.insert(table.columns.get_loc(after) + 1, name, words)
     return table
 
 
@@ -178,6 +180,8 @@ def _fill(sheet: Worksheet, table: pd.DataFrame, parts: Sequence[Part]) -> None:
     rows = table.astype(object).itertuples(index=False)
     for number, (row, part) in enumerate(zip(rows, parts, strict=True), start=2):
         for column, (name, value) in enumerate(zip(table.columns, row, strict=True), start=1):
+            if name in IN_UNIT and part.show == "points":
+                value = 100 * value
             _put(sheet.cell(number, column), value, _shown_as(name, part))
             if name in ("verdict", "part_verdict") and isinstance(value, str):
                 _colour(sheet.cell(number, column), value)

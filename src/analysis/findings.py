@@ -23,13 +23,14 @@ MIME_TYPE = "application/vnd.customer-workbook.finding+json"
 COLUMNS = [
     "source", "region", "hypothesis", "part", "verdict", "part_verdict",
     "estimate", "ci_low", "ci_high", "df", "unit", "scale", "claim_low", "claim_high",
-    "n_obs", "p_value", "method", "failed_checks", "blocked_by", "reason",
+    "n_obs", "counts", "p_value", "method", "failed_checks", "blocked_by", "reason",
     "data_until", "data", "notebook", "module", "parameters", "register",
 ]  # fmt: skip
 VARIANTS = [
     "source", "region", "hypothesis", "check", "variant", "part",
     "estimate", "ci_low", "ci_high", "df", "scale", "n_obs",
 ]  # fmt: skip
+TESTS = ["source", "region", "hypothesis", "check", "bias", "value", "limit"]
 NUMBERS = dict.fromkeys(
     ["estimate", "ci_low", "ci_high", "df", "claim_low", "claim_high", "n_obs", "p_value"], float
 )
@@ -257,6 +258,29 @@ def variants(found: Sequence[Mapping]) -> pd.DataFrame:
     return _as_variants(pd.DataFrame(rows, columns=VARIANTS))
 
 
+def tests(found: Sequence[Mapping]) -> pd.DataFrame:
+    """Return the numbers of checks that many regions together can fail though each one passes.
+
+    Parameters
+    ----------
+    found : sequence of mapping
+        Records, as from `records`.
+
+    Returns
+    -------
+    DataFrame
+        Columns of `TESTS`; one row per finding and check with a p-value, which must be at least
+        the limit (bias is empty), and per finding, check and bias, whose size must be below it.
+    """
+    rows = [
+        {name: record[name] for name in ("source", "region", "hypothesis")} | row
+        for record in found
+        for check in record["checks"]
+        for row in _test_rows(check)
+    ]
+    return _as_tests(pd.DataFrame(rows, columns=TESTS))
+
+
 def read(source: str) -> pd.DataFrame:
     """Read the findings of a source from the reports of the last run.
 
@@ -294,8 +318,16 @@ def read_variants(folder: Path) -> pd.DataFrame:
     return _as_variants(pd.read_parquet(path)) if path.exists() else variants([])
 
 
-def write(table: pd.DataFrame, others: pd.DataFrame, folder: Path) -> None:
-    """Write findings and their variants into `folder`, each file whole or not at all.
+def read_tests(folder: Path) -> pd.DataFrame:
+    """Read the tests of a folder's findings, as from `tests`; none where there is no file."""
+    path = folder / "tests.parquet"
+    return _as_tests(pd.read_parquet(path)) if path.exists() else tests([])
+
+
+def write(
+    table: pd.DataFrame, others: pd.DataFrame, folder: Path, tested: pd.DataFrame | None = None
+) -> None:
+    """Write findings, their variants and tests into `folder`, each file whole or not at all.
 
     Parameters
     ----------
@@ -303,12 +335,16 @@ def write(table: pd.DataFrame, others: pd.DataFrame, folder: Path) -> None:
         As from `tidy` and `variants`: findings.csv and findings.parquet, and variants.parquet.
     folder : Path
         The folder of the reports.
+    tested : DataFrame, optional
+        As from `tests`: tests.parquet.
     """
+    tested = tests([]) if tested is None else tested
     for name, save in {"csv": save_csv, "parquet": pd.DataFrame.to_parquet}.items():
         with whole(folder / f"findings.{name}") as draft:
             save(table, draft)
-    with whole(folder / "variants.parquet") as draft:
-        others.to_parquet(draft)
+    for name, rows in {"variants": others, "tests": tested}.items():
+        with whole(folder / f"{name}.parquet") as draft:
+            rows.to_parquet(draft)
 
 
 def save_csv(table: pd.DataFrame, path: Path) -> None:
@@ -356,9 +392,21 @@ def _refuse_absurd(part: Part, estimate: Estimate) -> None:
 
 def _check_record(check: Check) -> dict:
     """Return a check as it is shown."""
-    names = ("name", "rule", "value", "blocking", "p_value", "least")
-    shown = {name: getattr(check, name) for name in names}
-    return shown | {"passed": bool(check.passed)}
+    names = ("name", "rule", "value", "blocking", "p_value", "least", "most")
+    shown = {name: _finite(getattr(check, name)) for name in names}
+    biases = {name: _finite(float(value)) for name, value in check.biases.items()}
+    return shown | {"passed": bool(check.passed), "biases": biases}
+
+
+def _test_rows(check: Mapping) -> Iterator[dict]:
+    """Yield the numbers of a check that blocks, as rows of `tests`."""
+    if not check["blocking"]:
+        return
+    known = {"check": check["name"]}
+    if check.get("p_value") is not None:
+        yield known | {"bias": "", "value": check["p_value"], "limit": check["least"]}
+    for name, value in check.get("biases", {}).items():
+        yield known | {"bias": name, "value": value, "limit": check["most"]}
 
 
 def _variant_records(check: Check) -> Iterator[dict]:
@@ -374,6 +422,11 @@ def _as_variants(table: pd.DataFrame) -> pd.DataFrame:
     """Give the columns of a table of variants their types, also where it is empty."""
     numbers = {name: float for name in NUMBERS if name in VARIANTS}
     return table[VARIANTS].astype(numbers | {"variant": int})
+
+
+def _as_tests(table: pd.DataFrame) -> pd.DataFrame:
+    """Give the columns of a table of tests their types, also where it is empty."""
+    return table[TESTS].astype({"value": float, "limit": float})
 
 
 def _rule(part: Part, language: str) -> dict:

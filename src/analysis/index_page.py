@@ -178,7 +178,7 @@ def _cell(
     part = record["parts"][0]
     if "estimate" not in part:
         return cell
-    notes = [words["index"]["n"].format(n=f"{part['n_obs']:,}"), *decider(record)]
+    notes = [wording.count(part, language), *decider(record)]
     drawing = Markup(cards.interval_svg(part, *scale))
     return cell | {"drawing": drawing, "effect": wording.interval(part), "notes": notes}
 

@@ -288,7 +288,7 @@ def _line(
 ) -> dict:
     """Return an effect's line over the runs, and its first and last value in words.
 
-    None where there is but one, or none after the last run.
+    Empty where there are fewer than two runs with a value, or the last run has none.
     """
     part = known.parts[0]
     runs = history.lines(beyond.past, source, known.id, part.key)

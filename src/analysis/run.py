@@ -239,7 +239,7 @@ def write_findings(reports: Path, entries: Sequence[Entry]) -> pd.DataFrame:
     """Write the findings of all reports, and return them as from `findings.tidy`."""
     records = _records(entries)
     found = findings.tidy(records)
-    findings.write(found, findings.variants(records), reports)
+    findings.write(found, findings.variants(records), reports, findings.tests(records))
     return found
 
 
@@ -247,7 +247,8 @@ def write_index(
     reports: Path, entries: Sequence[Entry], found: pd.DataFrame, lost: Sequence[Outcome] = ()
 ) -> None:
     """Write the history and the index; see `rebuild`."""
-    pools = synthesis.pooled(found, findings.variants(_records(entries)))
+    records = _records(entries)
+    pools = synthesis.pooled(found, findings.variants(records), findings.tests(records))
     past = history.append(reports, found, pools)
     over = [_entry(path, reports) for path in sorted(reports.glob(f"*/{ACROSS}.ipynb"))]
     pages = {each.source: (each.href, each.error) for each in over}

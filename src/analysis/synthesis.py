@@ -19,6 +19,7 @@ LEAST_TO_PREDICT = 5
 """Regions without which nothing is said of a further region."""
 ALPHA = 0.05
 KEYS = ["source", "region", "hypothesis"]
+VARIED = ["check", "variant", "part"]
 BEST_FIRST = [
     "supported", "contradicted", "too small to matter", "inconclusive", "not testable", "failed",
 ]  # fmt: skip
@@ -30,7 +31,9 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def pooled(found: pd.DataFrame, others: pd.DataFrame | None = None) -> pd.DataFrame:
+def pooled(
+    found: pd.DataFrame, others: pd.DataFrame | None = None, tested: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Pool every hypothesis over the regions of each source.
 
     A region takes part unless it failed, can't be tested, or a check blocks it; which those
@@ -40,7 +43,12 @@ def pooled(found: pd.DataFrame, others: pd.DataFrame | None = None) -> pd.DataFr
     Checks for the same verdict (`checks.same_verdict`) block no region here: regions that had
     decided would be left out, and those too small to decide would pass. Instead, what they vary
     is pooled over the same regions, and what is pooled is inconclusive unless it has the same
-    verdict each time.
+    verdict each time, and from finding to variant.
+
+    A check that each region passes can still fail over all of them, whose interval is narrower:
+    tests are combined (`pooling.combined_p`), and of a balance between two groups the mean over
+    regions must stay below its limit in proportion to the width (`pooling.narrowing`): chance
+    differences average away as fast as the interval narrows, common ones do not.
 
     Parameters
     ----------
@@ -48,26 +56,36 @@ def pooled(found: pd.DataFrame, others: pd.DataFrame | None = None) -> pd.DataFr
         As from `findings.tidy`.
     others : DataFrame, optional
         As from `findings.variants`; without it, no check is taken for one for the same verdict.
+    tested : DataFrame, optional
+        As from `findings.tests`; without it, no test is combined.
 
     Returns
     -------
     DataFrame
         One row per source, hypothesis and part, of hypotheses with a finding: verdict of the
-        hypothesis, part_verdict (of the interval alone), p_value (of the verdict, as from
-        `verdicts.p_value`: the largest over what is varied, and 1 where that has another
-        verdict), p_holm (that of the family of the source's pooled hypotheses), survives (whether
-        the verdict stands in the family), the fields of `pooling.Pooled`, regions and left_out
-        (names, with the reason), reason (what would change the verdict). Where fewer than three
-        regions take part there are no numbers, the verdict is "not testable" and reason says why.
+        hypothesis, part_verdict (of the interval; inconclusive where a check keeps the claim
+        open), p_value (of the verdict, as from `verdicts.p_value`: the largest over what is
+        varied, and 1 where a check keeps the claim open), p_holm (that of the family of the
+        source's pooled hypotheses), survives (whether the verdict stands in the family), the
+        fields of `pooling.Pooled`, regions and left_out (names, with the reason), reason (what
+        keeps the claim open). Where fewer than three regions take part there are no numbers, the
+        verdict is "not testable" and reason says why.
     """
-    found, others = found.drop_duplicates([*KEYS, "part"]), _none(others)  # shown twice is one
+    found = found.drop_duplicates([*KEYS, "part"])  # shown twice is one
+    others, tested = _none(others, VARIED), _none(tested, ["check", "bias"])
     marked = found.assign(blocked_by=_blocking(found, others))
     marked["takes_part"] = _complete(marked)
     varied = dict(list(others.groupby(["source", "hypothesis"])))
+    tests = dict(list(tested.groupby(["source", "hypothesis"])))
     rows = [
         row
         for (source, key), own in marked.groupby(["source", "hypothesis"], sort=False)
-        for row in _rows(register()[key], source, own, varied.get((source, key), others[:0]))
+        for row in _rows(
+            register()[key],
+            own,
+            varied.get((source, key), others[:0]),
+            tests.get((source, key), tested[:0]),
+        )
     ]
     table = pd.DataFrame(rows, columns=COLUMNS)
     return _in_families(table, ["source"])
@@ -250,10 +268,10 @@ def benjamini_hochberg(table: pd.DataFrame, family: list[str]) -> pd.Series:
     return scaled.groupby(families).cummin().clip(upper=1).reindex(table.index)
 
 
-def _none(others: pd.DataFrame | None) -> pd.DataFrame:
-    """Return a table of variants, each once, also where none was given."""
-    columns = [*KEYS, "check", "variant", "part"]
-    return pd.DataFrame(columns=columns) if others is None else others.drop_duplicates(columns)
+def _none(table: pd.DataFrame | None, names: list[str]) -> pd.DataFrame:
+    """Return a table's rows, each once, also where none was given."""
+    columns = [*KEYS, *names]
+    return pd.DataFrame(columns=columns) if table is None else table.drop_duplicates(columns)
 
 
 def _blocking(found: pd.DataFrame, others: pd.DataFrame) -> pd.Series:
@@ -273,12 +291,14 @@ def _complete(found: pd.DataFrame) -> pd.Series:
     return usable(found).groupby([found[name] for name in KEYS], sort=False).transform("all")
 
 
-def _rows(known: Hypothesis, source: str, own: pd.DataFrame, others: pd.DataFrame) -> list[dict]:
+def _rows(
+    known: Hypothesis, own: pd.DataFrame, others: pd.DataFrame, tested: pd.DataFrame
+) -> list[dict]:
     """Return the rows of one hypothesis of one source."""
     used, rest = own[own["takes_part"]], own[~own["takes_part"]]
     regions = used["region"].drop_duplicates().tolist()
     named = {
-        "source": source,
+        "source": own["source"].iloc[0],
         "hypothesis": known.id,
         "n_regions": len(regions),
         "regions": "; ".join(regions),
@@ -292,8 +312,9 @@ def _rows(known: Hypothesis, source: str, own: pd.DataFrame, others: pd.DataFram
             for part in known.parts
         ]
     parts = _pool(known, used)
-    whole = _checked(known, parts, others[others["region"].isin(regions)], regions)
-    return [named | whole | each for each in _numbers(known, parts)]
+    others, tested = (each[each["region"].isin(regions)] for each in (others, tested))
+    whole = _checked(known, parts, others, tested, used)
+    return [named | whole | each for each in _numbers(known, parts, whole["reason"] != "")]
 
 
 def _pool(known: Hypothesis, rows: pd.DataFrame) -> dict[str, pooling.Pooled]:
@@ -307,37 +328,77 @@ def _checked(
     known: Hypothesis,
     parts: Mapping[str, pooling.Pooled],
     others: pd.DataFrame,
-    regions: list[str],
+    tested: pd.DataFrame,
+    used: pd.DataFrame,
 ) -> dict:
-    """Return verdict, p and reason; the verdict must be the same with each variant."""
+    """Return verdict, p and reason; the verdict must pass what a region's must."""
     verdict, p = verdicts.judge(known, parts), [verdicts.p_value(known, parts)]
-    varied = others.groupby(["check", "variant"], sort=False) if verdict != "inconclusive" else ()
-    for (check, _), own in varied:
-        if said := _not_everywhere(known, own, regions):
-            said = f"what it would be {check} is known {said}"
-        elif (other := verdicts.judge(known, pools := _pool(known, own))) != verdict:
+    if verdict == "inconclusive":
+        return {"verdict": verdict, "p_value": p[0], "reason": ""}
+    said = _failed_test(known, parts, used, tested)
+    for (check, _), own in () if said else others.groupby(["check", "variant"], sort=False):
+        if where := _not_everywhere(known, own, used["region"].nunique()):
+            said = f"what it would be {check} is known {where}"
+        elif other := verdicts.changed_verdict(known, parts, [pools := _pool(known, own)]):
             said = f"{check} it would be {other}"
         if said:
-            said = f"It would be {verdict}; {said}."
-            return {"verdict": "inconclusive", "p_value": 1.0, "reason": said}
+            break
         p.append(verdicts.p_value(known, pools))
+    if said:
+        said = f"It would be {verdict}; {said}."
+        return {"verdict": "inconclusive", "p_value": 1.0, "reason": said}
     return {"verdict": verdict, "p_value": max(p), "reason": ""}
 
 
-def _not_everywhere(known: Hypothesis, varied: pd.DataFrame, regions: list[str]) -> str:
+def _failed_test(
+    known: Hypothesis,
+    parts: Mapping[str, pooling.Pooled],
+    used: pd.DataFrame,
+    tested: pd.DataFrame,
+) -> str:
+    """Say which check the regions fail together though each one passes; nothing if they pass."""
+    alone = {key: used[used["part"] == key] for key in parts}
+    sizes = alone[known.parts[0].key].set_index("region")["n_obs"]
+    for (check, bias), rows in tested.groupby(["check", "bias"], sort=False):
+        values, limit = rows.set_index("region")["value"].dropna(), rows["limit"].iloc[0]
+        if not bias:
+            p = pooling.combined_p(values, limit, sizes[values.index])
+            if p < limit:
+                n, given = len(values), "p < .001" if p < 0.001 else f"p = {p:.3f}"
+                return f"{check}: {given} in {n} regions together, where {limit:.0%} is the least"
+            continue
+        for key, pool in parts.items():
+            each, own = estimates(alone[key]), alone[key]["region"]
+            mean = pooling.weighted_mean(values.reindex(own, fill_value=0), each, pool)
+            most = limit * pooling.narrowing(each, pool)
+            if abs(mean) >= most:
+                named = bias.replace("_", " ")
+                return (
+                    f"{check}: {named} differs by {mean:+.3f} in the mean over regions, and an "
+                    f"interval so narrow allows less than {most:.3f}"
+                )
+    return ""
+
+
+def _not_everywhere(known: Hypothesis, varied: pd.DataFrame, n_regions: int) -> str:
     """Say from how few regions a variant is known; nothing where it is known from all."""
     parts = varied.loc[_has_numbers(varied), "region"].value_counts()
     n = (parts == len(known.parts)).sum()
-    return f"from {n} of {len(regions)} regions only" if n < len(regions) else ""
+    return f"from {n} of {n_regions} regions only" if n < n_regions else ""
 
 
-def _numbers(known: Hypothesis, parts: Mapping[str, pooling.Pooled]) -> Iterator[dict]:
-    """Yield what is pooled for each part of a hypothesis, with the verdict on its interval."""
+def _numbers(
+    known: Hypothesis, parts: Mapping[str, pooling.Pooled], is_open: bool
+) -> Iterator[dict]:
+    """Yield what is pooled for each part of a hypothesis, with the verdict on its interval.
+
+    Where a check keeps the claim open, nothing is concluded of its parts either.
+    """
     for part in known.parts:
         each = parts[part.key]
         numbers = {name: value for name, value in vars(each).items() if name in COLUMNS}
         alone = verdicts.judge_part(part, each, len(parts))
-        yield numbers | {"part": part.key, "part_verdict": alone}
+        yield numbers | {"part": part.key, "part_verdict": "inconclusive" if is_open else alone}
 
 
 def _why_left_out(own: pd.DataFrame) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -41,6 +41,9 @@ class Check:
     p_value, least : float or None
         Of a test that must not reject, and the p from which on it does not; so that the tests of
         several regions can be combined. None for other checks.
+    biases, most : mapping of str to float, float or None
+        What could bias an effect, signed and by name, and the size that each must stay below; so
+        that what regions have in common, which pooling does not average away, can be checked.
     """
 
     name: str
@@ -51,6 +54,8 @@ class Check:
     variants: tuple[Mapping[str, Estimate], ...] = ()
     p_value: float | None = None
     least: float | None = None
+    biases: Mapping[str, float] = field(default_factory=dict)
+    most: float | None = None
 
 
 def judge_part(part: Part, estimate: Estimate, n_parts: int = 1) -> Verdict:
@@ -158,9 +163,9 @@ def changed_verdict(
 
 
 def _hull(first: Estimate, second: Estimate) -> Estimate:
-    """Return the first estimate with an interval that holds both intervals."""
+    """Return the first estimate with an interval that holds both, also of pooled ones."""
     low, high = min(first.ci_low, second.ci_low), max(first.ci_high, second.ci_high)
-    return replace(first, ci_low=low, ci_high=high)
+    return Estimate(first.estimate, low, high, first.n_obs, first.scale, min(first.df, second.df))
 
 
 def p_value(hypothesis: Hypothesis, estimates: Mapping[str, Estimate]) -> float:

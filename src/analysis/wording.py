@@ -158,9 +158,23 @@ def sentence(record: Mapping) -> str:
         return say[record["verdict"]].format(reason=record["reason"])
     part = deciding_part(record)
     facts = _facts(record, part)
+    note = say["association"] if record.get("reading") == "association" else ""
     if blocking := failed_checks(record, blocking=True):
-        return say["blocked"].format(names=join(blocking, record["language"]), **facts)
-    return _lead(record) + say[_case(record, part)].format(**facts)
+        return say["blocked"].format(names=join(blocking, record["language"]), **facts) + note
+    return _lead(record) + say[_case(record, part)].format(**facts) + note
+
+
+def count(part: Mapping, language: str) -> str:
+    """Return how many of what an estimate rests on, such as "n = 1,234 cases".
+
+    Parameters
+    ----------
+    part : mapping
+        A part record with an estimate.
+    language : {"en", "zh"}
+    """
+    said = words(language)["index"]["n"]
+    return said.format(n=f"{part['n_obs']:,}", counts=part.get("counts", "")).strip()
 
 
 def join(names: Sequence[str], language: str) -> str:
