@@ -53,6 +53,26 @@ def test_check_of_a_whole_source(write_source):
     assert "Every table and every row keeps the contract." in text
 
 
+def test_check_says_what_refunds_and_repeated_answers_do(write_source):
+    back = "a,2024-02-02 09:00,S1,shop,-1,-20,12\n"
+    path = write_source(
+        'as_of = 2024-12-31\ncurrency = "CNY"\n',
+        transactions=TRANSACTIONS + back,
+        survey=SURVEY + "b,2024-03-02,9,,,,\n",
+    )
+    code, text = workbook("check", path)
+    assert code == 1  # the refund breaks the contract
+    assert (
+        "North: 1 refund line set aside: 20 of 695 CNY, 2.9 % of sales; the purchase it belongs to "
+        "stays in\n"
+    ) in text
+    assert (
+        "North: 1 answer is left out: the same customer gave a more complete one, or a later one "
+        "that is as complete, on that day\n"
+    ) in text
+    assert "South: 1 refund" not in text
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -1,10 +1,13 @@
 """The tables of the data profile, and claims that can't be tested."""
 
+import dataclasses
+import datetime as dt
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import checks, data, profile
+from analysis import checks, data, landmarks, profile, purchases
 from analysis.causal import aipw
 from analysis.claims import claim
 from tables import CUSTOMERS, SURVEY, TRANSACTIONS
@@ -33,18 +36,51 @@ def test_tables_count_rows_and_name_empty_columns(north):
 def test_a_table_that_cannot_be_read_says_why(write_source):
     here = data.load(str(write_source(survey="")), "North")
     assert "survey.csv: the file is empty" in profile.tables(here).loc["survey", "without values"]
-    reason = profile.testable(here).loc["H14", "lacks"]
+    reason = profile.requirements(here).loc["H14", "lacks"]
     assert reason.startswith("The table 'survey' can't be read: survey.csv: the file is empty")
 
 
 def test_what_a_hypothesis_lacks(north):
-    found = profile.testable(north)
+    found = profile.requirements(north)
     assert len(found) == 22
+    assert (found["has the data"] == "yes").eq(found["lacks"] == "").all()
     assert found.loc["H01", "lacks"] == (
         "The table 'survey' has no values in expectation, performance."
     )
     assert found.loc["H21", "lacks"] == "There is no table 'contacts' for this region."
     assert found.loc["H12", "lacks"] == "It needs 360 days of purchases; there are 335."
+
+
+YEARS = {
+    "2024-12-31": "335 days, from 2024-02-01 to 2024-12-31. That is less than a year.",
+    "2025-01-29": "364 days, from 2024-02-01 to 2025-01-29. All of them are in the last year.",
+    "2025-01-30": (
+        "365 days, from 2024-02-01 to 2025-01-30. The first day (2024-02-01) is not in the last "
+        "year, which begins on 2024-02-02."
+    ),
+    "2025-12-31": (
+        "700 days, from 2024-02-01 to 2025-12-31. The first 336 days are not in the last year, "
+        "which begins on 2025-01-02."
+    ),
+}
+
+
+@pytest.mark.parametrize("end", YEARS)
+def test_what_a_year_of_52_weeks_leaves_out_is_said(north, end):
+    here = dataclasses.replace(north, end=dt.date.fromisoformat(end))
+    assert profile.last_year(here) == (
+        "A year is 52 weeks, 364 days, so that each has the same days of the week. The data has "
+        + YEARS[end]
+    )
+
+
+def test_the_last_year_is_the_one_that_is_counted(north):
+    """A purchase on the day that is left out is in no yearly number, one a day later is."""
+    here = dataclasses.replace(north, end=dt.date(2025, 1, 30))
+    first = landmarks.landmark(here) + dt.timedelta(days=1)
+    year = purchases.per_customer(here, first, here.end)
+    assert f"begins on {first}" in profile.last_year(here)
+    assert year["sales"].to_dict() == {"a": 225.0, "b": 150.0}  # a bought for 320 on 1 February
 
 
 def test_spans_and_months_by_hand(north):

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import data, lifetime, purchases
+from analysis import data, lifetime, prepared, purchases
 from analysis.example.rehearsal import region_of
 from analysis.example.tables import draw
 from analysis.example.world import World
@@ -240,6 +240,42 @@ def test_on_a_day_of_few_lines_nothing_can_be_told():
     few = [(f"c{number}", 0) for number in range(4)]
     assert purchases.repeated_days(handmade([*few, *few])) == []
     assert purchases.repeated_days(handmade([*few, *few, *few])) == [dt.date(2026, 5, 31)]
+
+
+def repeated_in(write_source, lines, toml=""):
+    path = write_source(toml, transactions=lines)
+    return purchases.repeated_days(data.load(str(path), "North"))
+
+
+def ten_twice(**columns):
+    """Return ten lines of one day, each twice, as text."""
+    lines = pd.DataFrame({"customer_id": ["a", "b"] * 5, "bought_at": "2024-03-01 08:00"})
+    lines["amount"] = range(1, 11)
+    twice = pd.concat([lines, lines], ignore_index=True)
+    return twice.assign(**columns).to_csv(index=False)
+
+
+def test_lines_that_differ_in_a_column_of_the_file_stand_once(write_source):
+    day = [dt.date(2024, 3, 1)]
+    assert repeated_in(write_source, ten_twice()) == day
+    assert repeated_in(write_source, ten_twice(receipt=range(20))) == []
+    assert repeated_in(write_source, ten_twice(receipt=[*range(10)] * 2)) == day
+    one_new = [*range(10), *range(9), 99]
+    assert repeated_in(write_source, ten_twice(receipt=one_new)) == []
+
+
+def test_lines_that_differ_before_their_words_are_translated_stand_once(write_source):
+    toml = "as_of = 2024-12-31\n[transactions]\nfile = 'transactions.csv'\n[transactions.columns]\n"
+    toml += "product = { column = 'product', values = { fuel = ['Diesel', 'Super'] } }\n"
+    same, other = ["Diesel"] * 20, ["Diesel"] * 10 + ["Super"] * 10
+    assert repeated_in(write_source, ten_twice(product=same), toml) == [dt.date(2024, 3, 1)]
+    assert repeated_in(write_source, ten_twice(product=other), toml) == []
+
+
+def test_what_a_region_keeps_says_the_same_of_its_days(write_source, tmp_path, monkeypatch):
+    monkeypatch.setenv(prepared.FOLDER, str(tmp_path))
+    assert repeated_in(write_source, ten_twice(receipt=range(20))) == []
+    assert repeated_in(write_source, ten_twice(receipt=range(20))) == []
 
 
 def test_no_day_of_the_example_was_loaded_twice_until_one_is():

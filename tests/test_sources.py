@@ -92,6 +92,14 @@ MISTAKES = {
         + "[customers.columns]\ncustomer_id = { row = true }\n",
         r"all of them the same file and none in a database",
     ),
+    "an unknown time zone": (
+        'timezone = "Asia/Shangai"\n' + WHOLE,
+        r"own\.toml: timezone = 'Asia/Shangai': no .* Did you mean 'Asia/Shanghai'\?",
+    ),
+    "a city for a time zone": (
+        'timezone = "New York"\n' + WHOLE,
+        r"timezone = 'New York': no time zone .* Did you mean 'America/New_York'\?",
+    ),
     "a value of another kind": (
         WHOLE.replace("2026-06-30", '"June"'),
         r"own\.toml: as_of = 'June': expected a date",
@@ -179,6 +187,24 @@ def test_a_calendar_is_a_country_or_a_part_of_one(tmp_path, calendar):
 
 def test_the_calendar_is_chinese_unless_the_file_says_otherwise(tmp_path):
     assert sources.read(written(tmp_path, WHOLE)).calendar == "CN"
+
+
+ZONES = {"CN": "Asia/Shanghai", "DE-BY": "Europe/Berlin", "CZ": "Europe/Prague", "US": None}
+
+
+@pytest.mark.parametrize("calendar", ZONES)
+def test_the_time_zone_is_that_of_the_country_if_its_clocks_agree(tmp_path, calendar):
+    text = f'calendar = "{calendar}"\n' + WHOLE
+    assert sources.read(written(tmp_path, text)).timezone == ZONES[calendar]
+
+
+def test_a_stated_time_zone_goes_before_that_of_the_country(tmp_path):
+    text = 'calendar = "CN"\ntimezone = "America/New_York"\n' + WHOLE
+    assert sources.read(written(tmp_path, text)).timezone == "America/New_York"
+
+
+def test_without_a_stated_calendar_no_time_zone_is_guessed(tmp_path):
+    assert sources.read(written(tmp_path, WHOLE)).timezone is None
 
 
 def test_a_password_comes_from_the_environment(tmp_path, monkeypatch):

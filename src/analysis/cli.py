@@ -147,12 +147,19 @@ def list_everything(source: SourceName = EXAMPLE) -> None:
 @app.command()
 def check(source: Annotated[str, typer.Argument(help="Name of a source, or a TOML file.")]) -> None:
     """Say everything in a source that breaks the data contract."""
-    from analysis.dataset import problems
+    from analysis import dataset as opened
 
     dataset = _open(source)
-    found = problems(dataset)
+    found = opened.problems(dataset)
+    refunds, repeated = opened.refunds_by_region(dataset), opened.repeated_answers(dataset)
     for row in dataset.regions().itertuples():
         console.print(f"{row.region}: {row.customers:,} customers")
+        if row.region in refunds:
+            said = refunds[row.region].sentence(dataset.source.currency)
+            console.print(f"{row.region}: {said}", soft_wrap=True)
+        if row.region in repeated:
+            said = opened.repeated_sentence(repeated[row.region])
+            console.print(f"{row.region}: {said}", soft_wrap=True)
     if found.empty:
         console.print("Every table and every row keeps the contract.")
         return
@@ -199,7 +206,8 @@ def export(
     found = findings.read_all(reports)
     if found.empty:
         raise DataError(f"There are no findings in {_relative(reports)}: workbook run.")
-    pools = synthesis.pooled(found, findings.read_variants(reports))
+    others, tested = findings.read_variants(reports), findings.read_tests(reports)
+    pools = synthesis.pooled(found, others, tested)
     for path in exporter.write(found, pools, folder or reports / "export", language):
         console.print(_relative(path), soft_wrap=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import ibis
 import pandas as pd
@@ -12,9 +12,10 @@ from ibis.expr.types import Table
 
 from analysis import prepared, sources
 from analysis.contract import TABLES
-from analysis.dataset import FOLLOWER, Dataset, Validated, open_source, validate
+from analysis.dataset import FOLLOWER, Dataset, Refunds, Validated, open_source, validate
 from analysis.hypotheses import Hypothesis, nearest
-from analysis.rules import kind_of
+from analysis.reading import ROW
+from analysis.rules import REST, kind_of
 from analysis.sources import DataError, Source
 
 MAX_SILENCE = 60
@@ -24,25 +25,6 @@ COSTED = 0.99
 """Share of lines that must have a cost for margins to be used."""
 
 _VALUES = "values of "
-
-
-@dataclass(frozen=True)
-class Refunds:
-    """Refunds that are set aside, and whose purchases stay in.
-
-    Attributes
-    ----------
-    lines : int
-    amount, sales : float
-        Of the refunds (0 or more) and of the region, in the source's currency.
-    share : float
-        Of the sales.
-    """
-
-    lines: int = 0
-    amount: float = 0.0
-    sales: float = 0.0
-    share: float = 0.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,7 +40,8 @@ class Region:
     start, last, end : date or None
         First and last day of its purchases; last day that the data can show.
     customers, survey, complaints, contacts : DataFrame
-        Tables of the contract (empty where the source has none), by customer_id.
+        Tables of the contract (empty where the source has none), by customer_id. Of several
+        answers of a customer on one day, `survey` has the most complete, or the latest of these.
     purchases : Table
         The table transactions, in the engine.
     columns : frozenset of str
@@ -71,6 +54,8 @@ class Region:
         Why a table could not be read.
     refunds : Refunds
         What of its sales was given back, and is not netted.
+    repeated_answers : int
+        Answers that are not in `survey`, since another of that customer's on that day is.
     """
 
     source: Source
@@ -87,7 +72,8 @@ class Region:
     rows: Mapping[str, int]
     set_aside: pd.DataFrame
     problems: Mapping[str, str]
-    refunds: Refunds = Refunds()
+    refunds: Refunds = field(default_factory=Refunds)
+    repeated_answers: int = 0
 
     def __repr__(self) -> str:
         """Name the region; its customers stay out of what a notebook keeps."""
@@ -171,6 +157,7 @@ def load_region(whole: Validated, region: str, as_of: str = "") -> Region:
     purchases = good.get("transactions")
     seen = _seen(purchases)
     rows = {name: len(frames[name]) if name in frames else int(seen["rows"]) for name in good}
+    frames["survey"] = one_a_day(frames["survey"])
     return Region(
         source=whole.source,
         name=region,
@@ -182,8 +169,45 @@ def load_region(whole: Validated, region: str, as_of: str = "") -> Region:
         rows=rows,
         set_aside=broken,
         problems=whole.problems,
+        refunds=_refunds(whole.refunds, region, end, seen),
+        repeated_answers=rows.get("survey", 0) - len(frames["survey"]),
         **frames,
     )
+
+
+def one_a_day(survey: pd.DataFrame) -> pd.DataFrame:
+    """Return one answer for each customer and day: the most complete, then the latest.
+
+    Who breaks off and starts again leaves two answers of one day. Undated answers all stay.
+
+    Parameters
+    ----------
+    survey : DataFrame
+        Columns of the contract, in the order of the file.
+
+    Returns
+    -------
+    DataFrame
+        By customer_id; of one customer's, what counts before the others comes last.
+    """
+    day = survey["answered_on"].dt.normalize()
+    items = survey.drop(columns=["customer_id", "answered_on", "station_id"]).notna().sum(axis=1)
+    order = survey.assign(day=day, items=items).sort_values(
+        ["customer_id", "day", "items", "answered_on"], kind="stable", na_position="first"
+    )
+    is_older = order.duplicated(["customer_id", "day"], keep="last") & order["day"].notna()
+    return order.loc[~is_older, survey.columns].reset_index(drop=True)
+
+
+def _refunds(
+    whole: pd.DataFrame, region: str, end: dt.date | None, seen: Mapping[str, object]
+) -> Refunds:
+    """Return a region's refunds until the last day that counts."""
+    own = whole[whole["region"] == region]
+    if end is not None:
+        own = own[~(own["day"] > pd.Timestamp(end))]
+    sales = 0.0 if pd.isna(seen["sales"]) else seen["sales"]
+    return Refunds.of(own["lines"].sum(), own["amount"].sum(), sales)
 
 
 def _own(set_aside: pd.DataFrame, region: str) -> pd.DataFrame:
@@ -238,14 +262,18 @@ def _not_yet_hidden(rows: Table, later: list[str], tomorrow: dt.date) -> Table:
 
 
 def _frame(name: str, rows: Table | None) -> pd.DataFrame:
-    """Bring a table's rows into pandas and hold them against its schema once more."""
+    """Bring a table's rows into pandas and hold them against its schema once more.
+
+    They are in the order of the file where it counts, and of their values otherwise.
+    """
     schema = TABLES[name]
     kinds = {column: each.dtype.type for column, each in schema.columns.items()}
     if rows is None:
         return pd.DataFrame(columns=list(kinds)).astype(kinds)
     frame = rows.drop(*({"region"} - set(schema.columns))).to_pandas()
-    frame = frame.reindex(columns=list(kinds)).astype(kinds)
-    return schema.validate(frame.sort_values(list(kinds), ignore_index=True))
+    order = [ROW] if ROW in frame else list(kinds)
+    frame = frame.reindex(columns=list(dict.fromkeys([*kinds, *order]))).astype(kinds)
+    return schema.validate(frame.sort_values(order, ignore_index=True)[list(kinds)])
 
 
 def last_day(opened: Dataset | Validated, as_of: str = "") -> dt.date | None:
@@ -271,10 +299,17 @@ def last_day(opened: Dataset | Validated, as_of: str = "") -> dt.date | None:
 def _seen(purchases: Table | None) -> pd.Series:
     """Return rows, first and last moment of purchases, and how many values each column has."""
     if purchases is None:
-        return pd.Series({"rows": 0, "first": None, "last": None})
+        return pd.Series({"rows": 0, "first": None, "last": None, "sales": 0.0})
     moment = purchases["bought_at"]
-    values = {_VALUES + column: purchases[column].count() for column in purchases.columns}
-    found = purchases.agg(rows=purchases.count(), first=moment.min(), last=moment.max(), **values)
+    own = [column for column in purchases.columns if column != REST]
+    values = {_VALUES + column: purchases[column].count() for column in own}
+    found = purchases.agg(
+        rows=purchases.count(),
+        first=moment.min(),
+        last=moment.max(),
+        sales=purchases["amount"].sum(),
+        **values,
+    )
     return found.to_pandas().astype(object).iloc[0]
 
 

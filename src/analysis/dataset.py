@@ -13,7 +13,7 @@ from ibis.expr.types import Table
 from analysis import reading
 from analysis.contract import TABLES
 from analysis.reading import ROW
-from analysis.rules import Rule, mapped, written
+from analysis.rules import REST, Rule, mapped, written
 from analysis.sources import DataError, Source
 
 ORPHAN = Rule("customer_id", "a customer of the table 'customers'", ibis.literal(False))
@@ -102,11 +102,14 @@ class Validated:
     source : Source
         What was opened.
     good : dict of str to Table
-        Rows of each table that keep the contract: its columns, and `region`.
+        Rows of each table that keep the contract: its columns and `region`; of the survey also
+        `ROW`, of purchases `REST` where the file holds more than the contract.
     regions : tuple of str
         Names of the regions.
     set_aside : DataFrame
         Rows that break the contract, by region; as from `set_aside`.
+    refunds : DataFrame
+        As from `refunds`.
     end : date or None
         The last day that the data can show.
     problems : dict of str to str
@@ -117,8 +120,52 @@ class Validated:
     good: Mapping[str, Table]
     regions: tuple[str, ...]
     set_aside: pd.DataFrame
+    refunds: pd.DataFrame
     end: dt.date | None
     problems: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Refunds:
+    """Lines with a negative amount: they are set aside, and the purchases they undo stay in.
+
+    Attributes
+    ----------
+    lines : int
+        Their number.
+    amount, sales : float
+        Their sum without its sign; that of all lines that keep the contract (source currency).
+    share : float
+        Amount as a share of sales; 1 where nothing was sold.
+    """
+
+    lines: int = 0
+    amount: float = 0.0
+    sales: float = 0.0
+    share: float = 0.0
+
+    @classmethod
+    def of(cls, lines: int, amount: float, sales: float) -> Refunds:
+        """Return refunds with their share of sales."""
+        share = amount / sales if sales > 0 else float(amount > 0)
+        return cls(int(lines), float(amount), float(sales), float(share))
+
+    def sentence(self, currency: str) -> str:
+        """Say how many refunds are set aside, and how much of sales that affects."""
+        is_one = self.lines == 1
+        lines = "1 refund line" if is_one else f"{self.lines:,} refund lines"
+        rest = "purchase it belongs to stays" if is_one else "purchases they belong to stay"
+        amounts = f"{self.amount:,.0f} of {self.sales:,.0f} {currency}".rstrip()
+        return f"{lines} set aside: {amounts}, {100 * self.share:.1f} % of sales; the {rest} in"
+
+
+def repeated_sentence(answers: int) -> str:
+    """Say how many answers do not count, since the same customer gave another on that day."""
+    left_out = "1 answer is" if answers == 1 else f"{answers:,} answers are"
+    return (
+        f"{left_out} left out: the same customer gave a more complete one, or a later one that is "
+        "as complete, on that day"
+    )
 
 
 def open_source(source: Source) -> Dataset:
@@ -202,13 +249,15 @@ def validate(dataset: Dataset) -> Validated:
     """Hold a source's rows against the contract, those of all regions at once."""
     good = {}
     for name, held in dataset.tables.items():
-        columns = [column for column in held.rows.columns if column in TABLES[name].columns]
+        also = {"survey": [ROW], "transactions": [REST]}.get(name, [])
+        columns = [each for each in held.rows.columns if each in [*TABLES[name].columns, *also]]
         good[name] = held.good.select(*dict.fromkeys([*columns, "region"]))
     return Validated(
         source=dataset.source,
         good=good,
         regions=tuple(dataset.regions()["region"]),
         set_aside=set_aside(dataset),
+        refunds=refunds(dataset),
         end=dataset.end,
         problems=dataset.problems,
     )
@@ -228,6 +277,47 @@ def set_aside(dataset: Dataset, by_region: bool = True) -> pd.DataFrame:
     ]
     columns = ["region", "table", "column", "expected", "rows", "share", "example"]
     return pd.DataFrame(found, columns=columns)
+
+
+def refunds(dataset: Dataset) -> pd.DataFrame:
+    """Add up the lines with a negative amount that were set aside, those of known customers.
+
+    Returns
+    -------
+    DataFrame
+        region, day (missing where it is not known), lines, amount (source currency, without
+        the sign).
+    """
+    columns = ["region", "day", "lines", "amount"]
+    if "transactions" not in dataset.tables:
+        return pd.DataFrame(columns=columns)
+    rows = dataset.tables["transactions"].rows
+    rows = rows.filter((rows["amount"] < 0) & rows["region"].notnull())
+    days = rows.group_by("region", day=rows["bought_at"].truncate("D"))
+    return days.agg(lines=rows.count(), amount=-rows["amount"].sum()).to_pandas()[columns]
+
+
+def refunds_by_region(dataset: Dataset) -> dict[str, Refunds]:
+    """Return the refunds of each region that has some."""
+    found = refunds(dataset).groupby("region")[["lines", "amount"]].sum()
+    if found.empty:
+        return {}
+    rows = dataset.tables["transactions"].good
+    sales = rows.group_by("region").agg(sales=rows["amount"].sum()).to_pandas()
+    found = found.join(sales.set_index("region")).fillna({"sales": 0.0})
+    return {row.Index: Refunds.of(row.lines, row.amount, row.sales) for row in found.itertuples()}
+
+
+def repeated_answers(dataset: Dataset) -> dict[str, int]:
+    """Count, by region, the answers beside which the same customer gave another on that day."""
+    if "survey" not in dataset.tables or "answered_on" not in dataset.tables["survey"].rows.columns:
+        return {}
+    rows = dataset.tables["survey"].good
+    rows = rows.filter(rows["answered_on"].notnull())
+    days = rows.group_by("region", "customer_id", day=rows["answered_on"].date())
+    days = days.agg(others=rows.count() - 1).filter(ibis._.others > 0)
+    found = days.group_by("region").agg(others=days["others"].sum()).to_pandas()
+    return {row.region: int(row.others) for row in found.itertuples()}
 
 
 def _broken_rules(name: str, held: Held, by_region: bool) -> list[dict]:

@@ -14,8 +14,8 @@ MODULE = Path(__file__).parent
 LENGTH = 12
 """Characters of a fingerprint."""
 SETTINGS = (
-    "name", "title", "currency", "calendar", "earliest", "as_of", "max_set_aside", "notes",
-    "tables",
+    "name", "title", "currency", "calendar", "timezone", "earliest", "as_of", "max_set_aside",
+    "notes", "tables",
 )  # fmt: skip
 
 

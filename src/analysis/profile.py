@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from analysis import purchases, scales
+from analysis import landmarks, purchases, scales
 from analysis.contract import TABLES
 from analysis.data import Region
 from analysis.hypotheses import register
@@ -43,19 +44,21 @@ def _table(region: Region, name: str) -> dict:
     return row | {"columns of the contract": len(columns), "without values": ", ".join(empty)}
 
 
-def testable(region: Region) -> pd.DataFrame:
-    """Say of every hypothesis of the register whether the region can test it.
+def requirements(region: Region) -> pd.DataFrame:
+    """Say of every hypothesis whether the region has the tables, columns and days that it needs.
+
+    Whether it has enough customers, answers or events is counted where the hypothesis is tested.
 
     Returns
     -------
     DataFrame
-        Indexed by hypothesis: claim, testable ("yes" or "no"), lacks.
+        Indexed by hypothesis: claim, "has the data" ("yes" or "no"), lacks.
     """
     rows = []
     for key, each in register().items():
         missing = region.missing(each)
         rows.append((key, each.title["en"], "no" if missing else "yes", " ".join(missing)))
-    columns = ["hypothesis", "claim", "testable", "lacks"]
+    columns = ["hypothesis", "claim", "has the data", "lacks"]
     return pd.DataFrame(rows, columns=columns).set_index("hypothesis")
 
 
@@ -86,6 +89,23 @@ def spans(region: Region) -> pd.DataFrame:
         )
     rows = [(name, f"{a:%Y-%m-%d}", f"{b:%Y-%m-%d}", n) for name, (a, b, n) in found.items()]
     return pd.DataFrame(rows, columns=["table", "first", "last", "customers"]).set_index("table")
+
+
+def last_year(region: Region) -> str:
+    """Say which days the last year of the data has, and which days of the data it leaves out."""
+    year = landmarks.YEAR
+    whole = f"The data has {region.days:,} days, from {region.start} to {region.end}."
+    rule = f"A year is {year // 7} weeks, {year} days, so that each has the same days of the week."
+    if region.days < year:
+        return f"{rule} {whole} That is less than a year."
+    first = region.end - dt.timedelta(days=year - 1)
+    left_out = region.days - year
+    if left_out == 0:
+        return f"{rule} {whole} All of them are in the last year."
+    days = (
+        f"The first {left_out:,} days are" if left_out > 1 else f"The first day ({region.start}) is"
+    )
+    return f"{rule} {whole} {days} not in the last year, which begins on {first}."
 
 
 def monthly(region: Region) -> pd.DataFrame:

@@ -229,7 +229,8 @@ def usual_stations(region: Region) -> pd.Series:
 def repeated_days(region: Region) -> list[dt.date]:
     """Return the days all of whose lines stand at least twice: loaded more than once.
 
-    Only days with ten lines or more are looked at; two equal lines on a day may be two purchases.
+    Lines are equal if all columns of the file are, also those that the contract does not have. Only
+    days with ten lines or more are looked at; two equal lines on a day may be two purchases.
     """
     rows = region.purchases
     lines = rows.group_by([name for name in rows.columns if name != "region"]).agg(

@@ -197,9 +197,10 @@ def _text(engine: BaseBackend, path: Path, table: TableMap, header: tuple[str, .
 
 
 def _header(path: Path, delimiter: str) -> list[str]:
-    """Return the names in the first row of a text file."""
+    """Return the names in the first row of a text file; a column without one gets its number."""
     with path.open(encoding="utf-8-sig", newline="") as file:
-        names = [name.strip() for name in next(csv.reader(file, delimiter=delimiter))]
+        row = next(csv.reader(file, delimiter=delimiter))
+    names = [name.strip() or f"column {number}" for number, name in enumerate(row, start=1)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"the column {twice[0]!r} stands twice in the header.")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import ibis
+import ibis.expr.datatypes as types
 import ibis.expr.operations as ops
 import pandera.pandas as pa
 from ibis.expr.types import BooleanValue, StringValue, Table, Value
@@ -21,6 +23,30 @@ from analysis.sources import ColumnMap, DataError, Source, TableMap
 @ibis.udf.scalar.builtin(name="try_strptime")
 def _try_strptime(text: str, format: str) -> dt.datetime:
     """Parse a date by its format; nothing where it does not fit (DuckDB's own function)."""
+
+
+INSTANT = types.Timestamp(timezone="UTC")
+"""A moment that was stored with its zone."""
+
+
+@ibis.udf.scalar.builtin(name="try_strptime", signature=((types.string, types.string), INSTANT))
+def _try_strptime_with_zone(text: str, format: str) -> dt.datetime:
+    """Parse a date by a format that has a zone (DuckDB's own function)."""
+
+
+@ibis.udf.scalar.builtin(name="timezone", signature=((types.string, INSTANT), types.timestamp))
+def _timezone(zone: str, moment: dt.datetime) -> dt.datetime:
+    """Return what the clocks of a zone show (a function of DuckDB and PostgreSQL)."""
+
+
+Localiser = Callable[[str, Value], Value]
+"""Returns the local time of moments that have a zone; a message names their column."""
+
+REST = "rest_of_row"
+"""Column with a hash of what a purchase line holds beside the contract's values."""
+
+ZONED = r"^(.+:\d{2}(?:\.\d+)?) ?([Zz]|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$"
+"""A moment in ISO 8601 with its zone, and the two parts."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +73,8 @@ class Mapped:
     Attributes
     ----------
     rows : Table
-        Columns of the contract that the source has, `ROW`, and "written.<column>".
+        Columns of the contract that the source has, `ROW`, and "written.<column>"; of purchases
+        also `REST`, where the file holds more.
     rules : tuple of Rule
         What every row must fulfil, on the columns of `rows`.
     """
@@ -76,21 +103,58 @@ def mapped(source: Source, name: str, raw: Table) -> Mapped:
     Raises
     ------
     DataError
-        If a column that is mapped or required is not there.
+        If a column that is mapped or required is not there, or holds moments with a zone and
+        it is not known which zone's days count.
     """
     table = source.tables[name]
     maps = _maps(name, table, raw)
     schema = TABLES[name].columns
+    local = partial(_local, source, table)
+    raw = _in_local_time(raw, maps, local)
     texts = {column: _text(raw, each, schema[column]) for column, each in maps.items()}
     values = {
-        column: _value(raw, each, texts[column], schema[column]) for column, each in maps.items()
+        column: _value(raw, each, texts[column], schema[column], local)
+        for column, each in maps.items()
     }
     kept = {written(column): text for column, text in texts.items()}
+    if name == "transactions":
+        kept |= _rest(raw, maps)
     rows = raw.select(**values, **kept, **{ROW: raw[ROW]})
     if table.one_row_per:
         rows = _one_row_per(rows, maps)
     typed = {column for column, each in maps.items() if _is_typed(raw, each, schema[column])}
     return Mapped(rows, tuple(_rules(source, name, rows, maps, typed)))
+
+
+def _rest(raw: Table, maps: dict[str, ColumnMap]) -> dict[str, Value]:
+    """Return a hash of what a row holds beside the contract's values; nothing if it is all there.
+
+    Two lines are the same purchase only if all columns of the file agree. Where the engine has no
+    hash, every row is unlike the others.
+    """
+    alone = {each.columns for each in maps.values() if len(each.columns) == 1 and not each.values}
+    rest = {name: raw[name] for name in _own(raw) if (name,) not in alone}
+    if not rest:
+        return {}
+    can_hash = raw.get_backend().has_operation(ops.Hash)
+    return {REST: ibis.struct(rest).hash() if can_hash else raw[ROW]}
+
+
+def _in_local_time(raw: Table, maps: dict[str, ColumnMap], local: Localiser) -> Table:
+    """Turn the columns that the engine holds with a zone into what the source's clocks showed."""
+    used = dict.fromkeys(column for each in maps.values() for column in each.columns)
+    zoned = [name for name in used if getattr(raw[name].type(), "timezone", None)]
+    return raw.mutate(**{name: local(name, raw[name]) for name in zoned}) if zoned else raw
+
+
+def _local(source: Source, table: TableMap, column: str, moment: Value) -> Value:
+    """Return the local time of moments that have a zone."""
+    if source.timezone is None:
+        raise DataError(
+            f"{table.file}: the moments in {column!r} have a time zone, and {source.name}.toml "
+            "does not say whose days count: expected a key such as timezone = 'Asia/Shanghai'."
+        )
+    return _timezone(source.timezone, moment)
 
 
 def _maps(name: str, table: TableMap, raw: Table) -> dict[str, ColumnMap]:
@@ -138,7 +202,9 @@ def _text(raw: Table, each: ColumnMap, schema: pa.Column) -> StringValue:
     return text.nullif("")
 
 
-def _value(raw: Table, each: ColumnMap, text: StringValue, schema: pa.Column) -> Value:
+def _value(
+    raw: Table, each: ColumnMap, text: StringValue, schema: pa.Column, local: Localiser
+) -> Value:
     """Return a column's values in the contract's type; nothing where they do not fit."""
     typed = raw[each.columns[0]] if len(each.columns) == 1 else text
     kind = kind_of(schema)
@@ -146,7 +212,7 @@ def _value(raw: Table, each: ColumnMap, text: StringValue, schema: pa.Column) ->
         many = len(each.columns) > 1
         return _mean(raw, each, schema) if many else _number(raw, each, text, typed)
     if kind == "moment":
-        return _moment(raw, each, text, typed)
+        return _moment(raw, each, text, local)
     return _category(each, text, schema)
 
 
@@ -210,14 +276,29 @@ def _can_parse(raw: Table, each: ColumnMap) -> None:
         raise DataError(f"The column {name!r} is text: the database must give its own type.")
 
 
-def _moment(raw: Table, each: ColumnMap, text: StringValue, typed: Value) -> Value:
-    """Return moments."""
+def _moment(raw: Table, each: ColumnMap, text: StringValue, local: Localiser) -> Value:
+    """Return moments, in the local time of the source; nothing where a text is none."""
+    name, typed = " ".join(each.columns), text
+    if len(each.columns) == 1:
+        typed = raw[name]
     if typed.type().is_temporal():
         return typed.cast("timestamp")
     _can_parse(raw, each)
+    if each.format and re.search("%[zZ]", each.format):
+        return local(name, _try_strptime_with_zone(text, each.format))
     if each.format:
         return _try_strptime(text, each.format).cast("timestamp")
-    return text.try_cast("timestamp")
+    plain, zoned = text.try_cast("timestamp"), text.re_search(ZONED)
+    if not raw.filter(zoned).count().execute():
+        return plain
+    return ibis.ifelse(zoned, local(name, _instant(text)), plain)
+
+
+def _instant(text: StringValue) -> Value:
+    """Return the moments of texts in ISO 8601 that have a zone."""
+    moment, zone = (text.re_extract(ZONED, part) for part in (1, 2))
+    offset = ibis.ifelse(zone.re_search(r"\d"), zone, "+00")
+    return (moment.try_cast("timestamp").cast("string") + offset).try_cast(INSTANT)
 
 
 def _category(each: ColumnMap, text: StringValue, schema: pa.Column) -> StringValue:

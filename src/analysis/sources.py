@@ -9,7 +9,10 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
+from importlib import resources
 from pathlib import Path
+from zoneinfo import ZoneInfo, available_timezones
 
 import holidays
 from holidays.registry import COUNTRIES
@@ -135,6 +138,9 @@ class Source:
         DuckDB or SQLite file, or address; ${NAME} is taken from the environment.
     currency, calendar : str
         Code of the currency; country whose working days count.
+    timezone : str or None
+        Zone whose days count for moments that are stored with a zone, such as "Asia/Shanghai".
+        None where it is not stated and the country of a stated calendar has several.
     earliest : date
         Days before it are errors.
     as_of : date or None
@@ -153,6 +159,7 @@ class Source:
     database: str | None = field(repr=False)
     currency: str
     calendar: str
+    timezone: str | None
     earliest: date
     as_of: date | None
     max_set_aside: float
@@ -250,12 +257,66 @@ def check_calendar(country: str, where: str = "") -> str:
     return country
 
 
+def check_timezone(name: str, where: str = "") -> str:
+    """Return the name of a time zone, if the time zone database knows it.
+
+    Parameters
+    ----------
+    name : str
+        Such as "Asia/Shanghai".
+    where : str
+        What the message starts with.
+
+    Raises
+    ------
+    DataError
+        If nobody knows the zone; the message names the nearest.
+    """
+    zones = sorted(available_timezones())
+    if name not in zones:
+        named = [zone for zone in zones if not zone.startswith("Etc/")]  # Etc/GMT+8 is UTC-8
+        cities = {zone.rpartition("/")[2]: zone for zone in named} | {"Beijing": "Asia/Shanghai"}
+        near = nearest(cities.get(name.replace(" ", "_").title(), name), named)
+        raise DataError(f"{where}timezone = {name!r}: no time zone has this name.{near}")
+    return name
+
+
+@lru_cache(maxsize=16)
+def timezone_of(calendar: str) -> str | None:
+    """Return the time zone of a country; None where its clocks have differed since 1990.
+
+    Parameters
+    ----------
+    calendar : str
+        As in `check_calendar`.
+
+    Notes
+    -----
+    The zones are those of zone.tab in the time zone database. China has one legal time; the
+    database also lists the unofficial one of Xinjiang.
+    """
+    code = calendar.partition("-")[0]
+    if code == "CN":
+        return "Asia/Shanghai"
+    lines = (resources.files("tzdata") / "zoneinfo" / "zone.tab").read_text("utf-8").splitlines()
+    zones = [line.split("\t")[2] for line in lines if line.startswith(f"{code}\t")]
+    days = [
+        datetime(year, month, day)
+        for year in range(1990, date.today().year + 1)
+        for month in range(1, 13)
+        for day in (1, 15)
+    ]
+    clocks = {tuple(ZoneInfo(zone).utcoffset(day) for day in days) for zone in zones}
+    return zones[0] if len(clocks) == 1 else None
+
+
 _SOURCE_KEYS = {
     "title": str,
     "folder": str,
     "database": str,
     "currency": str,
     "calendar": str,
+    "timezone": str,
     "earliest": date,
     "as_of": date,
     "max_set_aside": float,
@@ -322,12 +383,19 @@ class _Reader:
             database=_with_environment(database, self.file) if database else None,
             currency=top.get("currency", ""),
             calendar=check_calendar(top.get("calendar", "CN"), f"{self.file}: "),
+            timezone=self._timezone(top),
             earliest=top.get("earliest", date(1980, 1, 1)),
             as_of=top.get("as_of"),
             max_set_aside=float(top.get("max_set_aside", 0.05)),
             notes=tuple(top.get("notes", ())),
             tables=maps,
         )
+
+    def _timezone(self, top: dict) -> str | None:
+        """Return the zone that is stated, or that of the country of a stated calendar."""
+        if "timezone" in top:
+            return check_timezone(top["timezone"], f"{self.file}: ")
+        return timezone_of(top["calendar"]) if "calendar" in top else None
 
     def _table(self, name: str, tables: dict, top: dict) -> TableMap:
         """Build the map of one table."""
