@@ -1,6 +1,8 @@
 """Who answered: waves, scores and fillings, by hand and on the example."""
 
 import functools
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis import landmarks, respondents
-from analysis.contract import SCALES
+from analysis.contract import SCALES, TABLES
 from analysis.example.rehearsal import region_of
+from analysis.example.scenes import _NO_EFFECT
 from analysis.example.tables import draw
 from analysis.example.world import World
 
@@ -271,3 +274,119 @@ def test_thirds_are_thirds_even_where_scores_are_tied():
     assert set(groups[scores == 7.0]) == {"dissatisfied"}
     assert set(groups[scores == 9.0]) == {"satisfied"}
     pd.testing.assert_series_equal(groups, respondents.thirds(scores, seed=3))
+
+
+# --- scales that are coded the other way round
+
+CASE_22 = Path(__file__).parents[2] / "shared/cases/data/22-one-is-best/survey.csv"
+
+
+@functools.cache
+def answerers(style=0.0, n=1_000, effects=True, seed=5):
+    world = replace(World() if effects else _NO_EFFECT, acquiescence=style)
+    return respondents.table(region_of(draw(world, n, seed)))
+
+
+def turned(people, names):
+    return people.assign(**{name: 11 - people[name] for name in names})
+
+
+@pytest.mark.parametrize("style", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("effects", [True, False])
+def test_scales_that_are_coded_alike_pass_with_weak_relations_and_a_style_of_answering(
+    style, effects
+):
+    for seed in (5, 6):
+        found = respondents.coding(answerers(style, 1_000, effects, seed))
+        assert (found.passed, found.value) == (True, "all 12")
+
+
+@pytest.mark.parametrize(
+    ("scale", "names"),
+    [
+        ("satisfaction", SCALES["satisfaction"]),
+        ("loyalty", SCALES["loyalty"]),
+        ("performance", ["performance"]),
+        ("image value", ["image_value"]),
+        ("time cost", ["time_cost"]),
+    ],
+)
+def test_the_scale_that_is_turned_is_named_with_its_worst_pair(scale, names):
+    people = answerers()
+    found = respondents.coding(turned(people, names))
+    assert not found.passed
+    assert found.blocking
+    assert found.value.startswith(f"{scale} goes against ")
+    assert found.value.count("goes against") == 1
+    other = found.value.split("most of all against ")[1].split(" (r")[0].replace(" ", "_")
+    pair = respondents.scored(people)[[scale.replace(" ", "_"), other]].astype(float).corr()
+    assert abs(pair.iloc[0, 1]) == pytest.approx(
+        abs(float(found.value.split("r = ")[1][:5])), abs=0.05
+    )
+
+
+def test_one_turned_item_of_a_scale_is_named():
+    found = respondents.coding(turned(answerers(), ["satisfaction_2"]))
+    assert not found.passed
+    assert found.value.startswith("satisfaction 2 goes against the rest of satisfaction (r = -0.")
+
+
+def test_all_costs_turned_are_found_among_many():
+    found = respondents.coding(turned(answerers(n=3_000), respondents.COSTS))
+    assert not found.passed
+    assert "satisfaction goes against" not in found.value
+    assert "cost goes against" in found.value
+
+
+def test_two_scales_that_go_against_each_other_are_both_named():
+    known = answerers()[["satisfaction_1", "performance"]]
+    people = turned(known, ["satisfaction_1"]).reindex(columns=answerers().columns)
+    found = respondents.coding(people)
+    assert not found.passed
+    assert found.value.count("goes against 1 of 1 other scales") == 2
+
+
+def test_the_real_file_where_one_is_best_is_found():
+    if not CASE_22.exists():
+        pytest.skip("the cases that are shared between projects are not here")
+    survey = pd.read_csv(CASE_22).reindex(columns=list(TABLES["survey"].columns))
+    found = respondents.coding(survey)
+    assert not found.passed
+    assert found.value.startswith("satisfaction goes against 11 of 11 other scales")
+
+
+def test_nothing_to_compare_is_no_failure():
+    people = answerers()
+    nothing = people.assign(**dict.fromkeys(ITEMS, np.nan))
+    single = nothing.assign(satisfaction_1=people["satisfaction_1"])
+    alike = people.assign(**dict.fromkeys(ITEMS, 7.0))
+    for each in (nothing, single, alike, people.head(0), people.head(3)):
+        assert respondents.coding(each).passed
+
+
+# --- customers who tick one number throughout
+
+
+def test_straight_are_those_with_one_number_for_values_and_costs():
+    rows = {name: [5.0, 5.0, 5.0, np.nan] for name in respondents.VALUES}
+    rows |= {name: [5.0, 5.0, np.nan, 5.0] for name in respondents.COSTS}
+    people = pd.DataFrame(rows)
+    people.loc[1, "time_cost"] = 4
+    assert respondents.straight(people).tolist() == [True, False, False, False]
+    people.loc[0, ["product_value", "time_cost", "money_cost"]] = np.nan
+    assert respondents.straight(people).tolist() == [True, False, False, False]
+    people.loc[0, "energy_cost"] = np.nan  # a single cost is left
+    assert not respondents.straight(people).any()
+
+
+def test_straight_customers_are_counted_where_good_and_bad_sides_were_asked():
+    rows = {name: [5.0, 5.0] for name in (*respondents.VALUES, *respondents.COSTS)}
+    people = pd.DataFrame(rows)
+    assert respondents.straight_in_words(people).startswith("2 gave values and costs one and the")
+    only = people.assign(**dict.fromkeys(respondents.COSTS, np.nan))
+    assert "not both asked" in respondents.straight_in_words(only)
+    assert "not both asked" in respondents.straight_in_words(people.head(0))
+
+
+def test_hardly_anybody_is_straight_by_chance():
+    assert respondents.straight(answerers(n=3_000)).mean() < 0.002

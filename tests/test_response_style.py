@@ -1,5 +1,7 @@
 """Styles of answering: correlations without them, and how large they can be."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis import response_style
+from analysis import importance, response_style
+from analysis.estimates import from_se
 
 N_COVERAGE = 1000
 properties = settings(deadline=None, max_examples=25, derandomize=True)
@@ -50,7 +53,7 @@ def mixed(data, mixes):
 def test_without_the_style_correlations_are_those_of_the_opinions(share):
     ratings, opinions = styled(share)
     mixes = MIXES | {"years": {"years": 1.0}}
-    observed, cleaned = response_style.without_style(ratings, mixes, ITEMS, share)
+    observed, cleaned = response_style.without_style([ratings], mixes, ITEMS, share)
     assert observed == pytest.approx(mixed(ratings, mixes).corr().to_numpy())
     assert cleaned == pytest.approx(mixed(opinions, mixes).corr().to_numpy(), abs=1e-9)
 
@@ -58,7 +61,7 @@ def test_without_the_style_correlations_are_those_of_the_opinions(share):
 def test_a_sample_gives_them_within_its_error():
     ratings, _ = styled(0.25, n=200_000, seed=1, exact=False)
     single = {name: {name: 1.0} for name in ITEMS}
-    observed, cleaned = response_style.without_style(ratings, single, ITEMS, 0.25)
+    observed, cleaned = response_style.without_style([ratings], single, ITEMS, 0.25)
     assert np.abs(cleaned - OPINIONS).max() < 0.015
     assert np.abs(observed - (0.75 * OPINIONS + 0.25)).max() < 0.01
 
@@ -66,7 +69,7 @@ def test_a_sample_gives_them_within_its_error():
 def test_columns_that_share_no_style_keep_their_correlation():
     ratings, _ = styled(0.3)
     mixes = {"a": {"a": 1.0}, "b": {"b": 1.0}, "years": {"years": 1.0}}
-    observed, cleaned = response_style.without_style(ratings, mixes, ["a"], 0.3)
+    observed, cleaned = response_style.without_style([ratings], mixes, ["a"], 0.3)
     assert cleaned[1, 2] == observed[1, 2] == pytest.approx(ratings["b"].corr(ratings["years"]))
     assert cleaned[0, 2] == pytest.approx(observed[0, 2] / np.sqrt(0.7))
 
@@ -75,24 +78,67 @@ def test_a_style_does_not_touch_a_difference_of_equally_spread_ratings():
     ratings, _ = styled(0.3)
     ratings = ratings / ratings.std()
     mixes = {"gap": {"a": 1.0, "b": -1.0}, "other": {"c": 1.0, "d": -1.0}}
-    observed, cleaned = response_style.without_style(ratings, mixes, ITEMS, 0.3)
+    observed, cleaned = response_style.without_style([ratings], mixes, ITEMS, 0.3)
     assert cleaned == pytest.approx(observed)
 
 
-def test_style_shift_is_what_the_style_adds_to_slopes():
+def test_slope_shifts_are_what_the_style_adds_to_slopes():
     ratings, opinions = styled(0.2)
     mixes = {"gap": MIXES["gap"], "c": MIXES["c"], "years": {"years": 1.0}, "d": {"d": 1.0}}
-    found = response_style.style_shift(ratings, mixes, ITEMS, 0.2)
+    style = response_style.Style(0.2, 0.0, 0.2, 0.01)
+    found = response_style.slope_shifts([ratings], mixes, ITEMS, style)
     slopes = []
     for data in (ratings, opinions):
         each = mixed(data, mixes)
         each = each / each.std()
         slopes.append(smf.ols("d ~ gap + c + years", each).fit().params[["gap", "c", "years"]])
     assert list(found.index) == ["gap", "c", "years"]
-    assert found.to_numpy() == pytest.approx((slopes[1] - slopes[0]).to_numpy(), abs=1e-9)
-    assert found["c"] < -0.1
-    none = response_style.style_shift(ratings, mixes, ITEMS, 0.0)
-    assert none.to_numpy() == pytest.approx(0, abs=1e-12)
+    assert found["share"].to_numpy() == pytest.approx((slopes[1] - slopes[0]).to_numpy(), abs=1e-9)
+    assert found.loc["c", "share"] < -0.1
+    assert found["low"].to_numpy() == pytest.approx(0, abs=1e-12)
+    assert found["high"].to_numpy() == pytest.approx(found["share"].to_numpy())
+    step = 1e-4
+    near = [
+        response_style.slope_shifts([ratings], mixes, ITEMS, replace(style, share=0.2 + side))
+        for side in (-step, step)
+    ]
+    derivative = (near[1]["share"] - near[0]["share"]) / (2 * step)
+    assert found["se"].to_numpy() == pytest.approx(abs(derivative.to_numpy()) * 0.01, rel=0.01)
+
+
+def test_importance_shifts_are_what_the_style_adds_to_shares():
+    ratings, opinions = styled(0.2)
+    mixes = {name: {name: 1.0} for name in ITEMS}
+    style = response_style.Style(0.2, 0.4, 0.3, 0.01)
+    found = response_style.importance_shifts([ratings], mixes, ITEMS, style, ["a"], ["b", "c"])
+    truth = []
+    for data in (ratings, opinions):
+        shares = importance.lmg(data[list(ITEMS)].corr().to_numpy()[None])[0]
+        truth.append((shares[0] - shares[1] - shares[2]) / shares.sum())
+    assert found["share"] == pytest.approx(truth[1] - truth[0], abs=1e-9)
+    assert found["low"] == pytest.approx(found["share"])  # half of 0.4
+    assert abs(found["high"]) > abs(found["share"])
+
+
+def test_several_imputations_count_alike():
+    (one, _), (other, _) = styled(0.2), styled(0.2, seed=1)
+    mixes = {name: {name: 1.0} for name in ITEMS}
+    _, both = response_style.without_style([one, other, one, other], mixes, ITEMS, 0.2)
+    mean = (one[list(ITEMS)].cov() + other[list(ITEMS)].cov()).to_numpy() / 2
+    style = 0.2 * np.sqrt(np.outer(np.diag(mean), np.diag(mean)))
+    spread = np.sqrt(np.diag(mean - style))
+    assert both == pytest.approx((mean - style) / np.outer(spread, spread))
+
+
+def test_taken_out_moves_an_effect_and_adds_the_error_of_the_style():
+    effect = from_se(0.4, 0.03, 500, method="a model")
+    shifts = pd.DataFrame({"share": -0.1, "low": 0.0, "high": -0.2, "se": 0.04}, index=["slope"])
+    found, ends = response_style.taken_out({"slope": effect}, shifts.T)
+    assert found["slope"].estimate == pytest.approx(0.3)
+    assert found["slope"].se == pytest.approx(0.05)
+    assert found["slope"].method == "a model"
+    assert [each["slope"].estimate for each in ends] == pytest.approx([0.4, 0.2])
+    assert [each["slope"].se for each in ends] == pytest.approx([0.03, 0.03])
 
 
 # --- how large a style can be
@@ -116,61 +162,68 @@ def balanced(share, n=500, seed=0, step=0.0):
     return pd.DataFrame(answers, columns=["expectation", *GOOD, *BAD])
 
 
-def test_style_bound_of_many_customers_is_a_little_above_the_style():
+def estimated(data):
+    return response_style.estimated([data], "expectation", GOOD, BAD)
+
+
+def test_the_style_of_many_customers_is_found():
     for share in (0.05, 0.2, 0.4):
-        found = response_style.style_bound(balanced(share, 100_000), "expectation", GOOD, BAD)
-        assert share < found < share + 0.015
-    rounded = balanced(0.2, 100_000, step=0.5)
-    assert response_style.style_bound(rounded, "expectation", GOOD, BAD) == pytest.approx(
-        0.2, abs=0.01
-    )
+        found = estimated(balanced(share, 100_000))
+        assert found.share == pytest.approx(share, abs=0.01)
+        assert found.low < share < found.high < share + 0.015
+    assert estimated(balanced(0.2, 100_000, step=0.5)).share == pytest.approx(0.2, abs=0.01)
 
 
-def test_style_bound_without_a_style_is_near_nothing():
-    found = response_style.style_bound(balanced(0.0, 100_000), "expectation", GOOD, BAD)
-    assert 0 <= found < 0.01
+def test_without_a_style_it_is_near_nothing():
+    found = estimated(balanced(0.0, 100_000))
+    assert 0 <= found.low <= found.share <= found.high < 0.01
 
 
-def test_style_bound_is_the_mean_correlation_and_its_jackknife_error():
+def test_the_style_is_the_mean_correlation_and_its_jackknife_error():
     data = balanced(0.2, 300, 1)
     means = []
     for rows in [data, *(data.drop(index=i) for i in range(300))]:
         means.append(np.corrcoef(rows.to_numpy().T)[0, 1:].mean())
     mean, left = means[0], np.array(means[1:])
     error = np.sqrt(299 / 300 * ((left - left.mean()) ** 2).sum())
-    expected = np.tanh(np.arctanh(mean) + stats.norm.ppf(0.975) * error / (1 - mean**2))
-    found = response_style.style_bound(data, "expectation", GOOD, BAD)
-    assert found == pytest.approx(expected, rel=0.01)
+    half = stats.norm.ppf(0.975) * error / (1 - mean**2)
+    found = estimated(data)
+    assert found.share == pytest.approx(mean)
+    assert found.se == pytest.approx(error, rel=0.01)
+    ends = np.tanh(np.arctanh(mean) + np.array([-half, half]))
+    assert [found.low, found.high] == pytest.approx(ends, rel=0.01)
 
 
-def test_style_bound_is_never_negative():
+def test_the_style_is_never_negative():
     data = balanced(0.2, 2000)
     data["expectation"] = -data["expectation"]
-    assert response_style.style_bound(data, "expectation", GOOD, BAD) == 0
+    found = estimated(data)
+    assert (found.share, found.low, found.high) == (0, 0, 0)
+    assert found.se > 0
+
+
+def test_what_is_assumed_is_no_style_and_up_to_a_fifth():
+    assert response_style.Style(0.0, 0.0, 0.2, 0.0) == response_style.ASSUMED
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("share", "step"), [(0.0, 0), (0.4, 0), (0.2, 0.5)])
-def test_style_bound_covers_the_style_in_as_many_samples_as_it_says(share, step):
+def test_the_interval_covers_the_style_in_as_many_samples_as_it_says(share, step):
     truth = share
     if step:  # rounding and the ends of the scale take a little away
         big = balanced(share, 1_000_000, 7, step).corr()
         truth = big.loc["expectation", [*GOOD, *BAD]].mean()
-    found = np.array(
-        [
-            response_style.style_bound(
-                balanced(share, 300, 100 + i, step), "expectation", GOOD, BAD
-            )
-            for i in range(N_COVERAGE)
-        ]
-    )
-    covered = np.mean(found >= truth) if truth > 0 else np.mean(found > 0)
-    assert abs(covered - 0.975) < 3 * np.sqrt(0.975 * 0.025 / N_COVERAGE)
+    found = [estimated(balanced(share, 300, 100 + i, step)) for i in range(N_COVERAGE)]
+    error = 3 * np.sqrt(0.975 * 0.025 / N_COVERAGE)
+    assert abs(np.mean([each.high >= truth for each in found]) - 0.975) < error or truth == 0
+    assert abs(np.mean([each.low <= truth for each in found]) - 0.975) < error or truth == 0
+    if truth == 0:
+        assert abs(np.mean([each.high > 0 for each in found]) - 0.975) < error
 
 
 def test_sides_that_cannot_tell_a_style_are_refused():
     data = balanced(0.2)
     with pytest.raises(ValueError, match="4 good sides, but 3 bad ones"):
-        response_style.style_bound(data, "expectation", GOOD, BAD[1:])
+        response_style.estimated([data], "expectation", GOOD, BAD[1:])
     with pytest.raises(ValueError, match="bad_2 must vary"):
-        response_style.style_bound(data.assign(bad_2=7.0), "expectation", GOOD, BAD)
+        estimated(data.assign(bad_2=7.0))

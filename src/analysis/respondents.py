@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from analysis import imputation, landmarks, scales
+from analysis import imputation, landmarks, response_style, scales
 from analysis.contract import SCALES
 from analysis.data import Region
+from analysis.verdicts import Check
 
 VALUES = ("product_value", "service_value", "personnel_value", "image_value")
 COSTS = ("money_cost", "time_cost", "energy_cost", "effort_cost")
@@ -30,6 +31,10 @@ MIDDLE = 5.5
 """Middle of the scale from 1 to 10."""
 LEAST_ANSWERED = 0.5
 """Share of the ratings that a customer must have answered."""
+AGAINST = -0.1
+"""Correlation below which two ratings go against each other."""
+LEAST_COMPARED = 30
+"""Customers who must have answered both of two scales that are compared."""
 
 
 def table(region: Region) -> pd.DataFrame:
@@ -140,6 +145,71 @@ def mixes(people: pd.DataFrame, names: Sequence[str]) -> dict[str, dict[str, flo
     return {name: made.get(name, {name: 1.0}) for name in names}
 
 
+def straight(people: pd.DataFrame) -> pd.Series:
+    """Mark the customers who ticked one and the same number for good and for bad sides.
+
+    Whoever gives the values and the costs of a service the same number throughout says nothing of
+    either. Only the values and costs decide, which no model here has as its outcome.
+
+    Parameters
+    ----------
+    people : DataFrame
+        As from `table` or `by_wave`.
+
+    Returns
+    -------
+    Series of bool
+        False for all where values or costs were not asked: nothing tells then.
+    """
+    values, costs = people[list(VALUES)], people[list(COSTS)]
+    enough = (values.notna().sum(axis=1) > 1) & (costs.notna().sum(axis=1) > 1)
+    both = people[[*VALUES, *COSTS]].astype(float)
+    return enough & (both.max(axis=1) == both.min(axis=1))
+
+
+def straight_in_words(people: pd.DataFrame) -> str:
+    """Say how many customers are `straight`, and so left out, or that nothing tells."""
+    if not all(people[list(names)].notna().any(axis=1).any() for names in (VALUES, COSTS)):
+        return (
+            "Values and costs were not both asked: whoever ticks one number throughout can't be "
+            "told from the others, and stays in."
+        )
+    return (
+        f"{straight(people).sum():,} gave values and costs one and the same number throughout, "
+        "which says nothing of either: they are left out."
+    )
+
+
+def coding(answers: pd.DataFrame) -> Check:
+    """Check that no scale is coded the other way round.
+
+    Satisfaction, loyalty, performance, the four values and added service should rise together,
+    and the four costs fall with them. A scale is turned that goes against most of the others
+    (correlations below -0.1) and clearly against their mean (the upper 95 % bound lies below
+    -0.1), and so is an item that goes clearly against the rest of its own scale. A style of
+    answering makes costs rise with all others, so that a cost must go against them by more than
+    the style can do.
+
+    Parameters
+    ----------
+    answers : DataFrame
+        As from `table`, or `Region.answers()`.
+
+    Returns
+    -------
+    Check
+        Blocking; its value names the scale and the pair that is worst.
+    """
+    name, rule = "scales coded the same way", "none against most of the others"
+    scores = _directed(answers)
+    said = [*_against_own_scale(answers), *_against_others(scores, _tolerance(answers))]
+    if said:
+        advice = " Is it coded the other way round? Then reverse it in the source."
+        return Check(name, rule, "; ".join(said) + "." + advice, passed=False)
+    value = f"all {scores.shape[1]}" if scores.shape[1] > 1 else "no other scale to compare with"
+    return Check(name, rule, value, passed=True)
+
+
 def thirds(scores: pd.Series, seed: int = 0) -> pd.Series:
     """Sort scores into "dissatisfied", "middle" and "satisfied", a third each.
 
@@ -203,3 +273,65 @@ def _with_traits(region: Region, answers: pd.DataFrame) -> pd.DataFrame:
 def _has(people: pd.DataFrame, name: str) -> bool:
     """Tell whether a column holds anything."""
     return bool(people[name].notna().any())
+
+
+def _directed(answers: pd.DataFrame) -> pd.DataFrame:
+    """Return the scales that have a direction, as they were coded, where answers vary."""
+    names = ("performance", *VALUES, "added_service", *COSTS)
+    found = {name: scales.index(answers, name) for name in SCALES}
+    found |= {name: answers[name].astype(float) for name in names}
+    return pd.DataFrame({name: each for name, each in found.items() if each.nunique() > 1})
+
+
+def _tolerance(answers: pd.DataFrame) -> float:
+    """Return how much a style of answering may add to the correlation of two ratings."""
+    rows = answers[["expectation", *VALUES, *COSTS]].dropna()
+    if len(rows) < LEAST_COMPARED or rows.nunique().min() < 2:
+        return response_style.STYLE
+    return response_style.estimated([rows], "expectation", VALUES, COSTS).high
+
+
+def _against_own_scale(answers: pd.DataFrame) -> list[str]:
+    """Say which items go against the mean of the others of their scale."""
+    said = []
+    for scale in SCALES:
+        items = answers[scales.asked(answers, scale)].astype(float)
+        for name in items if items.shape[1] > 1 else ():
+            rest = items.drop(columns=name).mean(axis=1, skipna=False)
+            r, upper = _correlation(items[name], rest)
+            if upper < AGAINST:
+                words = name.replace("_", " ")
+                said.append(f"{words} goes against the rest of {scale} (r = {r:+.2f})")
+    return said
+
+
+def _against_others(scores: pd.DataFrame, tolerance: float) -> list[str]:
+    """Say which scales go against more than half of the others, and clearly against their mean."""
+    said = []
+    signs = pd.Series([-1 if name in COSTS else 1 for name in scores], scores.columns)
+    upwards = standardised(scores * signs, list(scores)).filter(like="z_")
+    for name in scores:
+        others = scores.columns.drop(name)
+        found = pd.Series({each: _correlation(scores[name], scores[each])[0] for each in others})
+        same = signs[others] * signs[name]
+        beyond = (found * same).dropna() + np.where(same[found.notna()] < 0, tolerance, 0.0)
+        _, upper = _correlation(
+            upwards[f"z_{name}"], upwards.drop(columns=f"z_{name}").mean(axis=1)
+        )
+        if upper < AGAINST and (beyond < AGAINST).mean() > 0.5:
+            worst = beyond.idxmin()
+            words, other = (each.replace("_", " ") for each in (name, worst))
+            said.append(
+                f"{words} goes against {(beyond < AGAINST).sum()} of {len(beyond)} other scales, "
+                f"most of all against {other} (r = {found[worst]:+.2f})"
+            )
+    return said
+
+
+def _correlation(first: pd.Series, second: pd.Series) -> tuple[float, float]:
+    """Return the correlation of two ratings and its upper 95 % bound; none of few answers."""
+    both = pd.concat([first, second], axis=1).dropna().to_numpy(float)
+    if len(both) < LEAST_COMPARED or (both.std(axis=0) < 1e-9).any():
+        return np.nan, np.nan
+    r = float(np.clip(np.corrcoef(both.T)[0, 1], -0.999999, 0.999999))
+    return r, float(np.tanh(np.arctanh(r) + 1.96 / np.sqrt(len(both) - 3)))

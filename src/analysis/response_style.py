@@ -3,17 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from analysis import importance
+from analysis.estimates import LINKS, Estimate, from_se, pooled
+
 STYLE = 0.20
 """Share of a rating's variance that a style of answering may well have, where nothing tells."""
+Z = stats.norm.ppf(0.975)
+
+
+@dataclass(frozen=True)
+class Style:
+    """A style of answering that several ratings share.
+
+    Attributes
+    ----------
+    share : float
+        Its share of each rating's variance; 0 where the estimate is not above 0.
+    low, high : float
+        95 % interval of the share, both ends 0 or more.
+    se : float
+        Error of the share; 0 where it is assumed and not estimated.
+    """
+
+    share: float
+    low: float
+    high: float
+    se: float
+
+
+ASSUMED = Style(0.0, 0.0, STYLE, 0.0)
 
 
 def without_style(
-    data: pd.DataFrame,
+    frames: Sequence[pd.DataFrame],
     mixes: Mapping[str, Mapping[str, float]],
     ratings: Sequence[str],
     share: float = STYLE,
@@ -25,8 +53,8 @@ def without_style(
 
     Parameters
     ----------
-    data : DataFrame
-        One row per person, nothing missing.
+    frames : sequence of DataFrame
+        One row per person, nothing missing; one per imputation, whose covariances are averaged.
     mixes : mapping of str to mapping
         What is correlated, by name: weights of columns, such as {"gap": {"performance": 1,
         "expectation": -1}}.
@@ -47,27 +75,26 @@ def without_style(
     """
     weights = pd.DataFrame({name: dict(mix) for name, mix in mixes.items()}).fillna(0.0)
     columns = list(weights.index)
-    covariance = data[columns].astype(float).cov().to_numpy()
+    covariance = np.mean([each[columns].astype(float).cov().to_numpy() for each in frames], axis=0)
     spread = np.sqrt(np.diag(covariance)) * [name in set(ratings) for name in columns]
     style = share * np.outer(spread, spread)
     mix = weights.to_numpy()
     return _correlation(mix.T @ covariance @ mix), _correlation(mix.T @ (covariance - style) @ mix)
 
 
-def style_bound(
-    data: pd.DataFrame, marker: str, positive: Sequence[str], negative: Sequence[str]
-) -> float:
-    """Return how much of a rating's variance a style of answering can have, at the most.
+def estimated(
+    frames: Sequence[pd.DataFrame], marker: str, positive: Sequence[str], negative: Sequence[str]
+) -> Style:
+    """Estimate how much of a rating's variance is a style of answering.
 
     Whatever the marker has to do with the good sides of a service, it has to do with its bad
     sides the other way round; a style of answering adds to both. So the mean of the marker's
-    correlations with as many good as bad sides is the style's share; its 95 % upper bound is
-    returned, and never less than nothing.
+    correlations with as many good as bad sides is the style's share.
 
     Parameters
     ----------
-    data : DataFrame
-        One row per person, nothing missing.
+    frames : sequence of DataFrame
+        One row per person, nothing missing; one per imputation.
     marker : str
         A rating that is neither of the two kinds, such as what was expected.
     positive, negative : sequence of str
@@ -85,41 +112,136 @@ def style_bound(
     """
     if len(positive) != len(negative):
         raise ValueError(f"There are {len(positive)} good sides, but {len(negative)} bad ones.")
-    same = [name for name in (marker, *positive, *negative) if data[name].nunique() < 2]
+    names = [marker, *positive, *negative]
+    same = [name for name in names if min(each[name].nunique() for each in frames) < 2]
     if same:
         raise ValueError(f"{', '.join(same)} must vary to tell a style of answering.")
-    mean, se = _mean_correlation(data[[marker, *positive, *negative]].astype(float))
-    upper = np.tanh(np.arctanh(mean) + stats.norm.ppf(0.975) * se / (1 - mean**2))
-    return float(max(upper, 0.0))
+    found = pooled([_mean_correlation(each[names].astype(float)) for each in frames])
+    mean, half = found.estimate, Z * found.se / (1 - found.estimate**2)
+    low, high = (float(np.tanh(np.arctanh(mean) + side * half)) for side in (-1, 1))
+    return Style(max(mean, 0.0), max(low, 0.0), max(high, 0.0), found.se)
 
 
-def style_shift(
-    data: pd.DataFrame,
+def slope_shifts(
+    frames: Sequence[pd.DataFrame],
     mixes: Mapping[str, Mapping[str, float]],
     ratings: Sequence[str],
-    share: float = STYLE,
-) -> pd.Series:
+    style: Style,
+) -> pd.DataFrame:
     """Return what taking out a style of answering does to the slopes on the last of `mixes`.
 
-    Parameters are those of `without_style`.
+    Parameters
+    ----------
+    frames, mixes, ratings
+        As for `without_style`; the last of the mixes is the outcome.
+    style : Style
+        As from `estimated`, or `ASSUMED`.
+
+    Returns
+    -------
+    DataFrame
+        By driver: its standardised slope without the style less the one as observed, at the
+        share (column "share") and at both ends of its interval ("low", "high"), and the error
+        that the share's own error gives it ("se").
+    """
+
+    def shift(share: float) -> np.ndarray:
+        observed, cleaned = without_style(frames, mixes, ratings, share)
+        return _slopes(cleaned) - _slopes(observed)
+
+    return _shifts(shift, list(mixes)[:-1], style)
+
+
+def importance_shifts(
+    frames: Sequence[pd.DataFrame],
+    mixes: Mapping[str, Mapping[str, float]],
+    ratings: Sequence[str],
+    style: Style,
+    first: Sequence[str],
+    second: Sequence[str],
+) -> pd.Series:
+    """Return what taking out a style does to the shares of R2 of some drivers less others'.
+
+    A little more or less of the style changes these shares a lot, and it may be weaker in what
+    was rated than in the rating that it is told by: so the low end is half of the style's own.
+
+    Parameters
+    ----------
+    frames, mixes, ratings, style
+        As for `slope_shifts`.
+    first, second : sequence of str
+        Of the mixes.
 
     Returns
     -------
     Series
-        By driver: its standardised slope without the style less the one as observed.
+        share, low, high, se; as a row of `slope_shifts`.
     """
-    observed, cleaned = without_style(data, mixes, ratings, share)
-    return pd.Series(_slopes(cleaned) - _slopes(observed), list(mixes)[:-1])
+    signs = np.array([(name in first) - (name in second) for name in list(mixes)[:-1]], float)
+
+    def shift(share: float) -> np.ndarray:
+        shares = importance.lmg(np.stack(without_style(frames, mixes, ratings, share)))
+        observed, cleaned = (shares @ signs) / shares.sum(axis=1)
+        return np.array([cleaned - observed])
+
+    weaker = replace(style, low=style.low / 2)
+    return _shifts(shift, ["difference"], weaker).loc["difference"]
 
 
-def _mean_correlation(answers: pd.DataFrame) -> tuple[float, float]:
-    """Return the mean correlation of the first column with the others, and its error."""
+def taken_out(
+    effects: Mapping[str, Estimate], shifts: Mapping[str, pd.Series]
+) -> tuple[dict[str, Estimate], list[dict[str, Estimate]]]:
+    """Return effects without a style of answering, and at both ends of what is known of it.
+
+    Parameters
+    ----------
+    effects : mapping of str to Estimate
+        As observed.
+    shifts : mapping of str to Series
+        By effect: share, low, high and se, as from `slope_shifts`.
+
+    Returns
+    -------
+    found : dict of str to Estimate
+        At the style's share, with its error.
+    ends : list of dict, length 2
+        With the least and with the most style that the answers allow, as for
+        `checks.same_verdict`.
+    """
+    found = {name: _moved(each, shifts[name]["share"], shifts[name]["se"])
+             for name, each in effects.items()}  # fmt: skip
+    ends = [
+        {name: _moved(each, shifts[name][end]) for name, each in effects.items()}
+        for end in ("low", "high")
+    ]
+    return found, ends
+
+
+def _shifts(shift, names: Sequence[str], style: Style) -> pd.DataFrame:
+    """Return shifts at a style's share and ends, and their error by the delta method."""
+    at = {name: shift(getattr(style, name)) for name in ("share", "low", "high")}
+    above, below = shift(style.share + style.se), shift(style.share - style.se)
+    return pd.DataFrame(at | {"se": np.abs(above - below) / 2}, index=list(names))
+
+
+def _moved(effect: Estimate, shift: float, se: float = 0.0) -> Estimate:
+    """Return an effect moved on its scale, with the error of the movement added."""
+    link, inverse = LINKS[effect.scale]
+    return from_se(
+        inverse(link(effect.estimate) + shift), np.hypot(effect.se, se), effect.n_obs,
+        scale=effect.scale, df=effect.df, method=effect.method,
+    )  # fmt: skip
+
+
+def _mean_correlation(answers: pd.DataFrame) -> Estimate:
+    """Return the mean correlation of the first column with the others."""
     scores = ((answers - answers.mean()) / answers.std(ddof=0)).to_numpy()
     first, others = scores[:, [0]], scores[:, 1:]
     each = (first * others).mean(axis=0)
     influence = (first * others - each * (first**2 + others**2) / 2).mean(axis=1)
     mean = np.clip(each.mean(), -0.999, 0.999)
-    return float(mean), float(influence.std(ddof=1) / np.sqrt(len(answers)))
+    se = influence.std(ddof=1) / np.sqrt(len(answers))
+    return from_se(float(mean), float(se), len(answers))
 
 
 def _correlation(covariance: np.ndarray) -> np.ndarray:

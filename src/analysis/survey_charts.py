@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import figures
+from analysis.estimates import Estimate
 from analysis.importance import Importance
 from analysis.respondents import MIDDLE
 from analysis.show import figure
@@ -207,9 +208,17 @@ def told(people: pd.DataFrame, claimed: Mapping[str, float], caption: str) -> No
 
 def specifications(
     table: pd.DataFrame, unit: str, caption: str, band: tuple[float, float] | None = None,
-    null: float = 0.0,
+    null: float = 0.0, main: Estimate | None = None,
 ) -> None:  # fmt: skip
-    """Show a specification curve, as from `specifications.curve`; the main one in orange."""
+    """Show a specification curve, as from `specifications.curve`; the main one in orange.
+
+    The main mark is `main`, where it is given, such as the estimate that is pooled over all
+    imputations: the curve is from one of them.
+    """
+    if main is not None:
+        numbers = [main.estimate, main.ci_low, main.ci_high]
+        table = table.copy()
+        table.loc[table["main"], ["estimate", "ci_low", "ci_high"]] = numbers
     choices = table.select_dtypes(bool).shape[1] - 1
     fig, (top, bottom) = plt.subplots(
         2, 1, figsize=(7.2, 2.6 + 0.2 * choices), height_ratios=[2.2, 0.25 * choices]
