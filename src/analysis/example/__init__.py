@@ -2,8 +2,8 @@
 
 A customer has attitudes (quality seen, satisfaction, loyalty), a rate of visits, and a hazard of
 lapsing. All that a claim is about is one named parameter of `World`, so that an effect can be set
-to nothing, or a trap be set. From parameters to files: `world`, `unrecorded`, `people`, `behaviour`;
-`survey` and `lines`, `tables`; `sample`, `comparison` and `truth`; `writing`.
+to nothing, or a trap be set. From parameters to files: `world`, `unrecorded`, `people`,
+`behaviour`; `survey` and `lines`, `tables`; `sample`, `comparison` and `truth`; `writing`.
 """
 
 from analysis.example.behaviour import simulate

@@ -95,9 +95,7 @@ _ROUGH_PURCHASES = {"tail_df": 3.0, "two_rates": 0.4, "pauses": 0.3, "cost_outli
 _NEITHER = replace(_NOTHING_KEEPS, **_NO_HABIT, **_NO_VIEW_COUNTS)
 
 SCENES = (
-    Scene(PLANTED, World(), (*SURVEY, *CASES), (300, 1_000, 3_000)),
-    Scene(PLANTED, World(), VALUE, (300, 1_000, 3_000)),
-    Scene(PLANTED, World(), RETENTION, (300, 1_000, 3_000)),
+    Scene(PLANTED, World(), (*SURVEY, *CASES, *VALUE, *RETENTION), (300, 1_000, 3_000)),
     Scene("no effect", _NO_EFFECT, (*SURVEY, "H08", "H09", "H11")),
     Scene("no effect on purchases", World(**_NO_LINK), ("H13", "H14", "H16")),
     Scene(
@@ -125,7 +123,7 @@ SCENES = (
     ),
     Scene(
         "gains and losses weigh alike, and a halo half as strong on expectation",
-        replace(_ALIKE, halo=0.6),
+        replace(_ALIKE, halo=1.5),
         ("H03",),
         told_by=_ALIKE,
     ),
@@ -137,7 +135,7 @@ SCENES = (
     ),
     Scene(
         "no effect, and a halo half as strong on expectation",
-        replace(_NO_EFFECT, halo=0.6),
+        replace(_NO_EFFECT, halo=1.0),
         ("H01", "H03"),
         told_by=_NO_EFFECT,
     ),

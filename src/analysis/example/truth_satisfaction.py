@@ -52,11 +52,11 @@ def importance(correlation: ndarray) -> ndarray:
 
 
 def h03(sample: Sample) -> dict[str, float]:
-    """Latent first item on shortfall and surplus of performance, points; difference / SD left."""
+    """Latent first item on shortfall and surplus, points, and expectation; difference / SD left."""
     d = sample.answered
     gap = d["item_performance"] - d["item_expectation"]
-    drivers = gap.clip(lower=0), -gap.clip(upper=0)
-    (surplus, shortfall), left = slopes(d, d["latent_satisfaction_1"], *drivers)
+    drivers = gap.clip(lower=0), -gap.clip(upper=0), d["item_expectation"]
+    (surplus, shortfall, _), left = slopes(d, d["latent_satisfaction_1"], *drivers)
     return {"asymmetry": (-shortfall - surplus) / left}
 
 

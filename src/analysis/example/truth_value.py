@@ -68,11 +68,11 @@ def h15(sample: Sample) -> dict[str, float]:
 def h16(sample: Sample) -> dict[str, float]:
     """All buying beyond fuel less none: margin of the last year / its mean; retained.
 
-    Of those with sales in the year before and half a year of tenure. What the habit sold before the
-    landmark is a part of it: fuel sales, not all sales, make customers comparable.
+    Of those who bought in the 13 weeks before the landmark and have half a year of tenure. What the
+    habit sold before it is a part of it: fuel sales, not all sales, make customers comparable.
     """
     d, world = sample.everyone, sample.world
-    d = d[(d["sales_before"] > 0) & (d["tenure_days"] >= HALF_YEAR)][:CHUNK]
+    d = d[d["active"] & (d["tenure_days"] >= HALF_YEAR)][:CHUNK]
     arms = [with_lapse(world, d.assign(beyond=arm)) for arm in (True, False)]
     with_it, without = (_expected_margin(world, arm) for arm in arms)
     margin = (with_it - without).mean() / np.where(d["beyond"], with_it, without).mean()
