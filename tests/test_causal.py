@@ -1,5 +1,7 @@
 """Doubly robust effects: another implementation and planted truths."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from scipy import stats
 from statsmodels.treatment.treatment_effects import TreatmentEffect
 
 from analysis import causal
+from analysis.estimates import NotEstimable
 
 N_COVERAGE = 300
 MC_ERROR = np.sqrt(0.95 * 0.05 / N_COVERAGE)
@@ -151,3 +154,115 @@ def test_coverage_of_aipw(family):
         errors.append(found.estimate - truth)
     assert abs(np.mean(errors)) < 4 * np.std(errors) / np.sqrt(N_COVERAGE)
     assert abs(hits / N_COVERAGE - 0.95) < 3 * MC_ERROR
+
+
+# --- data that allow no estimate
+
+
+def few(n1, rate, seed, n0=150):
+    """Return amounts that few have, without an effect; the arms differ by chance alone."""
+    rng = np.random.default_rng(seed)
+    z = pd.DataFrame(rng.normal(size=(n1 + n0, 6)), columns=list("abcdef"))
+    treated = np.r_[np.ones(n1), np.zeros(n0)]
+    y = (rng.random(n1 + n0) < rate) * rng.gamma(2, 20, n1 + n0)
+    return y / y.mean(), treated, z
+
+
+def test_two_buyers_of_35_give_no_effect_but_their_number():
+    """Issue 14, case 21: a margin of +4e34 % from 35 customers of whom 2 came back."""
+    rng = np.random.default_rng(3)
+    z = pd.DataFrame(rng.normal(size=(156, 5)), columns=list("abcde"))
+    treated, y = np.r_[np.ones(35), np.zeros(121)], np.zeros(156)
+    y[z["a"][:35].nlargest(2).index], y[35:85] = [80.0, 95.0], 60.0
+    sentence = "Only 2 of 35 customers treated have the outcome above 0; 5 coefficients need 10"
+    for family, outcome in (("poisson", y), ("binomial", (y > 0).astype(float))):
+        with pytest.raises(NotEstimable, match=sentence):
+            causal.aipw(outcome, treated, z, family=family)
+    with pytest.raises(NotEstimable, match="the outcome is 0 in all 35 customers treated"):
+        causal.aipw(np.where(treated == 1, 0, y), treated, z, family="poisson")
+
+
+@pytest.mark.parametrize(("n1", "rate"), [(35, 0.06), (60, 0.15), (100, 0.06), (100, 0.3)])
+def test_few_buyers_give_no_effect_or_a_sane_one(n1, rate):
+    held = []
+    for seed in range(20):
+        try:
+            found = causal.aipw(*few(n1, rate, seed), family="poisson").effect
+        except NotEstimable:
+            continue
+        assert abs(found.estimate) < 3  # times the mean; the truth is 0
+        held.append(found.ci_low <= 0 <= found.ci_high)
+    assert sum(held) >= len(held) - 3
+    assert len(held) == 20 or rate < 0.3
+
+
+def test_predictions_far_beyond_what_an_arm_had_are_refused():
+    rng = np.random.default_rng(8)
+    z = pd.DataFrame({"spend": rng.normal(size=300)})
+    treated = (rng.random(300) < stats.logistic.cdf(z["spend"])).astype(float)
+    y = np.exp(z["spend"])
+    assert abs(causal.aipw(y, treated, z, family="poisson").effect.estimate) < 0.2
+    lone = z.assign(spend=z["spend"].where(z.index != z["spend"][treated == 0].idxmax(), 6.0))
+    with pytest.raises(NotEstimable, match=r"customers treated had .* would follow for another"):
+        causal.aipw(y, treated, lone, family="poisson")
+
+
+def test_treatment_that_a_covariate_decides_is_refused():
+    y, treated, z = confounded(200)
+    z = z.assign(spend=np.where(treated == 1, 3, 0) + z["spend"].rank(pct=True))
+    with pytest.raises(NotEstimable, match="customers have the treatment above 0"):
+        causal.aipw(y, treated, z)
+
+
+def separated(seed):
+    """Return outcomes that nobody of one kind has, among the treated; the effect is 0."""
+    rng = np.random.default_rng(seed)
+    n = 260
+    z = pd.DataFrame({"spend": rng.normal(size=n), "away": (rng.random(n) < 0.12).astype(float)})
+    treated = (rng.random(n) < stats.logistic.cdf(0.5 * z["spend"] - 0.7)).astype(float)
+    chance = np.where(z["away"] == 1, 0.04, stats.logistic.cdf(0.5 + z["spend"]))
+    return (rng.random(n) < chance).astype(float), treated, z
+
+
+def test_a_covariate_that_separates_an_arm_is_left_to_the_weights():
+    held, number = 0, 0
+    for seed in range(90):
+        y, treated, z = separated(seed)
+        own = treated == 1
+        found = causal.aipw(y, treated, z, family="binomial").effect
+        if y[own & (z["away"] == 1)].any() or not y[~own & (z["away"] == 1)].any():
+            continue
+        number += 1
+        held += found.ci_low <= 0 <= found.ci_high
+        assert found.se < 0.2
+    assert number > 25
+    assert stats.binomtest(held, number, 0.95).pvalue > 0.01
+
+
+# --- labels and kinds of numbers
+
+
+def test_series_are_paired_by_their_labels():
+    y, treated, z = confounded(300)
+    y, treated = pd.Series(y, z.index), pd.Series(treated, z.index)
+    expected = causal.aipw(y, treated, z).effect
+    mixed = causal.aipw(y, treated.sample(frac=1, random_state=1), z[::-1]).effect
+    assert mixed.estimate == pytest.approx(expected.estimate, rel=1e-9)
+    with pytest.raises(ValueError, match="same labels"):
+        causal.aipw(y, treated.set_axis(range(1, 301)), z)
+    with pytest.raises(ValueError, match="plain arrays"):
+        causal.aipw(y.to_numpy(), treated[::-1], z)
+
+
+def test_nullable_numbers_true_and_false_and_decimals_count_as_numbers():
+    y, treated, z = confounded(300, family="binomial")
+    expected = causal.aipw(y, treated, z, family="binomial").effect
+    found = causal.aipw(
+        pd.Series(y == 1),
+        pd.Series(treated, dtype="Int64"),
+        z.assign(spend=z["spend"].astype("Float64"), tenure=z["tenure"].map(Decimal)),
+        family="binomial",
+    )
+    assert found.effect.estimate == pytest.approx(expected.estimate, rel=1e-9)
+    with pytest.raises(ValueError, match="known for everybody"):
+        causal.aipw(y, treated, z.assign(spend=z["spend"].astype("Float64").mask(z.index == 3)))

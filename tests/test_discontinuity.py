@@ -80,7 +80,7 @@ def test_rows_with_missing_values_are_left_out():
     options = {"covariates": COVARIATES, "groups": "team"}
     found = discontinuity.jump(holes, "y", "day", **options)
     assert found == discontinuity.jump(kept, "y", "day", **options)
-    assert found.method == "local line, 3 days on each side, CR3 by team (12 groups)"
+    assert found.method == "local line, 3 days on each side, jackknife by team (12 groups)"
     honest = discontinuity.honest_jump(holes, "y", "day", curvature=0.1, **options)
     assert honest == discontinuity.honest_jump(kept, "y", "day", curvature=0.1, **options)
 

@@ -1,5 +1,8 @@
 """Regressions: other implementations, jackknives and planted truths."""
 
+from dataclasses import replace
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import patsy
@@ -10,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis import models
-from analysis.estimates import smallest
+from analysis import _glm, models
+from analysis.estimates import NotEstimable, smallest
 
 N_COVERAGE = 300
 MC_ERROR = np.sqrt(0.95 * 0.05 / N_COVERAGE)
@@ -321,3 +324,167 @@ def test_coverage_of_rate_ratios_and_of_station_effects():
         hits[1] += found.ci_low <= 0 <= found.ci_high
     assert (hits / N_COVERAGE).min() > 0.95 - 3 * MC_ERROR
     assert (hits / N_COVERAGE).max() < 0.95 + 4 * MC_ERROR
+
+
+# --- data that allow no estimate
+
+
+def test_a_group_without_events_is_refused_by_name_and_count():
+    """Issue 14: an odds ratio of 7e8 [4e8, 1.4e9] where a group has no event."""
+    data = survey().assign(group=lambda each: np.where(each.index < 260, "usual", "vip"))
+    data.loc[data["group"] == "vip", "binomial"] = 0.0
+    expected = r'Of 40 rows with "group\[T.vip\]", 0 have "binomial" above 0'
+    with pytest.raises(NotEstimable, match=expected):
+        models.robust_glm("binomial ~ x + group", data, family="binomial")
+    data.loc[data["group"] == "vip", ["binomial", "poisson"]] = 1.0, 0.0
+    with pytest.raises(NotEstimable, match=r'Of 40 rows with "group\[T.vip\]", 40 have'):
+        models.robust_glm("binomial ~ x + group", data, family="binomial")
+    with pytest.raises(NotEstimable, match=r'Of 40 rows with "group\[T.vip\]", 0 have "poisson"'):
+        models.poisson_rate("poisson ~ x + group", data)
+    data.loc[270, ["binomial", "poisson"]] = 0.0, 1.0  # one exception is enough for an answer
+    assert models.contrast(models.poisson_rate("poisson ~ x + group", data), "group[T.vip]").se < 2
+    fit = models.robust_glm("binomial ~ x + group", data, family="binomial")
+    assert 1 < models.contrast(fit, "group[T.vip]").estimate < 1000
+
+
+def test_a_column_that_decides_the_outcome_is_refused():
+    data = survey().assign(past=lambda each: (each["x"] > 0.3).astype(float))
+    with pytest.raises(NotEstimable, match=r'x tell apart, .* of 300 rows have "past" above 0'):
+        models.robust_glm("past ~ x", data, family="binomial")
+    data.loc[data["x"].idxmax(), "past"] = 0.0
+    fit = models.robust_glm("past ~ x", data, family="binomial")
+    assert models.contrast(fit, "x").ci_low > 1
+
+
+@pytest.mark.parametrize("family", ["binomial", "poisson"])
+def test_separation_is_that_of_exhaustive_search(family):
+    """Of two columns: is there an angle at which no row moves away from its outcome?"""
+    rng = np.random.default_rng(9)
+    angles = np.linspace(0, 2 * np.pi, 3601)
+    around = np.column_stack([np.cos(angles), np.sin(angles)])
+    found = []
+    for _ in range(200):
+        x = rng.normal(size=(8, 2))
+        y = rng.integers(0, 2, 8) * (1.0 if family == "binomial" else rng.gamma(2, 1, 8))
+        upper = (y == 1) if family == "binomial" else np.zeros(8, bool)
+        move = around @ x.T * np.where(upper, 1, -1)
+        stays = np.abs(move[:, y > 0]) < 1e-3 if family == "poisson" else np.ones((len(move), 0))
+        falls = (move if family == "binomial" else move[:, y == 0]) >= -1e-9
+        expected = bool((falls.all(axis=1) & stays.all(axis=1)).any())
+        assert (_glm.separating(x, y, family) is not None) == expected
+        found.append(expected)
+    assert 5 < sum(found) < 195 or family == "poisson"
+
+
+def test_too_few_events_for_the_columns_are_refused_with_their_number():
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame(rng.normal(size=(200, 6)), columns=list("abcdef")).assign(y=0.0)
+    data.loc[:10, "y"] = 1.0
+    sentence = 'Only 11 of 200 rows have "y" above 0; 6 coefficients need 12'
+    for family in ("binomial", "poisson"):
+        with pytest.raises(NotEstimable, match=sentence):
+            models.robust_glm("y ~ a + b + c + d + e + f", data, family=family)
+        assert models.robust_glm("y ~ a + b", data, family=family).converged
+    with pytest.raises(NotEstimable, match="Only 11 of 200 rows do not have"):
+        models.robust_glm("I(1 - y) ~ a + b + c + d + e + f", data, family="binomial")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_outcomes_that_do_not_differ_and_no_rows_are_refused(family):
+    with pytest.raises(NotEstimable, match='"y" is 0 in all 300 rows'):
+        models.robust_glm("y ~ x", survey().assign(y=0.0), family=family)
+    with pytest.raises(NotEstimable, match='"y" is 1 in all 300 rows'):
+        models.robust_glm("y ~ x", survey().assign(y=True), family=family)
+    with pytest.raises(NotEstimable, match="None of 0 rows has every one of x, "):
+        models.robust_glm(f"{family} ~ x", survey().head(0), family=family)
+    with pytest.raises(NotEstimable, match="None of 300 rows"):
+        models.robust_glm("y ~ x", survey().assign(y=np.nan), family=family)
+
+
+def test_an_effect_without_a_standard_error_is_refused():
+    data = survey().assign(exact=lambda each: 1 + 2 * each["x"])
+    with pytest.raises(NotEstimable, match="300 rows give no standard error for x"):
+        models.contrast(models.ols("exact ~ x", data), "x")
+    fit = models.ols("gaussian ~ x", data)
+    with pytest.raises(NotEstimable, match="did not converge"):
+        models.contrast(replace(fit, converged=False), "x")
+    with pytest.raises(NotEstimable, match="no standard error"):
+        models.contrast(replace(fit, covariance=fit.covariance * np.nan), "x")
+
+
+def test_a_fit_in_yuan_converges_as_in_millions():
+    data = survey(2000).assign(yuan=lambda each: each["poisson"] * 1e9)
+    fit, other = models.poisson_rate("yuan ~ x", data), models.poisson_rate("poisson ~ x", data)
+    assert fit.params["x"] == pytest.approx(other.params["x"], rel=1e-9)
+
+
+# --- kinds of columns
+
+
+def test_true_counts_as_one():
+    """Issue 14: an odds ratio of 0.344 for 2.909, because the first level counted as 1."""
+    data = survey().assign(yes=lambda each: each["binomial"] == 1)
+    expected = models.robust_glm("binomial ~ x", data, family="binomial")
+    for kind in ("bool", "boolean", "object", "Int64"):
+        fit = models.robust_glm("yes ~ x", data.astype({"yes": kind}), family="binomial")
+        assert fit.params.to_dict() == pytest.approx(expected.params.to_dict())
+    assert models.ols("yes ~ x", data).params["x"] == pytest.approx(
+        models.ols("binomial ~ x", data).params["x"]
+    )
+
+
+@pytest.mark.parametrize("kind", ["object", "str", "category"])
+def test_an_outcome_of_words_is_refused_with_its_levels(kind):
+    data = survey().assign(lost=lambda each: np.where(each["binomial"] == 1, "gone", "here"))
+    with pytest.raises(
+        ValueError, match=r'The outcome "lost" must be numbers.* values (gone|here)'
+    ):
+        models.robust_glm("lost ~ x", data.astype({"lost": kind}), family="binomial")
+    with pytest.raises(ValueError, match='The outcome "lost" must be numbers'):
+        models.ordered("lost ~ x", data.astype({"lost": kind}))
+
+
+def test_an_expression_of_true_and_false_is_refused_as_outcome():
+    with pytest.raises(ValueError, match=r'The outcome of "\(x > 0\) ~ months" must be numbers'):
+        models.robust_glm("(x > 0) ~ months", survey(), family="binomial")
+
+
+def test_nullable_and_decimal_columns_are_numbers_with_gaps():
+    data = survey()
+    expected = models.poisson_rate("poisson ~ x + months + box", data.drop(index=[4, 9, 30]))
+    odd = data.astype({"poisson": "Int64", "x": "Float64", "box": "string"})
+    odd["months"] = odd["months"].map(Decimal)
+    odd.loc[4, "poisson"] = odd.loc[9, "x"] = pd.NA
+    odd.loc[30, "months"] = None
+    found = models.poisson_rate("poisson ~ x + months + box", odd)
+    assert found.n_obs == 297
+    assert found.params.to_dict() == pytest.approx(expected.params.to_dict())
+
+
+def test_categories_that_no_row_has_are_no_columns():
+    data = survey()
+    data["box"] = pd.Categorical(data["box"], ["low", "middle", "never", "top"])
+    data.loc[data["box"] == "middle", "x"] = np.nan  # nor one whose rows are left out
+    assert list(models.ols("gaussian ~ x + box", data).params.index) == [
+        "Intercept", "box[T.top]", "x",
+    ]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_infinite_values_are_refused_by_column_and_number():
+    data = survey()
+    data.loc[[1, 2], "x"] = np.inf
+    with pytest.raises(NotEstimable, match='"x" is infinite in 2 of 300 rows'):
+        models.ols("gaussian ~ x", data)
+    with pytest.raises(NotEstimable, match=r'A term of "gaussian ~ np.log\(none\)" is infinite'):
+        models.ols("gaussian ~ np.log(none)", survey().assign(none=lambda d: d["poisson"] * 0.0))
+
+
+def test_a_column_named_like_a_category_in_quotes_leaves_no_row_out():
+    data = survey().assign(top=np.nan)
+    assert models.ols("gaussian ~ C(box, Treatment('top'))", data).n_obs == 300
+
+
+def test_errors_by_group_are_called_the_jackknife():
+    fit = models.ols("gaussian ~ x", survey(), groups="station")
+    assert fit.method == "gaussian regression, jackknife by station (12 groups)"

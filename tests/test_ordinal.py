@@ -7,6 +7,7 @@ from scipy import stats
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 
 from analysis import _ordinal, models
+from analysis.estimates import NotEstimable
 
 # Venables & Ripley (2002), Modern Applied Statistics with S, section 7.3.
 HOUSING = {
@@ -124,3 +125,30 @@ def test_answers_that_a_category_separates_are_said_not_to_converge():
     fit = models.ordered("answer ~ group", data)
     assert not fit.converged
     assert np.isfinite(fit.covariance.to_numpy()).all()
+
+
+def test_a_covariate_in_yuan_converges_to_the_slope_of_any_other_unit():
+    data = answers(300, 1).assign(yuan=lambda each: 3e5 + 1e5 * each["x"])
+    fit, other = models.ordered("answer ~ yuan + w", data), models.ordered("answer ~ x + w", data)
+    assert fit.converged
+    assert fit.params["yuan"] * 1e5 == pytest.approx(other.params["x"], rel=1e-9)
+    assert fit.params["w"] == pytest.approx(other.params["w"], rel=1e-9)
+    errors = [models.contrast(each, name).se for each, name in ((fit, "yuan"), (other, "x"))]
+    assert errors[0] * 1e5 == pytest.approx(errors[1], rel=1e-9)
+
+
+def test_a_slope_that_did_not_converge_is_no_estimate():
+    data = pd.DataFrame({"group": np.repeat([0.0, 1.0], [50, 6])})
+    data["answer"] = np.r_[np.random.default_rng(8).integers(1, 7, 50), np.full(6, 9)]
+    fit = models.ordered("answer ~ group", data)
+    with pytest.raises(NotEstimable, match="ordered probit model of 56 rows did not converge"):
+        models.contrast(fit, "group")
+
+
+def test_answers_that_hardly_differ_are_refused_with_their_number():
+    rng = np.random.default_rng(2)
+    data = pd.DataFrame(rng.normal(size=(60, 3)), columns=list("abc"))
+    data["answer"] = np.r_[1, 2, 3, np.full(57, 10)]
+    with pytest.raises(NotEstimable, match=r"60 rows \(57 alike\): as good as 9 .* 5 slopes need"):
+        models.ordered("answer ~ a + b + c + I(a**2) + I(b**2)", data)
+    assert np.isfinite(models.ordered("answer ~ a", data).params["a"])

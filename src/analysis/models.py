@@ -5,24 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 import patsy
-import statsmodels.api as sm
 import statsmodels.formula.api as smf
+from statsmodels.tools.sm_exceptions import MissingDataError
 
-from analysis import _ordinal
-from analysis.estimates import Estimate, Scale, from_se
+from analysis import _glm, _ordinal
+from analysis._glm import FAMILIES
+from analysis.estimates import Estimate, NotEstimable, Scale, from_se
 
 Family = Literal["gaussian", "poisson", "binomial"]
 
-FAMILIES = {
-    "gaussian": sm.families.Gaussian,
-    "poisson": sm.families.Poisson,
-    "binomial": sm.families.Binomial,
-}
+_EXACT = 1e-10
+"""Share of an effect that its standard error exceeds, unless the outcome is a sum of columns."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Fit:
     params : Series, shape (k,)
         Coefficients, by name.
     covariance : DataFrame, shape (k, k)
-        HC3, or with groups CR3, the jackknife over groups.
+        HC3, or with groups the jackknife over groups.
     df : float
         Degrees of freedom of intervals: groups less 1, or rows less k.
     n_obs : int
@@ -64,17 +63,20 @@ def robust_glm(
 ) -> Fit:
     """Fit a regression with its natural link and robust errors.
 
-    Without groups, every row is a group of its own: HC3. With groups, CR3. These are the
-    "bias_reduced" errors of a GEE with independent rows, from k x k matrices instead of
-    group x group ones, which 10,000 rows in a group would not survive. The Poisson family
-    needs no counts: for any outcome of zero or more it is pseudo-maximum likelihood.
+    Without groups, every row is a group of its own: HC3, the "bias_reduced" variance of a
+    GEE with independent rows. With groups it is that variance times (G - 1) / G for G groups:
+    for least squares exactly the jackknife that leaves out one group at a time (Bell and
+    McCaffrey's CR3 is without the factor), else its first step. It is computed from k x k
+    matrices instead of group x group ones, which 10,000 rows in a group would not survive.
+    The Poisson family needs no counts: for any outcome of zero or more it is pseudo-maximum
+    likelihood.
 
     Parameters
     ----------
     formula : str
         Such as "visits ~ top_box + tenure".
     data : DataFrame
-        Rows with a missing value are left out.
+        Rows with a missing value are left out. The outcome is numbers, or true and false.
     family : {"gaussian", "poisson", "binomial"}
     groups, exposure : str, optional
         Columns: what errors may be correlated within; time under observation.
@@ -82,12 +84,17 @@ def robust_glm(
     Raises
     ------
     ValueError
-        If the family is unknown, an exposure is not positive, an outcome is impossible,
-        columns are collinear, there is one group only, or one row or group alone decides
-        a coefficient.
+        If the family is unknown, an exposure is not positive, or the outcome is text or
+        impossible.
+    NotEstimable
+        If a value is infinite, no row is left, the outcome is the same in every row, columns
+        are collinear, there are too few events or none in a group (see `_glm.fit`), there is
+        one group only, or one row or group alone decides a coefficient.
 
     References
     ----------
+    Bell, R. M., & McCaffrey, D. F. (2002). Bias reduction in standard errors for linear
+    regression with multi-stage samples. Survey Methodology 28, 169-181.
     Mancl, L. A., & DeRouen, T. A. (2001). A covariance estimator for GEE with improved
     small-sample properties. Biometrics 57, 126-134.
     Santos Silva, J. M. C., & Tenreyro, S. (2006). The log of gravity. Review of Economics
@@ -98,15 +105,16 @@ def robust_glm(
     data = data.dropna(subset=known).reset_index(drop=True)
     if exposure is not None and (data[exposure] <= 0).any():
         raise ValueError(f'Exposure "{exposure}" must be positive in every row.')
-    times = {} if exposure is None else {"exposure": data[exposure]}
-    model = smf.glm(formula, coded(formula, data), family=FAMILIES[family](), **times)
+    used = coded(formula, data)
+    times = {} if exposure is None else {"exposure": data.loc[used.index, exposure].astype(float)}
+    model = _model(formula, used, family, times)
     _check_design(model, family)
-    fit = model.fit()
+    fit = _glm.fit(model, family, f'"{model.endog_names}"')
     rows = model.data.row_labels
     codes = None if groups is None else pd.factorize(data.loc[rows, groups])[0]
     covariance, df = _robust_covariance(model.exog, model.endog, fit.mu, family, codes)
     names = model.exog_names
-    error = f"CR3 by {groups} ({codes.max() + 1} groups)" if groups else "HC3"
+    error = f"jackknife by {groups} ({codes.max() + 1} groups)" if groups else "HC3"
     return Fit(
         params=pd.Series(np.asarray(fit.params), names),
         covariance=pd.DataFrame(covariance, names, names),
@@ -152,29 +160,42 @@ def ordered(formula: str, data: pd.DataFrame, link: Literal["probit", "logit"] =
     -------
     Fit
         Slopes without the thresholds; errors from the observed information, normal. It has
-        not converged where a category's answers all lie at one end of the scale.
+        not converged where a category's answers all lie at one end of the scale; `contrast`
+        then refuses.
 
     Raises
     ------
     ValueError
-        If the outcome has fewer than 3 values, or columns are collinear.
+        If the outcome is text.
+    NotEstimable
+        If the outcome has fewer than 3 values, columns are collinear, or the answers differ
+        too little: n less the sum of cubed category sizes over n squared, Harrell's effective
+        number, must be 2 for each slope.
 
     References
     ----------
+    Harrell, F. E. (2015). Regression Modeling Strategies, 2nd ed., section 4.4. Springer.
     McCullagh, P. (1980). Regression models for ordinal data. JRSS B 42, 109-142.
     """
     left, x = patsy.dmatrices(formula, coded(formula, data), return_type="dataframe")
     outcome, x = left.iloc[:, 0], x.drop(columns="Intercept")
     if outcome.nunique() < 3:
-        raise ValueError(f'"{outcome.name}" needs 3 different values for an ordered model.')
-    if np.linalg.matrix_rank(x.assign(constant=1.0)) <= x.shape[1]:
-        raise ValueError(f"Columns {list(x)} are collinear; leave one out.")
+        raise NotEstimable(
+            f'"{outcome.name}" needs 3 different values for an ordered model; the {len(x):,} rows '
+            f"have {outcome.nunique()}."
+        )
+    if np.linalg.matrix_rank(_standard(x.assign(constant=1.0))) <= x.shape[1]:
+        raise NotEstimable(f"Columns {list(x)} are collinear; leave one out.")
     codes = np.unique(outcome, return_inverse=True)[1]
-    params, covariance, _, converged = _ordinal.fit(codes, x.to_numpy(), link)
+    _check_answers(np.bincount(codes), x.shape[1], outcome.name)
+    scale = x.std(ddof=0).to_numpy()
+    params, covariance, _, converged = _ordinal.fit(
+        codes, ((x - x.mean()) / scale).to_numpy(), link
+    )
     names, p = list(x.columns), x.shape[1]
     return Fit(
-        params=pd.Series(params[:p], names),
-        covariance=pd.DataFrame(covariance[:p, :p], names, names),
+        params=pd.Series(params[:p] / scale, names),
+        covariance=pd.DataFrame(covariance[:p, :p] / np.outer(scale, scale), names, names),
         df=np.inf,
         n_obs=len(x),
         scale="identity",
@@ -206,6 +227,8 @@ def contrast(
     ------
     ValueError
         If a name is not a coefficient.
+    NotEstimable
+        If the fit has not converged, or the effect has no finite standard error above 0.
     """
     weights = {weights: 1.0} if isinstance(weights, str) else dict(weights)
     unknown = sorted(set(weights) - set(fit.params.index))
@@ -215,7 +238,12 @@ def contrast(
     middle = float(values @ fit.params[names].to_numpy())
     se = float(np.sqrt(values @ fit.covariance.loc[names, names].to_numpy() @ values))
     scale = scale or fit.scale
-    value = np.exp(middle) if scale == "log" else middle
+    with np.errstate(over="ignore"):
+        value = np.exp(middle) if scale == "log" else middle
+    if not fit.converged:
+        raise NotEstimable(f"The {fit.method} of {fit.n_obs:,} rows did not converge.")
+    if not (np.isfinite([middle, value, se]).all() and se > _EXACT * abs(middle)):
+        raise NotEstimable(f"{fit.n_obs:,} rows give no standard error for {' and '.join(names)}.")
     return from_se(value, se, fit.n_obs, scale=scale, df=df or fit.df, method=fit.method)
 
 
@@ -252,16 +280,66 @@ def cross_validated(
 
 
 def coded(formula: str, data: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns that a formula names, text as categories.
+    """Return the columns that a formula names, as patsy reads them rightly, in complete rows.
 
-    The design is the same; patsy looks at text value by value, at categories in one go. With
-    names that patsy must quote, all columns are returned as they are.
+    Text becomes categories (the design is the same; patsy looks at text value by value), without
+    those that no row has; an outcome of true and false becomes 1 and 0; decimals and pandas'
+    nullable numbers become floats. With names that patsy must quote, all columns are returned as
+    they are.
+
+    Raises
+    ------
+    ValueError
+        If the outcome is text or a category: the first level would silently count as 1.
+    NotEstimable
+        If a value is infinite, or no row is complete.
     """
     if "Q(" in formula:
         return data
-    names = [name for name in data if re.search(rf"\b{re.escape(str(name))}\b", formula)]
-    words = [name for name in names if not pd.api.types.is_numeric_dtype(data[name])]
-    return data[names].astype(dict.fromkeys(words, "category"))
+    unquoted = re.sub(r"'[^']*'|\"[^\"]*\"", "", formula)
+    names = [name for name in data if re.search(rf"\b{re.escape(str(name))}\b", unquoted)]
+    left, tilde, _ = formula.partition("~")
+    outcome = left.strip() if tilde else None
+    found = pd.DataFrame({name: _plain(data[name], name == outcome) for name in names}, data.index)
+    found = found.dropna()
+    if names and found.empty:
+        raise NotEstimable(
+            f"None of {len(data):,} rows has every one of {', '.join(map(str, names))}."
+        )
+    words = list(found.select_dtypes("category"))
+    return found.assign(**{name: found[name].cat.remove_unused_categories() for name in words})
+
+
+def _plain(values: pd.Series, is_outcome: bool) -> pd.Series:
+    """Return a column as floats, true and false or categories; see `coded`."""
+    known = values.dropna()
+    if values.dtype == object and len(known) and known.map(lambda v: isinstance(v, Decimal)).all():
+        values = values.astype(float)
+    if pd.api.types.is_bool_dtype(known.infer_objects() if values.dtype == object else values):
+        return values.astype(object).astype(float) if is_outcome else _true_or_false(values)
+    if pd.api.types.is_numeric_dtype(values):
+        is_plain = isinstance(values.dtype, np.dtype)
+        plain = (
+            values if is_plain else pd.Series(values.to_numpy(float, na_value=np.nan), values.index)
+        )
+        infinite = int(np.isinf(plain.to_numpy(float)).sum())
+        if infinite:
+            raise NotEstimable(
+                f'"{values.name}" is infinite in {infinite:,} of {len(plain):,} rows.'
+            )
+        return plain
+    if is_outcome:
+        levels = ", ".join(map(str, list(dict.fromkeys(known))[:5]))
+        raise ValueError(
+            f'The outcome "{values.name}" must be numbers, or true and false; it has the values '
+            f"{levels}."
+        )
+    return values.astype("category")
+
+
+def _true_or_false(values: pd.Series) -> pd.Series:
+    """Return true and false as such, or where some are missing as categories."""
+    return values.astype("category") if values.isna().any() else values.astype(bool)
 
 
 def check_family(family: str) -> None:
@@ -270,10 +348,41 @@ def check_family(family: str) -> None:
         raise ValueError(f'Unknown family "{family}"; known are {", ".join(FAMILIES)}.')
 
 
+def _model(formula: str, data: pd.DataFrame, family: str, times: Mapping):
+    """Return the model of a formula, not fitted."""
+    try:
+        model = smf.glm(formula, data, family=FAMILIES[family](), **times)
+    except MissingDataError:
+        raise NotEstimable(f'A term of "{formula}" is infinite.') from None
+    if np.ndim(model.endog) > 1 or not isinstance(model.endog_names, str):
+        raise ValueError(
+            f'The outcome of "{formula}" must be numbers, or a column of true and false.'
+        )
+    return model
+
+
+def _standard(x: pd.DataFrame) -> np.ndarray:
+    """Return columns divided by their size, so that ranks do not depend on units."""
+    size = np.abs(x.to_numpy(float)).max(axis=0, initial=0)
+    return x.to_numpy(float) / np.where(size > 0, size, 1.0)
+
+
+def _check_answers(sizes: np.ndarray, slopes: int, name: str) -> None:
+    """Refuse answers that differ too little for so many slopes."""
+    n = sizes.sum()
+    different = n - (sizes.astype(float) ** 3).sum() / n**2
+    if different < _glm.LEAST_EVENTS * slopes:
+        raise NotEstimable(
+            f'"{name}" differs too little in {n:,} rows ({sizes.max():,} alike): as good as '
+            f"{different:.0f} different ones, and {slopes} slopes need "
+            f"{_glm.LEAST_EVENTS * slopes}."
+        )
+
+
 def _robust_covariance(
     x: np.ndarray, y: np.ndarray, mean: np.ndarray, family: str, codes: np.ndarray | None
 ) -> tuple[np.ndarray, int]:
-    """Return the HC3 or, by groups, the CR3 covariance and its degrees of freedom."""
+    """Return the HC3 or, by groups, the jackknife covariance and its degrees of freedom."""
     weight, residual = FAMILIES[family]().variance(mean), y - mean
     bread = np.linalg.inv((x.T * weight) @ x)
     if codes is None:
@@ -283,7 +392,7 @@ def _robust_covariance(
     else:
         size = codes.max() + 1
         if size < 2:
-            raise ValueError("Errors by group need at least 2 groups.")
+            raise NotEstimable("Errors by group need at least 2 groups.")
         scores = _group_scores(x, weight, residual, bread, codes)
         correction, df = (size - 1) / size, size - 1
     half = scores @ bread
@@ -309,14 +418,16 @@ def _check_design(model, family: str) -> None:
     highest = 1 if family == "binomial" else np.inf
     if family != "gaussian" and (y.min() < 0 or y.max() > highest):
         raise ValueError(f"A {family} outcome must lie between 0 and {highest}.")
-    if np.linalg.matrix_rank(model.exog) < model.exog.shape[1]:
-        raise ValueError(f"Columns {model.exog_names} are collinear; leave one out.")
+    if np.linalg.matrix_rank(_standard(pd.DataFrame(model.exog))) < model.exog.shape[1]:
+        raise NotEstimable(
+            f"Columns {model.exog_names} are collinear in {len(y):,} rows; leave one out."
+        )
 
 
 def _check_room(room: np.ndarray) -> None:
     """Refuse rows or groups without which a coefficient could not be estimated."""
     if room.min() < 1e-8:
-        raise ValueError(
+        raise NotEstimable(
             "One row or group alone decides a coefficient, so its error cannot be told; "
             "merge rare categories."
         )

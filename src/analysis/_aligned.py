@@ -1,0 +1,31 @@
+"""Columns that belong to the same rows, by their labels where they have some."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+
+def aligned(*columns: object) -> tuple:
+    """Return columns in the order of the first one with labels.
+
+    Parameters
+    ----------
+    *columns : array_like
+        Series and DataFrames are paired by their index, others by position. None stays None.
+
+    Raises
+    ------
+    ValueError
+        If the labels of two differ, or their order does while there is also a column
+        without labels, or a label stands twice.
+    """
+    known = [each for each in columns if isinstance(each, pd.Series | pd.DataFrame)]
+    if all(each.index.equals(known[0].index) for each in known):
+        return columns
+    index = known[0].index
+    if not all(each.index.is_unique and index.symmetric_difference(each.index).empty
+               for each in known):  # fmt: skip
+        raise ValueError("Columns must have the same labels (index), each of them once.")
+    if any(each is not None and not isinstance(each, pd.Series | pd.DataFrame) for each in columns):
+        raise ValueError("Columns with labels in another order can't be paired with plain arrays.")
+    return tuple(None if each is None else each.loc[index] for each in columns)
