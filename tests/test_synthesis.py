@@ -10,7 +10,18 @@ from scipy import stats
 from statsmodels.stats.meta_analysis import combine_effects
 from statsmodels.stats.multitest import multipletests
 
-from analysis import checks, claims, findings, plan, pooling, synthesis, synthesis_charts
+from analysis import (
+    checks,
+    claims,
+    findings,
+    models,
+    plan,
+    pooling,
+    sensitivity,
+    synthesis,
+    synthesis_charts,
+    verdicts,
+)
 from analysis.estimates import LINKS, from_se, on_scale
 from analysis.example import draw, rehearsal
 from analysis.example.regions import errors
@@ -268,6 +279,33 @@ def test_a_verdict_that_falls_with_another_part_half_way_is_open():
     row = synthesis.pooled(found, others).iloc[0]
     assert row["verdict"] == "inconclusive"
     assert row["reason"] == f"It would be contradicted; {HIDDEN} it would be inconclusive."
+
+
+def explained(region, seed):
+    """H09 where nothing is true: who is told is as much by a hidden cause as by a recorded one."""
+    rng = np.random.default_rng(seed)
+    recorded, hidden = rng.standard_normal((2, 300))
+    told = (0.5 * (recorded + hidden) + rng.standard_normal(300) > 0).astype(float)
+    satisfaction = 0.6 * (recorded + hidden) + rng.standard_normal(300)
+    data = pd.DataFrame({"satisfaction": satisfaction, "told": told, "recorded": recorded})
+    effect = models.contrast(models.ols("satisfaction ~ told + recorded", data), "told")
+    found = sensitivity.confounding(effect, data, "satisfaction", "told", ["recorded"])
+    known, parts = hypothesis("H09"), {"explanation": effect}
+    hidden = sensitivity.both_ways({"explanation": found})
+    check = verdicts.same_verdict(known, parts, claims.HIDDEN, hidden)
+    return conclude(known, "example", region, parts, checks=[check])
+
+
+def test_a_hidden_cause_supports_nothing_in_eight_pools_of_six_regions():
+    """Without the check the interval that pooling makes narrow supports what is not true."""
+    alone, checked = [], []
+    for pool in range(8):
+        found, others = both(*(explained(each, 10 * pool + i) for i, each in enumerate(MANY[:6])))
+        one = found.assign(blocked_by="")
+        alone.append(synthesis.pooled(one)["verdict"].iloc[0])
+        checked.append(synthesis.pooled(found, others)["verdict"].iloc[0])
+    assert alone.count("supported") >= 6
+    assert checked == ["inconclusive"] * 8
 
 
 def with_tests(*found):

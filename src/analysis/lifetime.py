@@ -24,8 +24,9 @@ from analysis._likelihood import (
 from analysis.estimates import from_se
 
 MIN_REPEATERS = 50
-FREQUENCIES = ("0", "1", "2-3", "4-7", "8 or more")
 """Customers with a repeat purchase that a fit needs; with fewer, parameters run away."""
+FREQUENCIES = ("0", "1", "2-3", "4-7", "8 or more")
+"""Numbers of repeat purchases, as customers are grouped by them."""
 
 _TOLERANCE, _MIN_GROUP = 0.20, 30
 
