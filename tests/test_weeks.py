@@ -16,7 +16,7 @@ from analysis.example.tables import draw
 from analysis.example.world import World
 from analysis.weeks import Weeks
 
-FUTURE = ["lapse", "gone", "lapse_later", "again", "watched"]
+FUTURE = ["lapse", "gone", "lapse_later", "again", "watched", "lapse_year"]
 LANDMARKS = [28, 36, 44, 52, 60, 68, 76, 84]
 properties = settings(deadline=None, max_examples=12, derandomize=True)
 
@@ -242,6 +242,19 @@ def test_gone_is_a_second_quarter_without_a_purchase_and_again_any_after_eight_w
     assert row[["gone", "again"]].tolist() == [gone, again]
 
 
+def test_a_pause_ends_within_a_year():
+    """Customers buy up to week 30 of 90, and again after 8, 20, 51 and 52 weeks or never."""
+    visits = np.ones((5, 90), int)
+    visits[:, 30:] = 0
+    for row, pause in enumerate((8, 20, 51, 52)):
+        visits[row, 30 + pause] = 1
+    found = by_week(steady(5, 90), visits)
+    rows = weeks.moments(found, weeks.changes(found), [30])
+    assert rows["lapse"].tolist() == [1, 1, 1, 1, 1]
+    assert rows["lapse_year"].tolist() == [0, 0, 0, 1, 1]
+    assert weeks.moments(found, weeks.changes(found), [39])["lapse_year"].isna().all()
+
+
 @pytest.mark.parametrize("away", [(26, 30), (30, 34), (25, 29), (31, 35)])
 def test_watched_are_regulars_who_bought_in_the_four_weeks_before_and_after(away):
     visits = np.ones((3, 48), int)
@@ -295,7 +308,10 @@ def test_outcomes_are_those_of_the_simulated_visits_and_lapses():
     for week, each in moments.groupby("week"):
         rows = each["customer_id"].map(row).to_numpy()
         visits, left = truth.visits[rows, week:], truth.people["lapse"].to_numpy()[rows]
-        for name, (first, end) in {"lapse": (0, 8), "lapse_later": (4, 17)}.items():
+        spans = {"lapse": (0, 8), "lapse_later": (4, 17)}
+        for name, (first, end) in (
+            spans | {"lapse_year": (0, 52)} if week <= 52 else spans
+        ).items():
             assert each[name].tolist() == (visits[:, first:end].sum(axis=1) == 0).tolist()
         assert each["again"].tolist() == (visits[:, 8:].sum(axis=1) > 0).tolist()
         if week == 84:

@@ -45,7 +45,7 @@ def leads(found: Weeks, changed: np.ndarray, alarm_line: float) -> pd.Series:
     """Return how long before their last purchase the alarm of lost customers began.
 
     An alarm is on, or off, until the next week of which a usual volume is known: who fades until
-    he is no regular any more stays on the watch list.
+    they are no regulars any more stays on the watch list.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ def paths(found: Weeks, changed: np.ndarray) -> pd.DataFrame:
 def scored(moments: pd.DataFrame) -> pd.DataFrame:
     """Add each row's risk to be gone in a quarter, told only from what was known at its landmark.
 
-    That somebody was gone is known another quarter later, when he has bought nothing in it.
+    That somebody was gone is known another quarter later, when nothing was bought in it.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ def scored(moments: pd.DataFrame) -> pd.DataFrame:
 def in_rhythm(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of customers who may still come: silent for three usual gaps at most.
 
-    Whoever has been silent for longer is to be won back; a call to keep him comes too late. A risk
+    Whoever has been silent for longer is to be won back; a call to keep them comes too late. A risk
     that these are called by is to be `scored` among these: one told from all is too high for them.
     """
     return rows[_silence(rows) <= LATE + 1e-9]  # logs and back

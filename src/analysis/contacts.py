@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis import landmarks, purchases, trials
 from analysis.data import Region
-from analysis.estimates import Estimate, from_se, jackknife_se
+from analysis.estimates import Estimate, NotEstimable, from_se, jackknife_se
 from analysis.value import tiers
 
 PROMISED = {"A": 3.0, "B": 2.0, "C": 1.0}
@@ -78,8 +78,8 @@ def campaigns(region: Region, seed: int = 0) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The rows of `trials.followed`, treated being a customer's first contact to keep him, with
-        spent (to keep him, from that day for a year) and campaign (calendar month of that day).
+        The rows of `trials.followed`, treated being a customer's first contact to keep them, with
+        spent (to keep them, from that day for a year) and campaign (calendar month of that day).
     """
     rows = _spending(region, "retain")
     found = trials.followed(region, rows.groupby("customer_id")["contacted_on"].min(), seed)
@@ -98,7 +98,7 @@ def won(region: Region) -> pd.DataFrame:
     DataFrame
         One row per contact to acquire with a half year of data after it: customer_id, campaign
         (calendar month of the contact), cost, won (1 in one row of each customer who was not there
-        before and made his first purchase in the half year after, else 0).
+        before and made their first purchase in the half year after, else 0).
     """
     rows = _spending(region, "acquire").sort_values("contacted_on", kind="stable")
     last = pd.Timestamp(region.end) - pd.Timedelta(days=landmarks.HALF_YEAR)
@@ -186,17 +186,25 @@ def per_head(cost: pd.Series, heads: pd.Series, campaign: pd.Series) -> Estimate
     Returns
     -------
     Estimate
-        On the log scale; jackknife over campaigns with as many degrees of freedom less one.
+        On the log scale, with as many degrees of freedom as campaigns, less one. Its error is that
+        of a jackknife over campaigns, and at least that of the mean of a log-normal quantity: where
+        a few campaigns cost many times the others, most samples miss them, and the jackknife
+        alone covers 83 to 94 instead of 95 % (standard deviation of the log 1 to 1.5).
 
     Raises
     ------
-    ValueError
+    NotEstimable
         If there are fewer than three campaigns, or one alone has all heads or costs.
+
+    References
+    ----------
+    Zhou, X.-H., & Gao, S. (1997). Confidence intervals for the log-normal mean. Statistics in
+    Medicine 16, 783-790.
     """
     sums = pd.DataFrame({"cost": cost, "heads": heads}).groupby(campaign.to_numpy()).sum()
     left_out = sums.sum() - sums
     if len(sums) < LEAST_CAMPAIGNS or (left_out <= 0).any().any():
-        raise ValueError(
+        raise NotEstimable(
             f"A cost per head needs {LEAST_CAMPAIGNS} campaigns, no one with all of it; there are "
             f"{len(sums)}."
         )
@@ -204,8 +212,8 @@ def per_head(cost: pd.Series, heads: pd.Series, campaign: pd.Series) -> Estimate
     k = len(sums)
     middle = sums["cost"].sum() / sums["heads"].sum()
     return from_se(
-        middle, jackknife_se(each), int(sums["heads"].sum()), scale="log", df=k - 1,
-        method=f"jackknife over {k} campaigns",
+        middle, max(jackknife_se(each), _log_normal_se(sums)), int(sums["heads"].sum()),
+        scale="log", df=k - 1, method=f"jackknife over {k} campaigns, at least log-normal",
     )  # fmt: skip
 
 
@@ -231,12 +239,12 @@ def cost_ratio(winning: Estimate, contact: Estimate, kept: Estimate, saved: floa
 
     Raises
     ------
-    ValueError
+    NotEstimable
         If no more is spent on those who are contacted.
     """
     net = contact.estimate - saved
     if net <= 0:
-        raise ValueError("No more was spent on customers who were contacted than on the others.")
+        raise NotEstimable("No more was spent on customers who were contacted than on the others.")
     rng = np.random.default_rng(0)
     wins, costs, keeps = (
         each.se * rng.standard_t(min(each.df, LARGE_DF), DRAWS) for each in (winning, contact, kept)
@@ -247,6 +255,13 @@ def cost_ratio(winning: Estimate, contact: Estimate, kept: Estimate, saved: floa
     ratio = winning.estimate * kept.estimate / net
     method = f"costs by campaign times {kept.method}"
     return Estimate(float(ratio), float(low), float(high), kept.n_obs, method=method)
+
+
+def _log_normal_se(sums: pd.DataFrame) -> float:
+    """Return the error of the log of a mean, if costs per head of campaigns are log-normal."""
+    some = sums[(sums["cost"] > 0) & (sums["heads"] > 0)]
+    variance = np.log(some["cost"] / some["heads"]).var() if len(some) > 1 else 0.0
+    return float(np.sqrt(variance / len(sums) + variance**2 / (2 * (len(sums) - 1))))
 
 
 def _trend(region: Region, day: dt.date) -> pd.Series:

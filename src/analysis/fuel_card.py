@@ -33,7 +33,7 @@ def histories(region: Region, factor: float = lapse.FACTOR) -> pd.DataFrame:
         One row per customer and status: customer_id, from_day, to_day (days since the start of
         the data), lost (1 or 0, in the last row), card (1 or 0), ever (1 if a card was taken in
         the time followed); segment, area, log_tenure, log_visits, log_pace (log of
-        sales over their mean, both of the half year before he is followed).
+        sales over their mean, both of the half year before).
 
     References
     ----------
@@ -55,7 +55,7 @@ def histories(region: Region, factor: float = lapse.FACTOR) -> pd.DataFrame:
 
 
 def since(region: Region) -> pd.Series:
-    """Return the day of each customer's card, by customer_id; not before the day he joined."""
+    """Return the day of each customer's card, by customer_id; not before that of joining."""
     people = region.customers.set_index("customer_id")
     card, joined = people["card_since"], people["joined_on"]
     return card.where(~(card < joined), joined)
@@ -78,7 +78,7 @@ def new_holders(region: Region, seed: int = 0) -> pd.DataFrame:
     """Compare who takes a card with who has none yet, from the day of the card on.
 
     Whoever takes a card is a customer still; so that the others are too, all must buy in the four
-    weeks after. Who has had a card for long is not compared: what he bought before some other day
+    weeks after. Who has had a card for long is not compared: what they bought before some other day
     would be the card's doing already.
 
     Parameters
@@ -115,7 +115,7 @@ def _before(region: Region, entry: pd.Series) -> pd.DataFrame:
 
 
 def _split(people: pd.DataFrame, card_day: pd.Series) -> pd.DataFrame:
-    """Return each customer's time before and after the day of his card as rows of their own."""
+    """Return each customer's time before and after the day of the card as rows of their own."""
     before = people[~(card_day <= people["from_day"])].assign(card=0.0)
     cut = card_day.reindex(before.index) < before["to_day"]
     before["to_day"] = before["to_day"].where(~cut, card_day.reindex(before.index))

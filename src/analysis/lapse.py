@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from analysis import landmarks, purchases
+from analysis import discrimination, landmarks, models, purchases
 from analysis.data import Region
+from analysis.estimates import Estimate
 from analysis.value import tiers
 
 FACTOR = 10
@@ -16,7 +17,7 @@ FACTOR = 10
 SHORTEST, LONGEST = 56, 182
 """Days: no shorter silence counts as lost, and every longer one does."""
 SEEN = 28
-"""Days for which a customer counts as seen at least, however new he is."""
+"""Days for which a customer counts as seen at least, however new they are."""
 CLOSED_AFTER = 28
 """Days without any purchase after which a station, or a whole region, looks closed."""
 
@@ -40,7 +41,7 @@ def rhythm(region: Region, since: pd.Series, factor: float = FACTOR) -> pd.DataF
     -------
     DataFrame
         Indexed as `since`: visits (days with a purchase in the half year that ends on the day),
-        gap_days (that half year, or the part of it in which he was a customer, over the visits)
+        gap_days (that half year, or the part of it as a customer, over the visits)
         and limit_days (`factor` times that, 56 to 182).
     """
     half = {"half": (1 - landmarks.HALF_YEAR, 0)}
@@ -55,8 +56,8 @@ def rhythm(region: Region, since: pd.Series, factor: float = FACTOR) -> pd.DataF
 def spells(region: Region, since: pd.Series | dt.date, factor: float = FACTOR) -> pd.DataFrame:
     """Follow customers from a day until they fall silent, or until that can no longer be seen.
 
-    Whoever bought within his own limit of the end of the data may still come: he is followed up
-    to that limit before the end, and no further. The silence counts from the last purchase.
+    Whoever bought within their own limit of the end of the data may still come: they are followed
+    up to that limit before the end, and no further. The silence counts from the last purchase.
 
     Parameters
     ----------
@@ -157,6 +158,40 @@ def _recent(region: Region) -> tuple[dt.date, pd.Index]:
     day = region.start + dt.timedelta(days=landmarks.HALF_YEAR)
     found = purchases.per_customer(region, day - dt.timedelta(days=landmarks.QUARTER - 1), day)
     return day, found.index[found["visits"] > 0]
+
+
+def by_recency(
+    rows: pd.DataFrame, outcome: str, controls: Sequence[str], seed: int = 0
+) -> dict[str, Estimate]:
+    """Estimate what the time since the last purchase tells of a silence, at equal controls.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As from `weeks.moments`, with the controls; nothing missing.
+    outcome : str
+        Column of 0 and 1, such as "lapse_year".
+    controls : sequence of str
+        Terms of the formula, as from `landmarks.controls`.
+    seed : int
+        Deals customers to folds.
+
+    Returns
+    -------
+    dict of str to Estimate
+        odds_ratio (of the silence per doubling of the time; logit, errors by customer) and
+        auc_gain (of predictions for customers whom the model has not seen, over those without it).
+    """
+    people, formula = rows["customer_id"], " + ".join([f"{outcome} ~ recency", *controls])
+    fit = models.robust_glm(formula, rows, family="binomial", groups="customer_id")
+    risk, base = (
+        discrimination.held_out(each, rows, people, seed=seed)
+        for each in (formula, formula.replace("recency", "1", 1))
+    )
+    return {
+        "odds_ratio": models.contrast(fit, "recency"),
+        "auc_gain": discrimination.auc_gain(risk, base, rows[outcome], people),
+    }
 
 
 def closed(region: Region) -> pd.DataFrame:

@@ -18,6 +18,8 @@ RECENT, USUAL, REGULAR = 4, 20, 10
 """Weeks of the recent volume and of the usual one before it; visits in these that are regular."""
 QUARTER, HORIZON, GAP = 13, 8, 4
 """Weeks: a customer counts who bought in the last quarter; outcome; gap of an early warning."""
+YEAR = 52
+"""Weeks of a silence that is no pause."""
 STEP, LAST, JUDGED = 8, GAP + QUARTER + 3, 5
 """Weeks between landmarks, weeks from the last one to the end, and landmarks that are judged."""
 STEEPEST = 3.0
@@ -77,7 +79,7 @@ def read(region: Region) -> Weeks:
 
 
 def changes(weeks: Weeks) -> np.ndarray:
-    """Return how each regular customer's volume has changed against that of his segment.
+    """Return how each regular customer's volume has changed against that of their segment.
 
     The log of the volume of 4 weeks over that of the 20 weeks before, less its median among the
     regulars of the segment (of the region, where a segment has fewer than 20): what the season
@@ -120,8 +122,8 @@ def moments(weeks: Weeks, changed: np.ndarray, at: list[int] | None = None) -> p
         purchase), log_visits and log_weeks (purchase days and weeks observed so far), log_rate
         (purchase days in weeks 24 to 5 before), change (as from `changes`), fall (less the change,
         a fall to a twentieth or less as one to a twentieth), regular (1 or 0);
-        lapse (1: no purchase in the next 8 weeks), gone (in weeks 14 to 26: lost
-        by the end of the next 13), again (1: bought after the 8 weeks), lapse_later (in
+        lapse (1: no purchase in the next 8 weeks), lapse_year (in the next 52), gone (in weeks 14
+        to 26: lost by the end of the next 13), again (1: bought after the 8 weeks), lapse_later (in
         weeks 5 to 17 after), watched (regular, and bought in the 4 weeks before and after). An
         outcome that lies beyond the data is missing.
     """
@@ -166,6 +168,7 @@ def _moment(weeks: Weeks, visits: np.ndarray, changed: np.ndarray, week: int) ->
         fall=np.where(regular, np.clip(-changed[:, week], -STEEPEST, STEEPEST), np.nan),
         regular=regular.astype(float),
         lapse=empty(0, HORIZON),
+        lapse_year=empty(0, YEAR),
         gone=empty(QUARTER, 2 * QUARTER),
         again=(count(HORIZON, weeks.n_weeks) > 0).astype(float),
         lapse_later=empty(GAP, GAP + QUARTER),
