@@ -18,7 +18,7 @@ from analysis.files import write_text
 if TYPE_CHECKING:
     from analysis.plan import Task
 
-INDEX = ("index.html", "findings.csv", "findings.parquet", "variants.parquet")
+INDEX = ("index.html", "findings.csv", "findings.parquet", "variants.parquet", "tests.parquet")
 """What is made from all reports together."""
 
 
