@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from analysis import data, landmarks
-from analysis.estimates import from_se
-from analysis.models import ols
+from analysis.estimates import NotEstimable, from_se
+from analysis.models import ols, robust_glm
 
 DAYS = ["2023-06-15", "2023-11-01", "2023-12-30", "2024-01-02", "2024-06-20", "2024-12-20"]
 CUSTOMERS = """customer_id,region,segment,area,joined_on,card_since
@@ -209,3 +209,28 @@ def test_opinions_are_those_of_the_latest_answers_before_each_day(here):
     later = landmarks.opinions(here, days.shift(-1).fillna(days.iloc[1]))
     assert later.loc["a", "satisfaction"] == 1
     assert later["loyalty"].isna().all()
+
+
+def test_weeks_observed_that_the_landmark_determines_are_left_out():
+    """Issue 14: 200 ordinary customers, all of whom had joined before the data begin."""
+    rng = np.random.default_rng(5)
+    week = np.repeat([52, 60, 68], 40)
+    frame = pd.DataFrame({"landmark": week.astype(str), "log_weeks": np.log(week)})
+    frame["recency"], frame["lapse"] = rng.normal(size=120), rng.integers(0, 2, 120)
+    terms = landmarks.controls(frame, ("landmark", "log_weeks"))
+    assert terms == ["C(landmark)"]
+    assert robust_glm(" + ".join(["lapse ~ recency", *terms]), frame, family="binomial").converged
+
+
+def test_the_unit_of_a_control_decides_nothing():
+    frame = pd.DataFrame({"segment": list("abcd") * 10, "sales": 1e15 + np.arange(40.0) * 1e13})
+    assert landmarks.controls(frame, ("sales", "segment")) == ["sales", "C(segment)"]
+
+
+def test_a_group_without_a_visit_gives_no_ratio_but_its_number():
+    """Issue 14: a ratio of 5.6e10."""
+    frame = pd.DataFrame({"group": ["9 or more"] * 40 + ["under 6"] * 60, "visits": 3.0})
+    frame["visits"] += np.arange(100) % 4
+    frame.loc[frame["group"] == "under 6", "visits"] = 0.0
+    with pytest.raises(NotEstimable, match=r'Of 60 rows .*under 6.*, 0 have "visits" above 0'):
+        landmarks.top_box_ratios(frame, "visits", [])

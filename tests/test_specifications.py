@@ -115,8 +115,6 @@ def test_a_sample_without_one_of_the_groups_compared_is_left_out():
     assert found["all"].tolist() == [True]
 
 
-@pytest.mark.filterwarnings("ignore:Perfect separation")
-@pytest.mark.filterwarnings("ignore:overflow encountered")
 @pytest.mark.parametrize("family", ["binomial", "ordered"])
 def test_an_effect_without_bounds_is_left_out(family):
     """A driver that sorts the outcome completely: no finite coefficient is the best."""
@@ -171,3 +169,46 @@ def test_agreement_of_ratios_is_about_one():
 def test_agreement_without_the_main_one_is_refused():
     with pytest.raises(ValueError, match="main specification could not be fitted"):
         specifications.agreement(table((0, 1), main=5))
+
+
+# --- choices that come to the same
+
+
+def test_choices_that_come_to_the_same_model_are_one_row_and_all_marked():
+    """Issue 14: "12 specifications, 100 % agree", of which 8 are different ones."""
+    data = survey()
+    found = specifications.curve(
+        "x",
+        "x",
+        outcomes={"mean": "index", "first item": "item"},
+        controls={"all": ["z", "w"], "turned": ["w", "z"], "known before": ["z"], "none": []},
+        samples={"all rows": data, "again": data.copy(), "with an answer": data[data["w"] > -9]},
+    )
+    assert len(found) == 2 * 3
+    assert found["main"].tolist() == [True] + 5 * [False]
+    first = found.iloc[0]
+    assert first[["mean", "all", "turned", "all rows", "again", "with an answer"]].all()
+    assert not first[["first item", "known before", "none"]].any()
+    expected = models.contrast(models.ols("index ~ x + z + w", data), "x")
+    assert rows(found)[0] == pytest.approx(numbers(expected))
+    assert len(specifications.curve("x", "x", **choices(data))) == 8
+
+
+def test_a_control_that_is_a_driver_already_makes_no_other_model():
+    data = survey()
+    found = specifications.curve(
+        "x",
+        "x + z",
+        outcomes={"mean": "index"},
+        controls={"none": [], "z again": ["z"]},
+        samples={"all": data},
+    )
+    assert len(found) == 1
+    assert found.loc[0, ["none", "z again"]].all()
+
+
+def test_samples_that_differ_in_a_used_column_alone_stay_apart():
+    data = survey()
+    samples = {"all": data, "other w": data.assign(w=0.0), "other z": data.assign(z=data["w"])}
+    only = {"outcomes": {"o": "index"}, "controls": {"c": ["z"]}, "samples": samples}
+    assert len(specifications.curve("x", "x", **only)) == 2

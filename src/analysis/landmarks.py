@@ -297,7 +297,8 @@ def _left_out(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, str]:
         if reasons[name]:
             continue
         wide = values if is_number else pd.get_dummies(values.astype(str), drop_first=True)
-        together = np.column_stack([columns, wide.to_numpy(float)])
+        new = wide.to_numpy(float).reshape(len(values), -1)
+        together = np.column_stack([columns, new / np.abs(new).max(axis=0)])
         if np.linalg.matrix_rank(together) < together.shape[1]:
             reasons[name] = "determined by the others"
         else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Literal
@@ -9,8 +11,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from analysis.estimates import Estimate
-from analysis.models import Family, Fit, contrast, ordered, robust_glm
+from analysis.estimates import Estimate, NotEstimable
+from analysis.models import Family, Fit, coded, contrast, ordered, robust_glm
 
 
 def curve(
@@ -39,12 +41,13 @@ def curve(
     Returns
     -------
     DataFrame
-        One row per specification that can be fitted: estimate, ci_low, ci_high, n_obs, main
-        (bool), and a true-or-false column for each choice of which there is more than one.
+        One row per model that can be fitted: estimate, ci_low, ci_high, n_obs, main (bool),
+        and a true-or-false column for each choice of which there is more than one. Choices
+        that come to the same terms and the same rows are one model, and all of them are true.
 
     Raises
     ------
-    ValueError
+    NotEstimable
         If none can be fitted.
 
     References
@@ -52,18 +55,22 @@ def curve(
     Simonsohn, U., Simmons, J. P., Nelson, L. D. (2020). Specification curve analysis.
     Nature Human Behaviour 4, 1208-1214.
     """
-    rows, problem = [], "there is no choice"
-    for chosen in product(outcomes, controls, samples):
+    choices, problem = (outcomes, controls, samples), "there is no choice"
+    found, chosen_by = {}, defaultdict(list)
+    for chosen in product(*choices):
+        terms = [*_terms(drivers), *controls[chosen[1]]]
         formula = " + ".join([f"{outcomes[chosen[0]]} ~ {drivers}", *controls[chosen[1]]])
         try:
-            found = _effect(formula, samples[chosen[2]], family, effect)
+            model = _model(outcomes[chosen[0]], terms, formula, samples[chosen[2]])
+            if model not in chosen_by:
+                found[model] = _effect(formula, samples[chosen[2]], family, effect)
         except ValueError as error:  # too few rows, or nothing varies, in this sample
             problem = error
             continue
-        rows.append(_row(found, chosen, (outcomes, controls, samples)))
-    if not rows:
-        raise ValueError(f"No specification can be fitted: {problem}")
-    return pd.DataFrame(rows)
+        chosen_by[model].append(chosen)
+    if not found:
+        raise NotEstimable(f"No specification can be fitted: {problem}")
+    return pd.DataFrame([_row(found[model], chosen_by[model], choices) for model in found])
 
 
 def agreement(table: pd.DataFrame, null: float = 0.0) -> float:
@@ -87,11 +94,7 @@ def _effect(
     formula: str, data: pd.DataFrame, family: str, effect: str | Mapping[str, float]
 ) -> Estimate:
     """Estimate the effect in one specification."""
-    fit = _fit(formula, data, family)
-    found = contrast(fit, effect)
-    if not fit.converged or not np.isfinite([found.ci_low, found.ci_high]).all():
-        raise ValueError(f'"{formula}" does not converge.')
-    return found
+    return contrast(_fit(formula, data, family), effect)
 
 
 def _fit(formula: str, data: pd.DataFrame, family: str) -> Fit:
@@ -103,14 +106,25 @@ def _fit(formula: str, data: pd.DataFrame, family: str) -> Fit:
     )
 
 
-def _row(found: Estimate, chosen: Sequence[str], choices: Sequence[Mapping]) -> dict:
-    """Return one specification: its numbers, and which choices it makes."""
+def _terms(formula: str) -> list[str]:
+    """Return the terms of a right side, one by one."""
+    return [term.strip() for term in re.split(r"\+(?![^(]*\))", formula)]
+
+
+def _model(outcome: str, terms: Sequence[str], formula: str, data: pd.DataFrame) -> tuple:
+    """Return what makes a model the same as another: outcome, terms and the rows it uses."""
+    rows = pd.util.hash_pandas_object(coded(formula, data), index=False)
+    return outcome, frozenset(terms), rows.to_numpy().tobytes()
+
+
+def _row(found: Estimate, chosen: Sequence[Sequence[str]], choices: Sequence[Mapping]) -> dict:
+    """Return one model: its numbers, and the choices that come to it."""
     numbers = {name: getattr(found, name) for name in ("estimate", "ci_low", "ci_high", "n_obs")}
-    main = all(name == next(iter(each)) for name, each in zip(chosen, choices, strict=True))
+    main = tuple(next(iter(each)) for each in choices) in chosen
     made = {
-        option: option == name
-        for name, each in zip(chosen, choices, strict=True)
-        for option in each
-        if len(each) > 1
+        option: any(option == each[i] for each in chosen)
+        for i, options in enumerate(choices)
+        for option in options
+        if len(options) > 1
     }
     return numbers | {"main": main} | made
