@@ -252,11 +252,38 @@ def test_with_nothing_to_compare_with_anything_is_possible():
 @pytest.mark.parametrize(
     ("name", "words"),
     [("C(segment)", "segment"), ("log_tenure", "tenure"), ("log_visits", "visits before"),
-     ("z_satisfaction", "satisfaction"), ("none was recorded", "none was recorded")],
+     ("z_satisfaction", "satisfaction"), ("none was recorded", "none was recorded"),
+     ("log_visits and log_fuel", "visits before and fuel sales before")],
 )  # fmt: skip
 def test_a_benchmark_is_said_in_words(name, words):
     effect = from_se(0.0, 1.0, 9)
     assert sensitivity.Confounding(name, 0.1, effect, effect).in_words == words
+
+
+def test_controls_that_say_the_same_are_one_benchmark_together():
+    """Two noisy measures of one cause: weak given each other, together they are the cause."""
+    rng = np.random.default_rng(3)
+    n = 5_000
+    cause, one, other = rng.normal(size=(3, n)) * [[1.0], [0.2], [0.2]]
+    treated = 0.5 * cause + rng.normal(size=n)
+    data = pd.DataFrame({"treated": treated, "y": 0.5 * cause + rng.normal(size=n)})
+    data = data.assign(one=cause + one, other=cause + other, cause=cause)
+    controls = ["one", "other"]
+    effect = least_squares("y ~ treated + one + other", data)
+    alone = sensitivity.confounding(effect, data, "y", "treated", controls)
+    both = sensitivity.confounding(effect, data, "y", "treated", controls, together=controls)
+    single = least_squares("y ~ treated + cause", data)
+    wanted = sensitivity.confounding(single, data, "y", "treated", ["cause"])
+    assert both.benchmark == "one and other"
+    moved, right, little = (
+        each.upper.estimate - each.lower.estimate for each in (both, wanted, alone)
+    )
+    assert moved == pytest.approx(right, rel=0.1)
+    assert little < 0.7 * moved
+    partly = sensitivity.strongest(effect, data, "y", "treated", controls, [], controls)
+    assert partly == both
+    with pytest.raises(ValueError, match=r"No control \['third'\]"):
+        sensitivity.confounding(effect, data, "y", "treated", controls, together=["one", "third"])
 
 
 def test_an_unknown_benchmark_is_refused():

@@ -43,8 +43,12 @@ class Confounding:
     @property
     def in_words(self) -> str:
         """The benchmark as the reader knows it."""
-        name = self.benchmark.removeprefix("C(").removesuffix(")").removeprefix("z_")
-        return IN_WORDS.get(name, name.removeprefix("log_").replace("_", " "))
+        names = [
+            each.removeprefix("C(").removesuffix(")").removeprefix("z_")
+            for each in self.benchmark.split(" and ")
+        ]
+        words = [IN_WORDS.get(name, name.removeprefix("log_").replace("_", " ")) for name in names]
+        return " and ".join(words)
 
 
 def confounding(
@@ -54,6 +58,7 @@ def confounding(
     treatment: str,
     controls: Sequence[str],
     benchmarks: Sequence[str] | None = None,
+    together: Sequence[str] = (),
 ) -> Confounding:
     """Ask what a confounder as strong as a measured control would make of an effect.
 
@@ -77,6 +82,9 @@ def confounding(
         The other terms of the formula; a term with several columns counts as one control.
     benchmarks : sequence of str, optional
         Those controls whose strength is borrowed; all by default.
+    together : sequence of str
+        Controls that say nearly the same, such as visits and sales before: each explains little
+        that the other does not, so that they are one more benchmark together.
 
     Raises
     ------
@@ -91,7 +99,7 @@ def confounding(
     variable bias. Journal of the Royal Statistical Society B 82, 39-67.
     """
     columns = _columns(data.dropna(subset=[outcome, treatment]), outcome, treatment, controls)
-    named = _benchmarks(columns, outcome, treatment, benchmarks)
+    named = _benchmarks(columns, outcome, treatment, benchmarks, together)
     t, df, error = _classical(columns, outcome, treatment)
     if effect.scale == "log":
         error /= float(columns[outcome].mean())
@@ -100,8 +108,8 @@ def confounding(
         open_ended = replace(effect, ci_low=float(lowest), ci_high=np.inf)
         return Confounding("none was recorded", robustness_value(t, df), open_ended, open_ended)
     moved = {
-        name: _moved(effect, df, error, *_strength(columns, outcome, treatment, name))
-        for name in named
+        name: _moved(effect, df, error, *_strength(columns, outcome, treatment, terms))
+        for name, terms in named.items()
     }
     far = max(moved, key=lambda name: _reach(*moved[name]))
     return Confounding(far, robustness_value(t, df), *moved[far])
@@ -114,6 +122,7 @@ def strongest(
     treatment: str,
     controls: Sequence[str],
     partly: Sequence[str],
+    together: Sequence[str] = (),
 ) -> Confounding:
     """Do as `confounding`, with what is known of some customers only among the benchmarks.
 
@@ -121,7 +130,7 @@ def strongest(
 
     Parameters
     ----------
-    effect, data, outcome, treatment, controls
+    effect, data, outcome, treatment, controls, together
         As in `confounding`.
     partly : sequence of str
         Columns with missing values, such as satisfaction; those that are known of fewer than
@@ -133,7 +142,7 @@ def strongest(
         The one that moves the ends of the interval furthest; its robustness is that among all
         customers.
     """
-    found = [confounding(effect, data, outcome, treatment, controls)]
+    found = [confounding(effect, data, outcome, treatment, controls, together=together)]
     for name in partly:
         rows = data.dropna(subset=[name])
         varies = (rows[[name, treatment, outcome]].nunique() > 1).all()
@@ -269,14 +278,19 @@ def _columns(
 
 
 def _benchmarks(
-    columns: dict[str, np.ndarray], outcome: str, treatment: str, named: Sequence[str] | None
-) -> list[str]:
-    """Return the controls whose strength is borrowed; refuse unknown ones."""
+    columns: dict[str, np.ndarray],
+    outcome: str,
+    treatment: str,
+    named: Sequence[str] | None,
+    together: Sequence[str],
+) -> dict[str, list[str]]:
+    """Return the terms whose strength is borrowed, by name; refuse unknown ones."""
     known = [name for name in columns if name not in ("Intercept", outcome, treatment)]
-    unknown = sorted(set(named or ()) - set(known))
+    unknown = sorted({*(named or ()), *together} - set(known))
     if unknown:
         raise ValueError(f"No control {unknown}; there are {known}.")
-    return known if named is None else list(named)
+    found = {name: [name] for name in (known if named is None else named)}
+    return found | ({" and ".join(together): list(together)} if len(together) > 1 else {})
 
 
 def _classical(
@@ -297,22 +311,24 @@ def _classical(
 
 
 def _strength(
-    columns: dict[str, np.ndarray], outcome: str, treatment: str, name: str
+    columns: dict[str, np.ndarray], outcome: str, treatment: str, terms: Sequence[str]
 ) -> tuple[float, float]:
-    """Return the shares of treatment and outcome of a confounder like the control `name`."""
-    others = [each for each in columns if each not in (outcome, treatment, name)]
-    of_treatment = _share(columns, treatment, others, name)
-    of_outcome = _share(columns, outcome, [treatment, *others], name)
+    """Return the shares of treatment and outcome of a confounder like these controls together."""
+    others = [each for each in columns if each not in (outcome, treatment, *terms)]
+    of_treatment = _share(columns, treatment, others, terms)
+    of_outcome = _share(columns, outcome, [treatment, *others], terms)
     with_treatment = min(of_treatment / (1 - of_treatment), 0.99)
     overlap = min((of_treatment / (1 - of_treatment)) ** 2, 0.99)
     factor = (1 + np.sqrt(overlap)) / np.sqrt(1 - overlap)
     return with_treatment, min(factor**2 * of_outcome / (1 - of_outcome), 0.99)
 
 
-def _share(columns: dict[str, np.ndarray], outcome: str, others: Sequence[str], name: str) -> float:
-    """Return the share of what the others leave of the outcome that a term explains."""
+def _share(
+    columns: dict[str, np.ndarray], outcome: str, others: Sequence[str], terms: Sequence[str]
+) -> float:
+    """Return the share of what the others leave of the outcome that the terms explain."""
     without = (_left(columns, outcome, others) ** 2).sum()
-    left = (_left(columns, outcome, [*others, name]) ** 2).sum()
+    left = (_left(columns, outcome, [*others, *terms]) ** 2).sum()
     return float(min(max(1 - left / without, 0.0), 0.99)) if without > 0 else 0.0
 
 
