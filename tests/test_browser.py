@@ -18,6 +18,7 @@ from selenium.webdriver.common.by import By
 from analysis import cards, findings, report, wording
 from analysis.index_page import Entry, index
 from sample_findings import beyond, each_verdict
+from shells import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -79,7 +80,7 @@ def pages(tmp_path_factory):
     """Write a page of a notebook that was really run, the page of a failed run, and the index."""
     folder = tmp_path_factory.mktemp("reports")
     notebook = v4.new_notebook(cells=NOTEBOOK)
-    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    nbclient.NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3").execute()
     about = {
         "source": "example", "region": "North 华北", "notebook": "02_satisfaction_drivers",
         "status": "ok", "error": "", "language": "en", "parameters": {"region": "North 华北"},

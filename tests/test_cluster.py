@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from shells import HANG, SLOW, Family, Shell, drafts, index_of, shown, wait_for, write_notebooks
+from shells import HANG, WAIT, Family, Shell, drafts, index_of, shown, wait_for, write_notebooks
 
 pytestmark = pytest.mark.slow
 
@@ -64,13 +64,14 @@ def test_another_worker_does_the_work_of_one_that_is_killed(
     cluster, shell, place, undisturbed, tmp_path
 ):
     family, (scheduler, *workers), address = cluster
-    notebooks, reports = write_notebooks(tmp_path / "notebooks", n1_slow=SLOW), tmp_path / "reports"
+    notebooks, reports = write_notebooks(tmp_path / "notebooks", n1_slow=WAIT), tmp_path / "reports"
     words = ("run", "-s", place / "small.toml", "--reports", reports, "--scheduler", address)
     shell.order(notebooks, *words)
     assert wait_for(family.asleep)
     lost = worker_of(family.asleep()[0], workers)
     lost.kill()
     lost.wait()
+    (family.temporary / "go").touch()
     code, said = shell.answer()
     assert code == 0, said
     assert wait_for(lambda: not family.living(scheduler, *(set(workers) - {lost})))

@@ -194,7 +194,7 @@ MOMENTS = {
 def test_a_run_stops_at_ctrl_c_whenever_it_comes(place, tmp_path, moment):
     hang = {} if moment == "all regions are looked at" else {"n1_hangs": HANG}
     notebooks, reports = write_notebooks(tmp_path / "notebooks", **hang), tmp_path / "reports"
-    write_notebook(notebooks, "90_across_regions", ACROSS, "import time\ntime.sleep(3)")
+    write_notebook(notebooks, "90_across_regions", ACROSS, HANG)
     with Shell() as shell:
         shell.order(notebooks, "run", "-s", place / "small.toml", "--reports", reports)
         assert wait_for(lambda: MOMENTS[moment](shell, reports))
@@ -239,7 +239,7 @@ def kill(place, temporary, folder, moment):
         assert wait_for(lambda: log.exists() and log.read_text().count("\n") >= lines)
         time.sleep(seconds)
         shell.process.kill()
-        assert wait_for(lambda: not shell.living(), seconds=30)
+        assert wait_for(lambda: not shell.living())
 
 
 def test_a_run_killed_at_any_moment_and_started_again_ends_with_the_same_bytes(

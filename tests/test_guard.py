@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 
 import pytest
 
@@ -16,7 +15,7 @@ from pathlib import Path
 from analysis import files, guard
 with guard.alone(Path(sys.argv[1]), "workbook run --source ours"):
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(1000)
 """
 
 
@@ -67,7 +66,6 @@ def test_only_folders_of_processes_that_have_ended_are_swept_away(tmp_path, monk
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    time.sleep(0.05)
     names = [
         f"{files.TEMPORARY}{ended.pid}-abc",
         f"{files.TEMPORARY}{os.getpid()}-abc",

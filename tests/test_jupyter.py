@@ -1,11 +1,11 @@
 """A researcher's way: a real Jupyter server, its kernel, and an edit while it runs."""
 
+import contextlib
 import os
 import shutil
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import nbformat
@@ -16,6 +16,7 @@ from jupyter_core.paths import jupyter_runtime_dir
 
 from analysis import plan, sources
 from analysis.example import World, draw
+from shells import PATIENCE, wait_for
 
 NOTEBOOKS = plan.notebooks()
 
@@ -54,23 +55,21 @@ def server(tmp_path_factory):
         yield address
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE)
 
 
 def _wait_for(address):
-    for _ in range(120):
-        try:
-            if requests.get(f"{address}/api/status?token=test", timeout=2).ok:
-                return
-        except requests.ConnectionError:
-            time.sleep(0.5)
-    raise AssertionError("The Jupyter server did not start.")
+    def answers():
+        with contextlib.suppress(requests.ConnectionError):
+            return requests.get(f"{address}/api/status?token=test", timeout=PATIENCE).ok
+
+    assert wait_for(answers), "The Jupyter server did not start."
 
 
 def execute(client, code):
     """Execute code in a kernel; return what it printed and the error it ended in."""
     seen = []
-    reply = client.execute_interactive(code, timeout=120, output_hook=seen.append)
+    reply = client.execute_interactive(code, timeout=PATIENCE, output_hook=seen.append)
     printed = "".join(m["content"]["text"] for m in seen if m["msg_type"] == "stream")
     found = [m["content"]["data"] for m in seen if m["msg_type"] == "display_data"]
     error = reply["content"].get("evalue") if reply["content"]["status"] == "error" else None
@@ -86,13 +85,13 @@ def test_a_notebook_runs_top_to_bottom_in_jupyterlab(server, example, name):
         "type": "notebook",
         "kernel": {"name": "python3"},
     }
-    made = requests.post(f"{server}/api/sessions?token=test", json=session, timeout=60).json()
+    made = requests.post(f"{server}/api/sessions?token=test", json=session, timeout=PATIENCE).json()
     kernel = made["kernel"]["id"]
     client = BlockingKernelClient()
     client.load_connection_file(str(Path(jupyter_runtime_dir()) / f"kernel-{kernel}.json"))
     client.start_channels()
     try:
-        client.wait_for_ready(60)
+        client.wait_for_ready(PATIENCE)
         where, _, _ = execute(client, "import os; print(os.getcwd())")
         assert where.strip() == str(plan.NOTEBOOKS)
         shown = 0
@@ -105,7 +104,7 @@ def test_a_notebook_runs_top_to_bottom_in_jupyterlab(server, example, name):
         assert shown > 10
     finally:
         client.stop_channels()
-        requests.delete(f"{server}/api/kernels/{kernel}?token=test", timeout=30)
+        requests.delete(f"{server}/api/kernels/{kernel}?token=test", timeout=PATIENCE)
 
 
 @pytest.mark.slow
@@ -117,7 +116,7 @@ def test_a_change_of_the_module_is_picked_up_without_restarting(tmp_path):
     client = manager.client()
     client.start_channels()
     try:
-        client.wait_for_ready(60)
+        client.wait_for_ready(PATIENCE)
         first, *rest = [
             cell.source
             for cell in nbformat.read(NOTEBOOKS["04_customer_value"], as_version=4).cells
@@ -126,9 +125,10 @@ def test_a_change_of_the_module_is_picked_up_without_restarting(tmp_path):
         execute(client, "\n".join([first, *rest, "from analysis import value"]))
         where, _, _ = execute(client, "print(value.__file__)")
         assert where.strip() == str(package / "value.py")
-        time.sleep(1.1)  # the file's time stamp must differ
         with (package / "value.py").open("a", encoding="utf-8") as file:
             file.write("\n\nADDED = 'while the kernel runs'\n")
+        later = (package / "value.py").stat().st_mtime + 10  # the file's time stamp must differ
+        os.utime(package / "value.py", (later, later))
         after, _, _ = execute(client, "print(value.ADDED)")
         assert after.strip() == "while the kernel runs"
     finally:

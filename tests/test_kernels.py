@@ -1,10 +1,12 @@
 """Forked kernels: like ordinary ones to a notebook, apart from each other, and gone at the end."""
 
+import asyncio
 import contextvars
 import gc
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +22,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from analysis import files, forks, kernels
 from analysis.sources import DATA, ROOT
+from shells import PATIENCE, wait_for
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("0*.ipynb"))
 SILENT = ["--IPKernelApp.log_level=CRITICAL"]
@@ -69,14 +72,9 @@ def in_kernel(code, **options):
         return printed(Path(folder), code, **options)
 
 
-def gone(pids, seconds=3.0):
-    """Tell whether processes end within some seconds."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if not any(alive(pid) for pid in pids):
-            return True
-        time.sleep(0.05)
-    return False
+def gone(pids):
+    """Tell whether processes end."""
+    return wait_for(lambda: not any(alive(pid) for pid in pids))
 
 
 def alive(pid):
@@ -217,16 +215,29 @@ def test_a_plot_is_shown(warm, tmp_path):
 
 @pytest.mark.slow
 def test_a_running_cell_can_be_interrupted(warm, tmp_path):
-    path = notebook(tmp_path, "import time\nwhile True:\n    time.sleep(60)")
-    with pytest.raises(papermill.PapermillExecutionError) as caught:
-        execute(path, execution_timeout=1, interrupt_on_timeout=True, **warm)
-    assert caught.value.ename == "KeyboardInterrupt"
+    begun = f"import pathlib, time\npathlib.Path({str(tmp_path / 'begun')!r}).touch()\n"
+    path = notebook(tmp_path, f"{begun}while True:\n    time.sleep(60)")
+    caught = stopped(path, tmp_path / "begun", interrupt_on_timeout=True, **warm)
+    assert caught.ename == "KeyboardInterrupt"
+
+
+def stopped(path, begun, **options):
+    """Return in what a notebook ends that runs on until its time is up, once it had begun by then.
+
+    The time counts from before the kernel gets to the cell, which can take long.
+    """
+    for seconds in (2, 20, 200):
+        with pytest.raises((papermill.PapermillExecutionError, CellTimeoutError)) as caught:
+            execute(path, execution_timeout=seconds, **options)
+        if begun.exists():
+            return caught.value
+    raise AssertionError("The cell never began.")
 
 
 ENDINGS = {
     "pass": None,
     "1 / 0": papermill.PapermillExecutionError,
-    "time.sleep(60)": CellTimeoutError,
+    "time.sleep(1000)": CellTimeoutError,
     "os.kill(os.getpid(), 9)": DeadKernelError,
 }
 
@@ -242,13 +253,13 @@ def test_nothing_is_left_however_a_notebook_ends(warm, tmp_path, monkeypatch, en
         "child = subprocess.Popen(['sleep', '1000'])\n"
         f"pathlib.Path({str(pids)!r}).write_text(f'{{os.getpid()}} {{child.pid}}')\n{ending}",
     )
-    started = time.monotonic()
     if ENDINGS[ending] is None:
         execute(path, **warm)
+    elif ENDINGS[ending] is CellTimeoutError:
+        assert isinstance(stopped(path, pids, **warm), CellTimeoutError)
     else:
         with pytest.raises(ENDINGS[ending]):
-            execute(path, execution_timeout=2, **warm)
-    assert time.monotonic() - started < 10
+            execute(path, **warm)
     assert gone(pids.read_text().split())
     assert list(tmp_path.glob("kernel-*")) == []
 
@@ -291,8 +302,7 @@ def test_all_ends_when_the_driver_is_killed(tmp_path, monkeypatch):
             time.sleep(0.1)
         driver.kill()
     kernel, server, child, _ = pids.read_text().split()
-    assert gone([kernel, child], seconds=2)
-    assert gone([server], seconds=10)  # it clears up what it has imported
+    assert gone([kernel, child, server])
 
 
 @pytest.mark.slow
@@ -301,7 +311,7 @@ def test_a_module_that_breaks_stops_only_notebooks_that_import_it(tmp_path, monk
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     path = notebook(tmp_path, "import sys\nassert 'cmd' in sys.modules")
     with drive(tmp_path, path, "broken", "no.such.module", "cmd") as driver:
-        driver.communicate(timeout=60)
+        driver.communicate(timeout=PATIENCE)
     assert driver.returncode == 0
 
 
@@ -309,21 +319,26 @@ def test_a_module_that_breaks_stops_only_notebooks_that_import_it(tmp_path, monk
 def test_nothing_that_a_kernel_writes_reaches_the_terminal(tmp_path):
     code = "import os, sys\nprint(1, file=sys.stderr)\nos.write(1, b'2')\nos.write(2, b'3')"
     with drive(tmp_path, notebook(tmp_path, code)) as driver:
-        written = driver.communicate(timeout=60)
+        written = driver.communicate(timeout=PATIENCE)
     assert driver.returncode == 0
     assert written == ("", "")
 
 
 @pytest.mark.slow
-def test_a_dead_kernel_is_reported_as_soon_as_an_ordinary_one(warm, tmp_path):
-    took = []
-    for options in ({}, warm):
-        path = notebook(tmp_path, "1", "import os\nos.kill(os.getpid(), 9)")
-        with pytest.raises(DeadKernelError):
-            execute(path, **options)
-        executed = nbformat.read(path.with_suffix(".out.ipynb"), as_version=4)
-        took.append(executed.cells[1].metadata.papermill.duration)
-    assert took[1] < took[0] + 1
+def test_a_dead_kernel_is_known_as_dead_at_once(warm):
+    """So that it is reported as soon as an ordinary one, which is asked every second."""
+
+    async def die():
+        manager = kernels.WarmKernelManager(kernel_name="python3")
+        await manager.start_kernel(extra_arguments=SILENT)
+        assert await manager.is_alive()
+        os.kill(manager.provisioner.pid, signal.SIGKILL)
+        manager.provisioner.process.wait()
+        is_alive = await manager.is_alive()
+        await manager.shutdown_kernel(now=True)
+        return is_alive
+
+    assert asyncio.run(die()) is False
 
 
 @pytest.mark.slow
@@ -406,7 +421,7 @@ def test_kernels_are_forked_also_where_temporary_paths_are_long(tmp_path, long, 
     monkeypatch.setenv("TMPDIR", str(long))
     code = "import sys\nassert 'cmd' in sys.modules"
     with drive(tmp_path, notebook(tmp_path, code), "cmd") as driver:
-        written = driver.communicate(timeout=60)
+        written = driver.communicate(timeout=PATIENCE)
     assert (driver.returncode, written) == (0, ("", ""))
     assert list(long.iterdir()) == []
 

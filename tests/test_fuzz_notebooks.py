@@ -1,0 +1,278 @@
+"""Whole notebooks on random small regions that lack whatever a region can lack.
+
+`FUZZ_REGIONS=300 pytest tests/test_fuzz_notebooks.py` runs all 300; without it the first few run.
+A failure names its seed: `run_notebooks(write_region(folder, seed), drawn)` makes it again.
+"""
+
+import ast
+import dataclasses
+import functools
+import html
+import json
+import math
+import os
+import re
+import warnings
+from unittest.mock import patch
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import claims, findings, plan, respondents, show
+from analysis.contract import TABLES
+from analysis.estimates import NotEstimable
+from analysis.example import draw
+from analysis.example.rehearsal import FEWER_IMPUTATIONS, SHOWN, Silent
+from analysis.example.scenes import SCENES
+from analysis.findings import no_finding
+from analysis.hypotheses import hypothesis, register
+
+REGIONS = int(os.environ.get("FUZZ_REGIONS", "24"))
+DRAWN = 6
+"""Every so many regions all pictures are drawn, and gaps are filled as often as in a report."""
+
+SPARE = 60
+"""Customers that are drawn besides: the simulator needs more than a dozen."""
+CHARTS = tuple(name for name in SHOWN if name not in ("say", "table"))
+WORLDS = [scene.world for scene in SCENES]
+OF_ONE = {"segment": "private", "area": "urban", "kind": "visit", "product": "fuel"}
+UNKNOWN = re.compile(r"\bnan\b|\bNaT\b|\binf\b|∞|\bNone\b|<NA>|\d[eE]\+?\d\d|(?:\d,\d{3}){5}")
+"""What stands on no page: no number, an endless one, or one that nothing has."""
+
+
+def draw_region(seed):
+    """Return the tables of a region of 10 to 400 customers, from which much was taken away."""
+    rng = np.random.default_rng(seed)
+    n_customers = int(np.exp(rng.uniform(np.log(10), np.log(401))))
+    tables = draw(WORLDS[rng.integers(len(WORLDS))], n_customers + SPARE, seed)
+    ids = set(rng.choice(tables["customers"]["customer_id"], n_customers, replace=False))
+    tables = {name: frame[frame["customer_id"].isin(ids)] for name, frame in tables.items()}
+    for name in ("survey", "complaints", "contacts", "transactions"):
+        if rng.random() < 0.12:
+            del tables[name]
+    share = rng.choice([0, 0.03, 0.1, 0.3])
+    for name, frame in tables.items():
+        tables[name] = spoil(TABLES[name], thin(name, frame, rng), share, rng)
+    return tables
+
+
+def thin(name, frame, rng):
+    """Leave a share of the rows, or those of a time; of purchases also one for each customer."""
+    kinds = ["all", "all", "all", "few", "a hundredth", "late", "early"]
+    kind = "all" if name == "customers" else rng.choice(kinds)
+    if name == "transactions" and rng.random() < 0.1:
+        frame = frame.groupby("customer_id").head(rng.integers(1, 4))
+    shares = {"few": 0.3, "a hundredth": 0.01}
+    if kind in shares:
+        return frame[rng.random(len(frame)) < shares[kind]]
+    days = frame.select_dtypes("datetime")
+    if kind in ("late", "early") and days.shape[1]:
+        first = days.iloc[:, 0]
+        edge = first.min() + rng.random() * (first.max() - first.min())
+        return frame[first >= edge if kind == "late" else first <= edge]
+    return frame
+
+
+def spoil(schema, frame, share, rng):
+    """Take out columns that need not be there, values, and differences."""
+    for name, column in schema.columns.items():
+        if name not in frame or column.required or name == "complaint_id":
+            continue
+        fate = rng.random()
+        if fate < share:
+            frame = frame.drop(columns=name)
+        elif fate < 1.5 * share:
+            frame = frame.mask((frame.columns == name) & (rng.random((len(frame), 1)) < 0.5))
+        elif fate < 2 * share and len(frame):
+            one = OF_ONE.get(name, frame[name].dropna().min())
+            frame = frame.assign(**{name: one})
+    amounts = [name for name in ("amount", "cost") if name in frame]
+    if len(amounts) == 2 and rng.random() < 0.1:
+        scale = 10 ** rng.uniform(-2, 4)
+        frame = frame.assign(**{name: (scale * frame[name]).round(2) for name in amounts})
+    elif "amount" in frame and rng.random() < 0.05:
+        frame = frame.assign(amount=rng.choice([0.0, 100.0]))
+    return frame
+
+
+def write_region(folder, seed):
+    """Write a region's tables and the TOML file of their source; return the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tables = draw_region(seed)
+    for name, frame in tables.items():
+        frame.to_csv(folder / f"{name}.csv", index=False)
+    tables = "".join(f'[{name}]\nfile = "{name}.csv"\n' for name in tables)
+    path = folder.with_suffix(".toml")
+    path.write_text(f'as_of = 2026-06-29\nmax_set_aside = 1.0\ncalendar = "CN"\n{tables}')
+    return path
+
+
+@dataclasses.dataclass
+class Read:
+    """What a reader of a notebook gets, and what broke."""
+
+    findings: list = dataclasses.field(default_factory=list)
+    texts: list = dataclasses.field(default_factory=list)
+    errors: list = dataclasses.field(default_factory=list)
+
+
+@functools.cache
+def cells_of(notebook):
+    """Return a notebook's cells with the section of each: text, or code and its last value's."""
+    section, found = "", []
+    for number, cell in enumerate(nbformat.read(notebook, as_version=4).cells):
+        if cell.cell_type == "markdown":
+            heading = re.search(r"^## (.+)", cell.source, re.MULTILINE)
+            section = heading[1] if heading else section
+        elif "parameters" not in cell.metadata.get("tags", ()):
+            lines = (line for line in cell.source.splitlines() if not line.startswith("%"))
+            body, last = ast.parse("\n".join(lines)).body, None
+            if isinstance(body[-1], ast.Expr):
+                last = ast.Expression(body.pop().value)
+            where = f"{notebook.stem}[{number}] {section}"
+            codes = (
+                compile(ast.Module(body, []), where, "exec"),
+                last and compile(last, where, "eval"),
+            )
+            found.append((section, *codes))
+    return found
+
+
+def run_notebooks(source, drawn, language="en"):
+    """Run all cells of all notebooks of a region as a run does; a claim can end its section."""
+    read = Read()
+    for path in plan.notebooks().values():
+        variables = {"region": "Example", "source": str(source), "as_of": "", "seed": 1}
+        variables |= {"language": language, "__name__": "__main__"}
+        with patch.object(claims, "display", read.findings.append), \
+             patch.object(show, "display", read.texts.append):  # fmt: skip
+            ended = None
+            for section, body, last in cells_of(path):
+                if section == ended:
+                    continue
+                try:
+                    exec(body, variables)
+                    value = None if last is None else eval(last, variables)
+                except NotEstimable as why:
+                    ended = section
+                    read.texts.append(str(why))
+                    if section[:3] in register():
+                        entry = hypothesis(section[:3])
+                        words = (entry, "small", "Example", "not testable", str(why))
+                        read.findings.append(no_finding(*words, language=language))
+                except Exception as error:
+                    ended = section
+                    read.errors.append(f"{where(error)}: {type(error).__name__}: {error}")
+                else:
+                    if value is not None and not isinstance(value, Silent):
+                        read.texts.append(value)
+                if not section and not drawn:
+                    variables |= {name: Silent() for name in CHARTS if name in variables}
+    return read
+
+
+def where(error):
+    """Return the cell and the innermost line of the project in which an error came up."""
+    at, names = error.__traceback__, []
+    while at is not None:
+        name = at.tb_frame.f_code.co_filename
+        if re.match(r"\d\d_", name) or "/analysis/" in name:
+            names.append(f"{name.rpartition('/')[2]}:{at.tb_lineno}")
+        at = at.tb_next
+    return " > ".join([names[0], *names[1:][-2:]]) if names else "?"
+
+
+def wrong(read):
+    """Return all that is wrong with what a reader gets, as sentences."""
+    found = list(read.errors)
+    counts = pd.Series([each.hypothesis.id for each in read.findings]).value_counts()
+    broken = {error.partition("] ")[2][:3] for error in read.errors}
+    for key in register():
+        if counts.get(key, 0) != 1 and key not in broken:
+            found.append(f"{key}: {counts.get(key, 0)} findings")
+    for finding in read.findings:
+        found += [f"{finding.hypothesis.id}: {each}" for each in wrong_with(finding)]
+    for each in read.texts:
+        text = plain(each)
+        if UNKNOWN.search(text):
+            found.append(f"shown: …{around(text)}…")
+    return found
+
+
+def wrong_with(finding):
+    """Yield what is wrong with a finding: numbers that can't be, and what it says."""
+    if finding.verdict == "not testable" and len(finding.reason) < 20:
+        yield f"not testable without a reason: {finding.reason!r}"
+    record = finding.record()
+    for part in finding.hypothesis.parts:
+        each = finding.estimates.get(part.key)
+        if each is not None:
+            yield from wrong_number(part.key, each)
+            if not part.sane.holds(each.estimate, each.estimate):
+                yield f"{part.key} is {each.estimate:g}, which is not sane"
+    for check in finding.checks:
+        for number, variant in enumerate(check.variants):
+            for key, each in variant.items():
+                yield from wrong_number(f"variant {number} of {key}, {check.name}", each)
+    supported = [part["key"] for part in record["parts"] if part.get("verdict") == "supported"]
+    if finding.is_blocked and supported:
+        yield f"supported {supported}, and blocked"
+    json.dumps(record, allow_nan=False)
+    card = plain(finding)
+    texts = [card, record["meaning"], record["reason"], *record["caveats"]]
+    texts += [f"{check['name']}: {check['value']} ({check['rule']})" for check in record["checks"]]
+    for text in texts:
+        if UNKNOWN.search(text):
+            yield f"says …{around(text)}…"
+    findings.tidy([record])
+
+
+def wrong_number(name, each):
+    """Yield what is wrong with an estimate and its interval."""
+    numbers = f"{each.estimate:g} [{each.ci_low:g}, {each.ci_high:g}]"
+    if not all(math.isfinite(value) for value in (each.estimate, each.ci_low, each.ci_high)):
+        yield f"{name} is not finite: {numbers}"
+    elif not each.ci_low < each.ci_high:
+        yield f"{name} has no width: {numbers}"
+    elif not each.ci_low <= each.estimate <= each.ci_high:
+        yield f"{name} lies beside its interval: {numbers}"
+
+
+def plain(shown):
+    """Return what a reader sees of an output, as text without marks; of a picture its words."""
+    if isinstance(shown, str):
+        return shown
+    bundle = getattr(shown, "_repr_mimebundle_", lambda: {})()
+    text = bundle.get("text/html") if isinstance(bundle, dict) else None
+    if text is None:
+        text = getattr(shown, "data", None) or getattr(shown, "_repr_html_", lambda: None)()
+    text = str(shown) if text is None else text
+    text = re.sub(r'src="data:[^"]*"', "", text)
+    words = " ".join(re.findall(r'(?:alt|aria-label)="([^"]*)"', text))
+    return html.unescape(re.sub(r"<[^>]+>", " ", re.sub(r"<svg.*?</svg>", "", text)) + " " + words)
+
+
+def around(text):
+    """Return a text about the first of what stands on no page."""
+    start = UNKNOWN.search(text).start()
+    return " ".join(text[max(0, start - 60) : start + 60].split())
+
+
+def problems(folder, seed):
+    """Draw, write and run one region; return what is wrong."""
+    drawn, language = seed % DRAWN == 0, "zh" if seed % 5 == 4 else "en"
+    often = {name: getattr(respondents, name) for name in FEWER_IMPUTATIONS}
+    with (
+        warnings.catch_warnings(),
+        patch.multiple(respondents, **often if drawn else FEWER_IMPUTATIONS),
+    ):
+        warnings.simplefilter("ignore")
+        return wrong(run_notebooks(write_region(folder / f"r{seed}", seed), drawn, language))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(REGIONS))
+def test_nothing_untrue_is_shown_of_a_small_region(seed, tmp_path):
+    assert problems(tmp_path, seed) == []
