@@ -98,11 +98,15 @@ def test_quality_that_lifts_everything_is_not_taken_for_communication():
     assert raw.ci_low > 0
 
 
-def test_the_first_wave_is_compared_with_the_last():
+def test_the_last_wave_is_compared_with_the_one_before():
     rows = simulated(seed=2, informing=2, others=2)
-    middle = rows.assign(wave=2, satisfaction=99.0, works_communication=0.0)
-    three = pd.concat([rows.assign(wave=rows["wave"].map({1: 1, 2: 3})), middle])
+    first = rows[rows["wave"] == 1].assign(wave=0, satisfaction=99.0, works_communication=0.0)
+    three = pd.concat([first, rows])
+    assert works.waves_asked(three) == [0, 1, 2]
     pd.testing.assert_frame_equal(works.station_changes(three), works.station_changes(rows))
+    earlier = works.station_changes(three, back=1)
+    assert earlier["satisfaction"].max() < -50
+    assert works.station_changes(rows, back=1).empty
 
 
 def test_stations_with_too_few_answers_in_a_wave_are_left_out():
@@ -114,6 +118,105 @@ def test_stations_with_too_few_answers_in_a_wave_are_left_out():
     gone = unknown[(unknown["station_id"] != 5) | (unknown["wave"] == 1)]
     for each, left in ((once, [1, 2, 3, 4, 5]), (unknown, [1, 2, 3, 5]), (gone, [1, 2, 3])):
         assert works.station_changes(each).index.tolist() == left
+
+
+# --- what came to the stations as well
+
+
+def with_mood(jump=0.0, trend=0.0, seed=0, effect=0.0, stations=40):
+    """Return three waves of customers with works and without: a mood at the informing stations.
+
+    Satisfaction rises there by `jump` in the last wave, and by `trend` from wave to wave.
+    """
+    rng = np.random.default_rng(seed)
+    n = 40 * stations
+    frames = []
+    for wave in (1, 2, 3):
+        station = rng.integers(0, stations, n)
+        informing, had_works = station % 2 == 0, rng.random(n) < 0.5
+        told = informing & (wave == 3)
+        mood = jump * told + trend * wave * informing
+        quality = rng.normal(size=n)
+        score = 6 + mood + had_works * (0.3 * quality + effect * told) + rng.normal(size=n)
+        frames.append(
+            pd.DataFrame(
+                {
+                    "station_id": station,
+                    "wave": wave,
+                    "satisfaction": score,
+                    "had_works": had_works,
+                    "works_quality": np.where(had_works, quality, np.nan),
+                    "works_communication": np.where(had_works, 3 + 4 * told, np.nan),
+                }
+            )
+        )
+    return pd.concat(frames)
+
+
+def three_ways(rows):
+    """Return the difference, less customers without works, and less the waves before."""
+    yes, no = rows[rows["had_works"]], rows[~rows["had_works"]]
+    changes = works.station_changes(yes)
+    effect = works.difference(changes, 1.0)
+    placebo = works.placebo_changes(no, works.waves_asked(yes)[-2:])
+    before = works.station_changes(yes, back=1)["satisfaction"]
+    return [effect] + [
+        works.difference_or_open(works.net_of(changes, each), 1.0, effect)
+        for each in (placebo, before)
+    ]
+
+
+def test_a_mood_that_comes_with_the_informing_is_taken_off_by_customers_without_works():
+    effect, without, _ = three_ways(with_mood(jump=1.0, effect=0.5, seed=1))
+    assert effect.estimate == pytest.approx(1.5, abs=4 * effect.se)
+    assert effect.ci_low > 0.8
+    assert without.estimate == pytest.approx(0.5, abs=4 * without.se)
+    assert without.ci_high < 1.2
+
+
+def test_a_trend_of_the_stations_is_taken_off_by_the_waves_before():
+    effect, without, before = three_ways(with_mood(trend=1.0, seed=2))
+    assert effect.ci_low > 0.6
+    for each in (without, before):
+        assert each.estimate == pytest.approx(0.0, abs=4 * each.se)
+        assert each.ci_high < 0.6
+
+
+def test_an_effect_stays_where_there_is_no_mood():
+    for each in three_ways(with_mood(effect=1.0, seed=3)):
+        assert each.estimate == pytest.approx(1.0, abs=4 * each.se)
+        assert each.ci_low > 0.2
+
+
+def test_placebo_changes_are_differences_of_means_of_stations_with_enough_answers():
+    rows = pd.DataFrame(
+        [("A", 1, 4.0), ("A", 1, 5.0), ("A", 1, 6.0), ("A", 2, 7.0), ("A", 2, 7.0), ("A", 2, 10.0)]
+        + [
+            ("B", 1, 4.0),
+            ("B", 1, 5.0),
+            ("B", 1, None),
+            ("B", 2, 7.0),
+            ("B", 2, 7.0),
+            ("B", 2, 1.0),
+        ]
+        + [("C", 1, 4.0)] * 3,
+        columns=["station_id", "wave", "satisfaction"],
+    )
+    assert works.placebo_changes(rows, [1, 2]).to_dict() == {"A": 3.0}
+    assert works.placebo_changes(rows.head(0), [1, 2]).empty
+    assert works.placebo_changes(rows, [2, 3]).empty
+
+
+def test_stations_without_a_counterpart_are_left_out_and_few_tell_nothing():
+    changes = stations([1.0, 2.0, 3.0], [0.0, 0.5, 1.0])
+    net = works.net_of(changes, pd.Series({0: 0.5, 1: 0.5, 3: 1.0, 4: 0.0, 5: 0.0, 9: 7.0}))
+    assert net["satisfaction"].to_dict() == {0: 0.5, 1: 1.5, 3: -1.0, 4: 0.5, 5: 1.0}
+    effect = works.difference(changes, 1.0)
+    few = works.difference_or_open(net, 1.0, effect)
+    assert (few.estimate, few.ci_low, few.ci_high) == (effect.estimate, -np.inf, np.inf)
+    none = works.difference_or_open(works.net_of(changes, pd.Series(dtype=float)), 1.0, effect)
+    assert none.ci_high == np.inf
+    assert works.difference_or_open(changes, 1.0, effect) == effect
 
 
 # --- what is lacking

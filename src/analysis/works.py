@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -18,16 +21,29 @@ LEAST_ANSWERS = 3
 _USED = ["station_id", "wave", "satisfaction", "works_quality", "works_communication"]
 
 
-def station_changes(answers: pd.DataFrame, rise: float = RISE) -> pd.DataFrame:
+def waves_asked(answers: pd.DataFrame) -> list[int]:
+    """Return the waves in which satisfaction with works was asked, from the first to the last.
+
+    Parameters
+    ----------
+    answers : DataFrame
+        As for `station_changes`.
+    """
+    return sorted(answers[_USED].dropna()["wave"].unique())
+
+
+def station_changes(answers: pd.DataFrame, rise: float = RISE, back: int = 0) -> pd.DataFrame:
     """Return how communication and satisfaction changed at each station.
 
     Parameters
     ----------
     answers : DataFrame
         As from `respondents.by_wave`, with satisfaction as a column, of customers who had
-        works; the first wave is compared with the last.
+        works; the last wave is compared with the one before.
     rise : float
         Points of communication from which on a station counts as informing.
+    back : int
+        1 compares the two waves before the last, and so on.
 
     Returns
     -------
@@ -36,10 +52,10 @@ def station_changes(answers: pd.DataFrame, rise: float = RISE) -> pd.DataFrame:
         satisfaction (change in points at equal quality of the works), informs (bool).
     """
     rows = answers[_USED].dropna()
-    if rows["wave"].nunique() < 2:
+    pair = _pair(rows, back)
+    if not pair:
         return pd.DataFrame(columns=COLUMNS).astype({"informs": bool, "satisfaction": float})
-    ends = {rows["wave"].min(): "before", rows["wave"].max(): "after"}
-    rows = rows.assign(time=rows["wave"].map(ends)).dropna(subset=["time"])
+    rows = rows.assign(time=rows["wave"].map(pair)).dropna(subset=["time"])
     rows["satisfaction"] = _at_equal_quality(rows)
     groups = rows.groupby(["station_id", "time"])
     means = groups[["works_communication", "satisfaction"]].mean().unstack("time")
@@ -55,6 +71,52 @@ def station_changes(answers: pd.DataFrame, rise: float = RISE) -> pd.DataFrame:
     )
     found = found[enough].astype({"answers_before": int, "answers_after": int})
     return found.assign(informs=found["communication"] >= rise)
+
+
+def placebo_changes(answers: pd.DataFrame, waves: Sequence[int]) -> pd.Series:
+    """Return how satisfaction changed at each station among customers without works.
+
+    Nobody informs them of works, so that whatever else came to the station shows in them too.
+
+    Parameters
+    ----------
+    answers : DataFrame
+        As from `respondents.by_wave`, with satisfaction as a column, of those without works.
+    waves : sequence of int, length 2
+        The waves to compare.
+
+    Returns
+    -------
+    Series
+        By station_id, points; stations with enough answers in both waves.
+    """
+    rows = answers[["station_id", "wave", "satisfaction"]].dropna()
+    groups = rows.groupby(["station_id", "wave"])["satisfaction"]
+    means = groups.mean().where(groups.size() >= LEAST_ANSWERS).unstack("wave")
+    before, after = (means.get(each, pd.Series(dtype=float)) for each in waves)
+    return (after - before).dropna()
+
+
+def net_of(changes: pd.DataFrame, others: pd.Series) -> pd.DataFrame:
+    """Return changes of satisfaction less other changes at the same stations, where known."""
+    net = changes["satisfaction"] - others.reindex(changes.index)
+    return changes.assign(satisfaction=net).dropna(subset=["satisfaction"])
+
+
+def difference_or_open(changes: pd.DataFrame, spread: float, effect: Estimate) -> Estimate:
+    """Return `difference`, or the effect with an open interval where stations are too few.
+
+    Parameters
+    ----------
+    changes, spread
+        As for `difference`.
+    effect : Estimate
+        The finding; without anything to hold it against, anything is possible.
+    """
+    counts = changes["informs"].value_counts().reindex([True, False], fill_value=0)
+    if counts.min() < LEAST_STATIONS or changes["satisfaction"].std() < 1e-9:
+        return replace(effect, ci_low=-np.inf, ci_high=np.inf)
+    return difference(changes, spread)
 
 
 def lacking(answers: pd.DataFrame, changes: pd.DataFrame) -> list[str]:
@@ -110,6 +172,13 @@ def permutation_p(changes: pd.DataFrame, seed: int = 0) -> float:
         rng=np.random.default_rng(seed),
     )  # fmt: skip
     return float(test.pvalue)
+
+
+def _pair(rows: pd.DataFrame, back: int) -> dict[int, str]:
+    """Return which wave is before and which after; empty where there are not enough waves."""
+    waves = sorted(rows["wave"].unique())
+    waves = waves[: len(waves) - back]
+    return dict(zip(waves[-2:], ("before", "after"), strict=True)) if len(waves) > 1 else {}
 
 
 def _at_equal_quality(rows: pd.DataFrame) -> pd.Series:
