@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import test_browser
-from analysis import export, findings, synthesis
+from analysis import export, findings, index_page, synthesis
 from analysis.estimates import LINKS, from_se
 from analysis.files import FORMULA
 from analysis.hypotheses import hypothesis, register
@@ -383,3 +383,18 @@ def test_everyone_can_read_it_and_nothing_is_asked_for(driver, page, theme, widt
     found = Axe().run(driver)
     assert len(found["passes"]) > 10
     assert [(each["id"], len(each["nodes"])) for each in found["violations"]] == []
+
+
+@pytest.mark.parametrize(
+    ("language", "note", "said"),
+    [
+        ("en", "an association, not a cause", "Associations, not causes: H03, H22."),
+        ("zh", "相关，而非因果", "只是相关，而非因果：H03、H22。"),
+    ],
+)
+def test_index_and_summary_say_which_claims_are_associations(language, note, said):
+    found = [finding(key, "North", 3) for key in ("H03", "H04", "H15", "H22")]
+    assert said in export.summary(*tables(found), language)
+    assert said[:4] not in export.summary(*tables(found[1:3]), language)
+    for key, n in {"H03": 1, "H04": 0, "H15": 0}.items():
+        assert index_page.reading(hypothesis(key), language) == [note] * n

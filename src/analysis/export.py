@@ -24,7 +24,7 @@ from openpyxl.writer.excel import ExcelWriter
 
 from analysis import cards, findings, index_page, overview, report, synthesis, wording
 from analysis.files import FORMULA, whole
-from analysis.hypotheses import Part, hypothesis
+from analysis.hypotheses import Part, hypothesis, register
 from analysis.overview import MOST_NAMED
 
 WIDEST = 48
@@ -138,6 +138,7 @@ def summary(found: pd.DataFrame, pools: pd.DataFrame, language: str) -> str:
         words=words["export"],
         same=words,
         blocks=blocks,
+        associations=_associations(found, language),
         symbols=[(symbol, words["verdict"][name]) for name, symbol in cards.SYMBOLS.items()],
         fingerprint=report.fingerprint(found.to_dict("records")),
         css=assets["css"],
@@ -332,16 +333,22 @@ def _line(head: Mapping, table: pd.DataFrame, language: str) -> dict:
 def _effect(head: Mapping, own: pd.DataFrame, language: str) -> dict:
     """Return the headline's effect in words and drawn, and the part that gave the verdict."""
     rows = {row["part"]: row for row in _rows(own)}
-    parts = [
-        findings.part_record(part, rows[part.key], language)
-        for part in hypothesis(head["hypothesis"]).parts
-    ]
+    known = hypothesis(head["hypothesis"])
+    parts = [findings.part_record(part, rows[part.key], language) for part in known.parts]
     decider = index_page.decider({"verdict": head["verdict"], "parts": parts, "language": language})
     return {
         "effect": wording.interval(parts[0]),
         "drawing": Markup(cards.interval_svg(parts[0], *cards.scale_of(parts[:1]))),
         "notes": [parts[0]["unit"], *decider],
     }
+
+
+def _associations(found: pd.DataFrame, language: str) -> str:
+    """Name the hypotheses that are associations; nothing where there are none."""
+    keys = found["hypothesis"].unique()
+    names = [key for key in register() if key in keys and hypothesis(key).reading == "association"]
+    said = wording.words(language)["export"]["associations"]
+    return said.format(names=wording.join(names, language)) if names else ""
 
 
 def _stands(head: Mapping, language: str) -> str:

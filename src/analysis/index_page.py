@@ -158,7 +158,12 @@ def _row_notes(known: hypotheses.Hypothesis, parts: Sequence[Mapping], language:
         notes.append(words["claimed"].format(claim=wording.claim_range(parts[0], language)))
     if len(known.parts) > 1:
         notes.append(words["parts"].format(n=len(known.parts)))
-    return notes
+    return notes + reading(known, language)
+
+
+def reading(known: hypotheses.Hypothesis, language: str) -> list[str]:
+    """Say that a claim is about an association; nothing of others."""
+    return [wording.words(language)["association"]] if known.reading == "association" else []
 
 
 def _cell(
