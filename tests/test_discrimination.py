@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from analysis import discrimination
+from analysis.estimates import NotEstimable
 
 # DeLong, DeLong & Clarke-Pearson (1988), as in the SAS/STAT User's Guide, PROC LOGISTIC,
 # "Comparing Receiver Operating Characteristic Curves": albumin, total protein, K-G score
@@ -177,7 +178,8 @@ def test_only_the_order_of_a_score_counts_and_its_direction_mirrors_the_auc(rows
     expected = (1 - found.estimate, 1 - found.ci_high, 1 - found.ci_low)
     assert (swapped.estimate, swapped.ci_low, swapped.ci_high) == pytest.approx(expected)
     assert 0 < found.ci_low <= found.estimate <= found.ci_high < 1
-    assert discrimination.auc_gain(np.exp(score), score, lost, customers).estimate == 0
+    with pytest.raises(NotEstimable, match="alike, so that a gain has no error"):
+        discrimination.auc_gain(np.exp(score), score, lost, customers)
 
 
 @pytest.mark.parametrize("n", [2, 20, 1000])
@@ -260,7 +262,7 @@ def test_what_has_no_auc_is_refused():
         discrimination.auc([1, 2, 3, 4], [0, 1, 0, 1], ["a", "b", None, "d"])
     with pytest.raises(ValueError, match="needs a customer"):
         discrimination.auc([1, 2, 3, 4], [0, 1, 0, 1], ["a", "b", "c"])
-    with pytest.raises(ValueError, match="same in every row"):
+    with pytest.raises(ValueError, match="same in all 4 rows"):
         discrimination.auc([1, 1, 1, 1], [0, 1, 0, 1])
 
 
@@ -314,7 +316,8 @@ def test_a_column_that_only_names_the_customer_predicts_nobody():
     data["name"] = np.where(data["lost"] == 1, "n" + data["customer"].astype(str), "a")
     data["name"] = data["name"].where(data["customer"] % 3 > 0, "a")
     found = discrimination.held_out("lost ~ C(name)", data, data["customer"])
-    assert discrimination.auc(found, data["lost"], data["customer"]).ci_low < 0.5
+    with pytest.raises(NotEstimable, match="the same in all 480 rows"):
+        discrimination.auc(found, data["lost"], data["customer"])
 
 
 def test_held_out_depends_on_the_seed_and_not_on_the_order_of_rows():
@@ -333,7 +336,7 @@ def test_what_cannot_be_held_out_is_refused():
     for folds in (1, 11):
         with pytest.raises(ValueError, match="folds must be between 2 and 10"):
             discrimination.held_out(FORMULA, data, data["customer"], folds=folds)
-    with pytest.raises(ValueError, match="does not differ outside a fold"):
+    with pytest.raises(ValueError, match="60 rows does not differ outside one of 5 folds"):
         only = data.assign(lost=(data["customer"] == 3).astype(int))
         discrimination.held_out(FORMULA, only, data["customer"])
     with pytest.raises(ValueError, match="needs a customer and an outcome"):
@@ -527,3 +530,63 @@ def test_calibration_refuses_what_is_no_probability():
         discrimination.calibration([0.1, 1.2], [0, 1], groups=1)
     with pytest.raises(ValueError, match="groups must be between 1 and 2, not 3"):
         discrimination.calibration([0.1, 0.2], [0, 1], groups=3)
+
+
+# --- labels, and data that allow no estimate
+
+
+def test_series_are_paired_by_their_labels():
+    data = visits(seed=4).set_axis([f"row{i}" for i in range(360)])
+    columns = [data[name] for name in ("score", "base", "lost", "customer")]
+    mixed = [each.sample(frac=1, random_state=i) for i, each in enumerate(columns)]
+    gain = discrimination.auc_gain(*columns)
+    assert discrimination.auc_gain(*mixed).estimate == pytest.approx(gain.estimate, abs=1e-12)
+    area = discrimination.auc(data["score"], data["lost"], data["customer"])
+    assert discrimination.auc(mixed[0], mixed[2], mixed[3]).se == pytest.approx(area.se, rel=1e-9)
+    risk = discrimination.held_out(FORMULA, data, data["customer"])
+    assert discrimination.held_out(FORMULA, data, mixed[3]) == pytest.approx(risk)
+    chance = pd.Series(risk, data.index)
+    table = discrimination.calibration(chance, data["lost"])
+    pd.testing.assert_frame_equal(discrimination.calibration(chance[::-1], data["lost"]), table)
+    first = discrimination.first(chance, data["lost"], 30)
+    assert discrimination.first(chance, mixed[2], 30) == first
+
+
+def test_series_with_other_labels_are_refused():
+    data = visits()
+    with pytest.raises(ValueError, match="same labels"):
+        discrimination.auc(data["score"], data["lost"].set_axis(range(1, 361)))
+    with pytest.raises(ValueError, match="plain arrays"):
+        discrimination.auc(data["score"], data["lost"][::-1], data["customer"].to_numpy())
+    twice = data.set_axis([0, *range(359)])
+    with pytest.raises(ValueError, match="each of them once"):
+        discrimination.auc(twice["score"], twice["lost"][::-1])
+
+
+def test_two_scores_that_put_all_lost_first_have_no_gain_to_judge():
+    lost = np.repeat([1, 0], 10)
+    with pytest.raises(NotEstimable, match="the others of 20 customers alike"):
+        discrimination.auc_gain(lost + np.arange(20) / 99, lost, lost)
+
+
+def test_a_category_of_whom_nobody_was_lost_counts_as_the_reference():
+    data = visits(n=120, seed=5)
+    data["kind"] = np.where(data["customer"] % 10 == 0, "never", "usual")
+    data.loc[data["kind"] == "never", "lost"] = 0
+    found = discrimination.held_out("lost ~ score + kind", data, data["customer"])
+    other = discrimination.held_out("lost ~ score", data, data["customer"])
+    assert found == pytest.approx(other)
+    assert 0.001 < found.min() < found.max() < 0.999
+
+
+def test_too_few_lost_for_the_columns_are_refused_or_waited_for():
+    data = visits(n=40, seed=6)
+    data["lost"] = (data.index % 60 == 0).astype(int)
+    terms = " + ".join(f"np.sin({i + 1} * score)" for i in range(6))
+    with pytest.raises(
+        NotEstimable, match=r"Only [34] of .* rows have the outcome above 0; 6 coef"
+    ):
+        discrimination.held_out(f"lost ~ {terms}", data, data["customer"])
+    data["known"] = data["date"] + 0.5
+    found = discrimination.walk_forward(f"lost ~ {terms}", data, "date", "known", least=1)
+    assert np.isnan(found).all()

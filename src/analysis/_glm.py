@@ -111,6 +111,15 @@ def separating(x: np.ndarray, y: np.ndarray, family: str) -> np.ndarray | None:
     return free @ found.x / scale
 
 
+def not_separating(x: np.ndarray, y: np.ndarray, family: str) -> list[int]:
+    """Return the columns that do not, with the kept ones before them, separate the outcome."""
+    kept: list[int] = []
+    for j in range(x.shape[1]):
+        if separating(x[:, [*kept, j]], y, family) is None:
+            kept.append(j)
+    return kept
+
+
 def _check_events(x: np.ndarray, y: np.ndarray, family: str, outcome: str, rows: str) -> None:
     """Refuse outcomes that do not differ, and those of too few rows."""
     n, k = x.shape

@@ -169,8 +169,11 @@ def _arm(
     try:
         found, leverage = _predict(y[own], covariates[own], covariates, family, "the outcome", who)
     except _glm.Separated:
-        kept = _not_separating(y[own], covariates[own], family)
-        found, leverage = _predict(y[own], kept, covariates[list(kept)], family, "the outcome", who)
+        design = sm.add_constant(covariates[own], has_constant="add")
+        kept = design.columns[_glm.not_separating(design.to_numpy(float), y[own], family)][1:]
+        found, leverage = _predict(
+            y[own], covariates.loc[own, kept], covariates[kept], family, "the outcome", who
+        )
     _check_predictions(found, y[own], who)
     return found, leverage
 
@@ -186,16 +189,6 @@ def _predict(
     weighted = np.sqrt(fit.family.weights(fit.mu))[:, None] * fit.model.exog
     leverage = (np.linalg.qr(weighted).Q ** 2).sum(axis=1)
     return np.asarray(predicted), np.clip(leverage, 0, MAX_LEVERAGE)
-
-
-def _not_separating(y: np.ndarray, covariates: pd.DataFrame, family: str) -> pd.DataFrame:
-    """Return the covariates that do not, with the earlier ones, decide the outcome of some."""
-    kept = []
-    for name in covariates:
-        design = sm.add_constant(covariates[[*kept, name]], has_constant="add").to_numpy(float)
-        if _glm.separating(design, y, family) is None:
-            kept.append(name)
-    return covariates[kept]
 
 
 def _check_predictions(predicted: np.ndarray, y: np.ndarray, who: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import pandas as pd
 import patsy
@@ -10,11 +12,15 @@ from numpy.typing import ArrayLike
 from scipy import optimize, special, stats
 from statsmodels.stats.proportion import proportion_confint
 
-from analysis.estimates import Estimate, from_se
+from analysis import _glm
+from analysis._aligned import aligned
+from analysis.estimates import Estimate, NotEstimable, from_se
 from analysis.models import coded
 
 _EDGE = 1e-6
 """How far a share of 0 or 1, and its end of the interval, are kept inside."""
+_NO_VARIANCE = 1e-20
+"""Variance of a difference of two probabilities that comes from rounding alone."""
 
 
 def auc(score: ArrayLike, lost: ArrayLike, customers: ArrayLike | None = None) -> Estimate:
@@ -35,7 +41,8 @@ def auc(score: ArrayLike, lost: ArrayLike, customers: ArrayLike | None = None) -
     lost : array_like, shape (n,)
         True or 1 if lost.
     customers : array_like, shape (n,), optional
-        Label of the customer of each row; by default each row is another customer.
+        Label of the customer of each row; by default each row is another customer. Series are
+        paired by their index, here and below.
 
     Returns
     -------
@@ -45,8 +52,10 @@ def auc(score: ArrayLike, lost: ArrayLike, customers: ArrayLike | None = None) -
     Raises
     ------
     ValueError
-        If lengths differ, a value is missing, `lost` is not 0 or 1, the score is the same
-        in every row, or fewer than 2 customers have a row that was lost or one that was not.
+        If lengths or labels differ, a value is missing, or `lost` is not 0 or 1.
+    NotEstimable
+        If the score is the same in every row, or fewer than 2 customers have a row that was
+        lost or one that was not.
 
     References
     ----------
@@ -61,7 +70,9 @@ def auc(score: ArrayLike, lost: ArrayLike, customers: ArrayLike | None = None) -
     """
     lost, codes, score = _checked(lost, customers, score)
     if score.min() == score.max():
-        raise ValueError("The score is the same in every row, so it tells nobody apart.")
+        raise NotEstimable(
+            f"The score is the same in all {len(score):,} rows, so it tells nobody apart."
+        )
     placed = _placements(score, lost)
     value, n = placed[lost].mean(), codes.max() + 1
     if value in (0, 1):
@@ -76,9 +87,7 @@ def auc_gain(
 ) -> Estimate:
     """Estimate by how much the AUC of a score exceeds that of another on the same rows.
 
-    The error takes into account that both scores meet the same customers. Two scores that
-    order the rows alike have a gain of exactly 0, with an interval of no width, and so have
-    two that both put everybody who is lost first.
+    The error takes into account that both scores meet the same customers.
 
     Parameters
     ----------
@@ -95,7 +104,11 @@ def auc_gain(
     Raises
     ------
     ValueError
-        As in `auc`; but a score may be the same in every row, its AUC is 0.5.
+        As in `auc`.
+    NotEstimable
+        As in `auc`, but a score may be the same in every row, its AUC is 0.5; also if every
+        customer adds the same to the gain, as where both scores order the rows alike: there is
+        no error then to judge it by.
 
     References
     ----------
@@ -103,9 +116,14 @@ def auc_gain(
     """
     lost, codes, score, base = _checked(lost, customers, score, base)
     placed = _placements(score, lost) - _placements(base, lost)
-    error = np.sqrt(_variance(placed, lost, codes))
+    variance = _variance(placed, lost, codes)
+    if variance < _NO_VARIANCE:
+        raise NotEstimable(
+            f"Both scores order the lost and the others of {codes.max() + 1:,} customers alike, so "
+            "that a gain has no error to judge it by."
+        )
     method = _method("difference of AUCs", customers)
-    return from_se(placed[lost].mean(), error, codes.max() + 1, method=method)
+    return from_se(placed[lost].mean(), np.sqrt(variance), codes.max() + 1, method=method)
 
 
 def held_out(
@@ -116,7 +134,9 @@ def held_out(
     All rows of a customer are in one fold, and each fold is predicted from the others. Folds
     are dealt so that each has about the same number of lost rows: one with more of them
     would leave fewer to fit, be predicted too low, and so pull the AUC of all folds below
-    that of the model. A category that the fitted rows lack counts as the reference one.
+    that of the model. A category that the fitted rows lack counts as the reference one, and so
+    do columns that, with the ones before them, tell the lost among the fitted rows without an
+    exception: what they say of so few has no finite size.
     Terms of the formula that describe a column, such as center() or bs(), use all rows.
 
     Parameters
@@ -139,14 +159,17 @@ def held_out(
     Raises
     ------
     ValueError
-        If lengths differ, a value is missing, the outcome is not 0 or 1, or it does not
-        differ among the rows outside a fold.
+        If lengths or labels differ, a value is missing, or the outcome is not 0 or 1.
+    NotEstimable
+        If the outcome does not differ among the rows outside a fold, or fewer than 2 of the
+        rarer kind are there for each column.
 
     References
     ----------
     Parker, B. J., Günter, S., & Bedo, J. (2007). Stratification bias in low signal
     microarray studies. BMC Bioinformatics 8, 326.
     """
+    rows, customers = aligned(rows, customers)
     outcome, design = _design(formula, rows)
     if len(customers) != len(rows) or pd.isna(customers).any() or np.isnan(outcome).any():
         raise ValueError("Every row needs a customer and an outcome.")
@@ -155,7 +178,9 @@ def held_out(
     for each in range(folds):
         inside = fold == each
         if not _varies(outcome[~inside]):
-            raise ValueError("The outcome does not differ outside a fold; take fewer folds.")
+            raise NotEstimable(
+                f"The outcome of {len(rows):,} rows does not differ outside one of {folds} folds."
+            )
         found[inside] = _predicted(outcome, design, ~inside, inside)
     return found
 
@@ -184,7 +209,7 @@ def walk_forward(
     -------
     ndarray, shape (n,)
         Probability of being lost; missing for rows without a date, and at dates when fewer
-        than `least` were known to be lost or nobody was known to have stayed.
+        than `least`, or than 2 for each column, were known to be lost or to have stayed.
 
     Raises
     ------
@@ -200,7 +225,8 @@ def walk_forward(
         past = (rows[known] <= day).to_numpy(bool, na_value=False) & ~np.isnan(outcome)
         if _varies(outcome[past]) and outcome[past].sum() >= least:
             today = (rows[date] == day).to_numpy(bool, na_value=False)
-            found[today] = _predicted(outcome, design, past, today)
+            with suppress(NotEstimable):  # too few were known for so many columns
+                found[today] = _predicted(outcome, design, past, today)
     return found
 
 
@@ -246,7 +272,7 @@ def caught(score: ArrayLike, lost: ArrayLike, k: int) -> float:
     """
     count, total = _lost_among(score, lost, k), np.sum(lost)
     if total == 0:
-        raise ValueError("Nobody was lost, so nobody can be caught.")
+        raise NotEstimable("Nobody was lost, so nobody can be caught.")
     return float(count / total)
 
 
@@ -385,8 +411,17 @@ def _predicted(
 ) -> np.ndarray:
     """Return the probabilities of the rows asked for, by a logit of the rows fitted."""
     x = design[:, design[fitted].any(axis=0)]  # without categories that nobody fitted has
-    model = sm.GLM(outcome[fitted], x[fitted], family=sm.families.Binomial())
-    return model.fit().predict(x[asked])
+    try:
+        fit = _logit(outcome[fitted], x[fitted])
+    except _glm.Separated:
+        x = x[:, _glm.not_separating(x[fitted], outcome[fitted], "binomial")]
+        fit = _logit(outcome[fitted], x[fitted])
+    return fit.predict(x[asked])
+
+
+def _logit(outcome: np.ndarray, x: np.ndarray):
+    """Fit a logit, or say why there is none."""
+    return _glm.fit(sm.GLM(outcome, x, family=sm.families.Binomial()), "binomial", "the outcome")
 
 
 def _varies(outcome: np.ndarray) -> bool:
@@ -406,6 +441,7 @@ def _lost_among(score: ArrayLike, lost: ArrayLike, k: int) -> float:
 
 def _checked(lost: ArrayLike, customers: ArrayLike | None, *scores: ArrayLike) -> tuple:
     """Return lost as bool, customers as codes from 0 on and the scores, fit for an AUC."""
+    lost, customers, *scores = aligned(lost, customers, *scores)
     lost, *scores = _columns(lost, *scores)
     codes = np.arange(len(lost))
     if customers is not None:
@@ -414,7 +450,7 @@ def _checked(lost: ArrayLike, customers: ArrayLike | None, *scores: ArrayLike) -
         raise ValueError("Every row needs a customer.")
     sides = _customers_by_side(lost, codes)
     if min(sides) < 2:
-        raise ValueError(
+        raise NotEstimable(
             f"An AUC needs 2 customers who were lost and 2 who were not, not {sides[0]} "
             f"and {sides[1]}."
         )
@@ -423,6 +459,7 @@ def _checked(lost: ArrayLike, customers: ArrayLike | None, *scores: ArrayLike) -
 
 def _columns(lost: ArrayLike, *scores: ArrayLike) -> tuple[np.ndarray, ...]:
     """Return lost as bool and the scores as floats, or say what is wrong with them."""
+    lost, *scores = aligned(lost, *scores)
     if len({len(each) for each in (lost, *scores)}) > 1:
         raise ValueError("Scores and outcomes must have the same length.")
     if any(pd.isna(each).any() for each in (lost, *scores)):
