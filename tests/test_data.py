@@ -186,7 +186,7 @@ def test_a_customer_in_two_regions_is_in_none(write_source):
     ]
     assert found.loc["transactions", ["rows", "expected"]].tolist() == [
         3,
-        "a customer who is not set aside himself",
+        "a customer whose own row is not set aside",
     ]
     assert opened(path).regions()["customers"].tolist() == [1, 1]
 
@@ -435,7 +435,7 @@ def test_a_bad_region_costs_the_others_nothing(write_source):
     path = write_source("as_of = 2024-12-31\n", customers=people)
     here = data.load(str(path), "North")
     assert here.rows["transactions"] == 4
-    assert here.set_aside["expected"].str.contains("not set aside himself").any()
+    assert here.set_aside["expected"].str.contains("own row is not set aside").any()
 
 
 @pytest.mark.parametrize("day", ["2030-01-01", "31.12.2024"])

@@ -17,7 +17,8 @@ from analysis.rules import REST, Rule, mapped, written
 from analysis.sources import DataError, Source
 
 ORPHAN = Rule("customer_id", "a customer of the table 'customers'", ibis.literal(False))
-FOLLOWER = Rule("customer_id", "a customer who is not set aside himself", ibis.literal(False))
+NO_REFUNDS = pd.DataFrame(columns=["region", "day", "lines", "amount"])
+FOLLOWER = Rule("customer_id", "a customer whose own row is not set aside", ibis.literal(False))
 
 
 @dataclass(frozen=True)
@@ -252,12 +253,14 @@ def validate(dataset: Dataset) -> Validated:
         also = {"survey": [ROW], "transactions": [REST]}.get(name, [])
         columns = [each for each in held.rows.columns if each in [*TABLES[name].columns, *also]]
         good[name] = held.good.select(*dict.fromkeys([*columns, "region"]))
+    broken = set_aside(dataset)
+    is_amount = broken["table"].eq("transactions") & broken["column"].eq("amount")
     return Validated(
         source=dataset.source,
         good=good,
         regions=tuple(dataset.regions()["region"]),
-        set_aside=set_aside(dataset),
-        refunds=refunds(dataset),
+        set_aside=broken,
+        refunds=refunds(dataset) if is_amount.any() else NO_REFUNDS,
         end=dataset.end,
         problems=dataset.problems,
     )
@@ -288,13 +291,12 @@ def refunds(dataset: Dataset) -> pd.DataFrame:
         region, day (missing where it is not known), lines, amount (source currency, without
         the sign).
     """
-    columns = ["region", "day", "lines", "amount"]
     if "transactions" not in dataset.tables:
-        return pd.DataFrame(columns=columns)
+        return NO_REFUNDS
     rows = dataset.tables["transactions"].rows
     rows = rows.filter((rows["amount"] < 0) & rows["region"].notnull())
     days = rows.group_by("region", day=rows["bought_at"].truncate("D"))
-    return days.agg(lines=rows.count(), amount=-rows["amount"].sum()).to_pandas()[columns]
+    return days.agg(lines=rows.count(), amount=-rows["amount"].sum()).to_pandas()
 
 
 def refunds_by_region(dataset: Dataset) -> dict[str, Refunds]:

@@ -109,7 +109,7 @@ def last_year(region: Region) -> str:
 
 
 def monthly(region: Region) -> pd.DataFrame:
-    """Return what each customer buys in a month, over the time in which he was a customer.
+    """Return what each customer buys in a month, over the time in which they were one.
 
     Returns
     -------

@@ -89,7 +89,7 @@ def per_customer(region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:
 def around(
     region: Region, own_day: pd.Series, spans: Mapping[str, tuple[int, int]]
 ) -> pd.DataFrame:
-    """Count each customer's visits and sales before and after a day of his own.
+    """Count each customer's visits and sales before and after a day of their own.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def by_day(region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:
 
 
 def first_silences(region: Region, limits: pd.DataFrame) -> pd.DataFrame:
-    """Find each customer's first silence that is longer than a limit of his own.
+    """Find each customer's first silence that is longer than a limit of their own.
 
     Parameters
     ----------

@@ -45,8 +45,8 @@ Localiser = Callable[[str, Value], Value]
 REST = "rest_of_row"
 """Column with a hash of what a purchase line holds beside the contract's values."""
 
-ZONED = r"^(.+:\d{2}(?:\.\d+)?) ?([Zz]|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$"
-"""A moment in ISO 8601 with its zone, and the two parts."""
+ZONE = r":\d{2}(?:\.\d+)? ?([Zz]|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$"
+"""How a moment in ISO 8601 with a zone ends; the zone."""
 
 
 @dataclass(frozen=True)
@@ -288,17 +288,22 @@ def _moment(raw: Table, each: ColumnMap, text: StringValue, local: Localiser) ->
         return local(name, _try_strptime_with_zone(text, each.format))
     if each.format:
         return _try_strptime(text, each.format).cast("timestamp")
-    plain, zoned = text.try_cast("timestamp"), text.re_search(ZONED)
-    if not raw.filter(zoned).count().execute():
+    plain, zoned = text.try_cast("timestamp"), text.re_search(ZONE)
+    try:
+        moment = local(name, _instant(text))
+    except DataError:
+        if raw.filter(zoned).count().execute():
+            raise
         return plain
-    return ibis.ifelse(zoned, local(name, _instant(text)), plain)
+    return ibis.ifelse(zoned, moment, plain)
 
 
 def _instant(text: StringValue) -> Value:
     """Return the moments of texts in ISO 8601 that have a zone."""
-    moment, zone = (text.re_extract(ZONED, part) for part in (1, 2))
+    zone = text.re_extract(ZONE, 1)
+    moment = text.left(text.length() - zone.length()).try_cast("timestamp")
     offset = ibis.ifelse(zone.re_search(r"\d"), zone, "+00")
-    return (moment.try_cast("timestamp").cast("string") + offset).try_cast(INSTANT)
+    return (moment.cast("string") + offset).try_cast(INSTANT)
 
 
 def _category(each: ColumnMap, text: StringValue, schema: pa.Column) -> StringValue:
