@@ -12,7 +12,7 @@ import statsmodels.api as sm
 import statsmodels.formula.api as smf
 from scipy import optimize, stats
 
-from analysis.estimates import Estimate
+from analysis.estimates import Estimate, NotEstimable
 from analysis.models import contrast, ols
 
 MIN_DAYS, MIN_ROWS, MIN_CASES = 2, 10, 50
@@ -328,7 +328,7 @@ def _check_counts(count: pd.Series, cutoff: int) -> None:
     if cutoff not in before.index:
         raise ValueError(f"The cutoff must be between 0 and {len(before) - 1}, not {cutoff}.")
     if count.sum() < MIN_CASES or (before > 0).sum() < _DEGREE + 3:
-        raise ValueError(
+        raise NotEstimable(
             f"Bunching needs {MIN_CASES} cases on {_DEGREE + 3} different days; "
             f"there are {count.sum()} on {(before > 0).sum()}."
         )
@@ -382,7 +382,7 @@ def _local_lines(
     rows = rows.loc[model.data.row_labels].reset_index(drop=True)
     _check_sides(rows)
     if rows["_outcome"].nunique() == 1:
-        raise ValueError(f'"{outcome}" is the same in every case near the cutoff.')
+        raise NotEstimable(f'"{outcome}" is the same in every case near the cutoff.')
     return model, rows
 
 
@@ -391,7 +391,7 @@ def _check_sides(rows: pd.DataFrame, min_days: int = MIN_DAYS) -> None:
     for name, within in (("up to the cutoff", 1), ("after the cutoff", 0)):
         distance = rows.loc[rows["_within"] == within, "_distance"]
         if distance.nunique() < min_days or len(distance) < MIN_ROWS:
-            raise ValueError(
+            raise NotEstimable(
                 f"Each side needs {min_days} different days and {MIN_ROWS} cases; "
                 f"{name} there are {distance.nunique()} and {len(distance)}."
             )

@@ -21,7 +21,7 @@ from analysis._likelihood import (
     maximise,
     spend_likelihood,
 )
-from analysis.estimates import from_se
+from analysis.estimates import NotEstimable, from_se
 
 MIN_REPEATERS = 50
 """Customers with a repeat purchase that a fit needs; with fewer, parameters run away."""
@@ -364,6 +364,6 @@ def _check_histories(summary: pd.DataFrame) -> None:
 def _check_repeaters(count: int) -> None:
     """Refuse a fit on too few customers with a repeat purchase."""
     if count < MIN_REPEATERS:
-        raise ValueError(
+        raise NotEstimable(
             f"Only {count} customers have a repeat purchase; {MIN_REPEATERS} are needed."
         )
