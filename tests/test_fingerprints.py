@@ -26,6 +26,18 @@ def test_the_order_of_rows_does_not_matter(prints):
     assert prints(transactions="\n".join([head, *rows[::-1]]) + "\n") == prints()
 
 
+def test_the_order_of_answers_matters_where_the_later_one_counts(prints):
+    """Of two equally complete answers of one day the last in the file counts."""
+    head, first, second = (
+        "customer_id,answered_on,loyalty_1\n",
+        "a,2024-03-01,4\n",
+        "a,2024-03-01,9\n",
+    )
+    other = "a,2024-03-02,9\n"
+    assert prints(survey=head + first + second) != prints(survey=head + second + first)
+    assert prints(survey=head + first + other) == prints(survey=head + other + first)
+
+
 def test_one_region_s_data_changes_its_own_fingerprint_only(prints):
     before = prints()
     later = TRANSACTIONS.replace("c,2024-04-01", "c,2024-04-02")

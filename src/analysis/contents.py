@@ -15,8 +15,9 @@ from analysis.reading import ROW
 def regions(dataset: Dataset, as_of: str = "") -> dict[str, str]:
     """Return the fingerprint of each region's data, computed in the engine.
 
-    It covers the values of all rows whatever their order, the rows that are set aside with their
-    place in the file, the source's own file, and the last day that counts. Of a database
+    It covers the values of all rows whatever their order, the place in the file of rows that are
+    set aside and of several answers of a customer on one day (it says which counts), the source's
+    own file, and the last day that counts. Of a database
     by address only numbers of rows, sums and ranges of each column are compared: that is cheap,
     and blind to a change that keeps them all.
 
@@ -38,8 +39,10 @@ def regions(dataset: Dataset, as_of: str = "") -> dict[str, str]:
         *dataset.problems.values(),
     ]
     by_address = "://" in (dataset.source.database or "")
-    summary = _ranges if by_address else _contents
-    tables = {name: summary(held) for name, held in sorted(dataset.tables.items())}
+    tables = {
+        name: _ranges(held) if by_address else _contents(name, held)
+        for name, held in sorted(dataset.tables.items())
+    }
     return {
         region: fingerprints.short(
             text.encode()
@@ -49,12 +52,16 @@ def regions(dataset: Dataset, as_of: str = "") -> dict[str, str]:
     }
 
 
-def _contents(held: Held) -> pd.DataFrame:
+def _contents(name: str, held: Held) -> pd.DataFrame:
     """Return, for each region, the number of rows and two sums of their hashes."""
     rows = held.rows
-    broken = ibis.or_(*(rows[f"broken_{i}"] for i in range(len(held.rules))), ibis.literal(False))
-    values = {name: rows[name] for name in sorted(set(rows.columns) - {ROW})}
-    place = broken.ifelse(rows[ROW], ibis.null())
+    placed = ibis.or_(*(rows[f"broken_{i}"] for i in range(len(held.rules))), ibis.literal(False))
+    values = {column: rows[column] for column in sorted(set(rows.columns) - {ROW})}
+    if name == "survey":
+        day = [rows["answered_on"].date()] if "answered_on" in rows.columns else []
+        same = ibis.window(group_by=[rows["customer_id"], *day])
+        placed = placed | (rows.count().over(same) > 1)
+    place = placed.ifelse(rows[ROW], ibis.null())
     hashed = rows.select(region="region", hash=ibis.struct(values | {ROW: place}).hash())
     low, high = hashed["hash"] & 0xFFFFFFFF, hashed["hash"] >> 32  # sums that fit 64 bits
     return _by_region(hashed, n=hashed.count(), low=low.sum(), high=high.sum())
