@@ -19,7 +19,7 @@ from analysis.weeks import Weeks
 
 START = pd.Timestamp("2024-07-02")
 LAST_DAY = 6
-properties = settings(deadline=None, max_examples=8, derandomize=True)
+properties = settings(max_examples=8)
 
 
 @functools.cache

@@ -17,7 +17,7 @@ from analysis.estimates import NotEstimable
 N_COVERAGE = 300
 MC_ERROR = np.sqrt(0.95 * 0.05 / N_COVERAGE)
 FAMILIES = ["gaussian", "poisson", "binomial"]
-properties = settings(deadline=None, max_examples=25, derandomize=True)
+properties = settings(max_examples=25)
 
 
 def confounded(n, seed=0, family="gaussian"):

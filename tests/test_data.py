@@ -586,7 +586,7 @@ def test_answers_after_the_last_day_are_not_counted_as_repeated(write_source):
     assert late.answers()["satisfaction_1"].tolist() == [7]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.permutations(range(12)), st.randoms(use_true_random=False))
 def test_the_order_of_the_file_counts_for_equally_complete_answers_alone(order, chance):
     frame = pd.DataFrame(
@@ -674,7 +674,7 @@ def test_columns_without_a_name_are_left_alone(write_source, commas):
 ANSWER = st.one_of(st.none(), st.integers(-1, 12))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.lists(st.tuples(ANSWER, ANSWER, ANSWER), min_size=1, max_size=20))
 def test_a_mean_is_that_of_pandas_and_bad_rows_are_counted(tmp_path_factory, answers):
     folder = tmp_path_factory.mktemp("rows") / "s"
@@ -713,7 +713,7 @@ def test_rows_without_an_identifier_are_numbered_as_in_the_file(write_source):
     assert here.set_aside["example"].tolist() == ["row 2: '80'"]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.lists(st.sampled_from(["5", "0", "-1", "1e3", "", "abc", "nan", "1,5"]), min_size=1))
 def test_every_row_is_kept_or_set_aside(tmp_path_factory, quantities):
     folder = tmp_path_factory.mktemp("rows") / "s"

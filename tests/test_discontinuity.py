@@ -10,7 +10,7 @@ from scipy import optimize, stats
 
 from analysis import discontinuity
 
-properties = settings(deadline=None, max_examples=25, derandomize=True)
+properties = settings(max_examples=25)
 COVARIATES = ["prior", "C(severity)"]
 
 

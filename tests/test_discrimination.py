@@ -27,7 +27,7 @@ OVARIAN = np.array([
 ALBUMIN, PROTEIN, KG, HELPED = OVARIAN.T * [[1], [1], [-1], [1]]
 
 Z = stats.norm.ppf(0.975)
-properties = settings(deadline=None, max_examples=50, derandomize=True)
+properties = settings(max_examples=50)
 TIED = st.lists(st.tuples(st.integers(-4, 4), st.booleans()), min_size=6, max_size=30)
 
 

@@ -117,7 +117,7 @@ def test_likelihood_is_the_integral_of_the_model(kind, x, recency, age):
     assert alive == pytest.approx(still / (still + gone), abs=1e-6)
 
 
-@settings(deadline=None, max_examples=30, derandomize=True)
+@settings(max_examples=30)
 @given(st.lists(st.floats(-3, 3), min_size=4, max_size=4), st.sampled_from(["bg", "mbg"]))
 def test_buying_gradient_equals_finite_differences(logs, kind):
     summary, _, _ = simulate(kind, 50, 1, **PLANTED)

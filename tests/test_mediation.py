@@ -12,7 +12,7 @@ from analysis.estimates import from_se
 from analysis.models import contrast, ols
 
 REPS = 200
-properties = settings(deadline=None, max_examples=25, derandomize=True)
+properties = settings(max_examples=25)
 
 
 def chain(n, a, b, seed):

@@ -19,7 +19,7 @@ from analysis.estimates import NotEstimable, smallest
 N_COVERAGE = 300
 MC_ERROR = np.sqrt(0.95 * 0.05 / N_COVERAGE)
 FAMILIES = ["gaussian", "poisson", "binomial"]
-properties = settings(deadline=None, max_examples=25, derandomize=True)
+properties = settings(max_examples=25)
 
 
 def survey(n=300, stations=12, seed=0):

@@ -28,7 +28,7 @@ from analysis.verdicts import judge_part
 REPLICATES = int(os.environ.get("CALIBRATION_REPLICATES", "300"))
 TABLE_REPLICATES = 3000  # behind the coverage that the tests compare with
 Z = stats.norm.ppf(0.975)
-properties = settings(deadline=None, max_examples=50, derandomize=True)
+properties = settings(max_examples=50)
 
 # Colditz et al. (1994), JAMA 271, 698-702: trials of the BCG vaccine. Ill and not ill among
 # the vaccinated, ill and not ill among the others, absolute latitude.

@@ -14,7 +14,7 @@ from analysis import importance, response_style
 from analysis.estimates import from_se
 
 N_COVERAGE = 1000
-properties = settings(deadline=None, max_examples=25, derandomize=True)
+properties = settings(max_examples=25)
 
 ITEMS = ("a", "b", "c", "d")
 SPREADS = np.array([1.0, 2.0, 0.5, 1.5])

@@ -187,7 +187,7 @@ def test_more_than_five_groups_are_named_in_a_legend_and_all_differ():
     assert len(looks) == 11
 
 
-@settings(deadline=None, max_examples=50, derandomize=True)
+@settings(max_examples=50)
 @given(st.lists(st.floats(0, 1), max_size=5))
 def test_heights_are_a_gap_apart_inside_and_moved_only_if_needed(heights):
     heights = np.array(heights)

@@ -32,7 +32,7 @@ ATTITUDE = pd.DataFrame(
 )  # fmt: skip
 N_COVERAGE = 300
 MC_ERROR = np.sqrt(0.95 * 0.05 / N_COVERAGE)
-properties = settings(deadline=None, max_examples=25, derandomize=True)
+properties = settings(max_examples=25)
 
 
 def with_covariance(covariance, n=500):

@@ -11,7 +11,7 @@ from scipy import stats
 from analysis import models, sensitivity
 from analysis.estimates import NotEstimable, from_se
 
-properties = settings(deadline=None, max_examples=25, derandomize=True)
+properties = settings(max_examples=25)
 
 
 # --- a hidden cause as strong as a control

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from analysis import models, respondents, surface
 from analysis.estimates import pooled
 
-properties = settings(deadline=None, max_examples=25, derandomize=True)
+properties = settings(max_examples=25)
 NAMES = ("performance", "expectation")
 coefficient = st.floats(-2, 2)
 

@@ -18,7 +18,7 @@ from analysis.weeks import Weeks
 
 FUTURE = ["lapse", "gone", "lapse_later", "again", "watched", "lapse_year"]
 LANDMARKS = [28, 36, 44, 52, 60, 68, 76, 84]
-properties = settings(deadline=None, max_examples=12, derandomize=True)
+properties = settings(max_examples=12)
 
 
 @functools.cache
