@@ -104,6 +104,18 @@ class TestHowItIsWritten:
         for key in re.findall(r'claim\("(\w+)"', code):
             assert register()[key].notebook == path.stem
 
+    def test_what_is_read_causally_is_held_against_a_hidden_cause(self, path):
+        section, concluded = "", set()
+        for cell in nbformat.read(path, as_version=4).cells:
+            heading = re.search(r"^## (\w+)", cell.source, re.MULTILINE)
+            section = heading[1] if cell.cell_type == "markdown" and heading else section
+            for call in ast.walk(ast.parse(code_of(cell) if cell.cell_type == "code" else "")):
+                if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "conclude":
+                    given = "hidden" in {each.arg for each in call.keywords}
+                    assert given == register()[section].causal, section
+                    concluded.add(section)
+        assert concluded == {k for k, each in register().items() if each.notebook == path.stem}
+
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory):
@@ -152,6 +164,17 @@ class TestWhatItSays:
         untested = table["verdict"] == "not testable"
         assert table.loc[untested, "reason"].str.len().min() > 10
         assert table.loc[~untested, ["estimate", "ci_low", "ci_high"]].notna().all().all()
+
+    def test_what_a_claim_must_survive_stands_among_its_checks(self, reports):
+        paths = reports[1].rglob("0*.ipynb")
+        found = [each for path in paths for each in findings.records(nbformat.read(path, 4))]
+        told = [each for each in found if "estimate" in each["parts"][0]]
+        assert {each["hypothesis"] for each in told if register()[each["hypothesis"]].causal}
+        for each in told:
+            names = [check["name"] for check in each["checks"]]
+            assert names.count(claims.HIDDEN) == register()[each["hypothesis"]].causal
+            is_about_money = register()[each["hypothesis"]].money
+            assert sum("refunds" in name for name in names) == is_about_money
 
     def test_twelve_customers_decide_nothing(self, reports):
         table = pd.read_csv(reports[1] / "findings.csv").set_index("region")
