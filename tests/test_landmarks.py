@@ -234,3 +234,18 @@ def test_a_group_without_a_visit_gives_no_ratio_but_its_number():
     frame.loc[frame["group"] == "under 6", "visits"] = 0.0
     with pytest.raises(NotEstimable, match=r'Of 60 rows .*under 6.*, 0 have "visits" above 0'):
         landmarks.top_box_ratios(frame, "visits", [])
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"group": ["a"] * 100}, "0 customers are b; 2 are needed"),
+        ({"cny": 0.0}, "The mean of 100 customers is 0, of which no share is"),
+        ({"cny": 5.0}, '"y" is 1 in all 100 rows'),
+        ({"cny": np.nan}, "0 customers are a; 2 are needed"),
+    ],
+)
+def test_shares_of_a_mean_that_there_is_not_are_refused(change, sentence):
+    frame = pd.DataFrame({"group": ["a", "b"] * 50, "cny": np.arange(100.0)}).assign(**change)
+    with pytest.raises(NotEstimable, match=sentence):
+        landmarks.share_of_mean(frame, "cny", "group", "a", "b")

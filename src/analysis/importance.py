@@ -9,7 +9,7 @@ from math import comb
 import numpy as np
 import pandas as pd
 
-from analysis.estimates import Estimate
+from analysis.estimates import Estimate, NotEstimable
 
 MAX_DRIVERS = 15
 """Every subset of the drivers is visited: 2 to the power of 15 are 32,768."""
@@ -66,6 +66,8 @@ class Importance:
         ------
         ValueError
             If a name is not a driver.
+        NotEstimable
+            If the difference is the same in every bootstrap sample, as of a driver with itself.
         """
         unknown = sorted({*first, *second} - set(self.drivers))
         if unknown:
@@ -73,6 +75,8 @@ class Importance:
         signs = np.array([(name in first) - (name in second) for name in self.drivers], float)
         low, high = np.quantile(self.draws @ signs, [0.025, 0.975])
         value = float(self.table["share"].to_numpy() @ signs)
+        if high - low < _TINY:
+            raise NotEstimable(f"The difference is {value:.3g} in every bootstrap sample.")
         return Estimate(value, float(low), float(high), self.n_obs, method=self.method)
 
 
@@ -106,7 +110,9 @@ def correlations(
     Raises
     ------
     ValueError
-        If a value or group is missing, or there are fewer than 2 rows or groups to draw.
+        If a value or group is missing.
+    NotEstimable
+        If there are fewer than 2 rows or groups to draw.
 
     References
     ----------
@@ -123,7 +129,7 @@ def correlations(
     products = design[:, rows] * design[:, columns]
     units = products if groups is None else _sums_by_group(products, groups)
     if len(units) < 2:
-        raise ValueError("Correlations need at least 2 rows or groups.")
+        raise NotEstimable(f"Correlations need at least 2 rows or groups, not {len(units)}.")
     sums = [units.sum(axis=0, keepdims=True), *_bootstrap_sums(units, n_boot, seed)]
     return _from_sums(np.concatenate(sums), rows, columns)
 
@@ -246,8 +252,10 @@ def importance(
     ------
     ValueError
         If there are fewer than 2 drivers, a column is absent or named twice, a value is
-        missing, tables differ in length, the drivers explain nothing, as for a constant
-        outcome, or there are fewer bootstrap samples than tables.
+        missing, tables differ in length, or there are fewer bootstrap samples than tables.
+    NotEstimable
+        If the drivers explain nothing, as for a constant outcome, or fewer than 2 rows or
+        groups are left.
 
     References
     ----------
@@ -262,7 +270,7 @@ def importance(
     parts = [lmg(each) for each in matrices]
     found = np.array([part[0] for part in parts])
     if found.sum(axis=1).min() < _TINY:
-        raise ValueError(f'The drivers explain nothing of "{outcome}"; is it constant?')
+        raise NotEstimable(f'The drivers explain nothing of "{outcome}"; is it constant?')
     draws = _shares(np.concatenate([part[1:] for part in parts]))
     slope = np.mean([_slopes(each[0]) for each in matrices], axis=0)
     return Importance(
@@ -303,8 +311,9 @@ def performance_map(
     Raises
     ------
     ValueError
-        If a column is absent or named twice, a value is missing or off the scale, or
-        the drivers are collinear.
+        If a column is absent or named twice, or a value is missing or off the scale.
+    NotEstimable
+        If the drivers are collinear.
 
     References
     ----------
@@ -321,7 +330,7 @@ def performance_map(
         raise ValueError(f"Drivers must be rated from {lowest} to {highest}.")
     centred = ratings - ratings.mean(axis=0)
     if np.linalg.matrix_rank(centred) < len(drivers):
-        raise ValueError(f"Drivers {drivers} are collinear or constant; leave one out.")
+        raise NotEstimable(f"Drivers {drivers} are collinear or constant; leave one out.")
     slope = np.linalg.lstsq(centred, values - values.mean())[0]
     performance = 100 * (ratings.mean(axis=0) - lowest) / (highest - lowest)
     index = pd.Index(drivers, name="driver")

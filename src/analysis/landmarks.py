@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis import purchases, scales
 from analysis.data import Region
-from analysis.estimates import Estimate, from_se
+from analysis.estimates import Estimate, NotEstimable, from_se
 from analysis.models import Fit, contrast, ols, poisson_rate
 
 YEAR, HALF_YEAR, QUARTER = 364, 182, 91
@@ -253,9 +253,22 @@ def share_of_mean(
         Columns: what is averaged, and the groups.
     first, second : str
         The groups to compare.
+
+    Raises
+    ------
+    NotEstimable
+        If a group has fewer than 2 customers, the overall mean is 0 or less, or nothing differs.
     """
     rows = frame[[outcome, group]].dropna()
+    sizes = rows[group].astype(str).value_counts()
+    for name in (first, second):
+        if sizes.get(name, 0) < 2:
+            raise NotEstimable(f"{sizes.get(name, 0)} customers are {name}; 2 are needed.")
     mean = rows[outcome].mean()
+    if mean <= 0:
+        raise NotEstimable(
+            f"The mean of {len(rows):,} customers is {mean:.3g}, of which no share is."
+        )
     data = pd.DataFrame({"y": rows[outcome] / mean, "g": rows[group].astype(str)})
     fit = ols("y ~ 0 + g", data)
     means, shares = data.groupby("g")["y"].mean(), data["g"].value_counts(normalize=True)

@@ -10,6 +10,8 @@ import patsy
 from scipy import stats
 from statsmodels.duration.survfunc import SurvfuncRight, survdiff
 
+from analysis import _glm
+from analysis.estimates import NotEstimable
 from analysis.models import Fit, coded
 
 MAX_STEPS = 100
@@ -50,7 +52,9 @@ def curves(
     Raises
     ------
     ValueError
-        If no row is left, `lost` is not 0 or 1, or a customer stops before he enters.
+        If `lost` is not 0 or 1, or a customer stops before they enter.
+    NotEstimable
+        If no row is left.
 
     References
     ----------
@@ -96,6 +100,8 @@ def differ(rows: pd.DataFrame, stop: str, lost: str, by: str, entry: str | None 
     Raises
     ------
     ValueError
+        As in `curves`.
+    NotEstimable
         As in `curves`; also if there are fewer than two groups, nobody was lost, or a group
         has nobody at risk together with others on any day with a loss.
 
@@ -107,12 +113,16 @@ def differ(rows: pd.DataFrame, stop: str, lost: str, by: str, entry: str | None 
     times = _times(rows, stop, lost, entry, by)
     codes, groups = pd.factorize(times["group"])
     if len(groups) < 2 or not times["lost"].any():
-        raise ValueError(f'To compare curves, "{by}" needs 2 groups, and customers who were lost.')
+        raise NotEstimable(
+            f'To compare curves, "{by}" needs 2 groups, and customers who were lost.'
+        )
     ends, events, entries = times[["stop", "lost", "entry"]].to_numpy().T
     try:
         chi2, _ = survdiff(ends, events, codes, entry=entries)
     except np.linalg.LinAlgError:
-        raise ValueError(f'Groups of "{by}" are not at risk together when some are lost.') from None
+        raise NotEstimable(
+            f'Groups of "{by}" are not at risk together when some are lost.'
+        ) from None
     return float(stats.chi2.sf(chi2, len(groups) - 1))
 
 
@@ -144,8 +154,11 @@ def cox(formula: str, rows: pd.DataFrame, start: str, stop: str, lost: str) -> F
     Raises
     ------
     ValueError
-        If no row is left, a spell stops before it starts, nobody was lost, a column does
-        not vary among customers at risk or is collinear, or an estimate would be infinite.
+        If a spell stops before it starts.
+    NotEstimable
+        If no row is left, fewer than 2 customers were lost for each column, a column does not
+        vary among customers at risk or is collinear, or an estimate would be infinite. On the
+        number of losses see `_glm.fit`.
 
     References
     ----------
@@ -187,8 +200,10 @@ def proportional(
     Raises
     ------
     ValueError
-        As in `cox`; also if there is no such coefficient, or its column varies among
-        customers at risk on a single day with losses.
+        As in `cox`; also if there is no such coefficient.
+    NotEstimable
+        As in `cox`; also if the column varies among customers at risk on a single day with
+        losses.
 
     References
     ----------
@@ -204,7 +219,9 @@ def proportional(
     own = _derivatives(params, spells, gone**2)[1][j, j]
     variance = own - cross[j] @ np.linalg.solve(information, cross[j])
     if variance <= _TINY * own:
-        raise ValueError(f'"{column}" varies among customers at risk on one day with losses only.')
+        raise NotEstimable(
+            f'"{column}" varies among customers at risk on one day with losses only.'
+        )
     return float(stats.chi2.sf(score[j] ** 2 / variance, 1))
 
 
@@ -220,7 +237,7 @@ def _times(
     }
     times = pd.DataFrame(columns, index=rows.index).dropna()
     if times.empty:
-        raise ValueError("There is no row whose days are known.")
+        raise NotEstimable("There is no row whose days are known.")
     if not times["lost"].isin([0, 1]).all():
         raise ValueError(f'"{lost}" must be 0 or 1 in every row.')
     if (times["entry"] >= times["stop"]).any():
@@ -237,7 +254,7 @@ def _days(times: pd.DataFrame) -> np.ndarray:
     """Return the days with a loss in order, or say that there are none."""
     days = np.unique(times["stop"][times["lost"] == 1])
     if not len(days):
-        raise ValueError("Nobody was lost, so that hazards cannot be compared.")
+        raise NotEstimable("Nobody was lost, so that hazards cannot be compared.")
     return days
 
 
@@ -314,7 +331,13 @@ def _maximum(spells: _Spells) -> tuple[np.ndarray, np.ndarray]:
     Statistics 4, 384-414). Where the likelihood hardly rises but the next step is still long,
     the maximum lies at infinity.
     """
-    params, equal = np.zeros(spells.x.shape[1]), np.ones(spells.size)
+    losses, columns = len(spells.lost), spells.x.shape[1]
+    if losses < _glm.LEAST_EVENTS * columns:
+        raise NotEstimable(
+            f"Only {losses:,} of {len(spells.x):,} rows end with a loss; {columns} coefficients "
+            f"need {_glm.LEAST_EVENTS * columns}."
+        )
+    params, equal = np.zeros(columns), np.ones(spells.size)
     _check_columns(_derivatives(params, spells, equal)[1], spells)
     for _ in range(MAX_STEPS):
         score, information = _derivatives(params, spells, equal)
@@ -325,10 +348,12 @@ def _maximum(spells: _Spells) -> tuple[np.ndarray, np.ndarray]:
             break
     if change > _LONG:
         name = spells.names[np.argmax(np.abs(step) * np.ptp(spells.x, axis=0))]
-        raise ValueError(
+        raise NotEstimable(
             f'The hazard ratio of "{name}" is zero or infinite: only customers at one end of it '
             "were lost; merge rare categories, or take the logarithm of a skewed column."
         )
+    if score @ step >= _GAIN:
+        raise NotEstimable(f"The Cox regression of {losses:,} losses does not converge.")
     return params, _derivatives(params, spells, equal)[1]
 
 
@@ -374,6 +399,6 @@ def _check_columns(information: np.ndarray, spells: _Spells) -> None:
     own = np.diag(information)
     for name, value in zip(spells.names, own, strict=True):
         if value < _TINY * len(spells.day):
-            raise ValueError(f'"{name}" does not vary among customers at risk; leave it out.')
+            raise NotEstimable(f'"{name}" does not vary among customers at risk; leave it out.')
     if np.linalg.eigvalsh(information / np.sqrt(np.outer(own, own))).min() < _TINY:
-        raise ValueError(f"Columns {spells.names} are collinear; leave one out.")
+        raise NotEstimable(f"Columns {spells.names} are collinear; leave one out.")
