@@ -7,6 +7,7 @@ from importlib.resources import files
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from analysis.contract import ORDERED, SCALES, TABLES
 from analysis.example import (
@@ -23,10 +24,12 @@ from analysis.example import (
     write_example,
     writing,
 )
+from analysis.example import tables as example_tables
 from analysis.example.behaviour import visit_rate, with_lapse
-from analysis.example.comparison import design, likeliest
+from analysis.example.comparison import design, gain, likeliest
 from analysis.example.people import CLOSED, COSTS, LONGEST_CASE, VALUES
 from analysis.example.sample import large_draw, purchases
+from analysis.example.scenes import SCENES
 from analysis.example.survey import answers, case_scores, took_part
 from analysis.example.truth_satisfaction import importance
 from analysis.example.truth_value import concentration
@@ -603,6 +606,184 @@ def test_traps_can_be_set():
     gap = [table[pair].astype(float).corr().iloc[0, 1] for table in (agreeing, honest)]
     assert gap[1] < -0.15
     assert gap[0] > gap[1] + 0.10
+
+
+def test_the_first_wave_leaves_everything_else_as_it_was(monkeypatch):
+    """It has its own random numbers: without it, the same answers, purchases, cases, contacts."""
+    all_waves = draw(World(), 300, 5)
+    monkeypatch.setattr(example_tables, "WAVES", {1: WAVES[1], 2: WAVES[2]})
+    two_waves = draw(World(), 300, 5)
+    for name in ("customers", "transactions", "complaints", "contacts"):
+        pd.testing.assert_frame_equal(all_waves[name], two_waves[name])
+    first = all_waves["survey"]["answered_on"] < pd.Timestamp(START) + pd.Timedelta(weeks=9)
+    assert 50 < first.sum() < 110
+    pd.testing.assert_frame_equal(all_waves["survey"][~first], two_waves["survey"])
+
+
+def test_a_hidden_attachment_moves_all_that_it_should_and_is_in_no_table():
+    world = replace(World(), attachment=0.7)
+    for strength, wanted in ((0.0, False), (0.7, True)):
+        people = simulate(replace(world, attachment=strength), N_LARGE, 11).people
+        key = people["tier"] != ""
+        sides = {
+            "card": people["card_week"] < LANDMARK,
+            "beyond": people["beyond"],
+            "adherent": people["adherent"].where(key),
+            "campaign": people["campaign_week"] < N_WEEKS,
+            "case": people["case_week"] < N_WEEKS,
+            "stays": people["lapse"] == N_WEEKS,
+        }
+        for name, side in sides.items():
+            groups = people["attachment"].groupby(side.dropna().astype(bool)).mean()
+            assert (groups[True] - groups[False] > 0.25) == wanted, name
+            assert wanted or abs(groups[True] - groups[False]) < 0.1
+    assert not any("attachment" in table for table in draw(world, 100, 1).values())
+
+
+def test_a_hidden_attachment_lowers_the_hazard_as_planted():
+    """Lapse at a constant hazard: the attached by 1 SD against those less by 1 SD."""
+    people = simulate(World(), N_LARGE, seed=8).people.assign(
+        joined=-1, case_log_hazard=0.0, campaign_week=N_WEEKS, card_week=N_WEEKS, beyond=False
+    )
+    world = replace(World(), satisfaction_log_hazard=0.0, affinity_log_hazard=0.0, attachment=0.7)
+    rates = []
+    for attachment in (1.0, -1.0):
+        lapse = with_lapse(world, people.assign(attachment=attachment))["lapse"]
+        rates.append((lapse < N_WEEKS).sum() / lapse.sum())
+    assert abs(np.log(rates[0] / rates[1]) + 1.4) < 0.08
+
+
+def test_a_hidden_attachment_is_no_effect_of_card_shop_visits_or_campaigns():
+    scene = next(each for each in SCENES if each.name.startswith("a hidden attachment moves card"))
+    sample = large_draw(scene.world, 3, N_LARGE)
+    for name, part, value in (
+        ("H16", "margin", 0.0),
+        ("H16", "retention", 0.0),
+        ("H19", "hazard_ratio", 1.0),
+        ("H19", "retention", 0.0),
+        ("H20", "retention", 0.0),
+        ("H21", "cost_ratio", 0.0),
+    ):
+        assert TRUTHS[name](sample)[part] == pytest.approx(value, abs=1e-9)
+    people = simulate(scene.world, N_LARGE, 4).people
+    contacted = people["campaign_week"] < N_WEEKS
+    stays = (people["lapse"] == N_WEEKS).groupby(contacted).mean()
+    assert stays[True] - stays[False] > 0.03  # and a first look says that campaigns keep
+
+
+@pytest.mark.parametrize(
+    "roughness",
+    [{}, {"attachment": 0.7}, {"tail_df": 3.0, "two_rates": 0.4, "pauses": 0.5}],
+    ids=["as planted", "attached", "rough"],
+)
+def test_retention_that_is_planted_is_that_of_drawn_visits(roughness):
+    """Both arms drawn visit by visit: who comes in the last 13 of 52 weeks."""
+    world, rng = replace(World(), beyond_log_hazard=-1.0, **roughness), np.random.default_rng(6)
+    people = simulate(world, N_LARGE, 5).people
+    arms = [with_lapse(world, people.assign(beyond=arm)) for arm in (True, False)]
+    weeks, kept = np.arange(LANDMARK + 39, N_WEEKS), []
+    for arm in arms:
+        visits = np.mean([rng.poisson(visit_rate(world, arm, weeks)).any(axis=1) for _ in "ab"], 0)
+        kept.append(visits.mean())
+    assert gain(world, LANDMARK, *arms) > 0.05
+    assert kept[0] - kept[1] == pytest.approx(gain(world, LANDMARK, *arms), abs=0.01)
+
+
+def test_a_halo_is_half_as_strong_on_expectation_and_changes_no_truth():
+    items, people = {}, simulate(World(), N_LARGE, 2).people
+    for halo in (0.0, 1.0):
+        latent = answers(replace(World(), halo=halo), people, 2, np.random.default_rng(1))
+        items[halo] = latent[["performance", "expectation", "satisfaction_1", "loyalty_1"]]
+    moved = (items[1.0] - items[0.0]).mul(1 / people["halo"], axis=0).median()
+    assert moved.to_list() == pytest.approx([1.0, 0.5, 1.0, 0.0], abs=1e-9)
+    scenes = [each for each in SCENES if "halo" in each.name]
+    assert all(each.world.halo and not each.told_by.halo for each in scenes)
+    truths = [TRUTHS["H03"](large_draw(each.told_by, 3, N_LARGE)) for each in scenes]
+    assert max(abs(each["asymmetry"]) for each in truths if each) < 0.10
+
+
+def test_a_mood_comes_to_everybody_at_the_stations_that_inform():
+    world = replace(World(), works_communication=0.0, station_mood=(-0.5, 0.0, 0.5))
+    people, moved = simulate(world, N_LARGE, 2).people, {}
+    informed = people["informed"]
+    for wave in WAVES:
+        calm, moody = (
+            answers(each, people, wave, np.random.default_rng(1))
+            for each in (replace(world, station_mood=(0.0,) * 3), world)
+        )
+        change = (
+            moody[["satisfaction_1", "works_communication"]]
+            - calm[["satisfaction_1", "works_communication"]]
+        )
+        assert (change[~informed] == 0).all().all()
+        without = change[informed & ~moody["had_works"]].mean()
+        with_works = change[informed & moody["had_works"]].mean()
+        assert without.to_list() == pytest.approx(with_works.to_list())
+        moved[wave] = without.to_list()
+    assert moved[0] == pytest.approx([-0.4, -0.5])
+    assert moved[1] == [0, 0]
+    assert moved[2] == pytest.approx([0.4, 0.5])
+    assert TRUTHS["H05"](large_draw(world, 3, 4_000))["communication"] == 0
+
+
+def test_customers_pause_for_two_to_five_months_and_come_back():
+    world = replace(World(), pauses=0.5, lapse_hazard=0.0)
+    history = simulate(world, N_LARGE, 12)
+    people, weeks = history.people, np.arange(N_WEEKS)
+    away = (weeks >= people[["pauses"]].to_numpy()) & (weeks < people[["resumes"]].to_numpy())
+    long = away.sum(axis=1)[(people["resumes"] < N_WEEKS).to_numpy()]
+    assert 0.40 < (people["pauses"] < N_WEEKS).mean() < 0.60
+    assert set(long[long > 0]) == set(range(8, 21))
+    joining = weeks == people[["joined"]].to_numpy()
+    assert history.visits[away & ~joining].sum() == 0
+    steady = (people["joined"] < -26) & (people["pauses"] < 60) & (people["log_rate"] > 0)
+    assert (history.visits[steady.to_numpy(), 81:].sum(axis=1) > 0).all()
+    assert (simulate(World(), 2_000, 12).people["pauses"] == N_WEEKS).all()
+
+
+def test_rough_data_are_as_rough_as_planted():
+    plain = World()
+    rough = replace(plain, tail_df=3.0, two_rates=0.5, cost_outliers=1.0, silence=0.8)
+    rough = replace(rough, j_shaped=True, straight_lining=0.15)
+    people = [simulate(each, N_LARGE, 3).people for each in (plain, rough)]
+    for name in ("size", "log_rate"):
+        private = [each.loc[each["segment"] == "private", name].to_numpy() for each in people]
+        logs = np.log(private) if name == "size" else private
+        kurtosis = [stats.kurtosis(each) for each in logs]
+        assert kurtosis[0] < 0.3 < 1.0 < kurtosis[1]
+    assert stats.kurtosis(people[1]["quality"]) > 1.5
+    assert people[1]["log_rate"].max() < np.log(12)
+
+    usual, drawn = (draw(each, N_REGION, 4) for each in (plain, rough))
+    scale = drawn["survey"][["performance", "money_cost", *SCALES["satisfaction"]]].dropna()
+    alike = scale.nunique(axis=1) == 1
+    before = usual["survey"][scale.columns].dropna().nunique(axis=1) == 1
+    assert alike.mean() - before.mean() == pytest.approx(0.15, abs=0.03)
+    shares = drawn["survey"]["satisfaction_1"].value_counts(normalize=True)
+    assert shares.idxmax() == 10
+    assert shares[1] > 1.5 * shares[[2, 3, 4]].max()
+
+    gaps = []
+    for own, each in zip((plain, rough), people, strict=True):
+        latent = answers(own, each, 2, np.random.default_rng(1))
+        gaps.append(each["satisfaction_later"].groupby(latent["responds"]).mean().diff().iloc[1])
+    assert gaps[1] > gaps[0] + 0.25
+
+    costs = [
+        each["contacts"].query("kind == 'campaign' and purpose == 'retain'")["cost"]
+        for each in (usual, drawn)
+    ]
+    assert np.log(costs[1]).std() == pytest.approx(np.hypot(1, np.log(costs[0]).std()), rel=0.15)
+
+
+def test_visits_change_once_by_a_rate_of_their_own():
+    people = simulate(World(), 2_000, 13).people
+    weeks = np.arange(N_WEEKS)
+    one, two = (visit_rate(replace(World(), two_rates=each), people, weeks) for each in (0.0, 0.5))
+    later = weeks >= people[["new_rate_week"]].to_numpy()
+    factor = np.exp(0.5 * people[["new_rate"]].to_numpy()) * np.ones(N_WEEKS)
+    assert (two[~later] == one[~later]).all()
+    assert two[later] == pytest.approx((one * factor)[later], rel=1e-5)
 
 
 def beyond_fuel(seed, **parameters):
