@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from analysis.estimates import NotEstimable
+
 _RIDGE = 1e-5
 """Share of each column's variance added to it, so that collinear columns have a solution."""
 
@@ -44,8 +46,9 @@ def impute(
     Raises
     ------
     ValueError
-        If a column is not numeric, has infinite values or no value at all, or `m`, `cycles`
-        or `donors` is less than 1.
+        If a column is not numeric, or `m`, `cycles` or `donors` is less than 1.
+    NotEstimable
+        If a column has infinite values or no value at all.
 
     Notes
     -----
@@ -75,7 +78,7 @@ def impute(
 def _checked(frame: pd.DataFrame) -> np.ndarray:
     """Return the table as floats, or say which columns cannot be imputed."""
     numeric = [pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]
-    _refuse(frame.columns[~np.array(numeric, bool)], "must be numeric")
+    _refuse(frame.columns[~np.array(numeric, bool)], "must be numeric", ValueError)
     values = frame.to_numpy(float, na_value=np.nan)
     _refuse(frame.columns[np.isinf(values).any(axis=0)], "must be finite")
     gap = np.isnan(values)
@@ -83,10 +86,10 @@ def _checked(frame: pd.DataFrame) -> np.ndarray:
     return values
 
 
-def _refuse(columns: pd.Index, rule: str) -> None:
+def _refuse(columns: pd.Index, rule: str, error: type[ValueError] = NotEstimable) -> None:
     """Name the columns that break a rule."""
     if len(columns):
-        raise ValueError(f"To be imputed, these columns {rule}: {', '.join(map(str, columns))}.")
+        raise error(f"To be imputed, these columns {rule}: {', '.join(map(str, columns))}.")
 
 
 def _filled(frame: pd.DataFrame, values: np.ndarray) -> pd.DataFrame:
