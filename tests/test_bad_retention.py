@@ -198,6 +198,45 @@ def test_all_amounts_are_zero(many, whole, cost):
     hold_same(found, whole, "H17", "H18", "H22")
 
 
+def test_nobody_leaves_but_many_pause():
+    """Silences of eight weeks are foretold, and end with a purchase: nobody is lost."""
+    found = retention(draw(World(lapse_hazard=0.0, pauses=0.5), 1_400, 3), "H17")["H17"]
+    assert found.estimates["odds_ratio"].ci_low > 1.2
+    hold_open(found, "silences of a year")
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_where_customers_leave_and_others_pause_h17_is_decided(seed):
+    found = retention(draw(World(pauses=0.5), 1_000, seed), "H17")["H17"]
+    again = next(check for check in found.checks if "bought again by the end" in check.name)
+    assert float(again.value.rstrip("%")) > 33
+    assert found.verdict == "supported"
+
+
+def test_a_region_of_three_customers_and_six_lines():
+    days = ["2024-09-30", "2026-03-28", *4 * ["2026-04-12"]]
+    lines = pd.DataFrame({"customer_id": ["K2", "K1", *4 * ["K3"]], "amount": range(100, 106)})
+    lines = lines.assign(bought_at=pd.to_datetime(days), amount=lines["amount"] * 1.0)
+    people = pd.DataFrame({"customer_id": ["K1", "K2", "K3"], "region": "R"})
+    found = retention({"customers": people, "transactions": lines})
+    assert {finding.verdict for finding in found.values()} == {"not testable"}
+
+
+@pytest.mark.parametrize("n_customers", [200, 300])
+def test_few_ordinary_customers_are_not_called_collinear(n_customers):
+    found = retention(draw(World(), n_customers, 3), "H17")["H17"]
+    assert found.estimates
+    assert found.reason == ""
+
+
+def test_a_benefit_coded_the_wrong_way_round_keeps_h22_open(many, whole):
+    turned = changed(many, "survey", org_benefit=11 - many["survey"]["org_benefit"])
+    hold_open(retention(turned, "H22")["H22"], "the benefits rise together")
+    assert [check.passed for check in whole["H22"].checks if "benefits rise" in check.name] == [
+        True
+    ]
+
+
 YOUNG = {
     100: {"H17": "are 100", "H18": "are 100", "H21": "are 100"},
     200: {"H17": "are 200", "H18": "are 200", "H21": "are 200"},

@@ -6,6 +6,7 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.formula.api as smf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +15,7 @@ from analysis.example import World, draw, simulate
 from analysis.example.rehearsal import END, region_of
 from analysis.example.world import N_WEEKS
 
-properties = settings(deadline=None, max_examples=25, derandomize=True)
+properties = settings(max_examples=25)
 START = pd.Timestamp("2024-07-02")
 LENGTH = (pd.Timestamp(END) - START).days  # 727
 HALF = (START + pd.Timedelta(days=182)).date()
@@ -412,3 +413,31 @@ def test_a_station_of_the_example_is_closed_once_it_sells_nothing(planted):
     assert lapse.closed(dataclasses.replace(here, purchases=rows.filter(~gone))).index.tolist() == [
         "S03"
     ]
+
+
+# --- what the time since the last purchase tells of a silence
+
+
+def silences(slope, n=600, seed=1):
+    """Return two rows per customer; log odds of a silence rise with recency by `slope`."""
+    rng = np.random.default_rng(seed)
+    rows = pd.DataFrame({"customer_id": np.repeat([f"c{i}" for i in range(n)], 2)})
+    rows = rows.assign(log_visits=rng.standard_normal(2 * n))
+    rows["recency"] = rng.standard_normal(2 * n) - rows["log_visits"]
+    odds = np.exp(-1 + slope * rows["recency"] - rows["log_visits"])
+    return rows.assign(lapse_year=(rng.random(2 * n) < odds / (1 + odds)).astype(float))
+
+
+def test_the_odds_of_a_silence_are_those_of_a_logit():
+    rows = silences(0.7)
+    found = lapse.by_recency(rows, "lapse_year", ["log_visits"])
+    fit = smf.logit("lapse_year ~ recency + log_visits", rows).fit(disp=0)
+    assert np.log(found["odds_ratio"].estimate) == pytest.approx(fit.params["recency"], rel=1e-5)
+    assert found["odds_ratio"].ci_low < np.exp(0.7) < found["odds_ratio"].ci_high
+    assert found["auc_gain"].ci_low > 0
+
+
+def test_where_the_rate_says_all_recency_tells_nothing():
+    found = lapse.by_recency(silences(0.0), "lapse_year", ["log_visits"])
+    assert found["odds_ratio"].ci_low < 1 < found["odds_ratio"].ci_high
+    assert abs(found["auc_gain"].estimate) < 0.01
