@@ -248,6 +248,8 @@ def test_series_are_paired_by_their_labels():
     expected = causal.aipw(y, treated, z).effect
     mixed = causal.aipw(y, treated.sample(frac=1, random_state=1), z[::-1]).effect
     assert mixed.estimate == pytest.approx(expected.estimate, rel=1e-9)
+    z["only"] = z["spend"].where(treated == 1, 0.0)
+    assert list(causal.independent(z, treated[::-1])) == ["spend", "tenure"]
     with pytest.raises(ValueError, match="same labels"):
         causal.aipw(y, treated.set_axis(range(1, 301)), z)
     with pytest.raises(ValueError, match="plain arrays"):

@@ -151,9 +151,10 @@ def independent(covariates: pd.DataFrame, treated: ArrayLike) -> pd.DataFrame:
     covariates : DataFrame, shape (n, k)
         Numbers; a column that the columns before it determine in one of the arms is left out.
     treated : array_like, shape (n,)
-        0 or 1.
+        0 or 1; a Series is paired with the covariates by its index.
     """
-    arm, kept = np.asarray(treated, float), []
+    covariates, treated = aligned(covariates, treated)
+    arm, kept = np.asarray(_numbers(treated), float), []
     for name in covariates:
         together = sm.add_constant(covariates[[*kept, name]], has_constant="add").to_numpy(float)
         ranks = [np.linalg.matrix_rank(together[arm == side]) for side in (0, 1)]
