@@ -488,3 +488,14 @@ def test_a_column_named_like_a_category_in_quotes_leaves_no_row_out():
 def test_errors_by_group_are_called_the_jackknife():
     fit = models.ols("gaussian ~ x", survey(), groups="station")
     assert fit.method == "gaussian regression, jackknife by station (12 groups)"
+
+
+def test_separation_of_many_rows_needs_no_square_matrix():
+    """With one of rows by rows, 200,000 of them would take 320 GB."""
+    rng = np.random.default_rng(0)
+    x = np.column_stack([np.ones(200_000), rng.normal(size=200_000), np.arange(200_000) < 50])
+    y = rng.poisson(1, 200_000).astype(float)
+    assert _glm.separating(x, y, "poisson") is None
+    y[:50] = 0.0
+    direction = _glm.separating(x, y, "poisson")
+    assert np.abs(direction[:2]).max() < 1e-9 < -direction[2]

@@ -101,7 +101,8 @@ def separating(x: np.ndarray, y: np.ndarray, family: str) -> np.ndarray | None:
     scale = np.where(size > 0, size, 1.0)
     lowest, highest = y == 0, (y == 1) & (family == "binomial")
     inside = ~(lowest | highest)
-    free = linalg.null_space(x[inside] / scale) if inside.any() else np.eye(x.shape[1])
+    fixed = np.linalg.qr(x[inside] / scale, mode="r")  # as the rows, but no more than columns
+    free = linalg.null_space(fixed) if inside.any() else np.eye(x.shape[1])
     if free.shape[1] == 0:
         return None
     toward = np.where(highest, 1.0, -1.0)[~inside, None] * (x[~inside] / scale) @ free
