@@ -116,3 +116,12 @@ def test_pooled_of_one_is_itself_and_scales_must_agree():
         pooled([one, from_se(1.3, 0.1, 50)])
     with pytest.raises(ValueError, match="on one scale"):
         pooled([])
+
+
+@pytest.mark.parametrize(("scale", "low"), [("identity", -np.inf), ("log", 0.0)])
+def test_where_anything_is_possible_it_is_at_every_level(scale, low):
+    known, unknown = from_se(1.5, 0.1, 90, scale=scale), Estimate(1.2, low, np.inf, 90, scale)
+    assert unknown.at_level(0.99) == unknown
+    least = smallest([known, unknown])
+    assert (least.estimate, least.ci_low) == (1.2, low)
+    assert least.ci_high == pytest.approx(known.at_level(0.975).ci_high)

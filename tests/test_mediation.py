@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 
 from analysis import mediation
-from analysis.estimates import from_se
+from analysis.estimates import Estimate, from_se
 from analysis.models import contrast, ols
 
 REPS = 200
@@ -99,3 +99,9 @@ def test_coverage_at_100_customers(a, b, cover):
         found = mediation.indirect(chain(100, a, b, seed), draws=2000, seed=seed)
         hits += found.ci_low <= a * b <= found.ci_high
     assert abs(hits / REPS - cover) < 3 * np.sqrt(0.05 * 0.95 / REPS)
+
+
+def test_a_chain_with_a_path_of_which_nothing_is_known_can_be_anything():
+    open_ended = Estimate(0.5, -np.inf, np.inf, 90)
+    found = mediation.indirect([from_se(0.4, 0.1, 80), open_ended])
+    assert (found.estimate, found.ci_low, found.ci_high) == (0.2, -np.inf, np.inf)

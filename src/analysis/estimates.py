@@ -77,6 +77,8 @@ class Estimate:
         level : float
             Confidence between 0 and 1, such as 0.99.
         """
+        if self.ci_high == np.inf:  # anything is possible, at every level
+            return self
         link, inverse = LINKS[self.scale]
         middle = (link(self.ci_low) + link(self.ci_high)) / 2
         half_width = self.se * stats.t.ppf((1 + level) / 2, self.df)

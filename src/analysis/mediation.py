@@ -44,8 +44,10 @@ def indirect(paths: Sequence[Estimate], *, draws: int = 20_000, seed: int = 0) -
     """
     _check_paths(paths)
     rng = np.random.default_rng(seed)
-    products = np.prod([_draw(path, draws, rng) for path in paths], axis=0)
-    low, high = np.quantile(products, [0.025, 0.975])
+    low, high = -np.inf, np.inf  # of a path of which nothing is known
+    if all(path.ci_high < np.inf for path in paths):
+        products = np.prod([_draw(path, draws, rng) for path in paths], axis=0)
+        low, high = np.quantile(products, [0.025, 0.975])
     return Estimate(
         estimate=float(np.prod([path.estimate for path in paths])),
         ci_low=float(low),
