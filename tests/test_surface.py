@@ -123,3 +123,46 @@ def test_imputations_are_pooled():
     )
     with pytest.raises(ValueError, match="needs estimates"):
         surface.features([])
+
+
+# --- two half-planes that meet at what was expected
+
+
+def with_halo(kink, on_expectation, n=8_000, seed=4, ceiling=1.0):
+    """Return answers with a kink at the true gap and one impression in all of them."""
+    rng = np.random.default_rng(seed)
+    wanted, own, impression = rng.normal(size=(3, n))
+    high = 6.8 + ceiling + 1.5 * (0.3 * wanted + np.sqrt(0.91) * own)
+    wanted = 6.8 + ceiling + 1.5 * wanted
+    opinion = 0.12 * high - 0.08 * wanted - kink * np.clip(wanted - high, 0, None)
+    opinion = opinion + rng.normal(size=n) + 1.2 * impression
+    satisfaction = np.searchsorted(np.quantile(opinion, np.arange(0.1, 0.8, 0.1)), opinion)
+    performance = np.clip(np.rint(high + 2 * impression), 1, 10)
+    expectation = np.clip(np.rint(wanted + 2 * on_expectation * impression), 1, 10)
+    gap = performance - expectation
+    sides = {"surplus": np.clip(gap, 0, None), "shortfall": np.clip(-gap, 0, None)}
+    return pd.DataFrame({"satisfaction": satisfaction, "expectation": expectation} | sides)
+
+
+def kink(people, sides=surface.SIDES):
+    return models.contrast(models.ordered(f"satisfaction ~ {sides}", people), surface.KINK)
+
+
+@pytest.mark.parametrize("on_expectation", [0.5, 1.0])
+def test_a_halo_of_whatever_strength_on_expectation_is_no_kink(on_expectation):
+    """Without the level of expectation it is taken for one."""
+    people = with_halo(0.0, on_expectation)
+    assert abs(kink(people).estimate) < 0.06
+    assert kink(people, "surplus + shortfall").ci_low > 0.15
+
+
+def test_a_true_kink_stays_and_a_halo_makes_it_smaller_only():
+    assert 0.15 < kink(with_halo(0.4, 0.5)).estimate < 0.4
+    people = rated(20_000, seed=3)
+    gap = people["performance"] - people["expectation"]
+    people = people.assign(surplus=gap.clip(lower=0), shortfall=(-gap).clip(lower=0))
+    noise = np.random.default_rng(8).normal(size=len(people))
+    opinion = 0.2 * people["surplus"] - 0.5 * people["shortfall"] - 0.3 * people["expectation"]
+    cuts = np.quantile(opinion + noise, np.arange(0.1, 1, 0.1))
+    found = kink(people.assign(satisfaction=np.searchsorted(cuts, opinion + noise)))
+    assert found.estimate == pytest.approx(0.3, abs=4 * found.se)

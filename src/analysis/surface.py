@@ -1,4 +1,4 @@
-"""Satisfaction over performance and expectation: a quadratic surface and its features."""
+"""Satisfaction over performance and expectation: a quadratic surface, and two half-planes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,15 @@ from analysis.models import Fit, contrast
 
 SLOPES = ("c_performance", "c_expectation")
 BENDS = ("I(c_performance ** 2)", "I(c_performance * c_expectation)", "I(c_expectation ** 2)")
+SIDES = "surplus + shortfall + expectation"
+"""Terms of two half-planes that meet where performance is what was expected.
+
+With the level of expectation beside both sides of the gap, whatever ratings have in common by a
+straight line, such as a style of answering that is stronger in one than in another, is taken up
+by slopes and leaves the kink alone.
+"""
+KINK = {"shortfall": -1, "surplus": -1}
+"""Slope below expectation less the slope above it, from coefficients of `SIDES`."""
 
 _DIRECTIONS = {"along equality": 1, "across equality": -1}
 

@@ -1,0 +1,42 @@
+"""Pictures of survey answers: what they say they draw."""
+
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+
+from analysis import survey_charts
+from analysis.estimates import Estimate
+
+CURVE = pd.DataFrame(
+    {
+        "estimate": [0.1, 0.3],
+        "ci_low": [0.0, 0.2],
+        "ci_high": [0.2, 0.4],
+        "n_obs": 100,
+        "main": [True, False],
+        "traits": [True, False],
+        "none": [False, True],
+    }
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def shell():
+    InteractiveShell.instance()
+    yield
+    InteractiveShell.clear_instance()
+
+
+def said(**main):
+    with capture_output() as captured:
+        survey_charts.specifications(CURVE, "SD", "A curve.", **main)
+    return BeautifulSoup(captured.outputs[0].data["text/html"], "html.parser").img["alt"]
+
+
+def test_the_main_mark_of_a_curve_is_the_estimate_that_is_pooled_over_imputations():
+    assert "from 0.10 to 0.30" in said()
+    before = CURVE.copy()
+    assert "from 0.30 to 0.50, median 0.40; 100%" in said(main=Estimate(0.5, 0.4, 0.6, 100))
+    pd.testing.assert_frame_equal(CURVE, before)
