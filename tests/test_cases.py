@@ -101,6 +101,14 @@ def test_what_came_before_a_case_is_not_what_came_on_its_day_or_after():
     assert found["prior"].tolist() == pytest.approx([np.sqrt(0.5), 0, -np.sqrt(0.5), 0])
 
 
+def test_of_a_case_without_a_day_nothing_before_it_is_known():
+    rows = [("a", "2025-03-03 09:00", "2025-03-04"), ("b", None, "2025-03-05")]
+    answers = [("a", "2025-01-02", 4), ("b", "2025-01-02", 8), ("c", "2025-01-02", 6)]
+    found = cases.table(handmade(rows, answers))
+    assert found["prior_known"].tolist() == [1, 0]
+    assert found["days"].isna().tolist() == [False, True]
+
+
 def test_rated_cases_are_settled_and_answered():
     _, found = example()
     rated = cases.rated(found)
