@@ -66,7 +66,7 @@ def still_open(cases: pd.DataFrame) -> pd.DataFrame:
 def followed(region: Region, cases: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Compare who had a case with who had none yet, from a day on which both could have left.
 
-    The clock of a customer with a case starts three working days after his first one was
+    The clock of a customer with a case starts three working days after their first one was
     opened, whether it was settled by then or not. The others get the day of a random case
     (the same seed, the same days); those whose own case comes later are among them, since
     to leave them out would leave out customers who are known to have stayed. Whoever
@@ -191,7 +191,7 @@ def _clocked(region: Region, own_day: pd.Series) -> pd.DataFrame:
 
 
 def _bought(region: Region, own_day: pd.Series) -> pd.DataFrame:
-    """Return what each customer bought before and after his own day."""
+    """Return what each customer bought before and after a day of their own."""
     year, quarter = landmarks.YEAR, landmarks.QUARTER
     spans = {
         "year": (-year, -1), "earlier": (-2 * quarter, -quarter - 1), "quarter": (-quarter, -1),

@@ -175,7 +175,7 @@ def gini_coefficient(sales: ArrayLike) -> float:
 def abc_classes(sales: pd.Series, a: float = A_LIMIT, b: float = B_LIMIT) -> pd.Series:
     """Assign customers to class A, B or C by cumulated sales, largest first.
 
-    A customer belongs to the class in which his own sales begin: the one who takes the
+    A customer belongs to the class in which their own sales begin: the one who takes the
     total past a limit is still in the class above it. Of customers with equal sales the
     earlier row comes first. Customers without sales are C.
 
@@ -421,8 +421,8 @@ def _share_errors(largest_first: np.ndarray, counts: np.ndarray, top: float) -> 
     """Return the standard errors of `_shares`.
 
     Of the top share S: the part of a customer's sales above the 80 % quantile less S times
-    his sales, over the mean. Of the customers who bring a share L of sales: the part above
-    the smallest of their sales less L times his sales, over that smallest.
+    their sales, over the mean. Of the customers who bring a share L of sales: the part above
+    the smallest of their sales less L times their sales, over that smallest.
     """
     n, x = counts.sum(), largest_first
     customers, sales = np.cumsum(counts), np.cumsum(counts * x)
