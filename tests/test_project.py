@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-CONDA_NAMES = {"ibis-duckdb": "ibis-framework", "python-duckdb": "duckdb", "flit-core": "flit_core"}
+CONDA_NAMES = {
+    "ibis-duckdb": "ibis-framework",
+    "python-duckdb": "duckdb",
+    "python-tzdata": "tzdata",
+    "flit-core": "flit_core",
+}
 
 
 def read(name):

@@ -227,3 +227,39 @@ def test_sides_that_cannot_tell_a_style_are_refused():
         response_style.estimated([data], "expectation", GOOD, BAD[1:])
     with pytest.raises(ValueError, match="bad_2 must vary"):
         estimated(data.assign(bad_2=7.0))
+
+
+# --- a halo
+
+
+def liked(strength, on_marker, n=100_000, seed=3):
+    """Return expectation and eight sides, unrelated but for a halo of that share of a variance."""
+    rng = np.random.default_rng(seed)
+    halo, own = rng.normal(size=(n, 1)), rng.normal(size=(n, 9))
+    loadings = np.sqrt(strength) * np.repeat([on_marker, 1.0, -1.0], [1, 4, 4])
+    answers = np.sqrt(1 - loadings**2) * own + loadings * halo
+    return pd.DataFrame(answers, columns=["expectation", *GOOD, *BAD])
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.1, 0.3])
+def test_a_halo_half_as_strong_on_what_tells_it_is_found_whole(strength):
+    found = response_style.halo([liked(strength, 0.5)], "expectation", GOOD, BAD)
+    assert found.share == pytest.approx(strength, abs=0.01)
+    assert found.low <= strength <= found.high
+    same = response_style.halo([liked(strength, 1.0)], "expectation", GOOD, BAD)
+    assert same.share == pytest.approx(2 * strength, abs=0.02)  # more than it is, never less
+
+
+def test_a_style_of_answering_is_no_halo():
+    assert response_style.halo([liked(0.0, 0.5) + 1], "expectation", GOOD, BAD).high < 0.02
+    styled_too = balanced(0.3, 100_000)
+    wanted = styled_too.assign(expectation=np.random.default_rng(1).normal(size=100_000))
+    assert response_style.halo([wanted], "expectation", GOOD, BAD).high < 0.02
+
+
+def test_without_a_halo_of_unequal_strength_correlations_are_those_of_the_opinions():
+    data, strong = liked(0.3, 0.5), {"expectation": 0.5, "good_1": 1.0, "bad_1": -1.0}
+    mixes = {name: {name: 1.0} for name in strong}
+    observed, cleaned = response_style.without_style([data], mixes, strong, 0.3)
+    assert observed[0, 1] == pytest.approx(0.15, abs=0.01)
+    assert cleaned == pytest.approx(np.eye(3), abs=0.02)

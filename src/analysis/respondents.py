@@ -19,6 +19,9 @@ RATINGS = (
     "price_sensitivity", "added_service",
 )  # fmt: skip
 """Items that everybody is asked; those on works and on business are asked of some."""
+HALO = dict.fromkeys(("performance", *SCALES["satisfaction"]), 1.0)
+HALO |= {"expectation": response_style.HALO_ON_MARKER}
+"""How strong a halo is taken to be on what H01 rests on."""
 TRAITS = ("segment", "area", "log_tenure")
 
 IMPUTATIONS, MANY_IMPUTATIONS = 20, 50

@@ -38,12 +38,14 @@ class Style:
 
 
 ASSUMED = Style(0.0, 0.0, STYLE, 0.0)
+HALO_ON_MARKER = 0.5
+"""How strong a halo may be on the rating that tells it, as a share of its strength on others."""
 
 
 def without_style(
     frames: Sequence[pd.DataFrame],
     mixes: Mapping[str, Mapping[str, float]],
-    ratings: Sequence[str],
+    ratings: Sequence[str] | Mapping[str, float],
     share: float = STYLE,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return correlations as observed, and without a common style of answering.
@@ -58,8 +60,9 @@ def without_style(
     mixes : mapping of str to mapping
         What is correlated, by name: weights of columns, such as {"gap": {"performance": 1,
         "expectation": -1}}.
-    ratings : sequence of str
-        The columns that share the style.
+    ratings : sequence of str, or mapping of str to float
+        The columns that share the style; or by column how strong it is there, 1 meaning as `share`
+        says.
     share : float
         The style's share of a rating's variance.
 
@@ -76,7 +79,8 @@ def without_style(
     weights = pd.DataFrame({name: dict(mix) for name, mix in mixes.items()}).fillna(0.0)
     columns = list(weights.index)
     covariance = np.mean([each[columns].astype(float).cov().to_numpy() for each in frames], axis=0)
-    spread = np.sqrt(np.diag(covariance)) * [name in set(ratings) for name in columns]
+    strong = ratings if isinstance(ratings, Mapping) else dict.fromkeys(ratings, 1.0)
+    spread = np.sqrt(np.diag(covariance)) * [strong.get(name, 0.0) for name in columns]
     style = share * np.outer(spread, spread)
     mix = weights.to_numpy()
     return _correlation(mix.T @ covariance @ mix), _correlation(mix.T @ (covariance - style) @ mix)
@@ -110,13 +114,61 @@ def estimated(
     Billiet, J. B., & McClendon, M. J. (2000). Modeling acquiescence in measurement models
     for two balanced sets of items. Structural Equation Modeling 7, 608-628.
     """
+    names = _checked(frames, marker, positive, negative)
+    return _style(frames, names, np.ones(len(names) - 1))
+
+
+def halo(
+    frames: Sequence[pd.DataFrame], marker: str, positive: Sequence[str], negative: Sequence[str]
+) -> Style:
+    """Estimate how much of a rating's variance a halo may be: who likes it rates all of it well.
+
+    A halo lifts the marker and the good sides and lowers the bad ones. So the mean of the marker's
+    correlations with good sides, and with bad ones turned round, is the halo's share, divided by
+    `HALO_ON_MARKER`, as the marker may have less of it than what was experienced. Whatever truly
+    links the marker with the sides is in it too: it is as much as a halo can be.
+
+    Parameters
+    ----------
+    frames, marker, positive, negative
+        As for `estimated`.
+
+    Raises
+    ------
+    ValueError
+        As in `estimated`.
+
+    References
+    ----------
+    Thorndike, E. L. (1920). A constant error in psychological ratings. Journal of Applied
+    Psychology 4, 25-29.
+    """
+    names = _checked(frames, marker, positive, negative)
+    signs = np.repeat([1.0, -1.0], [len(positive), len(negative)])
+    found = _style(frames, names, signs)
+    share, low, high = (
+        min(each / HALO_ON_MARKER, 0.99) for each in (found.share, found.low, found.high)
+    )
+    return Style(share, low, high, found.se / HALO_ON_MARKER)
+
+
+def _checked(
+    frames: Sequence[pd.DataFrame], marker: str, positive: Sequence[str], negative: Sequence[str]
+) -> list[str]:
+    """Return all ratings, or refuse those that can't tell a style of answering."""
     if len(positive) != len(negative):
         raise ValueError(f"There are {len(positive)} good sides, but {len(negative)} bad ones.")
     names = [marker, *positive, *negative]
     same = [name for name in names if min(each[name].nunique() for each in frames) < 2]
     if same:
         raise ValueError(f"{', '.join(same)} must vary to tell a style of answering.")
-    found = pooled([_mean_correlation(each[names].astype(float)) for each in frames])
+    return names
+
+
+def _style(frames: Sequence[pd.DataFrame], names: Sequence[str], signs: np.ndarray) -> Style:
+    """Return the mean correlation of the first rating with the others, each by its sign."""
+    turned = [each[names].astype(float) * np.concatenate([[1.0], signs]) for each in frames]
+    found = pooled([_mean_correlation(each) for each in turned])
     mean, half = found.estimate, Z * found.se / (1 - found.estimate**2)
     low, high = (float(np.tanh(np.arctanh(mean) + side * half)) for side in (-1, 1))
     return Style(max(mean, 0.0), max(low, 0.0), max(high, 0.0), found.se)
@@ -125,7 +177,7 @@ def estimated(
 def slope_shifts(
     frames: Sequence[pd.DataFrame],
     mixes: Mapping[str, Mapping[str, float]],
-    ratings: Sequence[str],
+    ratings: Sequence[str] | Mapping[str, float],
     style: Style,
 ) -> pd.DataFrame:
     """Return what taking out a style of answering does to the slopes on the last of `mixes`.

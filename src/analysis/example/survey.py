@@ -40,7 +40,8 @@ def answers(world: World, people: DataFrame, wave: int, rng: Generator) -> DataF
     seen = people.assign(works_quality=quality, works_communication=-0.9 + 1.8 * informed + humour)
     scores = _scores(world, seen, mood, rng) + agree[:, None]
     impression = world.halo * people["halo"].to_numpy()
-    scores[["performance", *SATISFACTION]] += impression[:, None]
+    scores[["performance", *VALUES, *SATISFACTION]] += impression[:, None]
+    scores[list(COSTS)] -= impression[:, None]
     scores["expectation"] += world.halo_on_expectation * impression
     engaged = -0.1 + 0.35 * people["log_rate"] + 0.25 * people["loyalty"] + world.silence * latent
     told = _told(world, mood, rng)
