@@ -176,7 +176,7 @@ CLEAR, OPEN, SMALL = interval(0.2, 0.4), interval(0.05, 0.4), interval(-0.05, 0.
         (CLEAR, [OPEN], False, "supported would be inconclusive"),
         (CLEAR, [CLEAR, SMALL], False, "supported would be too small to matter"),
         (SMALL, [interval(-0.4, -0.2)], False, "too small to matter would be contradicted"),
-        (OPEN, [CLEAR], True, "inconclusive would be supported"),
+        (OPEN, [CLEAR], True, "open either way"),
         (interval(-0.3, -0.2), [interval(-0.5, -0.4)], True, "the same"),
     ],
 )

@@ -47,7 +47,7 @@ def test_refunds_that_stay_in_the_sales_block_claims_about_money(here, share, ve
 
     refunds = Refunds(lines=1, amount=10 * share, sales=10.0, share=share)
     found = claims.claim("H14", replace(here, refunds=refunds)).conclude(
-        {"margin": CLEAR}, checks=[], caveats=[], hidden=[]
+        {"margin": CLEAR}, checks=[], caveats=[], hidden=[{"margin": CLEAR}]
     )
     assert found.verdict == verdict
     names = [check.name for check in found.checks]
@@ -62,3 +62,12 @@ def test_every_claim_says_how_it_is_read():
     assert {each.reading for each in register().values()} == {
         "causal", "association", "description"
     }  # fmt: skip
+
+
+def test_nothing_is_concluded_where_nothing_tells_a_hidden_cause(here):
+    found = claims.claim("H14", here).conclude(
+        {"margin": CLEAR}, checks=[], caveats=[], hidden=[], hidden_as="net of the others"
+    )
+    assert found.verdict == "inconclusive"
+    said = [(check.name, check.value) for check in found.checks if not check.passed]
+    assert said == [("net of the others", "nothing recorded to tell")]

@@ -54,6 +54,7 @@ class Claim:
         caveats: Sequence[str],
         meaning: str = "",
         hidden: Sequence[Mapping[str, Estimate]] | None = None,
+        hidden_as: str = HIDDEN,
     ) -> Finding:
         """Judge the estimates, show the finding and return it; see `findings.conclude`.
 
@@ -67,7 +68,10 @@ class Claim:
         hidden : sequence of mapping
             For a causal claim, and only for one: estimates of parts, by key, as they would be with
             something hidden at work against the claim, and for it; as from
-            `sensitivity.confounding`.
+            `sensitivity.confounding`. Where nothing was recorded to tell it by, it is empty, and
+            nothing can be concluded.
+        hidden_as : str
+            Name of that check, where something else than a recorded control tells the hidden cause.
 
         Raises
         ------
@@ -77,7 +81,7 @@ class Claim:
         if (hidden is not None) != self.hypothesis.causal:
             rule = "needs" if self.hypothesis.causal else "is no causal claim and has no"
             raise ValueError(f"{self.hypothesis.id} {rule} estimates with a hidden cause.")
-        checks = [*checks, *self._standard_checks(estimates, hidden)]
+        checks = [*checks, *self._standard_checks(estimates, hidden, hidden_as)]
         finding = findings.conclude(
             self.hypothesis,
             self.region.source.name,
@@ -93,12 +97,17 @@ class Claim:
         return finding
 
     def _standard_checks(
-        self, estimates: Mapping[str, Estimate], hidden: Sequence[Mapping[str, Estimate]] | None
+        self,
+        estimates: Mapping[str, Estimate],
+        hidden: Sequence[Mapping[str, Estimate]] | None,
+        hidden_as: str,
     ) -> list[Check]:
         """Return the checks that follow from what the register says of the hypothesis."""
         found = []
-        if hidden is not None:
-            found.append(verdicts.same_verdict(self.hypothesis, estimates, HIDDEN, hidden))
+        if hidden:
+            found.append(verdicts.same_verdict(self.hypothesis, estimates, hidden_as, hidden))
+        elif self.hypothesis.causal:
+            found.append(Check(hidden_as, "the same verdict", "nothing recorded to tell", False))
         if self.hypothesis.money:
             share = self.region.refunds.share
             rule, passed = f"at most {MOST_REFUNDED:.0%}", share <= MOST_REFUNDED

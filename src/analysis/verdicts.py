@@ -142,8 +142,10 @@ def same_verdict(
     whole = tuple({**estimates, **each} for each in variants)
     verdict = judge(hypothesis, estimates)
     changed = changed_verdict(hypothesis, estimates, whole)
-    value = "the same" if changed is None else f"{verdict} would be {changed}"
     passed = changed is None or verdict == "inconclusive"
+    value = "the same" if changed is None else f"{verdict} would be {changed}"
+    if passed and changed is not None:
+        value = "open either way"
     return Check(name, "the same verdict", value, passed, variants=whole)
 
 
