@@ -141,6 +141,73 @@ def test_taken_out_moves_an_effect_and_adds_the_error_of_the_style():
     assert [each["slope"].se for each in ends] == pytest.approx([0.03, 0.03])
 
 
+# --- a style that is hardly known
+
+
+def hardly_known(n=120, seed=2):
+    """Return ratings of few customers and a style that may well be more than they can have."""
+    ratings, _ = styled(0.2, n, seed, exact=False)
+    return ratings, response_style.Style(0.2, 0.0, 0.6, 0.2)
+
+
+def test_no_more_of_a_style_is_taken_out_than_answers_can_have():
+    ratings, style = hardly_known()
+    mixes = {name: {name: 1.0} for name in ITEMS}
+    most = 1 / np.linalg.inv(ratings[list(ITEMS)].corr()).sum()
+    assert most < style.high
+    assert np.linalg.eigvalsh(ratings[list(ITEMS)].corr() - most).min() == pytest.approx(
+        0, abs=1e-9
+    )
+    found = response_style.slope_shifts([ratings], mixes, ITEMS, style)
+    at_most = replace(style, share=response_style.MOST * most, low=0.0, se=0.0)
+    expected = response_style.slope_shifts([ratings], mixes, ITEMS, at_most)
+    assert found["high"].to_numpy() == pytest.approx(expected["share"].to_numpy())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_error_of_a_hardly_known_style_is_that_of_its_possible_shares(seed):
+    ratings, style = hardly_known(seed=seed)
+    mixes = {name: {name: 1.0} for name in ITEMS}
+    pair = (["a", "b"], ["c"])
+    most = response_style.MOST / np.linalg.inv(ratings[list(ITEMS)].corr()).sum()
+    drawn = np.random.default_rng(seed).normal(style.share, style.se, 20_000)
+    drawn = drawn[(drawn >= 0) & (drawn <= most)]
+    cleaned = ratings[list(ITEMS)].corr().to_numpy() - drawn[:, None, None]
+    cleaned = cleaned / (1 - drawn[:, None, None])
+    cleaned[:, range(4), range(4)] = 1
+    shares = importance.lmg(cleaned)
+    shares = shares @ [1, 1, -1] / shares.sum(axis=1)
+    observed = importance.lmg(ratings[list(ITEMS)].corr().to_numpy()[None])[0]
+    observed = observed @ [1, 1, -1] / observed.sum()
+    shift = response_style.importance_shifts([ratings], mixes, ITEMS, style, *pair)
+    middle = observed + shift["share"]
+    assert shift["se"] == pytest.approx(np.sqrt(((shares - middle) ** 2).mean()), rel=0.05)
+    assert np.abs(observed + shift[["share", "low", "high"]]).max() <= 1
+
+
+def test_near_no_style_its_error_is_the_derivatives():
+    ratings, _ = styled(0.2)
+    mixes = {name: {name: 1.0} for name in ITEMS}
+    style = response_style.Style(0.0, 0.0, 0.02, 0.01)
+    found = response_style.slope_shifts([ratings], mixes, ITEMS, style)
+    near = response_style.slope_shifts([ratings], mixes, ITEMS, replace(style, share=1e-4, se=0))
+    derivative = near["share"].abs() / 1e-4
+    assert found["se"].to_numpy() == pytest.approx(derivative.to_numpy() * 0.01, rel=0.05)
+
+
+@pytest.mark.parametrize("observed", [-0.95, 0.0, 0.57, 0.99])
+@pytest.mark.parametrize("se", [0.01, 0.5, 3.0])
+def test_a_difference_of_shares_stays_between_all_and_nothing(observed, se):
+    effect = from_se(observed, 0.05, 135)
+    shift = pd.Series({"share": -0.8, "low": 0.0, "high": -6.5, "se": se})
+    found, ends = response_style.taken_out({"x": effect}, {"x": shift}, shares=["x"])
+    for each in (found, *ends):
+        assert -1 <= each["x"].ci_low < each["x"].estimate < each["x"].ci_high <= 1
+    if (observed, se) == (0.57, 0.01):
+        half = stats.norm.ppf(0.975) * np.hypot(0.05, 0.01)
+        assert found["x"].ci_high - found["x"].ci_low == pytest.approx(2 * half, rel=0.01)
+
+
 # --- how large a style can be
 
 GOOD, BAD = ["good_1", "good_2", "good_3", "good_4"], ["bad_1", "bad_2", "bad_3", "bad_4"]
@@ -245,7 +312,7 @@ def liked(strength, on_marker, n=100_000, seed=3):
 def test_a_halo_half_as_strong_on_what_tells_it_is_found_whole(strength):
     found = response_style.halo([liked(strength, 0.5)], "expectation", GOOD, BAD)
     assert found.share == pytest.approx(strength, abs=0.01)
-    assert found.low <= strength <= found.high
+    assert abs(found.share - strength) < 3 * found.se + 1e-3
     same = response_style.halo([liked(strength, 1.0)], "expectation", GOOD, BAD)
     assert same.share == pytest.approx(2 * strength, abs=0.02)  # more than it is, never less
 

@@ -40,6 +40,10 @@ class Style:
 ASSUMED = Style(0.0, 0.0, STYLE, 0.0)
 HALO_ON_MARKER = 0.5
 """How strong a halo may be on the rating that tells it, as a share of its strength on others."""
+MOST = 0.99
+"""Of the style that would leave nothing of some rating: as much as is taken out at the most."""
+DRAWS = (np.arange(200) + 0.5) / 200
+"""Places in the distribution of a style's share at which its error is worked out."""
 
 
 def without_style(
@@ -76,14 +80,8 @@ def without_style(
     Lindell, M. K., & Whitney, D. J. (2001). Accounting for common method variance in
     cross-sectional research designs. Journal of Applied Psychology 86, 114-121.
     """
-    weights = pd.DataFrame({name: dict(mix) for name, mix in mixes.items()}).fillna(0.0)
-    columns = list(weights.index)
-    covariance = np.mean([each[columns].astype(float).cov().to_numpy() for each in frames], axis=0)
-    strong = ratings if isinstance(ratings, Mapping) else dict.fromkeys(ratings, 1.0)
-    spread = np.sqrt(np.diag(covariance)) * [strong.get(name, 0.0) for name in columns]
-    style = share * np.outer(spread, spread)
-    mix = weights.to_numpy()
-    return _correlation(mix.T @ covariance @ mix), _correlation(mix.T @ (covariance - style) @ mix)
+    covariance, strong = _mixed(frames, mixes, ratings)
+    return _correlation(covariance), _correlation(covariance - share * np.outer(strong, strong))
 
 
 def estimated(
@@ -196,12 +194,13 @@ def slope_shifts(
         share (column "share") and at both ends of its interval ("low", "high"), and the error
         that the share's own error gives it ("se").
     """
+    covariance, strong = _mixed(frames, mixes, ratings)
+    observed = _slopes(_correlation(covariance))
 
     def shift(share: float) -> np.ndarray:
-        observed, cleaned = without_style(frames, mixes, ratings, share)
-        return _slopes(cleaned) - _slopes(observed)
+        return _slopes(_correlation(covariance - share * np.outer(strong, strong))) - observed
 
-    return _shifts(shift, list(mixes)[:-1], style)
+    return _shifts(shift, list(mixes)[:-1], _possible(style, covariance, strong))
 
 
 def importance_shifts(
@@ -231,17 +230,22 @@ def importance_shifts(
     """
     signs = np.array([(name in first) - (name in second) for name in list(mixes)[:-1]], float)
 
-    def shift(share: float) -> np.ndarray:
-        shares = importance.lmg(np.stack(without_style(frames, mixes, ratings, share)))
-        observed, cleaned = (shares @ signs) / shares.sum(axis=1)
-        return np.array([cleaned - observed])
+    covariance, strong = _mixed(frames, mixes, ratings)
 
-    weaker = replace(style, low=style.low / 2)
+    def shift(share: float) -> np.ndarray:
+        cleaned = covariance - share * np.outer(strong, strong)
+        shares = importance.lmg(np.stack([_correlation(each) for each in (covariance, cleaned)]))
+        before, after = (shares @ signs) / shares.sum(axis=1)
+        return np.array([after - before])
+
+    weaker = _possible(replace(style, low=style.low / 2), covariance, strong)
     return _shifts(shift, ["difference"], weaker).loc["difference"]
 
 
 def taken_out(
-    effects: Mapping[str, Estimate], shifts: Mapping[str, pd.Series]
+    effects: Mapping[str, Estimate],
+    shifts: Mapping[str, pd.Series],
+    shares: Sequence[str] = (),
 ) -> tuple[dict[str, Estimate], list[dict[str, Estimate]]]:
     """Return effects without a style of answering, and at both ends of what is known of it.
 
@@ -251,6 +255,9 @@ def taken_out(
         As observed.
     shifts : mapping of str to Series
         By effect: share, low, high and se, as from `slope_shifts`.
+    shares : sequence of str
+        The effects that lie between -1 and 1, as differences of shares do: so do their intervals,
+        which are symmetric on the scale of the inverse hyperbolic tangent.
 
     Returns
     -------
@@ -260,20 +267,63 @@ def taken_out(
         With the least and with the most style that the answers allow, as for
         `checks.same_verdict`.
     """
-    found = {name: _moved(each, shifts[name]["share"], shifts[name]["se"])
+    move = {name: _moved_share if name in shares else _moved for name in effects}
+    found = {name: move[name](each, shifts[name]["share"], shifts[name]["se"])
              for name, each in effects.items()}  # fmt: skip
     ends = [
-        {name: _moved(each, shifts[name][end]) for name, each in effects.items()}
+        {name: move[name](each, shifts[name][end]) for name, each in effects.items()}
         for end in ("low", "high")
     ]
     return found, ends
 
 
-def _shifts(shift, names: Sequence[str], style: Style) -> pd.DataFrame:
-    """Return shifts at a style's share and ends, and their error by the delta method."""
+def _mixed(
+    frames: Sequence[pd.DataFrame],
+    mixes: Mapping[str, Mapping[str, float]],
+    ratings: Sequence[str] | Mapping[str, float],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the covariances of mixes of ratings, and how much a style of share 1 adds to each."""
+    weights = pd.DataFrame({name: dict(mix) for name, mix in mixes.items()}).fillna(0.0)
+    columns, mix = list(weights.index), weights.to_numpy()
+    covariance = np.mean([each[columns].astype(float).cov().to_numpy() for each in frames], axis=0)
+    strong = ratings if isinstance(ratings, Mapping) else dict.fromkeys(ratings, 1.0)
+    spread = np.sqrt(np.diag(covariance)) * [strong.get(name, 0.0) for name in columns]
+    return mix.T @ covariance @ mix, mix.T @ spread
+
+
+def _possible(style: Style, covariance: np.ndarray, strong: np.ndarray) -> _Bounded:
+    """Return a style of no more than these answers can have.
+
+    Taking out more than 1 / (s' C^-1 s), C the covariances and s what the style adds, would leave
+    correlations that no answers can have.
+    """
+    reach = strong @ np.linalg.pinv(covariance, hermitian=True) @ strong
+    most = MOST / reach if reach > MOST else 1.0
+    share, low, high = (min(each, most) for each in (style.share, style.low, style.high))
+    return _Bounded(share, low, high, style.se, most)
+
+
+@dataclass(frozen=True)
+class _Bounded(Style):
+    """A style, and the most that the answers can have of it."""
+
+    most: float
+
+
+def _shifts(shift, names: Sequence[str], style: _Bounded) -> pd.DataFrame:
+    """Return shifts at a style's share and ends, and the error that the share's own gives them.
+
+    The error is the root mean square of what the shift differs by from that at the share, over the
+    normal distribution of the share, cut off at 0 and at the most that is possible: a derivative
+    would count on shares that can't be.
+    """
     at = {name: shift(getattr(style, name)) for name in ("share", "low", "high")}
-    above, below = shift(style.share + style.se), shift(style.share - style.se)
-    return pd.DataFrame(at | {"se": np.abs(above - below) / 2}, index=list(names))
+    if style.se == 0:
+        return pd.DataFrame(at | {"se": 0.0}, index=list(names))
+    ends = (np.array([0.0, style.most]) - style.share) / style.se
+    drawn = stats.truncnorm.ppf(DRAWS, *ends, loc=style.share, scale=style.se)
+    apart = np.array([shift(each) for each in drawn]) - at["share"]
+    return pd.DataFrame(at | {"se": np.sqrt((apart**2).mean(axis=0))}, index=list(names))
 
 
 def _moved(effect: Estimate, shift: float, se: float = 0.0) -> Estimate:
@@ -283,6 +333,14 @@ def _moved(effect: Estimate, shift: float, se: float = 0.0) -> Estimate:
         inverse(link(effect.estimate) + shift), np.hypot(effect.se, se), effect.n_obs,
         scale=effect.scale, df=effect.df, method=effect.method,
     )  # fmt: skip
+
+
+def _moved_share(effect: Estimate, shift: float, se: float = 0.0) -> Estimate:
+    """Return a difference of shares moved, with an interval inside -1 to 1."""
+    moved = np.clip(effect.estimate + shift, -0.999, 0.999)
+    half = Z * np.hypot(effect.se, se) / (1 - moved**2)
+    low, high = np.tanh(np.arctanh(moved) + np.array([-half, half]))
+    return replace(effect, estimate=float(moved), ci_low=float(low), ci_high=float(high))
 
 
 def _mean_correlation(answers: pd.DataFrame) -> Estimate:
