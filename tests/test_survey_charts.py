@@ -38,5 +38,21 @@ def said(**main):
 def test_the_main_mark_of_a_curve_is_the_estimate_that_is_pooled_over_imputations():
     assert "from 0.10 to 0.30" in said()
     before = CURVE.copy()
-    assert "from 0.30 to 0.50, median 0.40; 100%" in said(main=Estimate(0.5, 0.4, 0.6, 100))
+    assert "from 0.30 to 0.50, median 0.40. 100% of 2 intervals lie above 0" in said(
+        main=Estimate(0.5, 0.4, 0.6, 100)
+    )
     pd.testing.assert_frame_equal(CURVE, before)
+
+
+def test_a_curve_says_what_is_counted_when_choices_agree():
+    """All estimates share a sign, but only half of the intervals say so."""
+    assert "50% of 2 intervals hold 0, no effect, as the main one does." in said()
+    above = Estimate(0.2, 0.1, 0.3, 100)
+    wide = CURVE.assign(ci_low=[0.0, -0.2])
+    with capture_output() as captured:
+        survey_charts.specifications(wide, "SD", "A curve.", main=above)
+    html = captured.outputs[0].data["text/html"]
+    assert html.count("50% of 2 intervals lie above 0, no effect, as the main one does.") == 2
+    assert "sign" not in html and "agree" not in html
+    below = said(main=Estimate(0.7, 0.6, 0.8, 100), null=1.0)
+    assert "100% of 2 intervals lie below 1, no effect" in below

@@ -326,3 +326,15 @@ def test_stations_cover_the_effect_where_customers_cover_far_too_little():
     by_station, by_customer = hits / N_COVERAGE
     assert abs(by_station - 0.95) < 3 * MC_ERROR
     assert by_customer < 0.75
+
+
+def test_a_mood_is_said_to_be_taken_out_only_where_it_is():
+    both = works.moods_in_words([works.AT_ONCE, works.BEFORE])
+    assert "takes out what came at the same time to all customers of a station and what" in both
+    assert "too few" not in both
+    one = works.moods_in_words([works.BEFORE])
+    assert "takes out what was on its way in the waves before." in one
+    assert "can't be told from what came at the same time to all customers of a station" in one
+    none = works.moods_in_words({})
+    assert "takes out" not in none
+    assert "all customers of a station or what was on its way in the waves before: too few" in none

@@ -183,7 +183,7 @@ def stations(changes: pd.DataFrame, caption: str) -> None:
     means = changes.groupby("informs")["satisfaction"].mean()
     alt = (
         f"{len(changes)} stations; satisfaction changed by {means.get(True, np.nan):+.2f} points "
-        f"where communication rose, by {means.get(False, np.nan):+.2f} elsewhere."
+        f"where they began to inform, by {means.get(False, np.nan):+.2f} elsewhere."
     )
     figure(fig, alt, caption)
 
@@ -226,10 +226,20 @@ def specifications(
     figures.specification_curve(top, bottom, table, null, band, unit=unit)
     alt = (
         f"{len(table)} specifications: estimates from {table['estimate'].min():.2f} to "
-        f"{table['estimate'].max():.2f}, median {table['estimate'].median():.2f}; "
-        f"{agreement(table, null):.0%} say the same as the main one about the sign."
+        f"{table['estimate'].max():.2f}, median {table['estimate'].median():.2f}."
     )
-    figure(fig, alt, f"{caption} {agreement(table, null):.0%} of them agree with the main one.")
+    said = _agreement_in_words(table, null)
+    figure(fig, f"{alt} {said}", f"{caption} {said}")
+
+
+def _agreement_in_words(table: pd.DataFrame, null: float) -> str:
+    """Say what `agreement` counts: intervals clear of none, or those that hold it."""
+    main, share = table[table["main"]].iloc[0], agreement(table, null)
+    of = f"{share:.0%} of {len(table)} intervals"
+    if main["ci_low"] <= null <= main["ci_high"]:
+        return f"{of} hold {null:.0f}, no effect, as the main one does."
+    side = "above" if main["ci_low"] > null else "below"
+    return f"{of} lie {side} {null:.0f}, no effect, as the main one does."
 
 
 def _height(

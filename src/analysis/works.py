@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +18,11 @@ LEAST_STATIONS = 3
 COLUMNS = ["answers_before", "answers_after", "communication", "satisfaction", "informs"]
 LEAST_ANSWERS = 3
 """Answers on works that a station needs in each wave."""
+AT_ONCE, BEFORE = "less customers without works", "less the waves before"
+_TAKEN_OUT = {
+    AT_ONCE: "what came at the same time to all customers of a station",
+    BEFORE: "what was on its way in the waves before",
+}
 _USED = ["station_id", "wave", "satisfaction", "works_quality", "works_communication"]
 
 
@@ -117,6 +122,24 @@ def difference_or_open(changes: pd.DataFrame, spread: float, effect: Estimate) -
     if counts.min() < LEAST_STATIONS or changes["satisfaction"].std() < 1e-9:
         return replace(effect, ci_low=-np.inf, ci_high=np.inf)
     return difference(changes, spread)
+
+
+def moods_in_words(computed: Collection[str]) -> str:
+    """Say which moods of a station are taken out of its change, and which can't be.
+
+    Parameters
+    ----------
+    computed : collection of str
+        Of `AT_ONCE` and `BEFORE`, the comparisons that could be computed.
+    """
+    taken = [words for name, words in _TAKEN_OUT.items() if name in computed]
+    left = [words for name, words in _TAKEN_OUT.items() if name not in computed]
+    said = [f"The comparison above takes out {' and '.join(taken)}."] if taken else []
+    if left:
+        few = "too few stations have the answers that would tell"
+        said.append(f"It can't be told from {' or '.join(left)}: {few}.")
+    alone = "What came at that time to customers with works alone can't be told from it either way."
+    return " ".join([*said, alone])
 
 
 def lacking(answers: pd.DataFrame, changes: pd.DataFrame) -> list[str]:
