@@ -118,6 +118,23 @@ def test_rated_cases_are_settled_and_answered():
     assert rated["z_after"].corr(rated["satisfaction_after"]) == pytest.approx(1)
 
 
+def test_severity_is_held_equal_where_few_of_its_rarest_cases_have_an_answer():
+    """Issue 14: one severity of 3 or 4 answered cases took the control from all the others."""
+    _, found = example()
+    answered = found.index[found["days"].notna() & found["satisfaction_after"].notna()]
+    severe = found.index[found["severity"] == "5.0"]
+    rest = severe.difference(severe.intersection(answered)[:3])
+    few = found.assign(satisfaction_after=found["satisfaction_after"].mask(found.index.isin(rest)))
+    rated = cases.rated(few)
+    assert len(severe) >= 5
+    assert few.loc[rated.index, "severity"].value_counts()["5.0"] == 3
+    assert landmarks.controls(rated, ("severity",)) == ["C(severity)"]
+    merged = rated.loc[severe.intersection(answered)[:3], "severity"].unique()
+    assert len(merged) == 1
+    assert merged[0].endswith("others")
+    assert landmarks.controls(few.loc[rated.index], ("severity",)) == []
+
+
 def test_still_open_leaves_out_what_was_settled_or_explained_by_day_three():
     _, found = example()
     early = found.index[found["within"] == 0][:4]

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis import data, landmarks
+from analysis.causal import independent
 from analysis.estimates import NotEstimable, from_se
 from analysis.models import ols, robust_glm
 
@@ -194,11 +195,50 @@ def test_traits_take_the_first_purchase_where_joining_is_not_known(write_source)
     assert found["segment"].to_dict() == {"a": "private", "b": "unknown"}
 
 
-def test_rare_categories_join_the_largest():
+def test_rare_categories_join_the_largest_which_says_so():
     frame = pd.DataFrame({"segment": ["a"] * 50 + ["b"] * 30 + ["c"] * 3})
     lumped = landmarks.without_rare(frame, ("segment",))
-    assert lumped["segment"].value_counts().to_dict() == {"a": 53, "b": 30}
+    assert lumped["segment"].value_counts().to_dict() == {"a and others": 53, "b": 30}
     assert landmarks.design(lumped, ("segment",)).columns.tolist() == ["segment_b"]
+    again = landmarks.without_rare(pd.concat([lumped[:51], lumped[-6:]]), ("segment",))
+    assert again["segment"].value_counts().to_dict() == {"a and others": 57}
+    assert landmarks.without_rare(lumped, ("segment",)).equals(lumped)
+
+
+def test_rare_categories_that_are_enough_together_stay_apart_from_the_largest():
+    """Segments of North-west: 49 and 55 private, 35 and 27 others, of whom no kind has 10."""
+    kinds = ["private", "fleet", "restaurant", "ride_hailing", "van"]
+    counts = {0: [49, 6, 10, 10, 9], 1: [55, 7, 5, 9, 6]}
+    segment = np.concatenate([np.repeat(kinds, counts[arm]) for arm in (0, 1)])
+    arms = pd.Series(np.repeat([0, 1], [84, 82]))
+    frame = landmarks.without_rare(pd.DataFrame({"segment": segment}), ("segment",), arms, 10)
+    assert pd.crosstab(arms, frame["segment"]).to_dict() == {
+        "others": {0: 35, 1: 27},
+        "private": {0: 49, 1: 55},
+    }
+    assert landmarks.controls(frame, ("segment",)) == ["C(segment)"]
+    covariates = landmarks.design(frame, ("segment",))
+    assert independent(covariates, arms).columns.tolist() == ["segment_private"]
+
+
+def test_large_categories_are_left_as_they_are():
+    segment = pd.Series(np.repeat(["a", "b", "c"], 10)).astype("category")
+    frame = pd.DataFrame({"segment": segment})
+    assert landmarks.without_rare(frame, ("segment",), least=10)["segment"].equals(segment)
+    few = landmarks.without_rare(frame[:25], ("segment",), least=10)["segment"]
+    assert few.value_counts().to_dict() == {"a and others": 15, "b": 10}
+
+
+def test_a_control_whose_groups_are_too_small_is_not_called_the_same_for_all():
+    frame = pd.DataFrame({"segment": ["a"] * 50 + ["b"] * 3, "kind": ["a"] * 50 + ["b"] * 3})
+    merged = landmarks.without_rare(frame, ("segment",)).assign(area="urban")
+    assert landmarks.controls_in_words(merged, ("segment", "area", "kind")) == (
+        "not adjusted: segment (too few in some of its groups to hold apart), "
+        "area (the same for all), kind of case (only 3 in its rarest group)"
+    )
+    nobody = pd.DataFrame({"segment": list("aaabbc")})  # all rare
+    said = landmarks.controls_in_words(landmarks.without_rare(nobody, ("segment",)), ("segment",))
+    assert said == "not adjusted: segment (too few in some of its groups to hold apart)"
 
 
 def test_opinions_are_those_of_the_latest_answers_before_each_day(here):
@@ -240,6 +280,7 @@ def test_a_group_without_a_visit_gives_no_ratio_but_its_number():
     ("change", "sentence"),
     [
         ({"group": ["a"] * 100}, "0 customers are b; 2 are needed"),
+        ({"group": ["b"] * 99 + ["a"]}, "1 customer is a; 2 are needed"),
         ({"cny": 0.0}, "The mean of 100 customers is 0, of which no share is"),
         ({"cny": 5.0}, '"y" is 1 in all 100 rows'),
         ({"cny": np.nan}, "0 customers are a; 2 are needed"),

@@ -222,6 +222,23 @@ def test_a_control_of_several_columns_counts_as_one():
     assert effect.estimate - found.lower.estimate == pytest.approx(bias)
 
 
+def test_a_benchmark_is_named_without_the_formula_around_it():
+    data = survey()
+    effect = least_squares("y ~ treated + segment", data)
+    terms, together = ["C(segment)", "strong"], ["C(segment)", "strong"]
+    found = sensitivity.confounding(effect, data, "y", "treated", terms[:1])
+    assert found.benchmark == found.in_words == "segment"
+    both = sensitivity.confounding(effect, data, "y", "treated", terms, together=together)
+    assert both.benchmark == "segment and strong"
+
+
+def test_too_few_rows_are_said_in_words():
+    data = pd.DataFrame({"y": [1.0, 2, 4], "z_log_value": [1.0, 3, 2], "x": [1.0, 2, 0]})
+    effect = from_se(0.0, 1.0, 3)
+    with pytest.raises(NotEstimable, match="3 rows are too few to tell what customers brought"):
+        sensitivity.confounding(effect, data, "y", "z_log_value", ["x"])
+
+
 def test_benchmarks_limit_whose_strength_is_borrowed():
     data = survey()
     controls = ["strong", "weak", "I(weak**2)"]

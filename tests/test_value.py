@@ -408,3 +408,17 @@ def test_tail_index_of_pareto_sales(index):
     held = np.mean([each.ci_low <= index <= each.ci_high for each in found])
     assert np.mean([each.estimate for each in found]) == pytest.approx(index, rel=0.02)
     assert held == pytest.approx(0.95, abs=3 * np.sqrt(0.95 * 0.05 / 200) + 0.01)
+
+
+def test_concentration_that_a_longer_window_would_lower_is_said():
+    """The same buyers, 2 purchases a year each by chance: the window makes most of it."""
+    rng = np.random.default_rng(4)
+    half, more = rng.poisson(1.0, (2, 4000))
+    ginis = [value.gini_coefficient(each) for each in (half, half + more)]
+    assert ginis == pytest.approx([0.524, 0.387], abs=0.02)  # Poisson's, of means 1 and 2
+    (said,) = value.unsettled(*ginis)
+    assert said.startswith("The Gini coefficient still falls by 2")
+    assert value.unsettled(0.634, 0.613) == value.unsettled(0.5, 0.6) == []
+    assert value.unsettled(np.nan, 0.6) == []
+    (said,) = value.unsettled(0.69, 0.58)
+    assert "by 16%, from 0.69 in 6 months to 0.58 in 12" in said

@@ -44,13 +44,16 @@ def table(region: Region) -> pd.DataFrame:
     )
     found = found.join(landmarks.traits(region), on="customer_id")
     tenure = (found["opened_at"] - found.pop("joined_on")).dt.days
-    found = found.assign(log_tenure=landmarks.log_years(tenure), **_prior(region, found))
-    return landmarks.without_rare(found, (*HANDLING, *TRAITS))
+    return found.assign(log_tenure=landmarks.log_years(tenure), **_prior(region, found))
 
 
 def rated(cases: pd.DataFrame) -> pd.DataFrame:
-    """Return the settled cases with an answer, and z_after: it, in standard deviations."""
+    """Return the settled cases with an answer, and z_after: it, in standard deviations.
+
+    Categories of few such cases are held together (`landmarks.without_rare`).
+    """
     found = cases.dropna(subset=["days", "satisfaction_after"])
+    found = landmarks.without_rare(found, (*HANDLING, *TRAITS))
     return respondents.standardised(found, ["satisfaction_after"]).rename(
         columns={"z_satisfaction_after": "z_after"}
     )
@@ -148,7 +151,6 @@ def chain(region: Region, cases: pd.DataFrame) -> pd.DataFrame:
     earlier = answers[~is_last].join(opened["opened_at"])
     earlier = earlier[earlier["opened_at"] + SETTLED < earlier["answered_on"]]
     sales = landmarks.table(region, day)["sales_after"]
-    found = landmarks.without_rare(found, TRAITS)
     return found.assign(
         satisfaction=found["index"],
         loyalty=scales.index(found, "loyalty"),

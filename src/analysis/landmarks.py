@@ -18,6 +18,8 @@ LEAST = 5
 """Customers that a category needs, and a control that most customers have alike."""
 UNKNOWN = "unknown"
 """Segment or area of customers of whom it is not recorded."""
+OTHERS, AND_OTHERS = "others", " and others"
+"""Several categories of few customers, held together; "fleet and others" is a large one too."""
 IN_WORDS = {
     "active": "buying in the quarter before",
     "kind": "kind of case",
@@ -160,6 +162,7 @@ def controls(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
     names : sequence of str
         Columns; text becomes a category. One that the earlier ones determine is left out, and
         one by which fewer than `LEAST` customers differ from the others: they would decide it.
+        Where rows were dropped after `without_rare`, it must come once more before this.
     """
     return [
         name if pd.api.types.is_numeric_dtype(frame[name]) else f"C({name})"
@@ -192,8 +195,8 @@ def controls_in_words(
         for name in (each for each, reason in reasons.items() if not reason):
             if not any(str(c) == name or str(c).startswith(f"{name}_") for c in covariates):
                 reasons[name] = "determined by the others in one of the groups"
-    used = [_in_words(name) for name, reason in reasons.items() if not reason]
-    left = [f"{_in_words(name)} ({reason})" for name, reason in reasons.items() if reason]
+    used = [in_words(name) for name, reason in reasons.items() if not reason]
+    left = [f"{in_words(name)} ({reason})" for name, reason in reasons.items() if reason]
     said = f"adjusted for {_enumerated(used)}" if used else "not adjusted"
     if not left:
         return said if used else "not adjusted for anything"
@@ -203,10 +206,12 @@ def controls_in_words(
 def without_rare(
     frame: pd.DataFrame, names: tuple[str, ...], arms: pd.Series | None = None, least: int = LEAST
 ) -> pd.DataFrame:
-    """Put categories of few customers together with the largest one.
+    """Put categories of few customers together.
 
     A category of one customer would decide its own coefficient, and leave no error to judge
-    by; more than `least` are kept apart, because merging large ones costs precision.
+    by; those of `least` or more are kept apart, because merging large ones costs precision. The
+    small ones become one category, `OTHERS`; where that is still too small, they join the
+    largest, whose name says so. To be called after the last row was left out.
 
     Parameters
     ----------
@@ -220,13 +225,7 @@ def without_rare(
         Customers that a category needs.
     """
     groups = pd.Series(0, index=frame.index) if arms is None else arms
-    lumped = {}
-    for name in names:
-        sizes = pd.crosstab(frame[name], groups).min(axis=1)
-        most = frame[name].mode()
-        rare = frame[name].map(sizes) < least
-        lumped[name] = frame[name].mask(rare, most.iloc[0] if len(most) else None)
-    return frame.assign(**lumped)
+    return frame.assign(**{name: _merged(frame[name], groups, least) for name in names})
 
 
 def design(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
@@ -263,7 +262,8 @@ def share_of_mean(
     sizes = rows[group].astype(str).value_counts()
     for name in (first, second):
         if sizes.get(name, 0) < 2:
-            raise NotEstimable(f"{sizes.get(name, 0)} customers are {name}; 2 are needed.")
+            some = "1 customer is" if sizes.get(name, 0) == 1 else "0 customers are"
+            raise NotEstimable(f"{some} {name}; 2 are needed.")
     mean = rows[outcome].mean()
     if mean <= 0:
         raise NotEstimable(
@@ -300,6 +300,22 @@ def traits(region: Region) -> pd.DataFrame:
     return people.assign(joined_on=people["joined_on"].fillna(first))
 
 
+def _merged(values: pd.Series, groups: pd.Series, least: int) -> pd.Series:
+    """Return categories, the rare ones of them together or with the largest."""
+    plain = values.astype(object)
+    sizes = plain.map(pd.crosstab(plain, groups).min(axis=1))
+    if not (sizes < least).any():
+        return values
+    values = plain
+    small = (sizes < least) | (values == OTHERS)
+    enough = pd.crosstab(small, groups).loc[True].min() >= least
+    if enough and not small[values.notna()].all():
+        return values.mask(small, OTHERS)
+    largest = values.mode().iloc[0]
+    together = f"{str(largest).removesuffix(AND_OTHERS)}{AND_OTHERS}"
+    return values.mask(small | (values == largest), together)
+
+
 def _left_out(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, str]:
     """Return for each control why it is left out; an empty text where it is not."""
     reasons, columns = {}, np.ones((len(frame), 1))
@@ -327,8 +343,12 @@ def _unusable(values: pd.Series, is_number: bool) -> str:
     if missing:
         return f"missing for {missing:,} of {len(values):,}"
     if values.nunique() < 2:
-        return "the same for all"
-    return f"fewer than {LEAST} differ" if _smallest(values, is_number) < LEAST else ""
+        is_merged = str(values.iloc[0]).endswith(OTHERS)
+        return "too few in some of its groups to hold apart" if is_merged else "the same for all"
+    few = _smallest(values, is_number)
+    if few >= LEAST:
+        return ""
+    return f"fewer than {LEAST} differ" if is_number else f"only {few} in its rarest group"
 
 
 def _enumerated(words: Sequence[str]) -> str:
@@ -336,8 +356,9 @@ def _enumerated(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def _in_words(name: str) -> str:
-    """Return what the reader calls a column."""
+def in_words(name: str) -> str:
+    """Return what the reader calls a column, or a formula's term of it."""
+    name = name.removeprefix("C(").removesuffix(")").removeprefix("z_")
     return IN_WORDS.get(name, name.removeprefix("log_").replace("_", " "))
 
 

@@ -11,7 +11,7 @@ import patsy
 from scipy import stats
 
 from analysis.estimates import LINKS, Estimate, NotEstimable, from_se, on_scale
-from analysis.landmarks import IN_WORDS
+from analysis.landmarks import in_words
 from analysis.models import coded
 
 LEAST_ASKED = 50
@@ -43,12 +43,7 @@ class Confounding:
     @property
     def in_words(self) -> str:
         """The benchmark as the reader knows it."""
-        names = [
-            each.removeprefix("C(").removesuffix(")").removeprefix("z_")
-            for each in self.benchmark.split(" and ")
-        ]
-        words = [IN_WORDS.get(name, name.removeprefix("log_").replace("_", " ")) for name in names]
-        return " and ".join(words)
+        return " and ".join(in_words(name) for name in self.benchmark.split(" and "))
 
 
 def confounding(
@@ -112,7 +107,8 @@ def confounding(
         for name, terms in named.items()
     }
     far = max(moved, key=lambda name: _reach(*moved[name]))
-    return Confounding(far, robustness_value(t, df), *moved[far])
+    plain = " and ".join(e.removeprefix("C(").removesuffix(")") for e in far.split(" and "))
+    return Confounding(plain, robustness_value(t, df), *moved[far])
 
 
 def strongest(
@@ -302,8 +298,7 @@ def _classical(
     df = len(y) - sum(columns[name].shape[1] for name in [treatment, *others])
     if df < 2 or np.ptp(d) < 1e-9:
         raise NotEstimable(
-            f"{len(y):,} rows are too few to tell {treatment.removeprefix('z_').replace('_', ' ')} "
-            "from what is held equal."
+            f"{len(y):,} rows are too few to tell {in_words(treatment)} from what is held equal."
         )
     slope = (d @ y) / (d @ d)
     error = np.sqrt(((y - slope * d) ** 2).sum() / df / (d @ d))
