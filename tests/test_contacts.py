@@ -1,6 +1,7 @@
 """Visits, campaigns and their costs: tables worked out by hand, simulated truths, closed forms."""
 
 import functools
+import re
 from unittest.mock import patch
 
 import numpy as np
@@ -595,3 +596,42 @@ def test_coverage_of_costs_per_head_and_of_their_ratio():
         truths = {600: winning, 8.4: contact, 10: ratio}
         held.append([each.ci_low <= value <= each.ci_high for value, each in truths.items()])
     assert np.mean(held, axis=0) == pytest.approx([0.95] * 3, abs=3 * MC_ERROR)
+
+
+@pytest.mark.parametrize(
+    ("winning", "contact", "kept", "saved"),
+    [(599.3, 9.2, 0.111, 3.27), (612.0, 30.4, 0.063, 0.0), (0.91, 0.024, 0.2, 0.01),
+     (61_234.0, 512.3, 0.0412, 12.7)],
+)  # fmt: skip
+def test_the_ratio_of_costs_follows_from_the_numbers_that_are_printed(
+    winning, contact, kept, saved
+):
+    costs = [from_se(each, 0.1, 100, scale="log", df=20) for each in (winning, contact)]
+    effect = from_se(kept, 0.01, 1000)
+    said = contacts.costs_in_words(*costs, effect, saved, "CNY")
+    number = r"([+-]?[\d,]*\.?\d+)"
+    win, net, of_contact, other, more, each, ratio = (
+        float(re.search(where.replace("#", number), said).group(1).replace(",", ""))
+        for where in (
+            "costs # CNY", "keep them # CNY", r"\(# less", r"less #\)", "hundred # more",
+            ": # CNY for each", "costs # times",
+        )
+    )  # fmt: skip
+    assert win / each == pytest.approx(ratio, rel=2e-3, abs=0.06)
+    assert 100 * net / more == pytest.approx(each, rel=5e-3)
+    assert of_contact - other == pytest.approx(net, rel=2e-3)
+    assert ratio == pytest.approx(contacts.cost_ratio(*costs, effect, saved).estimate, abs=0.06)
+
+
+def test_no_ratio_of_costs_is_printed_where_nobody_is_kept():
+    costs = [from_se(each, 0.1, 100, scale="log", df=20) for each in (600.0, 9.0)]
+    said = contacts.costs_in_words(*costs, from_se(-0.01, 0.01, 1000), 3.0, "CNY")
+    assert said.endswith("nobody seems to be kept by it.")
+    assert "times as much" not in said
+
+
+def test_contacts_that_are_not_recorded_are_not_none():
+    tables, here, *_ = example()
+    assert contacts.reached(here).endswith("were visited, called or reached by a campaign")
+    without = region_of({name: each for name, each in tables.items() if name != "contacts"})
+    assert contacts.reached(without) == "visits, calls and campaigns are not recorded"

@@ -302,3 +302,10 @@ def test_the_effect_of_the_card_is_the_planted_one():
     error = np.sqrt(np.sum([fit.covariance.loc["card", "card"] for fit in found])) / len(found)
     assert error < 0.1
     assert abs(estimate - truth) < 2.5 * error
+
+
+def test_cards_that_are_not_recorded_are_not_none():
+    tables = draw(World(), 50, 8)
+    assert fuel_card.holders(region_of(tables)).endswith(" took a card")
+    tables["customers"] = tables["customers"].assign(card_since=pd.NaT)
+    assert fuel_card.holders(region_of(tables)) == "cards are not recorded"

@@ -165,3 +165,28 @@ def test_a_comparison_without_overlap_is_blocked():
         arms = treated.value_counts()
         found = checks.comparison(arms, aipw(outcome, treated, x))
         assert all(check.passed for check in found) == passed
+
+
+def test_no_sales_by_month_from_a_few_days(north):
+    """Of four days, a month would be seven times what was seen."""
+    here = dataclasses.replace(north, start=dt.date(2024, 12, 28))
+    assert here.days == 4
+    assert profile.monthly(here).empty
+    assert profile.over_days(here) == (
+        "The data has purchases of 4 days: sales by month are told from 28 on."
+    )
+    assert "up to 335 days" in profile.over_days(north)
+
+
+def test_who_joined_days_ago_has_no_sales_by_month(north):
+    people = north.customers.assign(joined_on=pd.Timestamp("2024-12-20"))
+    here = dataclasses.replace(north, customers=people)
+    assert profile.monthly(here).empty
+    assert profile._features(here)["sales a month (logarithm)"].isna().all()
+
+
+def test_tables_that_are_not_recorded_are_not_empty(north):
+    assert profile.recorded(north, " over a while") == (
+        "4 purchase lines over a while, 2 survey answers, complaints not recorded, "
+        "contacts not recorded"
+    )

@@ -7,8 +7,9 @@ from nbformat import v4
 
 from analysis import hypotheses, index_page, report
 from analysis.estimates import from_se
+from analysis.findings import conclude
 from analysis.verdicts import Check
-from sample_findings import beyond, each_verdict, loss_against_gain, performance
+from sample_findings import BLOCKING, beyond, each_verdict, loss_against_gain, performance
 
 EVIL = "North 华北 <script>alert(1)</script>"
 TRACEBACK = 'Traceback (most recent call last)\n  File "/home/someone/x.py", line 3\nValueError: no'
@@ -287,4 +288,25 @@ def test_the_list_of_a_region_is_linked_from_the_index():
     north, east = row.find_all("td")
     assert north.a["href"] == href
     assert north.a.text.strip() == "Open the list"
-    assert east.a is None
+    assert east.a["href"].endswith(".html")
+    assert east.a.text.strip().startswith("No list: too little data")
+
+
+def test_a_region_whose_report_was_not_run_has_no_list_either():
+    href = "example/North/05_customer_retention_customers_to_call.csv"
+    north = entry(files=(href,), notebook="05_customer_retention")
+    soup, _ = matrix(north, entry(region="East 华东"))
+    row = next(row for row in soup.select(".matrix tbody tr") if "Customers to call" in row.th.text)
+    assert row.find_all("td")[1].text.strip() == "not run"
+
+
+def test_index_says_which_parts_are_open_and_that_none_decides_where_a_check_does():
+    known = hypotheses.hypothesis("H15")
+    effects = [from_se(0.4, 0.05, 900), from_se(0.1, 0.2, 900), from_se(0.2, 0.2, 900)]
+    effects = dict(zip((part.key for part in known.parts), effects, strict=True))
+    still_open = conclude(known, "example", "North 华北", effects)
+    blocked = conclude(known, "example", "North 华北", effects, checks=(BLOCKING,))
+    (said,) = index_page.decider(still_open.record())
+    assert said.startswith("left open by mature less growing: ")
+    assert said.endswith(" (and 1 more)")
+    assert index_page.decider(blocked.record()) == []

@@ -10,6 +10,7 @@ from analysis import fuel_card, trials
 from analysis.example.rehearsal import region_of
 from analysis.example.tables import draw
 from analysis.example.world import World
+from analysis.hypotheses import hypothesis
 
 DAY = pd.Timestamp("2025-06-30")  # day 0 of these tests: a year before the end
 FIRST = -463  # of the data, by default
@@ -286,3 +287,15 @@ def test_a_card_that_does_nothing_keeps_nobody():
     found = trials.followed(here, fuel_card.since(here), still=fuel_card.STILL)
     assert min(found["treated"].value_counts()) > 100
     assert abs(difference(found)) < ERRORS
+
+
+def test_rows_that_hold_a_customer_twice_are_not_called_customers():
+    """Once as treated, once as not yet treated."""
+    found = fuel_card.new_holders(example()[1], 1)
+    assert len(found) > found["customer_id"].nunique()
+    for key, parts in {"H10": ["retention"], "H19": ["retention", "margin"],
+                       "H21": ["cost_ratio"]}.items():  # fmt: skip
+        counts = {part.key: part.counts for part in hypothesis(key).parts}
+        for part in parts:
+            assert counts[part]["en"] == "rows, one for each customer and starting day"
+            assert counts[part]["zh"] == "条记录（每位客户每个起始日一条）"

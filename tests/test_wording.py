@@ -2,8 +2,8 @@ import re
 
 import pytest
 
-from analysis import wording
-from analysis.estimates import from_se
+from analysis import checks, wording
+from analysis.estimates import Estimate, from_se
 from analysis.findings import conclude
 from analysis.hypotheses import hypothesis
 from sample_findings import ADVISORY, BLOCKING, each_verdict, loss_against_gain, performance
@@ -87,8 +87,8 @@ def test_sentence_of_each_verdict(verdict, said):
 def test_an_association_says_so_also_where_a_check_failed(key, says_so):
     known = hypothesis(key)
     estimates = {part.key: from_se(0.2, 0.01, 900, scale=part.scale) for part in known.parts}
-    for checks in ((), (BLOCKING,)):
-        record = conclude(known, "s", "r", estimates, checks=checks).record()
+    for failed in ((), (BLOCKING,)):
+        record = conclude(known, "s", "r", estimates, checks=failed).record()
         assert wording.sentence(record).endswith(ASSOCIATION) == says_so
         chinese = wording.sentence(record | {"language": "zh"})
         assert ("相关关系，而非因果关系" in chinese) == says_so
@@ -159,6 +159,12 @@ def test_of_several_parts_the_deciding_one_is_told():
     )
     still_open = wording.sentence(performance(large, wide).record())
     assert still_open.startswith("Of the claim’s 2 parts this one is open (1 supported). ")
+    both = wording.sentence(performance(from_se(0.13, 0.05, 900), wide).record())
+    assert both.startswith(
+        "Of the claim’s 2 parts 2 are open (0 supported); this is the first of them. "
+    )
+    twice = wording.sentence(performance(none, none).record())
+    assert twice.startswith("Of the claim’s 2 parts 2 decide; this is the first of them. ")
     held = wording.sentence(performance(large, from_se(-0.3, 0.04, 900)).record())
     assert held.startswith("Every part of the claim holds (2 of 2). Slope of performance: ")
 
@@ -184,3 +190,50 @@ def test_claims_in_words():
         "at least +5 %",
     ]
     assert wording.interval(record["parts"][1]) == "+10.0 pp [+8.0, +12.0]"
+
+
+VISITS = {
+    "retention": from_se(0.1, 0.02, 346),
+    "visits_a": Estimate(2.735772, 2.499803, 2.994016, 346, "log"),
+    "visits_b": Estimate(2.0, 1.8, 2.2, 346, "log"),
+    "visits_c": Estimate(1.0, 0.9, 1.1, 346, "log"),
+}
+
+
+def test_an_end_that_misses_the_claim_is_not_printed_as_if_it_met_it():
+    part = conclude(hypothesis("H20"), "s", "r", VISITS).record()["parts"][1]
+    assert part["verdict"] == "inconclusive"
+    assert wording.interval(part) == "2.7358 [2.4998, 2.9940]"
+    assert wording.claim_range(part) == "2.5 to 3.5"
+
+
+@pytest.mark.parametrize(
+    ("low", "printed"),
+    [(0.0199, "[+0.0199, "), (0.0203, "[+0.0203, "), (0.02, "[+0.02, "), (0.03, "[+0.03, ")],
+)
+def test_ends_near_a_claim_are_told_from_it(low, printed):
+    """The claim is +0.02 or more; what is equal to it is printed as equal."""
+    effects = {"odds_ratio": from_se(2.0, 0.1, 900, scale="log")}
+    effects["auc_gain"] = Estimate(0.15, low, 0.28, 900)
+    part = conclude(hypothesis("H17"), "s", "r", effects).record()["parts"][1]
+    assert printed in wording.interval(part)
+
+
+@pytest.mark.parametrize("share", [0.0501, 0.05001, 0.0499, 0.0499999, 0.05, 0.2, 0.051])
+def test_a_share_lies_on_its_side_of_the_rule_as_it_is_printed(share):
+    for check, holds in (
+        (checks.at_most("x", share, 0.05), lambda printed: printed <= 5),
+        (checks.at_least_share("x", share, 0.05), lambda printed: printed >= 5),
+    ):
+        assert holds(float(check.value.removesuffix("%"))) == check.passed
+
+
+@pytest.mark.parametrize("p_value", [0.0099, 0.00996, 0.01, 0.0104])
+def test_a_p_value_lies_on_its_side_of_the_rule_as_it_is_printed(p_value):
+    check = checks.not_by_chance("x", p_value)
+    assert (float(check.value.removeprefix("p = ")) >= 0.01) == check.passed
+
+
+@pytest.mark.parametrize("value", [0.2, 0.5])
+def test_what_is_far_from_the_rule_keeps_its_digits(value):
+    assert checks.at_most("x", value, 0.05).value == f"{value:.1%}"

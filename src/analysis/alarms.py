@@ -370,6 +370,21 @@ def export(region: Region, rows: pd.DataFrame) -> Path:
     return path
 
 
+def no_list(moments: pd.DataFrame, needed: int) -> str:
+    """Say why there is no list of customers to call.
+
+    Parameters
+    ----------
+    moments : DataFrame
+        As from `weeks.moments`; no rows where there are too few weeks of purchases.
+    needed : int
+        Weeks of purchases without which nothing is told.
+    """
+    if moments.empty:
+        return f"No list: there are not {needed} weeks of purchases, or nobody bought in them."
+    return "No list: nobody is in their rhythm still, or no risk can be told from so few losses."
+
+
 def _gap_days(rows: pd.DataFrame) -> pd.Series:
     """Return each customer's usual days between two purchases."""
     return weeks.WEEK * np.exp(rows["log_weeks"] - rows["log_visits"])

@@ -176,7 +176,7 @@ def _effect(part: Mapping, language: str) -> list[str]:
         f'<span class="num">{wording.interval(part)}</span> {drawing}'
         f"<br><small>{escape(part['unit'])}</small>",
         f'<span class="num">{wording.claim_range(part, language)}</span>',
-        f'<span class="num">{escape(wording.count(part, language))}</span>',
+        escape(wording.count(part, language)),
         f"{SYMBOLS[part['verdict']]} {verdict}",
     ]
 

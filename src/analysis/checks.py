@@ -88,6 +88,19 @@ def same_answers(frame: pd.DataFrame, first: str, second: str) -> list[str]:
     return [f"{first} and {second} say the same of everybody.".replace("_", " ").capitalize()]
 
 
+def _told(value: float, limit: float, style: str) -> str:
+    """Write a number with as many digits as it takes to lie on its side of a limit.
+
+    `style` is a format such as ".1%", with the digits of a number that is not near the limit.
+    """
+    digits, kind, scale = int(style[1:-1]), style[-1], 100 if style[-1] == "%" else 1
+    side = np.sign(value - limit)
+    for more in range(digits, digits + 7):
+        if np.sign(round(scale * value, more) - round(scale * limit, 6)) == side:
+            return f"{value:.{more}{kind}}"
+    return f"{value:{style}}"
+
+
 def at_least(name: str, count: float, least: int) -> Check:
     """Check that there are enough of something."""
     return Check(name, f"at least {least:,}", f"{count:,.0f}", count >= least)
@@ -95,12 +108,12 @@ def at_least(name: str, count: float, least: int) -> Check:
 
 def at_least_share(name: str, share: float, least: float) -> Check:
     """Check that a share is not too small."""
-    return Check(name, f"at least {least:.0%}", f"{share:.1%}", share >= least)
+    return Check(name, f"at least {least:.0%}", _told(share, least, ".1%"), share >= least)
 
 
 def not_by_chance(name: str, p_value: float, least: float = 0.01) -> Check:
     """Check that what would be wrong is not there beyond chance."""
-    rule, value = f"p at least {least:.0%}", f"p = {p_value:.3f}"
+    rule, value = f"p at least {least:.0%}", f"p = {_told(p_value, least, '.3f')}"
     return Check(name, rule, value, p_value >= least, p_value=float(p_value), least=least)
 
 
@@ -110,13 +123,13 @@ def not_collinear(frame: pd.DataFrame, names: Sequence[str]) -> Check:
     worst = np.inf
     if np.linalg.matrix_rank(x) == x.shape[1]:
         worst = max(variance_inflation_factor(x, k) for k in range(1, x.shape[1]))
-    value = f"{worst:.1f}" if worst < MOST_INFLATED * 100 else "collinear"
+    value = _told(worst, MOST_INFLATED, ".1f") if worst < MOST_INFLATED * 100 else "collinear"
     return Check("variance inflation", f"at most {MOST_INFLATED}", value, worst <= MOST_INFLATED)
 
 
 def at_most(name: str, share: float, most: float) -> Check:
     """Check that a share is not too large."""
-    return Check(name, f"at most {most:.0%}", f"{share:.1%}", share <= most)
+    return Check(name, f"at most {most:.0%}", _told(share, most, ".1%"), share <= most)
 
 
 def not_more(name: str, count: float, most: int) -> Check:
@@ -152,7 +165,10 @@ def tail(sales: pd.Series) -> Check:
     index = tail_index(sales)
     low = index.at_level(0.90).ci_low
     return Check(
-        "tail index, 95 % bound", f"at least {LIGHT_TAIL}", f"{low:.2f}", low >= LIGHT_TAIL
+        "tail index, 95 % bound",
+        f"at least {LIGHT_TAIL}",
+        _told(low, LIGHT_TAIL, ".2f"),
+        low >= LIGHT_TAIL,
     )
 
 
@@ -185,7 +201,7 @@ def comparison(arms: pd.Series, adjusted: AIPW, least: int = 100) -> list[Check]
     """
     apart = adjusted.balance["smd_after"]
     rule, worst = f"below {MOST_APART} SD", apart.abs().max()
-    value, passed = f"{worst:.2f}", worst < MOST_APART
+    value, passed = _told(worst, MOST_APART, ".2f"), worst < MOST_APART
     low, high = adjusted.lowest_propensity, adjusted.highest_propensity
     return [
         at_least("customers in the smaller group", arms.min(), least),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 
 import numpy as np
 import pandas as pd
@@ -112,6 +113,14 @@ def won(region: Region) -> pd.DataFrame:
     is_first = came.groupby(ids).cumsum() == 1
     columns = {"customer_id": ids, "campaign": month, "cost": rows["cost"]}
     return pd.DataFrame(columns).assign(won=(came & is_first).astype(float)).reset_index(drop=True)
+
+
+def reached(region: Region) -> str:
+    """Say how many customers were contacted, or that this is not recorded."""
+    if "contacts" not in region.rows and region.contacts.empty:
+        return "visits, calls and campaigns are not recorded"
+    count = region.contacts["customer_id"].nunique()
+    return f"{count:,} were visited, called or reached by a campaign"
 
 
 def lacking(wins: pd.DataFrame, trial: pd.DataFrame) -> list[str]:
@@ -255,6 +264,40 @@ def cost_ratio(winning: Estimate, contact: Estimate, kept: Estimate, saved: floa
     ratio = winning.estimate * kept.estimate / net
     method = f"costs by campaign times {kept.method}"
     return Estimate(float(ratio), float(low), float(high), kept.n_obs, method=method)
+
+
+def costs_in_words(
+    winning: Estimate, contact: Estimate, kept: Estimate, saved: float, currency: str
+) -> str:
+    """Say what winning and keeping cost, with the numbers that their ratio follows from.
+
+    Parameters
+    ----------
+    winning, contact, kept, saved
+        As in `cost_ratio`.
+    currency : str
+        Of the costs.
+    """
+    net = contact.estimate - saved
+    said = (
+        f"Winning a customer costs {_in_digits(winning.estimate)} {currency}. On each customer "
+        f"contacted to keep them {_in_digits(net)} {currency} more was spent than on those not "
+        f"contacted then ({_in_digits(contact.estimate)} less {_in_digits(saved)}), and of a "
+        f"hundred {100 * kept.estimate:+.2f} more are there a year later than of comparable ones"
+    )
+    if kept.estimate <= 0:
+        return f"{said}: nobody seems to be kept by it."
+    each = net / kept.estimate
+    return (
+        f"{said}: {_in_digits(each)} {currency} for each customer kept because of it. Winning "
+        f"costs {winning.estimate / each:.1f} times as much as keeping."
+    )
+
+
+def _in_digits(amount: float) -> str:
+    """Write an amount with four significant digits or more."""
+    digits = 3 - math.floor(math.log10(abs(amount))) if amount else 0
+    return f"{amount:,.{min(max(digits, 0), 8)}f}"
 
 
 def _log_normal_se(sums: pd.DataFrame) -> float:

@@ -335,7 +335,10 @@ def _effect(head: Mapping, own: pd.DataFrame, language: str) -> dict:
     rows = {row["part"]: row for row in _rows(own)}
     known = hypothesis(head["hypothesis"])
     parts = [findings.part_record(part, rows[part.key], language) for part in known.parts]
-    decider = index_page.decider({"verdict": head["verdict"], "parts": parts, "language": language})
+    decider = []
+    if not head.get("blocked_by"):
+        record = {"verdict": head["verdict"], "parts": parts, "checks": [], "language": language}
+        decider = index_page.decider(record)
     return {
         "effect": wording.interval(parts[0]),
         "drawing": Markup(cards.interval_svg(parts[0], *cards.scale_of(parts[:1]))),

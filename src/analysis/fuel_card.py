@@ -101,6 +101,13 @@ def new_holders(region: Region, seed: int = 0) -> pd.DataFrame:
     return landmarks.without_rare(found, ("segment", "area"), found["card"], least=10)
 
 
+def holders(region: Region) -> str:
+    """Say how many customers took a card, or that this is not recorded."""
+    if "customers.card_since" not in region.columns:
+        return "cards are not recorded"
+    return f"{region.customers['card_since'].notna().sum():,} took a card"
+
+
 def _before(region: Region, entry: pd.Series) -> pd.DataFrame:
     """Return what customers bought in the half year before a day; active: in its last quarter."""
     half, quarter = landmarks.HALF_YEAR, landmarks.QUARTER

@@ -84,7 +84,7 @@ def index(entries: Sequence[Entry], beyond: Overview, not_renewed: Sequence[str]
             not_renewed=not_renewed,
             notes=overview.notes(beyond, language),
             rows=rows,
-            others=_other_rows(columns, entries, language) + _file_rows(columns, entries, words),
+            others=_other_rows(columns, entries, language) + _file_rows(columns, entries, language),
             counts=[
                 (_chip(name, language), verdicts[name]) for name in cards.SYMBOLS if verdicts[name]
             ],
@@ -189,12 +189,18 @@ def _cell(
 
 
 def decider(record: Mapping) -> list[str]:
-    """Return the part that gave the verdict, where it is not the one that is drawn."""
+    """Return the part that gave the verdict, where it is not the one that is drawn.
+
+    With the number of others that gave it, too; nothing where a check did.
+    """
     part = wording.deciding_part(record)
-    if part is record["parts"][0]:
+    if part is record["parts"][0] or wording.failed_checks(record, blocking=True):
         return []
-    said = wording.words(record["language"])["decided_by"]
-    return [f"{said} {part['label']}: {wording.interval(part)}"]
+    words, is_open = wording.words(record["language"]), record["verdict"] == "inconclusive"
+    said = words["left_open_by" if is_open else "decided_by"]
+    others = [each["verdict"] for each in record["parts"]].count(record["verdict"]) - 1
+    more = words["and_more"].format(n=others) if others else ""
+    return [f"{said} {part['label']}: {wording.interval(part)}{more}"]
 
 
 def _failed_cell(entry: Entry, language: str) -> dict:
@@ -221,18 +227,35 @@ def _other_rows(
 
 
 def _file_rows(
-    columns: Sequence[tuple[str, str]], entries: Sequence[Entry], words: Mapping
+    columns: Sequence[tuple[str, str]], entries: Sequence[Entry], language: str
 ) -> list[dict]:
     """Return a row of links for each kind of file that stands beside the pages."""
     rows: dict[str, dict] = {}
+    words = wording.words(language)["index"]
     for entry in entries:
         for href in entry.files:
             name = href.rpartition("/")[2].removeprefix(f"{entry.notebook}_")
-            title = words["index"]["files"].get(name.removesuffix(".csv"), name)
+            title = words["files"].get(name.removesuffix(".csv"), name)
             row = rows.setdefault(name, {"title": title, "cells": [None] * len(columns)})
-            cell = {"href": href, "open": words["index"]["open_file"]}
+            row["notebook"] = entry.notebook
+            cell = {"href": href, "open": words["open_file"]}
             row["cells"][columns.index((entry.source, entry.region))] = cell
+    for row in rows.values():
+        _without_file(row, columns, entries, language)
     return list(rows.values())
+
+
+def _without_file(
+    row: dict, columns: Sequence[tuple[str, str]], entries: Sequence[Entry], language: str
+) -> None:
+    """Fill the cells of regions whose notebook ran and left no file: the page says why."""
+    said = wording.words(language)["index"]["no_file"]
+    for entry in entries:
+        place = columns.index((entry.source, entry.region))
+        if entry.notebook == row["notebook"] and row["cells"][place] is None:
+            failed = entry.status == "failed"
+            cell = {"href": entry.href, "open": said}
+            row["cells"][place] = _failed_cell(entry, language) if failed else cell
 
 
 def _untested(rows: Sequence[Mapping], language: str) -> str:

@@ -64,7 +64,8 @@ def times_needed(found: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         By hypothesis, one column per region: `factor` for the part that needs most; missing
-        where the region has no estimate, or a check blocks it, which no number addresses.
+        where the region has no estimate, or a check blocks it: one of size is met by more data,
+        others are not.
     """
     rows = found[usable(found)]
     times = [

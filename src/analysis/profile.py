@@ -16,7 +16,8 @@ from analysis.hypotheses import register
 from analysis.rules import kind_of
 
 MIN_ANSWERS = 30
-DAYS_IN_MONTH = 365.25 / 12
+DAYS_IN_MONTH, LEAST_DAYS = 365.25 / 12, 28
+"""Days of a month, and days without which no rate by month is told."""
 
 
 def tables(region: Region) -> pd.DataFrame:
@@ -42,6 +43,28 @@ def _table(region: Region, name: str) -> dict:
     filled = sum(f"{name}.{column}" in region.columns for column in columns)
     row = {"table": name, "rows": region.rows.get(name, 0), "columns with values": filled}
     return row | {"columns of the contract": len(columns), "without values": ", ".join(empty)}
+
+
+def recorded(region: Region, period: str = "") -> str:
+    """Say how many rows of each table there are, and which tables there are not.
+
+    Parameters
+    ----------
+    region : Region
+        The data.
+    period : str
+        What follows the purchase lines, such as their days.
+    """
+    rows = {
+        "transactions": ("purchase lines", region.rows.get("transactions"), period),
+        "survey": ("survey answers", len(region.survey), ""),
+        "complaints": ("complaints", len(region.complaints), ""),
+        "contacts": ("contacts", len(region.contacts), ""),
+    }
+    return ", ".join(
+        f"{count:,} {what}{after}" if name in region.rows or count else f"{what} not recorded"
+        for name, (what, count, after) in rows.items()
+    )
 
 
 def requirements(region: Region) -> pd.DataFrame:
@@ -115,14 +138,15 @@ def monthly(region: Region) -> pd.DataFrame:
     -------
     DataFrame
         Indexed by customer_id, customers with a purchase: segment ("all" where the source
-        has none), visits_per_month, sales_per_month.
+        has none), visits_per_month, sales_per_month. Nobody where the data has fewer days than
+        `LEAST_DAYS`, or among customers of fewer: a rate by month would be an extrapolation.
     """
     bought = purchases.per_customer(region, region.start, region.end)
     people = region.customers.set_index("customer_id")
     since = people["joined_on"].clip(lower=pd.Timestamp(region.start))
     since = since.fillna(pd.Timestamp(region.start)).reindex(bought.index)
     days = (pd.Timestamp(region.end) - since).dt.days + 1
-    months = (days / DAYS_IN_MONTH).clip(lower=1 / DAYS_IN_MONTH)
+    months = days.where(days >= LEAST_DAYS) / DAYS_IN_MONTH
     found = pd.DataFrame(
         {
             "segment": people["segment"].reindex(bought.index).fillna("all"),
@@ -130,7 +154,22 @@ def monthly(region: Region) -> pd.DataFrame:
             "sales_per_month": bought["sales"] / months,
         }
     )
-    return found[bought["sales"] > 0]
+    return found[(bought["sales"] > 0) & months.notna()]
+
+
+def over_days(region: Region) -> str:
+    """Say over how many days the sales of a month are taken, or why there are none."""
+    if not region.days:
+        return "There are no purchases."
+    if region.days < LEAST_DAYS:
+        return (
+            f"The data has purchases of {region.days:,} days: sales by month are told from "
+            f"{LEAST_DAYS} on."
+        )
+    return (
+        f"Sales by month are the sales of up to {region.days:,} days, divided by the months since "
+        f"a customer joined; who joined less than {LEAST_DAYS} days before the end is left out."
+    )
 
 
 def quartiles(frame: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -172,10 +211,12 @@ def _features(region: Region) -> pd.DataFrame:
     }
     for segment in sorted(people["segment"].dropna().unique()):
         found[f"segment {segment}"] = (people["segment"] == segment).astype(float)
-    if region.days:
+    if region.days >= LEAST_DAYS:
+        short = (end - people["joined_on"]).dt.days + 1 < LEAST_DAYS
         months = monthly(region).reindex(people.index)
-        found["visits a month (logarithm)"] = np.log1p(months["visits_per_month"].fillna(0))
-        found["sales a month (logarithm)"] = np.log1p(months["sales_per_month"].fillna(0))
+        for what in ("visits", "sales"):
+            rates = months[f"{what}_per_month"].fillna(0).mask(short)
+            found[f"{what} a month (logarithm)"] = np.log1p(rates)
     return pd.DataFrame(found)
 
 

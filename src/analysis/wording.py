@@ -8,6 +8,11 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+
+EDGE_DIGITS, MORE, SAME = 3, 7, 1e-9
+"""Decimals of the register's numbers; decimals that an effect may get beyond its own, less one, to
+be told from them; a distance that is none."""
 _WORDS_FILE = Path(__file__).parent / "templates" / "words.toml"
 
 
@@ -218,9 +223,14 @@ def _lead(record: Mapping) -> str:
     verdicts = [part["verdict"] for part in record["parts"]]
     if len(verdicts) == 1:
         return ""
-    leads = words(record["language"])["parts"]
-    lead = leads.get(record["verdict"], leads["other"])
-    return lead.format(n=len(verdicts), k=verdicts.count("supported"))
+    leads, alike = words(record["language"])["parts"], verdicts.count(record["verdict"])
+    if record["verdict"] == "supported":
+        lead = leads["supported"]
+    elif record["verdict"] == "inconclusive":
+        lead = leads["several_open" if alike > 1 else "inconclusive"]
+    else:
+        lead = leads["several_other" if alike > 1 else "other"]
+    return lead.format(n=len(verdicts), k=verdicts.count("supported"), alike=alike)
 
 
 def _case(record: Mapping, part: Mapping) -> str:
@@ -243,8 +253,26 @@ def _values(part: Mapping) -> tuple[str, str, str]:
     low, high = ends(part["ci_low"], part["ci_high"])
     values = [part["estimate"], low, high]
     fixed = [end for end in part["claim"] if end is not None]
-    style = {"decimals": _decimals(values + fixed, part["show"]), "signed": _signed(part)}
+    edges = [*fixed, *(part["negligible"] or ()), part["null"]]
+    digits = _decimals(values + fixed, part["show"])
+    # Rounded, a number may seem to meet an edge that it misses: then it gets more digits.
+    digits = next(
+        (d for d in range(digits, digits + MORE) if _is_true(values, edges, d, part["show"])),
+        digits,
+    )
+    style = {"decimals": digits, "signed": _signed(part)}
     return tuple(format_value(value, part["show"], **style) for value in values)
+
+
+def _is_true(values: Sequence[float], edges: Sequence[float], digits: int, show: str) -> bool:
+    """Tell whether numbers as they are printed lie beside edges as the numbers themselves do."""
+    return all(
+        np.sign(round(_shown(value, show), digits) - round(_shown(edge, show), EDGE_DIGITS))
+        == np.sign(value - edge)
+        for value in values
+        for edge in edges
+        if math.isfinite(value) and abs(value - edge) > SAME
+    )
 
 
 def _range_words(part: Mapping, low: float | None, high: float | None, language: str) -> str:
@@ -258,8 +286,8 @@ def _edge(part: Mapping, value: float | None) -> str:
     if value is None:
         return ""
     number = _shown(value, part["show"])
-    digits = f"{abs(number):,.3f}".rstrip("0").rstrip(".")
-    return _sign(number, 3, _signed(part)) + digits + _suffix(part["show"])
+    digits = f"{abs(number):,.{EDGE_DIGITS}f}".rstrip("0").rstrip(".")
+    return _sign(number, EDGE_DIGITS, _signed(part)) + digits + _suffix(part["show"])
 
 
 def _sign(number: float, digits: int, signed: bool) -> str:
