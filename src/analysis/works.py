@@ -137,7 +137,7 @@ def moods_in_words(computed: Collection[str]) -> str:
     said = [f"The comparison above takes out {' and '.join(taken)}."] if taken else []
     if left:
         few = "too few stations have the answers that would tell"
-        said.append(f"It can't be told from {' or '.join(left)}: {few}.")
+        said.append(f"The effect can't be told from {' or '.join(left)}: {few}.")
     alone = "What came at that time to customers with works alone can't be told from it either way."
     return " ".join([*said, alone])
 
