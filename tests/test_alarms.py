@@ -531,3 +531,8 @@ def test_without_a_setting_the_folder_is_the_project_s(monkeypatch, tmp_path):
     expected = tmp_path / "reports" / "simulated" / "Example" / alarms.FILE
     assert alarms.export(here(), names(1)) == expected
     assert expected.is_file()
+
+
+def test_a_missing_list_says_why():
+    assert alarms.no_list(pd.DataFrame(), 44).startswith("No list: there are not 44 weeks")
+    assert "no risk can be told" in alarms.no_list(pd.DataFrame({"week": [1]}), 44)

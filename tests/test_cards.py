@@ -93,3 +93,14 @@ def test_a_card_shows_no_part_as_supported_that_a_check_blocks():
             *record["parts"],
         ]  # a single part has no verdict column
         assert ("Supported" in cards.card(record)) == is_shown
+
+
+def test_what_is_counted_may_wrap_so_that_no_card_is_wider_than_its_page():
+    effects = {
+        "odds_ratio": from_se(2.0, 0.1, 9216, scale="log"),
+        "auc_gain": from_se(0.1, 0.01, 9),
+    }
+    html = cards.card(conclude(hypothesis("H17"), "s", "r", effects).record())
+    said = "n = 9,216 rows, one for each customer and landmark"
+    assert said in html
+    assert f'class="num">{said}' not in html
