@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis import _glm, models
+from analysis import _glm, models, specifications
 from analysis.estimates import NotEstimable, smallest
 
 N_COVERAGE = 300
@@ -341,7 +341,7 @@ def test_a_group_without_events_is_refused_by_name_and_count():
         models.robust_glm("binomial ~ x + group", data, family="binomial")
     with pytest.raises(NotEstimable, match=r'Of 40 rows with "group\[T.vip\]", 0 have "poisson"'):
         models.poisson_rate("poisson ~ x + group", data)
-    data.loc[270, ["binomial", "poisson"]] = 0.0, 1.0  # one exception is enough for an answer
+    data.loc[270:272, ["binomial", "poisson"]] = 0.0, 1.0  # three exceptions are enough
     assert models.contrast(models.poisson_rate("poisson ~ x + group", data), "group[T.vip]").se < 2
     fit = models.robust_glm("binomial ~ x + group", data, family="binomial")
     assert 1 < models.contrast(fit, "group[T.vip]").estimate < 1000
@@ -499,3 +499,109 @@ def test_separation_of_many_rows_needs_no_square_matrix():
     y[:50] = 0.0
     direction = _glm.separating(x, y, "poisson")
     assert np.abs(direction[:2]).max() < 1e-9 < -direction[2]
+
+
+# --- what a tester broke
+
+
+@pytest.mark.parametrize("kind", ["boolean", "object"])
+@pytest.mark.parametrize("gap", [None, pd.NA])
+def test_true_and_false_with_gaps_leave_those_rows_out(kind, gap):
+    data = survey()
+    yes = (data["binomial"] == 1).astype(object)
+    yes[[4, 9, 30]] = gap
+    odd, expected = data.assign(y=yes.astype(kind)), data.drop(index=[4, 9, 30])
+    found = models.robust_glm("y ~ x", odd, family="binomial")
+    assert found.n_obs == 297
+    assert found.params.to_dict() == pytest.approx(
+        models.robust_glm("binomial ~ x", expected, family="binomial").params.to_dict()
+    )
+    table = specifications.curve(
+        "x", "x", outcomes={"y": "y"}, controls={"none": []}, samples={"all": odd},
+        family="binomial",
+    )  # fmt: skip
+    assert table["n_obs"].tolist() == [297]
+
+
+def test_decimals_and_numbers_as_objects_may_have_gaps():
+    data = survey()
+    expected = models.ols("gaussian ~ x", data.drop(index=[4]))
+    odd = data.assign(gaussian=data["gaussian"].astype(object), x=data["x"].map(Decimal))
+    odd.loc[4, ["gaussian", "x"]] = pd.NA
+    assert models.ols("gaussian ~ x", odd).params.to_dict() == pytest.approx(
+        expected.params.to_dict()
+    )
+
+
+@pytest.mark.parametrize("level", [0.0, 20.0])
+def test_an_error_of_rounding_alone_is_none(level):
+    """The difference of two groups without any spread: 0, with an error of 1e-16."""
+    data = pd.DataFrame({"g": list("aabbcc") * 5, "y": level})
+    data.loc[data["g"] == "c", "y"] = np.arange(10) + 7.0
+    fit = models.ols("y ~ 0 + g", data)
+    with pytest.raises(NotEstimable, match="30 rows give no standard error"):
+        models.contrast(fit, {"g[a]": 1, "g[b]": -1})
+    with pytest.raises(NotEstimable, match="30 rows give no standard error"):
+        models.contrast(fit, {"g[a]": 1.5, "g[b]": -0.5, "g[c]": 0})
+    assert models.contrast(fit, {"g[c]": 1, "g[a]": -1}).estimate == pytest.approx(11.5 - level)
+
+
+def test_a_small_error_of_a_large_outcome_is_one():
+    data = survey().assign(y=lambda each: 1e9 + each["gaussian"])
+    found, plain = (models.ols(f"{name} ~ x", data) for name in ("y", "gaussian"))
+    assert models.contrast(found, "x").se == pytest.approx(models.contrast(plain, "x").se, 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("column", "name", "who"),
+    [
+        ("few", "few", 'with "few"'),
+        ("most", "most", 'without "most"'),
+        ("box", "box[T.top]", r'without "box\[T.middle\]" or "box\[T.top\]"'),
+    ],
+)
+def test_a_group_with_two_events_gives_no_ratio(column, name, who):
+    data = survey()
+    data["few"] = (data["box"] == "low").astype(float)
+    data["most"] = 1 - data["few"]
+    data.loc[data["few"] == 1, "poisson"] = 0.0
+    data.loc[data.index[data["few"] == 1][:2], "poisson"] = [1e-9, 5.0]
+    fit = models.poisson_rate(f"poisson ~ x + {column}", data)
+    with pytest.raises(NotEstimable, match=f"Events among the rows {who}: 2; .* needs 3 in each"):
+        models.contrast(fit, name)
+    models.contrast(fit, "x")  # controls may have few
+    data.loc[data.index[data["few"] == 1][2], "poisson"] = 1.0
+    models.contrast(models.poisson_rate(f"poisson ~ x + {column}", data), name)
+
+
+def test_levels_are_compared_without_their_reference():
+    data = survey()
+    low = data.index[data["box"] == "low"]
+    data.loc[low, "binomial"] = 1.0
+    data.loc[low[:2], "binomial"] = 0.0
+    fit = models.robust_glm("binomial ~ box", data, family="binomial")
+    assert models.contrast(fit, {"box[T.top]": 1, "box[T.middle]": -1}).n_obs == 300
+    with pytest.raises(NotEstimable, match=": 2; a ratio of groups needs 3 in each"):
+        models.contrast(fit, {"box[T.top]": 1})
+
+
+def test_an_infinite_exposure_is_refused_by_name():
+    data = survey()
+    data.loc[3, "months"] = np.inf
+    with pytest.raises(NotEstimable, match='"months" is infinite in 1 of 300 rows'):
+        models.poisson_rate("poisson ~ x", data, exposure="months")
+
+
+def test_a_column_far_from_zero_is_refused_where_floats_cannot_tell_it():
+    """A slope of 0 for 0.5."""
+    data = survey().assign(far=lambda each: 1e9 + each["x"], near=lambda each: 1e4 + each["x"])
+    with pytest.raises(NotEstimable, match=r'"far" differs by only .* take its mean away first'):
+        models.ols("gaussian ~ far", data)
+    assert models.ols("gaussian ~ near", data).params["near"] == pytest.approx(
+        models.ols("gaussian ~ x", data).params["x"]
+    )
+
+
+def test_no_outcome_is_called_minus_zero():
+    with pytest.raises(NotEstimable, match='"y" is 0 in all 300 rows'):
+        models.poisson_rate("y ~ x", survey().assign(y=-0.0))

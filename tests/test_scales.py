@@ -281,3 +281,11 @@ def test_what_is_no_scale_is_refused():
     opposed = np.array([[1, 0.5, 0.5], [0.5, 1, -0.3], [0.5, -0.3, 1]])
     with pytest.raises(ValueError, match="same direction"):
         scales.omega(with_covariance(opposed))
+
+
+def test_infinite_answers_are_refused_by_item():
+    items = ratings(60, 6).set_axis(["a", "b", "c"], axis=1).astype(float)
+    items.loc[[1, 2], "b"] = np.inf
+    for function in (scales.alpha, scales.omega, scales.item_table, scales.score):
+        with pytest.raises(NotEstimable, match='"b" is infinite in 2 of 60 rows'):
+            function(items)

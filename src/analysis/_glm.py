@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import statsmodels.api as sm
 from scipy import linalg, optimize
 from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
@@ -21,6 +23,8 @@ LEAST_EVENTS = 2
 """Events that each coefficient needs: below, estimates are mostly chance (see `fit`)."""
 FAR = 12.0
 """Log odds of a fitted row beyond which a maximum may lie at infinity: 6 in a million."""
+LEAST_SPREAD = 1e-6
+"""Standard deviation of a column as a share of its largest value."""
 _SEPARATES = 1e-6
 """Least distance that a direction must put between rows to tell them apart."""
 
@@ -47,9 +51,10 @@ def fit(model: sm.GLM, family: str, outcome: str, rows: str = "rows"):
     Raises
     ------
     NotEstimable
-        If the outcome is the same in every row; fewer than `LEAST_EVENTS` rows for each
-        coefficient have an outcome above 0 (binomial: of either kind); or the fit does not
-        converge.
+        If the outcome is the same in every row; a column differs by less than `LEAST_SPREAD` of
+        its size, which no float can tell well from a constant; fewer than `LEAST_EVENTS` rows
+        for each coefficient have an outcome above 0 (binomial: of either kind); or the fit does
+        not converge.
     Separated
         If columns tell rows with the outcome from rows without it and leave no exception, so
         that a coefficient would be infinite.
@@ -75,6 +80,7 @@ def fit(model: sm.GLM, family: str, outcome: str, rows: str = "rows"):
     """
     x, y = np.asarray(model.exog, float), np.asarray(model.endog, float)
     _check_events(x, y, family, outcome, rows)
+    _check_offsets(x, model.exog_names)
     found = _maximum(model)
     if family != "gaussian" and _may_be_separated(found, x, y, family):
         direction = separating(x, y, family)
@@ -83,6 +89,39 @@ def fit(model: sm.GLM, family: str, outcome: str, rows: str = "rows"):
     if found is None or not found.converged or not np.isfinite(found.params).all():
         raise NotEstimable(f"A {family} model of {outcome} ({len(y):,} {rows}) does not converge.")
     return found
+
+
+def events_by_group(model: sm.GLM, family: str) -> pd.DataFrame:
+    """Count the events of each group that a column of 0 and 1 stands for.
+
+    Parameters
+    ----------
+    model : GLM
+        Of statsmodels, from a formula.
+    family : {"poisson", "binomial"}
+
+    Returns
+    -------
+    DataFrame, one row per coefficient of such a column
+        term, inside (rows above 0 among those with the column, of a binomial outcome the rarer
+        kind), outside (the same among rows with no column of the term; infinite where there is
+        no such row).
+    """
+    x, y, names = model.exog, np.asarray(model.endog), model.exog_names
+    columns = [j for j in range(x.shape[1]) if np.ptp(x[:, j]) and np.isin(x[:, j], (0, 1)).all()]
+    terms = {j: re.sub(r"\[.*?\]", "", names[j]) for j in columns}
+
+    def count(rows: np.ndarray) -> float:
+        """Return the events among some rows."""
+        some = int((y[rows] > 0).sum())
+        return min(some, int((y[rows] < 1).sum())) if family == "binomial" else some
+
+    found = {}
+    for j, term in terms.items():
+        none = ~x[:, [i for i in columns if terms[i] == term]].any(axis=1)
+        outside = count(none) if none.any() else np.inf
+        found[names[j]] = (term, count(x[:, j] == 1), outside)
+    return pd.DataFrame.from_dict(found, "index", columns=["term", "inside", "outside"])
 
 
 def separating(x: np.ndarray, y: np.ndarray, family: str) -> np.ndarray | None:
@@ -125,7 +164,7 @@ def _check_events(x: np.ndarray, y: np.ndarray, family: str, outcome: str, rows:
     """Refuse outcomes that do not differ, and those of too few rows."""
     n, k = x.shape
     if np.ptp(y) <= 1e-12 * np.abs(y).max():
-        raise NotEstimable(f"{outcome} is {y[0]:g} in all {n:,} {rows}.")
+        raise NotEstimable(f"{outcome} is {y[0] + 0.0:g} in all {n:,} {rows}.")
     if family == "gaussian":
         return
     some = int((y > 0).sum())
@@ -135,6 +174,16 @@ def _check_events(x: np.ndarray, y: np.ndarray, family: str, outcome: str, rows:
         raise NotEstimable(
             f"Only {events:,} of {n:,} {rows} {have} {outcome} above 0; {k - 1} coefficients "
             f"need {LEAST_EVENTS * (k - 1)}."
+        )
+
+
+def _check_offsets(x: np.ndarray, names: Sequence[str]) -> None:
+    """Refuse columns that hardly differ beside their size: their slopes would be rounding."""
+    spread, size = x.std(axis=0), np.abs(x).max(axis=0)
+    for j in np.flatnonzero((np.ptp(x, axis=0) > 0) & (spread < LEAST_SPREAD * size)):
+        raise NotEstimable(
+            f'"{names[j]}" differs by only {spread[j]:.3g} about {x[:, j].mean():.3g}; take its '
+            "mean away first."
         )
 
 

@@ -20,8 +20,12 @@ from analysis.estimates import Estimate, NotEstimable, Scale, from_se
 
 Family = Literal["gaussian", "poisson", "binomial"]
 
+LEAST_IN_GROUP = 3
+"""Events that each group needs whose ratio is read: of two or fewer it is mostly chance."""
 _EXACT = 1e-10
 """Share of an effect that its standard error exceeds, unless the outcome is a sum of columns."""
+_ROUNDING = 1e-13
+"""Share of the outcome's size below which an error comes from rounding alone."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,11 @@ class Fit:
         "log" for Poisson and binomial: exponentials are ratios of means or of odds.
     converged : bool
     method : str
+    sizes : Series, optional
+        Coefficients that would move the outcome (its log, for ratios) by its own size.
+    events : DataFrame, optional
+        For ratios, by coefficient of a column of 0 and 1: its term, and the events among the
+        rows that have it (`inside`) and among those with none of the term (`outside`).
     """
 
     params: pd.Series
@@ -51,6 +60,8 @@ class Fit:
     scale: Scale
     converged: bool
     method: str
+    sizes: pd.Series | None = None
+    events: pd.DataFrame | None = None
 
 
 def robust_glm(
@@ -105,8 +116,9 @@ def robust_glm(
     data = data.dropna(subset=known).reset_index(drop=True)
     if exposure is not None and (data[exposure] <= 0).any():
         raise ValueError(f'Exposure "{exposure}" must be positive in every row.')
+    time = None if exposure is None else _floats(data[exposure])
     used = coded(formula, data)
-    times = {} if exposure is None else {"exposure": data.loc[used.index, exposure].astype(float)}
+    times = {} if time is None else {"exposure": time[used.index]}
     model = _model(formula, used, family, times)
     _check_design(model, family)
     fit = _glm.fit(model, family, f'"{model.endog_names}"')
@@ -123,6 +135,8 @@ def robust_glm(
         scale="identity" if family == "gaussian" else "log",
         converged=bool(fit.converged),
         method=f"{family} regression, {error}",
+        sizes=_sizes(model, family),
+        events=None if family == "gaussian" else _glm.events_by_group(model, family),
     )
 
 
@@ -228,7 +242,9 @@ def contrast(
     ValueError
         If a name is not a coefficient.
     NotEstimable
-        If the fit has not converged, or the effect has no finite standard error above 0.
+        If the fit has not converged, the effect has no finite standard error above 0 (or above
+        rounding), or one of the groups that it compares has fewer than `LEAST_IN_GROUP` events:
+        rows with an outcome above 0, of a binomial one the rarer kind.
     """
     weights = {weights: 1.0} if isinstance(weights, str) else dict(weights)
     unknown = sorted(set(weights) - set(fit.params.index))
@@ -242,7 +258,9 @@ def contrast(
         value = np.exp(middle) if scale == "log" else middle
     if not fit.converged:
         raise NotEstimable(f"The {fit.method} of {fit.n_obs:,} rows did not converge.")
-    if not (np.isfinite([middle, value, se]).all() and se > _EXACT * abs(middle)):
+    _check_groups(fit, pd.Series(values, names))
+    rounding = 0 if fit.sizes is None else _ROUNDING * (np.abs(values) @ fit.sizes[names])
+    if not (np.isfinite([middle, value, se]).all() and se > max(_EXACT * abs(middle), rounding)):
         raise NotEstimable(f"{fit.n_obs:,} rows give no standard error for {' and '.join(names)}.")
     return from_se(value, se, fit.n_obs, scale=scale, df=df or fit.df, method=fit.method)
 
@@ -314,20 +332,14 @@ def _plain(values: pd.Series, is_outcome: bool) -> pd.Series:
     """Return a column as floats, true and false or categories; see `coded`."""
     known = values.dropna()
     if values.dtype == object and len(known) and known.map(lambda v: isinstance(v, Decimal)).all():
-        values = values.astype(float)
+        return _floats(values)
     if pd.api.types.is_bool_dtype(known.infer_objects() if values.dtype == object else values):
-        return values.astype(object).astype(float) if is_outcome else _true_or_false(values)
+        return _floats(values) if is_outcome else _true_or_false(values)
     if pd.api.types.is_numeric_dtype(values):
-        is_plain = isinstance(values.dtype, np.dtype)
-        plain = (
-            values if is_plain else pd.Series(values.to_numpy(float, na_value=np.nan), values.index)
-        )
-        infinite = int(np.isinf(plain.to_numpy(float)).sum())
-        if infinite:
-            raise NotEstimable(
-                f'"{values.name}" is infinite in {infinite:,} of {len(plain):,} rows.'
-            )
-        return plain
+        plain = _floats(values)
+        return values if isinstance(values.dtype, np.dtype) else plain
+    if is_outcome and len(known) and pd.api.types.is_numeric_dtype(known.infer_objects()):
+        return _floats(values)
     if is_outcome:
         levels = ", ".join(map(str, list(dict.fromkeys(known))[:5]))
         raise ValueError(
@@ -335,6 +347,15 @@ def _plain(values: pd.Series, is_outcome: bool) -> pd.Series:
             f"{levels}."
         )
     return values.astype("category")
+
+
+def _floats(values: pd.Series) -> pd.Series:
+    """Return numbers, decimals, or true and false as floats, missing ones as nan."""
+    plain = pd.Series(values.to_numpy(float, na_value=np.nan), values.index, name=values.name)
+    infinite = int(np.isinf(plain).sum())
+    if infinite:
+        raise NotEstimable(f'"{values.name}" is infinite in {infinite:,} of {len(plain):,} rows.')
+    return plain
 
 
 def _true_or_false(values: pd.Series) -> pd.Series:
@@ -410,6 +431,32 @@ def _group_scores(
     _check_room(np.linalg.det(room))
     raw = np.array([x[i].T @ residual[i] for i in rows])
     return np.linalg.solve(room, raw[..., None])[..., 0]
+
+
+def _sizes(model, family: str) -> pd.Series:
+    """Return the size of the outcome over that of each column; of a log it is 1."""
+    outcome = np.abs(model.endog).max() if family == "gaussian" else 1.0
+    return pd.Series(outcome / np.abs(model.exog).max(axis=0), model.exog_names)
+
+
+def _check_groups(fit: Fit, weights: pd.Series) -> None:
+    """Refuse a ratio of groups of which one has hardly any events."""
+    if fit.events is None:
+        return
+    read = fit.events.loc[[name for name in weights.index if name in fit.events.index]]
+    for term, levels in read[weights[read.index] != 0].groupby("term", sort=False):
+        groups = {f'with "{name}"': events for name, events in levels["inside"].items()}
+        if abs(weights[levels.index].sum()) > _EXACT:
+            named = " or ".join(
+                f'"{name}"' for name in fit.events.index[fit.events["term"] == term]
+            )
+            groups[f"without {named}"] = levels["outside"].iloc[0]
+        for who, events in groups.items():
+            if events < LEAST_IN_GROUP:
+                raise NotEstimable(
+                    f"Events among the rows {who}: {events:.0f}; a ratio of groups needs "
+                    f"{LEAST_IN_GROUP} in each."
+                )
 
 
 def _check_design(model, family: str) -> None:

@@ -39,11 +39,13 @@ def score(items: pd.DataFrame, min_answered: int | None = None) -> pd.Series:
     ------
     ValueError
         If `min_answered` is not between 1 and k.
+    NotEstimable
+        If an answer is infinite.
     """
     least = -(-items.shape[1] // 2) if min_answered is None else min_answered
     if not 1 <= least <= items.shape[1]:
         raise ValueError(f"min_answered must be between 1 and {items.shape[1]}, not {least}.")
-    values = items.astype(float)
+    values = _numbers(items)
     return values.mean(axis=1).where(values.notna().sum(axis=1) >= least)
 
 
@@ -77,9 +79,9 @@ def alpha(items: pd.DataFrame, *, n_boot: int = 999, seed: int = 0) -> Estimate:
     ValueError
         If there are fewer than 2 items.
     NotEstimable
-        If there are fewer than 30 such customers, an item is constant, alpha is not positive (the
-        items then have no common scale), more than `MOST_LOST` of the bootstrap samples have no
-        solution, or it has no error.
+        If there are fewer than 30 such customers, an item is constant or somewhere infinite,
+        alpha is not positive (the items then have no common scale), more than `MOST_LOST` of the
+        bootstrap samples have no solution, or it has no error.
 
     References
     ----------
@@ -154,7 +156,7 @@ def item_table(
         As for `alpha`.
     """
     complete = _complete(items)
-    values, answered = items.astype(float), items.notna().sum()
+    values, answered = _numbers(items), items.notna().sum()
     lowest = values.min().min() if lowest is None else lowest
     highest = values.max().max() if highest is None else highest
     total = complete.sum(axis=1)
@@ -258,7 +260,7 @@ def _complete(items: pd.DataFrame) -> pd.DataFrame:
     """Return the customers who answered every item, or say what a scale lacks."""
     if items.shape[1] < 2:
         raise ValueError("A scale needs at least 2 items.")
-    complete = items.dropna().astype(float)
+    complete = _numbers(items).dropna()
     if len(complete) < MIN_ANSWERERS:
         raise NotEstimable(
             f"Only {len(complete)} customers answered every item; {MIN_ANSWERERS} are needed."
@@ -267,3 +269,13 @@ def _complete(items: pd.DataFrame) -> pd.DataFrame:
     if constant:
         raise NotEstimable(f"Everybody gave the same answer to {', '.join(constant)}.")
     return complete
+
+
+def _numbers(items: pd.DataFrame) -> pd.DataFrame:
+    """Return answers as floats, or say which item is infinite."""
+    values = items.apply(lambda item: item.astype(object).where(item.notna(), np.nan).astype(float))
+    infinite = np.isinf(values).sum()
+    if infinite.any():
+        name = infinite.idxmax()
+        raise NotEstimable(f'"{name}" is infinite in {infinite[name]:,} of {len(items):,} rows.')
+    return values
