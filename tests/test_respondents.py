@@ -20,6 +20,7 @@ from analysis.example.world import World
 START = pd.Timestamp("2024-09-01")
 ITEMS = list(respondents.RATINGS)
 numbers = st.one_of(st.none(), st.integers(1, 10))
+UNDIRECTED = "expectation, price sensitivity, org benefit, personal benefit"
 
 
 @functools.cache
@@ -298,7 +299,7 @@ def test_scales_that_are_coded_alike_pass_with_weak_relations_and_a_style_of_ans
 ):
     for seed in (5, 6):
         found = respondents.coding(answerers(style, 1_000, effects, seed))
-        assert (found.passed, found.value) == (True, "all 12")
+        assert (found.passed, found.value) == (True, f"all 12; not compared: {UNDIRECTED}")
 
 
 @pytest.mark.parametrize(
@@ -390,3 +391,29 @@ def test_straight_customers_are_counted_where_good_and_bad_sides_were_asked():
 
 def test_hardly_anybody_is_straight_by_chance():
     assert respondents.straight(answerers(n=3_000)).mean() < 0.002
+
+
+def test_a_gap_that_repeats_tells_its_reliability():
+    rng, n = np.random.default_rng(8), 4_000
+    true = rng.normal(size=n)
+    waves = [
+        pd.DataFrame(
+            {"wave": wave, "performance": true + 0.5 * rng.normal(size=n), "expectation": 0.0}
+        )
+        for wave in (1, 2)
+    ]
+    assert respondents.gap_reliability(pd.concat(waves)) == pytest.approx(0.8, abs=0.02)
+    assert respondents.gap_reliability(waves[0]) == respondents.GAP_RELIABILITY
+
+
+def test_items_that_were_not_compared_are_named():
+    rng = np.random.default_rng(2)
+    liking = rng.normal(size=(300, 1))
+    items = liking + rng.normal(size=(300, 3))
+    names = ["satisfaction_1", "loyalty_1", "performance"]
+    answers = pd.DataFrame(np.clip(np.round(6 + items), 1, 10), columns=names)
+    columns = list(TABLES["survey"].columns)
+    answers = answers.assign(expectation=5.0, price_sensitivity=rng.integers(1, 11, 300))
+    found = respondents.coding(answers.reindex(columns=columns))
+    assert found.passed
+    assert found.value == "all 3; not compared: expectation, price sensitivity"

@@ -166,3 +166,17 @@ def test_a_true_kink_stays_and_a_halo_makes_it_smaller_only():
     cuts = np.quantile(opinion + noise, np.arange(0.1, 1, 0.1))
     found = kink(people.assign(satisfaction=np.searchsorted(cuts, opinion + noise)))
     assert found.estimate == pytest.approx(0.3, abs=4 * found.se)
+
+
+def test_error_in_the_ratings_leaves_the_share_of_a_kink_that_the_closed_form_says():
+    rng, n = np.random.default_rng(5), 400_000
+    gap, noise = rng.normal(size=(2, n))
+    for reliability in (0.4, 0.6, 0.9):
+        error = np.sqrt((1 - reliability) / reliability)
+        rated = gap + error * rng.normal(size=n)
+        y = 0.3 * gap - 0.5 * np.maximum(-gap, 0) + 0.2 * noise
+        x = np.column_stack([np.ones(n), np.maximum(rated, 0), np.maximum(-rated, 0)])
+        _, surplus, shortfall = np.linalg.lstsq(x, y, rcond=None)[0]
+        left = surface.kink_attenuation(reliability)
+        assert -shortfall - surplus == pytest.approx(0.5 * left, abs=0.01)
+    assert surface.kink_attenuation(1.0) == pytest.approx(1.0)

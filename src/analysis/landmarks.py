@@ -126,7 +126,8 @@ def top_box_ratios(
     Parameters
     ----------
     frame : DataFrame
-        One row per customer, with a column `group` from `satisfaction_groups`.
+        One row per customer, with a column `group` from `satisfaction_groups`; customers
+        without a group are left out.
     outcome : str
         Column of counts.
     controls : list of str
@@ -139,8 +140,20 @@ def top_box_ratios(
     ratios : dict of str to Estimate
         "all others" first (from a regression on the top box alone), then each group.
         Intervals use t with the top group's size less 1, where that is small.
+
+    Raises
+    ------
+    NotEstimable
+        If the top group, or all others together, have fewer than 2 customers; and as
+        `models.robust_glm` and `models.contrast`.
     """
-    top = GROUPS[-1]
+    top, frame = GROUPS[-1], frame.dropna(subset="group")
+    in_top = int((frame["group"] == top).sum())
+    if min(in_top, len(frame) - in_top) < 2:
+        raise NotEstimable(
+            f"{in_top:,} of {len(frame):,} customers with a satisfaction index are in the group "
+            f'"{top}"; 2 in it and 2 others are needed.'
+        )
     data = frame.assign(top=(frame["group"] == top).astype(float), group=frame["group"].astype(str))
     groups = f"C(group, Treatment('{top}'))"
     fit = poisson_rate(" + ".join([f"{outcome} ~ {groups}", *controls]), data)
@@ -258,7 +271,7 @@ def share_of_mean(
     NotEstimable
         If a group has fewer than 2 customers, the overall mean is 0 or less, or nothing differs.
     """
-    rows = frame[[outcome, group]].dropna()
+    rows = frame[[outcome, group]].dropna().astype({outcome: float})
     sizes = rows[group].astype(str).value_counts()
     for name in (first, second):
         if sizes.get(name, 0) < 2:
@@ -304,7 +317,7 @@ def _merged(values: pd.Series, groups: pd.Series, least: int) -> pd.Series:
     """Return categories, the rare ones of them together or with the largest."""
     plain = values.astype(object)
     sizes = plain.map(pd.crosstab(plain, groups).min(axis=1))
-    if not (sizes < least).any():
+    if not (sizes < least).any() or plain.nunique() < 2:
         return values
     values = plain
     small = (sizes < least) | (values == OTHERS)
@@ -342,6 +355,9 @@ def _unusable(values: pd.Series, is_number: bool) -> str:
         return "not recorded"
     if missing:
         return f"missing for {missing:,} of {len(values):,}"
+    infinite = int(np.isinf(values.to_numpy(float)).sum()) if is_number else 0
+    if infinite:
+        return f"infinite for {infinite:,} of {len(values):,}"
     if values.nunique() < 2:
         is_merged = str(values.iloc[0]).endswith(OTHERS)
         return "too few in some of its groups to hold apart" if is_merged else "the same for all"

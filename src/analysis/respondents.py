@@ -22,6 +22,7 @@ RATINGS = (
 HALO = dict.fromkeys(("performance", *SCALES["satisfaction"]), 1.0)
 HALO |= {"expectation": response_style.HALO_ON_MARKER}
 """How strong a halo is taken to be on what H01 rests on."""
+SERVICE_HALO = {"added_service": 1.0, "personnel_value": 1.0}
 TRAITS = ("segment", "area", "log_tenure")
 
 IMPUTATIONS, MANY_IMPUTATIONS = 20, 50
@@ -30,8 +31,12 @@ PAUSE = 28
 """Days without answers that end a wave."""
 LEAST_RETEST = 0.3
 """Correlation below which an item hardly measures anything that lasts."""
+GAP_RELIABILITY = 0.6
+"""That of a difference of two single ratings, where nobody answered twice."""
 MIDDLE = 5.5
 """Middle of the scale from 1 to 10."""
+NOT_DIRECTED = ("expectation", "price_sensitivity", "org_benefit", "personal_benefit")
+"""Items that may go either way with the others: a wrong coding of them shows nowhere."""
 LEAST_ANSWERED = 0.5
 """Share of the ratings that a customer must have answered."""
 AGAINST = -0.1
@@ -210,6 +215,9 @@ def coding(answers: pd.DataFrame) -> Check:
         advice = " Is it coded the other way round? Then reverse it in the source."
         return Check(name, rule, "; ".join(said) + "." + advice, passed=False)
     value = f"all {scores.shape[1]}" if scores.shape[1] > 1 else "no other scale to compare with"
+    never = [name for name in NOT_DIRECTED if name in answers and answers[name].notna().any()]
+    if never:
+        value += f"; not compared: {', '.join(never).replace('_', ' ')}"
     return Check(name, rule, value, passed=True)
 
 
@@ -251,6 +259,23 @@ def retest(answers: pd.DataFrame, names: Sequence[str], least: int = 50) -> dict
         return {}
     found = {name: float(both[name].corr(both[f"{name}_again"])) for name in names}
     return found if all(each > LEAST_RETEST for each in found.values()) else {}
+
+
+def gap_reliability(waves: pd.DataFrame) -> float:
+    """Return how well performance less expectation repeats from one wave to the next.
+
+    Parameters
+    ----------
+    waves : DataFrame
+        As from `by_wave`.
+
+    Returns
+    -------
+    float
+        Correlation of the last wave with the one before; `GAP_RELIABILITY` where it can't be told.
+    """
+    gaps = waves.assign(gap=waves["performance"] - waves["expectation"])
+    return retest(gaps, ["gap"]).get("gap", GAP_RELIABILITY)
 
 
 def standardised(people: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

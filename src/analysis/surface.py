@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from analysis.estimates import Estimate, pooled
 from analysis.models import Fit, contrast
 
@@ -20,6 +22,28 @@ KINK = {"shortfall": -1, "surplus": -1}
 """Slope below expectation less the slope above it, from coefficients of `SIDES`."""
 
 _DIRECTIONS = {"along equality": 1, "across equality": -1}
+
+
+def kink_attenuation(reliability: float) -> float:
+    """Return the share of a kink that is left where performance and expectation carry error.
+
+    Error moves customers over the kink, in both directions, and so blurs it more than it flattens
+    a line. In closed form for a difference of ratings and its error that are normal about the
+    kink: the slope of |true| on |rated|, from the covariance of the sizes of two normal variables.
+
+    Parameters
+    ----------
+    reliability : float
+        Of the difference of the two ratings, between 0 and 1: 1 leaves the kink whole.
+
+    References
+    ----------
+    Nabeya, S. (1951). Absolute moments in 2-dimensional normal distribution. Annals of the
+    Institute of Statistical Mathematics 3, 2-6.
+    """
+    r = np.sqrt(reliability)
+    covariance = 2 / np.pi * (r * np.arcsin(r) + np.sqrt(1 - reliability) - 1)
+    return float(r * covariance / (1 - 2 / np.pi))
 
 
 def formula(outcome: str, controls: Sequence[str] = ()) -> str:
