@@ -1,6 +1,7 @@
 """What was known on a day, and what came after it."""
 
 import datetime as dt
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -290,3 +291,52 @@ def test_shares_of_a_mean_that_there_is_not_are_refused(change, sentence):
     frame = pd.DataFrame({"group": ["a", "b"] * 50, "cny": np.arange(100.0)}).assign(**change)
     with pytest.raises(NotEstimable, match=sentence):
         landmarks.share_of_mean(frame, "cny", "group", "a", "b")
+
+
+def test_groups_with_two_events_give_no_ratio():
+    """A ratio of 877 [210, 3667] to groups with two visitors."""
+    frame = pd.DataFrame({"group": ["9 or more"] * 40 + ["under 6"] * 60, "visits": 0.0})
+    frame.loc[:39, "visits"] = 3.0 + np.arange(40) % 4
+    frame.loc[[50, 60], "visits"] = 1.0
+    with pytest.raises(NotEstimable, match=r'Events among the rows without "top": 2; .* 3 in each'):
+        landmarks.top_box_ratios(frame, "visits", [])
+
+
+def test_customers_without_a_group_are_no_others():
+    frame = pd.DataFrame({"group": ["9 or more"] * 40 + ["under 6"] * 60, "visits": 2.0})
+    frame["visits"] += np.arange(100) % 4
+    unknown = pd.DataFrame({"group": [None, np.nan] * 20, "visits": 50.0})
+    _, expected = landmarks.top_box_ratios(frame, "visits", [])
+    fit, found = landmarks.top_box_ratios(
+        pd.concat([frame, unknown], ignore_index=True), "visits", []
+    )
+    assert found == expected
+    assert fit.n_obs == 100
+
+
+@pytest.mark.parametrize(("group", "number"), [("under 6", 0), ("9 or more", 100)])
+def test_ratios_need_the_most_satisfied_and_others(group, number):
+    frame = pd.DataFrame({"group": [group] * 100, "visits": np.arange(100.0)})
+    with pytest.raises(NotEstimable, match=f"{number} of 100 customers .* 2 others are needed"):
+        landmarks.top_box_ratios(frame, "visits", [])
+
+
+def test_groups_without_any_spread_tell_no_error_of_a_share():
+    """Issue: -0.6 [-0.6, -0.6]."""
+    frame = pd.DataFrame({"group": list("abc") * 20, "cny": [10.0, 20.0, 20.0] * 20})
+    with pytest.raises(NotEstimable, match="60 rows give no standard error"):
+        landmarks.share_of_mean(frame, "cny", "group", "a", "b")
+
+
+def test_shares_of_a_mean_take_decimals():
+    frame = pd.DataFrame({"group": ["a", "b"] * 50, "cny": np.arange(100.0)})
+    decimals = frame.assign(cny=frame["cny"].map(Decimal))
+    expected = landmarks.share_of_mean(frame, "cny", "group", "a", "b")
+    assert landmarks.share_of_mean(decimals, "cny", "group", "a", "b") == expected
+
+
+def test_a_control_that_is_somewhere_infinite_is_left_out_with_the_reason():
+    frame = pd.DataFrame({"sales": np.arange(40.0), "pace": [np.inf, *range(39)]})
+    assert landmarks.controls(frame, ("sales", "pace")) == ["sales"]
+    said = landmarks.controls_in_words(frame, ("sales", "pace"))
+    assert said.endswith("left out: pace (infinite for 1 of 40)")

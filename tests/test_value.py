@@ -422,3 +422,9 @@ def test_concentration_that_a_longer_window_would_lower_is_said():
     assert value.unsettled(np.nan, 0.6) == []
     (said,) = value.unsettled(0.69, 0.58)
     assert "by 16%, from 0.69 in 6 months to 0.58 in 12" in said
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, 1.5, np.nan])
+def test_a_tail_is_a_part_of_the_customers(share):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        value.tail_index(lognormal(50, 1.0), share=share)

@@ -130,10 +130,12 @@ def tail_index(sales: ArrayLike, share: float = 0.10) -> Estimate:
     sales : array_like, shape (n,)
         Per customer.
     share : float
-        Share of the customers with sales that make up the tail.
+        Share of the customers with sales that make up the tail, above 0 and below 1.
 
     Raises
     ------
+    ValueError
+        If `share` is not between 0 and 1.
     NotEstimable
         If those customers bought for as much as the next one, so that there is no tail.
 
@@ -142,6 +144,8 @@ def tail_index(sales: ArrayLike, share: float = 0.10) -> Estimate:
     Hill, B. M. (1975). A simple general approach to inference about the tail of a
     distribution. Annals of Statistics 3, 1163-1174.
     """
+    if not 0 < share < 1:
+        raise ValueError(f"The share of a tail must lie between 0 and 1, not {share:g}.")
     largest_first = _checked(sales)
     buyers = largest_first[largest_first > 0]
     k = max(int(len(buyers) * share), 1)
