@@ -198,7 +198,7 @@ def _check_predictions(predicted: np.ndarray, y: np.ndarray, who: str) -> None:
     farthest = predicted[np.argmax(np.abs(predicted - middle))]
     if not abs(farthest - middle) <= (BEYOND - 0.5) * width:
         raise NotEstimable(
-            f"The {len(y):,} {who} had {y.min():.3g} to {y.max():.3g}; from them {farthest:.3g} "
+            f"The {len(y):,} {who} had {y.min():,.6g} to {y.max():,.6g}; from them {farthest:,.6g} "
             "would follow for another customer: they are too few, or too unlike."
         )
 

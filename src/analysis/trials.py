@@ -10,6 +10,8 @@ from analysis.data import Region
 
 BEFORE = ("segment", "area", "log_tenure", "log_visits", "log_pace", "trend")
 """What customers are compared at: known before their day, and of each of them."""
+PURCHASES = ("log_visits", "log_sales", "log_pace", "trend")
+"""Those of them that say nearly the same of a customer: one benchmark of a hidden cause."""
 
 
 def followed(region: Region, first: pd.Series, seed: int = 0, still: int = 0) -> pd.DataFrame:
