@@ -49,7 +49,8 @@ def test_check_says_everything_at_once(write_source):
 def test_check_of_a_whole_source(write_source):
     code, text = workbook("check", write_source())
     assert code == 0
-    assert "North: 2 customers" in text
+    assert "North: 2 customers\n" in text
+    assert "South: 1 customer\n" in text
     assert "Every table and every row keeps the contract." in text
 
 
@@ -67,8 +68,8 @@ def test_check_says_what_refunds_and_repeated_answers_do(write_source):
         "stays in\n"
     ) in text
     assert (
-        "North: 1 answer is left out: the same customer gave a more complete one, or a later one "
-        "that is as complete, on that day\n"
+        "North: 1 answer is left out: the same customer gave one with more ratings, or a later "
+        "one with as many, on that day\n"
     ) in text
     assert "South: 1 refund" not in text
 
@@ -133,6 +134,7 @@ def test_list_names_what_there_is(write_source):
     assert code == 0
     assert "Region of" in text
     assert "North (2 customers)" in text
+    assert "South (1 customer)" in text
     assert "04_customer_value H12 H13 H14 H15 H16" in text
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import datetime as dt
 import sqlite3
+from dataclasses import replace
 
 import duckdb
 import ibis
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import cases, data, dataset, purchases, respondents, sources
+from analysis import cases, data, dataset, hypotheses, purchases, respondents, sources
 from analysis.sources import DataError
 from tables import CUSTOMERS, SURVEY, TRANSACTIONS
 
@@ -546,7 +547,12 @@ AGAIN = "customer_id,answered_on,satisfaction_1,satisfaction_2,channel\n"
 ORDERS = {
     "the emptier one first": ("a,2024-03-01,,,\na,2024-03-01,6,7,\n", 6),
     "the emptier one last": ("a,2024-03-01,6,7,\na,2024-03-01,9,,\n", 6),
-    "one of each kind of item": ("a,2024-03-01,6,,phone\na,2024-03-01,9,,\n", 6),
+    "a channel is no rating": ("a,2024-03-01,3,4,\na,2024-03-01,9,,online\n", 3),
+    "a channel makes none more complete": ("a,2024-03-01,6,,phone\na,2024-03-01,9,,\n", 9),
+    "a channel at an earlier hour": (
+        "a,2024-03-01 10:00,3,4,online\na,2024-03-01 11:00,9,9,\n",
+        9,
+    ),
     "as complete, the lower one last": ("a,2024-03-01,9,9,\na,2024-03-01,4,4,\n", 4),
     "as complete, the higher one last": ("a,2024-03-01,4,4,\na,2024-03-01,9,9,\n", 9),
     "as complete, the later hour first": ("a,2024-03-01 11:00,4,4,\na,2024-03-01 10:00,9,9,\n", 4),
@@ -642,7 +648,43 @@ def test_a_region_without_purchases_has_no_refunds(write_source):
 
 def test_refunds_of_a_region_that_sold_nothing_else_are_all_of_its_sales(write_source):
     lines = TRANSACTIONS.replace(",400,350", ",-400,350")
-    assert data.load(str(write_source(transactions=lines)), "South").refunds.share == 1
+    path = write_source(transactions=lines)
+    here = data.load(str(path), "South")
+    assert here.refunds.share == 1
+    assert here.refunds.sentence("CNY") == (
+        "1 refund line set aside: 400 CNY; there are no sales that it could belong to"
+    )
+    assert dataset.Refunds.of(2, 500, 0).sentence("") == (
+        "2 refund lines set aside: 500; there are no sales that they could belong to"
+    )
+    bought = hypotheses.register()["H12"]
+    assert here.missing(bought) == [
+        "The table 'transactions' has no row for this region that keeps the data contract."
+    ]
+
+
+def test_a_region_without_lines_has_no_table_though_lines_of_strangers_are_set_aside(write_source):
+    lines = TRANSACTIONS.replace("c,2024-04-01", "z,2024-04-01")
+    path = write_source(transactions=lines)
+    here = data.load(str(path), "South")
+    assert here.set_aside["table"].tolist() == ["transactions"]
+    lacks = here.missing(hypotheses.register()["H12"])
+    assert lacks == ["There is no table 'transactions' for this region."]
+
+
+def test_what_is_counted_is_one_or_many():
+    words = [sources.counted(n, "line") for n in (0, 1, 2, 1000)]
+    assert words == ["0 lines", "1 line", "2 lines", "1,000 lines"]
+    assert dataset.repeated_sentence(1).startswith("1 answer is left out")
+    assert dataset.repeated_sentence(2).startswith("2 answers are left out")
+
+
+def test_a_region_of_one_day_has_one_day(write_source):
+    here = data.load(str(write_source("as_of = 2024-04-01\n")), "South")
+    needs = hypotheses.register()["H12"]
+    assert here.missing(replace(needs, needs=("transactions.amount",))) == [
+        f"It needs {needs.min_days} days of purchases; there is 1."
+    ]
 
 
 def test_a_purchase_that_was_given_back_is_said_and_not_netted(case):

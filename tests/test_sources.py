@@ -100,6 +100,26 @@ MISTAKES = {
         'timezone = "New York"\n' + WHOLE,
         r"timezone = 'New York': no time zone .* Did you mean 'America/New_York'\?",
     ),
+    "a zone that only this machine knows": (
+        'timezone = "localtime"\n' + WHOLE,
+        r"timezone = 'localtime': no time zone .* Expected one such as 'Asia/Shanghai'\.",
+    ),
+    "a zone that is none": (
+        'timezone = "Factory"\n' + WHOLE,
+        r"timezone = 'Factory': no time zone has this name",
+    ),
+    "an offset in a format": (
+        'date_format = "%Y-%m-%d %H:%M:%S+08:00"\n' + WHOLE,
+        r"own\.toml: date_format = .*: '\+08:00' would be read as letters; use %z for the zone",
+    ),
+    "the name of a zone in a column's format": (
+        WHOLE + 'bought_at = { column = "Tag", format = "%d.%m.%Y %H:%M CST" }\n',
+        r"\[transactions\.columns\] bought_at: format = .*: 'CST' would be read as letters; use %z",
+    ),
+    "a zone amid a format": (
+        'date_format = "%H:%M:%SZ %d.%m.%Y"\n' + WHOLE,
+        r"date_format = .*: 'Z' would be read as letters; use %z",
+    ),
     "a value of another kind": (
         WHOLE.replace("2026-06-30", '"June"'),
         r"own\.toml: as_of = 'June': expected a date",
@@ -211,6 +231,32 @@ def test_a_password_comes_from_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("OUR_PASSWORD", "secret")
     text = 'database = "postgres://me:${OUR_PASSWORD}@there/db"\n' + WHOLE
     assert sources.read(written(tmp_path, text)).database == "postgres://me:secret@there/db"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "%Y-%m-01",
+        "%Y-%m-%dT%H:%M:%S",
+        "%d.%m.%Y %H:%M Uhr",
+        "%H:%M:%S %d-%m-%Y",
+        "%a %b %d %Y %H:%M:%S GMT%z",
+        "%Y-%m-%dT%H:%M:%SZ",
+        "%Y-%m-%d %H:%M UTC",
+    ],
+)
+def test_a_format_without_a_literal_zone_or_one_that_ends_in_utc_is_read(tmp_path, text):
+    path = tmp_path / "own.toml"
+    path.write_text(f'date_format = "{text}"\n{WHOLE}', encoding="utf-8")
+    assert sources.read(str(path)).tables["transactions"].plain["bought_at"].format == text
+
+
+def test_every_zone_that_is_known_is_one_of_the_engine():
+    zones = [sources.check_timezone(zone) for zone in ("Asia/Shanghai", "UTC", "Europe/Kyiv")]
+    assert zones == ["Asia/Shanghai", "UTC", "Europe/Kyiv"]
+    for zone in ("localtime", "Factory", "posixrules"):
+        with pytest.raises(DataError, match="no time zone has this name"):
+            sources.check_timezone(zone)
 
 
 def test_an_unknown_source_names_the_nearest():

@@ -137,6 +137,48 @@ def test_a_format_with_an_offset(write_source):
     assert read_back(path) == LOCAL
 
 
+@pytest.mark.parametrize("end", ["Z", " UTC", " GMT"])
+def test_a_format_that_ends_in_a_zone_written_out(write_source, end):
+    top = SHANGHAI + f'date_format = "%Y-%m-%dT%H:%M:%S{end}"\n'
+    texts = moments().dt.tz_convert("UTC").dt.strftime(f"%Y-%m-%dT%H:%M:%S{end}")
+    people = "customer_id,region\na,North\nb,North\n"
+    written = lines(texts).to_csv(index=False)
+    path = write_source(top, customers=people, transactions=written, survey=None)
+    assert read_back(path) == LOCAL
+
+
+WRONG = ["+25:00", "+99", "-15", "+14:30", "+08:75", "+08:00:30"]
+
+
+@pytest.mark.parametrize("wrong", [*WRONG, " UTC+08:00", " CST", "[Asia/Shanghai]"])
+def test_a_zone_that_no_clock_has_breaks_the_rule(write_source, wrong):
+    texts = ["2025-03-04T23:00:00+14:00", "2025-03-04T23:00:00-12", f"2025-03-04T23:00:00{wrong}"]
+    path = write_source(SHANGHAI, transactions=lines(texts).to_csv(index=False))
+    here = data.load(str(path), "North")
+    bought = here.purchases.order_by("amount").to_pandas()["bought_at"].astype(str).tolist()
+    assert bought == ["2025-03-04 17:00:00", "2025-03-05 19:00:00"]
+    expected = "after the time nothing, or a zone that is Z, UTC, GMT or an offset up to 14:00"
+    assert here.set_aside[["rows", "expected", "example"]].values.tolist() == [
+        [1, expected, f"row 4: {texts[2]!r}"]
+    ]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("form", ["%d.%m.%Y %H:%M:%S%z", "%z %Y-%m-%d %H:%M"])
+def test_an_offset_of_a_format_that_no_clock_has_breaks_the_rule(write_source, wrong, form):
+    toml = SHANGHAI + LINES.format("transactions.csv")
+    toml += f'[transactions.columns]\nbought_at = {{ column = "bought_at", format = "{form}" }}\n'
+    plain = pd.Timestamp("2025-03-04 23:00").strftime(form.replace("%z", "{}"))
+    texts = [plain.format(offset) for offset in ("+14:00", "-1200", wrong)]
+    path = write_source(toml, transactions=lines(texts).to_csv(index=False))
+    here = data.load(str(path), "North")
+    bought = here.purchases.order_by("amount").to_pandas()["bought_at"].astype(str).tolist()
+    assert bought == ["2025-03-04 17:00:00", "2025-03-05 19:00:00"]
+    assert here.set_aside["expected"].tolist() == [
+        f"a date in the format {form}, a zone offset up to 14:00 for %z"
+    ]
+
+
 def test_a_day_and_a_time_with_a_zone_in_two_columns(write_source):
     toml = SHANGHAI + LINES.format("transactions.csv")
     toml += "[transactions.columns]\nbought_at = { columns = ['day', 'time'] }\n"
@@ -151,7 +193,12 @@ def test_what_happened_on_the_last_day_here_is_in_the_data(write_source):
     path = write_source(SHANGHAI, transactions=written.to_csv(index=False))
     here = data.load(str(path), "North")
     assert here.purchases["bought_at"].max().execute() == pd.Timestamp("2025-12-31 23:45")
-    assert here.set_aside["example"].tolist() == ["row 3: '2026-01-01T00:30:00+08:00'"]
+    assert here.set_aside[["expected", "example"]].values.tolist() == [
+        [
+            "a date from 1980-01-01 to 2025-12-31 in the timezone Asia/Shanghai",
+            "row 3: '2026-01-01T00:30:00+08:00'",
+        ]
+    ]
 
 
 @pytest.mark.parametrize("country", ["", 'calendar = "US"\n'])

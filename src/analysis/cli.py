@@ -121,8 +121,9 @@ def _perform(
     over, reports = plan.across(tasks), tasks[0].reports
     if not todo and all(map(unchanged.is_done, over)) and unchanged.is_indexed(reports):
         if style == "auto":
-            count = f"{len(tasks) + len(over):,} reports"
-            console.print(f"{count} are unchanged: same notebooks, parameters, data and code.")
+            count = sources.counted(len(tasks) + len(over), "report")
+            verb = "is" if len(tasks) + len(over) == 1 else "are"
+            console.print(f"{count} {verb} unchanged: same notebooks, parameters, data and code.")
         return 0
     from analysis import session  # takes seconds to import, and other commands need it not
     from analysis.run import How
@@ -138,7 +139,9 @@ def list_everything(source: SourceName = EXAMPLE) -> None:
     """List sources, a source's regions, the notebooks and their hypotheses."""
     console.print("Sources:", ", ".join(sources.available()))
     for row in _open(source).regions().itertuples():
-        console.print(f"Region of {source}: {row.region} ({row.customers:,} customers)")
+        console.print(
+            f"Region of {source}: {row.region} ({sources.counted(row.customers, 'customer')})"
+        )
     for name in plan.notebooks():
         tests = [key for key, each in register().items() if each.notebook == name]
         console.print(f"Notebook: {name} {' '.join(tests)}")
@@ -153,7 +156,7 @@ def check(source: Annotated[str, typer.Argument(help="Name of a source, or a TOM
     found = opened.problems(dataset)
     refunds, repeated = opened.refunds_by_region(dataset), opened.repeated_answers(dataset)
     for row in dataset.regions().itertuples():
-        console.print(f"{row.region}: {row.customers:,} customers")
+        console.print(f"{row.region}: {sources.counted(row.customers, 'customer')}")
         if row.region in refunds:
             said = refunds[row.region].sentence(dataset.source.currency)
             console.print(f"{row.region}: {said}", soft_wrap=True)
@@ -187,7 +190,8 @@ def index(
 
     with guard.alone(reports, "workbook index"):
         entries = rebuild(reports)
-    console.print(f"{len(entries)} reports in {_relative(reports / 'index.html')}", soft_wrap=True)
+    count = sources.counted(len(entries), "report")
+    console.print(f"{count} in {_relative(reports / 'index.html')}", soft_wrap=True)
 
 
 @app.command()
@@ -306,7 +310,7 @@ def _say_what_is_wrong(dataset: Dataset) -> None:
     rows = int(found["rows"].fillna(0).sum())
     if rows:
         console.print(
-            f"{rows:,} times a row breaks the data contract and is set aside: "
+            f"{sources.counted(rows, 'time')} a row breaks the data contract and is set aside: "
             f"workbook check {dataset.source.name}",
             soft_wrap=True,
         )

@@ -53,7 +53,7 @@ def _item(description: str) -> pa.Column:
 
 _NOT_NEGATIVE = pa.Check.greater_than_or_equal_to(0)
 
-_ITEMS = {
+ITEMS = {
     "expectation": "what the customer expected",
     "performance": "what the customer perceived",
     "product_value": "value of the product",
@@ -77,6 +77,7 @@ _ITEMS = {
     "personal_benefit": "benefit to the person who buys",
     "added_service": "value-added service",
 }
+"""The ratings of the survey, from 1 to 10."""
 
 SCALES = {
     "satisfaction": ("satisfaction_1", "satisfaction_2", "satisfaction_3"),
@@ -100,7 +101,7 @@ TABLES: dict[str, pa.DataFrameSchema] = {
             "customer_id": CUSTOMER_ID,
             "answered_on": _day("day of the answers"),
             "station_id": _text("station"),
-            **{name: _item(description) for name, description in _ITEMS.items()},
+            **{name: _item(description) for name, description in ITEMS.items()},
             "channel": _choice("channel of service", "online", "on_site", "phone"),
             "had_works": _choice("had works on site", "true", "false"),
             "told_others": _number("people told", _NOT_NEGATIVE),

@@ -11,8 +11,8 @@ import pandas as pd
 from ibis.expr.types import Table
 
 from analysis import prepared, sources
-from analysis.contract import TABLES
-from analysis.dataset import FOLLOWER, Dataset, Refunds, Validated, open_source, validate
+from analysis.contract import ITEMS, TABLES
+from analysis.dataset import FOLLOWER, ORPHAN, Dataset, Refunds, Validated, open_source, validate
 from analysis.hypotheses import Hypothesis, nearest
 from analysis.reading import ROW
 from analysis.rules import REST, kind_of
@@ -41,7 +41,8 @@ class Region:
         First and last day of its purchases; last day that the data can show.
     customers, survey, complaints, contacts : DataFrame
         Tables of the contract (empty where the source has none), by customer_id. Of several
-        answers of a customer on one day, `survey` has the most complete, or the latest of these.
+        answers of a customer on one day, `survey` has that with most ratings, or the latest of
+        these.
     purchases : Table
         The table transactions, in the engine.
     columns : frozenset of str
@@ -104,9 +105,12 @@ class Region:
 
     def missing(self, hypothesis: Hypothesis) -> list[str]:
         """Say what a hypothesis needs and this region does not have, as sentences."""
-        reasons = _missing_columns(hypothesis.needs, self.columns, self.problems)
+        own = self.set_aside[self.set_aside["expected"] != ORPHAN.expected]
+        broken = frozenset(own["table"]) if len(own) else frozenset()
+        reasons = _missing_columns(hypothesis.needs, self.columns, self.problems, broken)
         if not reasons and self.days < hypothesis.min_days:
-            reasons = [f"It needs {hypothesis.min_days} days of purchases; there are {self.days}."]
+            are = "is 1" if self.days == 1 else f"are {self.days}"
+            reasons = [f"It needs {hypothesis.min_days} days of purchases; there {are}."]
         silent = (self.end - self.last).days if self.last and hypothesis.min_days else 0
         if not reasons and silent > MAX_SILENCE:
             reasons = [f"Nobody bought in the last {silent} days: the data or the business ended."]
@@ -176,9 +180,10 @@ def load_region(whole: Validated, region: str, as_of: str = "") -> Region:
 
 
 def one_a_day(survey: pd.DataFrame) -> pd.DataFrame:
-    """Return one answer for each customer and day: the most complete, then the latest.
+    """Return one answer for each customer and day: that with most ratings, then the latest.
 
-    Who breaks off and starts again leaves two answers of one day. Undated answers all stay.
+    Who breaks off and starts again leaves two answers of one day. What comes with an answer, such
+    as its channel, makes it no more complete. Undated answers all stay.
 
     Parameters
     ----------
@@ -191,9 +196,9 @@ def one_a_day(survey: pd.DataFrame) -> pd.DataFrame:
         By customer_id; of one customer's, what counts before the others comes last.
     """
     day = survey["answered_on"].dt.normalize()
-    items = survey.drop(columns=["customer_id", "answered_on", "station_id"]).notna().sum(axis=1)
-    order = survey.assign(day=day, items=items).sort_values(
-        ["customer_id", "day", "items", "answered_on"], kind="stable", na_position="first"
+    ratings = survey[[name for name in ITEMS if name in survey]].notna().sum(axis=1)
+    order = survey.assign(day=day, ratings=ratings).sort_values(
+        ["customer_id", "day", "ratings", "answered_on"], kind="stable", na_position="first"
     )
     is_older = order.duplicated(["customer_id", "day"], keep="last") & order["day"].notna()
     return order.loc[~is_older, survey.columns].reset_index(drop=True)
@@ -333,7 +338,10 @@ def _filled(frames: Mapping[str, pd.DataFrame], seen: pd.Series) -> list[str]:
 
 
 def _missing_columns(
-    needs: tuple[str, ...], columns: frozenset[str], problems: Mapping[str, str]
+    needs: tuple[str, ...],
+    columns: frozenset[str],
+    problems: Mapping[str, str],
+    broken: frozenset[str],
 ) -> list[str]:
     """Say which tables and columns are not there, one sentence for each table."""
     lacking: dict[str, list[str]] = {}
@@ -341,15 +349,22 @@ def _missing_columns(
         if need not in columns:
             table, column = need.split(".")
             lacking.setdefault(table, []).append(column)
-    return [_lack(table, names, columns, problems) for table, names in lacking.items()]
+    return [_lack(table, names, columns, problems, broken) for table, names in lacking.items()]
 
 
 def _lack(
-    table: str, names: list[str], columns: frozenset[str], problems: Mapping[str, str]
+    table: str,
+    names: list[str],
+    columns: frozenset[str],
+    problems: Mapping[str, str],
+    broken: frozenset[str],
 ) -> str:
     """Say what of one table is missing."""
     if table in problems:
         return f"The table {table!r} can't be read: {problems[table]}"
-    if not any(each.startswith(f"{table}.") for each in columns):
+    is_empty = not any(each.startswith(f"{table}.") for each in columns)
+    if is_empty and table in broken:
+        return f"The table {table!r} has no row for this region that keeps the data contract."
+    if is_empty:
         return f"There is no table {table!r} for this region."
     return f"The table {table!r} has no values in {', '.join(names)}."

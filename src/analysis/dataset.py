@@ -14,7 +14,7 @@ from analysis import reading
 from analysis.contract import TABLES
 from analysis.reading import ROW
 from analysis.rules import REST, Rule, mapped, written
-from analysis.sources import DataError, Source
+from analysis.sources import DataError, Source, counted
 
 ORPHAN = Rule("customer_id", "a customer of the table 'customers'", ibis.literal(False))
 NO_REFUNDS = pd.DataFrame(columns=["region", "day", "lines", "amount"])
@@ -128,7 +128,7 @@ class Validated:
 
 @dataclass(frozen=True)
 class Refunds:
-    """Lines with a negative amount: they are set aside, and the purchases they undo stay in.
+    """Lines with a negative amount: they are set aside, and purchases they undo stay in.
 
     Attributes
     ----------
@@ -154,7 +154,10 @@ class Refunds:
     def sentence(self, currency: str) -> str:
         """Say how many refunds are set aside, and how much of sales that affects."""
         is_one = self.lines == 1
-        lines = "1 refund line" if is_one else f"{self.lines:,} refund lines"
+        lines = counted(self.lines, "refund line")
+        if self.sales <= 0:
+            they, amount = "it" if is_one else "they", f"{self.amount:,.0f} {currency}".rstrip()
+            return f"{lines} set aside: {amount}; there are no sales that {they} could belong to"
         rest = "purchase it belongs to stays" if is_one else "purchases they belong to stay"
         amounts = f"{self.amount:,.0f} of {self.sales:,.0f} {currency}".rstrip()
         return f"{lines} set aside: {amounts}, {100 * self.share:.1f} % of sales; the {rest} in"
@@ -162,10 +165,10 @@ class Refunds:
 
 def repeated_sentence(answers: int) -> str:
     """Say how many answers do not count, since the same customer gave another on that day."""
-    left_out = "1 answer is" if answers == 1 else f"{answers:,} answers are"
+    left_out = f"{counted(answers, 'answer')} {'is' if answers == 1 else 'are'}"
     return (
-        f"{left_out} left out: the same customer gave a more complete one, or a later one that is "
-        "as complete, on that day"
+        f"{left_out} left out: the same customer gave one with more ratings, or a later one with "
+        "as many, on that day"
     )
 
 

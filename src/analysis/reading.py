@@ -16,7 +16,7 @@ from ibis import BaseBackend
 from ibis.expr.types import Table
 
 from analysis.hypotheses import nearest
-from analysis.sources import DataError, Join, Source, TableMap
+from analysis.sources import DataError, Join, Source, TableMap, counted
 
 ROW = "row_in_file"
 
@@ -271,7 +271,7 @@ def _plain(error: Exception, table: TableMap) -> str:
     text = str(error)
     columns = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", text)
     if columns:
-        return f"expected {columns[1]} columns, found {columns[2]}."
+        return f"expected {counted(int(columns[1]), 'column')}, found {columns[2]}."
     if isinstance(error, UnicodeDecodeError) or "unicode" in text or "utf-8" in text:
         return f"not text in {table.encoding!r}; name its encoding, such as encoding = 'gb18030'."
     return f"the file can't be read: {text.splitlines()[0].split(': ', 1)[-1]}"

@@ -17,7 +17,7 @@ from ibis.expr.types import BooleanValue, StringValue, Table, Value
 from analysis.contract import ORDERED, TABLES
 from analysis.hypotheses import nearest
 from analysis.reading import ROW
-from analysis.sources import ColumnMap, DataError, Source, TableMap
+from analysis.sources import ColumnMap, DataError, Source, TableMap, is_utc
 
 
 @ibis.udf.scalar.builtin(name="try_strptime")
@@ -45,8 +45,17 @@ Localiser = Callable[[str, Value], Value]
 REST = "rest_of_row"
 """Column with a hash of what a purchase line holds beside the contract's values."""
 
-ZONE = r":\d{2}(?:\.\d+)? ?([Zz]|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$"
+OFFSET = r"[+-](?:(?:0\d|1[0-3])(?::?[0-5]\d)?|14(?::?00)?)"
+"""How far from UTC a clock may be: up to 14 hours."""
+
+ZONE = rf":\d{{2}}(?:\.\d+)? ?([Zz]|UTC|GMT|{OFFSET})$"
 """How a moment in ISO 8601 with a zone ends; the zone."""
+
+AFTER_TIME = r":\d{2}(?:[.,]\d+)? *[^\d:., ]"
+"""What a moment has that goes on after its time, with a zone or with something that is none."""
+
+
+ZONE_EXPECTED = "after the time nothing, or a zone that is Z, UTC, GMT or an offset up to 14:00"
 
 
 @dataclass(frozen=True)
@@ -284,11 +293,14 @@ def _moment(raw: Table, each: ColumnMap, text: StringValue, local: Localiser) ->
     if typed.type().is_temporal():
         return typed.cast("timestamp")
     _can_parse(raw, each)
+    if is_utc(each.format):
+        return local(name, _try_strptime_with_zone(text + " +0000", f"{each.format} %z"))
     if each.format and re.search("%[zZ]", each.format):
-        return local(name, _try_strptime_with_zone(text, each.format))
+        return local(name, _try_strptime_with_zone(_with_offset(text, each.format), each.format))
     if each.format:
         return _try_strptime(text, each.format).cast("timestamp")
     plain, zoned = text.try_cast("timestamp"), text.re_search(ZONE)
+    plain = ibis.ifelse(text.re_search(AFTER_TIME), ibis.null("timestamp"), plain)
     try:
         moment = local(name, _instant(text))
     except DataError:
@@ -296,6 +308,16 @@ def _moment(raw: Table, each: ColumnMap, text: StringValue, local: Localiser) ->
             raise
         return plain
     return ibis.ifelse(zoned, moment, plain)
+
+
+def _with_offset(text: StringValue, format: str) -> StringValue:
+    """Return the texts in a format whose %z is an offset that clocks have; nothing for others."""
+    if "%z" not in format:
+        return text
+    parts = [
+        ".*?".join(map(re.escape, re.split(r"%-?\w|%(?=%)", each))) for each in format.split("%z")
+    ]
+    return ibis.ifelse(text.re_search(f"^{OFFSET.join(parts)}$"), text, ibis.null("string"))
 
 
 def _instant(text: StringValue) -> Value:
@@ -367,13 +389,31 @@ def _column_rules(
         yield Rule(column, "a value", value.isnull() if is_typed else text.isnull())
     if kind_of(schema) != "text" and not is_typed:
         expected = _expected(each, schema, [words for words, _ in checks])
-        yield Rule(column, expected, value.isnull() & text.notnull())
+        unread = value.isnull() & text.notnull()
+        if kind_of(schema) == "moment" and not each.format:
+            zoned = text.re_search(AFTER_TIME)
+            yield Rule(column, ZONE_EXPECTED, unread & zoned)
+            unread = unread & ~zoned
+        yield Rule(column, expected, unread)
     if kind_of(schema) == "moment":
         first, last = _limits(source)
         outside = (value < first) | (value >= last + dt.timedelta(days=1))
-        yield Rule(column, f"a date from {first} to {last}", outside)
+        expected = f"a date from {first} to {last}"
+        if source.timezone and not is_typed:
+            zoned = _is_zoned(each, text)
+            words = f"{expected} in the timezone {source.timezone}"
+            yield Rule(column, words, outside & zoned)
+            outside = outside & ~zoned
+        yield Rule(column, expected, outside)
     for words, broken in checks:
         yield Rule(column, words, broken)
+
+
+def _is_zoned(each: ColumnMap, text: StringValue) -> BooleanValue:
+    """Mark the texts of moments that have a zone."""
+    if each.format:
+        return ibis.literal(is_utc(each.format) or bool(re.search("%[zZ]", each.format)))
+    return text.re_search(ZONE)
 
 
 def _limits(source: Source) -> tuple[dt.date, dt.date]:
@@ -393,7 +433,8 @@ def _conversion(each: ColumnMap) -> str:
 def _expected(each: ColumnMap, schema: pa.Column, limits: list[str]) -> str:
     """Return in words what a value that can't be read should have been."""
     if kind_of(schema) == "moment":
-        return f"a date in the format {each.format or 'YYYY-MM-DD'}"
+        offset = ", a zone offset up to 14:00 for %z" if "%z" in (each.format or "") else ""
+        return f"a date in the format {each.format or 'YYYY-MM-DD'}{offset}"
     if len(each.columns) > 1:
         return f"in each of {', '.join(each.columns)} {' and '.join(limits) or 'a number'}"
     if each.scale_by:

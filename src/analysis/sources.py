@@ -26,6 +26,12 @@ SHORTEST_SECRET = 4
 """Characters from which on a value of the environment is a secret: shorter ones are in any text."""
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
+_TIME = r"%-?[HIMSfgnpTXc]"
+_LITERAL_UTC = re.compile(rf"{_TIME} ?(?:[Zz]|UTC|GMT)$")
+_LITERAL_ZONE = re.compile(
+    rf"{_TIME} ?((?:UTC|GMT)?[+-]\d\d?:?\d\d(?!\d)|\+\d\d?|UTC|GMT|[Zz](?![A-Za-z])|[A-Z]{{2,4}}T\b"
+    r"|\[?[A-Z][A-Za-z]+/[A-Z]\w+)"
+)
 
 
 def reports_folder() -> Path:
@@ -35,6 +41,11 @@ def reports_folder() -> Path:
 
 class DataError(ValueError):
     """What is wrong with a user's data, as a message for that user."""
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number and what is counted: "1 line", "2 lines"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,8 @@ class ColumnMap:
     row : bool
         The row's number in the file, for a file that has no identifier.
     format : str or None
-        Format of dates, as in `strptime`; ISO dates need none.
+        Format of dates, as in `strptime`; ISO dates need none. A Z, UTC or GMT at its end is the
+        zone, as %z is.
     decimal, thousands : str
         Decimal mark and thousands separator of numbers.
     values : dict of str to tuple of str
@@ -167,6 +179,11 @@ class Source:
     tables: Mapping[str, TableMap]
 
 
+def is_utc(format: str | None) -> bool:
+    """Tell whether a format of dates ends in a Z, UTC or GMT that is written out."""
+    return bool(_LITERAL_UTC.search(format or ""))
+
+
 def available() -> list[str]:
     """Return the names of the sources in data/."""
     return sorted(path.stem for path in DATA.glob("*.toml"))
@@ -258,7 +275,7 @@ def check_calendar(country: str, where: str = "") -> str:
 
 
 def check_timezone(name: str, where: str = "") -> str:
-    """Return the name of a time zone, if the time zone database knows it.
+    """Return the name of a time zone, if the time zone database and the engine know it.
 
     Parameters
     ----------
@@ -272,11 +289,17 @@ def check_timezone(name: str, where: str = "") -> str:
     DataError
         If nobody knows the zone; the message names the nearest.
     """
-    zones = sorted(available_timezones())
+    import duckdb  # takes a moment to import, and most sources state no zone
+
+    with duckdb.connect() as engine:
+        known = {row[0] for row in engine.sql("select name from pg_timezone_names()").fetchall()}
+    zones = sorted((available_timezones() & known) - {"Factory", "localtime", "posixrules"})
     if name not in zones:
         named = [zone for zone in zones if not zone.startswith("Etc/")]  # Etc/GMT+8 is UTC-8
         cities = {zone.rpartition("/")[2]: zone for zone in named} | {"Beijing": "Asia/Shanghai"}
         near = nearest(cities.get(name.replace(" ", "_").title(), name), named)
+        if "Did you mean" not in near:  # there are hundreds
+            near = " Expected one such as 'Asia/Shanghai'."
         raise DataError(f"{where}timezone = {name!r}: no time zone has this name.{near}")
     return name
 
@@ -373,6 +396,8 @@ class _Reader:
         self._known(tables, dict.fromkeys(TABLES, dict), "")
         if "customers" not in tables or len(tables) < 2:
             raise DataError(f"{self.file}: expected a table [customers] and at least one other.")
+        if "date_format" in top:
+            self._no_literal_zone(top["date_format"], "date_format")
         database = top.get("database")
         maps = {name: self._table(name, tables, top) for name in tables}
         self._one_numbering(maps, database)
@@ -454,8 +479,19 @@ class _Reader:
         extra = [key for key in _OF_NUMBERS if key in entry]
         if extra and TABLES[table].columns[name].dtype.type.kind != "f":
             raise DataError(f"{self.file}: {where}{extra[0]!r} is for columns of numbers.")
+        if "format" in entry:
+            self._no_literal_zone(entry["format"], f"{where}format")
         if entry.get("row") and name not in _IDENTIFIERS:
             raise DataError(f"{self.file}: {where}'row' is for {' and '.join(_IDENTIFIERS)}.")
+
+    def _no_literal_zone(self, text: str, where: str) -> None:
+        """Refuse a zone written out in a format, which would not be read as one."""
+        zone = _LITERAL_ZONE.search(text)
+        if zone and not (is_utc(text) or re.search("%[zZ]", text)):
+            raise DataError(
+                f"{self.file}: {where} = {text!r}: {zone[1]!r} would be read as letters; "
+                "use %z for the zone (an offset such as +08:00), or %Z (its name)."
+            )
 
     def _one_numbering(self, tables: Mapping[str, TableMap], database: str | None) -> None:
         """Refuse customers numbered by row unless every table is the same file."""
