@@ -469,3 +469,15 @@ def test_kinds_of_numbers_and_unused_categories_change_nothing_in_a_cox_regressi
     assert other.params.to_dict() == pytest.approx(fit.params.to_dict())
     with pytest.raises(NotEstimable, match='"x" is infinite in 1 of'):
         survival.cox("x", rows.assign(x=rows["x"].where(rows.index > 0, np.inf)), *SPELLS)
+
+
+def test_a_hazard_ratio_needs_three_losses_in_each_group():
+    rows = customers()
+    late = rows.index[(rows["card"] == 1) & (rows["lost"] == 1)]
+    few = rows.assign(lost=rows["lost"].where(~rows.index.isin(late[2:]), 0))
+    fit = survival.cox("card + x", few, *SPELLS)
+    with pytest.raises(NotEstimable, match=r'Events among the rows with "card": 2; .* 3 in each'):
+        contrast(fit, "card")
+    assert np.isfinite(contrast(fit, "x").se)  # a control may have few
+    enough = rows.assign(lost=rows["lost"].where(~rows.index.isin(late[3:]), 0))
+    assert contrast(survival.cox("card + x", enough, *SPELLS), "card").estimate < 1

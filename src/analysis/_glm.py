@@ -91,13 +91,17 @@ def fit(model: sm.GLM, family: str, outcome: str, rows: str = "rows"):
     return found
 
 
-def events_by_group(model: sm.GLM, family: str) -> pd.DataFrame:
+def events_by_group(
+    x: np.ndarray, y: np.ndarray, names: Sequence[str], family: str
+) -> pd.DataFrame:
     """Count the events of each group that a column of 0 and 1 stands for.
 
     Parameters
     ----------
-    model : GLM
-        Of statsmodels, from a formula.
+    x : ndarray, shape (n, k)
+    y : ndarray, shape (n,)
+    names : sequence of str
+        Of the columns, as a formula gives them.
     family : {"poisson", "binomial"}
 
     Returns
@@ -107,7 +111,6 @@ def events_by_group(model: sm.GLM, family: str) -> pd.DataFrame:
         kind), outside (the same among rows with no column of the term; infinite where there is
         no such row).
     """
-    x, y, names = model.exog, np.asarray(model.endog), model.exog_names
     columns = [j for j in range(x.shape[1]) if np.ptp(x[:, j]) and np.isin(x[:, j], (0, 1)).all()]
     terms = {j: re.sub(r"\[.*?\]", "", names[j]) for j in columns}
 

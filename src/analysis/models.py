@@ -126,17 +126,18 @@ def robust_glm(
     codes = None if groups is None else pd.factorize(data.loc[rows, groups])[0]
     covariance, df = _robust_covariance(model.exog, model.endog, fit.mu, family, codes)
     names = model.exog_names
+    is_ratio = family != "gaussian"
     error = f"jackknife by {groups} ({codes.max() + 1} groups)" if groups else "HC3"
     return Fit(
         params=pd.Series(np.asarray(fit.params), names),
         covariance=pd.DataFrame(covariance, names, names),
         df=float(df),
         n_obs=len(model.endog),
-        scale="identity" if family == "gaussian" else "log",
+        scale="log" if is_ratio else "identity",
         converged=bool(fit.converged),
         method=f"{family} regression, {error}",
         sizes=_sizes(model, family),
-        events=None if family == "gaussian" else _glm.events_by_group(model, family),
+        events=_glm.events_by_group(model.exog, model.endog, names, family) if is_ratio else None,
     )
 
 

@@ -177,6 +177,7 @@ def cox(formula: str, rows: pd.DataFrame, start: str, stop: str, lost: str) -> F
         scale="log",
         converged=True,
         method="Cox regression, Efron ties",
+        events=spells.events,
     )
 
 
@@ -288,7 +289,8 @@ class _Spells:
 
     x is centred and divided by `scale`. `before` and `until` count the days with a loss up
     to start and up to stop: a row is at risk on those in between. `lost` are the rows that
-    end with a loss, `day` is the number of its day, from 0 to size - 1.
+    end with a loss, `day` is the number of its day, from 0 to size - 1. `events` are the losses
+    of each group, as in `models.Fit`.
     """
 
     names: list[str]
@@ -299,6 +301,7 @@ class _Spells:
     lost: np.ndarray
     day: np.ndarray
     size: int
+    events: pd.DataFrame
 
 
 def _spells(formula: str, rows: pd.DataFrame, start: str, stop: str, lost: str) -> _Spells:
@@ -320,6 +323,9 @@ def _spells(formula: str, rows: pd.DataFrame, start: str, stop: str, lost: str) 
         lost=events,
         day=until[events] - 1,
         size=len(days),
+        events=_glm.events_by_group(
+            x.to_numpy(), times["lost"].to_numpy(), list(x.columns), "poisson"
+        ),
     )
 
 
