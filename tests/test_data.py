@@ -679,6 +679,11 @@ def test_what_is_counted_is_one_or_many():
     assert dataset.repeated_sentence(2).startswith("2 answers are left out")
 
 
+def test_a_file_of_one_column_has_one_column(write_source):
+    problem = only_problem(write_source(survey="customer_id\na,b\n"))
+    assert problem["expected"] == "survey.csv, row 2: expected 1 column, found 2."
+
+
 def test_a_region_of_one_day_has_one_day(write_source):
     here = data.load(str(write_source("as_of = 2024-04-01\n")), "South")
     needs = hypotheses.register()["H12"]
