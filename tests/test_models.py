@@ -533,7 +533,7 @@ def test_decimals_and_numbers_as_objects_may_have_gaps():
     )
 
 
-@pytest.mark.parametrize("level", [0.0, 20.0])
+@pytest.mark.parametrize("level", [0.1, 1.9])
 def test_an_error_of_rounding_alone_is_none(level):
     """The difference of two groups without any spread: 0, with an error of 1e-16."""
     data = pd.DataFrame({"g": list("aabbcc") * 5, "y": level})
