@@ -120,7 +120,7 @@ def region_of(tables: Mapping[str, DataFrame], without: Sequence[str] = ()) -> R
         purchases=ibis.duckdb.connect(threads=1).create_table("transactions", lines),
         columns=frozenset(filled),
         rows={},
-        set_aside=DataFrame(),
+        set_aside=DataFrame(columns=["table", "column", "expected", "rows", "share", "example"]),
         problems={},
         **frames,
     )
