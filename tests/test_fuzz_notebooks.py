@@ -29,7 +29,7 @@ from analysis.example.scenes import SCENES
 from analysis.findings import no_finding
 from analysis.hypotheses import hypothesis, register
 
-REGIONS = int(os.environ.get("FUZZ_REGIONS", "24"))
+REGIONS = int(os.environ.get("FUZZ_REGIONS", "12"))
 DRAWN = 6
 """Every so many regions all pictures are drawn, and gaps are filled as often as in a report."""
 
