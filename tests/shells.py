@@ -110,15 +110,15 @@ class Family:
 
     def living(self, *but):
         """Return the processes that live, but some and their children."""
-        found = []
+        found, known = [], {each.pid for each in but}
         for process in psutil.process_iter(["name"]):
             try:
-                if process.environ().get("STARTED_BY") == self._mark:
+                is_ours = process.environ().get("STARTED_BY") == self._mark
+                if is_ours and not {process.pid, process.ppid()} & known:
                     found.append(process)
             except psutil.Error:  # it has just ended
                 pass
-        known = {each.pid for each in but}
-        return [each for each in found if each.pid not in known and each.ppid() not in known]
+        return found
 
     def asleep(self):
         """Return the processes that notebooks have started and that sleep on."""

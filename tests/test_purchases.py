@@ -46,6 +46,13 @@ def test_months_and_products_by_hand(north):
     assert products.loc["shop", "without_quantity"] == 0
 
 
+def test_lines_without_a_product_have_a_name_in_the_table(write_source):
+    lines = TRANSACTIONS.replace(",shop,", ",,")
+    assert lines != TRANSACTIONS
+    here = data.load(str(write_source(transactions=lines)), "North")
+    assert sorted(purchases.per_product(here)["product"]) == ["fuel", "not named"]
+
+
 def test_history_leaves_out_who_was_there_before(north):
     found = purchases.purchase_history(north, dt.date(2024, 1, 1), dt.date(2024, 3, 21))
     assert found.index.tolist() == ["a"]  # b joined in 2023

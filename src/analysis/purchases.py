@@ -40,8 +40,9 @@ def per_product(region: Region) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        product, customers, lines, sales, unit_price (median of amount over quantity)
-        and without_quantity (lines whose quantity is 0 or empty: no unit price).
+        product ("not named" where it is empty), customers, lines, sales, unit_price (median of
+        amount over quantity) and without_quantity (lines whose quantity is 0 or empty: no unit
+        price).
     """
     rows = region.purchases
     if "quantity" not in rows.columns:
@@ -54,7 +55,8 @@ def per_product(region: Region) -> pd.DataFrame:
         unit_price=(rows["amount"] / rows["quantity"]).median(where=measured),
         without_quantity=(~measured.fill_null(False)).cast("int64").sum(),
     )
-    return products.order_by(ibis.desc("sales"), "product").to_pandas()
+    found = products.order_by(ibis.desc("sales"), "product").to_pandas()
+    return found.fillna({"product": "not named"})
 
 
 def per_customer(region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:
