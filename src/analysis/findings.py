@@ -385,7 +385,7 @@ def _refuse_absurd(part: Part, estimate: Estimate) -> None:
         )
     if not part.sane.holds(value, value):
         raise NotEstimable(
-            f"{n} give {value:.3g} for {label}, where only {part.sane.low:g} to "
+            f"{n} give {value:,.6g} for {label}, where only {part.sane.low:g} to "
             f"{part.sane.high:g} make sense: they are too few, or too unlike."
         )
 

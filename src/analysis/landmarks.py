@@ -280,7 +280,7 @@ def share_of_mean(
     mean = rows[outcome].mean()
     if mean <= 0:
         raise NotEstimable(
-            f"The mean of {len(rows):,} customers is {mean:.3g}, of which no share is."
+            f"The mean of {len(rows):,} customers is {mean:,.0f}, of which no share is."
         )
     data = pd.DataFrame({"y": rows[outcome] / mean, "g": rows[group].astype(str)})
     fit = ols("y ~ 0 + g", data)
