@@ -18,9 +18,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis import findings, plan, run
-from analysis.example import World, draw
-from analysis.example.rehearsal import END
+from analysis.claims import findings
+from simulation import World, draw
+from simulation.rehearsal import END
+from workbook.running import execute, plan
 
 PART = 10_000
 NOTEBOOK = "05_customer_retention"
@@ -60,7 +61,7 @@ def main() -> None:
             plan.notebooks()[NOTEBOOK], "large", "Large", {"source": source}, folder / "reports"
         )
         began = time.monotonic()
-        outcome = run.execute(task, run.How(cold=True, timeout=3_600))
+        outcome = execute.execute(task, execute.How(cold=True, timeout=3_600))
         seconds = time.monotonic() - began
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2
         print(f"{NOTEBOOK}: {seconds:.0f} s, largest memory of the kernel {peak:.2f} GB")

@@ -18,7 +18,9 @@ from pathlib import Path
 
 from runs import BIN, WORKERS, small_regions, timed
 
-from analysis import contents, data, dataset, fingerprints, plan, run, sources, unchanged
+from analysis.data import dataset, sources
+from analysis.data.region import last_day
+from workbook.running import contents, execute, fingerprints, plan, up_to_date
 
 
 def main(regions: int = 100, times: int = 5) -> None:
@@ -42,12 +44,14 @@ def nothing_changed(regions: int, times: int) -> None:
 
 def cluster(tasks: int, times: int) -> None:
     """Print how long it takes to hand out tasks that do nothing."""
-    run.execute = lambda task, how: run.Outcome(task, (), 0.0)
+    execute.execute = lambda task, how: execute.Outcome(task, (), 0.0)
     task = plan.Task(Path("nothing.ipynb"), "", "", {}, Path())
-    how, alone, more = run.How(cold=True), [], []
+    how, alone, more = execute.How(cold=True), [], []
     for _ in range(times):
-        alone.append(timed(lambda: list(run.run([task], WORKERS, how))))
-        more.append(timed(lambda: list(run.run([task] * (1 + tasks), WORKERS, how))) - alone[-1])
+        alone.append(timed(lambda: list(execute.run([task], WORKERS, how))))
+        more.append(
+            timed(lambda: list(execute.run([task] * (1 + tasks), WORKERS, how))) - alone[-1]
+        )
     start, each = statistics.median(alone), statistics.median(more) / tasks
     print(f"cluster with one task: {start:.2f} s; each of {tasks} more: {1000 * each:.1f} ms")
 
@@ -57,9 +61,9 @@ def done(source: str, reports: Path) -> int:
     reports.mkdir()
     known = sources.read(source)
     opened = dataset.open_source(known)
-    prints, until = contents.regions(opened), str(data.last_day(opened))
+    prints, until = contents.regions(opened), str(last_day(opened))
     seen = plan.Data(prints, until, "", fingerprints.content(known))
-    unchanged.note_data(reports, known.name, vars(seen))
+    up_to_date.note_data(reports, known.name, vars(seen))
     named = {"source": Path(os.path.relpath(source, sources.ROOT)).as_posix()}
     given = dict.fromkeys(plan.notebooks().values(), named)
     tasks = plan.tasks(known.name, seen, list(prints), given, reports)
@@ -68,9 +72,9 @@ def done(source: str, reports: Path) -> int:
     over = plan.across(tasks)
     for task in over:
         mark(task)
-    for name in unchanged.INDEX:
+    for name in up_to_date.INDEX:
         (reports / name).write_text("there", encoding="utf-8")
-    unchanged.indexed(reports)
+    up_to_date.indexed(reports)
     return len(tasks) + len(over)
 
 
@@ -79,7 +83,7 @@ def mark(task: plan.Task) -> None:
     task.executed.parent.mkdir(parents=True, exist_ok=True)
     for ending in (".ipynb", ".html"):
         task.executed.with_suffix(ending).write_text("there", encoding="utf-8")
-    unchanged.finish(task, 1, failed=False)
+    up_to_date.finish(task, 1, failed=False)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,11 @@ from scipy import optimize
 from statsmodels.stats.meta_analysis import combine_effects
 from statsmodels.stats.multitest import multipletests
 
-from analysis import findings, pooling, synthesis, verdicts
-from analysis.estimates import LINKS, Estimate, from_se
-from analysis.example.regions import errors
-from analysis.hypotheses import register
+from analysis.claims import across_regions, findings, verdicts
+from analysis.claims.hypotheses import register
+from analysis.statistics import meta_analysis
+from analysis.statistics.estimate import LINKS, Estimate, from_se
+from simulation.pooled_regions import errors
 
 N_EFFECTS, N_REGIONS, N_DRAWS, N_DRAWN, N_LEFT_OUT, RUNS = 40, 1_000, 25_000, 100, 20, 5
 CHECK = "with a hidden cause as strong as any"
@@ -50,7 +51,7 @@ def arrays(estimates: list[Estimate]) -> tuple[np.ndarray, np.ndarray]:
 
 def compare_pooling(effects: list[list[Estimate]]) -> None:
     """Compare all that `pool` returns with the mean and tau by statsmodels."""
-    ours, found = timed(lambda: [pooling.pool(each) for each in effects])
+    ours, found = timed(lambda: [meta_analysis.pool(each) for each in effects])
     ready = [arrays(each) for each in effects]
     theirs, other = timed(lambda: [combine_effects(*each, "pm") for each in ready])
     away = max(
@@ -64,7 +65,7 @@ def compare_pooling(effects: list[list[Estimate]]) -> None:
 
 def compare_prediction(estimates: list[Estimate]) -> None:
     """Compare quantiles of the distributions with random draws, one root for each."""
-    ours, _ = timed(lambda: pooling.pool(estimates))
+    ours, _ = timed(lambda: meta_analysis.pool(estimates))
     effects, variances = arrays(estimates)
     start, df = process_time(), len(effects) - 1
     for target in np.random.default_rng(0).chisquare(df, N_DRAWN):
@@ -75,7 +76,7 @@ def compare_prediction(estimates: list[Estimate]) -> None:
     print(f"  {N_DRAWS:,} draws, a root each   {theirs:10.1f} s, ratio {theirs / ours:,.0f}")
     print(f"    extrapolated from {N_DRAWN} draws")
     for k in (3, 6, 12):
-        found = pooling.pool(drawn(k, 0.1, k))
+        found = meta_analysis.pool(drawn(k, 0.1, k))
         ends = np.array([found.prediction_low, found.prediction_high])
         away = np.abs(ends - by_draws(drawn(k, 0.1, k))).max() / np.ptp(ends)
         print(f"    {k} regions: ends differ from those of 1,000,000 draws by {away:.1e} widths")
@@ -103,11 +104,11 @@ def by_draws(estimates: list[Estimate], n: int = 1_000_000, seed: int = 0) -> np
 
 def compare_leaving_out(estimates: list[Estimate]) -> None:
     """Compare leaving each region out at once with pooling the others again."""
-    ours, found = timed(lambda: pooling.leave_one_out(estimates))
+    ours, found = timed(lambda: meta_analysis.leave_one_out(estimates))
     chosen = np.linspace(0, N_REGIONS - 1, N_LEFT_OUT).astype(int)
     effects, variances = arrays(estimates)
     refits = {
-        "pool": lambda i: pooling.pool(estimates[:i] + estimates[i + 1 :]).tau,
+        "pool": lambda i: meta_analysis.pool(estimates[:i] + estimates[i + 1 :]).tau,
         "statsmodels": lambda i: np.sqrt(
             combine_effects(np.delete(effects, i), np.delete(variances, i), "pm").tau2
         ),
@@ -139,19 +140,21 @@ def found_in(n: int) -> pd.DataFrame:
 def compare_synthesis(found: pd.DataFrame) -> None:
     """Time all hypotheses over all regions, and compare with statsmodels and with scalars."""
     others = pd.concat([found.assign(check=CHECK, variant=i) for i in (1, 2)])[findings.VARIANTS]
-    pooled, pools = timed(lambda: synthesis.pooled(found))
-    checked, _ = timed(lambda: synthesis.pooled(found, others))
-    parts = [arrays(synthesis.estimates(own)) for _, own in found.groupby(["hypothesis", "part"])]
+    pooled, pools = timed(lambda: across_regions.pooled(found))
+    checked, _ = timed(lambda: across_regions.pooled(found, others))
+    parts = [
+        arrays(across_regions.estimates(own)) for _, own in found.groupby(["hypothesis", "part"])
+    ]
     theirs, _ = timed(lambda: [combine_effects(*each, "pm") for each in parts])
-    own, _ = timed(lambda: synthesis.by_region(found))
+    own, _ = timed(lambda: across_regions.by_region(found))
     some = found[found["region"].isin([f"R{i}" for i in range(N_LEFT_OUT)])]
     each, _ = timed(lambda: [by_scalars(rows) for _, rows in some.groupby("region")])
     each *= found["region"].nunique() / N_LEFT_OUT
     print(f"\n{len(register())} hypotheses ({len(pools)} parts) over {N_REGIONS:,} regions")
-    print(f"  synthesis.pooled               {1000 * pooled:10.1f} ms")
+    print(f"  across_regions.pooled               {1000 * pooled:10.1f} ms")
     print(f"    two variants of each         {1000 * checked:10.1f} ms")
     print(f"  statsmodels, mean and tau only {1000 * theirs:10.1f} ms, ratio {theirs / pooled:.2f}")
-    print(f"  synthesis.by_region            {1000 * own:10.1f} ms")
+    print(f"  across_regions.by_region            {1000 * own:10.1f} ms")
     print(f"  scalars and multipletests      {1000 * each:10.1f} ms, ratio {each / own:.0f}")
     print(f"    extrapolated from {N_LEFT_OUT} regions")
 
@@ -160,7 +163,7 @@ def by_scalars(rows: pd.DataFrame) -> np.ndarray:
     """Return the adjusted p-values of one region, one effect after the other."""
     p = [
         verdicts.p_value(
-            register()[key], dict(zip(own["part"], synthesis.estimates(own), strict=True))
+            register()[key], dict(zip(own["part"], across_regions.estimates(own), strict=True))
         )
         for key, own in rows.groupby("hypothesis", sort=False)
     ]

@@ -31,9 +31,9 @@ import nbformat
 import pandas as pd
 import psutil
 
-from analysis import forks, plan
-from analysis.example import World, draw
-from analysis.example.world import REGIONS
+from simulation import World, draw
+from simulation.world import REGIONS
+from workbook.running import fork_server, plan
 
 WORKERS, CUSTOMERS = 2, 60
 FEW = ("01_data_profile", "04_customer_value")
@@ -43,7 +43,7 @@ ACROSS = plan.NOTEBOOKS / f"{plan.ACROSS}.ipynb"
 
 def main() -> None:
     """Print one of the two comparisons."""
-    os.environ.update(dict.fromkeys(forks.THREADS, "1") | {"MPLBACKEND": "agg"})
+    os.environ.update(dict.fromkeys(fork_server.THREADS, "1") | {"MPLBACKEND": "agg"})
     print(
         f"{os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}"
     )
@@ -112,7 +112,7 @@ def cells_alone(done: Path, pool: Pool) -> None:
 
 def warm() -> None:
     """Import what the notebooks import, and what is imported when something is first used."""
-    for name in [*forks.LATE, *forks.imports([*plan.notebooks().values(), ACROSS])]:
+    for name in [*fork_server.LATE, *fork_server.imports([*plan.notebooks().values(), ACROSS])]:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
 

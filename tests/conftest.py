@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 
 import shells
-from analysis import sources
+from analysis.data import sources
 from tables import CUSTOMERS, SURVEY, TRANSACTIONS
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -5,7 +5,8 @@ import sys
 import traceback
 from pathlib import Path
 
-from analysis import cli, plan
+from workbook import cli
+from workbook.running import plan
 
 
 def answer(line):

@@ -2,13 +2,13 @@
 
 import pandas as pd
 
-from analysis import findings, synthesis
-from analysis.estimates import Estimate, from_se
-from analysis.findings import Finding, conclude, no_finding
-from analysis.history import COLUMNS
-from analysis.hypotheses import hypothesis
-from analysis.overview import Overview
-from analysis.verdicts import Check
+from analysis.claims import across_regions, findings
+from analysis.claims.findings import Finding, conclude, no_finding
+from analysis.claims.hypotheses import hypothesis
+from analysis.claims.verdicts import Check
+from analysis.statistics.estimate import Estimate, from_se
+from workbook.pages.history import COLUMNS
+from workbook.pages.overview import Overview
 
 PASSED = Check("Enough customers", "at least 200", "1,840", True)
 BLOCKING = Check("Overlap", "at least 0.05", "0.01", False)
@@ -52,5 +52,5 @@ def beyond(entries, past=None, pages=None) -> Overview:
     """Return what an index says beyond its entries."""
     found = findings.tidy([record for entry in entries for record in entry.records])
     past = pd.DataFrame(columns=COLUMNS) if past is None else past
-    pools, families = synthesis.pooled(found), synthesis.by_region(found)
+    pools, families = across_regions.pooled(found), across_regions.by_region(found)
     return Overview(pools, families, past, pages or {})

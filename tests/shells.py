@@ -13,8 +13,9 @@ from threading import Timer
 import nbformat
 import psutil
 
-from analysis import findings, history
+from analysis.claims import findings
 from tables import CUSTOMERS, SURVEY, TRANSACTIONS
+from workbook.pages import history
 
 SECRET = "s3cret&pass'<w>ord"
 WIDE = os.environ | {"COLUMNS": "300", "NO_COLOR": "1"}
@@ -24,8 +25,8 @@ PATIENCE = 600
 DRIVER = Path(__file__).with_name("driver.py")
 CLAIMS = """from IPython.display import display
 from analysis import data, findings
-from analysis.estimates import from_se
-from analysis.hypotheses import register
+from analysis.statistics.estimate import from_se
+from analysis.claims.hypotheses import register
 here = data.load(source, region)
 share = float(here.purchases.amount.sum().execute()) / 2_000
 for each in register().values():

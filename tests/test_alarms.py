@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
-from analysis import alarms, sources, weeks
-from analysis.example.rehearsal import region_of
-from analysis.example.tables import draw
-from analysis.example.world import World
-from analysis.weeks import Weeks
+from analysis.cohorts import weekly_activity
+from analysis.cohorts.weekly_activity import Weeks
+from analysis.data import sources
+from analysis.statistics import early_warning
+from simulation.drawing.tables import draw
+from simulation.rehearsal import region_of
+from simulation.world import World
 
 START = pd.Timestamp("2024-07-02")
 LAST_DAY = 6
@@ -30,9 +32,9 @@ def example():
 
 def told(tables):
     """Return a region's purchases by week, their changes and the risks."""
-    found = weeks.read(region_of(tables))
-    changed = weeks.changes(found)
-    return found, changed, alarms.scored(weeks.moments(found, changed))
+    found = weekly_activity.read(region_of(tables))
+    changed = weekly_activity.changes(found)
+    return found, changed, early_warning.scored(weekly_activity.moments(found, changed))
 
 
 def steady(n_weeks=104, n=40, day=LAST_DAY):
@@ -50,7 +52,7 @@ def leave(found, last, row=0):
 
 
 def leads(found, line):
-    return alarms.leads(found, weeks.changes(found), line).to_dict()
+    return early_warning.leads(found, weekly_activity.changes(found), line).to_dict()
 
 
 # --- the line
@@ -62,14 +64,14 @@ def test_the_line_has_a_tenth_of_the_regulars_below_it_who_did_not_leave():
     left, away = others.assign(lapse_later=1.0), others.assign(watched=False)
     unknown = others.assign(lapse_later=np.nan)
     rows = pd.concat([calm, left, away, unknown])
-    assert alarms.line(rows) == pytest.approx(-7)
-    assert alarms.line(rows, 0.3) == pytest.approx(-5)
+    assert early_warning.line(rows) == pytest.approx(-7)
+    assert early_warning.line(rows, 0.3) == pytest.approx(-5)
 
 
 def test_one_in_ten_calm_regulars_of_a_region_is_below_the_line():
     _, _, _, rows = example()
     calm = rows[rows["watched"] & (rows["lapse_later"] == 0)]
-    below = (calm["change"] < alarms.line(rows)).sum()
+    below = (calm["change"] < early_warning.line(rows)).sum()
     assert below == pytest.approx(0.1 * len(calm), abs=1)
     assert calm["regular"].eq(1).all()
     assert len(calm) > 500
@@ -129,7 +131,7 @@ def test_who_fades_until_he_is_no_regular_keeps_the_alarm_that_he_had(line, alar
     found.volume[0, 75:81] = 5
     found.bought[0, FADES] = False
     leave(found, 80)
-    changed = weeks.changes(found)[0]
+    changed = weekly_activity.changes(found)[0]
     assert np.isnan(changed[78:81]).tolist() == [False, True, True]
     assert changed[78] == pytest.approx(-0.47, abs=0.005)
     assert leads(found, line) == {"c000": 7 * alarm_weeks}
@@ -140,10 +142,10 @@ def test_an_alarm_goes_on_over_weeks_in_which_he_was_no_regular():
     found = steady()
     found.volume[0, 55:] = 10 * 0.8 ** np.arange(49)
     leave(found, 66)
-    changed = weeks.changes(found)
+    changed = weekly_activity.changes(found)
     changed[0, 60:62] = np.nan
     assert changed[0, 57] > -0.1 > changed[0, [58, 59, 62, 66]].max()
-    assert alarms.leads(found, changed, -0.1).to_dict() == {"c000": 7 * 9}
+    assert early_warning.leads(found, changed, -0.1).to_dict() == {"c000": 7 * 9}
 
 
 @pytest.mark.parametrize("first, expected", [(40, {}), (41, {"c000": 0})])
@@ -165,7 +167,7 @@ def test_only_regulars_have_a_lead():
 
 def test_leads_of_a_region_are_those_of_a_plain_loop():
     _, found, changed, rows = example()
-    line, visits = alarms.line(rows), found.visits
+    line, visits = early_warning.line(rows), found.visits
     expected = {}
     for i, name in enumerate(found.people["customer_id"]):
         last = np.flatnonzero(visits[i]).max(initial=-1)
@@ -176,7 +178,7 @@ def test_leads_of_a_region_are_those_of_a_plain_loop():
             is_on = is_on if np.isnan(change) else change < line
             since = since + 1 if is_on else 0
         expected[name] = since
-    found_leads = alarms.leads(found, changed, line)
+    found_leads = early_warning.leads(found, changed, line)
     assert np.ceil(found_leads / 7).to_dict() == expected
     assert 0 < found_leads.gt(0).mean() < 1
 
@@ -194,7 +196,7 @@ def test_false_alarms_by_hand():
     leave(found, 80, 1)
     found.bought[2, : 7 * 91] = False
     found.bought[3, 7 * 48 : 7 * 91] = False
-    told = alarms.false_alarms(found, weeks.changes(found), -0.2)
+    told = early_warning.false_alarms(found, weekly_activity.changes(found), -0.2)
     assert told["any_week"] == pytest.approx((4 + 31) / (38 * 52))
     assert told["ever"] == pytest.approx(2 / 38)
     assert told["weeks"] == 52
@@ -202,19 +204,29 @@ def test_false_alarms_by_hand():
 
 def test_false_alarms_of_a_short_region_and_of_nobody():
     found = steady(60)
-    assert alarms.false_alarms(found, weeks.changes(found), -0.2).tolist() == [0, 0, 24]
+    assert early_warning.false_alarms(found, weekly_activity.changes(found), -0.2).tolist() == [
+        0,
+        0,
+        24,
+    ]
     found.bought[:, 7 * 47 :] = False
-    assert alarms.false_alarms(found, weeks.changes(found), -0.2)[["any_week", "ever"]].isna().all()
+    assert (
+        early_warning.false_alarms(found, weekly_activity.changes(found), -0.2)[
+            ["any_week", "ever"]
+        ]
+        .isna()
+        .all()
+    )
 
 
 def test_the_alarm_curve_has_a_line_for_each_share_of_false_alarms():
     _, found, changed, rows = example()
-    curve = alarms.curve(found, changed, rows, 28)
+    curve = early_warning.curve(found, changed, rows, 28)
     assert curve.index.tolist() == [0.02, 0.05, 0.1, 0.2, 0.3]
     for share, row in curve.iterrows():
-        line = alarms.line(rows, share)
-        lead = alarms.leads(found, changed, line)
-        others = alarms.false_alarms(found, changed, line)
+        line = early_warning.line(rows, share)
+        lead = early_warning.leads(found, changed, line)
+        others = early_warning.false_alarms(found, changed, line)
         assert row["line"] == line
         assert row["lost"] == len(lead)
         assert row["warned"] == (lead > 0).sum() / len(lead)
@@ -228,7 +240,7 @@ def test_the_alarm_curve_has_a_line_for_each_share_of_false_alarms():
 def test_the_alarm_curve_of_a_region_without_anybody_lost():
     _, _, _, rows = example()
     found = steady()
-    curve = alarms.curve(found, weeks.changes(found), rows, 28)
+    curve = early_warning.curve(found, weekly_activity.changes(found), rows, 28)
     assert curve["lost"].eq(0).all()
     assert curve[["warned", "early", "lead_days"]].isna().all(axis=None)
     assert curve["any_week"].eq(0).all()
@@ -238,7 +250,7 @@ def test_paths_show_the_planted_fall_of_the_lost_and_none_of_those_who_stay():
     found = steady()
     found.volume[0, 70:81] = 5
     leave(found, 80)
-    path = alarms.paths(found, weeks.changes(found))
+    path = early_warning.paths(found, weekly_activity.changes(found))
     assert path.index.tolist() == list(range(26, -1, -1))
     assert path.loc[26:10, ["lost", "stayed"]].abs().max().max() < 0.05
     assert path.loc[6, "lost"] == pytest.approx(np.log(0.5), abs=0.05)
@@ -276,21 +288,21 @@ def test_what_a_fall_adds_is_the_difference_of_two_areas_walk_forward():
         name: (left[name].to_numpy()[:, None] > stayed[name].to_numpy()).mean()
         for name in ("base", "more")
     }
-    found = alarms.added(rows, [60, 68, 76, 84])
+    found = early_warning.added(rows, [60, 68, 76, 84])
     assert found.estimate == pytest.approx(areas["more"] - areas["base"], abs=1e-4)
     assert found.ci_low > 0.05
-    assert (found.n_obs, found.df) == (300, alarms.GROUPS - 1)
+    assert (found.n_obs, found.df) == (300, early_warning.GROUPS - 1)
 
 
 def test_what_a_fall_adds_does_not_hang_on_the_order_of_the_rows():
     rows = watched()
     mixed = rows.sample(frac=1, random_state=1)
-    one, other = (alarms.added(each, [68, 76, 84]) for each in (rows, mixed))
+    one, other = (early_warning.added(each, [68, 76, 84]) for each in (rows, mixed))
     assert [other.estimate, other.se] == pytest.approx([one.estimate, one.se])
 
 
 def test_a_fall_that_tells_nothing_adds_nothing():
-    found = alarms.added(watched(effect=0.0), [60, 68, 76, 84])
+    found = early_warning.added(watched(effect=0.0), [60, 68, 76, 84])
     assert found.ci_low < 0 < found.ci_high
     assert abs(found.estimate) < 0.02
 
@@ -298,7 +310,7 @@ def test_a_fall_that_tells_nothing_adds_nothing():
 def test_what_a_fall_adds_is_not_told_from_a_few_lost():
     rows = watched()
     lost = rows["lapse_later"].where(rows["lapse_later"].cumsum() <= 5, 0.0)
-    assert alarms.added(rows.assign(lapse_later=lost), [68, 76, 84]) is None
+    assert early_warning.added(rows.assign(lapse_later=lost), [68, 76, 84]) is None
 
 
 # --- the risk
@@ -337,8 +349,8 @@ def test_there_is_no_risk_until_twenty_are_known_to_be_lost():
 
 def test_today_has_a_risk_before_anything_is_known_of_it():
     _, found, changed, rows = example()
-    at = [*weeks.every(found), found.n_weeks]
-    now = alarms.scored(weeks.moments(found, changed, at)).query("week == 104")
+    at = [*weekly_activity.every(found), found.n_weeks]
+    now = early_warning.scored(weekly_activity.moments(found, changed, at)).query("week == 104")
     assert now["risk"].between(0, 1).all()
     assert now["gone"].isna().all()
     assert rows["fall"].notna().all()
@@ -365,7 +377,7 @@ SALES = pd.Series({"c": 4000.0, "a": 10.0})
 
 
 def test_lists_by_hand():
-    found = alarms.lists(THREE, SALES)
+    found = early_warning.lists(THREE, SALES)
     assert found.index.tolist() == ["a", "b", "c"]
     assert found["silence"].tolist() == pytest.approx([2, 1, 0])
     assert found["fall"].tolist() == THREE["fall"].tolist()
@@ -377,16 +389,16 @@ def test_lists_by_hand():
 def test_in_rhythm_is_silent_for_three_usual_gaps_at_most(days, kept):
     """The usual gap is of seven days."""
     rows = THREE.head(1).assign(recency=np.log2(1 + days))
-    assert len(alarms.in_rhythm(rows)) == kept
+    assert len(early_warning.in_rhythm(rows)) == kept
 
 
 def test_in_rhythm_keeps_the_rows_as_they_are():
     late = THREE.assign(recency=np.log2([1 + 24, 1 + 14, 1 + 10]))
-    pd.testing.assert_frame_equal(alarms.in_rhythm(late), late.iloc[1:])
+    pd.testing.assert_frame_equal(early_warning.in_rhythm(late), late.iloc[1:])
 
 
 def test_customers_to_call_by_hand():
-    found = alarms.to_call(THREE, alarms.lists(THREE, SALES), SALES, "CNY")
+    found = early_warning.to_call(THREE, early_warning.lists(THREE, SALES), SALES, "CNY")
     assert found["customer_id"].tolist() == ["c", "a", "b"]
     assert found["rank"].tolist() == [1, 2, 3]
     assert found["area"].tolist() == ["urban", "urban", "suburban"]
@@ -399,7 +411,7 @@ def test_customers_to_call_by_hand():
 
 
 def test_who_bought_on_the_last_day_has_a_usual_gap_too():
-    found = alarms.to_call(THREE, alarms.lists(THREE, SALES), SALES, "CNY")
+    found = early_warning.to_call(THREE, early_warning.lists(THREE, SALES), SALES, "CNY")
     assert found["usual_gap_days"].tolist() == [3.5, 7, 14]
 
 
@@ -408,7 +420,7 @@ def test_days_left_by_hand():
     found = steady(n=3)
     leave(found, 70, 0)
     leave(found, 80, 1)
-    left = alarms.days_left(found, 71)
+    left = early_warning.days_left(found, 71)
     assert left.to_dict() == {"c000": 0, "c001": 70, "c002": 33 * 7}
 
 
@@ -425,7 +437,7 @@ def outcomes():
 def test_caught_by_hand():
     """One list calls c and a, the other b and a."""
     scores = pd.DataFrame({"one": [3.0, 2, 9, 1], "other": [3.0, 9, 2, 1]}, list("abcd"))
-    found = alarms.caught(scores, *outcomes(), 2)
+    found = early_warning.caught(scores, *outcomes(), 2)
     assert found.loc["other", CAUGHT].tolist() == pytest.approx([1, 1, 0.5, 1 / 3, 10, 3])
     assert found.loc["one", CAUGHT].tolist() == pytest.approx([2, 1, 1, 2 / 3, 50, 1.5], abs=1e-5)
     wilson = proportion_confint(1, 2, method="wilson")
@@ -435,14 +447,14 @@ def test_caught_by_hand():
 def test_caught_looks_customers_up_by_their_ids():
     scores = pd.DataFrame({"one": [3.0, 2, 9, 1]}, list("abcd"))
     lost, sales, left = [each[::-1] for each in outcomes()]
-    found = alarms.caught(scores, lost, sales, left, 2)
+    found = early_warning.caught(scores, lost, sales, left, 2)
     assert found.loc["one", CAUGHT].tolist() == pytest.approx([2, 1, 1, 2 / 3, 50, 1.5], abs=1e-5)
 
 
 def test_of_the_lost_only_those_on_the_list_count():
     lost, sales, left = outcomes()
     scores = pd.DataFrame({"one": [9.0, 2, 3]}, list("abc"))
-    found = alarms.caught(scores, lost, sales, left, 1)
+    found = early_warning.caught(scores, lost, sales, left, 1)
     assert found.loc["one", CAUGHT].tolist() == pytest.approx([1, 1, 1, 1 / 2, 10, 3], abs=1e-5)
 
 
@@ -450,9 +462,9 @@ def test_everybody_called_is_everybody_caught():
     _, there, _, rows = example()
     last = rows[rows["week"] == 76].set_index("customer_id")
     sales, lost = pd.Series(2.0, last.index), last["gone"]
-    lists = alarms.lists(last.reset_index(), sales)
-    left = alarms.days_left(there, 76)
-    found = alarms.caught(lists, lost, sales, left, len(last))
+    lists = early_warning.lists(last.reset_index(), sales)
+    left = early_warning.days_left(there, 76)
+    found = early_warning.caught(lists, lost, sales, left, len(last))
     assert found.index.tolist() == ["silence", "fall", "risk", "sales at risk"]
     assert found["lost"].tolist() == [lost.sum()] * 4
     assert found["in_time"].tolist() == [(left[lost.index[lost == 1]] > 0).sum()] * 4
@@ -468,7 +480,7 @@ def test_everybody_called_is_everybody_caught():
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     monkeypatch.setenv("WORKBOOK_REPORTS", str(tmp_path / "out"))
-    return tmp_path / "out" / "simulated" / "Example" / alarms.FILE
+    return tmp_path / "out" / "simulated" / "Example" / early_warning.FILE
 
 
 @functools.cache
@@ -481,7 +493,7 @@ def names(n):
 
 
 def test_the_list_is_in_the_region_s_folder_and_the_only_file_there(place):
-    assert alarms.export(here(), names(2)) == place
+    assert early_warning.export(here(), names(2)) == place
     lines = "customer_id,risk,名\nX00000,0.25,客户\nX00001,0.25,客户\n"
     assert place.read_bytes() == codecs.BOM_UTF8 + lines.encode()
     assert [each.name for each in place.parent.iterdir()] == [place.name]
@@ -489,21 +501,21 @@ def test_the_list_is_in_the_region_s_folder_and_the_only_file_there(place):
 
 def test_an_id_is_no_formula(place):
     rows = names(2).assign(customer_id=["=1+1", "-7"], volume_change=[-0.5, np.nan])
-    alarms.export(here(), rows)
+    early_warning.export(here(), rows)
     written = pd.read_csv(place)
     assert written["customer_id"].tolist() == ["'=1+1", "'-7"]
     assert written["volume_change"].iloc[0] == -0.5
 
 
 def test_a_new_list_takes_the_place_of_the_old_one(place):
-    alarms.export(here(), names(9))
-    alarms.export(here(), names(1))
+    early_warning.export(here(), names(9))
+    early_warning.export(here(), names(1))
     assert pd.read_csv(place)["customer_id"].tolist() == ["X00000"]
 
 
 def test_the_same_list_has_the_same_bytes(place):
-    first = alarms.export(here(), names(5)).read_bytes()
-    assert alarms.export(here(), names(5)).read_bytes() == first
+    first = early_warning.export(here(), names(5)).read_bytes()
+    assert early_warning.export(here(), names(5)).read_bytes() == first
     assert b"\r" not in first
 
 
@@ -513,26 +525,26 @@ class Unwritable:
 
 
 def test_a_list_that_cannot_be_written_leaves_the_old_one(place):
-    alarms.export(here(), names(3))
+    early_warning.export(here(), names(3))
     with pytest.raises(OSError, match="no space"):
-        alarms.export(here(), names(4).assign(risk=[0.5, 0.5, 0.5, Unwritable()]))
+        early_warning.export(here(), names(4).assign(risk=[0.5, 0.5, 0.5, Unwritable()]))
     assert len(pd.read_csv(place)) == 3
 
 
 def test_a_list_that_cannot_be_written_leaves_no_part_of_it(place):
     with pytest.raises(OSError, match="no space"):
-        alarms.export(here(), names(4).assign(risk=[0.5, 0.5, 0.5, Unwritable()]))
+        early_warning.export(here(), names(4).assign(risk=[0.5, 0.5, 0.5, Unwritable()]))
     assert list(place.parent.iterdir()) == []
 
 
 def test_without_a_setting_the_folder_is_the_project_s(monkeypatch, tmp_path):
     monkeypatch.delenv("WORKBOOK_REPORTS", raising=False)
     monkeypatch.setattr(sources, "ROOT", tmp_path)
-    expected = tmp_path / "reports" / "simulated" / "Example" / alarms.FILE
-    assert alarms.export(here(), names(1)) == expected
+    expected = tmp_path / "reports" / "simulated" / "Example" / early_warning.FILE
+    assert early_warning.export(here(), names(1)) == expected
     assert expected.is_file()
 
 
 def test_a_missing_list_says_why():
-    assert alarms.no_list(pd.DataFrame(), 44).startswith("No list: there are not 44 weeks")
-    assert "no risk can be told" in alarms.no_list(pd.DataFrame({"week": [1]}), 44)
+    assert early_warning.no_list(pd.DataFrame(), 44).startswith("No list: there are not 44 weeks")
+    assert "no risk can be told" in early_warning.no_list(pd.DataFrame({"week": [1]}), 44)

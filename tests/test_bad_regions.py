@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import plan
-from analysis.example import World, draw, rehearsal
-from analysis.example.scenes import CASES, SURVEY
 from bad_regions import DECIDED, changed, hold_whole
+from simulation import World, draw, rehearsal
+from simulation.scenes import CASES, SURVEY
+from workbook.running import plan
 
 pytestmark = pytest.mark.slow
 

@@ -4,12 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import alarms, contacts, data, landmarks, plan, purchases
-from analysis.example import World, draw, rehearsal
-from analysis.example.rehearsal import END
-from analysis.example.scenes import RETENTION
-from analysis.sources import DataError
+from analysis.cohorts import contacts, landmark, purchases
+from analysis.data.region import load_region
+from analysis.data.sources import DataError
+from analysis.statistics import early_warning
 from bad_regions import DECIDED, changed, hold_whole
+from simulation import World, draw, rehearsal
+from simulation.rehearsal import END
+from simulation.scenes import RETENTION
+from workbook.running import plan
 
 pytestmark = pytest.mark.slow
 
@@ -164,7 +167,7 @@ def with_refunds(tables, every):
 def test_refunds_are_set_aside_and_are_no_visits(written):
     tables = draw(World(), 600, 3)
     refunded, n_back = with_refunds(tables, every=40)
-    here, clean = data.load(written(refunded), "Example"), rehearsal.region_of(tables)
+    here, clean = load_region(written(refunded), "Example"), rehearsal.region_of(tables)
     aside = here.set_aside.set_index("column")
     assert (aside["rows"].to_dict(), here.end) == ({"amount": n_back}, END)
     visits, expected = (
@@ -177,13 +180,13 @@ def test_refunds_are_set_aside_and_are_no_visits(written):
 def test_a_region_of_many_refunds_is_refused(written):
     tables = draw(World(), 100, 3)
     with pytest.raises(DataError, match="break the contract in amount"):
-        data.load(written(with_refunds(tables, every=10)[0]), "Example")
+        load_region(written(with_refunds(tables, every=10)[0]), "Example")
 
 
 def test_no_purchases_at_all(written):
     nothing = pd.DataFrame(columns=["customer_id", "bought_at", "amount"])
     tables = draw(World(), 900, 3) | {"transactions": nothing}
-    found = retention_of(data.load(written(tables), "Example"))
+    found = retention_of(load_region(written(tables), "Example"))
     for name in PURCHASES:
         hold_open(found[name], "'transactions'")
     hold_tested(found, "H22")
@@ -402,7 +405,7 @@ def test_no_segments(many):
 def visited(tables, monthly):
     """Visit every key account evenly in the half year, as often as its tier says."""
     accounts = contacts.accounts(rehearsal.region_of(tables))["tier"]
-    rows, gone = tables["contacts"], before(landmarks.YEAR)
+    rows, gone = tables["contacts"], before(landmark.YEAR)
     half = (rows["kind"] == "visit") & (rows["contacted_on"] > gone)
     half &= rows["customer_id"].isin(accounts.index)
     visits = [
@@ -608,6 +611,6 @@ def test_ids_of_any_writing(many, whole, reports):
 
 def called(reports):
     """Return the customers in the list of those to call."""
-    rows = pd.read_csv(reports / "simulated" / "Example" / alarms.FILE)
+    rows = pd.read_csv(reports / "simulated" / "Example" / early_warning.FILE)
     assert 0 < len(rows) <= 100
     return set(rows["customer_id"])

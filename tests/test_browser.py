@@ -15,10 +15,11 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
-from analysis import cards, findings, report, wording
-from analysis.index_page import Entry, index
+from analysis.claims import card, findings, wording
 from sample_findings import beyond, each_verdict
 from shells import PATIENCE
+from workbook.pages import report
+from workbook.pages.index import Entry, index
 
 pytestmark = pytest.mark.slow
 
@@ -45,8 +46,10 @@ NOTEBOOK = [
     ),
     v4.new_markdown_cell("## H03 Loss against gain"),
     v4.new_code_cell(
-        "from analysis.estimates import from_se\nfrom analysis.findings import conclude\n"
-        "from analysis.hypotheses import hypothesis\nfrom analysis.verdicts import Check\n"
+        "from analysis.statistics.estimate import from_se\n"
+        "from analysis.claims.findings import conclude\n"
+        "from analysis.claims.hypotheses import hypothesis\n"
+        "from analysis.claims.verdicts import Check\n"
         "print('a line of output')\n"
         "conclude(hypothesis('H03'), 'example', 'North', {'asymmetry': from_se(0.3, 0.05, 900)},\n"
         "         checks=[Check('Enough customers', 'at least 200', '900', True)],\n"
@@ -205,7 +208,7 @@ def test_readable_without_scripts(driver, pages):
     assert not driver.find_element(By.ID, "theme").is_displayed()
     read = driver.find_element(By.CSS_SELECTOR, ".matrix").text
     for verdict, word in wording.words("en")["verdict"].items():
-        assert f"{cards.SYMBOLS[verdict]} {word}" in read
+        assert f"{card.SYMBOLS[verdict]} {word}" in read
     show(driver, (pages / "north.html").as_uri(), scripts=False)
     read = driver.find_element(By.TAG_NAME, "main").text
     assert "✓ Supported" in read

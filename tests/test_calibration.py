@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from analysis import calibration, cards, wording
-from analysis.estimates import from_se
-from analysis.example.scenes import SCENES
-from analysis.findings import conclude
-from analysis.hypotheses import hypothesis, register
+from analysis.claims import calibration, card, wording
+from analysis.claims.findings import conclude
+from analysis.claims.hypotheses import hypothesis, register
+from analysis.statistics.estimate import from_se
+from simulation.scenes import SCENES
 
 TESTED = [key for key, each in register().items() if each.notebook[:2] in ("02", "03", "04", "05")]
 SIZES = {300, 1_000, 3_000}
@@ -98,7 +98,7 @@ def test_a_card_quotes_the_line_of_the_nearest_size(table):
     line = calibration.line("H01", 800)
     assert (line["customers"], line["regions"]) == (1_000, row["regions"])
     assert line["coverage"]["performance"] == row["coverage"]
-    assert f"In {row['regions']:,} simulated regions of 1,000 customers" in cards.card(record(800))
+    assert f"In {row['regions']:,} simulated regions of 1,000 customers" in card.card(record(800))
 
 
 @pytest.mark.parametrize("key", TESTED)
@@ -175,7 +175,7 @@ def test_the_sentence_of_a_card(measured):
         "(at most 5 %); the interval held the truth in 45 % (slope of performance). There the "
         "interval cannot be trusted; the verdict was left open in 60 of 60."
     )
-    assert text in cards.card(record(3_000))
+    assert text in card.card(record(3_000))
 
 
 def test_the_sentence_where_another_world_has_the_lowest_coverage(measured):

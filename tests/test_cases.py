@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import cases, landmarks, respondents
-from analysis.example import rehearsal
-from analysis.example.rehearsal import END, region_of
-from analysis.example.tables import draw
-from analysis.example.world import World
+from analysis.cohorts import complaints as cases
+from analysis.cohorts import landmark
+from analysis.cohorts import survey as respondents
+from simulation import rehearsal
+from simulation.drawing.tables import draw
+from simulation.rehearsal import END, region_of
+from simulation.world import World
 
 ITEMS = list(respondents.RATINGS)
 
@@ -130,11 +132,11 @@ def test_severity_is_held_equal_where_few_of_its_rarest_cases_have_an_answer():
     rated = cases.rated(few)
     assert len(severe) >= 5
     assert few.loc[rated.index, "severity"].value_counts()["5.0"] == 3
-    assert landmarks.controls(rated, ("severity",)) == ["C(severity)"]
+    assert landmark.controls(rated, ("severity",)) == ["C(severity)"]
     merged = rated.loc[severe.intersection(answered)[:3], "severity"].unique()
     assert len(merged) == 1
     assert merged[0].endswith("others")
-    assert landmarks.controls(few.loc[rated.index], ("severity",)) == []
+    assert landmark.controls(few.loc[rated.index], ("severity",)) == []
 
 
 def test_still_open_leaves_out_what_was_settled_or_explained_by_day_three():
@@ -292,7 +294,7 @@ def test_nobody_in_the_chain_answered_before_his_case():
     here, known = example()
     found = cases.chain(here, known)
     assert (found["answered_on"] - found["opened_at"] > pd.Timedelta(days=21)).all()
-    day = pd.Timestamp(landmarks.landmark(here))
+    day = pd.Timestamp(landmark.landmark(here))
     assert found["answered_on"].between(day - pd.Timedelta(days=90), day).all()
     assert len(found) > 15
 

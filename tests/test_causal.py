@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.treatment.treatment_effects import TreatmentEffect
 
-from analysis import causal
-from analysis.estimates import NotEstimable
+from analysis.statistics.causal import treatment_effects
+from analysis.statistics.estimate import NotEstimable
 
 N_COVERAGE = 300
 MC_ERROR = np.sqrt(0.95 * 0.05 / N_COVERAGE)
@@ -49,7 +49,7 @@ def truth_of(family):
 
 def test_aipw_equals_statsmodels_where_that_exists():
     y, treated, z = confounded(800)
-    found = causal.aipw(y, treated, z)
+    found = treatment_effects.aipw(y, treated, z)
     design = sm.add_constant(z)
     selection = sm.Logit(treated, design).fit(disp=0)
     other = TreatmentEffect(sm.OLS(y, design), treated, results_select=selection).aipw()
@@ -61,7 +61,7 @@ def test_aipw_equals_statsmodels_where_that_exists():
 @pytest.mark.parametrize("family", FAMILIES)
 def test_aipw_recovers_the_planted_effect(family):
     y, treated, z = confounded(20_000, 1, family)
-    found = causal.aipw(y, treated, z, family=family).effect
+    found = treatment_effects.aipw(y, treated, z, family=family).effect
     truth = truth_of(family)
     assert abs(found.estimate - truth) < 4 * found.se
     naive = y[treated == 1].mean() - y[treated == 0].mean()
@@ -73,15 +73,15 @@ def test_aipw_is_right_if_either_model_is(missing):
     y, treated, z = confounded(40_000, 2)
     half = z[["tenure"]]
     pair = (half, z) if missing == "propensity" else (z, half)
-    found = causal.aipw(y, treated, *pair).effect
+    found = treatment_effects.aipw(y, treated, *pair).effect
     assert abs(found.estimate - 0.5) < 4 * found.se
-    neither = causal.aipw(y, treated, half, half).effect
+    neither = treatment_effects.aipw(y, treated, half, half).effect
     assert abs(neither.estimate - 0.5) > 10 * neither.se
 
 
 def test_aipw_reports_balance_overlap_and_effective_sizes():
     y, treated, z = confounded(5000, 3)
-    found = causal.aipw(y, treated, z)
+    found = treatment_effects.aipw(y, treated, z)
     x, one = z["spend"], treated == 1
     spread = np.sqrt((x[one].var() + x[~one].var()) / 2)
     expected = (x[one].mean() - x[~one].mean()) / spread
@@ -102,7 +102,7 @@ def test_aipw_of_a_trial_is_the_difference_of_means():
     z = pd.DataFrame({"spend": np.tile([0.0, 0.0, 1.0, 1.0], 50)})
     treated = np.tile([0, 1, 0, 1], 50)
     y = 2 * z["spend"] + treated + rng.normal(size=200)
-    found = causal.aipw(y, treated, z)
+    found = treatment_effects.aipw(y, treated, z)
     assert found.effect.estimate == pytest.approx(y[treated == 1].mean() - y[treated == 0].mean())
     assert found.effective_treated == pytest.approx(100)
     assert found.balance["smd_after"].abs().max() < 1e-6
@@ -113,7 +113,7 @@ def test_aipw_counts_truncated_probabilities():
     z = pd.DataFrame({"spend": rng.normal(size=4000)})
     chance = stats.logistic.cdf(3 * z["spend"])
     treated = (rng.random(4000) < chance).astype(int)
-    found = causal.aipw(z["spend"] + rng.normal(size=4000), treated, z)
+    found = treatment_effects.aipw(z["spend"] + rng.normal(size=4000), treated, z)
     expected = 2 * stats.norm.cdf(-stats.logistic.ppf(0.99) / 3)
     assert found.share_truncated == pytest.approx(expected, abs=0.03)
     assert found.lowest_propensity < 0.001 < 0.999 < found.highest_propensity
@@ -123,8 +123,8 @@ def test_aipw_counts_truncated_probabilities():
 @given(st.floats(0.1, 1000), st.floats(-5, 5))
 def test_aipw_follows_the_unit(factor, shift):
     y, treated, z = confounded(200, 6)
-    found = causal.aipw(y, treated, z).effect
-    other = causal.aipw(factor * y, treated, z * factor + shift).effect
+    found = treatment_effects.aipw(y, treated, z).effect
+    other = treatment_effects.aipw(factor * y, treated, z * factor + shift).effect
     assert other.estimate == pytest.approx(factor * found.estimate, rel=1e-6, abs=1e-9)
     assert other.se == pytest.approx(factor * found.se, rel=1e-6)
 
@@ -140,7 +140,7 @@ def test_aipw_says_what_it_cannot_use():
     }
     for sentence, call in cases.items():
         with pytest.raises(ValueError, match=sentence):
-            causal.aipw(*call)
+            treatment_effects.aipw(*call)
 
 
 @pytest.mark.slow
@@ -149,7 +149,7 @@ def test_coverage_of_aipw(family):
     truth, hits, errors = truth_of(family), 0, []
     for seed in range(N_COVERAGE):
         y, treated, z = confounded(800, 1000 + seed, family)
-        found = causal.aipw(y, treated, z, family=family).effect
+        found = treatment_effects.aipw(y, treated, z, family=family).effect
         hits += found.ci_low <= truth <= found.ci_high
         errors.append(found.estimate - truth)
     assert abs(np.mean(errors)) < 4 * np.std(errors) / np.sqrt(N_COVERAGE)
@@ -177,9 +177,9 @@ def test_two_buyers_of_35_give_no_effect_but_their_number():
     sentence = "Only 2 of 35 customers treated have the outcome above 0; 5 coefficients need 10"
     for family, outcome in (("poisson", y), ("binomial", (y > 0).astype(float))):
         with pytest.raises(NotEstimable, match=sentence):
-            causal.aipw(outcome, treated, z, family=family)
+            treatment_effects.aipw(outcome, treated, z, family=family)
     with pytest.raises(NotEstimable, match="the outcome is 0 in all 35 customers treated"):
-        causal.aipw(np.where(treated == 1, 0, y), treated, z, family="poisson")
+        treatment_effects.aipw(np.where(treated == 1, 0, y), treated, z, family="poisson")
 
 
 @pytest.mark.parametrize(("n1", "rate"), [(35, 0.06), (60, 0.15), (100, 0.06), (100, 0.3)])
@@ -187,7 +187,7 @@ def test_few_buyers_give_no_effect_or_a_sane_one(n1, rate):
     held = []
     for seed in range(20):
         try:
-            found = causal.aipw(*few(n1, rate, seed), family="poisson").effect
+            found = treatment_effects.aipw(*few(n1, rate, seed), family="poisson").effect
         except NotEstimable:
             continue
         assert abs(found.estimate) < 3  # times the mean; the truth is 0
@@ -201,17 +201,17 @@ def test_predictions_far_beyond_what_an_arm_had_are_refused():
     z = pd.DataFrame({"spend": rng.normal(size=300)})
     treated = (rng.random(300) < stats.logistic.cdf(z["spend"])).astype(float)
     y = np.exp(z["spend"])
-    assert abs(causal.aipw(y, treated, z, family="poisson").effect.estimate) < 0.2
+    assert abs(treatment_effects.aipw(y, treated, z, family="poisson").effect.estimate) < 0.2
     lone = z.assign(spend=z["spend"].where(z.index != z["spend"][treated == 0].idxmax(), 6.0))
     with pytest.raises(NotEstimable, match=r"customers treated had .* would follow for another"):
-        causal.aipw(y, treated, lone, family="poisson")
+        treatment_effects.aipw(y, treated, lone, family="poisson")
 
 
 def test_treatment_that_a_covariate_decides_is_refused():
     y, treated, z = confounded(200)
     z = z.assign(spend=np.where(treated == 1, 3, 0) + z["spend"].rank(pct=True))
     with pytest.raises(NotEstimable, match="customers have the treatment above 0"):
-        causal.aipw(y, treated, z)
+        treatment_effects.aipw(y, treated, z)
 
 
 def separated(seed):
@@ -229,7 +229,7 @@ def test_a_covariate_that_separates_an_arm_is_left_to_the_weights():
     for seed in range(90):
         y, treated, z = separated(seed)
         own = treated == 1
-        found = causal.aipw(y, treated, z, family="binomial").effect
+        found = treatment_effects.aipw(y, treated, z, family="binomial").effect
         if y[own & (z["away"] == 1)].any() or not y[~own & (z["away"] == 1)].any():
             continue
         number += 1
@@ -245,21 +245,21 @@ def test_a_covariate_that_separates_an_arm_is_left_to_the_weights():
 def test_series_are_paired_by_their_labels():
     y, treated, z = confounded(300)
     y, treated = pd.Series(y, z.index), pd.Series(treated, z.index)
-    expected = causal.aipw(y, treated, z).effect
-    mixed = causal.aipw(y, treated.sample(frac=1, random_state=1), z[::-1]).effect
+    expected = treatment_effects.aipw(y, treated, z).effect
+    mixed = treatment_effects.aipw(y, treated.sample(frac=1, random_state=1), z[::-1]).effect
     assert mixed.estimate == pytest.approx(expected.estimate, rel=1e-9)
     z["only"] = z["spend"].where(treated == 1, 0.0)
-    assert list(causal.independent(z, treated[::-1])) == ["spend", "tenure"]
+    assert list(treatment_effects.independent(z, treated[::-1])) == ["spend", "tenure"]
     with pytest.raises(ValueError, match="same labels"):
-        causal.aipw(y, treated.set_axis(range(1, 301)), z)
+        treatment_effects.aipw(y, treated.set_axis(range(1, 301)), z)
     with pytest.raises(ValueError, match="plain arrays"):
-        causal.aipw(y.to_numpy(), treated[::-1], z)
+        treatment_effects.aipw(y.to_numpy(), treated[::-1], z)
 
 
 def test_nullable_numbers_true_and_false_and_decimals_count_as_numbers():
     y, treated, z = confounded(300, family="binomial")
-    expected = causal.aipw(y, treated, z, family="binomial").effect
-    found = causal.aipw(
+    expected = treatment_effects.aipw(y, treated, z, family="binomial").effect
+    found = treatment_effects.aipw(
         pd.Series(y == 1),
         pd.Series(treated, dtype="Int64"),
         z.assign(spend=z["spend"].astype("Float64"), tenure=z["tenure"].map(Decimal)),
@@ -267,4 +267,6 @@ def test_nullable_numbers_true_and_false_and_decimals_count_as_numbers():
     )
     assert found.effect.estimate == pytest.approx(expected.estimate, rel=1e-9)
     with pytest.raises(ValueError, match="known for everybody"):
-        causal.aipw(y, treated, z.assign(spend=z["spend"].astype("Float64").mask(z.index == 3)))
+        treatment_effects.aipw(
+            y, treated, z.assign(spend=z["spend"].astype("Float64").mask(z.index == 3))
+        )

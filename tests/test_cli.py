@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis import findings
+from analysis.claims import findings
 from sample_findings import loss_against_gain
 from tables import CUSTOMERS, SURVEY, TRANSACTIONS
 

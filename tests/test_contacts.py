@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis import contacts
-from analysis.estimates import Estimate, from_se
-from analysis.example.behaviour import simulate
-from analysis.example.rehearsal import region_of
-from analysis.example.tables import draw
-from analysis.example.world import World
+from analysis.cohorts import contacts
+from analysis.statistics.estimate import Estimate, from_se
+from simulation.drawing.behaviour import simulate
+from simulation.drawing.tables import draw
+from simulation.rehearsal import region_of
+from simulation.world import World
 
 DAY = pd.Timestamp("2025-06-30")  # the landmark: a year before the end
 START = pd.Timestamp("2024-07-02")

@@ -12,8 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import cases, data, dataset, hypotheses, purchases, respondents, sources
-from analysis.sources import DataError
+from analysis.claims import hypotheses
+from analysis.cohorts import complaints, purchases, survey
+from analysis.data import dataset, sources
+from analysis.data.region import load_region, one_a_day
+from analysis.data.sources import DataError
 from tables import CUSTOMERS, SURVEY, TRANSACTIONS
 
 
@@ -34,7 +37,7 @@ def test_a_whole_source_has_nothing_to_say(write_source):
 
 
 def test_a_region_holds_its_own_rows(write_source):
-    here = data.load(str(write_source()), "North")
+    here = load_region(str(write_source()), "North")
     assert here.customers["customer_id"].tolist() == ["a", "b"]
     assert here.rows == {"customers": 2, "transactions": 4, "survey": 2}
     assert (here.start, here.end) == (dt.date(2024, 2, 1), dt.date(2024, 12, 31))
@@ -45,13 +48,13 @@ def test_a_region_holds_its_own_rows(write_source):
 
 
 def test_purchases_stay_in_the_engine(write_source):
-    here = data.load(str(write_source()), "North")
+    here = load_region(str(write_source()), "North")
     assert isinstance(here.purchases, ibis.expr.types.Table)
     assert not isinstance(here.purchases, pd.DataFrame)
 
 
 def test_what_was_not_known_on_the_day_is_left_out(write_source):
-    here = data.load(str(write_source()), "North", as_of="2024-02-15")
+    here = load_region(str(write_source()), "North", as_of="2024-02-15")
     assert here.rows == {"customers": 2, "transactions": 2, "survey": 0}
     assert here.end == dt.date(2024, 2, 15)
 
@@ -74,7 +77,7 @@ COMPLAINTS = """complaint_id,customer_id,opened_at,explained_at,resolved_at,sati
 )
 def test_an_open_complaint_does_not_know_its_end(write_source, as_of, explained, settled):
     toml = "[complaints]\nfile = 'complaints.csv'\n"
-    here = data.load(str(write_source(toml, complaints=COMPLAINTS)), "North", as_of)
+    here = load_region(str(write_source(toml, complaints=COMPLAINTS)), "North", as_of)
     first, second = here.complaints.set_index("complaint_id").loc[["1", "2"]].itertuples()
     assert pd.notna(first.explained_at) == explained
     assert pd.notna(first.resolved_at) == settled
@@ -86,24 +89,26 @@ def test_an_open_complaint_does_not_know_its_end(write_source, as_of, explained,
 def test_a_complaint_that_was_not_yet_opened_is_not_there(write_source):
     toml = "[complaints]\nfile = 'complaints.csv'\n"
     path = write_source(toml, complaints=COMPLAINTS)
-    assert data.load(str(path), "North", "2024-04-09").complaints["complaint_id"].tolist() == ["2"]
+    assert load_region(str(path), "North", "2024-04-09").complaints["complaint_id"].tolist() == [
+        "2"
+    ]
 
 
 def test_a_card_of_a_later_day_is_not_known(write_source):
     path = str(write_source())
-    assert data.load(path, "North", "2024-05-31").customers["card_since"].isna().all()
-    cards = data.load(path, "North", "2024-06-01").customers["card_since"]
+    assert load_region(path, "North", "2024-05-31").customers["card_since"].isna().all()
+    cards = load_region(path, "North", "2024-06-01").customers["card_since"]
     assert cards.tolist() == [pd.NaT, pd.Timestamp("2024-06-01")]
 
 
 def test_tables_that_are_not_there_have_the_kinds_of_those_that_are(write_source):
     path = write_source(survey=None)
-    here = data.load(str(path), "North")
+    here = load_region(str(path), "North")
     assert here.survey.empty
     assert here.survey["answered_on"].dtype.kind == here.complaints["opened_at"].dtype.kind == "M"
     assert here.survey["satisfaction_1"].dtype == float
-    assert respondents.table(here).empty
-    assert cases.table(here).empty
+    assert survey.table(here).empty
+    assert complaints.table(here).empty
 
 
 ROW_CASES = {
@@ -171,7 +176,7 @@ def test_a_bad_row_gets_one_message(write_source, case):
 def test_a_bad_row_is_set_aside_in_the_region_and_no_other(write_source, case):
     files, (_, column, example, _) = ROW_CASES[case]
     path = write_source(**files)
-    north, south = data.load(str(path), "North"), data.load(str(path), "South")
+    north, south = load_region(str(path), "North"), load_region(str(path), "South")
     assert north.set_aside[["column", "rows", "example"]].values.tolist() == [[column, 1, example]]
     assert sum(north.rows.values()) == 7
     assert south.set_aside.empty
@@ -198,8 +203,8 @@ def test_too_many_bad_rows_stop_the_region_and_no_other(write_source):
     with pytest.raises(
         DataError, match=r"survey.csv: 50.0% of the rows of North .*'11'.*at most 10%"
     ):
-        data.load(str(path), "North")
-    assert data.load(str(path), "South").rows["customers"] == 1
+        load_region(str(path), "North")
+    assert load_region(str(path), "South").rows["customers"] == 1
 
 
 TABLE_CASES = {
@@ -245,7 +250,7 @@ def test_an_unknown_region_is_refused_with_the_nearest(write_source):
     with pytest.raises(
         DataError, match=r"No region 'Nroth' in the source 'small'\. Did you mean 'North'"
     ):
-        data.load(str(write_source()), "Nroth")
+        load_region(str(write_source()), "Nroth")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030"])
@@ -280,7 +285,7 @@ def test_what_is_set_aside_by_region_adds_up_to_the_whole(write_source):
     together = dataset.problems(whole).set_index("column")
     assert together["rows"].to_dict() == {"quantity": 4, "customer_id": 2}
     assert together.loc["quantity", "example"] == "row 7: '-1'"
-    south = data.load_region(dataset.validate(whole), "South").set_aside
+    south = load_region(dataset.validate(whole), "South").set_aside
     assert south["rows"].tolist() == [1, 1, 2]
     assert south["example"].tolist()[:2] == ["row 9: '-3'", "row 11: '-4'"]
 
@@ -297,7 +302,7 @@ def test_parquet_and_excel_files(write_source):
     answers.to_excel(folder / "survey.xlsx", index=False)
     whole = opened(path)
     assert dataset.problems(whole).empty
-    here = data.load_region(dataset.validate(whole), "North")
+    here = load_region(dataset.validate(whole), "North")
     assert here.survey["answered_on"].tolist() == [
         pd.Timestamp("2024-03-01"),
         pd.Timestamp("2024-03-02"),
@@ -323,7 +328,7 @@ def test_a_database_gives_what_the_files_give(write_source, ending):
         with contextlib.closing(sqlite3.connect(path.parent / "own.sqlite")) as own:
             for name, frame in tables.items():
                 frame.to_sql(name, own, index=False)
-    here = data.load(str(path), "North")
+    here = load_region(str(path), "North")
     assert here.rows == {"customers": 2, "transactions": 4, "survey": 2}
     bought = purchases.per_customer(here, here.start, here.end)
     assert bought["sales"].to_dict() == {"a": 545.0, "b": 150.0}
@@ -365,7 +370,7 @@ amount = { column = "Summe", scale_by = "Kurs", scales = { EUR = 8.0, CNY = 1.0 
         survey=None,
     )
     (path.parent / "small" / "survey.csv").write_text("customer_id\n1\n", encoding="utf-8")
-    here = data.load_region(dataset.validate(opened(path)), "Ost")
+    here = load_region(dataset.validate(opened(path)), "Ost")
     assert here.customers["area"].tolist() == ["urban", "suburban"]
     lines = here.purchases.order_by("customer_id").to_pandas()
     assert lines["amount"].tolist() == [8004.0, 3.0]
@@ -400,7 +405,7 @@ def test_marks_of_a_source_hold_for_columns_with_the_contract_s_names(write_sour
         marks, customers=people, transactions=lines, survey="customer_id,satisfaction_1\na,7\n"
     )
     assert dataset.problems(opened(path)).empty
-    here = data.load(str(path), "North")
+    here = load_region(str(path), "North")
     assert here.purchases["amount"].max().execute() == 1300.5
 
 
@@ -420,7 +425,7 @@ def test_numbers_of_an_excel_sheet_are_numbers_whatever_the_marks(write_source):
     lines.assign(amount=[12.5, 1234.75, 3.0, 4.0, 5.0]).to_excel(
         path.parent / "small" / "lines.xlsx", index=False
     )
-    here = data.load(str(path), "North")
+    here = load_region(str(path), "North")
     assert here.purchases["amount"].sum().execute() == 12.5 + 1234.75 + 3 + 4
 
 
@@ -434,7 +439,7 @@ def test_a_key_with_two_meanings_is_refused(write_source):
 def test_a_bad_region_costs_the_others_nothing(write_source):
     people = CUSTOMERS.replace("c,South", "c,../x")
     path = write_source("as_of = 2024-12-31\n", customers=people)
-    here = data.load(str(path), "North")
+    here = load_region(str(path), "North")
     assert here.rows["transactions"] == 4
     assert here.set_aside["expected"].str.contains("own row is not set aside").any()
 
@@ -442,18 +447,18 @@ def test_a_bad_region_costs_the_others_nothing(write_source):
 @pytest.mark.parametrize("day", ["2030-01-01", "31.12.2024"])
 def test_a_day_that_the_data_does_not_reach_is_refused(write_source, day):
     with pytest.raises(DataError, match="as_of = "):
-        data.load(str(write_source()), "North", as_of=day)
+        load_region(str(write_source()), "North", as_of=day)
 
 
 def test_a_product_that_is_not_named_is_not_beyond_fuel(write_source):
     lines = TRANSACTIONS.replace("S1,shop", "S1,").replace("S2,fuel", "S2,shop")
-    here = data.load(str(write_source(transactions=lines)), "North")
+    here = load_region(str(write_source(transactions=lines)), "North")
     bought = purchases.per_customer(here, here.start, here.end)
     assert bought["beyond_fuel"].to_dict() == {"a": False, "b": True}
 
 
 def test_costs_of_a_part_of_the_lines_are_no_margin(write_source):
-    here = data.load(str(write_source(transactions=TRANSACTIONS.replace(",270", ","))), "North")
+    here = load_region(str(write_source(transactions=TRANSACTIONS.replace(",270", ","))), "North")
     assert "transactions.cost" not in here.columns
     assert "margin" not in purchases.per_customer(here, here.start, here.end)
 
@@ -478,8 +483,8 @@ def test_a_reversed_item_is_turned_round_and_a_missing_one_stays_missing(write_s
     toml = REVERSED + "satisfaction_2 = { column = 'satisfaction_2', scale = -1, offset = 11 }\n"
     path = write_source(toml)
     assert dataset.problems(opened(path)).empty
-    assert data.load(str(path), "North").survey["satisfaction_2"].tolist()[0] == 3
-    assert data.load(str(path), "North").survey["satisfaction_2"].isna().tolist() == [False, True]
+    assert load_region(str(path), "North").survey["satisfaction_2"].tolist()[0] == 3
+    assert load_region(str(path), "North").survey["satisfaction_2"].isna().tolist() == [False, True]
 
 
 SCALES = {  # lowest and highest answer in the file, scale, offset
@@ -499,7 +504,7 @@ def test_the_ends_of_a_scale_become_1_and_10_and_what_lies_beyond_is_set_aside(w
     answers = "customer_id,q\n" + "".join(f"a,{each}\n" for each in rows)
     toml = REVERSED + f"loyalty_1 = {{ column = 'q', scale = {factor}, offset = {offset} }}\n"
     path = write_source(toml, survey=answers)
-    here = data.load(str(path), "North")
+    here = load_region(str(path), "North")
     assert sorted(here.survey["loyalty_1"]) == [1, 10]
     found = only_problem(path)
     assert (found["rows"], found["example"]) == (2, f"row 4: '{low - 1}'")
@@ -511,7 +516,7 @@ def test_an_offset_is_added_after_the_scale_that_a_column_chooses(write_source):
     toml += "amount = { column = 'amount', scale_by = 'product', offset = 5, "
     toml += "scales = { fuel = 2.0, shop = -0.1, gas = 1.0 } }\n"
     path = write_source(toml)
-    lines = data.load(str(path), "North").purchases.order_by("bought_at").to_pandas()
+    lines = load_region(str(path), "North").purchases.order_by("bought_at").to_pandas()
     assert lines["amount"].tolist() == [605, 3, 305, 455]
     found = only_problem(write_source(toml, transactions=TRANSACTIONS.replace(",20,12", ",60,12")))
     assert found["example"] == "row 3: '60'"
@@ -521,7 +526,7 @@ def test_an_offset_is_added_after_the_scale_that_a_column_chooses(write_source):
 def test_several_numbers_become_the_mean_of_those_that_are_there(write_source):
     path = write_source(REVERSED + PAIR)
     assert dataset.problems(opened(path)).empty
-    assert data.load(str(path), "North").survey["satisfaction_1"].tolist() == [3.5, 8]
+    assert load_region(str(path), "North").survey["satisfaction_1"].tolist() == [3.5, 8]
 
 
 @pytest.mark.parametrize("text", ["11", "0", "x"])
@@ -538,7 +543,7 @@ def test_a_mean_of_numbers_that_an_excel_sheet_holds(write_source):
     path = write_source(REVERSED.replace(".csv", ".xlsx") + PAIR)
     answers = pd.read_csv(path.parent / "small" / "survey.csv")
     answers.to_excel(path.parent / "small" / "survey.xlsx", index=False)
-    assert data.load(str(path), "North").survey["satisfaction_1"].tolist() == [3.5, 8]
+    assert load_region(str(path), "North").survey["satisfaction_1"].tolist() == [3.5, 8]
 
 
 # --- several answers of a customer
@@ -565,7 +570,7 @@ ORDERS = {
 def test_of_answers_of_one_day_the_more_complete_counts_then_the_later(write_source, order):
     rows, expected = ORDERS[order]
     path = write_source(survey=AGAIN + "b,2024-03-01,5,5,\n" + rows)
-    here = data.load(str(path), "North")
+    here = load_region(str(path), "North")
     assert here.answers()["satisfaction_1"].to_dict() == {"a": expected, "b": 5}
     assert here.survey["customer_id"].tolist() == ["a", "b"]
     repeated = rows.count("\n") - 1
@@ -577,7 +582,7 @@ def test_of_answers_of_one_day_the_more_complete_counts_then_the_later(write_sou
 def test_answers_of_other_days_and_of_no_day_all_stay(write_source):
     rows = "a,2024-03-01,4,4,\na,2024-03-02,5,,\nb,,4,4,\nb,,5,,\nc,2024-03-01,4,4,\n"
     path = write_source(survey=AGAIN + rows)
-    here = data.load(str(path), "North")
+    here = load_region(str(path), "North")
     assert here.answers()["satisfaction_1"].to_dict() == {"a": 5, "b": 4}
     assert (len(here.survey), here.repeated_answers) == (4, 0)
     assert dataset.repeated_answers(opened(path)) == {}
@@ -586,7 +591,7 @@ def test_answers_of_other_days_and_of_no_day_all_stay(write_source):
 def test_answers_after_the_last_day_are_not_counted_as_repeated(write_source):
     rows = "a,2024-03-01,4,4,\na,2024-03-01,5,,\na,2024-03-09,6,,\na,2024-03-09,7,7,\n"
     path = str(write_source(survey=AGAIN + rows))
-    early, late = data.load(path, "North", "2024-03-08"), data.load(path, "North")
+    early, late = load_region(path, "North", "2024-03-08"), load_region(path, "North")
     assert (early.repeated_answers, late.repeated_answers) == (1, 2)
     assert early.answers()["satisfaction_1"].tolist() == [4]
     assert late.answers()["satisfaction_1"].tolist() == [7]
@@ -605,19 +610,19 @@ def test_the_order_of_the_file_counts_for_equally_complete_answers_alone(order, 
             "loyalty_1": [chance.randint(1, 10) for _ in range(12)],
         }
     )
-    first, again = (data.one_a_day(each) for each in (frame, frame.iloc[list(order)]))
+    first, again = (one_a_day(each) for each in (frame, frame.iloc[list(order)]))
     pd.testing.assert_frame_equal(first, again)
     assert first["loyalty_1"].tolist() == frame["loyalty_1"][::3].tolist()
 
 
 def test_who_broke_off_and_began_again_takes_part(case):
     """Customers 1 and 3 left a row that is nearly empty beside a complete one."""
-    here = data.load(case("27-restarted-answer"), "North")
+    here = load_region(case("27-restarted-answer"), "North")
     ratings = ["expectation", "performance", "satisfaction_1", "loyalty_1"]
     expected = {"C1": [6, 7, 8, 9], "C2": [5, 5, 5, 5], "C3": [4, 4, 4, 4]}
     assert here.answers()[ratings].T.to_dict("list") == expected
     assert here.repeated_answers == 2
-    assert respondents.table(here).index.tolist() == ["C1", "C2", "C3"]
+    assert survey.table(here).index.tolist() == ["C1", "C2", "C3"]
 
 
 # --- refunds
@@ -627,11 +632,11 @@ def test_refunds_are_a_share_of_the_sales_of_their_region_and_their_time(write_s
     back = "a,2024-02-02 09:00,S1,shop,-1,-20,-12\na,2024-05-01 09:00,S1,fuel,-30,-225,\n"
     nobody = "z,2024-02-02 09:00,S1,shop,-1,-999,\n"
     path = write_source(transactions=TRANSACTIONS + back + nobody)
-    north, south = (data.load(str(path), name).refunds for name in ("North", "South"))
+    north, south = (load_region(str(path), name).refunds for name in ("North", "South"))
     assert (north.lines, north.amount, north.sales) == (2, 245.0, 695.0)
     assert north.share == pytest.approx(245 / 695)
     assert (south.lines, south.amount, south.sales, south.share) == (0, 0, 400, 0)
-    early = data.load(str(path), "North", "2024-02-15").refunds
+    early = load_region(str(path), "North", "2024-02-15").refunds
     assert (early.lines, early.amount, early.sales) == (1, 20.0, 320.0)
     assert dataset.refunds_by_region(opened(path)) == {"North": north}
     assert north.sentence("CNY") == (
@@ -642,14 +647,14 @@ def test_refunds_are_a_share_of_the_sales_of_their_region_and_their_time(write_s
 
 def test_a_region_without_purchases_has_no_refunds(write_source):
     path = write_source(transactions=None)
-    assert data.load(str(path), "North").refunds == dataset.Refunds(0, 0.0, 0.0, 0.0)
+    assert load_region(str(path), "North").refunds == dataset.Refunds(0, 0.0, 0.0, 0.0)
     assert dataset.refunds_by_region(opened(path)) == {}
 
 
 def test_refunds_of_a_region_that_sold_nothing_else_are_all_of_its_sales(write_source):
     lines = TRANSACTIONS.replace(",400,350", ",-400,350")
     path = write_source(transactions=lines)
-    here = data.load(str(path), "South")
+    here = load_region(str(path), "South")
     assert here.refunds.share == 1
     assert here.refunds.sentence("CNY") == (
         "1 refund line set aside: 400 CNY; there are no sales that it could belong to"
@@ -666,7 +671,7 @@ def test_refunds_of_a_region_that_sold_nothing_else_are_all_of_its_sales(write_s
 def test_a_region_without_lines_has_no_table_though_lines_of_strangers_are_set_aside(write_source):
     lines = TRANSACTIONS.replace("c,2024-04-01", "z,2024-04-01")
     path = write_source(transactions=lines)
-    here = data.load(str(path), "South")
+    here = load_region(str(path), "South")
     assert here.set_aside["table"].tolist() == ["transactions"]
     lacks = here.missing(hypotheses.register()["H12"])
     assert lacks == ["There is no table 'transactions' for this region."]
@@ -685,7 +690,7 @@ def test_a_file_of_one_column_has_one_column(write_source):
 
 
 def test_a_region_of_one_day_has_one_day(write_source):
-    here = data.load(str(write_source("as_of = 2024-04-01\n")), "South")
+    here = load_region(str(write_source("as_of = 2024-04-01\n")), "South")
     needs = hypotheses.register()["H12"]
     assert here.missing(replace(needs, needs=("transactions.amount",))) == [
         f"It needs {needs.min_days} days of purchases; there is 1."
@@ -694,7 +699,7 @@ def test_a_region_of_one_day_has_one_day(write_source):
 
 def test_a_purchase_that_was_given_back_is_said_and_not_netted(case):
     """One customer bought for 30 and for 1,000, and gave the 1,000 back: 1,200 net of 2,200."""
-    here = data.load(case("23-refund"), "North")
+    here = load_region(case("23-refund"), "North")
     assert here.refunds == dataset.Refunds(1, 1000.0, 2200.0, 1000 / 2200)
     assert purchases.per_customer(here, here.start, here.end)["sales"].max() == 1030
 
@@ -705,7 +710,7 @@ def test_a_purchase_that_was_given_back_is_said_and_not_netted(case):
 def test_six_purchase_lines_of_three_customers_are_a_region(case):
     path = case("zero")
     [name] = opened(path).regions()["region"]
-    here = data.load(path, name)
+    here = load_region(path, name)
     assert here.rows == {"customers": 3, "transactions": 6}
     assert here.set_aside.empty
 
@@ -715,7 +720,7 @@ def test_columns_without_a_name_are_left_alone(write_source, commas):
     lines = "".join(f"{line}{commas}\n" for line in TRANSACTIONS.splitlines())
     path = write_source(transactions=lines)
     assert dataset.problems(opened(path)).empty
-    assert data.load(str(path), "North").purchases["amount"].sum().execute() == 695
+    assert load_region(str(path), "North").purchases["amount"].sum().execute() == 695
 
 
 ANSWER = st.one_of(st.none(), st.integers(-1, 12))
@@ -736,7 +741,7 @@ def test_a_mean_is_that_of_pandas_and_bad_rows_are_counted(tmp_path_factory, ans
         "[customers]\nsame_file_as = 'survey'\n[customers.columns]\n"
         "customer_id = { row = true }\nregion = { value = 'North' }\n"
     )
-    here = data.load(str(toml), "North")
+    here = load_region(str(toml), "North")
     numbers = frame[["x", "y", "z"]].astype(float)
     good = ~((numbers < 1) | (numbers > 10)).any(axis=1)
     ids = [str(row + 2) for row in frame.index[good]]
@@ -754,7 +759,7 @@ def test_rows_without_an_identifier_are_numbered_as_in_the_file(write_source):
     )
     path = write_source(toml, transactions="x\n", survey=SURVEY.replace(",7,8,", ",7,80,"))
     path.write_text(path.read_text().split("[transactions]")[0], encoding="utf-8")
-    here = data.load(str(path), "North")
+    here = load_region(str(path), "North")
     assert here.customers["customer_id"].tolist() == ["2", "3"]
     assert here.survey[["customer_id", "satisfaction_1"]].values.tolist() == [["3", 3.0]]
     assert here.set_aside["example"].tolist() == ["row 2: '80'"]
@@ -773,14 +778,14 @@ def test_every_row_is_kept_or_set_aside(tmp_path_factory, quantities):
         "as_of = 2024-12-31\nmax_set_aside = 1.0\n[customers]\nfile = 'customers.csv'\n"
         "[transactions]\nfile = 't.csv'\n"
     )
-    here = data.load(str(toml), "North")
+    here = load_region(str(toml), "North")
     bad = sum(each in ("-1", "abc", "nan", "1,5") for each in quantities)
     assert here.rows["transactions"] == len(quantities) - bad
     assert here.set_aside["rows"].sum() == bad
 
 
 def test_cdnow_is_read_by_its_toml(real_source):
-    here = data.load(str(real_source("cdnow")), "cdnow")
+    here = load_region(str(real_source("cdnow")), "cdnow")
     assert here.rows == {"customers": 2357, "transactions": 6919}
     assert here.set_aside.empty
     assert (here.purchases["amount"] == 0).sum().execute() == 8
@@ -793,9 +798,7 @@ def test_ccs_survives_its_traps(real_source):
         "Czechia": 474,
         "Slovakia": 42,
     }
-    czech, slovak = (
-        data.load_region(dataset.validate(whole), name) for name in ("Czechia", "Slovakia")
-    )
+    czech, slovak = (load_region(dataset.validate(whole), name) for name in ("Czechia", "Slovakia"))
     lines = {name: each.rows["transactions"] for name, each in (("cz", czech), ("sk", slovak))}
     two_countries = dataset.problems(whole).set_index("table").loc["transactions", "rows"]
     assert lines["cz"] + lines["sk"] + two_countries == 1000
@@ -810,7 +813,7 @@ def test_ccs_survives_its_traps(real_source):
 
 
 def test_a_questionnaire_without_customers_is_read_by_its_toml(real_source, shared):
-    here = data.load(str(real_source("customer_sat", "satisfaction")), "advertisers")
+    here = load_region(str(real_source("customer_sat", "satisfaction")), "advertisers")
     assert here.rows == {"customers": 1811, "survey": 1811}
     assert here.set_aside.empty
     own = pd.read_csv(shared / "satisfaction" / "customer_sat.csv")

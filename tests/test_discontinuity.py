@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from analysis import discontinuity
+from analysis.statistics.causal import discontinuity
 
 properties = settings(max_examples=25)
 COVARIATES = ["prior", "C(severity)"]

@@ -8,8 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from analysis import discrimination
-from analysis.estimates import NotEstimable
+from analysis.statistics import prediction
+from analysis.statistics.estimate import NotEstimable
 
 # DeLong, DeLong & Clarke-Pearson (1988), as in the SAS/STAT User's Guide, PROC LOGISTIC,
 # "Comparing Receiver Operating Characteristic Curves": albumin, total protein, K-G score
@@ -81,7 +81,7 @@ def error(found):
     [(ALBUMIN, 0.7366, 0.0927), (PROTEIN, 0.6478, 0.1000), (KG, 0.7258, 0.1028)],
 )
 def test_auc_of_a_published_example(score, area, se):
-    found = discrimination.auc(score, HELPED)
+    found = prediction.auc(score, HELPED)
     assert found.estimate == pytest.approx(area, abs=5e-5)
     assert error(found) == pytest.approx(se, abs=5e-5)
     assert special.logit(found.ci_low) == pytest.approx(
@@ -95,7 +95,7 @@ def test_auc_of_a_published_example(score, area, se):
     [(ALBUMIN, 0.0108, 0.0953, 0.9102), (PROTEIN, -0.0780, 0.1046, 0.4561)],
 )
 def test_gain_of_a_published_example(score, gain, se, p):
-    found = discrimination.auc_gain(score, KG, HELPED)
+    found = prediction.auc_gain(score, KG, HELPED)
     assert found.estimate == pytest.approx(gain, abs=5e-5)
     assert found.se == pytest.approx(se, abs=5e-5)
     assert found.p_value(0) == pytest.approx(p, abs=5e-5)
@@ -107,11 +107,11 @@ def test_auc_equals_plain_loops_over_pairs_and_customers(seed):
     data = visits(seed=seed)
     score, lost, customer = data["score"], data["lost"], data["customer"]
     area, variance = by_the_book(pairs(score, lost), lost, customer)
-    found = discrimination.auc(score, lost, customer)
+    found = prediction.auc(score, lost, customer)
     assert found.estimate == pytest.approx(area)
     assert error(found) == pytest.approx(np.sqrt(variance))
     assert found.n_obs == 60
-    alone = discrimination.auc(score, lost)
+    alone = prediction.auc(score, lost)
     assert error(alone) == pytest.approx(
         np.sqrt(by_the_book(pairs(score, lost), lost, data.index)[1])
     )
@@ -122,7 +122,7 @@ def test_gain_equals_plain_loops_over_pairs_and_customers(seed):
     data = visits(seed=seed)
     psi = pairs(data["score"], data["lost"]) - pairs(data["base"], data["lost"])
     gain, variance = by_the_book(psi, data["lost"], data["customer"])
-    found = discrimination.auc_gain(data["score"], data["base"], data["lost"], data["customer"])
+    found = prediction.auc_gain(data["score"], data["base"], data["lost"], data["customer"])
     assert found.estimate == pytest.approx(gain)
     assert found.se == pytest.approx(np.sqrt(variance))
 
@@ -132,9 +132,9 @@ def test_delong_errors_equal_covariances_of_the_matrix_of_pairs():
     both = [pairs(data[name], data["lost"]) for name in ("score", "base")]
     across, down = np.cov([p.mean(axis=1) for p in both]), np.cov([p.mean(axis=0) for p in both])
     covariance = across / len(both[0]) + down / len(both[0].T)
-    found = discrimination.auc(data["score"], data["lost"])
+    found = prediction.auc(data["score"], data["lost"])
     assert error(found) == pytest.approx(np.sqrt(covariance[0, 0]))
-    gain = discrimination.auc_gain(data["score"], data["base"], data["lost"])
+    gain = prediction.auc_gain(data["score"], data["base"], data["lost"])
     assert gain.se == pytest.approx(np.sqrt([1, -1] @ covariance @ [1, -1]))
 
 
@@ -143,24 +143,24 @@ def test_clustered_error_is_close_to_leaving_each_customer_out():
     lost, customer = data["lost"].to_numpy(bool), data["customer"].to_numpy()
     psi = pairs(data["score"], lost)
     areas = [psi[customer[lost] != c][:, customer[~lost] != c].mean() for c in range(150)]
-    found = discrimination.auc(data["score"], data["lost"], data["customer"])
+    found = prediction.auc(data["score"], data["lost"], data["customer"])
     assert error(found) == pytest.approx(np.sqrt(149 * np.var(areas)), rel=0.02)
 
 
 def test_rows_given_twice_under_the_same_customer_change_nothing():
-    once = discrimination.auc(ALBUMIN, HELPED)
-    gain = discrimination.auc_gain(ALBUMIN, KG, HELPED)
+    once = prediction.auc(ALBUMIN, HELPED)
+    gain = prediction.auc_gain(ALBUMIN, KG, HELPED)
     a, k, h, who = (np.tile(each, 2) for each in (ALBUMIN, KG, HELPED, np.arange(43)))
-    twice = discrimination.auc(a, h, who)
+    twice = prediction.auc(a, h, who)
     assert (twice.estimate, twice.se) == pytest.approx((once.estimate, once.se))
-    assert discrimination.auc_gain(a, k, h, who).se == pytest.approx(gain.se)
-    assert discrimination.auc(a, h).se == pytest.approx(once.se / np.sqrt(2), rel=0.05)
+    assert prediction.auc_gain(a, k, h, who).se == pytest.approx(gain.se)
+    assert prediction.auc(a, h).se == pytest.approx(once.se / np.sqrt(2), rel=0.05)
 
 
 def test_without_customers_each_row_is_its_own():
     labels = [f"customer {i}" for i in range(43)]
-    with_labels = discrimination.auc(ALBUMIN, HELPED, labels)
-    found = discrimination.auc(ALBUMIN, HELPED)
+    with_labels = prediction.auc(ALBUMIN, HELPED, labels)
+    found = prediction.auc(ALBUMIN, HELPED)
     assert (found.ci_low, found.ci_high) == pytest.approx((with_labels.ci_low, with_labels.ci_high))
 
 
@@ -171,21 +171,21 @@ def test_only_the_order_of_a_score_counts_and_its_direction_mirrors_the_auc(rows
     customers = np.arange(len(rows)) // size
     assume(len(set(score)) > 1)
     assume(min(len(set(customers[lost == side])) for side in (0, 1)) > 1)
-    found = discrimination.auc(score, lost, customers)
-    stretched = discrimination.auc(np.exp(score) + 7, lost, customers)
+    found = prediction.auc(score, lost, customers)
+    stretched = prediction.auc(np.exp(score) + 7, lost, customers)
     assert stretched == found
-    swapped = discrimination.auc(score, 1 - lost, customers)
+    swapped = prediction.auc(score, 1 - lost, customers)
     expected = (1 - found.estimate, 1 - found.ci_high, 1 - found.ci_low)
     assert (swapped.estimate, swapped.ci_low, swapped.ci_high) == pytest.approx(expected)
     assert 0 < found.ci_low <= found.estimate <= found.ci_high < 1
     with pytest.raises(NotEstimable, match="alike, so that a gain has no error"):
-        discrimination.auc_gain(np.exp(score), score, lost, customers)
+        prediction.auc_gain(np.exp(score), score, lost, customers)
 
 
 @pytest.mark.parametrize("n", [2, 20, 1000])
 def test_a_perfect_score_has_newcombes_lower_end(n):
     """The lower end is Z errors below 1, by Hanley and McNeil's formula at the lower end."""
-    found = discrimination.auc(np.arange(2 * n), np.arange(2 * n) >= n)
+    found = prediction.auc(np.arange(2 * n), np.arange(2 * n) >= n)
     assert found.estimate == pytest.approx(1 - 0.5 / n**2)
     low = found.ci_low
     q1, q2 = low / (2 - low), 2 * low**2 / (1 + low)
@@ -193,20 +193,20 @@ def test_a_perfect_score_has_newcombes_lower_end(n):
     assert 1 - low == pytest.approx(Z * np.sqrt(variance))
     assert found.estimate < found.ci_high < 1
     assert found.p_value(low) == pytest.approx(0.05, rel=1e-3)
-    worst = discrimination.auc(np.arange(2 * n), np.arange(2 * n) < n)
+    worst = prediction.auc(np.arange(2 * n), np.arange(2 * n) < n)
     assert (worst.estimate, worst.ci_high) == pytest.approx((1 - found.estimate, 1 - low))
 
 
 def test_a_perfect_score_of_few_customers_with_many_rows_is_no_more_certain():
     score, lost, who = np.arange(20), np.arange(20) >= 10, np.arange(20)
-    few = discrimination.auc(score, lost, who)
-    many = discrimination.auc(*(np.repeat(each, 50) for each in (score, lost, who)))
+    few = prediction.auc(score, lost, who)
+    many = prediction.auc(*(np.repeat(each, 50) for each in (score, lost, who)))
     assert many.ci_low == pytest.approx(few.ci_low)
 
 
 def test_a_score_without_order_gains_what_the_other_has_above_a_half():
-    gain = discrimination.auc_gain(ALBUMIN, np.zeros(43), HELPED)
-    alone = discrimination.auc(ALBUMIN, HELPED)
+    gain = prediction.auc_gain(ALBUMIN, np.zeros(43), HELPED)
+    alone = prediction.auc(ALBUMIN, HELPED)
     assert gain.estimate == pytest.approx(alone.estimate - 0.5)
     assert gain.se == pytest.approx(error(alone))
 
@@ -219,7 +219,7 @@ def test_coverage_with_correlated_rows_needs_customers():
     for _ in range(400):
         lost = rng.random(n * dates) < rng.choice([0.05, 0.9], n)[customers]
         score = rng.normal(size=n)[customers] + np.sqrt(0.5) * rng.normal(size=n * dates) + lost
-        found = discrimination.auc(score, lost, customers), discrimination.auc(score, lost)
+        found = prediction.auc(score, lost, customers), prediction.auc(score, lost)
         hits += [each.ci_low <= truth <= each.ci_high for each in found]
     by_customer, by_row = hits / 400
     assert by_customer == pytest.approx(0.95, abs=3 * np.sqrt(0.95 * 0.05 / 400))
@@ -233,7 +233,7 @@ def test_coverage_of_a_gain_with_correlated_rows():
     for _ in range(400):
         lost = rng.random(n * dates) < rng.choice([0.05, 0.9], n)[customers]
         score, base = rng.normal(size=(2, n))[:, customers] + rng.normal(size=n * dates) + lost
-        found = discrimination.auc_gain(score, base, lost, customers)
+        found = prediction.auc_gain(score, base, lost, customers)
         hits += found.ci_low <= 0 <= found.ci_high
     assert hits / 400 == pytest.approx(0.95, abs=3 * np.sqrt(0.95 * 0.05 / 400))
 
@@ -245,25 +245,25 @@ def test_what_has_no_auc_is_refused():
         ([0, 1, 0, 0], "1 and 3"),
     ):
         with pytest.raises(ValueError, match=f"not {counts}"):
-            discrimination.auc([1, 2, 3, 4], lost)
+            prediction.auc([1, 2, 3, 4], lost)
     with pytest.raises(ValueError, match="not 1 and 1"):
-        discrimination.auc([1, 2, 3, 4], [0, 1, 0, 1], list("aaaa"))
+        prediction.auc([1, 2, 3, 4], [0, 1, 0, 1], list("aaaa"))
     with pytest.raises(ValueError, match="same length"):
-        discrimination.auc([1, 2, 3], [0, 1, 0, 1])
+        prediction.auc([1, 2, 3], [0, 1, 0, 1])
     with pytest.raises(ValueError, match="same length"):
-        discrimination.auc_gain([1, 2, 3, 4], [1, 2, 3], [0, 1, 0, 1])
+        prediction.auc_gain([1, 2, 3, 4], [1, 2, 3], [0, 1, 0, 1])
     with pytest.raises(ValueError, match="known in every row"):
-        discrimination.auc([1, np.nan, 3, 4], [0, 1, 0, 1])
+        prediction.auc([1, np.nan, 3, 4], [0, 1, 0, 1])
     with pytest.raises(ValueError, match="known in every row"):
-        discrimination.auc([1, 2, 3, 4], [0, 1, None, 1])
+        prediction.auc([1, 2, 3, 4], [0, 1, None, 1])
     with pytest.raises(ValueError, match="0 or 1"):
-        discrimination.auc([1, 2, 3, 4], [0, 1, 2, 1])
+        prediction.auc([1, 2, 3, 4], [0, 1, 2, 1])
     with pytest.raises(ValueError, match="needs a customer"):
-        discrimination.auc([1, 2, 3, 4], [0, 1, 0, 1], ["a", "b", None, "d"])
+        prediction.auc([1, 2, 3, 4], [0, 1, 0, 1], ["a", "b", None, "d"])
     with pytest.raises(ValueError, match="needs a customer"):
-        discrimination.auc([1, 2, 3, 4], [0, 1, 0, 1], ["a", "b", "c"])
+        prediction.auc([1, 2, 3, 4], [0, 1, 0, 1], ["a", "b", "c"])
     with pytest.raises(ValueError, match="same in all 4 rows"):
-        discrimination.auc([1, 1, 1, 1], [0, 1, 0, 1])
+        prediction.auc([1, 1, 1, 1], [0, 1, 0, 1])
 
 
 # --- predictions
@@ -273,7 +273,7 @@ FORMULA = "lost ~ score + base + C(segment)"
 
 def test_held_out_equals_a_logit_of_the_other_customers():
     data = visits()
-    found = discrimination.held_out(FORMULA, data, data["customer"], folds=60)
+    found = prediction.held_out(FORMULA, data, data["customer"], folds=60)
     for customer in (0, 17, 59):
         own = data["customer"] == customer
         expected = smf.logit(FORMULA, data[~own]).fit(disp=False).predict(data[own])
@@ -282,11 +282,11 @@ def test_held_out_equals_a_logit_of_the_other_customers():
 
 def test_held_out_never_uses_a_customers_own_outcomes():
     data = visits()
-    found = discrimination.held_out(FORMULA, data, data["customer"], folds=60)
+    found = prediction.held_out(FORMULA, data, data["customer"], folds=60)
     for customer in range(0, 60, 6):
         own = (data["customer"] == customer).to_numpy()
         flipped = data.assign(lost=data["lost"].where(~own, 1 - data["lost"]))
-        other = discrimination.held_out(FORMULA, flipped, flipped["customer"], folds=60)
+        other = prediction.held_out(FORMULA, flipped, flipped["customer"], folds=60)
         assert (other[own] == found[own]).all()
         assert not np.isclose(other[~own], found[~own], rtol=1e-9).any()
 
@@ -294,7 +294,7 @@ def test_held_out_never_uses_a_customers_own_outcomes():
 def test_a_fold_has_whole_customers_and_its_share_of_the_lost():
     """Without predictors, a prediction is the share lost outside the fold."""
     data = visits(n=100)
-    found = discrimination.held_out("lost ~ 1", data, data["customer"])
+    found = prediction.held_out("lost ~ 1", data, data["customer"])
     assert (pd.Series(found).groupby(data["customer"]).nunique() == 1).all()
     assert found == pytest.approx(data["lost"].mean(), abs=0.01)
 
@@ -304,8 +304,8 @@ def test_a_model_that_knows_nothing_is_not_worse_than_chance():
     areas = []
     for seed in range(20):
         data = visits(n=100, seed=seed)
-        found = discrimination.held_out("lost ~ 1", data, data["customer"], seed=seed)
-        areas.append(discrimination.auc(found, data["lost"]).estimate)
+        found = prediction.held_out("lost ~ 1", data, data["customer"], seed=seed)
+        areas.append(prediction.auc(found, data["lost"]).estimate)
     assert np.mean(areas) == pytest.approx(0.5, abs=0.02)
 
 
@@ -315,49 +315,49 @@ def test_a_column_that_only_names_the_customer_predicts_nobody():
     data["lost"] = data["customer"] % 2
     data["name"] = np.where(data["lost"] == 1, "n" + data["customer"].astype(str), "a")
     data["name"] = data["name"].where(data["customer"] % 3 > 0, "a")
-    found = discrimination.held_out("lost ~ C(name)", data, data["customer"])
+    found = prediction.held_out("lost ~ C(name)", data, data["customer"])
     with pytest.raises(NotEstimable, match="the same in all 480 rows"):
-        discrimination.auc(found, data["lost"], data["customer"])
+        prediction.auc(found, data["lost"], data["customer"])
 
 
 def test_held_out_depends_on_the_seed_and_not_on_the_order_of_rows():
     data = visits()
     labels = "c" + data["customer"].astype(str)
-    found = discrimination.held_out(FORMULA, data, labels, seed=4)
+    found = prediction.held_out(FORMULA, data, labels, seed=4)
     order = np.random.default_rng(0).permutation(len(data))
-    shuffled = discrimination.held_out(FORMULA, data.iloc[order], labels.iloc[order], seed=4)
+    shuffled = prediction.held_out(FORMULA, data.iloc[order], labels.iloc[order], seed=4)
     assert shuffled == pytest.approx(found[order], rel=1e-9)
-    assert (discrimination.held_out(FORMULA, data, labels, seed=4) == found).all()
-    assert not np.allclose(discrimination.held_out(FORMULA, data, labels, seed=5), found)
+    assert (prediction.held_out(FORMULA, data, labels, seed=4) == found).all()
+    assert not np.allclose(prediction.held_out(FORMULA, data, labels, seed=5), found)
 
 
 def test_what_cannot_be_held_out_is_refused():
     data = visits(n=10)
     for folds in (1, 11):
         with pytest.raises(ValueError, match="folds must be between 2 and 10"):
-            discrimination.held_out(FORMULA, data, data["customer"], folds=folds)
+            prediction.held_out(FORMULA, data, data["customer"], folds=folds)
     with pytest.raises(ValueError, match="60 rows does not differ outside one of 5 folds"):
         only = data.assign(lost=(data["customer"] == 3).astype(int))
-        discrimination.held_out(FORMULA, only, data["customer"])
+        prediction.held_out(FORMULA, only, data["customer"])
     with pytest.raises(ValueError, match="needs a customer and an outcome"):
-        discrimination.held_out(FORMULA, data, data["customer"].where(data.index > 0))
+        prediction.held_out(FORMULA, data, data["customer"].where(data.index > 0))
     with pytest.raises(ValueError, match="needs a customer and an outcome"):
-        discrimination.held_out(FORMULA, data, data["customer"].tolist()[1:])
+        prediction.held_out(FORMULA, data, data["customer"].tolist()[1:])
     with pytest.raises(ValueError, match="needs a customer and an outcome"):
         holes = data.assign(lost=data["lost"].where(data.index > 0))
-        discrimination.held_out(FORMULA, holes, data["customer"])
+        prediction.held_out(FORMULA, holes, data["customer"])
     with pytest.raises(ValueError, match="lacks a value of score"):
         holes = data.assign(score=data["score"].where(data.index > 0))
-        discrimination.held_out("lost ~ score", holes, data["customer"])
+        prediction.held_out("lost ~ score", holes, data["customer"])
     with pytest.raises(ValueError, match='"lost" must be 0 or 1'):
-        discrimination.held_out(FORMULA, data.assign(lost=2), data["customer"])
+        prediction.held_out(FORMULA, data.assign(lost=2), data["customer"])
     with pytest.raises(ValueError, match="must begin with the column"):
-        discrimination.held_out("left ~ score", data, data["customer"])
+        prediction.held_out("left ~ score", data, data["customer"])
 
 
 def test_walk_forward_equals_a_logit_of_what_was_known():
     data = visits().assign(known=lambda each: each["date"] + 2)
-    found = discrimination.walk_forward(FORMULA, data, "date", "known", least=1)
+    found = prediction.walk_forward(FORMULA, data, "date", "known", least=1)
     assert np.isnan(found[data["date"] < 2]).all()
     for date in range(2, 6):
         past, today = data["date"] <= date - 2, data["date"] == date
@@ -367,16 +367,16 @@ def test_walk_forward_equals_a_logit_of_what_was_known():
 
 def test_walk_forward_never_uses_an_outcome_before_it_was_known():
     data = visits().assign(known=lambda each: each["date"] + 1 + each["customer"] % 3)
-    found = discrimination.walk_forward(FORMULA, data, "date", "known")
+    found = prediction.walk_forward(FORMULA, data, "date", "known")
     for date in range(1, 6):
         later = data["known"] > date
         for outcome in (1 - data["lost"], data["lost"] * np.nan):
             changed = data.assign(lost=data["lost"].where(~later, outcome))
-            other = discrimination.walk_forward(FORMULA, changed, "date", "known")
+            other = prediction.walk_forward(FORMULA, changed, "date", "known")
             until = data["date"] <= date
             assert np.array_equal(other[until], found[until], equal_nan=True)
     flipped = data.assign(lost=data["lost"].where(data["known"] > 3, 1 - data["lost"]))
-    other = discrimination.walk_forward(FORMULA, flipped, "date", "known")
+    other = prediction.walk_forward(FORMULA, flipped, "date", "known")
     assert not np.allclose(other[data["date"] == 3], found[data["date"] == 3])
 
 
@@ -384,11 +384,11 @@ def test_walk_forward_waits_until_enough_are_known_to_be_lost():
     data = visits().assign(known=lambda each: each["date"] + 1)
     by_date = data.groupby("date")["lost"].sum().cumsum().shift(fill_value=0)
     least = int(by_date[3])
-    found = discrimination.walk_forward("lost ~ score", data, "date", "known", least=least)
+    found = prediction.walk_forward("lost ~ score", data, "date", "known", least=least)
     assert np.array_equal(np.isnan(found), data["date"] < 3)
-    later = discrimination.walk_forward("lost ~ score", data, "date", "known", least=least + 1)
+    later = prediction.walk_forward("lost ~ score", data, "date", "known", least=least + 1)
     assert np.array_equal(np.isnan(later), data["date"] < 4)
-    everybody = discrimination.walk_forward("lost ~ score", data.assign(lost=1), "date", "known")
+    everybody = prediction.walk_forward("lost ~ score", data.assign(lost=1), "date", "known")
     assert np.isnan(everybody).all()
 
 
@@ -398,25 +398,25 @@ def test_walk_forward_by_calendar_dates():
         name: pd.Timestamp("2024-01-31") + pd.to_timedelta(7 * data[name], "D")
         for name in ("date", "known")
     }
-    expected = discrimination.walk_forward(FORMULA, data, "date", "known")
-    found = discrimination.walk_forward(FORMULA, data.assign(**day), "date", "known")
+    expected = prediction.walk_forward(FORMULA, data, "date", "known")
+    found = prediction.walk_forward(FORMULA, data.assign(**day), "date", "known")
     assert np.array_equal(found, expected, equal_nan=True)
     unknown = data.assign(**day).assign(known=pd.NaT)
-    assert np.isnan(discrimination.walk_forward(FORMULA, unknown, "date", "known")).all()
+    assert np.isnan(prediction.walk_forward(FORMULA, unknown, "date", "known")).all()
 
 
 def test_an_outcome_known_before_its_date_is_refused():
     data = visits().assign(known=lambda each: each["date"])
     with pytest.raises(ValueError, match='"known" must be later than "date"'):
-        discrimination.walk_forward(FORMULA, data, "date", "known")
+        prediction.walk_forward(FORMULA, data, "date", "known")
 
 
 def test_rows_without_an_outcome_are_predicted_and_never_fitted():
     data = visits().assign(known=lambda each: each["date"] + 2)
     unknown = data["customer"] % 5 == 0
     holes = data.assign(lost=data["lost"].where(~unknown))
-    found = discrimination.walk_forward(FORMULA, holes, "date", "known")
-    expected = discrimination.walk_forward(FORMULA, data[~unknown], "date", "known")
+    found = prediction.walk_forward(FORMULA, holes, "date", "known")
+    expected = prediction.walk_forward(FORMULA, data[~unknown], "date", "known")
     assert np.array_equal(found[~unknown], expected, equal_nan=True)
     assert np.isfinite(found[unknown & (data["date"] == 5)]).all()
 
@@ -426,8 +426,8 @@ def test_a_category_that_appears_later_counts_as_the_reference():
     data = visits().assign(known=lambda each: each["date"] + 1)
     data["segment"] = data["segment"].where(data["date"] < 5, "truck")
     private = data.assign(segment=data["segment"].replace("truck", "private"))
-    found = discrimination.walk_forward(FORMULA, data, "date", "known")
-    expected = discrimination.walk_forward(FORMULA, private, "date", "known")
+    found = prediction.walk_forward(FORMULA, data, "date", "known")
+    expected = prediction.walk_forward(FORMULA, private, "date", "known")
     assert found == pytest.approx(expected, nan_ok=True)
 
 
@@ -447,7 +447,7 @@ def test_first_has_the_wilson_intervals_of_newcombe_1998(count, k, low, high):
     """Table I of Statistics in Medicine 17, 857-872."""
     score = np.r_[np.full(k, 2), np.ones(50)]
     lost = np.arange(k + 50) < count
-    found = discrimination.first(score, lost, k)
+    found = prediction.first(score, lost, k)
     assert found.estimate == pytest.approx(count / k, abs=2e-6)
     assert (found.ci_low, found.ci_high) == pytest.approx((low, high), abs=5e-5)
     assert (found.n_obs, found.scale) == (k, "logit")
@@ -456,11 +456,11 @@ def test_first_has_the_wilson_intervals_of_newcombe_1998(count, k, low, high):
 
 def test_first_and_caught_by_hand():
     score, lost = [9, 7, 7, 7, 5, 1], [1, 1, 0, 0, 1, 0]
-    assert discrimination.first(score, lost, 1).estimate == pytest.approx(1, abs=2e-6)
-    assert discrimination.first(score, lost, 3).estimate == pytest.approx((1 + 2 / 3) / 3)
-    assert discrimination.caught(score, lost, 3) == pytest.approx((1 + 2 / 3) / 3)
-    assert discrimination.first(score, lost, 5).estimate == pytest.approx(3 / 5)
-    assert [discrimination.caught(score, lost, k) for k in (1, 4, 5, 6)] == pytest.approx(
+    assert prediction.first(score, lost, 1).estimate == pytest.approx(1, abs=2e-6)
+    assert prediction.first(score, lost, 3).estimate == pytest.approx((1 + 2 / 3) / 3)
+    assert prediction.caught(score, lost, 3) == pytest.approx((1 + 2 / 3) / 3)
+    assert prediction.first(score, lost, 5).estimate == pytest.approx(3 / 5)
+    assert [prediction.caught(score, lost, k) for k in (1, 4, 5, 6)] == pytest.approx(
         [1 / 3, 2 / 3, 1, 1]
     )
 
@@ -473,24 +473,24 @@ def test_ties_at_the_border_count_as_the_average_over_their_order(rows, seed):
     k, rng = 1 + len(rows) // 3, np.random.default_rng(seed)
     draws = [np.lexsort([rng.random(len(rows)), -score])[:k] for _ in range(400)]
     shares = [lost[each].mean() for each in draws]
-    found = discrimination.first(score, lost, k).estimate
+    found = prediction.first(score, lost, k).estimate
     assert found == pytest.approx(np.mean(shares), abs=4.5 * np.std(shares) / 20 + 2e-6)
-    assert discrimination.caught(score, lost, k) == pytest.approx(found * k / lost.sum(), abs=1e-4)
+    assert prediction.caught(score, lost, k) == pytest.approx(found * k / lost.sum(), abs=1e-4)
 
 
 def test_first_and_caught_refuse_what_they_cannot_tell():
     for k in (0, 4):
         with pytest.raises(ValueError, match="k must be between 1 and 3"):
-            discrimination.first([1, 2, 3], [0, 1, 0], k)
+            prediction.first([1, 2, 3], [0, 1, 0], k)
     with pytest.raises(ValueError, match="Nobody was lost"):
-        discrimination.caught([1, 2, 3], [0, 0, 0], 2)
+        prediction.caught([1, 2, 3], [0, 0, 0], 2)
 
 
 # --- calibration
 
 
 def test_calibration_by_hand():
-    found = discrimination.calibration([0.1, 0.4, 0.2, 0.3], [0, 1, 0, 1], groups=2)
+    found = prediction.calibration([0.1, 0.4, 0.2, 0.3], [0, 1, 0, 1], groups=2)
     assert found["predicted"].tolist() == pytest.approx([0.15, 0.35])
     assert found["observed"].tolist() == [0, 1]
     assert found["customers"].tolist() == [2, 2]
@@ -503,11 +503,11 @@ def test_true_probabilities_are_calibrated_and_others_are_not():
     rng = np.random.default_rng(5)
     truth = rng.beta(1, 4, 20_000)
     lost = rng.random(20_000) < truth
-    found = discrimination.calibration(truth, lost)
+    found = prediction.calibration(truth, lost)
     assert (found["customers"] == 2000).all()
     assert found["predicted"].is_monotonic_increasing
     assert found["predicted"].between(found["ci_low"], found["ci_high"]).sum() >= 9
-    bold = discrimination.calibration(special.expit(2 * special.logit(truth)), lost)
+    bold = prediction.calibration(special.expit(2 * special.logit(truth)), lost)
     assert bold["predicted"].between(bold["ci_low"], bold["ci_high"]).sum() <= 3
 
 
@@ -516,20 +516,20 @@ def test_true_probabilities_are_calibrated_and_others_are_not():
 def test_groups_keep_equal_probabilities_together_and_every_customer(rows, groups):
     score, lost = np.array(rows).T
     probability = (score + 4) / 8
-    found = discrimination.calibration(probability, lost, groups)
+    found = prediction.calibration(probability, lost, groups)
     assert found["customers"].sum() == len(rows)
     assert found["observed"] @ found["customers"] == pytest.approx(lost.sum())
     assert found["predicted"] @ found["customers"] == pytest.approx(probability.sum())
     order = np.random.default_rng(0).permutation(len(rows))
-    again = discrimination.calibration(probability[order], lost[order], groups)
+    again = prediction.calibration(probability[order], lost[order], groups)
     pd.testing.assert_frame_equal(again, found)
 
 
 def test_calibration_refuses_what_is_no_probability():
     with pytest.raises(ValueError, match="between 0 and 1"):
-        discrimination.calibration([0.1, 1.2], [0, 1], groups=1)
+        prediction.calibration([0.1, 1.2], [0, 1], groups=1)
     with pytest.raises(ValueError, match="groups must be between 1 and 2, not 3"):
-        discrimination.calibration([0.1, 0.2], [0, 1], groups=3)
+        prediction.calibration([0.1, 0.2], [0, 1], groups=3)
 
 
 # --- labels, and data that allow no estimate
@@ -539,42 +539,42 @@ def test_series_are_paired_by_their_labels():
     data = visits(seed=4).set_axis([f"row{i}" for i in range(360)])
     columns = [data[name] for name in ("score", "base", "lost", "customer")]
     mixed = [each.sample(frac=1, random_state=i) for i, each in enumerate(columns)]
-    gain = discrimination.auc_gain(*columns)
-    assert discrimination.auc_gain(*mixed).estimate == pytest.approx(gain.estimate, abs=1e-12)
-    area = discrimination.auc(data["score"], data["lost"], data["customer"])
-    assert discrimination.auc(mixed[0], mixed[2], mixed[3]).se == pytest.approx(area.se, rel=1e-9)
-    risk = discrimination.held_out(FORMULA, data, data["customer"])
-    assert discrimination.held_out(FORMULA, data, mixed[3]) == pytest.approx(risk)
+    gain = prediction.auc_gain(*columns)
+    assert prediction.auc_gain(*mixed).estimate == pytest.approx(gain.estimate, abs=1e-12)
+    area = prediction.auc(data["score"], data["lost"], data["customer"])
+    assert prediction.auc(mixed[0], mixed[2], mixed[3]).se == pytest.approx(area.se, rel=1e-9)
+    risk = prediction.held_out(FORMULA, data, data["customer"])
+    assert prediction.held_out(FORMULA, data, mixed[3]) == pytest.approx(risk)
     chance = pd.Series(risk, data.index)
-    table = discrimination.calibration(chance, data["lost"])
-    pd.testing.assert_frame_equal(discrimination.calibration(chance[::-1], data["lost"]), table)
-    first = discrimination.first(chance, data["lost"], 30)
-    assert discrimination.first(chance, mixed[2], 30) == first
+    table = prediction.calibration(chance, data["lost"])
+    pd.testing.assert_frame_equal(prediction.calibration(chance[::-1], data["lost"]), table)
+    first = prediction.first(chance, data["lost"], 30)
+    assert prediction.first(chance, mixed[2], 30) == first
 
 
 def test_series_with_other_labels_are_refused():
     data = visits()
     with pytest.raises(ValueError, match="same labels"):
-        discrimination.auc(data["score"], data["lost"].set_axis(range(1, 361)))
+        prediction.auc(data["score"], data["lost"].set_axis(range(1, 361)))
     with pytest.raises(ValueError, match="plain arrays"):
-        discrimination.auc(data["score"], data["lost"][::-1], data["customer"].to_numpy())
+        prediction.auc(data["score"], data["lost"][::-1], data["customer"].to_numpy())
     twice = data.set_axis([0, *range(359)])
     with pytest.raises(ValueError, match="each of them once"):
-        discrimination.auc(twice["score"], twice["lost"][::-1])
+        prediction.auc(twice["score"], twice["lost"][::-1])
 
 
 def test_two_scores_that_put_all_lost_first_have_no_gain_to_judge():
     lost = np.repeat([1, 0], 10)
     with pytest.raises(NotEstimable, match="the others of 20 customers alike"):
-        discrimination.auc_gain(lost + np.arange(20) / 99, lost, lost)
+        prediction.auc_gain(lost + np.arange(20) / 99, lost, lost)
 
 
 def test_a_category_of_whom_nobody_was_lost_counts_as_the_reference():
     data = visits(n=120, seed=5)
     data["kind"] = np.where(data["customer"] % 10 == 0, "never", "usual")
     data.loc[data["kind"] == "never", "lost"] = 0
-    found = discrimination.held_out("lost ~ score + kind", data, data["customer"])
-    other = discrimination.held_out("lost ~ score", data, data["customer"])
+    found = prediction.held_out("lost ~ score + kind", data, data["customer"])
+    other = prediction.held_out("lost ~ score", data, data["customer"])
     assert found == pytest.approx(other)
     assert 0.001 < found.min() < found.max() < 0.999
 
@@ -586,7 +586,7 @@ def test_too_few_lost_for_the_columns_are_refused_or_waited_for():
     with pytest.raises(
         NotEstimable, match=r"Only [34] of .* rows have the outcome above 0; 6 coef"
     ):
-        discrimination.held_out(f"lost ~ {terms}", data, data["customer"])
+        prediction.held_out(f"lost ~ {terms}", data, data["customer"])
     data["known"] = data["date"] + 0.5
-    found = discrimination.walk_forward(f"lost ~ {terms}", data, "date", "known", least=1)
+    found = prediction.walk_forward(f"lost ~ {terms}", data, "date", "known", least=1)
     assert np.isnan(found).all()

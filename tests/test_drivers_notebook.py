@@ -4,10 +4,10 @@ import nbformat
 import numpy as np
 import pytest
 
-from analysis import plan
-from analysis.example.rehearsal import region_of, run
-from analysis.example.tables import draw
-from analysis.example.world import World
+from simulation.drawing.tables import draw
+from simulation.rehearsal import region_of, run
+from simulation.world import World
+from workbook.running import plan
 
 NOTEBOOK = plan.notebooks()["02_satisfaction_drivers"]
 

@@ -13,13 +13,16 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from analysis import calibration, findings, models, plan, synthesis, value
-from analysis.estimates import LINKS
-from analysis.example import World, draw, rehearsal
-from analysis.example.rehearsal import END
-from analysis.example.scenes import CASES, PLANTED, RETENTION, SCENES, SURVEY, VALUE, Scene
-from analysis.example.world import REGIONS, region_seed, regional_worlds
-from analysis.hypotheses import hypothesis
+from analysis.claims import across_regions, calibration, findings
+from analysis.claims.hypotheses import hypothesis
+from analysis.statistics import concentration
+from analysis.statistics.estimate import LINKS
+from analysis.statistics.regression import models
+from simulation import World, draw, rehearsal
+from simulation.rehearsal import END
+from simulation.scenes import CASES, PLANTED, RETENTION, SCENES, SURVEY, VALUE, Scene
+from simulation.world import REGIONS, region_seed, regional_worlds
+from workbook.running import plan
 
 pytestmark = pytest.mark.slow
 
@@ -136,7 +139,7 @@ def test_a_hidden_attachment_misleads_neither_regions_nor_their_pool():
         ]
     regions = pd.DataFrame(rows).groupby("hypothesis")
     assert regions["retention"].mean()["H16"] > 0.05  # the trap is real: nothing is kept by it
-    pools = synthesis.pooled(findings.tidy(records), findings.variants(records))
+    pools = across_regions.pooled(findings.tidy(records), findings.variants(records))
     for key in ("H16", *KEEPERS):
         own = regions.get_group(key)["verdict"]
         assert rehearsal.wrong(own, key, true).sum() <= most(0.025, len(own))
@@ -240,7 +243,9 @@ class TestTheNaiveAnswerIsMisled:
         here = rehearsal.region_of(draw(scene.world, 3_000, 13))
         _, known = rehearsal.run(plan.notebooks()["04_customer_value"], here, ["H15"])
         staged, long_ago = known["staged"], pd.Series(10_000, known["staged"].index)
-        naive = value.lifecycle_stage(staged["sales_first"], staged["sales_second"], long_ago)
+        naive = concentration.lifecycle_stage(
+            staged["sales_first"], staged["sales_second"], long_ago
+        )
         assert (naive == "growing").mean() > 1.4 * (staged["stage"] == "growing").mean()
         old = staged["stage"] != "forming"
         declining = [(each[old] == "declining").mean() for each in (naive, staged["stage"])]
@@ -272,7 +277,7 @@ def test_customers_who_are_all_alike_are_not_concentrated():
 
 def test_a_rehearsed_region_is_read_like_one_of_files(tmp_path):
     """The same tables, once through files and the reader, give the same finding."""
-    from analysis import data
+    from analysis.data.region import load_region
 
     tables = draw(World(), 400, 9)
     for name in ("customers", "survey", "complaints", "contacts"):
@@ -285,7 +290,7 @@ def test_a_rehearsed_region_is_read_like_one_of_files(tmp_path):
     (tmp_path / "same.toml").write_text(toml, encoding="utf-8")
     region = tables["customers"]["region"].iloc[0]
     notebook = plan.notebooks()["02_satisfaction_drivers"]
-    read = data.load(str(tmp_path / "same.toml"), region)
+    read = load_region(str(tmp_path / "same.toml"), region)
     found = [
         rehearsal.run(notebook, here, ["H01"])[0]["H01"].estimates["performance"]
         for here in (read, rehearsal.region_of(tables))
@@ -382,7 +387,7 @@ def test_pooled_example_regions_give_the_planted_mean_and_spread(example_interva
     """By the synthesis, as the notebook over all regions does; that of many is tested there."""
     rows = pd.concat([example_intervals, example_values], ignore_index=True)
     records = rows.drop_duplicates(["region", "hypothesis"])["record"].tolist()
-    pools = synthesis.pooled(findings.tidy(records), findings.variants(records))
+    pools = across_regions.pooled(findings.tidy(records), findings.variants(records))
     planted, held, mistaken = rows.set_index(["hypothesis", "part", "region"])["true"], [], []
     for key, parts in pools.dropna(subset=["estimate"]).groupby("hypothesis"):
         means = {}

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from analysis.estimates import Estimate, from_se, pooled, smallest
+from analysis.statistics.estimate import Estimate, from_se, pooled, smallest
 
 Z = stats.norm.ppf(0.975)
 

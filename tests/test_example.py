@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from analysis.contract import ORDERED, SCALES, TABLES
-from analysis.example import (
+from analysis.data.contract import ORDERED, SCALES, TABLES
+from analysis.statistics.concentration import abc_classes, lifecycle_stage
+from simulation import (
     REGIONS,
     TRUTHS,
     World,
-    accounts,
     draw,
     planted,
     region_seed,
@@ -24,17 +24,17 @@ from analysis.example import (
     write_example,
     writing,
 )
-from analysis.example import tables as example_tables
-from analysis.example.behaviour import visit_rate, with_lapse
-from analysis.example.comparison import design, gain, likeliest
-from analysis.example.people import CLOSED, COSTS, LONGEST_CASE, VALUES
-from analysis.example.sample import large_draw, purchases
-from analysis.example.scenes import SCENES
-from analysis.example.survey import answers, case_scores, took_part
-from analysis.example.truth_satisfaction import importance
-from analysis.example.truth_value import concentration
-from analysis.example.world import LANDMARK, N_WEEKS, START, WAVES
-from analysis.value import abc_classes, lifecycle_stage
+from simulation.drawing import accounts
+from simulation.drawing import tables as example_tables
+from simulation.drawing.behaviour import visit_rate, with_lapse
+from simulation.drawing.people import CLOSED, COSTS, LONGEST_CASE, VALUES
+from simulation.drawing.survey import answers, case_scores, took_part
+from simulation.sample import large_draw, purchases
+from simulation.scenes import SCENES
+from simulation.truth.comparison import design, gain, likeliest
+from simulation.truth.satisfaction import importance
+from simulation.truth.value import concentration
+from simulation.world import LANDMARK, N_WEEKS, START, WAVES
 
 N_REGION = 3_000
 N_LARGE = 20_000
@@ -275,7 +275,9 @@ def test_stations_differ_by_five_percent_of_variance_or_not_at_all():
 
 
 def test_truth_has_every_part_of_the_register_once():
-    register = tomllib.loads(files("analysis").joinpath("hypotheses.toml").read_text("utf-8"))
+    register = tomllib.loads(
+        files("analysis").joinpath("claims/tables/hypotheses.toml").read_text("utf-8")
+    )
     parts = {(name, part["key"]) for name, claim in register.items() for part in claim["parts"]}
     worlds = regional_worlds().values()
     table = pd.concat([planted(world, 1, n_draw=3_000) for world in worlds])
@@ -295,7 +297,9 @@ def test_regions_differ_by_tau():
 
 
 def test_claims_are_mostly_true_and_some_false(default_truth):
-    register = tomllib.loads(files("analysis").joinpath("hypotheses.toml").read_text("utf-8"))
+    register = tomllib.loads(
+        files("analysis").joinpath("claims/tables/hypotheses.toml").read_text("utf-8")
+    )
     values = default_truth
     false = {
         (name, part["key"])

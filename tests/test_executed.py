@@ -5,9 +5,10 @@ from dataclasses import replace
 import nbformat
 import pytest
 
-from analysis import executed, findings
-from analysis.plan import Task
-from analysis.sources import secrets
+from analysis.claims import findings
+from analysis.data.sources import secrets
+from workbook.running import executed
+from workbook.running.plan import Task
 
 SECRET = "p@ss/w:rd 1<'&\"\\"
 WRITTEN = {

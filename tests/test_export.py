@@ -15,11 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import test_browser
-from analysis import export, findings, index_page, synthesis
-from analysis.estimates import LINKS, from_se
-from analysis.files import FORMULA
-from analysis.hypotheses import hypothesis, register
+from analysis.claims import across_regions, findings
+from analysis.claims.hypotheses import hypothesis, register
+from analysis.data.files import FORMULA
+from analysis.statistics.estimate import LINKS, from_se
 from sample_findings import BLOCKING, each_verdict, loss_against_gain, performance
+from workbook.pages import export, index
 
 REGIONS = ["North 华北", "South 华南", "East 华东", "West 华西", "Centre 华中", "Coast 沿海"]
 A4 = (595, 842)
@@ -43,7 +44,7 @@ def finding(key, region, *shifts, source="example", language="en", se=0.05):
 def tables(records):
     """Findings and pooled effects of records."""
     found = findings.tidy(records)
-    return found, synthesis.pooled(found)
+    return found, across_regions.pooled(found)
 
 
 def whole_register(*shifts, language="en"):
@@ -193,7 +194,7 @@ def test_verdicts_have_the_colours_of_the_report():
     }
 
 
-VERDICTS = st.tuples(st.sampled_from(synthesis.BEST_FIRST), st.floats(0, 1), st.booleans())
+VERDICTS = st.tuples(st.sampled_from(across_regions.BEST_FIRST), st.floats(0, 1), st.booleans())
 
 
 def pools_of(rows):
@@ -222,7 +223,7 @@ def test_best_claims_come_first():
             ("a", "H09", "supported", 0.0, True),
         ]
     )
-    best = synthesis.ranked(pools)
+    best = across_regions.ranked(pools)
     assert best["hypothesis"].tolist() == [
         "H08", "H07", "H06", "H05", "H04", "H03", "H02", "H01", "H09",
     ]  # fmt: skip
@@ -232,14 +233,17 @@ def test_best_claims_come_first():
 @given(st.lists(VERDICTS, min_size=1, max_size=len(register())), st.randoms())
 def test_the_order_does_not_depend_on_that_of_the_rows(verdicts, chance):
     rows = [("s", key, *each) for key, each in zip(register(), verdicts, strict=False)]
-    best = synthesis.ranked(pools_of(rows))
+    best = across_regions.ranked(pools_of(rows))
     assert sorted(best["hypothesis"]) == [row[1] for row in rows]
     order = [
-        (synthesis.BEST_FIRST.index(row.verdict), not row.survives) for row in best.itertuples()
+        (across_regions.BEST_FIRST.index(row.verdict), not row.survives)
+        for row in best.itertuples()
     ]
     assert order == sorted(order)
     chance.shuffle(rows)
-    assert synthesis.ranked(pools_of(rows))["hypothesis"].tolist() == best["hypothesis"].tolist()
+    assert (
+        across_regions.ranked(pools_of(rows))["hypothesis"].tolist() == best["hypothesis"].tolist()
+    )
 
 
 def text_of(html):
@@ -397,4 +401,4 @@ def test_index_and_summary_say_which_claims_are_associations(language, note, sai
     assert said in export.summary(*tables(found), language)
     assert said[:4] not in export.summary(*tables(found[1:3]), language)
     for key, n in {"H03": 1, "H04": 0, "H15": 0}.items():
-        assert index_page.reading(hypothesis(key), language) == [note] * n
+        assert index.reading(hypothesis(key), language) == [note] * n

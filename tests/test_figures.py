@@ -7,7 +7,8 @@ import pytest
 from matplotlib import rc_context
 from matplotlib.colors import to_hex
 
-from analysis import figures, show
+from analysis.figures import display
+from analysis.figures import theme as figures
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +90,7 @@ def test_chinese_title_has_all_its_characters():
         figures.use_theme("zh")
         fig, ax = plt.subplots()
         ax.set(title="满意度 North 华北 −1", xlabel="让渡价值")
-        assert len(show.png(fig)) > 1000
+        assert len(display.png(fig)) > 1000
 
 
 def test_missing_chinese_font_is_told_once_and_only_where_it_is_needed():

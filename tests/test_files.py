@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from analysis.files import csv_safe, whole, write_text
+from analysis.data.files import csv_safe, whole, write_text
 
 
 def test_a_file_that_could_not_be_written_to_its_end_is_not_there(tmp_path):

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis import checks, findings
-from analysis.estimates import Estimate, NotEstimable
-from analysis.hypotheses import hypothesis, register
-from analysis.verdicts import Check
+from analysis.claims import checks, findings
+from analysis.claims.hypotheses import hypothesis, register
+from analysis.claims.verdicts import Check
+from analysis.statistics.estimate import Estimate, NotEstimable
 
 OPEN_ENDED = Estimate(0.4, -math.inf, 0.5, 500)
 VERDICTS = {"supported", "too small to matter", "contradicted", "inconclusive"}

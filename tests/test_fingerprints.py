@@ -6,8 +6,9 @@ import duckdb
 import pandas as pd
 import pytest
 
-from analysis import contents, dataset, fingerprints, sources
+from analysis.data import dataset, sources
 from tables import CUSTOMERS, TRANSACTIONS
+from workbook.running import contents, fingerprints
 
 
 @pytest.fixture

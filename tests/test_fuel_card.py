@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import fuel_card, landmarks, lapse
-from analysis.example import TRUTHS, World, draw
-from analysis.example.rehearsal import END, region_of
-from analysis.example.sample import large_draw
-from analysis.survival import cox
+from analysis.cohorts import churn, fuel_card, landmark
+from analysis.statistics.regression.survival import cox
+from simulation import TRUTHS, World, draw
+from simulation.rehearsal import END, region_of
+from simulation.sample import large_draw
 
 START = pd.Timestamp("2024-07-02")
 LENGTH = (pd.Timestamp(END) - START).days  # 727
@@ -250,8 +250,8 @@ def drawn():
 
 def test_rows_add_up_to_the_time_followed(drawn):
     here, found = drawn
-    joined = landmarks.traits(here)["joined_on"].dropna().clip(lower=pd.Timestamp(here.start))
-    spells = lapse.spells(here, joined + pd.Timedelta(days=landmarks.HALF_YEAR))
+    joined = landmark.traits(here)["joined_on"].dropna().clip(lower=pd.Timestamp(here.start))
+    spells = churn.spells(here, joined + pd.Timedelta(days=landmark.HALF_YEAR))
     by_customer = found.groupby("customer_id")
     spells = spells.reindex(by_customer.size().index)
     total = (found["to_day"] - found["from_day"]).groupby(found["customer_id"]).sum()
@@ -277,7 +277,7 @@ def test_two_rows_of_a_customer_meet_on_the_day_of_his_card(drawn):
 
 def hazard(rows, card="card"):
     """Fit hazard ratios of being lost, at equal traits."""
-    terms = [card, *landmarks.controls(rows, fuel_card.TRAITS)]
+    terms = [card, *landmark.controls(rows, fuel_card.TRAITS)]
     return cox(" + ".join(terms), rows, "from_day", "to_day", "lost")
 
 

@@ -20,14 +20,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import claims, findings, plan, respondents, show
-from analysis.contract import TABLES
-from analysis.estimates import NotEstimable
-from analysis.example import draw
-from analysis.example.rehearsal import FEWER_IMPUTATIONS, SHOWN, Silent
-from analysis.example.scenes import SCENES
-from analysis.findings import no_finding
-from analysis.hypotheses import hypothesis, register
+from analysis.claims import claim, findings
+from analysis.claims.findings import no_finding
+from analysis.claims.hypotheses import hypothesis, register
+from analysis.cohorts import survey
+from analysis.data.contract import TABLES
+from analysis.figures import display
+from analysis.statistics.estimate import NotEstimable
+from simulation import draw
+from simulation.rehearsal import FEWER_IMPUTATIONS, SHOWN, Silent
+from simulation.scenes import SCENES
+from workbook.running import plan
 
 REGIONS = int(os.environ.get("FUZZ_REGIONS", "12"))
 DRAWN = 6
@@ -146,8 +149,8 @@ def run_notebooks(source, drawn, language="en"):
     for path in plan.notebooks().values():
         variables = {"region": "Example", "source": str(source), "as_of": "", "seed": 1}
         variables |= {"language": language, "__name__": "__main__"}
-        with patch.object(claims, "display", read.findings.append), \
-             patch.object(show, "display", read.texts.append):  # fmt: skip
+        with patch.object(claim, "display", read.findings.append), \
+             patch.object(display, "display", read.texts.append):  # fmt: skip
             ended = None
             for section, body, last in cells_of(path):
                 if section == ended:
@@ -263,10 +266,10 @@ def around(text):
 def problems(folder, seed):
     """Draw, write and run one region; return what is wrong."""
     drawn, language = seed % DRAWN == 0, "zh" if seed % 5 == 4 else "en"
-    often = {name: getattr(respondents, name) for name in FEWER_IMPUTATIONS}
+    often = {name: getattr(survey, name) for name in FEWER_IMPUTATIONS}
     with (
         warnings.catch_warnings(),
-        patch.multiple(respondents, **often if drawn else FEWER_IMPUTATIONS),
+        patch.multiple(survey, **often if drawn else FEWER_IMPUTATIONS),
     ):
         warnings.simplefilter("ignore")
         return wrong(run_notebooks(write_region(folder / f"r{seed}", seed), drawn, language))

@@ -7,13 +7,14 @@ import tempfile
 
 import pytest
 
-from analysis import files, guard
-from analysis.sources import DataError
+from analysis.data import files
+from analysis.data.sources import DataError
+from workbook.running import run_lock
 
 HOLD = """import sys, time
 from pathlib import Path
 from analysis import files, guard
-with guard.alone(Path(sys.argv[1]), "workbook run --source ours"):
+with run_lock.alone(Path(sys.argv[1]), "workbook run --source ours"):
     print("held", flush=True)
     time.sleep(1000)
 """
@@ -32,22 +33,22 @@ def holder(tmp_path):
 
 def test_the_second_is_refused_and_told_who_is_first(tmp_path, holder):
     expected = f"Another run writes to reports: process {holder.pid}, workbook run --source ours"
-    with pytest.raises(DataError, match=expected), guard.alone(tmp_path / "reports", "me"):
+    with pytest.raises(DataError, match=expected), run_lock.alone(tmp_path / "reports", "me"):
         raise AssertionError("two at once")
 
 
 def test_the_folder_is_free_once_the_first_was_killed(tmp_path, holder):
     holder.kill()
     holder.wait()
-    with guard.alone(tmp_path / "reports", "me"):
-        assert "me" in (tmp_path / "reports" / guard.OWNER).read_text()
-    assert not (tmp_path / "reports" / guard.OWNER).exists()
+    with run_lock.alone(tmp_path / "reports", "me"):
+        assert "me" in (tmp_path / "reports" / run_lock.OWNER).read_text()
+    assert not (tmp_path / "reports" / run_lock.OWNER).exists()
 
 
 def test_an_error_lets_go_of_the_folder(tmp_path):
-    with pytest.raises(RuntimeError), guard.alone(tmp_path, "me"):
+    with pytest.raises(RuntimeError), run_lock.alone(tmp_path, "me"):
         raise RuntimeError
-    with guard.alone(tmp_path, "me again"):
+    with run_lock.alone(tmp_path, "me again"):
         pass
 
 
@@ -57,7 +58,7 @@ def test_drafts_are_swept_away_and_nothing_else(tmp_path):
     kept[0].parent.mkdir(parents=True)
     for path in kept + drafts:
         path.write_text("x")
-    guard.sweep(tmp_path)
+    run_lock.sweep(tmp_path)
     assert all(path.exists() for path in kept)
     assert not any(path.exists() for path in drafts)
 
@@ -75,5 +76,5 @@ def test_only_folders_of_processes_that_have_ended_are_swept_away(tmp_path, monk
     for name in names:
         (tmp_path / name).mkdir()
         (tmp_path / name / "rows").write_text("x")
-    guard.sweep(tmp_path / "reports")
+    run_lock.sweep(tmp_path / "reports")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[1:])

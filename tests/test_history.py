@@ -3,9 +3,10 @@
 import pandas as pd
 import pytest
 
-from analysis import findings, history, synthesis
-from analysis.sources import DataError
+from analysis.claims import across_regions, findings
+from analysis.data.sources import DataError
 from sample_findings import loss_against_gain
+from workbook.pages import history
 
 REGIONS = ("North 华北", "East 华东", "South 华南")
 PRINTS = {
@@ -26,7 +27,7 @@ def found(effects=(0.30, 0.31, 0.32), **prints):
 
 
 def append(folder, table):
-    return history.append(folder, table, synthesis.pooled(table))
+    return history.append(folder, table, across_regions.pooled(table))
 
 
 def test_the_first_run_has_regions_and_what_is_pooled(tmp_path):
@@ -113,7 +114,7 @@ def test_a_claim_that_is_new_in_every_region_is_named_as_such(tmp_path):
     new = found().assign(hypothesis="H07", part="slope")
     append(tmp_path, found())
     both = pd.concat([found(), new])
-    past = history.append(tmp_path, both, synthesis.pooled(found()))
+    past = history.append(tmp_path, both, across_regions.pooled(found()))
     told = history.changes(past)
     assert set(told.loc[told["hypothesis"] == "H07", "causes"]) == {("claims",)}
     assert set(told.loc[told["hypothesis"] == "H03", "causes"]) == {()}
@@ -121,7 +122,7 @@ def test_a_claim_that_is_new_in_every_region_is_named_as_such(tmp_path):
 
 def test_whether_a_pooled_verdict_stands_is_kept_and_compared(tmp_path):
     table = found()
-    pools = synthesis.pooled(table)
+    pools = across_regions.pooled(table)
     history.append(tmp_path, table, pools)
     past = history.append(tmp_path, table, pools.assign(p_holm=0.2, survives=False))
     assert past["run"].max() == 2

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from analysis.contract import TABLES
-from analysis.hypotheses import fingerprint, hypothesis, nearest, register
+from analysis.claims.hypotheses import fingerprint, hypothesis, nearest, register
+from analysis.data.contract import TABLES
 
 IDS = [f"H{number:02d}" for number in range(1, 23)]
 

@@ -10,8 +10,8 @@ import statsmodels.formula.api as smf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import importance as imp
-from analysis.estimates import NotEstimable
+from analysis.statistics.estimate import NotEstimable
+from analysis.statistics.measurement import relative_importance as imp
 
 # Fertility in 47 French-speaking provinces of Switzerland about 1888, from Mosteller & Tukey
 # (1977), Data Analysis and Regression, pages 549-551: the data set "swiss" of R.

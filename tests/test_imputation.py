@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from statsmodels.imputation.mice import MICEData
 
-from analysis import models
-from analysis.estimates import pooled
-from analysis.imputation import impute
+from analysis.statistics.estimate import pooled
+from analysis.statistics.measurement.imputation import impute
+from analysis.statistics.regression import models
 
 properties = settings(max_examples=50)
 cells = st.floats(-1e6, 1e6) | st.sampled_from([0.0, 1.0]) | st.just(np.nan)

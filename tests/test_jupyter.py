@@ -14,9 +14,11 @@ import requests
 from jupyter_client import BlockingKernelClient, KernelManager
 from jupyter_core.paths import jupyter_runtime_dir
 
-from analysis import plan, sources
-from analysis.example import World, draw
+import analysis
+from analysis.data import sources
 from shells import PATIENCE, wait_for
+from simulation import World, draw
+from workbook.running import plan
 
 NOTEBOOKS = plan.notebooks()
 
@@ -110,7 +112,7 @@ def test_a_notebook_runs_top_to_bottom_in_jupyterlab(server, example, name):
 @pytest.mark.slow
 def test_a_change_of_the_module_is_picked_up_without_restarting(tmp_path):
     package = tmp_path / "analysis"
-    shutil.copytree(Path(plan.__file__).parent, package)
+    shutil.copytree(Path(analysis.__file__).parent, package)
     manager = KernelManager(kernel_name="python3")
     manager.start_kernel(env=os.environ | {"PYTHONPATH": str(tmp_path)})
     client = manager.client()
@@ -122,14 +124,16 @@ def test_a_change_of_the_module_is_picked_up_without_restarting(tmp_path):
             for cell in nbformat.read(NOTEBOOKS["04_customer_value"], as_version=4).cells
             if cell.cell_type == "code"
         ][1].splitlines()[:2]
-        execute(client, "\n".join([first, *rest, "from analysis import value"]))
-        where, _, _ = execute(client, "print(value.__file__)")
-        assert where.strip() == str(package / "value.py")
-        with (package / "value.py").open("a", encoding="utf-8") as file:
+        execute(client, "\n".join([first, *rest, "from analysis.statistics import concentration"]))
+        where, _, _ = execute(client, "print(concentration.__file__)")
+        assert where.strip() == str(package / "statistics/concentration.py")
+        with (package / "statistics/concentration.py").open("a", encoding="utf-8") as file:
             file.write("\n\nADDED = 'while the kernel runs'\n")
-        later = (package / "value.py").stat().st_mtime + 10  # the file's time stamp must differ
-        os.utime(package / "value.py", (later, later))
-        after, _, _ = execute(client, "print(value.ADDED)")
+        later = (
+            package / "statistics/concentration.py"
+        ).stat().st_mtime + 10  # the file's time stamp must differ
+        os.utime(package / "statistics/concentration.py", (later, later))
+        after, _, _ = execute(client, "print(concentration.ADDED)")
         assert after.strip() == "while the kernel runs"
     finally:
         client.stop_channels()

@@ -20,20 +20,21 @@ import pytest
 from distributed import Client, LocalCluster
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-from analysis import files, forks, kernels
-from analysis.sources import DATA, ROOT
+from analysis.data import files
+from analysis.data.sources import DATA, ROOT
 from shells import PATIENCE, wait_for
+from workbook.running import fork_server, kernels
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("0*.ipynb"))
 SILENT = ["--IPKernelApp.log_level=CRITICAL"]
 
-pytestmark = pytest.mark.skipif(not forks.available(), reason="kernels are not forked here")
+pytestmark = pytest.mark.skipif(not fork_server.available(), reason="kernels are not forked here")
 
 
 @pytest.fixture(scope="module")
 def warm():
     """The options of papermill for a warm kernel, once there can be one at once."""
-    forks.start(forks.imports(NOTEBOOKS))
+    fork_server.start(fork_server.imports(NOTEBOOKS))
     in_kernel("print(1)", **kernels.options())
     return kernels.options()
 
@@ -93,8 +94,15 @@ def test_imports_are_found_and_magics_passed_over(tmp_path):
         "from scipy import stats\n\ndef f():\n    from analysis.show import (\n        say,\n    )",
         "not python at all",
     )
-    found = ["numpy", "pandas.api", "scipy", "scipy.stats", "analysis.show", "analysis.show.say"]
-    assert forks.imports([path]) == found
+    found = [
+        "numpy",
+        "pandas.api",
+        "scipy",
+        "scipy.stats",
+        "analysis.figures.display",
+        "analysis.figures.display.say",
+    ]
+    assert fork_server.imports([path]) == found
 
 
 STATE = """
@@ -268,7 +276,7 @@ DRIVER = """
 import sys, papermill
 from analysis import files, forks, kernels
 if __name__ == "__main__":
-    forks.start(sys.argv[2:])
+    fork_server.start(sys.argv[2:])
     silent = ["--IPKernelApp.log_level=CRITICAL"]
     options = {"extra_arguments": silent, "progress_bar": False} | kernels.options()
     papermill.execute_notebook(sys.argv[1], None, **options)

@@ -10,10 +10,10 @@ import statsmodels.formula.api as smf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import lapse, purchases
-from analysis.example import World, draw, simulate
-from analysis.example.rehearsal import END, region_of
-from analysis.example.world import N_WEEKS
+from analysis.cohorts import churn, purchases
+from simulation import World, draw, simulate
+from simulation.rehearsal import END, region_of
+from simulation.world import N_WEEKS
 
 properties = settings(max_examples=25)
 START = pd.Timestamp("2024-07-02")
@@ -43,10 +43,10 @@ def on(*days):
 # --- how long a silence is long
 
 
-def rhythm(here, day=182, factor=lapse.FACTOR):
+def rhythm(here, day=182, factor=churn.FACTOR):
     """Return the rhythm of a region's customers on one day for all."""
     ids = here.customers["customer_id"].tolist()
-    return lapse.rhythm(here, pd.Series(on(day)[0], pd.Index(ids)), factor)
+    return churn.rhythm(here, pd.Series(on(day)[0], pd.Index(ids)), factor)
 
 
 def test_the_usual_gap_is_the_half_year_over_its_days_with_a_purchase():
@@ -103,7 +103,7 @@ def test_spells_by_hand():
             "once more": [*range(1, 177, 7), 183],
         }
     )
-    found = lapse.spells(here, HALF)
+    found = churn.spells(here, HALF)
     assert sorted(found.index) == ["leaves", "once more", "pauses", "returns", "stays"]
     assert (found["from_day"] == 182).all()
     assert found["lost"].to_dict() == {
@@ -118,7 +118,7 @@ def test_spells_by_hand():
 def test_a_silence_as_long_as_the_limit_is_not_longer():
     last = LENGTH - 70
     days = {"at": range(last % 7, last + 1, 7), "over": range((last - 1) % 7, last, 7)}
-    found = lapse.spells(small(days | {"first": [0]}), HALF)
+    found = churn.spells(small(days | {"first": [0]}), HALF)
     assert found.loc["at"].tolist() == [182, last, 0, False, 70]
     assert found.loc["over"].tolist() == [182, last - 1, 1, False, 70]
 
@@ -126,7 +126,7 @@ def test_a_silence_as_long_as_the_limit_is_not_longer():
 def test_a_silence_within_is_as_long_as_the_limit_or_longer():
     own = range(7, 183, 7)
     days = {"at": [*own, 252, 322], "over": [*own, 200, 271, 341], "none": [200, 382]}
-    found = lapse.spells(small(days | {"first": [0]}), HALF)
+    found = churn.spells(small(days | {"first": [0]}), HALF)
     assert found["limit_days"].to_dict() == {"at": 70, "over": 70, "none": 182}
     assert found["to_day"].to_dict() == {"at": 322, "over": 200, "none": 382}
     assert found["returned"].to_dict() == {"at": False, "over": True, "none": False}
@@ -136,8 +136,8 @@ def test_who_cannot_be_lost_any_more_is_not_followed():
     """After the last day less his limit, nobody can be seen to fall silent for so long."""
     here = small({"weekly": WEEKLY, "monthly": range(0, LENGTH, 30), "first": [0]})
     late = (START + pd.Timedelta(days=600)).date()
-    assert lapse.spells(here, late).index.tolist() == ["weekly"]
-    assert lapse.spells(here, (START + pd.Timedelta(days=657)).date()).empty
+    assert churn.spells(here, late).index.tolist() == ["weekly"]
+    assert churn.spells(here, (START + pd.Timedelta(days=657)).date()).empty
 
 
 def test_each_customer_is_followed_from_a_day_of_his_own():
@@ -145,37 +145,37 @@ def test_each_customer_is_followed_from_a_day_of_his_own():
     days = [*range(0, 50), *range(203, 400, 7)]  # silent from day 49 to day 203
     here = small({"a": days, "b": days, "c": days, "d": days})
     since = pd.Series(on(40, 210, 300), pd.Index(["a", "b", "c"]))
-    found = lapse.spells(here, pd.concat([since, pd.Series(on(0), ["unknown"])]))
+    found = churn.spells(here, pd.concat([since, pd.Series(on(0), ["unknown"])]))
     assert found["from_day"].to_dict() == {"a": 40, "b": 210, "c": 300}
     limits = {"a": 56, "b": 10 * 182 / 23, "c": 10 * 182 / 14}
     assert found["limit_days"].to_dict() == pytest.approx(limits)
     assert found["to_day"].tolist() == [49, 399, 399]
     assert found["lost"].tolist() == [1, 1, 1]
     assert found["returned"].tolist() == [True, False, False]
-    assert lapse.spells(here, since.mask(since == on(40)[0])).index.tolist() == ["b", "c"]
+    assert churn.spells(here, since.mask(since == on(40)[0])).index.tolist() == ["b", "c"]
 
 
 def test_who_is_silent_on_the_day_is_not_followed_because_he_came_back():
     """Who is as silent and stays away is not; to follow those who come back is to look ahead."""
     here = small({"a": [*range(0, 148, 7), *range(400, 716, 7)], "b": range(0, 148, 7)})
     assert rhythm(here).loc["a", "limit_days"] < 400 - 147
-    assert lapse.spells(here, HALF).empty
+    assert churn.spells(here, HALF).empty
 
 
 def test_lines_of_nothing_are_visits():
     """A line without sales is a day on which he came."""
     days = range(0, 295, 7)
     here = small({"a": days}, amount=[10.0] * 20 + [0.0] * (len(days) - 20))
-    found = lapse.spells(here, HALF)
+    found = churn.spells(here, HALF)
     assert found.loc["a", ["to_day", "lost"]].tolist() == [294, 1]
     assert rhythm(here, 294).loc["a", "visits"] == 26
 
 
 def test_nobody_after_the_day_is_a_table_without_rows():
-    found = lapse.spells(small({"a": range(0, 100, 7), "b": [3, 9]}), HALF)
+    found = churn.spells(small({"a": range(0, 100, 7), "b": [3, 9]}), HALF)
     assert found.shape == (0, 5)
     nobody = pd.Series([], pd.Index([], name="customer_id", dtype=str), dtype="datetime64[us]")
-    assert lapse.spells(small({"a": WEEKLY}), nobody).empty
+    assert churn.spells(small({"a": WEEKLY}), nobody).empty
 
 
 # --- customers of the first half year, and other rules
@@ -191,7 +191,7 @@ COHORT = {
 
 
 def test_the_customers_of_the_first_half_year_by_hand():
-    found = lapse.cohort(small(COHORT))
+    found = churn.cohort(small(COHORT))
     assert found.index.tolist() == ["a", "b", "c", "d"]
     assert found["days"].tolist() == [657 - 182, 294 - 182, 294 - 182, 230 - 182]
     assert found["lost"].tolist() == [0, 1, 1, 1]
@@ -205,7 +205,7 @@ def test_the_customers_of_the_first_half_year_by_hand():
 def test_other_rules_by_hand():
     """A factor of 16 gives the weekly buyers, of whom one paused for 107 days, a limit of 112."""
     here = small(COHORT)
-    found = lapse.rules(here, lapse.cohort(here), (4, 16))
+    found = churn.rules(here, churn.cohort(here), (4, 16))
     assert found.index.tolist() == [4, 10, 16]
     assert found["customers"].tolist() == [4, 4, 4]
     assert found["limit_days"].tolist() == [56, 70, 112]
@@ -215,8 +215,8 @@ def test_other_rules_by_hand():
 
 def test_a_single_customer_is_a_cohort():
     here = small({"a": range(0, 295, 7)})
-    assert lapse.cohort(here)["days"].to_dict() == {"a": 294 - 182}
-    assert lapse.rules(here, lapse.cohort(here), ())["lost"].tolist() == [1]
+    assert churn.cohort(here)["days"].to_dict() == {"a": 294 - 182}
+    assert churn.rules(here, churn.cohort(here), ())["lost"].tolist() == [1]
 
 
 # --- stations that closed, and days on which nobody came
@@ -234,7 +234,7 @@ def test_closed_stations_by_hand():
         "single 29": [LENGTH - 29],
     }
     station = [name for name, own in days.items() for _ in own]
-    found = lapse.closed(small(days, station_id=station))
+    found = churn.closed(small(days, station_id=station))
     assert found.index.tolist() == ["daily 29", "single 29", "weekly 71"]
     assert found["silent_from"].tolist() == on(LENGTH - 29, LENGTH - 29, LENGTH - 71)
     assert found["silent_days"].tolist() == [29, 29, 71]
@@ -247,7 +247,7 @@ def test_a_station_that_was_shut_for_a_while_is_found():
     days = {"elsewhere": [*shut, 310, 320], "left": range(0, 200), "waits": shut, "too": shut[5:]}
     names = ["S2" if 300 < day < 345 else "S1" for each in days.values() for day in each]
     here = small(days, station_id=names)
-    found = lapse.closed(here).loc["S1"]
+    found = churn.closed(here).loc["S1"]
     assert found.tolist() == [*on(300), 45, 2]
 
 
@@ -255,21 +255,21 @@ def test_a_station_with_a_new_name_has_not_closed():
     """All go on buying at the same place, which is called otherwise from day 400 on."""
     days = {"a": WEEKLY, "b": range(3, LENGTH, 14), "c": range(0, 300)}
     names = ["old" if day < 400 else "new" for each in days.values() for day in each]
-    found = lapse.closed(small(days, station_id=names))
+    found = churn.closed(small(days, station_id=names))
     assert found["customers"].to_dict() == {"old": 0}
 
 
 def test_without_stations_none_is_closed():
-    assert lapse.closed(small({"a": [0, 1, 2]})).empty
+    assert churn.closed(small({"a": [0, 1, 2]})).empty
 
 
 def test_the_longest_pause_is_that_of_all_customers_together():
     """Days without any purchase, those at the end of the data among them."""
     end = LENGTH
     here = small({"a": [end - 30, end - 30, end - 27, end - 9], "b": [end - 20, end - 18, end]})
-    assert lapse.longest_pause(here) == 8
-    assert lapse.longest_pause(small({"a": [end], "b": [end]})) == 0
-    assert lapse.longest_pause(small({"a": [end - 40]})) == 40
+    assert churn.longest_pause(here) == 8
+    assert churn.longest_pause(small({"a": [end], "b": [end]})) == 0
+    assert churn.longest_pause(small({"a": [end - 40]})) == 40
 
 
 # --- plain loops over random days
@@ -306,7 +306,7 @@ def plain_limit(days, own_day, factor, first):
 def followed(here, own_day, factor):
     """Return the customers followed, each from a day of his own; days count from `START`."""
     since = pd.Series({who: on(day)[0] for who, day in own_day.items()})
-    found = lapse.spells(here, since, factor)
+    found = churn.spells(here, since, factor)
     found[["from_day", "to_day"]] += (pd.Timestamp(here.start) - START).days
     return found
 
@@ -359,8 +359,8 @@ def test_a_longer_limit_loses_nobody_else_of_those_followed_with_both(drawn, fac
 def test_a_longer_limit_may_lose_more_as_it_follows_more():
     """To the short limit he was lost on the day already, to the long one he leaves later."""
     here = small({"a": [*range(0, 183, 7), *range(245, 400, 7)], "b": WEEKLY})
-    assert lapse.spells(here, HALF, 4).index.tolist() == ["b"]
-    assert lapse.spells(here, HALF, 10)["lost"].to_dict() == {"a": 1, "b": 0}
+    assert churn.spells(here, HALF, 4).index.tolist() == ["b"]
+    assert churn.spells(here, HALF, 10)["lost"].to_dict() == {"a": 1, "b": 0}
 
 
 # --- leavers who were planted
@@ -373,7 +373,7 @@ def planted():
     here = region_of(draw(world, n_customers, seed))
     people = simulate(world, n_customers, seed).people
     people.index = [f"X{number:05d}" for number in range(1, n_customers + 1)]
-    return here, lapse.cohort(here).join(people["lapse"])
+    return here, churn.cohort(here).join(people["lapse"])
 
 
 def test_nearly_all_who_leave_are_lost_and_hardly_any_who_stay(planted):
@@ -398,19 +398,19 @@ def test_the_day_found_is_that_of_a_purchase_before_the_week_of_leaving(planted)
 
 
 def test_rules_trade_false_alarms_against_leavers_not_yet_seen(planted):
-    found = lapse.rules(*planted)
+    found = churn.rules(*planted)
     assert (np.diff(found["returned"]) < 0).all()
     assert (np.diff(found["lost"]) < 0).all()
     assert (np.diff(found["limit_days"]) >= 0).all()
-    assert found.loc[lapse.FACTOR, "lost"] == pytest.approx(planted[1]["lost"].mean())
+    assert found.loc[churn.FACTOR, "lost"] == pytest.approx(planted[1]["lost"].mean())
 
 
 def test_a_station_of_the_example_is_closed_once_it_sells_nothing(planted):
     here = planted[0]
-    assert lapse.closed(here).empty
+    assert churn.closed(here).empty
     rows = here.purchases
     gone = (rows["station_id"] == "S03") & (rows["bought_at"] >= dt.date(2026, 3, 1))
-    assert lapse.closed(dataclasses.replace(here, purchases=rows.filter(~gone))).index.tolist() == [
+    assert churn.closed(dataclasses.replace(here, purchases=rows.filter(~gone))).index.tolist() == [
         "S03"
     ]
 
@@ -430,7 +430,7 @@ def silences(slope, n=600, seed=1):
 
 def test_the_odds_of_a_silence_are_those_of_a_logit():
     rows = silences(0.7)
-    found = lapse.by_recency(rows, "lapse_year", ["log_visits"])
+    found = churn.by_recency(rows, "lapse_year", ["log_visits"])
     fit = smf.logit("lapse_year ~ recency + log_visits", rows).fit(disp=0)
     assert np.log(found["odds_ratio"].estimate) == pytest.approx(fit.params["recency"], rel=1e-5)
     assert found["odds_ratio"].ci_low < np.exp(0.7) < found["odds_ratio"].ci_high
@@ -438,6 +438,6 @@ def test_the_odds_of_a_silence_are_those_of_a_logit():
 
 
 def test_where_the_rate_says_all_recency_tells_nothing():
-    found = lapse.by_recency(silences(0.0), "lapse_year", ["log_visits"])
+    found = churn.by_recency(silences(0.0), "lapse_year", ["log_visits"])
     assert found["odds_ratio"].ci_low < 1 < found["odds_ratio"].ci_high
     assert abs(found["auc_gain"].estimate) < 0.01

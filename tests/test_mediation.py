@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 
-from analysis import mediation
-from analysis.estimates import Estimate, from_se
-from analysis.models import contrast, ols
+from analysis.statistics.causal import mediation
+from analysis.statistics.estimate import Estimate, from_se
+from analysis.statistics.regression.models import contrast, ols
 
 REPS = 200
 properties = settings(max_examples=25)

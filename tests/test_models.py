@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis import _glm, models, specifications
-from analysis.estimates import NotEstimable, smallest
+from analysis.statistics.estimate import NotEstimable, smallest
+from analysis.statistics.regression import _glm, models, specification_curve
 
 N_COVERAGE = 300
 MC_ERROR = np.sqrt(0.95 * 0.05 / N_COVERAGE)
@@ -516,7 +516,7 @@ def test_true_and_false_with_gaps_leave_those_rows_out(kind, gap):
     assert found.params.to_dict() == pytest.approx(
         models.robust_glm("binomial ~ x", expected, family="binomial").params.to_dict()
     )
-    table = specifications.curve(
+    table = specification_curve.curve(
         "x", "x", outcomes={"y": "y"}, controls={"none": []}, samples={"all": odd},
         family="binomial",
     )  # fmt: skip

@@ -10,23 +10,15 @@ import pandas as pd
 import papermill
 import pytest
 
-from analysis import (
-    calibration,
-    checks,
-    claims,
-    findings,
-    plan,
-    power,
-    report,
-    run,
-    synthesis,
-)
-from analysis.estimates import LINKS, from_se, on_scale
-from analysis.example import World, draw
-from analysis.hypotheses import register
-from analysis.plan import Task
-from analysis.verdicts import Check
-from analysis.wording import format_value
+from analysis.claims import across_regions, calibration, checks, claim, findings, sample_size
+from analysis.claims.hypotheses import register
+from analysis.claims.verdicts import Check
+from analysis.claims.wording import format_value
+from analysis.statistics.estimate import LINKS, from_se, on_scale
+from simulation import World, draw
+from workbook.pages import report
+from workbook.running import execute, plan
+from workbook.running.plan import Task
 
 NOTEBOOKS = plan.notebooks()
 OVER = plan.NOTEBOOKS / f"{plan.ACROSS}.ipynb"
@@ -141,10 +133,10 @@ def reports(tmp_path_factory):
         for region in ("Many 多", "Few")
         for path in NOTEBOOKS.values()
     ]
-    outcomes = list(run.run(tasks, jobs=2))
-    run.rebuild(folder / "reports")
-    outcomes += map(run.execute, plan.across(tasks))
-    run.rebuild(folder / "reports")
+    outcomes = list(execute.run(tasks, jobs=2))
+    execute.rebuild(folder / "reports")
+    outcomes += map(execute.execute, plan.across(tasks))
+    execute.rebuild(folder / "reports")
     return outcomes, folder / "reports"
 
 
@@ -172,7 +164,7 @@ class TestWhatItSays:
         assert {each["hypothesis"] for each in told if register()[each["hypothesis"]].causal}
         for each in told:
             names = [check["name"] for check in each["checks"]]
-            assert names.count(claims.HIDDEN) == register()[each["hypothesis"]].causal
+            assert names.count(claim.HIDDEN) == register()[each["hypothesis"]].causal
             is_about_money = register()[each["hypothesis"]].money
             assert sum("refunds" in name for name in names) == is_about_money
 
@@ -214,8 +206,8 @@ def test_a_run_on_the_same_data_changes_no_byte(reports):
     task = next(each.task for each in outcomes if each.task.region == "Few")
     files = [task.executed, task.executed.with_suffix(".html"), folder / "findings.csv"]
     before = [path.read_bytes() for path in files]
-    run.execute(task)
-    run.rebuild(folder)
+    execute.execute(task)
+    execute.rebuild(folder)
     assert [path.read_bytes() for path in files] == before
 
 
@@ -246,7 +238,7 @@ def records_of(names, *blocking):
         times = 3 + spread * rng.normal()
         effects = {part.key: effect_of(part, times, se) for part in known.parts}
         hangs = checks.same_verdict(
-            claims.Claim(known, None, ()), effects, "without a style of answering",
+            claim.Claim(known, None, ()), effects, "without a style of answering",
             [{part.key: effect_of(part, 0.0, se) for part in known.parts}] if key == "H01" else [],
         )  # fmt: skip
         if (name, key) == (names[0], "H21"):
@@ -268,7 +260,7 @@ def across(folder, records, names):
     """Run the notebook over all regions on written findings; return it and its page."""
     toml = write_regions(folder, names)
     findings.write(findings.tidy(records), findings.variants(records), folder)
-    outcome = run.execute(Task(OVER, "six", "", {"source": str(toml)}, folder))
+    outcome = execute.execute(Task(OVER, "six", "", {"source": str(toml)}, folder))
     assert outcome.failures == ()
     page = outcome.task.executed.with_suffix(".html").read_text(encoding="utf-8")
     return nbformat.read(outcome.task.executed, as_version=4), page
@@ -312,7 +304,7 @@ def records():
 
 @pytest.fixture(scope="module")
 def pools(records):
-    return synthesis.pooled(findings.tidy(records), findings.variants(records))
+    return across_regions.pooled(findings.tidy(records), findings.variants(records))
 
 
 @pytest.fixture(scope="module")
@@ -323,7 +315,7 @@ def made(records, tmp_path_factory):
 @pytest.mark.slow
 class TestOverSixRegions:
     def test_the_tables_are_those_of_the_synthesis(self, made, pools):
-        shown, best = table_of(made[0], "Pooled effects"), synthesis.ranked(pools)
+        shown, best = table_of(made[0], "Pooled effects"), across_regions.ranked(pools)
         assert shown.index.tolist() == best["hypothesis"].tolist()
         assert shown["verdict"].tolist() == best["verdict"].tolist()
         assert shown["stands"].tolist() == ["✓" if each else "✗" for each in best["survives"]]
@@ -364,8 +356,8 @@ class TestOverSixRegions:
 
     def test_what_to_do_next_ranks_what_all_regions_have_a_number_for(self, made, records, pools):
         customers = pd.Series(range(40, 100, 10), SIX_NAMES)
-        times = power.times_needed(findings.tidy(records))
-        needed = power.customers_needed(times, customers)
+        times = sample_size.times_needed(findings.tidy(records))
+        needed = sample_size.customers_needed(times, customers)
         shown = table_of(made[0], "Customers needed")
         assert shown.index.tolist() == ["own customers", *needed.dropna(how="all").index]
         for key in shown.index[1:]:
@@ -374,9 +366,9 @@ class TestOverSixRegions:
             table_of(made[0], "Times what the region has").loc["H05", "counts"].startswith("stat")
         )
         near = table_of(made[0], "Further customers needed")
-        expected = power.further(needed, customers).loc[near.index]
+        expected = sample_size.further(needed, customers).loc[near.index]
         assert set(near.index) == set(pools.query("verdict == 'inconclusive'")["hypothesis"]) - {
-            *power.COUNTED
+            *sample_size.COUNTED
         }
         for row in expected.itertuples():
             assert near.loc[row.Index, "with a number"] == f"{row.known} of 6 regions"
@@ -395,7 +387,7 @@ class TestOverSixRegions:
         found, others = findings.tidy(records), findings.variants(records)
         shown = table_of(made[0], "Without one region").set_index("part", append=True)
         for key in SIX:
-            for part, each in synthesis.without_each(found, others, key).items():
+            for part, each in across_regions.without_each(found, others, key).items():
                 turns = each.index[each["turns"]]
                 expected = ", ".join(turns[:3]) + " …" * (len(turns) > 3) or "–"
                 assert shown.loc[(key, part), "turns without"] == expected
@@ -425,7 +417,7 @@ def real_reports(tmp_path_factory):
         found = {}
         for path in NOTEBOOKS.values():
             task = Task(path, "real", region, {"source": str(toml)}, folder)
-            outcome = run.execute(task)
+            outcome = execute.execute(task)
             assert outcome.failures == ()
             found[path.stem] = nbformat.read(task.executed, as_version=4)
         return found

@@ -6,8 +6,8 @@ import pytest
 from scipy import stats
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 
-from analysis import _ordinal, models
-from analysis.estimates import NotEstimable
+from analysis.statistics.estimate import NotEstimable
+from analysis.statistics.regression import _ordinal, models
 
 # Venables & Ripley (2002), Modern Applied Statistics with S, section 7.3.
 HOUSING = {

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 from bs4 import BeautifulSoup
 
-from analysis import findings, history, index_page, overview, synthesis, wording
-from analysis.estimates import from_se
-from analysis.hypotheses import hypothesis
+from analysis.claims import across_regions, findings, wording
+from analysis.claims.hypotheses import hypothesis
+from analysis.statistics.estimate import from_se
 from sample_findings import BLOCKING, beyond, loss_against_gain
+from workbook.pages import history, index, overview
 
 REGIONS = ("North 华北", "East 华东", "South <华南>")
 PRINTS = {
@@ -25,7 +26,7 @@ def entries(effects=(0.30, 0.31, 0.33), *checks, blocked=None, **prints):
         own = checks if blocked is None or region in blocked else ()
         finding = loss_against_gain(effect, 0.05, *own, region=region)
         record = finding.record() | PRINTS | prints.get(region.split()[0], {})
-        yield index_page.Entry(
+        yield index.Entry(
             source="example", region=region, notebook="02_satisfaction_drivers", href="x.html",
             status="ok", error="", title="Drivers", records=(record,),
         )  # fmt: skip
@@ -35,14 +36,14 @@ def past_of(folder, *runs):
     """Return the history of several runs."""
     for run in runs:
         found = findings.tidy([record for entry in run for record in entry.records])
-        past = history.append(folder, found, synthesis.pooled(found))
+        past = history.append(folder, found, across_regions.pooled(found))
     return past
 
 
 def page(runs, gone=(), **known):
     runs = list(runs)
     around = replace(beyond(runs, **known), gone=gone)
-    return BeautifulSoup(index_page.index(runs, around), "html.parser")
+    return BeautifulSoup(index.index(runs, around), "html.parser")
 
 
 def with_another(runs):
@@ -77,7 +78,7 @@ def test_a_verdict_that_falls_in_its_family_says_so():
     many = beyond(edge)
     pools = many.pools.assign(p_value=0.04, p_holm=0.4, survives=False)
     changed = type(many)(pools, many.families, many.past, {})
-    soup = BeautifulSoup(index_page.index(edge, changed), "html.parser")
+    soup = BeautifulSoup(index.index(edge, changed), "html.parser")
     assert "does not stand among 1 claims" in pooled_cell(soup).select_one(".warn").text
 
 
@@ -209,7 +210,7 @@ def test_why_is_never_empty(tmp_path):
 def test_a_verdict_that_stands_no_longer_in_its_family_is_said(tmp_path):
     runs = list(entries())
     found = findings.tidy([record for entry in runs for record in entry.records])
-    pools = synthesis.pooled(found)
+    pools = across_regions.pooled(found)
     for survives in (True, False, True):
         past = history.append(tmp_path, found, pools.assign(survives=survives))
         said = [each.text for each in page(runs, past=past).select(".changes li")]

@@ -12,10 +12,11 @@ from scipy import optimize, special, stats
 from statsmodels.regression.linear_model import WLS
 from statsmodels.stats.meta_analysis import combine_effects
 
-from analysis import calibration
-from analysis.estimates import Estimate, from_se
-from analysis.hypotheses import hypothesis
-from analysis.pooling import (
+from analysis.claims import calibration
+from analysis.claims.hypotheses import hypothesis
+from analysis.claims.verdicts import judge_part
+from analysis.statistics.estimate import Estimate, from_se
+from analysis.statistics.meta_analysis import (
     combined_p,
     leave_one_out,
     meta_regression,
@@ -23,7 +24,6 @@ from analysis.pooling import (
     pool,
     weighted_mean,
 )
-from analysis.verdicts import judge_part
 
 REPLICATES = int(os.environ.get("CALIBRATION_REPLICATES", "300"))
 TABLE_REPLICATES = 3000  # behind the coverage that the tests compare with

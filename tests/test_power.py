@@ -9,25 +9,25 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis import findings, power
-from analysis.estimates import from_se
-from analysis.findings import conclude
-from analysis.hypotheses import Range, hypothesis, register
-from analysis.verdicts import Check
+from analysis.claims import findings, sample_size
+from analysis.claims.findings import conclude
+from analysis.claims.hypotheses import Range, hypothesis, register
+from analysis.claims.verdicts import Check
+from analysis.statistics.estimate import from_se
 
 (PART,) = hypothesis("H03").parts  # claimed to be at least 0.15
 
 
 def test_at_the_needed_error_four_of_five_see_that_nothing_is_there():
     needed = 0.15 / (stats.norm.ppf(0.975) + stats.norm.ppf(0.8))
-    assert power.factor(PART, from_se(0.3, needed, 100)) == pytest.approx(1)
+    assert sample_size.factor(PART, from_se(0.3, needed, 100)) == pytest.approx(1)
     draws = needed * np.random.default_rng(0).standard_normal(200_000)
     misses = draws + stats.norm.ppf(0.975) * needed < 0.15
     assert misses.mean() == pytest.approx(0.8, abs=0.005)
 
 
 def test_half_the_error_needs_four_times_the_customers():
-    wide, narrow = (power.factor(PART, from_se(0.3, se, 100)) for se in (0.2, 0.1))
+    wide, narrow = (sample_size.factor(PART, from_se(0.3, se, 100)) for se in (0.2, 0.1))
     assert wide / narrow == pytest.approx(4)
 
 
@@ -35,14 +35,14 @@ def test_the_distance_is_that_on_the_scale_of_the_part():
     ratio = next(part for part in hypothesis("H17").parts if part.scale == "log")
     se, edge = 0.1, np.log(ratio.claim.low)
     by_hand = (se * (stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) / edge) ** 2
-    assert power.factor(ratio, from_se(1.5, se, 100, scale="log")) == pytest.approx(by_hand)
+    assert sample_size.factor(ratio, from_se(1.5, se, 100, scale="log")) == pytest.approx(by_hand)
 
 
 def test_every_part_of_the_register_has_a_distance_unless_none_is_its_edge():
     for known in register().values():
         for part in known.parts:
             middle = 0.5 if part.scale == "logit" else 1.2
-            times = power.factor(part, from_se(middle, 0.1, 100, scale=part.scale))
+            times = sample_size.factor(part, from_se(middle, 0.1, 100, scale=part.scale))
             edges = {part.claim.low, part.claim.high}
             assert np.isnan(times) if part.null in edges else times > 0
 
@@ -56,8 +56,8 @@ def test_the_part_that_needs_most_decides_and_customers_are_whole():
     effects = {"performance": from_se(0.4, 0.05, 500), "expectation": from_se(-0.4, 0.1, 500)}
     rows = [conclude(hypothesis("H01"), "s", "East", effects).record()]
     customers = pd.Series({"East": 1_000, "West": 50})
-    table = power.customers_needed(power.times_needed(findings.tidy(rows)), customers)
-    times = power.factor(hypothesis("H01").parts[1], effects["expectation"])
+    table = sample_size.customers_needed(sample_size.times_needed(findings.tidy(rows)), customers)
+    times = sample_size.factor(hypothesis("H01").parts[1], effects["expectation"])
     assert table.loc["H01", "East"] == np.ceil(1_000 * times)
     assert list(table.columns) == ["East"]
 
@@ -71,11 +71,11 @@ def test_only_what_is_known_of_all_regions_is_ranked():
         effects = {"price_sensitivity": from_se(0.1, se, 500)}
         rows.append(conclude(hypothesis("H07"), "s", region, effects).record())
     customers = pd.Series({"East": 1_000, "West": 50})
-    times = power.times_needed(findings.tidy(rows))
-    needed = power.customers_needed(times, customers)
+    times = sample_size.times_needed(findings.tidy(rows))
+    needed = sample_size.customers_needed(times, customers)
     assert list(times.index) == ["H03", "H05", "H07"]
     assert list(needed.index) == ["H03", "H07"]  # errors of H05 shrink with stations
-    table = power.further(needed, customers)
+    table = sample_size.further(needed, customers)
     assert list(table.index) == ["H07", "H03"]
     assert table.loc["H07"].tolist() == [2, 2, needed.loc["H07", "East"] - 1_000]
     assert table.loc["H03", ["known", "regions"]].tolist() == [1, 2]
@@ -92,7 +92,7 @@ def alike(tau, se, k):
 @given(st.floats(0, 0.3), st.floats(0.02, 0.5), st.integers(3, 12))
 def test_regions_that_the_mean_needs_by_hand(tau, se, k):
     """With equal errors the variance of the mean is (se**2 + tau**2) / k."""
-    found = power.regions_needed(PART, alike(tau, se, k))
+    found = sample_size.regions_needed(PART, alike(tau, se, k))
     spread = np.sqrt(tau**2 + se**2)
     for n, is_enough in ((found, True), (found - 1, False)):
         quantiles = stats.t.ppf(0.975, n - 1) + stats.t.ppf(0.8, n - 1)
@@ -107,7 +107,7 @@ def test_customers_that_the_same_regions_need_by_hand(tau, se, k):
     needed = 0.15 / (stats.t.ppf(0.975, k - 1) + stats.t.ppf(0.8, k - 1))
     room = k * needed**2 - tau**2
     assume(abs(room) > 1e-5)
-    found = power.customers_factor(PART, alike(tau, se, k))
+    found = sample_size.customers_factor(PART, alike(tau, se, k))
     assert found == (pytest.approx(se**2 / room, rel=1e-3) if room > 0 else np.inf)
 
 
@@ -115,5 +115,5 @@ def test_no_number_of_regions_tells_none_from_a_claim_that_begins_there():
     (part,) = hypothesis("H14").parts[:1]
     part = dataclasses.replace(part, claim=Range(part.null, np.inf))
     regions = [from_se(each, 0.1, 500, scale=part.scale) for each in (1.1, 1.2, 1.4)]
-    assert np.isnan(power.regions_needed(part, regions))
-    assert np.isnan(power.customers_factor(part, regions))
+    assert np.isnan(sample_size.regions_needed(part, regions))
+    assert np.isnan(sample_size.customers_factor(part, regions))

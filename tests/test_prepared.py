@@ -8,7 +8,9 @@ import sys
 import pandas as pd
 import pytest
 
-from analysis import data, prepared, purchases, sources
+from analysis.cohorts import purchases
+from analysis.data import cache, sources
+from analysis.data.region import load_region
 
 
 @pytest.fixture
@@ -17,9 +19,9 @@ def small(write_source):
 
 
 def test_what_is_read_is_what_was_kept(small, tmp_path, monkeypatch):
-    plain = data.load(small, "North")
-    monkeypatch.setenv(prepared.FOLDER, str(tmp_path))
-    for again in (data.load(small, "North"), data.load(small, "North")):
+    plain = load_region(small, "North")
+    monkeypatch.setenv(cache.FOLDER, str(tmp_path))
+    for again in (load_region(small, "North"), load_region(small, "North")):
         for field in dataclasses.fields(plain):
             before, after = getattr(plain, field.name), getattr(again, field.name)
             if isinstance(before, pd.DataFrame):
@@ -35,66 +37,66 @@ def test_what_is_read_is_what_was_kept(small, tmp_path, monkeypatch):
 
 def test_each_region_and_day_has_a_place_of_its_own(small, tmp_path, monkeypatch):
     source = sources.read(small)
-    assert prepared.place(source, "North", "") is None
-    monkeypatch.setenv(prepared.FOLDER, str(tmp_path))
+    assert cache.place(source, "North", "") is None
+    monkeypatch.setenv(cache.FOLDER, str(tmp_path))
     places = [
-        prepared.place(source, *each)
+        cache.place(source, *each)
         for each in (("North", ""), ("South", ""), ("North", "2024-06-30"))
     ]
     assert len(set(places)) == 3
-    assert data.load(small, "North", "2024-06-30").end != data.load(small, "North").end
+    assert load_region(small, "North", "2024-06-30").end != load_region(small, "North").end
 
 
 def test_a_second_load_does_not_read_the_files(small, tmp_path, monkeypatch):
-    monkeypatch.setenv(prepared.FOLDER, str(tmp_path / "kept"))
+    monkeypatch.setenv(cache.FOLDER, str(tmp_path / "kept"))
     (tmp_path / "kept").mkdir()
-    first = data.load(small, "North")
+    first = load_region(small, "North")
     (tmp_path / "small" / "transactions.csv").unlink()
-    pd.testing.assert_frame_equal(data.load(small, "North").customers, first.customers)
+    pd.testing.assert_frame_equal(load_region(small, "North").customers, first.customers)
 
 
 def test_a_source_is_read_once_for_all_its_regions(small, tmp_path, monkeypatch):
-    plain = {name: data.load(small, name) for name in ("North", "South")}
-    monkeypatch.setenv(prepared.FOLDER, str(tmp_path / "kept"))
+    plain = {name: load_region(small, name) for name in ("North", "South")}
+    monkeypatch.setenv(cache.FOLDER, str(tmp_path / "kept"))
     (tmp_path / "kept").mkdir()
-    data.load(small, "North")
+    load_region(small, "North")
     for file in (tmp_path / "small").glob("*.csv"):
         file.unlink()
-    south = data.load(small, "South")
+    south = load_region(small, "South")
     pd.testing.assert_frame_equal(south.customers, plain["South"].customers)
     assert south.rows == plain["South"].rows
     assert south.purchases.amount.sum().execute() == 400
     with pytest.raises(sources.DataError, match=r"No region .Sauth.*Did you mean 'South'"):
-        data.load(small, "Sauth")
+        load_region(small, "Sauth")
 
 
 def test_a_region_without_purchases_is_kept_too(write_source, tmp_path, monkeypatch):
-    monkeypatch.setenv(prepared.FOLDER, str(tmp_path))
+    monkeypatch.setenv(cache.FOLDER, str(tmp_path))
     small = str(write_source(transactions=None))
-    assert data.load(small, "North").purchases is None
-    assert data.load(small, "North").purchases is None
+    assert load_region(small, "North").purchases is None
+    assert load_region(small, "North").purchases is None
 
 
 def test_rows_of_a_database_by_address_are_not_copied(small, tmp_path, monkeypatch):
-    monkeypatch.setenv(prepared.FOLDER, str(tmp_path))
+    monkeypatch.setenv(cache.FOLDER, str(tmp_path))
     source = dataclasses.replace(sources.read(small), database="postgres://me:secret@host/db")
-    assert prepared.place(source, "North", "") is None
+    assert cache.place(source, "North", "") is None
 
 
 LOAD = """import sys, time
 from analysis import data
-loaded = data.load_region
+loaded = load_region
 def slow(*given):
     print("loads", flush=True)
     time.sleep(1)
     return loaded(*given)
-data.load_region = slow
-print(len(data.load(sys.argv[1], "North").customers))
+load_region = slow
+print(len(load_region(sys.argv[1], "North").customers))
 """
 
 
 def test_of_two_notebooks_at_once_one_loads_and_the_other_waits(small, tmp_path, monkeypatch):
-    monkeypatch.setenv(prepared.FOLDER, str(tmp_path))
+    monkeypatch.setenv(cache.FOLDER, str(tmp_path))
     command = [sys.executable, "-c", LOAD, small]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     said = sorted(process.communicate(timeout=60)[0] for process in both)
@@ -102,11 +104,11 @@ def test_of_two_notebooks_at_once_one_loads_and_the_other_waits(small, tmp_path,
 
 
 def test_without_room_a_region_is_loaded_and_not_kept(small, tmp_path, monkeypatch):
-    monkeypatch.setenv(prepared.FOLDER, str(tmp_path))
+    monkeypatch.setenv(cache.FOLDER, str(tmp_path))
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, limit[1]))
     try:
-        here = data.load(small, "North")
+        here = load_region(small, "North")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert len(here.customers) == 2

@@ -7,19 +7,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import checks, data, landmarks, profile, purchases
-from analysis.causal import aipw
-from analysis.claims import claim
+from analysis.claims import checks
+from analysis.claims.claim import claim
+from analysis.cohorts import data_profile, landmark, purchases
+from analysis.data.region import load_region
+from analysis.statistics.causal.treatment_effects import aipw
 from tables import CUSTOMERS, SURVEY, TRANSACTIONS
 
 
 @pytest.fixture
 def north(write_source):
-    return data.load(str(write_source()), "North")
+    return load_region(str(write_source()), "North")
 
 
 def test_tables_count_rows_and_name_empty_columns(north):
-    found = profile.tables(north)
+    found = data_profile.tables(north)
     assert found["rows"].to_dict() == {
         "customers": 2,
         "survey": 2,
@@ -34,14 +36,16 @@ def test_tables_count_rows_and_name_empty_columns(north):
 
 
 def test_a_table_that_cannot_be_read_says_why(write_source):
-    here = data.load(str(write_source(survey="")), "North")
-    assert "survey.csv: the file is empty" in profile.tables(here).loc["survey", "without values"]
-    reason = profile.requirements(here).loc["H14", "lacks"]
+    here = load_region(str(write_source(survey="")), "North")
+    assert (
+        "survey.csv: the file is empty" in data_profile.tables(here).loc["survey", "without values"]
+    )
+    reason = data_profile.requirements(here).loc["H14", "lacks"]
     assert reason.startswith("The table 'survey' can't be read: survey.csv: the file is empty")
 
 
 def test_what_a_hypothesis_lacks(north):
-    found = profile.requirements(north)
+    found = data_profile.requirements(north)
     assert len(found) == 22
     assert (found["has the data"] == "yes").eq(found["lacks"] == "").all()
     assert found.loc["H01", "lacks"] == (
@@ -68,7 +72,7 @@ YEARS = {
 @pytest.mark.parametrize("end", YEARS)
 def test_what_a_year_of_52_weeks_leaves_out_is_said(north, end):
     here = dataclasses.replace(north, end=dt.date.fromisoformat(end))
-    assert profile.last_year(here) == (
+    assert data_profile.last_year(here) == (
         "A year is 52 weeks, 364 days, so that each has the same days of the week. The data has "
         + YEARS[end]
     )
@@ -77,21 +81,21 @@ def test_what_a_year_of_52_weeks_leaves_out_is_said(north, end):
 def test_the_last_year_is_the_one_that_is_counted(north):
     """A purchase on the day that is left out is in no yearly number, one a day later is."""
     here = dataclasses.replace(north, end=dt.date(2025, 1, 30))
-    first = landmarks.landmark(here) + dt.timedelta(days=1)
+    first = landmark.landmark(here) + dt.timedelta(days=1)
     year = purchases.per_customer(here, first, here.end)
-    assert f"begins on {first}" in profile.last_year(here)
+    assert f"begins on {first}" in data_profile.last_year(here)
     assert year["sales"].to_dict() == {"a": 225.0, "b": 150.0}  # a bought for 320 on 1 February
 
 
 def test_spans_and_months_by_hand(north):
-    spans = profile.spans(north)
+    spans = data_profile.spans(north)
     assert spans.loc["survey"].tolist() == ["2024-03-01", "2024-03-02", 2]
     assert spans.loc["transactions"].tolist() == ["2024-02-01", "2024-03-15", 2]
-    monthly = profile.monthly(north)
+    monthly = data_profile.monthly(north)
     months = 335 / (365.25 / 12)
     assert monthly.loc["a", "sales_per_month"] == pytest.approx(545 / months)
     assert monthly["segment"].to_dict() == {"a": "private", "b": "van"}
-    quartiles = profile.quartiles(monthly, "sales_per_month")
+    quartiles = data_profile.quartiles(monthly, "sales_per_month")
     assert quartiles.index.tolist() == ["private", "van"]
 
 
@@ -112,7 +116,7 @@ def test_answerers_differ_by_a_planted_difference(write_source):
         .replace("\nc,", "\nc3,"),
         survey="\n".join([SURVEY.splitlines()[0], *answers]) + "\n",
     )
-    found = profile.answerers(data.load(str(path), "North"))
+    found = data_profile.answerers(load_region(str(path), "North"))
     a, b = suburban[answered], suburban[~answered]
     expected = (a.mean() - b.mean()) / np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / 2)
     row = found.loc["suburban"]
@@ -125,7 +129,7 @@ def test_reliability_of_parallel_items():
     rng = np.random.default_rng(8)
     true = rng.normal(size=4000)
     items = pd.DataFrame({f"i{k}": true + rng.normal(size=4000) for k in range(3)})
-    found = profile.reliability({"s": items}, seed=1).set_index("scale")
+    found = data_profile.reliability({"s": items}, seed=1).set_index("scale")
     covariance = items.cov().to_numpy()
     alpha = 1.5 * (1 - np.trace(covariance) / covariance.sum())
     assert found.loc["s, alpha", "estimate"] == pytest.approx(alpha)
@@ -133,8 +137,8 @@ def test_reliability_of_parallel_items():
     half_width = (found["ci_high"] - found["ci_low"]) / 2
     assert half_width.to_numpy() == pytest.approx(0.013, abs=0.003)
     assert (found["customers"] == 4000).all()
-    assert not profile.can_be_scored(items.head(29))
-    assert not profile.can_be_scored(items.assign(i1=1.0))
+    assert not data_profile.can_be_scored(items.head(29))
+    assert not data_profile.can_be_scored(items.assign(i1=1.0))
 
 
 def test_a_claim_that_cannot_be_tested_says_what_is_missing(north, capsys):
@@ -171,22 +175,22 @@ def test_no_sales_by_month_from_a_few_days(north):
     """Of four days, a month would be seven times what was seen."""
     here = dataclasses.replace(north, start=dt.date(2024, 12, 28))
     assert here.days == 4
-    assert profile.monthly(here).empty
-    assert profile.over_days(here) == (
+    assert data_profile.monthly(here).empty
+    assert data_profile.over_days(here) == (
         "The data has purchases of 4 days: sales by month are told from 28 on."
     )
-    assert "up to 335 days" in profile.over_days(north)
+    assert "up to 335 days" in data_profile.over_days(north)
 
 
 def test_who_joined_days_ago_has_no_sales_by_month(north):
     people = north.customers.assign(joined_on=pd.Timestamp("2024-12-20"))
     here = dataclasses.replace(north, customers=people)
-    assert profile.monthly(here).empty
-    assert profile._features(here)["sales a month (logarithm)"].isna().all()
+    assert data_profile.monthly(here).empty
+    assert data_profile._features(here)["sales a month (logarithm)"].isna().all()
 
 
 def test_tables_that_are_not_recorded_are_not_empty(north):
-    assert profile.recorded(north, " over a while") == (
+    assert data_profile.recorded(north, " over a while") == (
         "4 purchase lines over a while, 2 survey answers, complaints not recorded, "
         "contacts not recorded"
     )

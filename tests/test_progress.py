@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from analysis.progress import Progress, Step
 from shells import PATIENCE, wait_for
+from workbook.running.progress import Progress, Step
 
 EAST, WEST = Step("East 华东", "02_satisfaction_drivers", 6.0), Step("West", "04_value", 2.0)
 ACROSS = Step("", "90_across_regions", 1.0)
@@ -31,7 +31,7 @@ COLOUR = re.compile(r"\x1b\[[\d;]*m")
 @pytest.fixture(autouse=True)
 def often(monkeypatch):
     """Refresh terminals more often than people need."""
-    monkeypatch.setattr("analysis.progress.REFRESH", 0.005)
+    monkeypatch.setattr("workbook.running.progress.REFRESH", 0.005)
 
 
 class Clock:

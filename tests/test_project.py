@@ -13,7 +13,7 @@ CONDA_NAMES = {
     "ibis-duckdb": "ibis-framework",
     "python-duckdb": "duckdb",
     "python-tzdata": "tzdata",
-    "flit-core": "flit_core",
+    "uv-build": "uv_build",
 }
 
 
@@ -79,7 +79,7 @@ def test_every_target_and_command_of_the_readme_is_there():
     readme, makefile = read("README.md"), read("Makefile")
     targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
     assert {"report", "test"} <= set(re.findall(r"^make (\w+)", readme, re.MULTILINE)) <= targets
-    from analysis.cli import app
+    from workbook.cli import app
 
     commands = {each.name or each.callback.__name__ for each in app.registered_commands}
     assert set(re.findall(r"^workbook (\w+)", readme, re.MULTILINE)) <= commands
@@ -87,6 +87,5 @@ def test_every_target_and_command_of_the_readme_is_there():
 
 def test_the_tree_of_the_readme_is_the_tree():
     tree = re.search(r"```text\n(.*?)```", read("README.md"), re.DOTALL)[1]
-    modules = set(re.findall(r"^  (\w+)\.py", tree, re.MULTILINE))
-    there = {path.stem for path in (ROOT / "src" / "analysis").glob("*.py")}
-    assert modules == {name for name in there if not name.startswith("_")}
+    named = set(re.findall(r"^src/(\w+)/", tree, re.MULTILINE))
+    assert named == {path.parent.name for path in (ROOT / "src").glob("*/__init__.py")}

@@ -7,16 +7,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import data, lifetime, prepared, purchases
-from analysis.example.rehearsal import region_of
-from analysis.example.tables import draw
-from analysis.example.world import World
+from analysis.cohorts import purchases
+from analysis.data import cache
+from analysis.data.region import load_region
+from analysis.statistics import lifetime_value
+from simulation.drawing.tables import draw
+from simulation.rehearsal import region_of
+from simulation.world import World
 from tables import TRANSACTIONS
 
 
 @pytest.fixture
 def north(write_source):
-    return data.load(str(write_source()), "North")
+    return load_region(str(write_source()), "North")
 
 
 def test_each_customer_by_hand(north):
@@ -49,7 +52,7 @@ def test_months_and_products_by_hand(north):
 def test_lines_without_a_product_have_a_name_in_the_table(write_source):
     lines = TRANSACTIONS.replace(",shop,", ",,")
     assert lines != TRANSACTIONS
-    here = data.load(str(write_source(transactions=lines)), "North")
+    here = load_region(str(write_source(transactions=lines)), "North")
     assert sorted(purchases.per_product(here)["product"]) == ["fuel", "not named"]
 
 
@@ -121,10 +124,10 @@ def test_volume_without_products_is_everything_and_without_quantities_nothing(wr
     first, last = dt.date(2024, 2, 1), dt.date(2024, 3, 15)
     lines = pd.read_csv(io.StringIO(TRANSACTIONS))
     plain = lines.drop(columns="product").to_csv(index=False)
-    here = data.load(str(write_source(transactions=plain)), "North")
+    here = load_region(str(write_source(transactions=plain)), "North")
     assert purchases.by_day(here, first, last)["volume"].tolist() == [41, 30, 20]
     bare = lines.drop(columns=["product", "quantity"]).to_csv(index=False)
-    here = data.load(str(write_source(transactions=bare)), "North")
+    here = load_region(str(write_source(transactions=bare)), "North")
     assert purchases.by_day(here, first, last)["volume"].tolist() == [0, 0, 0]
 
 
@@ -251,7 +254,7 @@ def test_on_a_day_of_few_lines_nothing_can_be_told():
 
 def repeated_in(write_source, lines, toml=""):
     path = write_source(toml, transactions=lines)
-    return purchases.repeated_days(data.load(str(path), "North"))
+    return purchases.repeated_days(load_region(str(path), "North"))
 
 
 def ten_twice(**columns):
@@ -280,7 +283,7 @@ def test_lines_that_differ_before_their_words_are_translated_stand_once(write_so
 
 
 def test_what_a_region_keeps_says_the_same_of_its_days(write_source, tmp_path, monkeypatch):
-    monkeypatch.setenv(prepared.FOLDER, str(tmp_path))
+    monkeypatch.setenv(cache.FOLDER, str(tmp_path))
     assert repeated_in(write_source, ten_twice(receipt=range(20))) == []
     assert repeated_in(write_source, ten_twice(receipt=range(20))) == []
 
@@ -298,12 +301,12 @@ def test_no_day_of_the_example_was_loaded_twice_until_one_is():
 
 
 def test_cdnow_history_is_the_published_one(shared, real_source):
-    here = data.load(str(real_source("cdnow")), "cdnow")
+    here = load_region(str(real_source("cdnow")), "cdnow")
     found = purchases.purchase_history(here, dt.date(1997, 1, 1), dt.date(1997, 9, 30))
     published = pd.read_csv(shared / "cdnow" / "summary.csv")
     assert found["frequency"].tolist() == published["x"].tolist()
     for ours, theirs in (("recency_weeks", "t_x"), ("age_weeks", "T"), ("mean_amount", "zbar")):
         assert found[ours].to_numpy() == pytest.approx(published[theirs].to_numpy(), abs=0.0051)
-    fit = lifetime.fit_buying(found, "bg")
+    fit = lifetime_value.fit_buying(found, "bg")
     assert (fit.r, fit.alpha, fit.a, fit.b) == pytest.approx((0.243, 4.414, 0.793, 2.426), abs=5e-4)
     assert fit.log_likelihood == pytest.approx(-9582.4, abs=0.05)

@@ -5,11 +5,13 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat import v4
 
-from analysis import hypotheses, index_page, report
-from analysis.estimates import from_se
-from analysis.findings import conclude
-from analysis.verdicts import Check
+from analysis.claims import hypotheses
+from analysis.claims.findings import conclude
+from analysis.claims.verdicts import Check
+from analysis.statistics.estimate import from_se
 from sample_findings import BLOCKING, beyond, each_verdict, loss_against_gain, performance
+from workbook.pages import index as index_page
+from workbook.pages import report
 
 EVIL = "North 华北 <script>alert(1)</script>"
 TRACEBACK = 'Traceback (most recent call last)\n  File "/home/someone/x.py", line 3\nValueError: no'

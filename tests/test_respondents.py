@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import landmarks, respondents
-from analysis.contract import SCALES, TABLES
-from analysis.example.rehearsal import region_of
-from analysis.example.scenes import _NO_EFFECT
-from analysis.example.tables import draw
-from analysis.example.world import World
+from analysis.cohorts import landmark
+from analysis.cohorts import survey as respondents
+from analysis.data.contract import SCALES, TABLES
+from simulation.drawing.tables import draw
+from simulation.rehearsal import region_of
+from simulation.scenes import _NO_EFFECT
+from simulation.world import World
 
 START = pd.Timestamp("2024-09-01")
 ITEMS = list(respondents.RATINGS)
@@ -263,7 +264,7 @@ def test_little_data_gives_small_tables(tables):
     assert respondents.retest(waves, ["performance"]) == {} or len(waves) > 100
     filled = respondents.imputed(people)
     assert {len(each) for each in filled} == {len(people)}
-    assert len(landmarks.design(filled[0], respondents.TRAITS)) == len(people)
+    assert len(landmark.design(filled[0], respondents.TRAITS)) == len(people)
 
 
 def test_thirds_are_thirds_even_where_scores_are_tied():

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis import importance, response_style
-from analysis.estimates import from_se
+from analysis.statistics.estimate import from_se
+from analysis.statistics.measurement import relative_importance, response_style
 
 N_COVERAGE = 1000
 properties = settings(max_examples=25)
@@ -113,7 +113,7 @@ def test_importance_shifts_are_what_the_style_adds_to_shares():
     found = response_style.importance_shifts([ratings], mixes, ITEMS, style, ["a"], ["b", "c"])
     truth = []
     for data in (ratings, opinions):
-        shares = importance.lmg(data[list(ITEMS)].corr().to_numpy()[None])[0]
+        shares = relative_importance.lmg(data[list(ITEMS)].corr().to_numpy()[None])[0]
         truth.append((shares[0] - shares[1] - shares[2]) / shares.sum())
     assert found["share"] == pytest.approx(truth[1] - truth[0], abs=1e-9)
     assert found["low"] == pytest.approx(found["share"])  # half of 0.4
@@ -175,9 +175,9 @@ def test_the_error_of_a_hardly_known_style_is_that_of_its_possible_shares(seed):
     cleaned = ratings[list(ITEMS)].corr().to_numpy() - drawn[:, None, None]
     cleaned = cleaned / (1 - drawn[:, None, None])
     cleaned[:, range(4), range(4)] = 1
-    shares = importance.lmg(cleaned)
+    shares = relative_importance.lmg(cleaned)
     shares = shares @ [1, 1, -1] / shares.sum(axis=1)
-    observed = importance.lmg(ratings[list(ITEMS)].corr().to_numpy()[None])[0]
+    observed = relative_importance.lmg(ratings[list(ITEMS)].corr().to_numpy()[None])[0]
     observed = observed @ [1, 1, -1] / observed.sum()
     shift = response_style.importance_shifts([ratings], mixes, ITEMS, style, *pair)
     middle = observed + shift["share"]

@@ -17,8 +17,11 @@ from matplotlib.collections import FillBetweenPolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
-from analysis import discrimination, figures, retention_charts, show, survey_charts, survival
-from analysis.lapse import FACTOR
+from analysis.cohorts.churn import FACTOR
+from analysis.figures import display, retention_charts, survey_charts
+from analysis.figures import theme as figures
+from analysis.statistics import prediction
+from analysis.statistics.regression import survival
 
 FIGURES = []
 NAN = float("nan")
@@ -168,7 +171,7 @@ def test_survival_refuses_another_unit():
 
 def test_names_at_the_ends_of_lines_do_not_overlap_and_are_not_cut():
     _, ax = drawn("survival", many(5), "days")
-    ax.figure.set_dpi(2 * show.DISPLAY_DPI)
+    ax.figure.set_dpi(2 * display.DISPLAY_DPI)
     boxes = [Text.get_window_extent(text) for text in ax.texts]
     assert [text.get_text() for text in ax.texts] == [f"group {i}" for i in range(5)]
     colours = [line.get_color() for line in named(ax).values()]
@@ -310,7 +313,7 @@ def test_calibration_has_equal_axes_and_counts_intervals_that_hold_the_predictio
 
 
 def test_calibration_of_one_group_without_anybody_lost_or_without_bounds():
-    table = discrimination.calibration([0.0, 0.0], [0, 0], groups=1)
+    table = prediction.calibration([0.0, 0.0], [0, 0], groups=1)
     alt, ax = drawn("calibration", table)
     assert "0.0% and 0.0%" in alt
     assert ax.get_yticklabels()[0].get_text() == "0%"

@@ -9,14 +9,15 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
-from analysis import findings, plan, run, unchanged
-from analysis.plan import Task, UsageError
+from analysis.claims import findings
 from sample_findings import loss_against_gain
+from workbook.running import execute, plan, up_to_date
+from workbook.running.plan import Task, UsageError
 
 SETUP = 'region = "North"\nsource = "nowhere"\nlanguage = "en"\nseed = 1'
 CLAIM = """from analysis import findings
-from analysis.estimates import Estimate
-from analysis.hypotheses import hypothesis
+from analysis.statistics.estimate import Estimate
+from analysis.claims.hypotheses import hypothesis
 found = {part.key: Estimate(0.5, 0.4, 0.6, 100) for part in hypothesis(KEY).parts}
 findings.conclude(hypothesis(KEY), source, region, found)"""
 
@@ -58,8 +59,8 @@ def test_a_section_that_breaks_takes_no_other_down(tmp_path):
         "H14": CLAIM,
     }
     todo = task(tmp_path, notebook(tmp_path, sections))
-    outcome = run.execute(todo)
-    run.rebuild(todo.reports)
+    outcome = execute.execute(todo)
+    execute.rebuild(todo.reports)
     assert outcome.failures == ("H13: ValueError: no such thing",)
     assert verdicts(todo.reports)["H13"] == "failed"
     assert verdicts(todo.reports)["H12"] != "failed"
@@ -71,10 +72,12 @@ def test_a_section_that_breaks_takes_no_other_down(tmp_path):
 
 @pytest.mark.slow
 def test_a_set_up_that_breaks_fails_the_notebook_with_its_message(tmp_path):
-    setup = "from analysis.sources import DataError\nraise DataError('lines.csv: row 7 is odd.')"
+    setup = (
+        "from analysis.data.sources import DataError\nraise DataError('lines.csv: row 7 is odd.')"
+    )
     todo = task(tmp_path, notebook(tmp_path, {"H12": CLAIM}, setup=setup))
-    outcome = run.execute(todo)
-    run.rebuild(todo.reports)
+    outcome = execute.execute(todo)
+    execute.rebuild(todo.reports)
     assert outcome.failures == ("lines.csv: row 7 is odd.",)
     assert set(verdicts(todo.reports).values()) == {"failed"}
     page = todo.executed.with_suffix(".html").read_text(encoding="utf-8")
@@ -87,8 +90,8 @@ def test_a_set_up_that_breaks_fails_the_notebook_with_its_message(tmp_path):
 def test_a_kernel_that_dies_is_reported_and_nothing_is_left_behind(tmp_path):
     sections = {"H12": CLAIM, "H13": "import os\nos._exit(1)", "H14": CLAIM}
     todo = task(tmp_path, notebook(tmp_path, sections))
-    outcome = run.execute(todo)
-    run.rebuild(todo.reports)
+    outcome = execute.execute(todo)
+    execute.rebuild(todo.reports)
     assert "The kernel died" in outcome.failures[0]
     assert verdicts(todo.reports)["H12"] != "failed"
     assert verdicts(todo.reports)["H14"] == "failed"
@@ -102,10 +105,10 @@ def test_a_kernel_that_dies_is_reported_and_nothing_is_left_behind(tmp_path):
 @pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes_and_no_paths(tmp_path):
     todo = task(tmp_path, notebook(tmp_path, {"H12": CLAIM, "H13": "1 / 0"}), seed=5)
-    run.execute(todo)
+    execute.execute(todo)
     files = [todo.executed, todo.executed.with_suffix(".html")]
     first = [path.read_bytes() for path in files]
-    run.execute(todo)
+    execute.execute(todo)
     assert [path.read_bytes() for path in files] == first
     assert all(str(tmp_path).encode() not in each for each in first)
     about = json.loads(first[0])["metadata"]["workbook"]
@@ -116,7 +119,7 @@ def test_the_same_input_gives_the_same_bytes_and_no_paths(tmp_path):
 def test_parameters_reach_the_notebook(tmp_path):
     path = notebook(tmp_path, {"H12": "print(region, seed, language)"})
     todo = task(tmp_path, path, seed=77, language="zh")
-    run.execute(todo)
+    execute.execute(todo)
     executed = nbformat.read(todo.executed, as_version=4)
     printed = [
         output.text
@@ -139,13 +142,13 @@ def test_tasks_run_side_by_side_and_a_failure_stops_none(tmp_path):
         for region in ("North", "South 华南")
         for path in (bad, good)
     ]
-    outcomes = list(run.run(tasks, jobs=2))
+    outcomes = list(execute.run(tasks, jobs=2))
     assert {each.task.region for each in outcomes} == {"North", "South 华南"}
     assert (
         sum("H17: ZeroDivisionError: division by zero" in each.failures for each in outcomes) == 2
     )
     (reports / "small" / "North" / ".draft.ipynb").write_text("{}")  # of a run that was killed
-    entries = run.rebuild(reports)
+    entries = execute.rebuild(reports)
     assert len(entries) == 4
     index = (reports / "index.html").read_text(encoding="utf-8")
     assert "South 华南" in index
@@ -153,7 +156,7 @@ def test_tasks_run_side_by_side_and_a_failure_stops_none(tmp_path):
 
 
 def test_nothing_is_noted_of_what_threads_do():
-    with run._client(1, "") as client:
+    with execute._client(1, "") as client:
         client.submit(time.sleep, 2).result()  # Dask's profile is put together every second
         assert client.profile()["count"] == 0
 
@@ -194,25 +197,25 @@ def write_reports(reports, *regions):
 def note(reports, *regions):
     """Note that a source's data has these regions."""
     data = plan.Data(dict.fromkeys(regions, "d1"), "2026-06-30")
-    unchanged.note_data(reports, "example", vars(data))
+    up_to_date.note_data(reports, "example", vars(data))
 
 
 def test_a_region_that_is_no_longer_in_the_data_counts_nowhere_and_nothing_is_deleted(tmp_path):
     before = ["Central 华中", "East", "North", "South"]
     write_reports(tmp_path, *before)
-    run.rebuild(tmp_path)
+    execute.rebuild(tmp_path)
     assert findings.read_all(tmp_path)["region"].tolist() == before  # nothing is noted
     note(tmp_path, *before)
-    run.rebuild(tmp_path)
+    execute.rebuild(tmp_path)
     assert findings.read_all(tmp_path)["region"].tolist() == before
-    fingerprint = unchanged.of_reports(tmp_path, "example")
-    assert unchanged.is_indexed(tmp_path)
+    fingerprint = up_to_date.of_reports(tmp_path, "example")
+    assert up_to_date.is_indexed(tmp_path)
 
     note(tmp_path, "Centre", *before[1:])
-    assert not unchanged.is_indexed(tmp_path)
-    assert unchanged.of_reports(tmp_path, "example") != fingerprint
+    assert not up_to_date.is_indexed(tmp_path)
+    assert up_to_date.of_reports(tmp_path, "example") != fingerprint
     write_reports(tmp_path, "Centre")
-    entries = run.rebuild(tmp_path)
+    entries = execute.rebuild(tmp_path)
     now = ["Centre", *before[1:]]
     assert [each.region for each in entries] == now
     assert findings.read_all(tmp_path)["region"].tolist() == now
@@ -224,7 +227,7 @@ def test_a_region_that_is_no_longer_in_the_data_counts_nowhere_and_nothing_is_de
     assert (tmp_path / "example" / "Central 华中" / "02_satisfaction_drivers.ipynb").exists()
 
     note(tmp_path, *before)  # it comes back
-    assert [each.region for each in run.rebuild(tmp_path)] == before
+    assert [each.region for each in execute.rebuild(tmp_path)] == before
 
 
 def test_parameters_have_a_fingerprint_that_does_not_depend_on_where_the_source_is(tmp_path):
@@ -249,18 +252,18 @@ folder = Path(os.environ["WORKBOOK_REPORTS"]) / "small" / region
 @pytest.mark.slow
 def test_a_list_stands_beside_its_page_until_a_run_that_makes_none(tmp_path):
     todo = task(tmp_path, notebook(tmp_path, {"H12": [CLAIM, LIST]}))
-    run.execute(todo)
+    execute.execute(todo)
     beside = todo.executed.with_name("04_customer_value_customers_to_call.csv")
     assert beside.read_text() == "rank,customer_id"
-    (entry,) = run.rebuild(todo.reports)
+    (entry,) = execute.rebuild(todo.reports)
     assert entry.files == ("small/North/04_customer_value_customers_to_call.csv",)
     assert entry.files[0] in (todo.reports / "index.html").read_text(encoding="utf-8")
     os.utime(beside, (0, 0))  # written by a run of long ago
     other = beside.with_name("05_customer_retention_customers_to_call.csv")
     other.write_text("of another notebook")
     os.utime(other, (0, 0))
-    run.execute(task(tmp_path, notebook(tmp_path, {"H12": CLAIM}, setup="1 / 0")))
+    execute.execute(task(tmp_path, notebook(tmp_path, {"H12": CLAIM}, setup="1 / 0")))
     assert not beside.exists()
     assert other.exists()
-    (entry,) = run.rebuild(todo.reports)
+    (entry,) = execute.rebuild(todo.reports)
     assert entry.files == ()

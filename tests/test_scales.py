@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy import optimize, stats
 from statsmodels.multivariate.factor import Factor
 
-from analysis import scales
-from analysis.estimates import NotEstimable
+from analysis.statistics.estimate import NotEstimable
+from analysis.statistics.measurement import scales
 
 # Chatterjee & Price (1977), 30 departments: the data set "attitude" of R.
 ATTITUDE = pd.DataFrame(

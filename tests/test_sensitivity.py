@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis import models, sensitivity
-from analysis.estimates import NotEstimable, from_se
+from analysis.statistics.causal import sensitivity
+from analysis.statistics.estimate import NotEstimable, from_se
+from analysis.statistics.regression import models
 
 properties = settings(max_examples=25)
 

@@ -8,8 +8,8 @@ import duckdb
 import pytest
 from bs4 import BeautifulSoup
 
-from analysis import findings
-from analysis.sources import ROOT
+from analysis.claims import findings
+from analysis.data.sources import ROOT
 from shells import (
     CLAIMS,
     SECRET,

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import findings, history
-from analysis.sources import ROOT
+from analysis.claims import findings
+from analysis.data.sources import ROOT
 from shells import Shell
+from workbook.pages import history
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,7 @@ import pytest
 from scipy import special
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from analysis import causal
+from analysis.statistics.causal import treatment_effects
 
 N_COVERAGE = 600
 
@@ -22,7 +22,7 @@ def two_groups(n, lost):
 @pytest.mark.parametrize("lost", [(8, 16), (40, 20), (4, 400)])
 def test_without_confounding_the_interval_is_newcombes(lost):
     n = (2_000, 4_000)
-    found = causal.aipw(*two_groups(n, lost), shares=True).effect
+    found = treatment_effects.aipw(*two_groups(n, lost), shares=True).effect
     stayed = [size - some for size, some in zip(n, lost, strict=True)]
     expected = confint_proportions_2indep(
         stayed[0], n[0], stayed[1], n[1], method="newcomb", compare="diff"
@@ -34,7 +34,10 @@ def test_without_confounding_the_interval_is_newcombes(lost):
 
 def test_the_effect_itself_is_the_same():
     groups = two_groups((300, 200), (30, 40))
-    one, other = causal.aipw(*groups).effect, causal.aipw(*groups, shares=True).effect
+    one, other = (
+        treatment_effects.aipw(*groups).effect,
+        treatment_effects.aipw(*groups, shares=True).effect,
+    )
     assert one.estimate == other.estimate
     assert other.method.endswith("Wilson's intervals of both shares")
 
@@ -54,6 +57,6 @@ def test_coverage_where_few_are_lost():
     for _ in range(N_COVERAGE):
         region = few_lost(rng)
         if region[0][region[1] == 0].sum() < 40:  # else there is nothing to compare
-            found = causal.aipw(*region, shares=True).effect
+            found = treatment_effects.aipw(*region, shares=True).effect
             held.append(found.ci_low <= 0 <= found.ci_high)
     assert 0.94 <= np.mean(held) <= 0.98

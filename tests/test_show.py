@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from PIL import Image
 
-from analysis import show
+from analysis.figures import display
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -28,7 +28,7 @@ def displayed(function, *args, **kwargs):
 
 
 def table_cells(*args, **kwargs):
-    soup = BeautifulSoup(displayed(show.table, *args, **kwargs)["text/html"], "html.parser")
+    soup = BeautifulSoup(displayed(display.table, *args, **kwargs)["text/html"], "html.parser")
     return soup, [[cell.text for cell in row.find_all(["th", "td"])] for row in soup.find_all("tr")]
 
 
@@ -51,7 +51,7 @@ def frame():
 
 
 def test_say_shows_tags_instead_of_obeying_them():
-    data = displayed(show.say, "**North** <script>alert(1)</script> & co")
+    data = displayed(display.say, "**North** <script>alert(1)</script> & co")
     assert data["text/markdown"] == "**North** &lt;script>alert(1)&lt;/script> & co"
 
 
@@ -101,24 +101,24 @@ def test_table_of_one_column_keeps_its_rows():
 def test_figure_without_alternative_text_is_refused(alt):
     fig = picture()
     with pytest.raises(ValueError, match="alt"):
-        show.figure(fig, alt, "A caption")
+        display.figure(fig, alt, "A caption")
     plt.close(fig)
 
 
 def test_figure_is_small_escaped_sharp_and_closed():
     fig = picture()
-    html = displayed(show.figure, fig, 'Sine "wave" <1>', "Up & down")["text/html"]
+    html = displayed(display.figure, fig, 'Sine "wave" <1>', "Up & down")["text/html"]
     assert not plt.fignum_exists(fig.number)
     soup = BeautifulSoup(html, "html.parser")
     assert (soup.img["alt"], soup.figcaption.text) == ('Sine "wave" <1>', "Up & down")
     image = Image.open(io.BytesIO(base64.b64decode(soup.img["src"].partition(",")[2])))
     assert soup.img["width"] == "400"
     assert image.size == (800, 400)
-    assert len(image.getcolors()) <= show.COLOURS
+    assert len(image.getcolors()) <= display.COLOURS
     assert image.info.keys() <= {"transparency"}
 
 
 def test_same_figure_same_bytes():
     first, second = picture(), picture()
-    assert show.png(first) == show.png(second)
+    assert display.png(first) == display.png(second)
     plt.close("all")

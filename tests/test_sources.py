@@ -4,8 +4,8 @@ import datetime as dt
 
 import pytest
 
-from analysis import sources
-from analysis.sources import DataError
+from analysis.data import sources
+from analysis.data.sources import DataError
 
 WHOLE = """
 title = "Ours"

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 
-from analysis import models, specifications
+from analysis.statistics.regression import models, specification_curve
 
 
 def survey(n=150, seed=0):
@@ -49,7 +49,7 @@ def rows(table):
 
 
 def test_every_combination_of_choices_is_a_row_and_the_first_is_the_main_one():
-    found = specifications.curve("x", "x", **choices(survey()))
+    found = specification_curve.curve("x", "x", **choices(survey()))
     assert len(found) == 2 * 2 * 2
     assert found["main"].tolist() == [True] + 7 * [False]
     options = ["mean", "first item", "some", "none", "all", "half"]
@@ -60,7 +60,7 @@ def test_every_combination_of_choices_is_a_row_and_the_first_is_the_main_one():
 
 def test_rows_are_the_regressions_fitted_one_by_one():
     data = survey()
-    found = specifications.curve("x", "x", **choices(data))
+    found = specification_curve.curve("x", "x", **choices(data))
     expected = models.contrast(models.ols("index ~ x + z", data), "x")
     assert rows(found)[0] == pytest.approx(numbers(expected))
     chosen = found[found["first item"] & found["none"] & found["half"]]
@@ -73,7 +73,7 @@ def test_rows_are_the_regressions_fitted_one_by_one():
 def test_the_family_is_that_of_the_models(family):
     data = survey()
     only = {"outcomes": {"o": "told"}, "controls": {"c": ["z"]}, "samples": {"s": data}}
-    found = specifications.curve("x", "x", **only, family=family)
+    found = specification_curve.curve("x", "x", **only, family=family)
     if family == "ordered":
         fit = models.ordered("told ~ x + z", data)
     else:
@@ -85,7 +85,9 @@ def test_the_family_is_that_of_the_models(family):
 def test_the_effect_may_be_a_contrast():
     data = survey()
     weights = {"z": 1.0, "x": -1.0}
-    found = specifications.curve(weights, "x + z", **choices(data) | {"controls": {"none": []}})
+    found = specification_curve.curve(
+        weights, "x + z", **choices(data) | {"controls": {"none": []}}
+    )
     expected = models.contrast(models.ols("index ~ x + z", data), weights)
     assert rows(found)[0] == pytest.approx(numbers(expected))
 
@@ -95,7 +97,7 @@ def test_the_effect_may_be_a_contrast():
 
 def test_specifications_that_cannot_be_fitted_are_left_out():
     data = survey().assign(twice=lambda each: 2 * each["z"], flat=1 / 3, unasked=np.nan)
-    found = specifications.curve(
+    found = specification_curve.curve(
         "x",
         "x",
         outcomes={"mean": "index", "the same for all": "flat", "not asked": "unasked"},
@@ -111,7 +113,7 @@ def test_a_sample_without_one_of_the_groups_compared_is_left_out():
     data = survey()
     samples = {"all": data, "low": data[data["kind"] == "low"]}
     options = {"outcomes": {"o": "index"}, "controls": {"c": []}, "samples": samples}
-    found = specifications.curve("kind[T.low]", "kind", **options)
+    found = specification_curve.curve("kind[T.low]", "kind", **options)
     assert found["all"].tolist() == [True]
 
 
@@ -123,7 +125,7 @@ def test_an_effect_without_bounds_is_left_out(family):
     data["two"] = (data["x"] > 0).astype(float)
     data["yes"] = (data["item"] > 0.5).astype(float)
     outcomes = {"binomial": ["yes", "two"], "ordered": ["item", "apart"]}[family]
-    found = specifications.curve(
+    found = specification_curve.curve(
         "x",
         "x",
         outcomes={"known": outcomes[0], "apart": outcomes[1]},
@@ -136,7 +138,7 @@ def test_an_effect_without_bounds_is_left_out(family):
 
 def test_a_curve_without_any_specification_says_why():
     with pytest.raises(ValueError, match=r"No specification can be fitted: No coefficient \['y'\]"):
-        specifications.curve("y", "x", **choices(survey()))
+        specification_curve.curve("y", "x", **choices(survey()))
 
 
 # --- agreement
@@ -150,25 +152,27 @@ def table(*intervals, main=0):
 
 def test_agreement_is_the_share_on_the_main_ones_side():
     mixed = table((0.1, 0.3), (0.2, 0.9), (-0.1, 0.4), (-0.5, -0.2))
-    assert specifications.agreement(mixed) == 0.5
-    assert specifications.agreement(table((-2, -1), (-3, -2), (-1, 1), (1, 2), (-4, -1))) == 0.6
-    assert specifications.agreement(table((0.1, 0.3))) == 1
+    assert specification_curve.agreement(mixed) == 0.5
+    assert (
+        specification_curve.agreement(table((-2, -1), (-3, -2), (-1, 1), (1, 2), (-4, -1))) == 0.6
+    )
+    assert specification_curve.agreement(table((0.1, 0.3))) == 1
 
 
 def test_agreement_of_a_main_one_on_neither_side_is_the_share_of_those():
-    assert specifications.agreement(table((-1, 1), (-2, 3), (1, 2), (-2, -1))) == 0.5
-    assert specifications.agreement(table((0, 1), (1, 2))) == 0.5  # its end is none
+    assert specification_curve.agreement(table((-1, 1), (-2, 3), (1, 2), (-2, -1))) == 0.5
+    assert specification_curve.agreement(table((0, 1), (1, 2))) == 0.5  # its end is none
 
 
 def test_agreement_of_ratios_is_about_one():
     ratios = table((1.1, 1.3), (0.9, 1.4), (0.5, 0.8), (1.2, 2.0), main=3)
-    assert specifications.agreement(ratios, null=1) == 0.5
-    assert specifications.agreement(ratios) == 1
+    assert specification_curve.agreement(ratios, null=1) == 0.5
+    assert specification_curve.agreement(ratios) == 1
 
 
 def test_agreement_without_the_main_one_is_refused():
     with pytest.raises(ValueError, match="main specification could not be fitted"):
-        specifications.agreement(table((0, 1), main=5))
+        specification_curve.agreement(table((0, 1), main=5))
 
 
 # --- choices that come to the same
@@ -177,7 +181,7 @@ def test_agreement_without_the_main_one_is_refused():
 def test_choices_that_come_to_the_same_model_are_one_row_and_all_marked():
     """Issue 14: "12 specifications, 100 % agree", of which 8 are different ones."""
     data = survey()
-    found = specifications.curve(
+    found = specification_curve.curve(
         "x",
         "x",
         outcomes={"mean": "index", "first item": "item"},
@@ -191,12 +195,12 @@ def test_choices_that_come_to_the_same_model_are_one_row_and_all_marked():
     assert not first[["first item", "known before", "none"]].any()
     expected = models.contrast(models.ols("index ~ x + z + w", data), "x")
     assert rows(found)[0] == pytest.approx(numbers(expected))
-    assert len(specifications.curve("x", "x", **choices(data))) == 8
+    assert len(specification_curve.curve("x", "x", **choices(data))) == 8
 
 
 def test_a_control_that_is_a_driver_already_makes_no_other_model():
     data = survey()
-    found = specifications.curve(
+    found = specification_curve.curve(
         "x",
         "x + z",
         outcomes={"mean": "index"},
@@ -211,4 +215,4 @@ def test_samples_that_differ_in_a_used_column_alone_stay_apart():
     data = survey()
     samples = {"all": data, "other w": data.assign(w=0.0), "other z": data.assign(z=data["w"])}
     only = {"outcomes": {"o": "index"}, "controls": {"c": ["z"]}, "samples": samples}
-    assert len(specifications.curve("x", "x", **only)) == 2
+    assert len(specification_curve.curve("x", "x", **only)) == 2

@@ -7,8 +7,9 @@ import statsmodels.formula.api as smf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import models, respondents, surface
-from analysis.estimates import pooled
+from analysis.cohorts import survey
+from analysis.statistics.estimate import pooled
+from analysis.statistics.regression import models, response_surface
 
 properties = settings(max_examples=25)
 NAMES = ("performance", "expectation")
@@ -22,18 +23,20 @@ def rated(n=120, seed=0, spread=1.0):
     performance = np.clip(6.5 + shared + rng.normal(size=n), 1, 10)
     expectation = np.clip(6 + spread * (shared + rng.normal(size=n)), 1, 10)
     people = pd.DataFrame({"performance": performance, "expectation": expectation})
-    return respondents.centred(people.assign(age=rng.normal(size=n)), NAMES)
+    return survey.centred(people.assign(age=rng.normal(size=n)), NAMES)
 
 
 def fitted(people, y, controls=()):
     """Return the surface of an outcome."""
-    return models.ols(surface.formula("y", controls), people.assign(y=y))
+    return models.ols(response_surface.formula("y", controls), people.assign(y=y))
 
 
 def planted(people, y):
     """Return the surface of an outcome with noise that no term explains: its terms are exact."""
     noise = np.random.default_rng(9).normal(size=len(people))
-    noise = smf.ols(surface.formula("noise", ["age"]), people.assign(noise=noise)).fit().resid
+    noise = (
+        smf.ols(response_surface.formula("noise", ["age"]), people.assign(noise=noise)).fit().resid
+    )
     return fitted(people, y + noise, ["age"])
 
 
@@ -44,7 +47,9 @@ def test_features_of_a_planted_surface_are_exact(b):
     p, e = people["c_performance"], people["c_expectation"]
     y = b[0] + b[1] * p + b[2] * e + b[3] * p**2 + b[4] * p * e + b[5] * e**2 + people["age"]
     fit = planted(people, y)
-    assert {name: each.estimate for name, each in surface.features([fit]).items()} == pytest.approx(
+    assert {
+        name: each.estimate for name, each in response_surface.features([fit]).items()
+    } == pytest.approx(
         {
             "along equality, slope": b[1] + b[2],
             "along equality, bend": b[3] + b[4] + b[5],
@@ -53,7 +58,7 @@ def test_features_of_a_planted_surface_are_exact(b):
         },
         abs=1e-9,
     )
-    slopes = surface.slopes([fit])
+    slopes = response_surface.slopes([fit])
     assert slopes["performance"].estimate == pytest.approx(b[1], abs=1e-9)
     assert slopes["expectation"].estimate == pytest.approx(b[2], abs=1e-9)
 
@@ -66,7 +71,7 @@ def test_a_difference_in_points_is_nothing_along_equality(straight, bent, spread
     gap = people["performance"] - people["expectation"]
     sd = people["performance"].std()
     ratio = sd / people["expectation"].std()
-    found = surface.features([planted(people, straight * gap + bent * gap**2)], ratio)
+    found = response_surface.features([planted(people, straight * gap + bent * gap**2)], ratio)
     assert {name: each.estimate for name, each in found.items()} == pytest.approx(
         {
             "along equality, slope": 0,
@@ -84,14 +89,14 @@ def test_equal_standard_deviations_would_take_a_difference_for_none():
     fit = fitted(people, people["performance"] - people["expectation"] + 0.1 * noise)
     ratio = people["performance"].std() / people["expectation"].std()
     along = "along equality, slope"
-    assert surface.features([fit])[along].ci_low > 0.3
-    right = surface.features([fit], ratio)[along]
+    assert response_surface.features([fit])[along].ci_low > 0.3
+    right = response_surface.features([fit], ratio)[along]
     assert right.ci_low < 0 < right.ci_high
 
 
 def test_one_rating_alone_rises_along_and_across_equality():
     people = rated()
-    found = surface.features([planted(people, 0.7 * people["c_performance"])])
+    found = response_surface.features([planted(people, 0.7 * people["c_performance"])])
     assert found["along equality, slope"].estimate == pytest.approx(0.7)
     assert found["across equality, slope"].estimate == pytest.approx(0.7)
 
@@ -99,8 +104,10 @@ def test_one_rating_alone_rises_along_and_across_equality():
 def test_intervals_are_those_of_the_sums_of_coefficients():
     people = rated()
     y = 0.4 * people["c_performance"] + np.random.default_rng(2).normal(size=len(people))
-    found = surface.features([fitted(people, y)])
-    other = smf.ols(surface.formula("y"), people.assign(y=y)).fit(cov_type="HC3", use_t=True)
+    found = response_surface.features([fitted(people, y)])
+    other = smf.ols(response_surface.formula("y"), people.assign(y=y)).fit(
+        cov_type="HC3", use_t=True
+    )
     expected = {
         "along equality, slope": [0, 1, 1, 0, 0, 0],
         "along equality, bend": [0, 0, 0, 1, 1, 1],
@@ -116,13 +123,13 @@ def test_imputations_are_pooled():
     people = rated()
     noise = np.random.default_rng(3).normal(size=(3, len(people)))
     fits = [fitted(people, people["c_performance"] + each) for each in noise]
-    apart = [surface.features([fit])["along equality, slope"] for fit in fits]
-    assert surface.features(fits)["along equality, slope"] == pooled(apart)
-    assert surface.slopes(fits)["performance"] == pooled(
-        [surface.slopes([fit])["performance"] for fit in fits]
+    apart = [response_surface.features([fit])["along equality, slope"] for fit in fits]
+    assert response_surface.features(fits)["along equality, slope"] == pooled(apart)
+    assert response_surface.slopes(fits)["performance"] == pooled(
+        [response_surface.slopes([fit])["performance"] for fit in fits]
     )
     with pytest.raises(ValueError, match="needs estimates"):
-        surface.features([])
+        response_surface.features([])
 
 
 # --- two half-planes that meet at what was expected
@@ -144,8 +151,8 @@ def with_halo(kink, on_expectation, n=8_000, seed=4, ceiling=1.0):
     return pd.DataFrame({"satisfaction": satisfaction, "expectation": expectation} | sides)
 
 
-def kink(people, sides=surface.SIDES):
-    return models.contrast(models.ordered(f"satisfaction ~ {sides}", people), surface.KINK)
+def kink(people, sides=response_surface.SIDES):
+    return models.contrast(models.ordered(f"satisfaction ~ {sides}", people), response_surface.KINK)
 
 
 @pytest.mark.parametrize("on_expectation", [0.5, 1.0])
@@ -177,6 +184,6 @@ def test_error_in_the_ratings_leaves_the_share_of_a_kink_that_the_closed_form_sa
         y = 0.3 * gap - 0.5 * np.maximum(-gap, 0) + 0.2 * noise
         x = np.column_stack([np.ones(n), np.maximum(rated, 0), np.maximum(-rated, 0)])
         _, surplus, shortfall = np.linalg.lstsq(x, y, rcond=None)[0]
-        left = surface.kink_attenuation(reliability)
+        left = response_surface.kink_attenuation(reliability)
         assert -shortfall - surplus == pytest.approx(0.5 * left, abs=0.01)
-    assert surface.kink_attenuation(1.0) == pytest.approx(1.0)
+    assert response_surface.kink_attenuation(1.0) == pytest.approx(1.0)

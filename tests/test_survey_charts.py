@@ -6,8 +6,8 @@ from bs4 import BeautifulSoup
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from analysis import survey_charts
-from analysis.estimates import Estimate
+from analysis.figures import survey_charts
+from analysis.statistics.estimate import Estimate
 
 CURVE = pd.DataFrame(
     {

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.duration.hazard_regression import PHReg
 
-from analysis import survival
-from analysis.estimates import NotEstimable
-from analysis.models import contrast
+from analysis.statistics.estimate import NotEstimable
+from analysis.statistics.regression import survival
+from analysis.statistics.regression.models import contrast
 
 N_COVERAGE = 300
 MC_ERROR = np.sqrt(0.95 * 0.05 / N_COVERAGE)

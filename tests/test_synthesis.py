@@ -10,25 +10,19 @@ from scipy import stats
 from statsmodels.stats.meta_analysis import combine_effects
 from statsmodels.stats.multitest import multipletests
 
-from analysis import (
-    checks,
-    claims,
-    findings,
-    models,
-    plan,
-    pooling,
-    sensitivity,
-    synthesis,
-    synthesis_charts,
-    verdicts,
-)
-from analysis.estimates import LINKS, from_se, on_scale
-from analysis.example import draw, rehearsal
-from analysis.example.regions import errors
-from analysis.example.scenes import SCENES
-from analysis.findings import conclude, no_finding
-from analysis.hypotheses import hypothesis, register
-from analysis.verdicts import Check, judge, judge_part, p_value
+from analysis.claims import across_regions, checks, claim, findings, verdicts
+from analysis.claims.findings import conclude, no_finding
+from analysis.claims.hypotheses import hypothesis, register
+from analysis.claims.verdicts import Check, judge, judge_part, p_value
+from analysis.figures import across_regions_charts
+from analysis.statistics import meta_analysis
+from analysis.statistics.causal import sensitivity
+from analysis.statistics.estimate import LINKS, from_se, on_scale
+from analysis.statistics.regression import models
+from simulation import draw, rehearsal
+from simulation.pooled_regions import errors
+from simulation.scenes import SCENES
+from workbook.running import plan
 
 SOME = ("R0", "R500", "R999")
 
@@ -55,7 +49,7 @@ def tidy(*found):
 def test_the_pooled_numbers_are_those_of_another_implementation():
     effects, se = np.array([0.30, 0.55, 0.12, 0.42]), np.array([0.05, 0.08, 0.06, 0.07])
     rows = zip(effects, se, REGIONS, strict=True)
-    row = synthesis.pooled(tidy(*(loss(*each) for each in rows))).iloc[0]
+    row = across_regions.pooled(tidy(*(loss(*each) for each in rows))).iloc[0]
     other = combine_effects(effects, se**2, method_re="pm", use_t=True)
     assert row["tau"] ** 2 == pytest.approx(other.tau2, rel=1e-4)
     assert row["estimate"] == pytest.approx(other.mean_effect_re, rel=1e-4)
@@ -65,7 +59,7 @@ def test_the_pooled_numbers_are_those_of_another_implementation():
 
 def test_what_failed_is_not_testable_or_blocked_is_named_and_not_pooled():
     blocked = Check("Overlap", "at least 0.05", "0.01", False)
-    row = synthesis.pooled(
+    row = across_regions.pooled(
         tidy(
             *(loss(0.4, 0.05, region) for region in REGIONS[:3]),
             loss(-9.0, 0.01, "West 西部", blocked),
@@ -80,7 +74,7 @@ def test_what_failed_is_not_testable_or_blocked_is_named_and_not_pooled():
 
 
 def test_two_regions_are_not_pooled_and_the_reason_is_said():
-    row = synthesis.pooled(tidy(*(loss(0.4, 0.05, region) for region in REGIONS[:2]))).iloc[0]
+    row = across_regions.pooled(tidy(*(loss(0.4, 0.05, region) for region in REGIONS[:2]))).iloc[0]
     assert (row["verdict"], row["n_regions"]) == ("not testable", 2)
     assert row["reason"] == "2 of 2 regions can be pooled; 3 are needed."
     assert np.isnan(row["estimate"])
@@ -92,7 +86,7 @@ def test_a_claim_of_two_parts_needs_both_and_counts_once_in_the_family():
         *(performance(0.4, -0.02, 0.05, region) for region in REGIONS),
         *(loss(0.4, 0.05, region) for region in REGIONS),
     )
-    pools = synthesis.pooled(found)
+    pools = across_regions.pooled(found)
     both = pools[pools["hypothesis"] == "H01"]
     assert both["verdict"].tolist() == ["too small to matter"] * 2
     assert both["part_verdict"].tolist() == ["supported", "too small to matter"]
@@ -104,7 +98,7 @@ def test_a_claim_of_two_parts_needs_both_and_counts_once_in_the_family():
 def test_an_interval_without_an_end_takes_no_part():
     found = tidy(*(loss(0.4, 0.05, region) for region in REGIONS))
     found.loc[0, "ci_high"] = np.inf
-    row = synthesis.pooled(found).iloc[0]
+    row = across_regions.pooled(found).iloc[0]
     assert row["n_regions"] == 3
     assert row["left_out"] == "North 华北 (an interval without an end)"
 
@@ -112,7 +106,7 @@ def test_an_interval_without_an_end_takes_no_part():
 def test_a_finding_that_is_shown_twice_counts_once():
     found = tidy(*(loss(0.1 * i, 0.05, region) for i, region in enumerate(REGIONS)))
     twice = pd.concat([found, found.iloc[[1]]], ignore_index=True)
-    for summary in (synthesis.pooled, synthesis.by_region):
+    for summary in (across_regions.pooled, across_regions.by_region):
         pd.testing.assert_frame_equal(summary(twice), summary(found))
 
 
@@ -120,7 +114,7 @@ def test_each_source_is_pooled_by_itself():
     first = tidy(*(loss(0.4, 0.05, region) for region in REGIONS))
     second = first.assign(source="other", estimate=first["estimate"] - 1,
                           ci_low=first["ci_low"] - 1, ci_high=first["ci_high"] - 1)  # fmt: skip
-    pools = synthesis.pooled(pd.concat([first, second], ignore_index=True))
+    pools = across_regions.pooled(pd.concat([first, second], ignore_index=True))
     assert pools.set_index("source")["estimate"].to_dict() == pytest.approx(
         {"example": 0.4, "other": -0.6}
     )
@@ -128,7 +122,7 @@ def test_each_source_is_pooled_by_itself():
 
 def test_one_region_is_a_family_of_its_own():
     found = tidy(loss(0.4, 0.05, "East 华东"), performance(0.16, -0.5, 0.02, "East 华东"))
-    own = synthesis.by_region(found).set_index("hypothesis")
+    own = across_regions.by_region(found).set_index("hypothesis")
     p = own["p_value"].sort_values()
     assert own.loc[p.index[0], "p_holm"] == pytest.approx(2 * p.iloc[0])
     assert own.loc[p.index[1], "p_holm"] == pytest.approx(max(2 * p.iloc[0], p.iloc[1]))
@@ -137,7 +131,7 @@ def test_one_region_is_a_family_of_its_own():
 
 def test_the_grid_is_adjusted_over_regions_and_hypotheses_together():
     found = tidy(*(loss(0.10 + 0.1 * i, 0.05, region) for i, region in enumerate(REGIONS)))
-    own = synthesis.by_region(found)
+    own = across_regions.by_region(found)
     p = np.sort(own["p_value"])
     by_hand = np.minimum.accumulate((p * len(p) / np.arange(1, len(p) + 1))[::-1])[::-1]
     assert np.sort(own["p_grid"]) == pytest.approx(np.minimum(by_hand, 1))
@@ -154,7 +148,7 @@ def test_the_spread_between_many_regions_is_found(key):
             for part in hypothesis(key).parts
         }  # fmt: skip
         records.append(conclude(hypothesis(key), "s", f"R{i}", effects).record())
-    for row in synthesis.pooled(findings.tidy(records)).itertuples():
+    for row in across_regions.pooled(findings.tidy(records)).itertuples():
         assert row.n_regions == 60
         assert 0.75 * tau <= row.tau <= 1.25 * tau
         assert 0 < row.tau_low < tau < row.tau_high < 2 * tau
@@ -168,8 +162,8 @@ def test_the_spread_between_many_regions_is_found(key):
 
 
 def test_no_findings_are_no_pools():
-    assert synthesis.pooled(findings.tidy([])).empty
-    assert synthesis.by_region(findings.tidy([])).empty
+    assert across_regions.pooled(findings.tidy([])).empty
+    assert across_regions.by_region(findings.tidy([])).empty
 
 
 @pytest.mark.slow
@@ -181,10 +175,10 @@ def test_a_family_of_claims_at_their_boundary_is_wrong_in_few_runs():
         p_values = []
         for _ in keys:
             own = rng.normal(0.15, 0.04, k) + se * rng.standard_normal(k)
-            pool = pooling.pool([from_se(each, se, 500) for each in own])
-            p_values.append(synthesis.verdicts.p_value(hypothesis("H03"), {"asymmetry": pool}))
+            pool = meta_analysis.pool([from_se(each, se, 500) for each in own])
+            p_values.append(across_regions.verdicts.p_value(hypothesis("H03"), {"asymmetry": pool}))
         table = pd.DataFrame({"source": "s", "hypothesis": keys, "p_value": p_values})
-        wrong += synthesis._in_families(table, ["source"])["survives"].any()
+        wrong += across_regions._in_families(table, ["source"])["survives"].any()
     assert wrong / runs <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / runs)
 
 
@@ -193,7 +187,10 @@ def test_adjusted_p_values_are_those_of_statsmodels(seed):
     rng = np.random.default_rng(seed)
     p = rng.choice([0.0, 0.001, 0.01, 0.04, 0.3, 1.0, np.nan], 15)  # with ties
     table = pd.DataFrame({"family": rng.choice(list("ab"), 15), "p_value": p})
-    for ours, method in ((synthesis.holm, "holm"), (synthesis.benjamini_hochberg, "fdr_bh")):
+    for ours, method in (
+        (across_regions.holm, "holm"),
+        (across_regions.benjamini_hochberg, "fdr_bh"),
+    ):
         found = ours(table, ["family"]).to_numpy()
         assert np.isnan(found).tolist() == np.isnan(p).tolist()
         for family in "ab":
@@ -209,7 +206,7 @@ SMALL = 0.3  # an error with which no region decides anything
 
 def hanging(effect, se, region, *others, name=HIDDEN):
     """H03 with a check for the same verdict, whose variants have these effects."""
-    own = claims.Claim(hypothesis("H03"), None, ())
+    own = claim.Claim(hypothesis("H03"), None, ())
     found = {"asymmetry": from_se(effect, se, 500)}
     varied = [{"asymmetry": from_se(each, se, 500)} for each in others]
     return loss(effect, se, region, checks.same_verdict(own, found, name, varied))
@@ -227,8 +224,8 @@ def test_regions_too_small_to_decide_do_not_decide_together_what_hangs_on_a_hidd
     found, others = both(*(hanging(0.4, SMALL, each, 0.5, 0.2) for each in MANY))
     assert (found["verdict"] == "inconclusive").all()
     assert (found["blocked_by"] == "").all()
-    assert synthesis.pooled(found)["verdict"].tolist() == ["supported"]
-    row = synthesis.pooled(found, others).iloc[0]
+    assert across_regions.pooled(found)["verdict"].tolist() == ["supported"]
+    row = across_regions.pooled(found, others).iloc[0]
     assert row["estimate"] == pytest.approx(0.4)
     assert (row["verdict"], row["part_verdict"]) == ("inconclusive", "inconclusive")
     assert (row["p_value"], row["p_holm"], row["survives"]) == (1, 1, False)
@@ -238,13 +235,15 @@ def test_regions_too_small_to_decide_do_not_decide_together_what_hangs_on_a_hidd
 def test_a_verdict_that_is_the_same_with_every_variant_stands_with_the_largest_p():
     found, others = both(*(hanging(0.5, SMALL, each, 0.6, 0.4) for each in MANY))
     _, lowest = both(*(loss(0.4, SMALL, each) for each in MANY))
-    row = synthesis.pooled(found, others).iloc[0]
-    alone = synthesis.pooled(tidy(*(loss(0.4, SMALL, each) for each in MANY))).iloc[0]
+    row = across_regions.pooled(found, others).iloc[0]
+    alone = across_regions.pooled(tidy(*(loss(0.4, SMALL, each) for each in MANY))).iloc[0]
     assert lowest.empty
     assert (row["verdict"], row["reason"], row["survives"]) == ("supported", "", True)
     assert row["p_value"] == pytest.approx(alone["p_value"])
     twice = [pd.concat([each, each], ignore_index=True) for each in (found, others)]
-    pd.testing.assert_frame_equal(synthesis.pooled(*twice), synthesis.pooled(found, others))
+    pd.testing.assert_frame_equal(
+        across_regions.pooled(*twice), across_regions.pooled(found, others)
+    )
 
 
 def test_a_region_that_decided_is_not_left_out_for_a_check_of_the_same_verdict():
@@ -252,11 +251,11 @@ def test_a_region_that_decided_is_not_left_out_for_a_check_of_the_same_verdict()
     found, others = both(large, *(hanging(0.3, SMALL, each, 0.3) for each in MANY[:4]))
     assert large.verdict == "inconclusive"
     assert found["blocked_by"].tolist() == [HIDDEN, "", "", "", ""]
-    row = synthesis.pooled(found, others).iloc[0]
+    row = across_regions.pooled(found, others).iloc[0]
     assert (row["n_regions"], row["left_out"]) == (5, "")
-    assert len(synthesis.taking_part(found, others, "H03", "asymmetry")) == 5
-    assert len(synthesis.taking_part(found, findings.variants([]), "H03", "asymmetry")) == 4
-    own = synthesis.by_region(found).set_index("region")["p_value"]
+    assert len(across_regions.taking_part(found, others, "H03", "asymmetry")) == 5
+    assert len(across_regions.taking_part(found, findings.variants([]), "H03", "asymmetry")) == 4
+    own = across_regions.by_region(found).set_index("region")["p_value"]
     assert own.isna().to_dict() == {"Large": True} | dict.fromkeys(MANY[:4], False)
 
 
@@ -266,7 +265,7 @@ def test_a_verdict_that_falls_with_another_part_half_way_is_open():
         {"performance": from_se(first, SMALL, 500), "expectation": from_se(second, SMALL, 500)}
         for first, second in ((-0.4, -0.2), (0.2, 0.4))
     )
-    own = claims.Claim(hypothesis("H01"), None, ())
+    own = claim.Claim(hypothesis("H01"), None, ())
     hangs = checks.same_verdict(own, effects, HIDDEN, [turned])
     found, others = both(
         *(conclude(hypothesis("H01"), "example", each, effects, checks=[hangs]) for each in MANY)
@@ -275,8 +274,8 @@ def test_a_verdict_that_falls_with_another_part_half_way_is_open():
     assert (found["blocked_by"] == "").all()
     instead = tidy(*(conclude(hypothesis("H01"), "example", each, turned) for each in MANY))
     for each in (found, instead):
-        assert set(synthesis.pooled(each)["verdict"]) == {"contradicted"}
-    row = synthesis.pooled(found, others).iloc[0]
+        assert set(across_regions.pooled(each)["verdict"]) == {"contradicted"}
+    row = across_regions.pooled(found, others).iloc[0]
     assert row["verdict"] == "inconclusive"
     assert row["reason"] == f"It would be contradicted; {HIDDEN} it would be inconclusive."
 
@@ -292,7 +291,7 @@ def explained(region, seed):
     found = sensitivity.confounding(effect, data, "satisfaction", "told", ["recorded"])
     known, parts = hypothesis("H09"), {"explanation": effect}
     hidden = sensitivity.both_ways({"explanation": found})
-    check = verdicts.same_verdict(known, parts, claims.HIDDEN, hidden)
+    check = verdicts.same_verdict(known, parts, claim.HIDDEN, hidden)
     return conclude(known, "example", region, parts, checks=[check])
 
 
@@ -302,8 +301,8 @@ def test_a_hidden_cause_supports_nothing_in_eight_pools_of_six_regions():
     for pool in range(8):
         found, others = both(*(explained(each, 10 * pool + i) for i, each in enumerate(MANY[:6])))
         one = found.assign(blocked_by="")
-        alone.append(synthesis.pooled(one)["verdict"].iloc[0])
-        checked.append(synthesis.pooled(found, others)["verdict"].iloc[0])
+        alone.append(across_regions.pooled(one)["verdict"].iloc[0])
+        checked.append(across_regions.pooled(found, others)["verdict"].iloc[0])
     assert alone.count("supported") >= 6
     assert checked == ["inconclusive"] * 8
 
@@ -319,8 +318,8 @@ def test_what_each_region_may_have_by_chance_all_of_them_may_not(p, verdict):
     piled = checks.not_by_chance("cases pile up on day three", p)
     found, others, tests = with_tests(*(loss(0.4, 0.05, each, piled) for each in MANY))
     assert piled.passed
-    assert synthesis.pooled(found, others)["verdict"].tolist() == ["supported"]
-    row = synthesis.pooled(found, others, tests).iloc[0]
+    assert across_regions.pooled(found, others)["verdict"].tolist() == ["supported"]
+    row = across_regions.pooled(found, others, tests).iloc[0]
     assert row["verdict"] == verdict
     said = "It would be supported; cases pile up on day three: p < .001 in 24 regions together, "
     assert row["reason"] == ("" if verdict == "supported" else said + "where 1% is the least.")
@@ -331,7 +330,7 @@ def test_a_region_that_fails_a_test_is_left_out_and_no_test_of_the_others():
     p = dict.fromkeys(REGIONS, 0.5) | {"West 西部": 1e-9}
     piled = {each: checks.not_by_chance("cases pile up on day three", p[each]) for each in REGIONS}
     found, others, tests = with_tests(*(loss(0.4, 0.05, each, piled[each]) for each in REGIONS))
-    row = synthesis.pooled(found, others, tests).iloc[0]
+    row = across_regions.pooled(found, others, tests).iloc[0]
     assert (row["verdict"], row["reason"], row["n_regions"]) == ("supported", "", 3)
     assert row["left_out"] == "West 西部 (cases pile up on day three)"
     advisory = [replace(each, blocking=False) for each in piled.values()]
@@ -343,10 +342,12 @@ def test_a_region_that_fails_a_test_is_left_out_and_no_test_of_the_others():
 def test_a_difference_that_all_regions_share_must_be_small_for_the_narrower_interval(each, verdict):
     """Sixteen regions have a fourth of a region's width, so that .025 SD are the limit."""
     rows = balanced(dict.fromkeys(MANY[:16], each))
-    row = synthesis.pooled(*with_tests(*rows)).iloc[0]
+    row = across_regions.pooled(*with_tests(*rows)).iloc[0]
     assert row["verdict"] == verdict
     by_chance = {name: 0.06 * (-1) ** i for i, name in enumerate(MANY[:16])}
-    assert synthesis.pooled(*with_tests(*balanced(by_chance)))["verdict"].iloc[0] == "supported"
+    assert (
+        across_regions.pooled(*with_tests(*balanced(by_chance)))["verdict"].iloc[0] == "supported"
+    )
     if verdict == "inconclusive":
         limit = 0.1 * (row["ci_high"] - row["ci_low"]) / (2 * 1.96 * 0.05)
         assert limit < 0.03
@@ -373,7 +374,7 @@ def test_another_check_still_leaves_a_region_out_and_only_it_is_named():
     hidden = hanging(0.6, 0.02, "West 西部", 0.1).checks
     found, others = both(*found, loss(0.6, 0.02, "West 西部", *hidden, overlap))
     assert found["blocked_by"].iloc[-1] == f"{HIDDEN}; Overlap"
-    row = synthesis.pooled(found, others).iloc[0]
+    row = across_regions.pooled(found, others).iloc[0]
     assert row["left_out"] == "West 西部 (Overlap)"
     assert row["verdict"] == "supported"
 
@@ -381,24 +382,24 @@ def test_another_check_still_leaves_a_region_out_and_only_it_is_named():
 def test_what_is_not_known_from_all_regions_supports_nothing():
     without = loss(0.6, 0.02, "West 西部")
     found, others = both(*(hanging(0.6, 0.02, each, 0.5) for each in REGIONS[:3]), without)
-    row = synthesis.pooled(found, others).iloc[0]
+    row = across_regions.pooled(found, others).iloc[0]
     assert row["verdict"] == "inconclusive"
     assert row["reason"] == (
         f"It would be supported; what it would be {HIDDEN} is known from 3 of 4 regions only."
     )
     others.loc[0, "ci_low"] = -np.inf
-    reason = synthesis.pooled(found, others)["reason"].iloc[0]
+    reason = across_regions.pooled(found, others)["reason"].iloc[0]
     assert "from 2 of 4 regions only" in reason
 
 
 def test_a_verdict_that_turns_without_one_region_is_marked():
     firsts = dict(zip(REGIONS, (0.13, 0.166, 0.166, 0.166), strict=True))
     found, others = both(*(performance(each, -0.5, 0.055, name) for name, each in firsts.items()))
-    tables = synthesis.without_each(found, others, "H01")
+    tables = across_regions.without_each(found, others, "H01")
     assert list(tables) == ["performance", "expectation"]
-    whole = synthesis.pooled(found)["verdict"].iloc[0]
+    whole = across_regions.pooled(found)["verdict"].iloc[0]
     for region, row in tables["performance"].iterrows():
-        rest = synthesis.pooled(found[found["region"] != region]).iloc[0]
+        rest = across_regions.pooled(found[found["region"] != region]).iloc[0]
         assert row["estimate"] == pytest.approx(rest["estimate"])
         assert row["ci_low"] == pytest.approx(rest["ci_low"])
         assert row["turns"] == (rest["verdict"] != whole)
@@ -409,7 +410,7 @@ def test_a_verdict_that_turns_without_one_region_is_marked():
 def test_the_variants_of_a_source_are_not_those_of_another():
     found, others = both(*(hanging(0.4, 0.05, each, 0.0) for each in REGIONS))
     two = pd.concat([found.assign(source="other", blocked_by=""), found], ignore_index=True)
-    pools = synthesis.pooled(two, others).set_index("source")["verdict"]
+    pools = across_regions.pooled(two, others).set_index("source")["verdict"]
     assert pools.to_dict() == {"other": "supported", "example": "inconclusive"}
 
 
@@ -422,30 +423,30 @@ def test_one_place_says_which_family_counts():
             tidy(*(loss(0.4, 0.05, each) for each in REGIONS)).assign(source="many"),
         ]
     )
-    pools = synthesis.pooled(found)
-    for table in (found, synthesis.by_region(found)):
-        assert synthesis.family(table, pools).to_dict("index") == {
+    pools = across_regions.pooled(found)
+    for table in (found, across_regions.by_region(found)):
+        assert across_regions.family(table, pools).to_dict("index") == {
             "example": {"regions": 3, "poolable": 0, "claims": 0, "is_pooled": False},
             "few": {"regions": 2, "poolable": 2, "claims": 0, "is_pooled": False},
             "many": {"regions": 4, "poolable": 4, "claims": 1, "is_pooled": True},
         }
     none = findings.tidy([])
-    assert synthesis.family(none, synthesis.pooled(none)).empty
+    assert across_regions.family(none, across_regions.pooled(none)).empty
 
 
 def test_traits_are_chosen_before_any_effect_is_seen():
     names = ["customers", "share_suburban", "share_urban", "share_rare", "share_private"]
     traits = pd.DataFrame([[9, 0.2, 0.8, 0.4, 0.6], [9, 0.5, 0.5, 0.1, 0.9]], columns=names)
     chosen = ["customers", "share_urban", "share_private"]
-    assert list(synthesis_charts.common(traits)) == chosen
-    assert list(synthesis_charts.common(traits[["customers"]])) == ["customers"]
+    assert list(across_regions_charts.common(traits)) == chosen
+    assert list(across_regions_charts.common(traits[["customers"]])) == ["customers"]
 
 
 @pytest.mark.parametrize(("n", "lines"), [(4, 0), (5, 1)])
 def test_the_range_of_another_region_is_drawn_from_five_regions_on(n, lines):
     found = tidy(*(loss(0.4, 0.05, each) for each in MANY[:n]))
     ax = plt.figure().add_subplot()
-    synthesis_charts._diamond(ax, synthesis.pooled(found).iloc[0])
+    across_regions_charts._diamond(ax, across_regions.pooled(found).iloc[0])
     assert len(ax.lines) == lines
     plt.close()
 
@@ -463,7 +464,7 @@ def test_many_small_regions_do_not_support_what_a_style_of_answering_makes(regio
         found, _ = rehearsal.run(notebook, here, ["H01"])
         records.append(found["H01"].record() | {"region": f"R{i}"})
     found, others = findings.tidy(records), findings.variants(records)
-    checked = synthesis.pooled(found, others).set_index("part")
+    checked = across_regions.pooled(found, others).set_index("part")
     assert set(checked["n_regions"]) == {regions}
     assert checked.loc["performance", "ci_low"] < 0 < checked.loc["performance", "ci_high"]
     assert set(checked["verdict"]) <= {"inconclusive", "too small to matter"}  # it has no slope
@@ -499,12 +500,12 @@ def with_verdicts(found):
 
 
 def of_parts(own):
-    return dict(zip(own["part"], synthesis.estimates(own), strict=True))
+    return dict(zip(own["part"], across_regions.estimates(own), strict=True))
 
 
 @pytest.mark.slow
 def test_all_hypotheses_are_pooled_over_a_thousand_regions(thousand):
-    pools = synthesis.pooled(thousand)
+    pools = across_regions.pooled(thousand)
     assert len(pools) == sum(len(each.parts) for each in register().values())
     assert (pools["n_regions"] == 1_000).all()
     assert pools["tau"].to_numpy() == pytest.approx(0.1, abs=0.025)
@@ -514,7 +515,7 @@ def test_all_hypotheses_are_pooled_over_a_thousand_regions(thousand):
 
 @pytest.mark.slow
 def test_a_thousand_regions_have_the_p_and_the_families_of_each_alone(thousand):
-    own = synthesis.by_region(thousand)
+    own = across_regions.by_region(thousand)
     assert len(own) == 1_000 * len(register())
     for region in SOME:
         rows = thousand[thousand["region"] == region]

@@ -7,8 +7,9 @@ import duckdb
 import pandas as pd
 import pytest
 
-from analysis import data, dataset, reading, sources
-from analysis.workdays import working_days
+from analysis.data import dataset, readers, sources
+from analysis.data.region import load_region
+from analysis.data.workdays import working_days
 
 LOCAL = ["2025-03-04 07:00:00", "2025-03-05 00:30:00", "2025-03-05 23:45:00"]
 """On a clock in Shanghai; the first two are on the day before in London."""
@@ -41,7 +42,7 @@ def lines(bought_at):
 
 def read_back(path):
     """Return when each line was bought, by its amount."""
-    here = data.load(str(path), "North")
+    here = load_region(str(path), "North")
     assert here.set_aside.empty
     bought = here.purchases.order_by("amount").to_pandas()["bought_at"]
     assert bought.dt.tz is None
@@ -106,14 +107,14 @@ def test_a_database_is_read_as_local_time(tmp_path, ending, write):
 
 @pytest.mark.parametrize("session", ["UTC", "America/New_York", "Pacific/Auckland"])
 def test_the_zone_of_the_engine_does_not_matter(write_source, monkeypatch, session):
-    start = reading.embedded
+    start = readers.embedded
 
     def elsewhere():
         engine = start()
         engine.raw_sql(f"set timezone = '{session}'")
         return engine
 
-    monkeypatch.setattr(reading, "embedded", elsewhere)
+    monkeypatch.setattr(readers, "embedded", elsewhere)
     path = write_source(SHANGHAI + LINES.format("lines.parquet"))
     lines(moments()).to_parquet(path.parent / "small" / "lines.parquet")
     assert read_back(path) == LOCAL
@@ -154,7 +155,7 @@ WRONG = ["+25:00", "+99", "-15", "+14:30", "+08:75", "+08:00:30"]
 def test_a_zone_that_no_clock_has_breaks_the_rule(write_source, wrong):
     texts = ["2025-03-04T23:00:00+14:00", "2025-03-04T23:00:00-12", f"2025-03-04T23:00:00{wrong}"]
     path = write_source(SHANGHAI, transactions=lines(texts).to_csv(index=False))
-    here = data.load(str(path), "North")
+    here = load_region(str(path), "North")
     bought = here.purchases.order_by("amount").to_pandas()["bought_at"].astype(str).tolist()
     assert bought == ["2025-03-04 17:00:00", "2025-03-05 19:00:00"]
     expected = "after the time nothing, or a zone that is Z, UTC, GMT or an offset up to 14:00"
@@ -171,7 +172,7 @@ def test_an_offset_of_a_format_that_no_clock_has_breaks_the_rule(write_source, w
     plain = pd.Timestamp("2025-03-04 23:00").strftime(form.replace("%z", "{}"))
     texts = [plain.format(offset) for offset in ("+14:00", "-1200", wrong)]
     path = write_source(toml, transactions=lines(texts).to_csv(index=False))
-    here = data.load(str(path), "North")
+    here = load_region(str(path), "North")
     bought = here.purchases.order_by("amount").to_pandas()["bought_at"].astype(str).tolist()
     assert bought == ["2025-03-04 17:00:00", "2025-03-05 19:00:00"]
     assert here.set_aside["expected"].tolist() == [
@@ -191,7 +192,7 @@ def test_what_happened_on_the_last_day_here_is_in_the_data(write_source):
     """23:45 on 31 December in Shanghai is known, 00:30 on 1 January lies in the future."""
     written = lines(moments(["2025-12-31 23:45", "2026-01-01 00:30"]).map(pd.Timestamp.isoformat))
     path = write_source(SHANGHAI, transactions=written.to_csv(index=False))
-    here = data.load(str(path), "North")
+    here = load_region(str(path), "North")
     assert here.purchases["bought_at"].max().execute() == pd.Timestamp("2025-12-31 23:45")
     assert here.set_aside[["expected", "example"]].values.tolist() == [
         [
@@ -228,7 +229,7 @@ def test_without_a_zone_of_the_source_moments_without_one_are_read(write_source)
 
 def test_cases_around_the_clock_take_the_working_days_of_the_place(case):
     """30 cases, opened at 07:00 on a Tuesday and settled on the Thursday; one in a holiday week."""
-    cases = data.load(case("17-timezone-parquet"), "North").complaints
+    cases = load_region(case("17-timezone-parquet"), "North").complaints
     assert set(cases["opened_at"].dt.hour) == {7}
     days = working_days(cases["opened_at"], cases["resolved_at"], "CN")
     assert days.value_counts().to_dict() == {2: 29, 1: 1}
@@ -249,6 +250,6 @@ def test_cases_in_local_time_take_the_days_that_they_take_without_a_zone(write_s
     for each in (cases, zoned):
         toml = SHANGHAI + '[complaints]\nfile = "complaints.csv"\n'
         path = write_source(toml, complaints=each.to_csv(index=False))
-        read = data.load(str(path), "North").complaints
+        read = load_region(str(path), "North").complaints
         took.append(working_days(read["opened_at"], read["resolved_at"], "CN").tolist())
     assert took[0] == took[1] == [2.0] * 10

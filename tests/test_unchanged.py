@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from analysis import plan, unchanged
-from analysis.plan import Data, Task
+from workbook.running import plan, up_to_date
+from workbook.running.plan import Data, Task
 
 PRINTS = {"data_until": "2026-06-30", "data": "d1", "notebook": "n1", "module": "m1"}
 
@@ -26,76 +26,76 @@ def other(task, **changes):
 
 
 def test_a_report_is_done_once_it_is_written_down(task):
-    assert not unchanged.is_done(task)
-    unchanged.finish(task, 12.345, failed=False)
-    assert unchanged.is_done(task)
-    assert unchanged.record(task.executed).seconds == 12.35
+    assert not up_to_date.is_done(task)
+    up_to_date.finish(task, 12.345, failed=False)
+    assert up_to_date.is_done(task)
+    assert up_to_date.record(task.executed).seconds == 12.35
 
 
 @pytest.mark.parametrize("name", PRINTS)
 def test_each_fingerprint_makes_another_key(task, name):
-    unchanged.finish(task, 1.0, failed=False)
-    assert not unchanged.is_done(other(task, prints=PRINTS | {name: "new"}))
+    up_to_date.finish(task, 1.0, failed=False)
+    assert not up_to_date.is_done(other(task, prints=PRINTS | {name: "new"}))
 
 
 def test_another_parameter_makes_another_key(task):
-    unchanged.finish(task, 1.0, failed=False)
-    assert not unchanged.is_done(other(task, parameters={"source": "small", "seed": 2}))
-    assert unchanged.key(task) == unchanged.key(other(task))
+    up_to_date.finish(task, 1.0, failed=False)
+    assert not up_to_date.is_done(other(task, parameters={"source": "small", "seed": 2}))
+    assert up_to_date.key(task) == up_to_date.key(other(task))
 
 
 def test_a_report_that_failed_or_whose_page_is_gone_is_not_done(task):
-    unchanged.finish(task, 1.0, failed=True)
-    assert not unchanged.is_done(task)
-    unchanged.finish(task, 1.0, failed=False)
+    up_to_date.finish(task, 1.0, failed=True)
+    assert not up_to_date.is_done(task)
+    up_to_date.finish(task, 1.0, failed=False)
     task.executed.with_suffix(".html").unlink()
-    assert not unchanged.is_done(task)
+    assert not up_to_date.is_done(task)
 
 
 def test_a_report_is_not_done_while_it_is_made_but_its_seconds_are_known(task):
-    unchanged.finish(task, 7.0, failed=False)
-    unchanged.begin(task)
-    assert not unchanged.is_done(task)
-    assert unchanged.record(task.executed).seconds == 7.0
+    up_to_date.finish(task, 7.0, failed=False)
+    up_to_date.begin(task)
+    assert not up_to_date.is_done(task)
+    assert up_to_date.record(task.executed).seconds == 7.0
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"key": 1, "more": 2}', "\x00\xff"])
 def test_a_record_that_can_not_be_read_is_none(task, text):
-    unchanged.finish(task, 7.0, failed=False)
+    up_to_date.finish(task, 7.0, failed=False)
     beside = task.executed.with_name(".04_customer_value.json")
     beside.write_text(text, encoding="utf-8")
-    assert unchanged.record(task.executed) == unchanged.Record()
-    assert not unchanged.is_done(task)
+    assert up_to_date.record(task.executed) == up_to_date.Record()
+    assert not up_to_date.is_done(task)
 
 
 def test_the_reports_of_a_source_change_with_one_of_them(task):
-    unchanged.finish(task, 7.0, failed=False)
-    before = unchanged.of_reports(task.reports, "small")
-    unchanged.finish(other(task, prints=PRINTS | {"data": "d2"}), 7.0, failed=False)
-    after = unchanged.of_reports(task.reports, "small")
-    unchanged.finish(task, 99.0, failed=False)
+    up_to_date.finish(task, 7.0, failed=False)
+    before = up_to_date.of_reports(task.reports, "small")
+    up_to_date.finish(other(task, prints=PRINTS | {"data": "d2"}), 7.0, failed=False)
+    after = up_to_date.of_reports(task.reports, "small")
+    up_to_date.finish(task, 99.0, failed=False)
     assert before != after
-    assert unchanged.of_reports(task.reports, "small") == before  # seconds are no content
+    assert up_to_date.of_reports(task.reports, "small") == before  # seconds are no content
 
 
 def test_the_index_is_that_of_the_reports_until_one_changes(task):
-    unchanged.finish(task, 7.0, failed=False)
-    assert not unchanged.is_indexed(task.reports)
-    for name in unchanged.INDEX:
+    up_to_date.finish(task, 7.0, failed=False)
+    assert not up_to_date.is_indexed(task.reports)
+    for name in up_to_date.INDEX:
         (task.reports / name).write_text("whole")
-    unchanged.indexed(task.reports)
-    assert unchanged.is_indexed(task.reports)
-    unchanged.finish(other(task, prints=PRINTS | {"data": "d2"}), 7.0, failed=False)
-    assert not unchanged.is_indexed(task.reports)
+    up_to_date.indexed(task.reports)
+    assert up_to_date.is_indexed(task.reports)
+    up_to_date.finish(other(task, prints=PRINTS | {"data": "d2"}), 7.0, failed=False)
+    assert not up_to_date.is_indexed(task.reports)
 
 
 def test_what_is_noted_of_the_data_is_read_again(tmp_path):
     data = Data({"North 华北": "d1"}, "2026-06-30", "", "c1")
-    unchanged.note_data(tmp_path, "small", vars(data))
-    assert Data(**unchanged.data(tmp_path, "small")) == data
-    assert unchanged.data(tmp_path, "other") == {}
+    up_to_date.note_data(tmp_path, "small", vars(data))
+    assert Data(**up_to_date.data(tmp_path, "small")) == data
+    assert up_to_date.data(tmp_path, "other") == {}
     (tmp_path / ".data-small.json").write_text("{")
-    assert unchanged.data(tmp_path, "small") == {}
+    assert up_to_date.data(tmp_path, "small") == {}
 
 
 def test_tasks_have_the_fingerprints_of_their_region_and_notebook(tmp_path):
@@ -108,7 +108,7 @@ def test_tasks_have_the_fingerprints_of_their_region_and_notebook(tmp_path):
     ]
     assert [each.prints["data"] for each in made] == ["d1", "d1", "d2", "d2"]
     assert made[0].prints["notebook"] != made[1].prints["notebook"]
-    assert len({unchanged.key(each) for each in made}) == 4
+    assert len({up_to_date.key(each) for each in made}) == 4
 
 
 def test_all_regions_are_looked_at_once_there_is_a_notebook_with_findings(tmp_path):

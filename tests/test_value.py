@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis import value
-from analysis.estimates import NotEstimable
+from analysis.statistics import concentration
+from analysis.statistics.estimate import NotEstimable
 
 N_COVERAGE = 300
 MC_ERROR = np.sqrt(0.95 * 0.05 / N_COVERAGE)
@@ -27,7 +27,7 @@ def lognormal(n, sigma, seed=0):
 
 
 def test_lorenz_by_hand():
-    found = value.lorenz([20, 0, 50, 30])
+    found = concentration.lorenz([20, 0, 50, 30])
     assert found["share_customers"].tolist() == [0, 0.25, 0.5, 0.75, 1]
     assert found["share_sales"].tolist() == [0, 0.5, 0.8, 1, 1]
 
@@ -35,7 +35,7 @@ def test_lorenz_by_hand():
 @properties
 @given(amounts)
 def test_lorenz_is_concave_and_above_the_diagonal(sales):
-    curve = value.lorenz(sales)
+    curve = concentration.lorenz(sales)
     steps = np.diff(curve["share_sales"])
     assert (np.diff(steps) <= 1e-12).all()
     assert (curve["share_sales"] >= curve["share_customers"] - 1e-12).all()
@@ -45,15 +45,17 @@ def test_lorenz_is_concave_and_above_the_diagonal(sales):
 @properties
 @given(amounts)
 def test_gini_is_twice_the_area_between_curve_and_diagonal(sales):
-    curve = value.lorenz(sales)
+    curve = concentration.lorenz(sales)
     area = np.trapezoid(curve["share_sales"], curve["share_customers"])
-    assert value.gini_coefficient(sales) == pytest.approx(2 * area - 1, abs=1e-9)
+    assert concentration.gini_coefficient(sales) == pytest.approx(2 * area - 1, abs=1e-9)
 
 
 def test_jackknife_equals_leaving_each_customer_out():
     sales = lognormal(40, 1.0)
-    full = value.concentration(sales, n_boot=2).gini
-    left = [value.concentration(np.delete(sales, i), n_boot=2).gini.estimate for i in range(40)]
+    full = concentration.concentration(sales, n_boot=2).gini
+    left = [
+        concentration.concentration(np.delete(sales, i), n_boot=2).gini.estimate for i in range(40)
+    ]
     se = np.sqrt(39 / 40 * ((left - np.mean(left)) ** 2).sum())
     assert full.se == pytest.approx(se / (full.estimate * (1 - full.estimate)))
 
@@ -64,7 +66,10 @@ def test_concentration_ignores_currency_and_order(sales, price, random):
     sales = [*sales, *range(1, 41)]
     other = [price * each for each in sales]
     random.shuffle(other)
-    before, after = value.concentration(sales, n_boot=2), value.concentration(other, n_boot=2)
+    before, after = (
+        concentration.concentration(sales, n_boot=2),
+        concentration.concentration(other, n_boot=2),
+    )
     for name in ("gini", "top20_share", "a_share", "b_share", "c_share"):
         assert getattr(before, name).estimate == pytest.approx(
             getattr(after, name).estimate, abs=1e-9
@@ -74,23 +79,23 @@ def test_concentration_ignores_currency_and_order(sales, price, random):
 @properties
 @given(st.integers(2, 50), st.floats(0.1, 1e6))
 def test_equal_customers_are_not_concentrated_and_tell_no_error(n, sales):
-    assert value.gini_coefficient(np.full(n, sales)) == pytest.approx(0, abs=1e-12)
-    for function in (value.gini, value.concentration, value.tail_index):
+    assert concentration.gini_coefficient(np.full(n, sales)) == pytest.approx(0, abs=1e-12)
+    for function in (concentration.gini, concentration.concentration, concentration.tail_index):
         with pytest.raises(NotEstimable, match=f"{n} (customers|of them)|of {n} customers"):
             function(np.full(n, sales))
 
 
 def test_two_customers_tell_no_error_of_a_gini_coefficient():
-    assert value.gini_coefficient([30, 10]) == pytest.approx(0.25)
+    assert concentration.gini_coefficient([30, 10]) == pytest.approx(0.25)
     with pytest.raises(NotEstimable, match="2 customers tell no error"):
-        value.gini([30, 10])
+        concentration.gini([30, 10])
 
 
 @properties
 @given(amounts)
 def test_no_interval_of_concentration_is_without_a_width(sales):
     try:
-        found = value.concentration(sales, n_boot=19)
+        found = concentration.concentration(sales, n_boot=19)
     except NotEstimable:
         return
     for each in vars(found).values():
@@ -100,7 +105,7 @@ def test_no_interval_of_concentration_is_without_a_width(sales):
 @pytest.mark.parametrize("sigma", [0.5, 1.0, 1.5])
 def test_concentration_of_lognormal_sales_equals_closed_form(sigma):
     """Reference: the Lorenz curve of a log-normal is Phi(sigma + Phi^-1(share))."""
-    found = value.concentration(lognormal(100_000, sigma, seed=1), n_boot=99)
+    found = concentration.concentration(lognormal(100_000, sigma, seed=1), n_boot=99)
     normal = stats.norm
     a, b = normal.cdf(normal.ppf([0.55, 0.85]) - sigma)
     truth = {
@@ -119,10 +124,10 @@ def test_concentration_of_lognormal_sales_equals_closed_form(sigma):
 
 def test_bootstrap_error_equals_resampled_customers():
     sales, rng = lognormal(300, 1.0, seed=2), np.random.default_rng(3)
-    found = value.concentration(sales, n_boot=2000).top20_share
+    found = concentration.concentration(sales, n_boot=2000).top20_share
     draws = []
     for _ in range(2000):
-        curve = value.lorenz(rng.choice(sales, 300))
+        curve = concentration.lorenz(rng.choice(sales, 300))
         draws.append(np.interp(0.2, curve["share_customers"], curve["share_sales"]))
     expected = np.std(draws) / (found.estimate * (1 - found.estimate))
     assert found.se == pytest.approx(expected, rel=0.08)  # two bootstraps of 2000
@@ -130,15 +135,15 @@ def test_bootstrap_error_equals_resampled_customers():
 
 def test_concentration_is_the_same_again_by_seed():
     sales = lognormal(200, 1.0)
-    assert value.concentration(sales, seed=5) == value.concentration(sales, seed=5)
-    assert value.concentration(sales, seed=5) != value.concentration(sales, seed=6)
+    assert concentration.concentration(sales, seed=5) == concentration.concentration(sales, seed=5)
+    assert concentration.concentration(sales, seed=5) != concentration.concentration(sales, seed=6)
 
 
 def test_short_windows_manufacture_concentration():
     """Identical customers with two visits a month, by the length of the window."""
     for months, gini in ((1, 0.39), (3, 0.23), (12, 0.12)):
         visits = np.random.default_rng(months).poisson(2 * months, 50_000)
-        found = value.concentration(visits, n_boot=2).gini
+        found = concentration.concentration(visits, n_boot=2).gini
         assert found.estimate == pytest.approx(gini, abs=0.01)
 
 
@@ -153,7 +158,7 @@ def test_short_windows_manufacture_concentration():
 )
 def test_impossible_sales_are_refused(sales, sentence):
     with pytest.raises(ValueError, match=sentence):
-        value.concentration(sales)
+        concentration.concentration(sales)
 
 
 @pytest.mark.slow
@@ -163,7 +168,9 @@ def test_coverage_of_the_concentration_of_lognormal_sales():
     truth = [2 * normal.cdf(1 / np.sqrt(2)) - 1, normal.cdf(1 + normal.ppf(0.2))]
     truth.append(normal.cdf(normal.ppf(0.55) - 1))
     for seed in range(N_COVERAGE):
-        found = value.concentration(lognormal(1500, 1.0, 1000 + seed), n_boot=199, seed=seed)
+        found = concentration.concentration(
+            lognormal(1500, 1.0, 1000 + seed), n_boot=199, seed=seed
+        )
         each = (found.gini, found.top20_share, found.a_share)
         hits += [e.ci_low <= t <= e.ci_high for e, t in zip(each, truth, strict=True)]
     covered = hits / N_COVERAGE
@@ -176,7 +183,7 @@ def test_coverage_of_the_concentration_of_lognormal_sales():
 
 def test_classes_by_hand():
     sales = pd.Series([10, 40, 0, 20, 30], index=list("abcde"))
-    found = value.abc_classes(sales)
+    found = concentration.abc_classes(sales)
     # from the largest: 40 (to 40 %), 30 (passes 55 %), 20 (passes 85 %), 10, 0
     assert found.to_dict() == {"b": "A", "e": "A", "d": "B", "a": "C", "c": "C"}
     assert found.cat.ordered
@@ -184,24 +191,24 @@ def test_classes_by_hand():
 
 
 def test_whoever_ends_on_the_limit_ends_the_class():
-    assert value.abc_classes(pd.Series([55, 30, 15])).tolist() == ["A", "B", "C"]
-    assert value.abc_classes(pd.Series([0.55, 0.30, 0.15])).tolist() == ["A", "B", "C"]
+    assert concentration.abc_classes(pd.Series([55, 30, 15])).tolist() == ["A", "B", "C"]
+    assert concentration.abc_classes(pd.Series([0.55, 0.30, 0.15])).tolist() == ["A", "B", "C"]
 
 
 def test_tiers_stand_for_one_customer_and_for_none():
-    assert value.tiers(pd.Series([55.0, 30, 15], ["x", "y", "z"])).to_dict() == {
+    assert concentration.tiers(pd.Series([55.0, 30, 15], ["x", "y", "z"])).to_dict() == {
         "x": "A", "y": "B", "z": "C",
     }  # fmt: skip
-    assert value.tiers(pd.Series([0.0], ["x"])).to_dict() == {"x": "A"}
-    assert value.tiers(pd.Series([], dtype=float)).empty
-    assert value.abc_classes(pd.Series([25, 25, 25, 25])).tolist() == ["A", "A", "A", "B"]
+    assert concentration.tiers(pd.Series([0.0], ["x"])).to_dict() == {"x": "A"}
+    assert concentration.tiers(pd.Series([], dtype=float)).empty
+    assert concentration.abc_classes(pd.Series([25, 25, 25, 25])).tolist() == ["A", "A", "A", "B"]
 
 
 @properties
 @given(amounts)
 def test_classes_partition_customers_at_the_limits(sales):
     sales = pd.Series(sales, dtype=float)
-    classes = value.abc_classes(sales)
+    classes = concentration.abc_classes(sales)
     assert classes.notna().all()
     total = sales.sum()
     for limit, upper in ((0.55, classes == "A"), (0.85, classes != "C")):
@@ -214,13 +221,13 @@ def test_classes_partition_customers_at_the_limits(sales):
 @properties
 @given(amounts)
 def test_class_a_is_the_smooth_share_rounded_up(sales):
-    curve = value.lorenz(sales)
+    curve = concentration.lorenz(sales)
     found = np.interp(0.55, curve["share_sales"], curve["share_customers"]) * len(sales)
-    assert (value.abc_classes(pd.Series(sales)) == "A").sum() == np.ceil(found - 1e-6)
+    assert (concentration.abc_classes(pd.Series(sales)) == "A").sum() == np.ceil(found - 1e-6)
 
 
 def test_class_table_by_hand():
-    found = value.abc_table(pd.Series([10, 40, 0, 20, 30]))
+    found = concentration.abc_table(pd.Series([10, 40, 0, 20, 30]))
     expected = pd.DataFrame(
         {
             "customers": [2, 1, 2],
@@ -237,13 +244,13 @@ def test_class_table_by_hand():
 
 def test_limits_out_of_order_are_refused():
     with pytest.raises(ValueError, match=r"a = 0\.9 and b = 0\.5"):
-        value.abc_classes(pd.Series([1, 2]), a=0.9, b=0.5)
+        concentration.abc_classes(pd.Series([1, 2]), a=0.9, b=0.5)
 
 
 def test_migration_by_hand():
-    before = value.abc_classes(pd.Series([40, 30, 20, 10, 0], index=list("vwxyz")))
+    before = concentration.abc_classes(pd.Series([40, 30, 20, 10, 0], index=list("vwxyz")))
     after = pd.Series(pd.Categorical(["A", "C", "B", "A"], list("ABC")), index=list("vwxn"))
-    found = value.migration(before, after)
+    found = concentration.migration(before, after)
     assert found.columns.tolist() == ["A", "B", "C", "none"]
     assert found.loc["A"].tolist() == [0.5, 0, 0.5, 0]
     assert found.loc["B"].tolist() == [0, 1, 0, 0]
@@ -253,8 +260,8 @@ def test_migration_by_hand():
 @properties
 @given(amounts, amounts)
 def test_migration_rows_add_up(first, second):
-    before, after = (value.abc_classes(pd.Series(each)) for each in (first, second))
-    rows = value.migration(before, after).sum(axis=1)
+    before, after = (concentration.abc_classes(pd.Series(each)) for each in (first, second))
+    rows = concentration.migration(before, after).sum(axis=1)
     assert rows[before.unique()].to_numpy() == pytest.approx(1)
 
 
@@ -262,7 +269,7 @@ def test_migration_rows_add_up(first, second):
 
 
 def sorted_out(rows, weeks=52):
-    return value.segments(pd.DataFrame(rows, columns=["recency_days", "purchases"]), weeks)
+    return concentration.segments(pd.DataFrame(rows, columns=["recency_days", "purchases"]), weeks)
 
 
 def test_every_segment_follows_its_breaks():
@@ -291,7 +298,7 @@ def test_purchases_count_for_a_year():
        st.floats(0.5, 104))  # fmt: skip
 def test_everybody_is_in_a_segment_and_who_bought_once_is_never_loyal(rows, weeks):
     found = sorted_out(rows, weeks)
-    names = {each["name"] for each in value.segment_rules()["segments"]}
+    names = {each["name"] for each in concentration.segment_rules()["segments"]}
     assert set(found["segment"]) <= names
     once = found["segment"][[purchases == 1 for _, purchases in rows]]
     assert not once.isin(["champions", "loyal", "at risk"]).any()
@@ -303,12 +310,12 @@ def test_where_most_bought_once_they_are_still_seldom(share):
     once = np.arange(n) < share * n
     rows = {"recency_days": rng.integers(1, 400, n), "purchases": rng.integers(12, 60, n)}
     rows = pd.DataFrame(rows).assign(purchases=lambda x: x["purchases"].mask(once, 1))
-    found = value.segments(rows, 52)
+    found = concentration.segments(rows, 52)
     assert (found["segment"].isin(["champions", "loyal", "at risk"]) == ~once).all()
 
 
 def test_the_breaks_are_said_in_words():
-    assert value.breaks_in_words() == (
+    assert concentration.breaks_in_words() == (
         "Last purchase: lately within 28 days, a while ago within 91, long ago before that. "
         "Purchases in 52 weeks: seldom fewer than 12, or a single one, often fewer than 52, very "
         "often 52 or more."
@@ -317,7 +324,7 @@ def test_the_breaks_are_said_in_words():
 
 def test_segments_add_up_by_hand():
     customers = pd.DataFrame({"sales": [10.0, 30, 60], "visits": [1, 2, 60]})
-    found = value.segment_table(pd.Series(["lost", "lost", "champions"]), customers)
+    found = concentration.segment_table(pd.Series(["lost", "lost", "champions"]), customers)
     assert found.index.tolist() == ["champions", "lost"]
     assert found["customers"].tolist() == [1, 2]
     assert found["share_of_sales"].tolist() == [0.6, 0.4]
@@ -337,7 +344,9 @@ def test_segments_need_every_value():
 
 def stages(rows, **options):
     table = pd.DataFrame(rows, columns=["first", "second", "tenure"], dtype=float)
-    return value.lifecycle_stage(table["first"], table["second"], table["tenure"], **options)
+    return concentration.lifecycle_stage(
+        table["first"], table["second"], table["tenure"], **options
+    )
 
 
 def test_stages_by_hand():
@@ -404,7 +413,7 @@ def test_stages_ignore_season(rows, season):
 @pytest.mark.parametrize("index", [1.3, 2.0, 3.0])
 def test_tail_index_of_pareto_sales(index):
     rng = np.random.default_rng(9)
-    found = [value.tail_index(rng.pareto(index, 3000) + 1) for _ in range(200)]
+    found = [concentration.tail_index(rng.pareto(index, 3000) + 1) for _ in range(200)]
     held = np.mean([each.ci_low <= index <= each.ci_high for each in found])
     assert np.mean([each.estimate for each in found]) == pytest.approx(index, rel=0.02)
     assert held == pytest.approx(0.95, abs=3 * np.sqrt(0.95 * 0.05 / 200) + 0.01)
@@ -414,17 +423,17 @@ def test_concentration_that_a_longer_window_would_lower_is_said():
     """The same buyers, 2 purchases a year each by chance: the window makes most of it."""
     rng = np.random.default_rng(4)
     half, more = rng.poisson(1.0, (2, 4000))
-    ginis = [value.gini_coefficient(each) for each in (half, half + more)]
+    ginis = [concentration.gini_coefficient(each) for each in (half, half + more)]
     assert ginis == pytest.approx([0.524, 0.387], abs=0.02)  # Poisson's, of means 1 and 2
-    (said,) = value.unsettled(*ginis)
+    (said,) = concentration.unsettled(*ginis)
     assert said.startswith("The Gini coefficient still falls by 2")
-    assert value.unsettled(0.634, 0.613) == value.unsettled(0.5, 0.6) == []
-    assert value.unsettled(np.nan, 0.6) == []
-    (said,) = value.unsettled(0.69, 0.58)
+    assert concentration.unsettled(0.634, 0.613) == concentration.unsettled(0.5, 0.6) == []
+    assert concentration.unsettled(np.nan, 0.6) == []
+    (said,) = concentration.unsettled(0.69, 0.58)
     assert "by 16%, from 0.69 in 6 months to 0.58 in 12" in said
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, 1.5, np.nan])
 def test_a_tail_is_a_part_of_the_customers(share):
     with pytest.raises(ValueError, match="between 0 and 1"):
-        value.tail_index(lognormal(50, 1.0), share=share)
+        concentration.tail_index(lognormal(50, 1.0), share=share)

@@ -10,10 +10,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.estimates import Estimate, from_se
-from analysis.hypotheses import Hypothesis, Part, Range
-from analysis.synthesis import _Column
-from analysis.verdicts import Check, judge, judge_part, p_of_verdicts, p_value
+from analysis.claims.across_regions import _Column
+from analysis.claims.hypotheses import Hypothesis, Part, Range
+from analysis.claims.verdicts import Check, judge, judge_part, p_of_verdicts, p_value
+from analysis.statistics.estimate import Estimate, from_se
 
 TEXT = {"en": "x", "zh": "x"}
 VERDICTS = {"supported", "too small to matter", "contradicted", "inconclusive"}

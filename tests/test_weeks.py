@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import weeks
-from analysis.example.behaviour import simulate
-from analysis.example.rehearsal import END, region_of
-from analysis.example.tables import draw
-from analysis.example.world import World
-from analysis.weeks import Weeks
+from analysis.cohorts import weekly_activity
+from analysis.cohorts.weekly_activity import Weeks
+from simulation.drawing.behaviour import simulate
+from simulation.drawing.tables import draw
+from simulation.rehearsal import END, region_of
+from simulation.world import World
 
 FUTURE = ["lapse", "gone", "lapse_later", "again", "watched", "lapse_year"]
 LANDMARKS = [28, 36, 44, 52, 60, 68, 76, 84]
@@ -24,8 +24,8 @@ properties = settings(max_examples=12)
 @functools.cache
 def example():
     tables = draw(World(), 300, 3)
-    found = weeks.read(region_of(tables))
-    return tables, found, weeks.changes(found)
+    found = weekly_activity.read(region_of(tables))
+    return tables, found, weekly_activity.changes(found)
 
 
 def region_with(lines, **joined):
@@ -55,7 +55,7 @@ def steady(n, n_weeks=24, volume=10.0):
 
 
 def last_changes(found):
-    return weeks.changes(found)[:, -1]
+    return weekly_activity.changes(found)[:, -1]
 
 
 # --- reading
@@ -74,7 +74,7 @@ def test_arrays_equal_the_simulated_visits_and_volumes():
 
 def test_customers_without_purchases_are_there_and_strangers_are_not():
     lines = [("a", 20, "fuel", 10.0), ("c", 9, "fuel", 30.0)]
-    found = weeks.read(region_with(lines, b="2025-01-01", d=None))
+    found = weekly_activity.read(region_with(lines, b="2025-01-01", d=None))
     assert found.people["customer_id"].tolist() == ["a", "b", "c"]
     assert found.visits.tolist() == [[1, 0, 0], [0, 0, 0], [0, 1, 0]]
     assert found.people.loc[[0, 2], "joined"].tolist() == [0, 1]  # of the first purchase
@@ -88,30 +88,30 @@ def first_day(n_days):
 def test_weeks_are_whole_and_end_with_the_data():
     """Of 24 days the first three are left out."""
     days = [23, 21, 20, 14, 13, 7, 6, 0]
-    found = weeks.read(region_with([("a", day, "fuel", 2.0**day) for day in days]))
+    found = weekly_activity.read(region_with([("a", day, "fuel", 2.0**day) for day in days]))
     assert np.flatnonzero(found.bought[0]).tolist() == [0, 6, 7, 13, 14, 20]
     assert found.volume[0].tolist() == [2**20 + 2**14, 2**13 + 2**7, 2**6 + 2**0]
 
 
 def test_a_day_is_one_visit_and_only_fuel_and_gas_have_a_volume():
     lines = [("a", 6, "fuel", 10.0), ("a", 5.5, "gas", 5.0), ("a", 2, "shop", 7.0)]
-    found = weeks.read(region_with([*lines, ("a", 1, "fuel", None)]))
+    found = weekly_activity.read(region_with([*lines, ("a", 1, "fuel", None)]))
     assert found.visits.tolist() == [[3]]
     assert found.volume.tolist() == [[15.0]]
 
 
 def test_a_region_shorter_than_24_weeks_has_no_changes():
     lines = [("a", day, "fuel", 10.0) for day in range(0, 7 * 23)]
-    found = weeks.read(region_with(lines, a="2020-01-01"))
+    found = weekly_activity.read(region_with(lines, a="2020-01-01"))
     assert found.n_weeks == 23
-    assert weeks.changes(found).shape == (1, 24)
-    assert np.isnan(weeks.changes(found)).all()
-    assert weeks.every(found) == weeks.judged(found) == []
+    assert weekly_activity.changes(found).shape == (1, 24)
+    assert np.isnan(weekly_activity.changes(found)).all()
+    assert weekly_activity.every(found) == weekly_activity.judged(found) == []
 
 
 def test_a_region_too_short_for_a_landmark_has_no_moments():
     found = by_week(steady(2, 40))
-    assert len(weeks.moments(found, weeks.changes(found))) == 0
+    assert len(weekly_activity.moments(found, weekly_activity.changes(found))) == 0
 
 
 # --- changes
@@ -121,7 +121,7 @@ def test_changes_by_hand():
     """Volumes of 10, 20 and 5 a week become 5, 20 and 10 in the last four."""
     volume = np.repeat([[10.0], [20], [5]], 24, axis=1)
     volume[:, -4:] = [[5], [20], [10]]
-    found = weeks.changes(by_week(volume))
+    found = weekly_activity.changes(by_week(volume))
     assert np.isnan(found[:, :24]).all()
     assert found[:, 24] == pytest.approx(np.log([0.5, 1, 2]))  # the median has not changed
 
@@ -185,7 +185,9 @@ def test_changes_of_a_landmark_do_not_know_what_comes_later():
     _, found, changed = example()
     for n in (23, 24, 60, 103):
         start = Weeks(found.people, found.bought[:, : 7 * n], found.volume[:, :n])
-        assert weeks.changes(start) == pytest.approx(changed[:, : n + 1], abs=1e-6, nan_ok=True)
+        assert weekly_activity.changes(start) == pytest.approx(
+            changed[:, : n + 1], abs=1e-6, nan_ok=True
+        )
     assert np.isfinite(changed).sum() > 5_000
 
 
@@ -194,13 +196,13 @@ def test_changes_of_a_landmark_do_not_know_what_comes_later():
 
 def test_landmarks_are_eight_weeks_apart_and_those_of_the_last_year_are_judged():
     _, found, _ = example()
-    assert weeks.every(found) == LANDMARKS
-    assert weeks.judged(found) == [52, 60, 68, 76, 84]
+    assert weekly_activity.every(found) == LANDMARKS
+    assert weekly_activity.judged(found) == [52, 60, 68, 76, 84]
 
 
 @pytest.mark.parametrize("n_weeks, expected", [(43, []), (44, [24]), (52, [24, 32]), (51, [31])])
 def test_24_weeks_lie_before_a_landmark_and_20_after_it(n_weeks, expected):
-    assert weeks.every(by_week(steady(1, n_weeks))) == expected
+    assert weekly_activity.every(by_week(steady(1, n_weeks))) == expected
 
 
 def test_moments_by_hand():
@@ -211,7 +213,9 @@ def test_moments_by_hand():
     visits[1, 16:30] = volume[1, 16:30] = 0  # away for a quarter: not there
     visits[2], volume[2, 26:30] = 2, 4
     found = by_week(volume, visits, joined=[0, 0, -22])
-    moments = weeks.moments(found, weeks.changes(found), [30]).set_index("customer_id")
+    moments = weekly_activity.moments(found, weekly_activity.changes(found), [30]).set_index(
+        "customer_id"
+    )
     assert moments.index.tolist() == ["c000", "c002"]
     a, c = moments.loc["c000"], moments.loc["c002"]
     assert np.exp([a["log_visits"], a["log_weeks"], a["log_rate"]]) == pytest.approx([30, 30, 20])
@@ -238,7 +242,7 @@ def test_gone_is_a_second_quarter_without_a_purchase_and_again_any_after_eight_w
     visits[:, 30:] = 0
     visits[:, bought] = 1
     found = by_week(steady(1, 60), visits)
-    row = weeks.moments(found, weeks.changes(found), [30]).iloc[0]
+    row = weekly_activity.moments(found, weekly_activity.changes(found), [30]).iloc[0]
     assert row[["gone", "again"]].tolist() == [gone, again]
 
 
@@ -249,10 +253,14 @@ def test_a_pause_ends_within_a_year():
     for row, pause in enumerate((8, 20, 51, 52)):
         visits[row, 30 + pause] = 1
     found = by_week(steady(5, 90), visits)
-    rows = weeks.moments(found, weeks.changes(found), [30])
+    rows = weekly_activity.moments(found, weekly_activity.changes(found), [30])
     assert rows["lapse"].tolist() == [1, 1, 1, 1, 1]
     assert rows["lapse_year"].tolist() == [0, 0, 0, 1, 1]
-    assert weeks.moments(found, weeks.changes(found), [39])["lapse_year"].isna().all()
+    assert (
+        weekly_activity.moments(found, weekly_activity.changes(found), [39])["lapse_year"]
+        .isna()
+        .all()
+    )
 
 
 @pytest.mark.parametrize("away", [(26, 30), (30, 34), (25, 29), (31, 35)])
@@ -261,7 +269,7 @@ def test_watched_are_regulars_who_bought_in_the_four_weeks_before_and_after(away
     visits[1, slice(*away)] = 0
     visits[2, :20] = 0  # too few visits
     found = by_week(steady(3, 48), visits)
-    watched = weeks.moments(found, weeks.changes(found), [30])["watched"]
+    watched = weekly_activity.moments(found, weekly_activity.changes(found), [30])["watched"]
     assert watched.tolist() == [True, away[0] in (25, 31), False]
 
 
@@ -269,14 +277,14 @@ def test_watched_are_regulars_who_bought_in_the_four_weeks_before_and_after(away
 def test_recency_doubles_with_the_days_since_the_last_purchase(days):
     found = by_week(steady(1, 30), 7)
     found.bought[0, 7 * 30 - days :] = False
-    moments = weeks.moments(found, weeks.changes(found), [30])
+    moments = weekly_activity.moments(found, weekly_activity.changes(found), [30])
     assert 2 ** moments["recency"].tolist()[0] == pytest.approx(1 + days)
 
 
 def test_who_bought_nothing_for_a_quarter_is_not_at_a_landmark():
     found = by_week(steady(1, 30), 7)
     found.bought[0, 7 * 30 - 91 :] = False
-    assert weeks.moments(found, weeks.changes(found), [30]).empty
+    assert weekly_activity.moments(found, weekly_activity.changes(found), [30]).empty
 
 
 def test_a_regular_whose_volume_is_nothing_has_fallen_as_far_as_can_be():
@@ -284,14 +292,14 @@ def test_a_regular_whose_volume_is_nothing_has_fallen_as_far_as_can_be():
     volume[0, -4:] = visits[0, -4:] = 0
     volume[1, -4:] = 0.01
     found = by_week(volume, visits)
-    fall = weeks.moments(found, weeks.changes(found), [24])["fall"]
+    fall = weekly_activity.moments(found, weekly_activity.changes(found), [24])["fall"]
     assert fall.tolist()[:2] == [3, 3]
 
 
 def test_outcomes_beyond_the_data_are_missing():
     _, found, changed = example()
     known = {
-        week: weeks.moments(found, changed, [week])[FUTURE[:3]].notna().all().tolist()
+        week: weekly_activity.moments(found, changed, [week])[FUTURE[:3]].notna().all().tolist()
         for week in (78, 79, 87, 88, 96, 97, 104)
     }
     assert known[78] == [True, True, True]
@@ -304,7 +312,7 @@ def test_outcomes_are_those_of_the_simulated_visits_and_lapses():
     _, found, changed = example()
     truth = simulate(World(), 300, 3)
     row = {name: i for i, name in enumerate(found.people["customer_id"])}
-    moments = weeks.moments(found, changed)
+    moments = weekly_activity.moments(found, changed)
     for week, each in moments.groupby("week"):
         rows = each["customer_id"].map(row).to_numpy()
         visits, left = truth.visits[rows, week:], truth.people["lapse"].to_numpy()[rows]
@@ -326,8 +334,8 @@ def test_outcomes_are_those_of_the_simulated_visits_and_lapses():
 
 @functools.cache
 def read_without(*columns):
-    found = weeks.read(region_of(example()[0], columns))
-    return found, weeks.changes(found)
+    found = weekly_activity.read(region_of(example()[0], columns))
+    return found, weekly_activity.changes(found)
 
 
 @properties
@@ -339,9 +347,9 @@ def test_a_row_that_describes_the_past_does_not_know_the_future(week, kept, days
     lines = tables["transactions"]
     later = lines["bought_at"] >= pd.Timestamp("2024-07-02") + pd.Timedelta(weeks=week)
     left = ~later | (np.arange(len(lines)) % 4 < kept)
-    there = weeks.read(region_of(tables | {"transactions": lines[left]}, columns))
-    after = weeks.moments(there, weeks.changes(there), [week])
-    before = weeks.moments(*read_without(*columns), [week])
+    there = weekly_activity.read(region_of(tables | {"transactions": lines[left]}, columns))
+    after = weekly_activity.moments(there, weekly_activity.changes(there), [week])
+    before = weekly_activity.moments(*read_without(*columns), [week])
     pd.testing.assert_frame_equal(after.drop(columns=FUTURE), before.drop(columns=FUTURE))
     if week < 104 and kept == 0:
         assert after["lapse"].eq(1).all()

@@ -2,10 +2,10 @@ import re
 
 import pytest
 
-from analysis import checks, wording
-from analysis.estimates import Estimate, from_se
-from analysis.findings import conclude
-from analysis.hypotheses import hypothesis
+from analysis.claims import checks, wording
+from analysis.claims.findings import conclude
+from analysis.claims.hypotheses import hypothesis
+from analysis.statistics.estimate import Estimate, from_se
 from sample_findings import ADVISORY, BLOCKING, each_verdict, loss_against_gain, performance
 
 ASSOCIATION = " This is an association: it says what goes with what, not what brings it about."

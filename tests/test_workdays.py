@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.example import World, draw
-from analysis.sources import DataError
-from analysis.workdays import working_days, working_days_later
+from analysis.data.sources import DataError
+from analysis.data.workdays import working_days, working_days_later
+from simulation import World, draw
 
 COUNTRIES = st.sampled_from(["CN", "US", "DE-BY", "AE", "IL"])
 DAYS = st.dates(dt.date(2021, 1, 1), dt.date(2024, 12, 31))

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis import models, works
+from analysis.cohorts import service_works
+from analysis.statistics.regression import models
 
 N_COVERAGE = 300
 MC_ERROR = np.sqrt(0.95 * 0.05 / N_COVERAGE)
@@ -48,7 +49,7 @@ def simulated(effect=0.0, slope=0.5, seed=0, informing=6, others=10, n=30):
 
 
 def stations(informing, others):
-    """Return changes of satisfaction at stations, as from `works.station_changes`."""
+    """Return changes of satisfaction at stations, as from `service_works.station_changes`."""
     informs = [True] * len(informing) + [False] * len(others)
     return pd.DataFrame({"satisfaction": [*informing, *others], "informs": informs})
 
@@ -63,12 +64,12 @@ def test_changes_are_differences_of_means_where_quality_is_equal():
         *[("B", 1, 5.0, 7, 3), ("B", 1, 5.0, 7, 4), ("B", 1, 5.0, 7, 5)],
         *[("B", 2, 4.0, 7, 5), ("B", 2, 5.0, 7, 4), ("B", 2, 6.0, 7, 6), ("B", 2, 5.0, 7, 5)],
     )
-    found = works.station_changes(rows)
-    assert list(found.columns) == works.COLUMNS
+    found = service_works.station_changes(rows)
+    assert list(found.columns) == service_works.COLUMNS
     assert found.loc["A"].tolist() == [3, 3, 4.0, 3.5, True]
     assert found.loc["B"].tolist() == [3, 4, 1.0, 0.0, False]
-    assert works.station_changes(rows, rise=1)["informs"].tolist() == [True, True]
-    assert works.station_changes(rows, rise=4.1)["informs"].tolist() == [False, False]
+    assert service_works.station_changes(rows, rise=1)["informs"].tolist() == [True, True]
+    assert service_works.station_changes(rows, rise=4.1)["informs"].tolist() == [False, False]
 
 
 def test_quality_that_rose_is_taken_out():
@@ -81,19 +82,19 @@ def test_quality_that_rose_is_taken_out():
             for step in (-1, 0, 1)
         ]
     )
-    assert works.station_changes(rows)["satisfaction"].to_numpy() == pytest.approx([0, 0])
+    assert service_works.station_changes(rows)["satisfaction"].to_numpy() == pytest.approx([0, 0])
     rows.loc[(rows["station_id"] == "A") & (rows["wave"] == 2), "satisfaction"] += 1.5
-    assert works.station_changes(rows)["satisfaction"].to_numpy() == pytest.approx([1.5, 0])
-    same = works.station_changes(rows.assign(satisfaction=8.0))
+    assert service_works.station_changes(rows)["satisfaction"].to_numpy() == pytest.approx([1.5, 0])
+    same = service_works.station_changes(rows.assign(satisfaction=8.0))
     assert same["satisfaction"].tolist() == [0, 0]
 
 
 def test_quality_that_lifts_everything_is_not_taken_for_communication():
     rows = simulated(effect=0.0, slope=0.8, seed=1, informing=40, others=40)
-    found = works.difference(works.station_changes(rows), 1.0)
+    found = service_works.difference(service_works.station_changes(rows), 1.0)
     assert found.ci_low < 0 < found.ci_high
     assert abs(found.estimate) < 0.3
-    raw = works.difference(works.station_changes(rows.assign(works_quality=5)), 1.0)
+    raw = service_works.difference(service_works.station_changes(rows.assign(works_quality=5)), 1.0)
     assert raw.estimate == pytest.approx(0.8, abs=0.4)
     assert raw.ci_low > 0
 
@@ -102,22 +103,24 @@ def test_the_last_wave_is_compared_with_the_one_before():
     rows = simulated(seed=2, informing=2, others=2)
     first = rows[rows["wave"] == 1].assign(wave=0, satisfaction=99.0, works_communication=0.0)
     three = pd.concat([first, rows])
-    assert works.waves_asked(three) == [0, 1, 2]
-    pd.testing.assert_frame_equal(works.station_changes(three), works.station_changes(rows))
-    earlier = works.station_changes(three, back=1)
+    assert service_works.waves_asked(three) == [0, 1, 2]
+    pd.testing.assert_frame_equal(
+        service_works.station_changes(three), service_works.station_changes(rows)
+    )
+    earlier = service_works.station_changes(three, back=1)
     assert earlier["satisfaction"].max() < -50
-    assert works.station_changes(rows, back=1).empty
+    assert service_works.station_changes(rows, back=1).empty
 
 
 def test_stations_with_too_few_answers_in_a_wave_are_left_out():
-    rows = simulated(seed=3, informing=3, others=3, n=works.LEAST_ANSWERS)
-    assert len(works.station_changes(rows)) == 6
+    rows = simulated(seed=3, informing=3, others=3, n=service_works.LEAST_ANSWERS)
+    assert len(service_works.station_changes(rows)) == 6
     once = rows.drop(index=rows.index[(rows["station_id"] == 0) & (rows["wave"] == 1)][0])
     unknown = once.copy()
     unknown.loc[unknown["station_id"] == 4, "works_quality"] = np.nan
     gone = unknown[(unknown["station_id"] != 5) | (unknown["wave"] == 1)]
     for each, left in ((once, [1, 2, 3, 4, 5]), (unknown, [1, 2, 3, 5]), (gone, [1, 2, 3])):
-        assert works.station_changes(each).index.tolist() == left
+        assert service_works.station_changes(each).index.tolist() == left
 
 
 # --- what came to the stations as well
@@ -156,12 +159,12 @@ def with_mood(jump=0.0, trend=0.0, seed=0, effect=0.0, stations=40):
 def three_ways(rows):
     """Return the difference, less customers without works, and less the waves before."""
     yes, no = rows[rows["had_works"]], rows[~rows["had_works"]]
-    changes = works.station_changes(yes)
-    effect = works.difference(changes, 1.0)
-    placebo = works.placebo_changes(no, works.waves_asked(yes)[-2:])
-    before = works.station_changes(yes, back=1)["satisfaction"]
+    changes = service_works.station_changes(yes)
+    effect = service_works.difference(changes, 1.0)
+    placebo = service_works.placebo_changes(no, service_works.waves_asked(yes)[-2:])
+    before = service_works.station_changes(yes, back=1)["satisfaction"]
     return [effect] + [
-        works.difference_or_open(works.net_of(changes, each), 1.0, effect)
+        service_works.difference_or_open(service_works.net_of(changes, each), 1.0, effect)
         for each in (placebo, before)
     ]
 
@@ -202,21 +205,23 @@ def test_placebo_changes_are_differences_of_means_of_stations_with_enough_answer
         + [("C", 1, 4.0)] * 3,
         columns=["station_id", "wave", "satisfaction"],
     )
-    assert works.placebo_changes(rows, [1, 2]).to_dict() == {"A": 3.0}
-    assert works.placebo_changes(rows.head(0), [1, 2]).empty
-    assert works.placebo_changes(rows, [2, 3]).empty
+    assert service_works.placebo_changes(rows, [1, 2]).to_dict() == {"A": 3.0}
+    assert service_works.placebo_changes(rows.head(0), [1, 2]).empty
+    assert service_works.placebo_changes(rows, [2, 3]).empty
 
 
 def test_stations_without_a_counterpart_are_left_out_and_few_tell_nothing():
     changes = stations([1.0, 2.0, 3.0], [0.0, 0.5, 1.0])
-    net = works.net_of(changes, pd.Series({0: 0.5, 1: 0.5, 3: 1.0, 4: 0.0, 5: 0.0, 9: 7.0}))
+    net = service_works.net_of(changes, pd.Series({0: 0.5, 1: 0.5, 3: 1.0, 4: 0.0, 5: 0.0, 9: 7.0}))
     assert net["satisfaction"].to_dict() == {0: 0.5, 1: 1.5, 3: -1.0, 4: 0.5, 5: 1.0}
-    effect = works.difference(changes, 1.0)
-    few = works.difference_or_open(net, 1.0, effect)
+    effect = service_works.difference(changes, 1.0)
+    few = service_works.difference_or_open(net, 1.0, effect)
     assert (few.estimate, few.ci_low, few.ci_high) == (effect.estimate, -np.inf, np.inf)
-    none = works.difference_or_open(works.net_of(changes, pd.Series(dtype=float)), 1.0, effect)
+    none = service_works.difference_or_open(
+        service_works.net_of(changes, pd.Series(dtype=float)), 1.0, effect
+    )
     assert none.ci_high == np.inf
-    assert works.difference_or_open(changes, 1.0, effect) == effect
+    assert service_works.difference_or_open(changes, 1.0, effect) == effect
 
 
 # --- what is lacking
@@ -225,17 +230,17 @@ def test_stations_without_a_counterpart_are_left_out_and_few_tell_nothing():
 def test_one_wave_cannot_be_compared():
     rows = simulated()
     single = rows[rows["wave"] == 1]
-    changes = works.station_changes(single)
+    changes = service_works.station_changes(single)
     assert changes.empty
-    assert list(changes.columns) == works.COLUMNS
-    assert works.lacking(single, changes) == [
+    assert list(changes.columns) == service_works.COLUMNS
+    assert service_works.lacking(single, changes) == [
         "It needs two waves of answers on works; there is only one."
     ]
 
 
 def test_nobody_with_works_cannot_be_compared():
     nobody = simulated().head(0)
-    assert works.lacking(nobody, works.station_changes(nobody)) == [
+    assert service_works.lacking(nobody, service_works.station_changes(nobody)) == [
         "It needs two waves of answers on works; there is none."
     ]
 
@@ -243,23 +248,23 @@ def test_nobody_with_works_cannot_be_compared():
 def test_a_wave_without_complete_answers_does_not_count():
     rows = simulated()
     rows.loc[rows["wave"] == 2, "works_quality"] = np.nan
-    changes = works.station_changes(rows)
-    assert works.lacking(rows, changes) == [
+    changes = service_works.station_changes(rows)
+    assert service_works.lacking(rows, changes) == [
         "It needs two waves of answers on works; there is only one."
     ]
 
 
 def test_what_is_lacking_is_said():
     rows = simulated(informing=2, others=5)
-    assert works.lacking(rows, works.station_changes(rows)) == [
+    assert service_works.lacking(rows, service_works.station_changes(rows)) == [
         "2 stations with enough answers began to inform and 5 did not; 3 of each are needed."
     ]
-    assert works.lacking(rows, stations([1.0] * 3, [0.5] * 3)) == [
+    assert service_works.lacking(rows, stations([1.0] * 3, [0.5] * 3)) == [
         "Satisfaction changed alike at all stations of a kind."
     ]
-    assert works.lacking(rows, stations([1.0, 1.0, 1.5], [0.5] * 3)) == []
+    assert service_works.lacking(rows, stations([1.0, 1.0, 1.5], [0.5] * 3)) == []
     enough = simulated(informing=3, others=3)
-    assert works.lacking(enough, works.station_changes(enough)) == []
+    assert service_works.lacking(enough, service_works.station_changes(enough)) == []
 
 
 # --- the comparison
@@ -275,7 +280,7 @@ def test_difference_is_scipys_welch_test(informing, others, spread):
     informing[0], others[0] = informing[0] + 7, others[0] + 7  # not all the same
     test = stats.ttest_ind(np.divide(informing, spread), np.divide(others, spread), equal_var=False)
     interval = test.confidence_interval()
-    found = works.difference(stations(informing, others), spread)
+    found = service_works.difference(stations(informing, others), spread)
     mean = (np.mean(informing) - np.mean(others)) / spread
     assert found.estimate == pytest.approx(mean, abs=1e-12)
     assert [found.ci_low, found.ci_high] == pytest.approx([interval.low, interval.high])
@@ -294,23 +299,23 @@ def test_permutation_p_is_that_of_all_arrangements(shape):
         inside = np.isin(range(sum(shape)), chosen)
         gaps.append(abs(together[inside].mean() - together[~inside].mean()))
     expected = np.mean(np.array(gaps) >= gaps[0] - 1e-12)
-    assert works.permutation_p(stations(one, other)) == pytest.approx(expected)
+    assert service_works.permutation_p(stations(one, other)) == pytest.approx(expected)
 
 
 def test_permutation_p_of_many_stations_is_close_to_welch_and_the_same_again():
     rng = np.random.default_rng(5)
     changes = stations(rng.normal(0.4, 1, 30), rng.normal(0, 1, 30))
-    found = works.permutation_p(changes, seed=1)
-    assert found == pytest.approx(works.difference(changes, 1.0).p_value(0), abs=0.02)
-    assert found == works.permutation_p(changes, seed=1)
+    found = service_works.permutation_p(changes, seed=1)
+    assert found == pytest.approx(service_works.difference(changes, 1.0).p_value(0), abs=0.02)
+    assert found == service_works.permutation_p(changes, seed=1)
 
 
 def test_the_planted_effect_is_found():
-    changes = works.station_changes(simulated(effect=0.6, seed=6, informing=60, others=60))
-    found = works.difference(changes, 2.0)
+    changes = service_works.station_changes(simulated(effect=0.6, seed=6, informing=60, others=60))
+    found = service_works.difference(changes, 2.0)
     assert found.ci_low > 0
     assert found.estimate == pytest.approx(0.3, abs=4 * found.se)
-    assert works.permutation_p(changes) < 0.01
+    assert service_works.permutation_p(changes) < 0.01
 
 
 @pytest.mark.slow
@@ -318,7 +323,7 @@ def test_stations_cover_the_effect_where_customers_cover_far_too_little():
     hits = np.zeros(2)
     for seed in range(N_COVERAGE):
         rows = simulated(effect=0.5, seed=100 + seed)
-        by_station = works.difference(works.station_changes(rows), 1.0)
+        by_station = service_works.difference(service_works.station_changes(rows), 1.0)
         rows["told"] = (rows["station_id"] < 6).astype(int)
         fit = models.ols("satisfaction ~ told * wave + works_quality", rows)
         by_customer = models.contrast(fit, "told:wave")
@@ -329,12 +334,12 @@ def test_stations_cover_the_effect_where_customers_cover_far_too_little():
 
 
 def test_a_mood_is_said_to_be_taken_out_only_where_it_is():
-    both = works.moods_in_words([works.AT_ONCE, works.BEFORE])
+    both = service_works.moods_in_words([service_works.AT_ONCE, service_works.BEFORE])
     assert "takes out what came at the same time to all customers of a station and what" in both
     assert "too few" not in both
-    one = works.moods_in_words([works.BEFORE])
+    one = service_works.moods_in_words([service_works.BEFORE])
     assert "takes out what was on its way in the waves before." in one
     assert "can't be told from what came at the same time to all customers of a station" in one
-    none = works.moods_in_words({})
+    none = service_works.moods_in_words({})
     assert "takes out" not in none
     assert "all customers of a station or what was on its way in the waves before: too few" in none

@@ -1,1 +1,1 @@
-"""Helper module of the customer research workbook: the notebooks import from here."""
+"""What a notebook imports: data, cohorts, statistics, claims, figures."""

@@ -1,0 +1,211 @@
+"""What a finding rests on: one check each, with the rule that it is held to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import statsmodels.api as sm
+from statsmodels.stats.outliers_influence import variance_inflation_factor
+
+from analysis.claims import verdicts
+from analysis.claims.claim import Claim
+from analysis.claims.verdicts import Check
+from analysis.statistics.causal.treatment_effects import AIPW
+from analysis.statistics.concentration import tail_index
+from analysis.statistics.estimate import Estimate
+
+LARGEST_SHARE, LARGEST_IN_GROUP, LIGHT_TAIL = 0.05, 0.15, 1.3
+MOST_APART = 0.1
+"""Standard deviations that two groups may differ by on a covariate, once they are weighted."""
+LEAST_ROWS, MOST_INFLATED, MOST_ALIKE = 50, 10, 0.99
+
+
+def lacking(
+    frame: pd.DataFrame, names: Sequence[str], least: int = LEAST_ROWS, what: str = "customers"
+) -> list[str]:
+    """Say why a model of these columns can't be fitted; an empty list if it can.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row per customer, or whatever `what` says.
+    names : sequence of str
+        Columns that must be known and differ.
+    least : int
+        Rows that are needed.
+    what : str
+        What a row is, for the sentence.
+    """
+    rows = frame[list(names)].dropna()
+    if len(rows) < least:
+        words = ", ".join(name.replace("_", " ") for name in names)
+        return [f"{len(rows):,} {what} have all of {words}; {least} are needed."]
+    same = [name.replace("_", " ") for name in names if rows[name].nunique() == 1]
+    return [f"All {len(rows):,} {what} have the same {name}." for name in same]
+
+
+def too_small(cells: pd.DataFrame, least: int) -> list[str]:
+    """Say which cells of a table of counts hold fewer customers than are needed."""
+    counts = cells.stack()
+    return [
+        f"{count:,} customers are {row} and {column}; {least} are needed.".replace("_", " ")
+        for (row, column), count in counts[counts < least].items()
+    ]
+
+
+def few_in_arm(counts: pd.Series, what: str, least: int = 10) -> list[str]:
+    """Say that too few were treated, or too few were not; `counts` by 1 and 0."""
+    counts = counts.reindex([1, 0], fill_value=0)
+    if counts.min() >= least:
+        return []
+    return [f"{counts[1]:,} were {what} and {counts[0]:,} were not; {least} of each are needed."]
+
+
+def few_ends(treated: pd.Series, retained: pd.Series, what: str, least: int) -> list[str]:
+    """Say which of treated and not treated have too few who stayed, or who were lost."""
+    cells = pd.crosstab(treated, retained).reindex(index=[1, 0], columns=[1, 0], fill_value=0)
+    cells.index, cells.columns = [what, f"not {what}"], ["still there a year later", "lost"]
+    return too_small(cells, least)
+
+
+def nothing_in(values: pd.Series, what: str) -> list[str]:
+    """Say that a quantity is above 0 for nobody; an empty list if it is for some."""
+    return [] if values.empty or (values > 0).any() else [f"Nobody has {what} above 0."]
+
+
+def few_answers(frame: pd.DataFrame, names: Sequence[str], least: int = 3) -> list[str]:
+    """Say which columns have too few different values for a model that bends."""
+    few = [name.replace("_", " ") for name in names if frame[name].nunique() < least]
+    return [f"There are fewer than {least} different answers on {name}." for name in few]
+
+
+def same_answers(frame: pd.DataFrame, first: str, second: str) -> list[str]:
+    """Say that two columns are one and the same, or each other's mirror."""
+    if abs(frame[first].astype(float).corr(frame[second].astype(float))) <= MOST_ALIKE:
+        return []
+    return [f"{first} and {second} say the same of everybody.".replace("_", " ").capitalize()]
+
+
+def _told(value: float, limit: float, style: str) -> str:
+    """Write a number with as many digits as it takes to lie on its side of a limit.
+
+    `style` is a format such as ".1%", with the digits of a number that is not near the limit.
+    """
+    digits, kind, scale = int(style[1:-1]), style[-1], 100 if style[-1] == "%" else 1
+    side = np.sign(value - limit)
+    for more in range(digits, digits + 7):
+        if np.sign(round(scale * value, more) - round(scale * limit, 6)) == side:
+            return f"{value:.{more}{kind}}"
+    return f"{value:{style}}"
+
+
+def at_least(name: str, count: float, least: int) -> Check:
+    """Check that there are enough of something."""
+    return Check(name, f"at least {least:,}", f"{count:,.0f}", count >= least)
+
+
+def at_least_share(name: str, share: float, least: float) -> Check:
+    """Check that a share is not too small."""
+    return Check(name, f"at least {least:.0%}", _told(share, least, ".1%"), share >= least)
+
+
+def not_by_chance(name: str, p_value: float, least: float = 0.01) -> Check:
+    """Check that what would be wrong is not there beyond chance."""
+    rule, value = f"p at least {least:.0%}", f"p = {_told(p_value, least, '.3f')}"
+    return Check(name, rule, value, p_value >= least, p_value=float(p_value), least=least)
+
+
+def not_collinear(frame: pd.DataFrame, names: Sequence[str]) -> Check:
+    """Check that no driver is nearly a mixture of the others (variance inflation)."""
+    x = sm.add_constant(frame[list(names)].astype(float), has_constant="add").to_numpy()
+    worst = np.inf
+    if np.linalg.matrix_rank(x) == x.shape[1]:
+        worst = max(variance_inflation_factor(x, k) for k in range(1, x.shape[1]))
+    value = _told(worst, MOST_INFLATED, ".1f") if worst < MOST_INFLATED * 100 else "collinear"
+    return Check("variance inflation", f"at most {MOST_INFLATED}", value, worst <= MOST_INFLATED)
+
+
+def at_most(name: str, share: float, most: float) -> Check:
+    """Check that a share is not too large."""
+    return Check(name, f"at most {most:.0%}", _told(share, most, ".1%"), share <= most)
+
+
+def not_more(name: str, count: float, most: int) -> Check:
+    """Check that there are not too many of something."""
+    return Check(name, f"at most {most:,}", f"{count:,.0f}", count <= most)
+
+
+def holds(name: str, is_so: bool) -> Check:
+    """Check that a condition holds."""
+    return Check(name, "yes", "yes" if is_so else "no", bool(is_so))
+
+
+def converged(is_converged: bool) -> Check:
+    """Check that a model's fit came to an end."""
+    return holds("the model converged", is_converged)
+
+
+def nobody_decides(values: pd.Series, groups: pd.Series | None = None) -> Check:
+    """Check that the largest customer does not decide a share, or a group's mean, alone."""
+    if groups is None:
+        return at_most("share of the largest customer", values.max() / values.sum(), LARGEST_SHARE)
+    each = values.groupby(groups, observed=True)
+    largest = (each.max() / each.sum().where(each.sum() > 0)).fillna(1.0).max()
+    return at_most("share of the largest customer in their group", largest, LARGEST_IN_GROUP)
+
+
+def tail(sales: pd.Series) -> Check:
+    """Check that the tail of the sales is light enough for a share to be known from a sample.
+
+    Where the claim of 80/20 is true, the tail is so heavy that most samples miss the
+    customers who make it true, and their intervals lie too low.
+    """
+    index = tail_index(sales)
+    low = index.at_level(0.90).ci_low
+    return Check(
+        "tail index, 95 % bound",
+        f"at least {LIGHT_TAIL}",
+        _told(low, LIGHT_TAIL, ".2f"),
+        low >= LIGHT_TAIL,
+    )
+
+
+def same_verdict(
+    claim: Claim,
+    found: Mapping[str, Estimate],
+    name: str,
+    variants: Sequence[Mapping[str, Estimate]],
+) -> Check:
+    """Check that the verdict does not hang on what the data can't tell; see `verdicts`."""
+    return verdicts.same_verdict(claim.hypothesis, found, name, variants)
+
+
+def shown(name: str, value: str) -> Check:
+    """State a fact beside the checks, which blocks nothing."""
+    return Check(name, "for information", value, passed=True, blocking=False)
+
+
+def comparison(arms: pd.Series, adjusted: AIPW, least: int = 100) -> list[Check]:
+    """Check a comparison of two groups: their size, balance and overlap.
+
+    Parameters
+    ----------
+    arms : Series of int
+        Customers in each group.
+    adjusted : AIPW
+        The doubly robust comparison.
+    least : int
+        Customers that the smaller group needs.
+    """
+    apart = adjusted.balance["smd_after"]
+    rule, worst = f"below {MOST_APART} SD", apart.abs().max()
+    value, passed = _told(worst, MOST_APART, ".2f"), worst < MOST_APART
+    low, high = adjusted.lowest_propensity, adjusted.highest_propensity
+    return [
+        at_least("customers in the smaller group", arms.min(), least),
+        Check("balance after weighting", rule, value, passed, biases=dict(apart), most=MOST_APART),
+        at_most("customers without a counterpart", adjusted.share_truncated, 0.05),
+        shown("probability to be in the group", f"{low:.2f} to {high:.2f}"),
+    ]

@@ -1,0 +1,208 @@
+"""The register: what each claim says, its estimand and the region its effect must lie in."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:  # it brings SciPy, which takes a second, and only names a type here
+    from analysis.statistics.estimate import Scale
+
+REGISTER_FILE = Path(__file__).parent / "tables" / "hypotheses.toml"
+
+Show = Literal["number", "ratio", "percent", "share", "points"]
+Reading = Literal["causal", "association", "description"]
+
+SANE = {
+    "number": (-10.0, 10.0),
+    "ratio": (0.01, 100.0),
+    "percent": (0.01, 100.0),
+    "share": (-10.0, 10.0),
+    "points": (-1.0, 1.0),
+}
+"""Where an estimate can lie at all, by how it is shown, in its own unit (a ratio for "percent");
+beyond it the model is wrong, whatever the data. A part of the register may state its own."""
+COUNTS = {"en": "customers", "zh": "位客户"}
+
+
+@dataclass(frozen=True)
+class Range:
+    """A closed range of effects; an open end is infinite."""
+
+    low: float
+    high: float
+
+    def holds(self, low: float, high: float) -> bool:
+        """Tell whether the interval from `low` to `high` lies inside the range."""
+        return self.low <= low and high <= self.high
+
+    def misses(self, low: float, high: float) -> bool:
+        """Tell whether the interval from `low` to `high` lies wholly outside the range."""
+        return high < self.low or low > self.high
+
+
+@dataclass(frozen=True)
+class Part:
+    """One effect that a claim is about.
+
+    Attributes
+    ----------
+    key : str
+        Name of the effect within its hypothesis.
+    label, unit : dict of str
+        Words for the reader, by language ("en", "zh").
+    show : {"number", "ratio", "percent", "share", "points"}
+        How a value is printed; "percent" prints a ratio as a change in percent.
+    scale : {"identity", "log", "logit"}
+        Where effects add up over regions.
+    null : float
+        The effect that means "none".
+    claim : Range
+        Where the whole interval must lie for *supported*.
+    negligible : Range or None
+        Where an effect is too small to matter; None where the claim has no such band.
+    counts : mapping of str
+        What `Estimate.n_obs` counts, by language.
+    sane : Range
+        Where an estimate can lie at all.
+    """
+
+    key: str
+    label: dict[str, str]
+    unit: dict[str, str]
+    show: Show
+    scale: Scale
+    null: float
+    claim: Range
+    negligible: Range | None
+    counts: Mapping[str, str] = field(default_factory=COUNTS.copy)
+    sane: Range = Range(-math.inf, math.inf)
+
+    @property
+    def sesoi(self) -> float | None:
+        """Smallest effect of interest, as a distance from none; None where there is none."""
+        if self.negligible is None:
+            return None
+        edge = self.claim.low if math.isfinite(self.claim.low) else self.claim.high
+        return abs(edge - self.null)
+
+    @property
+    def direction(self) -> int:
+        """+1 or -1 where the claim has a side of `null`, 0 where it is a band around it."""
+        if self.claim.low >= self.null:
+            return 1
+        return -1 if self.claim.high <= self.null else 0
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A claim of the literature, fixed before any data is read.
+
+    Attributes
+    ----------
+    id : str
+        "H01" to "H22".
+    title, claim : dict of str
+        By language ("en", "zh").
+    sources : tuple of str
+        Titles of the texts that make the claim.
+    notebook : str
+        The notebook that tests it.
+    estimand : str
+        What is estimated, in words.
+    needs : tuple of str
+        "table.column" names without which it is not testable.
+    min_days : int
+        Days of purchases without which it is not testable.
+    parts : tuple of Part
+        The effects it is about, the headline first.
+    reading : {"causal", "association", "description"}
+        How an effect is read: what it brings about, what it goes with, or how things are. A causal
+        one must survive a hidden cause.
+    money : bool
+        Whether it rests on amounts of sales, which refunds that are set aside would change.
+    """
+
+    id: str
+    title: dict[str, str]
+    claim: dict[str, str]
+    sources: tuple[str, ...]
+    notebook: str
+    estimand: str
+    needs: tuple[str, ...]
+    min_days: int
+    parts: tuple[Part, ...]
+    reading: Reading = "description"
+    money: bool = False
+
+    @property
+    def causal(self) -> bool:
+        """Whether the claim says that one thing brings about another."""
+        return self.reading == "causal"
+
+
+@cache
+def register() -> dict[str, Hypothesis]:
+    """Read all hypotheses, by id, in the order of the register."""
+    with REGISTER_FILE.open("rb") as file:
+        return {key: _hypothesis(key, entry) for key, entry in tomllib.load(file).items()}
+
+
+def hypothesis(key: str) -> Hypothesis:
+    """Return the hypothesis with the id `key`.
+
+    Raises
+    ------
+    ValueError
+        If the register has no such id; the message names the nearest one.
+    """
+    if key not in register():
+        raise ValueError(f"No hypothesis {key!r} in the register.{nearest(key, register())}")
+    return register()[key]
+
+
+def fingerprint() -> str:
+    """Return the register's SHA-256, shortened, as printed in every report."""
+    text = REGISTER_FILE.read_text(encoding="utf-8")
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def nearest(name: str, names: object) -> str:
+    """Return " Did you mean ...?" for a misspelt name, or the known names where none is near."""
+    known = [str(each) for each in names]
+    found = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if found:
+        return f" Did you mean {found[0]!r}?"
+    return f" There are: {', '.join(known)}." if known else " There are none."
+
+
+def _hypothesis(key: str, entry: dict) -> Hypothesis:
+    """Build a hypothesis from its table in the file."""
+    fields = {name: entry[name] for name in ("title", "claim", "notebook", "estimand", "min_days")}
+    return Hypothesis(
+        id=key,
+        reading=entry["reading"],
+        money=entry.get("money", False),
+        sources=tuple(entry["sources"]),
+        needs=tuple(entry["needs"]),
+        parts=tuple(_part(part) for part in entry["parts"]),
+        **fields,
+    )
+
+
+def _part(entry: dict) -> Part:
+    """Build a part from its table in the file."""
+    negligible = entry.get("negligible")
+    ranges = {
+        "claim": Range(*entry["claim"]),
+        "negligible": Range(*negligible) if negligible else None,
+        "sane": Range(*entry.get("sane", SANE[entry["show"]])),
+    }
+    return Part(**{**entry, **ranges})

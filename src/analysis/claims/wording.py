@@ -1,0 +1,325 @@
+"""A finding's record in words: numbers, ranges and a sentence, in the record's language."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+EDGE_DIGITS, MORE, SAME = 3, 7, 1e-9
+"""Decimals of the register's numbers; decimals that an effect may get beyond its own, less one, to
+be told from them; a distance that is none."""
+_WORDS_FILE = Path(__file__).parent / "tables" / "words.toml"
+
+
+@cache
+def _every_word() -> dict:
+    """Read the file of words."""
+    return tomllib.loads(_WORDS_FILE.read_text(encoding="utf-8"))
+
+
+def words(language: str) -> dict:
+    """Return every fixed word that a reader sees, by its key.
+
+    Parameters
+    ----------
+    language : {"en", "zh"}
+    """
+    return _every_word()[language]
+
+
+def scenes(language: str) -> dict[str, str]:
+    """Return what is true in the worlds made to mislead verdicts, by its English words.
+
+    Parameters
+    ----------
+    language : {"en", "zh"}
+        Empty for "en".
+    """
+    return _every_word()["scenes"].get(language, {})
+
+
+def format_value(
+    value: float | None, show: str, *, decimals: int | None = None, signed: bool | None = None
+) -> str:
+    """Write a value for a reader: two to three significant digits and a true minus sign.
+
+    Parameters
+    ----------
+    value : float or None
+        An effect; None is an open end.
+    show : {"number", "ratio", "percent", "share", "points"}
+        "percent" writes a ratio as a change in percent.
+    decimals : int, optional
+        Digits after the point; by default those of two to three significant digits.
+    signed : bool, optional
+        Whether a positive value gets a plus sign; by default all but ratios and shares.
+
+    Examples
+    --------
+    >>> format_value(0.21, "number"), format_value(1.12, "percent"), format_value(0.031, "points")
+    ('+0.21', '+12 %', '+3.1 pp')
+    """
+    if value is None or math.isinf(value):
+        return "−∞" if value is not None and value < 0 else "∞"
+    if signed is None:
+        signed = show not in ("ratio", "share")
+    number = _shown(value, show)
+    digits = _decimals([value], show) if decimals is None else decimals
+    return _sign(number, digits, signed) + f"{abs(number):,.{digits}f}" + _suffix(show)
+
+
+def interval(part: Mapping) -> str:
+    """Return a part's estimate and interval, such as "+12 % [+8, +16]"."""
+    value, *limits = _values(part)
+    low, high = (end.removesuffix(_suffix(part["show"])) for end in limits)
+    return f"{value} [{low}, {high}]"
+
+
+def claim_range(part: Mapping, language: str = "en") -> str:
+    """Return where the claim puts the effect, in words: "at least +0.1", "2 to 5"."""
+    return _range_words(part, *claim_ends(part), language)
+
+
+def deciding_part(record: Mapping) -> Mapping:
+    """Return the first part with the finding's own verdict, else the headline."""
+    alike = (part for part in record["parts"] if part.get("verdict") == record["verdict"])
+    return next(alike, record["parts"][0])
+
+
+def failed_checks(record: Mapping, *, blocking: bool = False) -> list[str]:
+    """Return the names of the checks that failed, or only of those that block a verdict."""
+    failed = (check for check in record["checks"] if not check["passed"])
+    return [check["name"] for check in failed if check["blocking"] or not blocking]
+
+
+def calibration(record: Mapping) -> str:
+    """Say how often such verdicts were right where the truth was known; empty if not measured."""
+    line = record.get("calibration")
+    if not line:
+        return ""
+    said = words(record["language"])["calibration"]
+    counts = _counts(line) | {"customers": f"{line['customers']:,}"}
+    text = said["covered"].format(coverage=_coverage(line["coverage"].values(), said), **counts)
+    if line["open"] == line["regions"]:
+        text += said["undecided"].format(**counts)
+    return text + "".join(_misled(record, world, i) for i, world in enumerate(line["misled"]))
+
+
+def _misled(record: Mapping, world: Mapping, i: int) -> str:
+    """Say how a verdict did in a world made to mislead it, the i-th that is told."""
+    said = words(record["language"])["calibration"]
+    worlds, coverage = record["calibration"]["worlds"], _percent(world["coverage"])
+    if len(record["parts"]) > 1:
+        coverage = said["part"].format(rate=coverage, label=_labels(record)[world["part"]])
+    scene = scenes(record["language"]).get(world["scene"], world["scene"])
+    facts = _counts(world) | {"worlds": worlds, "scene": scene}
+    key = "another" if i else "worst" if worlds > 1 else "one"
+    text = said[key].format(coverage=coverage, **facts)
+    return text + said["untrusted"].format(**facts) if world["is_short"] else text
+
+
+def _counts(line: Mapping) -> dict[str, str]:
+    """Return a line's counts as they are printed, the bound rounded up."""
+    counts = {name: f"{line[name]:,}" for name in ("regions", "wrong", "open")}
+    return counts | {"bound": f"{math.ceil(100 * line['bound'])} %"}
+
+
+def _coverage(rates: Collection[float], said: Mapping) -> str:
+    """Return in how many percent of regions intervals held: one number, or the range of parts."""
+    low, high = _percent(min(rates)), _percent(max(rates))
+    return low if low == high else said["parts"].format(low=low.removesuffix(" %"), high=high)
+
+
+def _percent(share: float) -> str:
+    """Write a share in whole percent; 0 % and 100 % are none and all."""
+    return f"{100 * share if share in (0, 1) else min(max(100 * share, 1), 99):.0f} %"
+
+
+def _labels(record: Mapping) -> dict[str, str]:
+    """Return the parts' labels by key."""
+    return {part["key"]: part["label"] for part in record["parts"]}
+
+
+def sentence(record: Mapping) -> str:
+    """Say in plain words what a finding found.
+
+    Parameters
+    ----------
+    record : mapping
+        As `Finding.record` returns it.
+
+    Returns
+    -------
+    str
+        Plain text in the record's language; not escaped.
+    """
+    say = words(record["language"])["say"]
+    if "estimate" not in record["parts"][0]:
+        return say[record["verdict"]].format(reason=record["reason"])
+    part = deciding_part(record)
+    facts = _facts(record, part)
+    note = say["association"] if record.get("reading") == "association" else ""
+    if blocking := failed_checks(record, blocking=True):
+        return say["blocked"].format(names=join(blocking, record["language"]), **facts) + note
+    return _lead(record) + say[_case(record, part)].format(**facts) + note
+
+
+def count(part: Mapping, language: str) -> str:
+    """Return how many of what an estimate rests on, such as "n = 1,234 cases".
+
+    Parameters
+    ----------
+    part : mapping
+        A part record with an estimate.
+    language : {"en", "zh"}
+    """
+    said = words(language)["index"]["n"]
+    return said.format(n=f"{part['n_obs']:,}", counts=part.get("counts", "")).strip()
+
+
+def join(names: Sequence[str], language: str) -> str:
+    """Return names as one enumeration."""
+    return words(language)["join"].join(names)
+
+
+def ends(low: float | None, high: float | None) -> tuple[float, float]:
+    """Return a range with infinity for an open end."""
+    return (-math.inf if low is None else low, math.inf if high is None else high)
+
+
+def claim_ends(part: Mapping) -> list[float | None]:
+    """Return the ends of a claim, None where the effect cannot lie beyond anyway."""
+    low, high = part["claim"]
+    kind = part.get("scale")
+    low = None if low == 0 and kind in ("log", "logit") else low
+    return [low, None if high == 1 and kind == "logit" else high]
+
+
+def _facts(record: Mapping, part: Mapping) -> dict:
+    """Return what a sentence about a part can mention."""
+    said, language = words(record["language"]), record["language"]
+    value, low, high = _values(part)
+    unit = f" {part['unit']}" if part["show"] == "number" and part["unit"] else ""
+    label = part["label"][:1].upper() + part["label"][1:]
+    between = said["range"].format(low=low, high=high)
+    above = part["ci_low"] is not None and part["ci_low"] > part["null"]
+    return {
+        "fact": said["fact"].format(label=label, value=value + unit, interval=between),
+        "claim": claim_range(part, language),
+        "band": _range_words(part, *(part["negligible"] or (None, None)), language),
+        "side": said["above" if above else "below"],
+        "null": _edge(part, part["null"]),
+        "n": len(record["parts"]),
+    }
+
+
+def _lead(record: Mapping) -> str:
+    """Say how a claim with several parts came to its verdict; nothing for a single part."""
+    verdicts = [part["verdict"] for part in record["parts"]]
+    if len(verdicts) == 1:
+        return ""
+    leads, alike = words(record["language"])["parts"], verdicts.count(record["verdict"])
+    if record["verdict"] == "supported":
+        lead = leads["supported"]
+    elif record["verdict"] == "inconclusive":
+        lead = leads["several_open" if alike > 1 else "inconclusive"]
+    else:
+        lead = leads["several_other" if alike > 1 else "other"]
+    return lead.format(n=len(verdicts), k=verdicts.count("supported"), alike=alike)
+
+
+def _case(record: Mapping, part: Mapping) -> str:
+    """Return which sentence of its verdict fits a part."""
+    low, high = ends(part["ci_low"], part["ci_high"])
+    claim_low, claim_high = ends(*part["claim"])
+    clear = low > part["null"] or high < part["null"]
+    if record["verdict"] == "contradicted":
+        other = high < part["null"] <= claim_low or low > part["null"] >= claim_high
+        return "other_side" if other else "contradicted"
+    if record["verdict"] != "inconclusive":
+        return record["verdict"]
+    if high < claim_low or low > claim_high:
+        return "narrow"
+    return "clear" if clear else "unclear"
+
+
+def _values(part: Mapping) -> tuple[str, str, str]:
+    """Return estimate and interval written with the same number of decimals."""
+    low, high = ends(part["ci_low"], part["ci_high"])
+    values = [part["estimate"], low, high]
+    fixed = [end for end in part["claim"] if end is not None]
+    edges = [*fixed, *(part["negligible"] or ()), part["null"]]
+    digits = _decimals(values + fixed, part["show"])
+    # Rounded, a number may seem to meet an edge that it misses: then it gets more digits.
+    digits = next(
+        (d for d in range(digits, digits + MORE) if _is_true(values, edges, d, part["show"])),
+        digits,
+    )
+    style = {"decimals": digits, "signed": _signed(part)}
+    return tuple(format_value(value, part["show"], **style) for value in values)
+
+
+def _is_true(values: Sequence[float], edges: Sequence[float], digits: int, show: str) -> bool:
+    """Tell whether numbers as they are printed lie beside edges as the numbers themselves do."""
+    return all(
+        np.sign(round(_shown(value, show), digits) - round(_shown(edge, show), EDGE_DIGITS))
+        == np.sign(value - edge)
+        for value in values
+        for edge in edges
+        if math.isfinite(value) and abs(value - edge) > SAME
+    )
+
+
+def _range_words(part: Mapping, low: float | None, high: float | None, language: str) -> str:
+    """Return a range of effects in words."""
+    kind = "at_least" if high is None else "at_most" if low is None else "range"
+    return words(language)[kind].format(low=_edge(part, low), high=_edge(part, high))
+
+
+def _edge(part: Mapping, value: float | None) -> str:
+    """Write a fixed number of the register without trailing zeros."""
+    if value is None:
+        return ""
+    number = _shown(value, part["show"])
+    digits = f"{abs(number):,.{EDGE_DIGITS}f}".rstrip("0").rstrip(".")
+    return _sign(number, EDGE_DIGITS, _signed(part)) + digits + _suffix(part["show"])
+
+
+def _sign(number: float, digits: int, signed: bool) -> str:
+    """Return the sign of a number as it is printed: none for what rounds to zero."""
+    if round(abs(number), digits) == 0:
+        return ""
+    return "−" if number < 0 else "+" if signed else ""
+
+
+def _signed(part: Mapping) -> bool:
+    """Tell whether a positive effect of the part is printed with a plus sign."""
+    around_zero = part["null"] == 0 and part["negligible"] is not None
+    return around_zero or part["show"] in ("percent", "points")
+
+
+def _shown(value: float, show: str) -> float:
+    """Return the number that is printed for a value."""
+    if show == "percent":
+        return 100 * (value - 1)
+    return 100 * value if show in ("share", "points") else value
+
+
+def _suffix(show: str) -> str:
+    """Return what is printed behind a number."""
+    return {"percent": " %", "share": " %", "points": " pp"}.get(show, "")
+
+
+def _decimals(values: Sequence[float], show: str) -> int:
+    """Return the decimals at which the largest value has two to three significant digits."""
+    largest = max((abs(_shown(value, show)) for value in values if math.isfinite(value)), default=0)
+    if show in ("percent", "share", "points"):
+        return 0 if show == "percent" and largest >= 10 else 1
+    if largest == 0:
+        return 2
+    return min(max((1 if largest < 1 else 2) - math.floor(math.log10(largest)), 0), 4)

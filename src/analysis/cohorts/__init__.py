@@ -1,0 +1,1 @@
+"""Cohorts: who is looked at, what was known of them before, and what came after."""

@@ -1,0 +1,270 @@
+"""What a region's data can and cannot say: the tables of the data profile."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from analysis.claims.hypotheses import register
+from analysis.cohorts import landmark, purchases
+from analysis.data.contract import TABLES
+from analysis.data.region import Region
+from analysis.data.validation import kind_of
+from analysis.statistics.measurement import scales
+
+MIN_ANSWERS = 30
+DAYS_IN_MONTH, LEAST_DAYS = 365.25 / 12, 28
+"""Days of a month, and days without which no rate by month is told."""
+
+
+def tables(region: Region) -> pd.DataFrame:
+    """List the tables of the contract.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by table: rows that keep the contract, columns with values, columns of the
+        contract, and the names of the columns without any value ("no such table" without one).
+    """
+    return pd.DataFrame([_table(region, name) for name in TABLES]).set_index("table")
+
+
+def _table(region: Region, name: str) -> dict:
+    """Describe one table."""
+    columns = list(TABLES[name].columns)
+    empty = [column for column in columns if f"{name}.{column}" not in region.columns]
+    if name in region.problems:
+        empty = [region.problems[name]]
+    elif name not in region.rows:
+        empty = ["no such table"]
+    filled = sum(f"{name}.{column}" in region.columns for column in columns)
+    row = {"table": name, "rows": region.rows.get(name, 0), "columns with values": filled}
+    return row | {"columns of the contract": len(columns), "without values": ", ".join(empty)}
+
+
+def recorded(region: Region, period: str = "") -> str:
+    """Say how many rows of each table there are, and which tables there are not.
+
+    Parameters
+    ----------
+    region : Region
+        The data.
+    period : str
+        What follows the purchase lines, such as their days.
+    """
+    rows = {
+        "transactions": ("purchase lines", region.rows.get("transactions"), period),
+        "survey": ("survey answers", len(region.survey), ""),
+        "complaints": ("complaints", len(region.complaints), ""),
+        "contacts": ("contacts", len(region.contacts), ""),
+    }
+    return ", ".join(
+        f"{count:,} {what}{after}" if name in region.rows or count else f"{what} not recorded"
+        for name, (what, count, after) in rows.items()
+    )
+
+
+def requirements(region: Region) -> pd.DataFrame:
+    """Say of every hypothesis whether the region has the tables, columns and days that it needs.
+
+    Whether it has enough customers, answers or events is counted where the hypothesis is tested.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by hypothesis: claim, "has the data" ("yes" or "no"), lacks.
+    """
+    rows = []
+    for key, each in register().items():
+        missing = region.missing(each)
+        rows.append((key, each.title["en"], "no" if missing else "yes", " ".join(missing)))
+    columns = ["hypothesis", "claim", "has the data", "lacks"]
+    return pd.DataFrame(rows, columns=columns).set_index("hypothesis")
+
+
+def spans(region: Region) -> pd.DataFrame:
+    """Return the first and last day of each table, and its customers.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by table: first, last (ISO days), customers.
+    """
+    found = {}
+    for name in ("survey", "complaints", "contacts"):
+        frame = getattr(region, name)
+        moments = [
+            column for column, each in TABLES[name].columns.items() if kind_of(each) == "moment"
+        ]
+        days = frame[moments[0]].dropna()
+        if len(days):
+            found[name] = (days.min(), days.max(), frame["customer_id"].nunique())
+    if region.days:
+        bought = purchases.per_customer(region, region.start, region.end)
+        last = bought["last_on"].max()
+        found["transactions"] = (
+            pd.Timestamp(region.start),
+            last,
+            int((bought["visits"] > 0).sum()),
+        )
+    rows = [(name, f"{a:%Y-%m-%d}", f"{b:%Y-%m-%d}", n) for name, (a, b, n) in found.items()]
+    return pd.DataFrame(rows, columns=["table", "first", "last", "customers"]).set_index("table")
+
+
+def last_year(region: Region) -> str:
+    """Say which days the last year of the data has, and which days of the data it leaves out."""
+    year = landmark.YEAR
+    whole = f"The data has {region.days:,} days, from {region.start} to {region.end}."
+    rule = f"A year is {year // 7} weeks, {year} days, so that each has the same days of the week."
+    if region.days < year:
+        return f"{rule} {whole} That is less than a year."
+    first = region.end - dt.timedelta(days=year - 1)
+    left_out = region.days - year
+    if left_out == 0:
+        return f"{rule} {whole} All of them are in the last year."
+    days = (
+        f"The first {left_out:,} days are" if left_out > 1 else f"The first day ({region.start}) is"
+    )
+    return f"{rule} {whole} {days} not in the last year, which begins on {first}."
+
+
+def monthly(region: Region) -> pd.DataFrame:
+    """Return what each customer buys in a month, over the time in which they were one.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by customer_id, customers with a purchase: segment ("all" where the source
+        has none), visits_per_month, sales_per_month. Nobody where the data has fewer days than
+        `LEAST_DAYS`, or among customers of fewer: a rate by month would be an extrapolation.
+    """
+    bought = purchases.per_customer(region, region.start, region.end)
+    people = region.customers.set_index("customer_id")
+    since = people["joined_on"].clip(lower=pd.Timestamp(region.start))
+    since = since.fillna(pd.Timestamp(region.start)).reindex(bought.index)
+    days = (pd.Timestamp(region.end) - since).dt.days + 1
+    months = days.where(days >= LEAST_DAYS) / DAYS_IN_MONTH
+    found = pd.DataFrame(
+        {
+            "segment": people["segment"].reindex(bought.index).fillna("all"),
+            "visits_per_month": bought["visits"] / months,
+            "sales_per_month": bought["sales"] / months,
+        }
+    )
+    return found[(bought["sales"] > 0) & months.notna()]
+
+
+def over_days(region: Region) -> str:
+    """Say over how many days the sales of a month are taken, or why there are none."""
+    if not region.days:
+        return "There are no purchases."
+    if region.days < LEAST_DAYS:
+        return (
+            f"The data has purchases of {region.days:,} days: sales by month are told from "
+            f"{LEAST_DAYS} on."
+        )
+    return (
+        f"Sales by month are the sales of up to {region.days:,} days, divided by the months since "
+        f"a customer joined; who joined less than {LEAST_DAYS} days before the end is left out."
+    )
+
+
+def quartiles(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return customers, quartiles and mean of a column by segment, the highest median first."""
+    groups = frame.groupby("segment")[column]
+    found = groups.quantile([0.25, 0.5, 0.75]).unstack()
+    found.columns = ["lower quarter", "median", "upper quarter"]
+    found = found.assign(mean=groups.mean())
+    found.insert(0, "customers", groups.size())
+    return found.sort_values("median", ascending=False)
+
+
+def answerers(region: Region) -> pd.DataFrame:
+    """Compare customers who answered the survey with those who did not.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by feature: estimate (difference of means in standard deviations), ci_low,
+        ci_high (95 %), answered, others (means).
+    """
+    features = _features(region)
+    answered = features.index.isin(region.survey["customer_id"])
+    rows = {
+        name: _difference(values[answered].dropna(), values[~answered].dropna())
+        for name, values in features.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").dropna(subset=["estimate"])
+
+
+def _features(region: Region) -> pd.DataFrame:
+    """Return what is known of every customer, as numbers."""
+    people = region.customers.set_index("customer_id")
+    end = pd.Timestamp(region.end or people["joined_on"].max())
+    found = {
+        "years as a customer": (end - people["joined_on"]).dt.days / 365.25,
+        "suburban": people["area"].map({"suburban": 1.0, "urban": 0.0}),
+        "holds a card": people["card_since"].notna().astype(float),
+    }
+    for segment in sorted(people["segment"].dropna().unique()):
+        found[f"segment {segment}"] = (people["segment"] == segment).astype(float)
+    if region.days >= LEAST_DAYS:
+        short = (end - people["joined_on"]).dt.days + 1 < LEAST_DAYS
+        months = monthly(region).reindex(people.index)
+        for what in ("visits", "sales"):
+            rates = months[f"{what}_per_month"].fillna(0).mask(short)
+            found[f"{what} a month (logarithm)"] = np.log1p(rates)
+    return pd.DataFrame(found)
+
+
+def _difference(first: pd.Series, second: pd.Series) -> dict:
+    """Return a standardised difference of means with its Welch interval."""
+    if min(len(first), len(second)) < 2:
+        return {"estimate": np.nan}
+    sd = np.sqrt((first.var() + second.var()) / 2)
+    if not sd > 0:
+        return {"estimate": np.nan}
+    welch = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
+    means = {"answered": first.mean(), "others": second.mean()}
+    gap = {"estimate": first.mean() - second.mean(), "ci_low": welch.low, "ci_high": welch.high}
+    return {name: value / sd for name, value in gap.items()} | means
+
+
+def can_be_scored(items: pd.DataFrame) -> bool:
+    """Tell whether a scale has enough complete answers that differ."""
+    return len(items) >= MIN_ANSWERS and bool((items.nunique() > 1).all())
+
+
+def reliability(answers: Mapping[str, pd.DataFrame], seed: int) -> pd.DataFrame:
+    """Return alpha and omega of each scale.
+
+    Parameters
+    ----------
+    answers : mapping of str to DataFrame
+        Complete answers, one row per customer, by the name of the scale.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    DataFrame
+        scale, coefficient, estimate, ci_low, ci_high, customers.
+    """
+    rows = []
+    for name, items in answers.items():
+        for kind, function in (("alpha", scales.alpha), ("omega", scales.omega)):
+            rows.append((f"{name}, {kind}", *_coefficient(function, items, seed), len(items)))
+    return pd.DataFrame(rows, columns=["scale", "estimate", "ci_low", "ci_high", "customers"])
+
+
+def _coefficient(function: Callable, items: pd.DataFrame, seed: int) -> tuple:
+    """Return a coefficient and its interval; nothing where the items have no common scale."""
+    try:
+        found = function(items, seed=seed)
+    except ValueError:
+        return (np.nan, np.nan, np.nan)
+    return (found.estimate, found.ci_low, found.ci_high)

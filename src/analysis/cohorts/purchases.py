@@ -1,0 +1,334 @@
+"""Purchases, aggregated in the engine: only one row per customer, month or product leaves it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+
+import ibis
+import pandas as pd
+from ibis.expr.types import BooleanValue, FloatingValue, Table
+
+from analysis.data.contract import FUEL
+from analysis.data.region import Region
+
+DAYS_IN_WEEK = 7
+LEAST_LINES = 10
+"""Lines of a day from which on it can be told that all of them stand twice."""
+LEAD_IN = 182
+"""Days without a purchase that make a first purchase credible where joining is not known."""
+
+
+def per_month(region: Region) -> pd.DataFrame:
+    """Count customers, lines and sales of each month.
+
+    Returns
+    -------
+    DataFrame
+        month (its first day), customers, lines, sales (source currency).
+    """
+    rows = region.purchases
+    months = rows.group_by(month=rows["bought_at"].truncate("M")).agg(
+        customers=rows["customer_id"].nunique(), lines=rows.count(), sales=rows["amount"].sum()
+    )
+    return months.order_by("month").to_pandas()
+
+
+def per_product(region: Region) -> pd.DataFrame:
+    """Count customers, lines and sales of each kind of product.
+
+    Returns
+    -------
+    DataFrame
+        product ("not named" where it is empty), customers, lines, sales, unit_price (median of
+        amount over quantity) and without_quantity (lines whose quantity is 0 or empty: no unit
+        price).
+    """
+    rows = region.purchases
+    if "quantity" not in rows.columns:
+        rows = rows.mutate(quantity=ibis.null("float64"))
+    measured = rows["quantity"] > 0
+    products = rows.group_by("product").agg(
+        customers=rows["customer_id"].nunique(),
+        lines=rows.count(),
+        sales=rows["amount"].sum(),
+        unit_price=(rows["amount"] / rows["quantity"]).median(where=measured),
+        without_quantity=(~measured.fill_null(False)).cast("int64").sum(),
+    )
+    found = products.order_by(ibis.desc("sales"), "product").to_pandas()
+    return found.fillna({"product": "not named"})
+
+
+def per_customer(region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:
+    """Add up what each customer bought from one day to another, both included.
+
+    Returns
+    -------
+    DataFrame
+        One row per customer of the region, indexed by customer_id: visits (days with a
+        purchase), sales, first_on, last_on; and, where the source has the columns,
+        quantity, margin (sales less cost; every line with a cost), fuel_sales,
+        fuel_margin, beyond_fuel (whether another kind than fuel or gas was bought). Customers
+        without a purchase have zeros and no dates.
+    """
+    rows = _between(region.purchases, first, last)
+    measures = {
+        "visits": rows["bought_at"].date().nunique(),
+        "sales": rows["amount"].sum(),
+        "first_on": rows["bought_at"].min().truncate("D"),
+        "last_on": rows["bought_at"].max().truncate("D"),
+        **_optional(region, rows),
+    }
+    bought = rows.group_by("customer_id").agg(**measures).to_pandas()
+    everybody = bought.set_index("customer_id").reindex(region.customers["customer_id"])
+    added = ("visits", "sales", "quantity", "margin", "fuel_sales", "fuel_margin")
+    filled = everybody.fillna({name: 0 for name in added if name in everybody})
+    if "beyond_fuel" in filled:
+        filled["beyond_fuel"] = filled["beyond_fuel"].fillna(0).astype(bool)
+    return filled.astype({"visits": int}).sort_index()
+
+
+def around(
+    region: Region, own_day: pd.Series, spans: Mapping[str, tuple[int, int]]
+) -> pd.DataFrame:
+    """Count each customer's visits and sales before and after a day of their own.
+
+    Parameters
+    ----------
+    region : Region
+        The data.
+    own_day : Series of datetime, by customer_id
+        Each customer's day 0.
+    spans : mapping of str to (int, int)
+        By name, the first and the last day counted from day 0, such as (-90, 0).
+
+    Returns
+    -------
+    DataFrame
+        Indexed as `own_day`: visits_<name> (days with a purchase), sales_<name> and, where
+        costs are known, margin_<name>.
+    """
+    days = pd.DataFrame({"customer_id": own_day.index, "own_day": own_day.dt.normalize().values})
+    rows = region.purchases.inner_join(ibis.memtable(days), "customer_id")
+    since = rows["bought_at"].date().delta(rows["own_day"].date(), unit="day")
+    measures = {}
+    for name, (first, last) in spans.items():
+        inside = since.between(first, last)
+        measures[f"visits_{name}"] = rows["bought_at"].date().nunique(where=inside)
+        measures[f"sales_{name}"] = rows["amount"].sum(where=inside)
+        if "transactions.cost" in region.columns:
+            measures[f"margin_{name}"] = (rows["amount"] - rows["cost"]).sum(where=inside)
+    found = rows.group_by("customer_id").agg(**measures).to_pandas().set_index("customer_id")
+    return found.reindex(own_day.index).fillna(0)
+
+
+def by_day(region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:
+    """Add up what each customer bought on each day, in few bytes.
+
+    Parameters
+    ----------
+    region : Region
+        The data.
+    first, last : date
+        Both are included.
+
+    Returns
+    -------
+    DataFrame
+        One row per customer and day with a purchase: row (place of the customer among the sorted
+        ids, int32), day (days after `first`, int32), volume (quantity of fuel and gas, or of
+        everything where products are not known; 0 where quantities are not; float32).
+    """
+    ids = region.customers["customer_id"].sort_values(ignore_index=True)
+    places = ibis.memtable(pd.DataFrame({"customer_id": ids, "row": ids.index}))
+    rows = _between(region.purchases, first, last).inner_join(places, "customer_id")
+    found = rows.group_by("row", day=rows["bought_at"].date().delta(first, unit="day")).agg(
+        volume=_volume(region, rows)
+    )
+    kinds = {"row": "int32", "day": "int32", "volume": "float32"}
+    return found.cast(kinds).order_by("row", "day").to_pandas()
+
+
+def first_silences(region: Region, limits: pd.DataFrame) -> pd.DataFrame:
+    """Find each customer's first silence that is longer than a limit of their own.
+
+    Parameters
+    ----------
+    region : Region
+        The data.
+    limits : DataFrame, by customer_id
+        since (a silence that ended by that day does not count) and limit_days (days without a
+        purchase that are too many).
+
+    Returns
+    -------
+    DataFrame
+        By customer_id: silent_from (day of the last purchase before the silence, which may lie
+        before `since`; missing without one) and returned (whether they bought again by the end).
+    """
+    own_limits = limits[["since", "limit_days"]].rename_axis("customer_id").reset_index()
+    rows = region.purchases.select("customer_id", day=region.purchases["bought_at"].date())
+    days = rows.distinct().inner_join(ibis.memtable(own_limits), "customer_id")
+    own = ibis.window(group_by="customer_id", order_by="day")
+    next_day = days["day"].lead().over(own).fill_null(ibis.literal(region.end))
+    days = days.mutate(next_day=next_day, silence=next_day.delta(days["day"], unit="day"))
+    days = days.filter(days["next_day"] > days["since"].date())
+    found = days.group_by("customer_id").agg(
+        silent_from=days["day"].min(where=days["silence"] > days["limit_days"]).cast("timestamp"),
+        last_on=days["day"].max().cast("timestamp"),
+    )
+    found = found.to_pandas().set_index("customer_id").sort_index()
+    return found.assign(returned=found.pop("last_on") > found["silent_from"])
+
+
+def per_station(region: Region) -> pd.DataFrame:
+    """Count the days with a purchase of each station, and find its longest silence.
+
+    Returns
+    -------
+    DataFrame
+        By station_id: days (with a purchase), first_on, last_on, silent_from (day of the last
+        purchase before the longest silence) and silent_days (to the next purchase, or to the end
+        of the data). Empty where stations are not known.
+    """
+    columns = ["days", "first_on", "last_on", "silent_from", "silent_days"]
+    if "transactions.station_id" not in region.columns:
+        return pd.DataFrame({"days": [], "silent_days": []}, dtype=int).assign(
+            **dict.fromkeys(columns[1:4], pd.Series(dtype="datetime64[us]"))
+        )[columns]
+    rows = region.purchases.filter(region.purchases["station_id"].notnull())
+    days = rows.select("station_id", day=rows["bought_at"].date()).distinct()
+    own = ibis.window(group_by="station_id", order_by="day")
+    following = days["day"].lead().over(own).fill_null(ibis.literal(region.end))
+    days = days.mutate(silence=following.delta(days["day"], unit="day"))
+    found = days.group_by("station_id").agg(
+        days=days.count(),
+        first_on=days["day"].min().cast("timestamp"),
+        last_on=days["day"].max().cast("timestamp"),
+        silent_from=days["day"].argmax(days["silence"]).cast("timestamp"),
+        silent_days=days["silence"].max(),
+    )
+    return found.to_pandas().set_index("station_id").sort_index()[columns]
+
+
+def usual_stations(region: Region) -> pd.Series:
+    """Return the station where each customer bought on most days, by customer_id.
+
+    Empty where stations are not known; of two that are alike the first by name.
+    """
+    if "transactions.station_id" not in region.columns:
+        return pd.Series(dtype=object)
+    rows = region.purchases.filter(region.purchases["station_id"].notnull())
+    visits = rows.group_by("customer_id", "station_id").agg(
+        visits=rows["bought_at"].date().nunique()
+    )
+    order = [visits["visits"].desc(), visits["station_id"]]
+    best = ibis.row_number().over(ibis.window(group_by="customer_id", order_by=order))
+    found = visits.mutate(place=best).filter(ibis._.place == 0).to_pandas()
+    return found.set_index("customer_id")["station_id"].sort_index()
+
+
+def repeated_days(region: Region) -> list[dt.date]:
+    """Return the days all of whose lines stand at least twice: loaded more than once.
+
+    Lines are equal if all columns of the file are, also those that the contract does not have. Only
+    days with ten lines or more are looked at; two equal lines on a day may be two purchases.
+    """
+    rows = region.purchases
+    lines = rows.group_by([name for name in rows.columns if name != "region"]).agg(
+        times=rows.count()
+    )
+    lines = lines.mutate(day=lines["bought_at"].date())
+    days = lines.group_by("day").agg(lines=lines["times"].sum(), fewest=lines["times"].min())
+    twice = days.filter((days["lines"] >= LEAST_LINES) & (days["fewest"] >= 2))
+    return sorted(pd.Timestamp(day).date() for day in twice["day"].to_pandas())
+
+
+def purchase_history(region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:
+    """Summarise each customer's purchases for a model of repeat buying.
+
+    Purchases on the same day count as one. Customers who joined before `first` are left
+    out: their first purchase was not seen. Where the day of joining is not known, so are
+    those who bought in the first half year.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by customer_id: frequency (days with a repeat purchase), recency_weeks
+        (first to last purchase), age_weeks (first purchase to `last`), mean_amount
+        (mean sales of a repeat day, 0 where there is none).
+
+    References
+    ----------
+    Fader, P. S., Hardie, B. G. S. and Lee, K. L. (2005). "Counting your customers" the
+    easy way. Marketing Science 24, 275-284.
+    """
+    rows = _between(region.purchases, first, last)
+    days = rows.group_by("customer_id", day=rows["bought_at"].date()).agg(
+        amount=rows["amount"].sum()
+    )
+    own = ibis.window(group_by="customer_id")
+    days = days.mutate(first_day=days["day"].min().over(own))
+    repeat = days["day"] > days["first_day"]
+    found = days.group_by("customer_id").agg(
+        frequency=repeat.cast("int64").sum(),
+        first_day=days["day"].min().cast("timestamp"),
+        last_day=days["day"].max().cast("timestamp"),
+        mean_amount=days["amount"].mean(where=repeat),
+    )
+    return _as_history(found.to_pandas(), region, first, last)
+
+
+def _as_history(found: pd.DataFrame, region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:
+    """Turn first and last days into weeks; leave out customers who were there before."""
+    joined = region.customers.set_index("customer_id")["joined_on"]
+    found = found.set_index("customer_id").sort_index()
+    joined = joined.reindex(found.index)
+    old = pd.Timestamp(first) + pd.Timedelta(days=LEAD_IN)
+    earlier = (joined < pd.Timestamp(first)) | (joined.isna() & (found["first_day"] < old))
+    found = found[~earlier]
+    week = pd.Timedelta(days=DAYS_IN_WEEK)
+    return pd.DataFrame(
+        {
+            "frequency": found["frequency"].astype(int),
+            "recency_weeks": (found["last_day"] - found["first_day"]) / week,
+            "age_weeks": (pd.Timestamp(last) - found["first_day"]) / week,
+            "mean_amount": found["mean_amount"].fillna(0.0),
+        }
+    )
+
+
+def _between(rows: Table, first: dt.date, last: dt.date) -> Table:
+    """Return the purchases from one day to another, both included."""
+    moment = rows["bought_at"]
+    return rows.filter((moment >= first) & (moment < last + dt.timedelta(days=1)))
+
+
+def _volume(region: Region, rows: Table) -> FloatingValue:
+    """Return the quantity of fuel and gas, or of everything where products are not known."""
+    if "transactions.quantity" not in region.columns:
+        return ibis.literal(0.0)
+    if "transactions.product" not in region.columns:
+        return rows["quantity"].sum().fill_null(0.0)
+    return rows["quantity"].sum(where=_is_fuel(rows)).fill_null(0.0)
+
+
+def _optional(region: Region, rows: Table) -> dict:
+    """Return the measures of the columns that this source has."""
+    found = {}
+    if "transactions.quantity" in region.columns:
+        found["quantity"] = rows["quantity"].sum()
+    if "transactions.cost" in region.columns:
+        found["margin"] = (rows["amount"] - rows["cost"]).sum()
+    if "transactions.product" in region.columns:
+        beyond = rows["product"].notnull() & ~_is_fuel(rows)
+        found["beyond_fuel"] = beyond.cast("int64").max()
+        found["fuel_sales"] = rows["amount"].sum(where=_is_fuel(rows))
+        if "margin" in found:
+            found["fuel_margin"] = (rows["amount"] - rows["cost"]).sum(where=_is_fuel(rows))
+    return found
+
+
+def _is_fuel(rows: Table) -> BooleanValue:
+    """Mark the lines of fuel and gas."""
+    return rows["product"].isin(FUEL).fill_null(False)

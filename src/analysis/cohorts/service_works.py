@@ -1,0 +1,229 @@
+"""Works on site: how satisfaction changed at stations that began to inform their customers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
+
+from analysis.statistics.estimate import Estimate
+
+RISE = 2.0
+"""Points of 10 by which communication must rise for a station to count as informing."""
+LEAST_STATIONS = 3
+COLUMNS = ["answers_before", "answers_after", "communication", "satisfaction", "informs"]
+LEAST_ANSWERS = 3
+"""Answers on works that a station needs in each wave."""
+AT_ONCE, BEFORE = "less customers without works", "less the waves before"
+_TAKEN_OUT = {
+    AT_ONCE: "what came at the same time to all customers of a station",
+    BEFORE: "what was on its way in the waves before",
+}
+_USED = ["station_id", "wave", "satisfaction", "works_quality", "works_communication"]
+
+
+def waves_asked(answers: pd.DataFrame) -> list[int]:
+    """Return the waves in which satisfaction with works was asked, from the first to the last.
+
+    Parameters
+    ----------
+    answers : DataFrame
+        As for `station_changes`.
+    """
+    return sorted(answers[_USED].dropna()["wave"].unique())
+
+
+def station_changes(answers: pd.DataFrame, rise: float = RISE, back: int = 0) -> pd.DataFrame:
+    """Return how communication and satisfaction changed at each station.
+
+    Parameters
+    ----------
+    answers : DataFrame
+        As from `respondents.by_wave`, with satisfaction as a column, of customers who had
+        works; the last wave is compared with the one before.
+    rise : float
+        Points of communication from which on a station counts as informing.
+    back : int
+        1 compares the two waves before the last, and so on.
+
+    Returns
+    -------
+    DataFrame
+        By station_id: answers_before, answers_after, communication (change in points),
+        satisfaction (change in points at equal quality of the works), informs (bool).
+    """
+    rows = answers[_USED].dropna()
+    pair = _pair(rows, back)
+    if not pair:
+        return pd.DataFrame(columns=COLUMNS).astype({"informs": bool, "satisfaction": float})
+    rows = rows.assign(time=rows["wave"].map(pair)).dropna(subset=["time"])
+    rows["satisfaction"] = _at_equal_quality(rows)
+    groups = rows.groupby(["station_id", "time"])
+    means = groups[["works_communication", "satisfaction"]].mean().unstack("time")
+    counts = groups.size().unstack("time").reindex(columns=["before", "after"]).fillna(0)
+    enough = counts.min(axis=1) >= LEAST_ANSWERS
+    found = pd.DataFrame(
+        {
+            "answers_before": counts["before"],
+            "answers_after": counts["after"],
+            "communication": _change(means, "works_communication"),
+            "satisfaction": _change(means, "satisfaction"),
+        }
+    )
+    found = found[enough].astype({"answers_before": int, "answers_after": int})
+    return found.assign(informs=found["communication"] >= rise)
+
+
+def placebo_changes(answers: pd.DataFrame, waves: Sequence[int]) -> pd.Series:
+    """Return how satisfaction changed at each station among customers without works.
+
+    Nobody informs them of works, so that whatever else came to the station shows in them too.
+
+    Parameters
+    ----------
+    answers : DataFrame
+        As from `respondents.by_wave`, with satisfaction as a column, of those without works.
+    waves : sequence of int, length 2
+        The waves to compare.
+
+    Returns
+    -------
+    Series
+        By station_id, points; stations with enough answers in both waves.
+    """
+    rows = answers[["station_id", "wave", "satisfaction"]].dropna()
+    groups = rows.groupby(["station_id", "wave"])["satisfaction"]
+    means = groups.mean().where(groups.size() >= LEAST_ANSWERS).unstack("wave")
+    before, after = (means.get(each, pd.Series(dtype=float)) for each in waves)
+    return (after - before).dropna()
+
+
+def net_of(changes: pd.DataFrame, others: pd.Series) -> pd.DataFrame:
+    """Return changes of satisfaction less other changes at the same stations, where known."""
+    net = changes["satisfaction"] - others.reindex(changes.index)
+    return changes.assign(satisfaction=net).dropna(subset=["satisfaction"])
+
+
+def difference_or_open(changes: pd.DataFrame, spread: float, effect: Estimate) -> Estimate:
+    """Return `difference`, or the effect with an open interval where stations are too few.
+
+    Parameters
+    ----------
+    changes, spread
+        As for `difference`.
+    effect : Estimate
+        The finding; without anything to hold it against, anything is possible.
+    """
+    counts = changes["informs"].value_counts().reindex([True, False], fill_value=0)
+    if counts.min() < LEAST_STATIONS or changes["satisfaction"].std() < 1e-9:
+        return replace(effect, ci_low=-np.inf, ci_high=np.inf)
+    return difference(changes, spread)
+
+
+def moods_in_words(computed: Collection[str]) -> str:
+    """Say which moods of a station are taken out of its change, and which can't be.
+
+    Parameters
+    ----------
+    computed : collection of str
+        Of `AT_ONCE` and `BEFORE`, the comparisons that could be computed.
+    """
+    taken = [words for name, words in _TAKEN_OUT.items() if name in computed]
+    left = [words for name, words in _TAKEN_OUT.items() if name not in computed]
+    said = [f"The comparison above takes out {' and '.join(taken)}."] if taken else []
+    if left:
+        few = "too few stations have the answers that would tell"
+        said.append(f"The effect can't be told from {' or '.join(left)}: {few}.")
+    alone = "What came at that time to customers with works alone can't be told from it either way."
+    return " ".join([*said, alone])
+
+
+def lacking(answers: pd.DataFrame, changes: pd.DataFrame) -> list[str]:
+    """Say why stations can't be compared; an empty list if they can.
+
+    Parameters
+    ----------
+    answers : DataFrame
+        What the changes were computed from.
+    changes : DataFrame
+        As from `station_changes`.
+    """
+    waves = answers[_USED].dropna()["wave"].nunique()
+    if waves < 2:
+        many = "only one" if waves else "none"
+        return [f"It needs two waves of answers on works; there is {many}."]
+    informing, others = int(changes["informs"].sum()), int((~changes["informs"]).sum())
+    few = (
+        f"{informing} stations with enough answers began to inform and {others} did not; "
+        f"{LEAST_STATIONS} of each are needed."
+    )
+    if min(informing, others) < LEAST_STATIONS:
+        return [few]
+    spread = changes.groupby("informs")["satisfaction"].std().max()
+    return [] if spread > 1e-9 else ["Satisfaction changed alike at all stations of a kind."]
+
+
+def difference(changes: pd.DataFrame, spread: float) -> Estimate:
+    """Compare the change at stations that inform with that at the others, by Welch's t.
+
+    Parameters
+    ----------
+    changes : DataFrame
+        As from `station_changes`, at least 2 stations of each kind.
+    spread : float
+        Points that are one standard deviation of satisfaction.
+    """
+    one, other = _arms(changes)
+    pair = CompareMeans(DescrStatsW(one / spread), DescrStatsW(other / spread))
+    low, high = pair.tconfint_diff(usevar="unequal")
+    df = pair.dof_satt()
+    middle = float(np.mean(one) - np.mean(other)) / spread
+    method = f"difference in differences of {len(changes)} stations, Welch"
+    return Estimate(middle, float(low), float(high), len(changes), df=float(df), method=method)
+
+
+def permutation_p(changes: pd.DataFrame, seed: int = 0) -> float:
+    """Return how often chance alone sorts the stations into arms that differ as much."""
+    one, other = _arms(changes)
+    test = stats.permutation_test(
+        (one, other), lambda a, b, axis: np.abs(a.mean(axis=axis) - b.mean(axis=axis)),
+        vectorized=True, n_resamples=9_999, alternative="greater",
+        rng=np.random.default_rng(seed),
+    )  # fmt: skip
+    return float(test.pvalue)
+
+
+def _pair(rows: pd.DataFrame, back: int) -> dict[int, str]:
+    """Return which wave is before and which after; empty where there are not enough waves."""
+    waves = sorted(rows["wave"].unique())
+    waves = waves[: len(waves) - back]
+    return dict(zip(waves[-2:], ("before", "after"), strict=True)) if len(waves) > 1 else {}
+
+
+def _at_equal_quality(rows: pd.DataFrame) -> pd.Series:
+    """Return satisfaction less what the quality of the works explains within station and wave."""
+    cell = rows.groupby(["station_id", "wave"])
+    inner = rows[["satisfaction", "works_quality"]] - cell[
+        ["satisfaction", "works_quality"]
+    ].transform("mean")
+    varied = (inner["works_quality"] ** 2).sum()
+    if varied < 1e-9:
+        return rows["satisfaction"]
+    slope = (inner["satisfaction"] * inner["works_quality"]).sum() / varied
+    return rows["satisfaction"] - slope * (rows["works_quality"] - rows["works_quality"].mean())
+
+
+def _change(means: pd.DataFrame, name: str) -> pd.Series:
+    """Return the mean after less the mean before, missing where there is only one of them."""
+    table = means[name].reindex(columns=["before", "after"])
+    return table["after"] - table["before"]
+
+
+def _arms(changes: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return the changes of satisfaction at stations that inform, and at the others."""
+    informs = changes["informs"]
+    return tuple(changes.loc[each, "satisfaction"].to_numpy() for each in (informs, ~informs))

@@ -1,0 +1,366 @@
+"""Who answered the survey: one row per customer, with scores, traits and missing items filled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from analysis.claims.verdicts import Check
+from analysis.cohorts import landmark
+from analysis.data.contract import SCALES
+from analysis.data.region import Region
+from analysis.statistics.measurement import imputation, response_style, scales
+
+VALUES = ("product_value", "service_value", "personnel_value", "image_value")
+COSTS = ("money_cost", "time_cost", "energy_cost", "effort_cost")
+RATINGS = (
+    "expectation", "performance", *VALUES, *COSTS, *SCALES["satisfaction"], *SCALES["loyalty"],
+    "price_sensitivity", "added_service",
+)  # fmt: skip
+"""Items that everybody is asked; those on works and on business are asked of some."""
+HALO = dict.fromkeys(("performance", *SCALES["satisfaction"]), 1.0)
+HALO |= {"expectation": response_style.HALO_ON_MARKER}
+"""How strong a halo is taken to be on what H01 rests on."""
+SERVICE_HALO = {"added_service": 1.0, "personnel_value": 1.0}
+TRAITS = ("segment", "area", "log_tenure")
+
+IMPUTATIONS, MANY_IMPUTATIONS = 20, 50
+LEAST_TO_FILL = 30
+PAUSE = 28
+"""Days without answers that end a wave."""
+LEAST_RETEST = 0.3
+"""Correlation below which an item hardly measures anything that lasts."""
+GAP_RELIABILITY = 0.6
+"""That of a difference of two single ratings, where nobody answered twice."""
+MIDDLE = 5.5
+"""Middle of the scale from 1 to 10."""
+NOT_DIRECTED = ("expectation", "price_sensitivity", "org_benefit", "personal_benefit")
+"""Items that may go either way with the others: a wrong coding of them shows nowhere."""
+LEAST_ANSWERED = 0.5
+"""Share of the ratings that a customer must have answered."""
+AGAINST = -0.1
+"""Correlation below which two ratings go against each other."""
+LEAST_COMPARED = 30
+"""Customers who must have answered both of two scales that are compared."""
+
+
+def table(region: Region) -> pd.DataFrame:
+    """Return each customer's latest answers beside his traits.
+
+    Returns
+    -------
+    DataFrame
+        One row per customer who answered at least half of the ratings that were asked here,
+        indexed by customer_id: the survey's columns, segment, area, log_tenure (log of 1 +
+        years as a customer when answering).
+    """
+    return _with_traits(region, region.answers())
+
+
+def by_wave(region: Region) -> pd.DataFrame:
+    """Return all answers, one row per customer and wave, with a column `wave` (1, 2, ...).
+
+    A wave ends where nobody answers for four weeks. Of several answers of a customer in a
+    wave the latest counts; undated answers are in no wave.
+    """
+    rows = region.survey.dropna(subset=["answered_on"]).sort_values("answered_on", kind="stable")
+    gaps = rows["answered_on"].diff() > pd.Timedelta(days=PAUSE)
+    rows = rows.assign(wave=gaps.cumsum().astype(int) + 1)
+    rows = rows.groupby(["customer_id", "wave"]).tail(1).set_index("customer_id")
+    return _with_traits(region, rows)
+
+
+def imputed(people: pd.DataFrame, seed: int = 0) -> list[pd.DataFrame]:
+    """Fill missing ratings several times over, each time with other plausible answers.
+
+    Ratings, people told and traits fill each other by chained equations; outcome items are
+    among them, or else effects would shrink.
+
+    Parameters
+    ----------
+    people : DataFrame
+        As from `table`.
+    seed : int
+        The same seed fills the same answers.
+
+    Returns
+    -------
+    list of DataFrame
+        `IMPUTATIONS` tables with the scores of `scored`; one where nothing is missing, or where
+        fewer than 30 customers answered: too few to learn from.
+    """
+    if len(people) < LEAST_TO_FILL:
+        return [scored(people)]
+    numbers = [name for name in (*RATINGS, "told_others", "log_tenure") if _has(people, name)]
+    words = [name for name in ("segment", "area", "channel") if people[name].nunique() > 1]
+    together = people[numbers].astype(float)
+    if words:
+        dummies = pd.get_dummies(people[words], drop_first=True, dtype=float)
+        together = pd.concat([together, dummies], axis=1)
+    filled = imputation.impute(together, m=IMPUTATIONS, seed=seed)
+    return [scored(people.assign(**{name: each[name] for name in numbers})) for each in filled]
+
+
+def scored(people: pd.DataFrame) -> pd.DataFrame:
+    """Add what is computed from the ratings.
+
+    Returns
+    -------
+    DataFrame
+        With satisfaction, loyalty (means of items); gap (performance less expectation, points),
+        surplus and shortfall (its two sides, both 0 or more); total_value, total_cost (means
+        of four), delivered (their difference); service (mean of added service and staff);
+        and each of them and each rating as z_<name>, as by `standardised`.
+    """
+    gap = people["performance"] - people["expectation"]
+    value, cost = (people[list(names)].mean(axis=1, skipna=False) for names in (VALUES, COSTS))
+    people = people.assign(
+        satisfaction=scales.index(people, "satisfaction"),
+        loyalty=scales.index(people, "loyalty"),
+        gap=gap,
+        surplus=gap.clip(lower=0),
+        shortfall=(-gap).clip(lower=0),
+        total_value=value,
+        total_cost=cost,
+        delivered=value - cost,
+        service=(people["added_service"] + people["personnel_value"]) / 2,
+    )
+    scores = ("satisfaction", "loyalty", "total_value", "total_cost", "delivered", "service")
+    return standardised(people, [*RATINGS, *scores])
+
+
+def centred(people: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Add c_<name>: ratings from the middle of the scale, in standard deviations."""
+    found = {f"c_{name}": (people[name] - MIDDLE) / people[name].std() for name in names}
+    return people.assign(**found)
+
+
+def mixes(people: pd.DataFrame, names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return what scores are made of, as weights of ratings, for `response_style.without_style`.
+
+    Parameters
+    ----------
+    people : DataFrame
+        As from `scored`.
+    names : sequence of str
+        Ratings, or the scores satisfaction, loyalty, delivered, service.
+    """
+    items = {name: scales.asked(people, name) for name in SCALES}
+    made = {name: {item: 1 / len(each) for item in each} for name, each in items.items() if each}
+    made["delivered"] = dict.fromkeys(VALUES, 0.25) | dict.fromkeys(COSTS, -0.25)
+    made["service"] = {"added_service": 0.5, "personnel_value": 0.5}
+    return {name: made.get(name, {name: 1.0}) for name in names}
+
+
+def straight(people: pd.DataFrame) -> pd.Series:
+    """Mark the customers who ticked one and the same number for good and for bad sides.
+
+    Whoever gives the values and the costs of a service the same number throughout says nothing of
+    either. Only the values and costs decide, which no model here has as its outcome.
+
+    Parameters
+    ----------
+    people : DataFrame
+        As from `table` or `by_wave`.
+
+    Returns
+    -------
+    Series of bool
+        False for all where values or costs were not asked: nothing tells then.
+    """
+    values, costs = people[list(VALUES)], people[list(COSTS)]
+    enough = (values.notna().sum(axis=1) > 1) & (costs.notna().sum(axis=1) > 1)
+    both = people[[*VALUES, *COSTS]].astype(float)
+    return enough & (both.max(axis=1) == both.min(axis=1))
+
+
+def straight_in_words(people: pd.DataFrame) -> str:
+    """Say how many customers are `straight`, and so left out, or that nothing tells."""
+    if not all(people[list(names)].notna().any(axis=1).any() for names in (VALUES, COSTS)):
+        return (
+            "Values and costs were not both asked: whoever ticks one number throughout can't be "
+            "told from the others, and stays in."
+        )
+    return (
+        f"{straight(people).sum():,} gave values and costs one and the same number throughout, "
+        "which says nothing of either: they are left out."
+    )
+
+
+def coding(answers: pd.DataFrame) -> Check:
+    """Check that no scale is coded the other way round.
+
+    Satisfaction, loyalty, performance, the four values and added service should rise together,
+    and the four costs fall with them. A scale is turned that goes against most of the others
+    (correlations below -0.1) and clearly against their mean (the upper 95 % bound lies below
+    -0.1), and so is an item that goes clearly against the rest of its own scale. A style of
+    answering makes costs rise with all others, so that a cost must go against them by more than
+    the style can do.
+
+    Parameters
+    ----------
+    answers : DataFrame
+        As from `table`, or `Region.answers()`.
+
+    Returns
+    -------
+    Check
+        Blocking; its value names the scale and the pair that is worst.
+    """
+    name, rule = "scales coded the same way", "none against most of the others"
+    scores = _directed(answers)
+    said = [*_against_own_scale(answers), *_against_others(scores, _tolerance(answers))]
+    if said:
+        advice = " Is it coded the other way round? Then reverse it in the source."
+        return Check(name, rule, "; ".join(said) + "." + advice, passed=False)
+    value = f"all {scores.shape[1]}" if scores.shape[1] > 1 else "no other scale to compare with"
+    never = [name for name in NOT_DIRECTED if name in answers and answers[name].notna().any()]
+    if never:
+        value += f"; not compared: {', '.join(never).replace('_', ' ')}"
+    return Check(name, rule, value, passed=True)
+
+
+def thirds(scores: pd.Series, seed: int = 0) -> pd.Series:
+    """Sort scores into "dissatisfied", "middle" and "satisfied", a third each.
+
+    Equal scores at a border are sorted by lot: with a cut at a score, how many are below it
+    would jump from sample to sample, and with it what is compared.
+    """
+    lot = np.random.default_rng(seed).permutation(len(scores))
+    ranks = scores.iloc[lot].rank(method="first").reindex(scores.index)
+    names = ["dissatisfied", "middle", "satisfied"]
+    return pd.qcut(ranks, 3, labels=names).astype(str)
+
+
+def retest(answers: pd.DataFrame, names: Sequence[str], least: int = 50) -> dict[str, float]:
+    """Return each item's correlation with itself, from one wave to the next.
+
+    A lower bound of its reliability, since opinions also change.
+
+    Parameters
+    ----------
+    answers : DataFrame
+        As from `by_wave`.
+    names : sequence of str
+        Items.
+    least : int
+        Customers who must have answered both times.
+
+    Returns
+    -------
+    dict of str to float
+        By item; empty where too few customers answered twice, or an item does not repeat.
+    """
+    last = answers[answers["wave"] == answers["wave"].max()][list(names)]
+    before = answers[answers["wave"] == answers["wave"].max() - 1][list(names)]
+    both = before.join(last.add_suffix("_again"), how="inner")
+    if len(both.dropna()) < least:
+        return {}
+    found = {name: float(both[name].corr(both[f"{name}_again"])) for name in names}
+    return found if all(each > LEAST_RETEST for each in found.values()) else {}
+
+
+def gap_reliability(waves: pd.DataFrame) -> float:
+    """Return how well performance less expectation repeats from one wave to the next.
+
+    Parameters
+    ----------
+    waves : DataFrame
+        As from `by_wave`.
+
+    Returns
+    -------
+    float
+        Correlation of the last wave with the one before; `GAP_RELIABILITY` where it can't be told.
+    """
+    gaps = waves.assign(gap=waves["performance"] - waves["expectation"])
+    return retest(gaps, ["gap"]).get("gap", GAP_RELIABILITY)
+
+
+def standardised(people: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Add z_<name>: less the mean, in standard deviations; 0 where all are equal."""
+    found = {}
+    for name in names:
+        values = people[name].astype(float)
+        spread = values.std()
+        found[f"z_{name}"] = (values - values.mean()) / spread if spread > 0 else values * 0.0
+    return people.assign(**found)
+
+
+def _with_traits(region: Region, answers: pd.DataFrame) -> pd.DataFrame:
+    """Join traits to answers and leave out who answered hardly anything."""
+    ratings = [name for name in RATINGS if answers[name].notna().any()]
+    enough = answers[ratings].notna().mean(axis=1) >= LEAST_ANSWERED
+    people = answers[enough].join(landmark.traits(region))
+    days = (people["answered_on"] - people.pop("joined_on")).dt.days
+    people = people.assign(log_tenure=landmark.log_years(days))
+    return landmark.without_rare(people, ("segment", "area"))
+
+
+def _has(people: pd.DataFrame, name: str) -> bool:
+    """Tell whether a column holds anything."""
+    return bool(people[name].notna().any())
+
+
+def _directed(answers: pd.DataFrame) -> pd.DataFrame:
+    """Return the scales that have a direction, as they were coded, where answers vary."""
+    names = ("performance", *VALUES, "added_service", *COSTS)
+    found = {name: scales.index(answers, name) for name in SCALES}
+    found |= {name: answers[name].astype(float) for name in names}
+    return pd.DataFrame({name: each for name, each in found.items() if each.nunique() > 1})
+
+
+def _tolerance(answers: pd.DataFrame) -> float:
+    """Return how much a style of answering may add to the correlation of two ratings."""
+    rows = answers[["expectation", *VALUES, *COSTS]].dropna()
+    if len(rows) < LEAST_COMPARED or rows.nunique().min() < 2:
+        return response_style.STYLE
+    return response_style.estimated([rows], "expectation", VALUES, COSTS).high
+
+
+def _against_own_scale(answers: pd.DataFrame) -> list[str]:
+    """Say which items go against the mean of the others of their scale."""
+    said = []
+    for scale in SCALES:
+        items = answers[scales.asked(answers, scale)].astype(float)
+        for name in items if items.shape[1] > 1 else ():
+            rest = items.drop(columns=name).mean(axis=1, skipna=False)
+            r, upper = _correlation(items[name], rest)
+            if upper < AGAINST:
+                words = name.replace("_", " ")
+                said.append(f"{words} goes against the rest of {scale} (r = {r:+.2f})")
+    return said
+
+
+def _against_others(scores: pd.DataFrame, tolerance: float) -> list[str]:
+    """Say which scales go against more than half of the others, and clearly against their mean."""
+    said = []
+    signs = pd.Series([-1 if name in COSTS else 1 for name in scores], scores.columns)
+    upwards = standardised(scores * signs, list(scores)).filter(like="z_")
+    for name in scores:
+        others = scores.columns.drop(name)
+        found = pd.Series({each: _correlation(scores[name], scores[each])[0] for each in others})
+        same = signs[others] * signs[name]
+        beyond = (found * same).dropna() + np.where(same[found.notna()] < 0, tolerance, 0.0)
+        _, upper = _correlation(
+            upwards[f"z_{name}"], upwards.drop(columns=f"z_{name}").mean(axis=1)
+        )
+        if upper < AGAINST and (beyond < AGAINST).mean() > 0.5:
+            worst = beyond.idxmin()
+            words, other = (each.replace("_", " ") for each in (name, worst))
+            said.append(
+                f"{words} goes against {(beyond < AGAINST).sum()} of {len(beyond)} other scales, "
+                f"most of all against {other} (r = {found[worst]:+.2f})"
+            )
+    return said
+
+
+def _correlation(first: pd.Series, second: pd.Series) -> tuple[float, float]:
+    """Return the correlation of two ratings and its upper 95 % bound; none of few answers."""
+    both = pd.concat([first, second], axis=1).dropna().to_numpy(float)
+    if len(both) < LEAST_COMPARED or (both.std(axis=0) < 1e-9).any():
+        return np.nan, np.nan
+    r = float(np.clip(np.corrcoef(both.T)[0, 1], -0.999999, 0.999999))
+    return r, float(np.tanh(np.arctanh(r) + 1.96 / np.sqrt(len(both) - 3)))

@@ -1,0 +1,1 @@
+"""Data: the contract, sources, readers, validation, and one region of a source."""

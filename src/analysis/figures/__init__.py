@@ -1,0 +1,1 @@
+"""Figures: each draws on the Axes that it is given and says in words what is to be seen."""

@@ -1,0 +1,201 @@
+"""The pictures of the notebook over all regions."""
+
+from __future__ import annotations
+
+import textwrap
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+
+from analysis.claims.across_regions import LEAST_TO_PREDICT, taking_part
+from analysis.claims.hypotheses import Hypothesis, Part, register
+from analysis.claims.wording import format_value
+from analysis.figures import theme
+from analysis.figures.display import figure, say
+
+WIDEST = 3
+"""Times the usual width of an interval at which one leaves the picture."""
+
+
+def forests(
+    found: pd.DataFrame, others: pd.DataFrame, pools: pd.DataFrame, hypothesis: str
+) -> None:
+    """Show every part of a hypothesis in all regions that estimate it, under its own heading.
+
+    Parameters
+    ----------
+    found, others, pools : DataFrame
+        As from `findings.tidy`, `findings.variants` and `synthesis.pooled`, of one source.
+    hypothesis : str
+        Its id; without any estimate nothing is shown but why.
+    """
+    known = register()[hypothesis]
+    own = found[(found["hypothesis"] == hypothesis) & found["estimate"].notna()]
+    over = pools[pools["hypothesis"] == hypothesis].set_index("part")
+    say(f"### {hypothesis} {known.title['en']}")
+    if own.empty:
+        say("No region has an estimate.")
+        return
+    for part in known.parts:
+        rows = own[own["part"] == part.key]
+        used = rows.index.isin(taking_part(found, others, hypothesis, part.key).index)
+        pooled = over.loc[part.key]
+        forest(part, rows.assign(used=used), pooled, _caption(known, part, pooled))
+
+
+def forest(part: Part, regions: pd.DataFrame, pooled: pd.Series, caption: str) -> None:
+    """Show an effect in every region, and what it is over all of them.
+
+    Parameters
+    ----------
+    part : Part
+        The effect.
+    regions : DataFrame
+        Rows of findings of that part: region, estimate, ci_low, ci_high, and used (whether the
+        region takes part; drawn open if not).
+    pooled : Series
+        Its row as from `synthesis.pooled`; without numbers where nothing is pooled.
+    caption : str
+        What is shown.
+    """
+    fig, ax = plt.subplots(figsize=(7.2, 1.3 + 0.3 * len(regions)))
+    _ground(ax, part)
+    rows = regions.iloc[::-1].reset_index(drop=True)
+    for y, row in rows.iterrows():
+        colour, fill = (theme.BLUE, theme.BLUE) if row["used"] else (theme.GREY, "white")
+        ax.plot([row["ci_low"], row["ci_high"]], [y + 1, y + 1], color=colour, lw=1.8)
+        ax.plot(row["estimate"], y + 1, "o", color=colour, mfc=fill, ms=6)
+    if pd.notna(pooled["estimate"]):
+        _diamond(ax, pooled)
+    ax.set_yticks(range(len(rows) + 1), ["all regions", *rows["region"]])
+    low, high = _limits(part, regions, pooled)
+    ax.set(xlim=(low, high), ylim=(-0.7, len(rows) + 0.6))
+    ax.set(xlabel=f"{part.label['en']} ({part.unit['en']})", xscale=_axis_scale(part))
+    _as_effects(ax.xaxis, part)
+    ax.tick_params(axis="y", length=0)
+    figure(fig, _alt(part, regions, pooled), caption)
+
+
+def moderators(effects: pd.DataFrame, traits: pd.DataFrame, part: Part, caption: str) -> None:
+    """Show an effect of each region over what sets regions apart, without a line through it.
+
+    Parameters
+    ----------
+    effects : DataFrame
+        By region: estimate, ci_low, ci_high.
+    traits : DataFrame
+        By region, one column per trait.
+    part : Part
+        The effect.
+    caption : str
+        What is shown.
+    """
+    fig, axes = plt.subplots(1, traits.shape[1], figsize=(7.2, 2.5), sharey=True, squeeze=False)
+    both = effects[["estimate", "ci_low", "ci_high"]].join(traits)
+    for ax, name in zip(axes[0], traits.columns, strict=True):
+        ax.vlines(both[name], both["ci_low"], both["ci_high"], color=theme.GREY, lw=1.2)
+        ax.plot(both[name], both["estimate"], "o", color=theme.BLUE, ms=5)
+        ax.axhline(part.null, color=theme.GREY, lw=1)
+        ax.set_xlabel(name.replace("_", " "))
+    axes[0, 0].set_ylabel(textwrap.fill(part.label["en"], 24), size=9)
+    axes[0, 0].set_yscale(_axis_scale(part))
+    _as_effects(axes[0, 0].yaxis, part)
+    ranks = both.corr(method="spearman")["estimate"]
+    named = ", ".join(f"{name.replace('_', ' ')} {ranks[name]:+.2f}" for name in traits)
+    alt = f"Dots of {len(both)} regions; rank correlations with the effect: {named}."
+    figure(fig, alt, caption)
+
+
+def common(traits: pd.DataFrame) -> pd.DataFrame:
+    """Return the traits that effects are held against, whatever the data: chosen beforehand.
+
+    They are the number of customers, the share of urban ones and that of the largest segment.
+
+    Parameters
+    ----------
+    traits : DataFrame
+        As from `Dataset.traits`.
+    """
+    areas = [f"share_{area}" for area in ("urban", "suburban")]
+    segments = traits.filter(like="share_").drop(columns=areas, errors="ignore")
+    names = ["customers", "share_urban", *segments.mean().nlargest(1).index]
+    return traits[[name for name in names if name in traits]]
+
+
+def _caption(known: Hypothesis, part: Part, pooled: pd.Series) -> str:
+    """Say what a forest plot shows, and what it comes to."""
+    named = f"{known.id} {part.label['en']}"
+    if pd.isna(pooled["estimate"]):
+        return f"{named}. {pooled['reason']}"
+    said = f"{named}: {pooled['part_verdict']} over {pooled['n_regions']} regions."
+    return f"{said} The claim is open: {_lower(pooled['reason'])}" if pooled["reason"] else said
+
+
+def _lower(sentence: str) -> str:
+    """Return a sentence that goes on after a colon."""
+    return sentence[:1].lower() + sentence[1:]
+
+
+def _ground(ax: Axes, part: Part) -> None:
+    """Draw "none", what is too small to matter, and where the claim puts the effect."""
+    ax.axvline(part.null, color=theme.GREY, lw=1)
+    if part.negligible is not None:
+        ax.axvspan(part.negligible.low, part.negligible.high, color=theme.BAND, lw=0, zorder=0)
+    for edge in (part.claim.low, part.claim.high):
+        if np.isfinite(edge):
+            ax.axvline(edge, color=theme.ORANGE, lw=1, ls="--")
+
+
+def _diamond(ax: Axes, pooled: pd.Series) -> None:
+    """Draw the pooled interval as a diamond; as a thin line, if known, that of another region."""
+    if pooled["n_regions"] >= LEAST_TO_PREDICT:
+        ax.plot(pooled[["prediction_low", "prediction_high"]], [0, 0], color=theme.GREY, lw=1)
+    corners = [pooled["ci_low"], pooled["estimate"], pooled["ci_high"], pooled["estimate"]]
+    ax.fill(corners, [0, 0.28, 0, -0.28], color=theme.INK)
+
+
+def _limits(part: Part, regions: pd.DataFrame, pooled: pd.Series) -> tuple[float, float]:
+    """Return the ends of the axis: all estimates are in; a very wide interval leaves it."""
+    onto, back = (np.log, np.exp) if part.scale == "log" else (np.array, np.array)
+    points = [*regions["estimate"], *pooled[["ci_low", "ci_high"]].dropna(), part.null]
+    points += [edge for edge in (part.claim.low, part.claim.high) if np.isfinite(edge)]
+    ends = regions[["ci_low", "ci_high"]].replace([np.inf, -np.inf], np.nan).dropna()
+    places, widths = (
+        onto(np.array([each for each in points if each > 0 or part.scale != "log"], dtype=float)),
+        np.diff(onto(ends.to_numpy(float)), axis=1),
+    )
+    reach = WIDEST / 2 * (np.median(widths) if len(widths) else 0.0)
+    spread = places.max() - places.min()
+    every = np.append(places, onto(ends.to_numpy(float)))
+    low = max(every.min(), places.min() - reach) - 0.03 * spread
+    high = min(every.max(), places.max() + reach) + 0.03 * spread
+    return float(back(low)), float(back(high))
+
+
+def _as_effects(axis: Axis, part: Part) -> None:
+    """Write the numbers of an axis as effects are written elsewhere."""
+    axis.set_major_locator(MaxNLocator(7))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: format_value(value, part.show)))
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_minor_locator(NullLocator())
+
+
+def _axis_scale(part: Part) -> str:
+    """Return the scale of an axis: ratios are drawn on that of their logarithms."""
+    return "log" if part.scale == "log" else "linear"
+
+
+def _alt(part: Part, regions: pd.DataFrame, pooled: pd.Series) -> str:
+    """Say what a forest plot shows."""
+    named = ", ".join(
+        f"{row.region} {format_value(row.estimate, part.show)}" for row in regions.itertuples()
+    )
+    if pd.isna(pooled["estimate"]):
+        return f"{part.label['en']} with 95 % intervals: {named}; nothing is pooled."
+    ends = (format_value(pooled[end], part.show) for end in ("ci_low", "ci_high"))
+    middle = format_value(pooled["estimate"], part.show)
+    return f"{part.label['en']} with 95 % intervals: {named}; all {middle} ({' to '.join(ends)})."

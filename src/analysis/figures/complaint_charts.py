@@ -1,0 +1,74 @@
+"""Pictures of complaints: how long they took, where satisfaction drops, who came back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from analysis.cohorts.complaints import PROMISE
+from analysis.figures import theme
+from analysis.figures.display import figure
+from analysis.statistics.causal.discontinuity import Bunching
+from analysis.statistics.estimate import Estimate
+
+
+def days(found: Bunching, caption: str) -> None:
+    """Show cases per working day beside the counts of a smooth curve."""
+    table = found.table
+    fig, ax = plt.subplots(figsize=(7.2, 2.6))
+    colours = np.where(table.index <= PROMISE, theme.BLUE, theme.BAND)
+    ax.bar(table.index, table["count"], color=colours, width=0.85)
+    ax.plot(table.index, table["expected"], "o-", color=theme.ORANGE, ms=4, label="smooth curve")
+    ax.set(xlabel="working days until settled (last: or more)", ylabel="cases")
+    ax.legend(frameon=False)
+    alt = (
+        f"Bars of cases by working days; {table.loc[PROMISE, 'count']:.0f} cases were settled on "
+        f"day {PROMISE} where a smooth curve expects {table.loc[PROMISE, 'expected']:.0f}."
+    )
+    figure(fig, alt, caption)
+
+
+def drop(cases: pd.DataFrame, caption: str) -> None:
+    """Show mean satisfaction by working day, with a line on each side of the promise."""
+    means = cases["z_after"].groupby(cases["days"]).agg(["mean", "sem", "size"])
+    means = means[means["size"] >= 5]
+    fig, ax = plt.subplots(figsize=(7.2, 3))
+    ax.axvline(PROMISE + 0.5, color=theme.GREY, lw=1, ls="--")
+    ax.errorbar(means.index, means["mean"], 1.96 * means["sem"], fmt="o", color=theme.GREY)
+    for first, last, colour in (
+        (1, PROMISE, theme.BLUE),
+        (PROMISE + 1, 2 * PROMISE, theme.ORANGE),
+    ):
+        rows = cases[cases["days"].between(first, last)]
+        slope, height = np.polyfit(rows["days"], rows["z_after"], 1)
+        ends = np.array([first - 0.5, last + 0.5])
+        ax.plot(ends, height + slope * ends, color=colour, lw=2)
+    ax.set(xlabel="working days until settled", ylabel="satisfaction after (SD)")
+    near = means["mean"].reindex([PROMISE, PROMISE + 1])
+    alt = (
+        f"Mean satisfaction is {near.iloc[0]:+.2f} SD for cases settled on day {PROMISE} and "
+        f"{near.iloc[1]:+.2f} SD on day {PROMISE + 1}."
+    )
+    figure(fig, alt, caption)
+
+
+def against_published(
+    shares: Mapping[str, Estimate], published: Mapping[str, float], caption: str
+) -> None:
+    """Show shares with 95 % intervals beside the published ones (crosses)."""
+    fig, ax = plt.subplots(figsize=(7.2, 0.9 + 0.4 * len(shares)))
+    for name, each in shares.items():
+        ax.plot([each.ci_low, each.ci_high], [name, name], color=theme.BLUE, lw=2)
+        ax.plot(each.estimate, name, "o", color=theme.BLUE)
+        ax.plot(published[name], name, "x", color=theme.ORANGE, ms=9)
+    ax.set(xlabel="share of customers (cross: published)", xlim=(0, 1.02))
+    ax.xaxis.set_major_formatter("{x:.0%}")
+    ax.margins(y=0.3)
+    listed = ", ".join(
+        f"{name} {each.estimate:.0%} (published {published[name]:.0%})"
+        for name, each in shares.items()
+    )
+    figure(fig, f"Shares of quickly settled complainers: {listed}.", caption)

@@ -1,0 +1,262 @@
+"""Pictures of survey answers: distributions, drivers, surfaces, choices of specification."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from analysis.cohorts.survey import MIDDLE
+from analysis.figures import theme
+from analysis.figures.display import figure
+from analysis.statistics.estimate import Estimate
+from analysis.statistics.measurement.relative_importance import Importance
+from analysis.statistics.regression.specification_curve import agreement
+
+
+def answers(people: pd.DataFrame, names: Sequence[str], caption: str) -> None:
+    """Show how often each answer from 1 to 10 was given, one panel per item."""
+    fig, axes = plt.subplots(1, len(names), figsize=(7.2, 2.3), sharey=True, squeeze=False)
+    tops = []
+    for ax, name in zip(axes[0], names, strict=True):
+        shares = people[name].round().value_counts(normalize=True).reindex(range(1, 11)).fillna(0)
+        ax.bar(shares.index, shares, color=theme.BLUE, width=0.85)
+        ax.set(xlabel=_words(name), xticks=[1, 5, 10])
+        tops.append(f"{_words(name)} {shares.loc[10]:.0%}")
+    axes[0, 0].set(ylabel="share of answers")
+    figure(
+        fig, f"Bars of answers from 1 to 10. At the top of the scale: {', '.join(tops)}.", caption
+    )
+
+
+def surface(params: Mapping[str, float], people: pd.DataFrame, caption: str) -> None:
+    """Show satisfaction over expectation and performance, as a fitted quadratic surface.
+
+    Parameters
+    ----------
+    params : mapping of str to float
+        Coefficients of c_performance, c_expectation, their squares and their product.
+    people : DataFrame
+        With performance and expectation from 1 to 10, for the dots.
+    caption : str
+        What is to be learnt from it.
+    """
+    scale = np.linspace(1, 10, 60)
+    wanted, seen = np.meshgrid(scale, scale)
+    height = _height(params, people, wanted, seen)
+    fig, ax = plt.subplots(figsize=(5.2, 4))
+    drawn = ax.contourf(wanted, seen, height, levels=12, cmap="Blues")
+    fig.colorbar(drawn, ax=ax, label="satisfaction (SD)")
+    ax.plot([1, 10], [1, 10], color=theme.INK, lw=1, ls="--")
+    cells = people.groupby([people["expectation"].round(), people["performance"].round()]).size()
+    sizes = 4 + 60 * cells / cells.max()
+    ax.scatter(*zip(*cells.index, strict=True), s=sizes, color=theme.ORANGE, alpha=0.7, lw=0)
+    ax.set(xlabel="expectation", ylabel="performance", xlim=(1, 10), ylim=(1, 10))
+    alt = (
+        f"Contours of fitted satisfaction. On the dashed line, where performance equals "
+        f"expectation, it goes from {height[0, 0]:+.1f} SD at 1 to {height[-1, -1]:+.1f} SD at 10; "
+        f"at performance 10 and expectation 1 it is {height[-1, 0]:+.1f} SD."
+    )
+    figure(fig, alt, caption)
+
+
+def interaction(
+    params: Mapping[str, float],
+    people: pd.DataFrame,
+    names: tuple[str, str],
+    outcome: str,
+    caption: str,
+) -> None:
+    """Show an outcome over two drivers and their product, in standard deviations.
+
+    Parameters
+    ----------
+    params : mapping of str to float
+        Coefficients of both drivers and of their product, by the names of the formula.
+    people : DataFrame
+        With both drivers, for the dots.
+    names : tuple of str
+        Columns of the drivers, such as z_org_benefit.
+    outcome, caption : str
+        What the height is; what is to be learnt from it.
+    """
+    span = np.linspace(-2, 2, 41)
+    x, y = np.meshgrid(span, span)
+    product = params[f"{names[0]}:{names[1]}"]
+    height = params[names[0]] * x + params[names[1]] * y + product * x * y
+    fig, ax = plt.subplots(figsize=(5.2, 4))
+    drawn = ax.contourf(x, y, height, levels=12, cmap="Blues")
+    fig.colorbar(drawn, ax=ax, label=f"{outcome} (SD)")
+    inside = people[(people[list(names)].abs() <= 2).all(axis=1)]
+    ax.plot(inside[names[0]], inside[names[1]], "o", color=theme.ORANGE, alpha=0.3, ms=3)
+    words = [_words(name.removeprefix("z_")) for name in names]
+    ax.set(xlabel=f"{words[0]} (SD)", ylabel=f"{words[1]} (SD)")
+    alt = (
+        f"Contours of fitted {outcome}: {height[-1, -1]:+.1f} SD where both are two standard "
+        f"deviations high, {height[0, -1]:+.1f} and {height[-1, 0]:+.1f} SD where one of them is, "
+        f"{height[0, 0]:+.1f} SD where both are low."
+    )
+    figure(fig, alt, caption)
+
+
+def shares(found: Importance, caption: str) -> None:
+    """Show each driver's share of the explained variance, the largest on top."""
+    table = found.table.sort_values("share")
+    fig, ax = plt.subplots(figsize=(7.2, 0.8 + 0.32 * len(table)))
+    names = [_words(name) for name in table.index]
+    ax.barh(names, table["share"], color=theme.BAND)
+    ax.hlines(names, table["ci_low"], table["ci_high"], color=theme.BLUE, lw=2)
+    ax.plot(table["share"], names, "o", color=theme.BLUE)
+    ax.set(xlabel="share of explained variance (LMG)")
+    listed = ", ".join(
+        f"{name} {share:.0%}" for name, share in zip(names, table["share"], strict=True)
+    )
+    figure(fig, f"Shares of an R² of {found.r2:.2f}, smallest first: {listed}.", caption)
+
+
+def performance_map(table: pd.DataFrame, caption: str) -> None:
+    """Show importance against performance, as from `importance.performance_map`."""
+    fig, ax = plt.subplots(figsize=(5.6, 3.6))
+    ax.axhline(0, color=theme.GREY, lw=1)
+    ax.axvline(table["performance"].mean(), color=theme.GREY, lw=1, ls=":")
+    ax.plot(table["performance"], table["importance"], "o", color=theme.BLUE)
+    for i, (name, row) in enumerate(table.sort_values("importance").iterrows()):
+        side = {"ha": "left", "xytext": (6, 0)} if i % 2 else {"ha": "right", "xytext": (-6, 0)}
+        ax.annotate(_words(name), (row["performance"], row["importance"]), va="center", size=9,
+                    textcoords="offset points", **side)  # fmt: skip
+    ax.margins(x=0.3)
+    ax.set(xlabel="performance (0 to 100)", ylabel="slope of satisfaction, points per point")
+    listed = ", ".join(
+        f"{_words(name)} {row.importance:+.2f} at {row.performance:.0f}"
+        for name, row in table.iterrows()
+    )
+    figure(fig, f"Slope of satisfaction and mean performance: {listed}.", caption)
+
+
+def gain_and_loss(people: pd.DataFrame, caption: str) -> None:
+    """Show mean satisfaction by performance less expectation, in whole points."""
+    gap = people["gap"].round().clip(-4, 4)
+    means = people["satisfaction"].groupby(gap).agg(["mean", "sem", "size"])
+    means = means[means["size"] >= 5]
+    fig, ax = plt.subplots(figsize=(5.6, 3))
+    ax.axvline(0, color=theme.GREY, lw=1)
+    ax.errorbar(means.index, means["mean"], 1.96 * means["sem"], fmt="o-", color=theme.BLUE)
+    ax.set(xlabel="performance less expectation (points; ends: 4 or more)", ylabel="satisfaction")
+    alt = (
+        f"Mean satisfaction is {means['mean'].iloc[0]:.1f} at {means.index[0]:+.0f} points, "
+        f"{means['mean'].iloc[-1]:.1f} at {means.index[-1]:+.0f} points."
+    )
+    figure(fig, alt, caption)
+
+
+def channels(table: pd.DataFrame, caption: str) -> None:
+    """Show mean satisfaction by area and channel; columns area, channel, mean, sem."""
+    fig, ax = plt.subplots(figsize=(5.6, 2.8))
+    places = {name: i for i, name in enumerate(sorted(table["area"].unique()))}
+    colours = (theme.BLUE, theme.ORANGE, theme.GREY, theme.INK)
+    for k, (name, rows) in enumerate(table.groupby("channel")):
+        x = rows["area"].map(places) + 0.1 * (k - 1)
+        ax.errorbar(x, rows["mean"], 1.96 * rows["sem"], fmt="o", color=colours[k % 4],
+                    label=_words(name))  # fmt: skip
+    ax.set(xticks=list(places.values()), xticklabels=list(places), ylabel="satisfaction")
+    ax.set_xlim(-0.5, len(places) - 0.5)
+    ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    listed = ", ".join(
+        f"{row.area} {_words(row.channel)} {row.mean:.1f}" for row in table.itertuples()
+    )
+    figure(fig, f"Mean satisfaction: {listed}.", caption)
+
+
+def stations(changes: pd.DataFrame, caption: str) -> None:
+    """Show each station's change of satisfaction against its change of communication."""
+    fig, ax = plt.subplots(figsize=(5.6, 3.2))
+    ax.axhline(0, color=theme.GREY, lw=1)
+    for informs, colour in ((True, theme.BLUE), (False, theme.GREY)):
+        rows = changes[changes["informs"] == informs]
+        size = 8 * np.sqrt(rows[["answers_before", "answers_after"]].min(axis=1))
+        ax.scatter(rows["communication"], rows["satisfaction"], s=size, color=colour,
+                   label="began to inform" if informs else "the others")  # fmt: skip
+    ax.set(xlabel="change of communication (points)", ylabel="change of satisfaction (points)")
+    ax.legend(frameon=False)
+    means = changes.groupby("informs")["satisfaction"].mean()
+    alt = (
+        f"{len(changes)} stations; satisfaction changed by {means.get(True, np.nan):+.2f} points "
+        f"where they began to inform, by {means.get(False, np.nan):+.2f} elsewhere."
+    )
+    figure(fig, alt, caption)
+
+
+def told(people: pd.DataFrame, claimed: Mapping[str, float], caption: str) -> None:
+    """Show how many are told, by thirds of satisfaction; `claimed` means by group."""
+    fig, ax = plt.subplots(figsize=(7.2, 2.6))
+    listed = []
+    for (name, rows), colour in zip(
+        people.groupby("group", observed=True), (theme.ORANGE, theme.GREY, theme.BLUE),
+        strict=False,
+    ):  # fmt: skip
+        counts = rows["told_others"].clip(upper=25).value_counts(normalize=True).sort_index()
+        ax.plot(counts.index, counts, "o-", ms=3, lw=1, color=colour, label=_words(name))
+        listed.append(f"{_words(name)} {rows['told_others'].mean():.1f}")
+        if name in claimed:
+            ax.axvline(claimed[name], color=colour, lw=1, ls=":")
+    ax.set(xlabel="people told (25: or more); dotted: claimed", ylabel="share of customers")
+    ax.legend(frameon=False)
+    figure(fig, f"Shares of customers by people told. Means: {', '.join(listed)}.", caption)
+
+
+def specifications(
+    table: pd.DataFrame, unit: str, caption: str, band: tuple[float, float] | None = None,
+    null: float = 0.0, main: Estimate | None = None,
+) -> None:  # fmt: skip
+    """Show a specification curve, as from `specifications.curve`; the main one in orange.
+
+    The main mark is `main`, where it is given, such as the estimate that is pooled over all
+    imputations: the curve is from one of them.
+    """
+    if main is not None:
+        numbers = [main.estimate, main.ci_low, main.ci_high]
+        table = table.copy()
+        table.loc[table["main"], ["estimate", "ci_low", "ci_high"]] = numbers
+    choices = table.select_dtypes(bool).shape[1] - 1
+    fig, (top, bottom) = plt.subplots(
+        2, 1, figsize=(7.2, 2.6 + 0.2 * choices), height_ratios=[2.2, 0.25 * choices]
+    )
+    theme.specification_curve(top, bottom, table, null, band, unit=unit)
+    alt = (
+        f"{len(table)} specifications: estimates from {table['estimate'].min():.2f} to "
+        f"{table['estimate'].max():.2f}, median {table['estimate'].median():.2f}."
+    )
+    said = _agreement_in_words(table, null)
+    figure(fig, f"{alt} {said}", f"{caption} {said}")
+
+
+def _agreement_in_words(table: pd.DataFrame, null: float) -> str:
+    """Say what `agreement` counts: intervals clear of none, or those that hold it."""
+    main, share = table[table["main"]].iloc[0], agreement(table, null)
+    of = f"{share:.0%} of {len(table)} intervals"
+    if main["ci_low"] <= null <= main["ci_high"]:
+        return f"{of} hold {null:.0f}, no effect, as the main one does."
+    side = "above" if main["ci_low"] > null else "below"
+    return f"{of} lie {side} {null:.0f}, no effect, as the main one does."
+
+
+def _height(
+    params: Mapping[str, float], people: pd.DataFrame, wanted: np.ndarray, seen: np.ndarray
+) -> np.ndarray:
+    """Return the fitted surface, without the controls, at points of the scale."""
+    p = (seen - MIDDLE) / people["performance"].std()
+    e = (wanted - MIDDLE) / people["expectation"].std()
+    return (
+        params["c_performance"] * p
+        + params["c_expectation"] * e
+        + params["I(c_performance ** 2)"] * p**2
+        + params["I(c_performance * c_expectation)"] * p * e
+        + params["I(c_expectation ** 2)"] * e**2
+    )
+
+
+def _words(name: object) -> str:
+    """Return a column's name in words."""
+    return str(name).replace("_", " ")

@@ -1,0 +1,1 @@
+"""Statistics: arrays and frames in, estimates out; nothing here knows regions, pages or files."""

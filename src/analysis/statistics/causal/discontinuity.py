@@ -1,0 +1,432 @@
+"""Jumps of an outcome between two days, and the checks that go with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import statsmodels.api as sm
+import statsmodels.formula.api as smf
+from scipy import optimize, stats
+
+from analysis.statistics.estimate import Estimate, NotEstimable
+from analysis.statistics.regression.models import contrast, ols
+
+MIN_DAYS, MIN_ROWS, MIN_CASES = 2, 10, 50
+"""Different days and cases that a line on one side needs; cases that `bunching` needs."""
+
+_DEGREE = 3
+
+
+@dataclass(frozen=True)
+class Bunching:
+    """Whether one day holds more cases than its neighbours lead to expect.
+
+    Attributes
+    ----------
+    excess : float
+        Cases of the cutoff day less those expected. If they were moved from the days next
+        to it, fewer were: those days then look emptier than they would have been.
+    p_value : float
+        Of so many or more by chance; one-sided.
+    table : DataFrame
+        Per day count and expected; the last day, which holds all later ones, is not
+        fitted and its expected count is missing.
+    """
+
+    excess: float
+    p_value: float
+    table: pd.DataFrame
+
+
+def jump(
+    frame: pd.DataFrame,
+    outcome: str,
+    days: str,
+    *,
+    cutoff: int = 3,
+    window: int = 3,
+    covariates: Sequence[str] = (),
+    groups: str | None = None,
+    donut: bool = False,
+) -> Estimate:
+    """Estimate how much an outcome drops when a promised day has passed.
+
+    A line of its own on each side, over a few days only: the jump is what separates them
+    midway between the cutoff and the day after it. Errors are not clustered by day: with
+    so few days, such intervals cover less than half of the time.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row per case; rows with a missing value are left out.
+    outcome, days : str
+        Columns: the outcome, and whole days; the cutoff is the last that is in time.
+    cutoff, window : int
+        Cases of the days cutoff - window + 1 to cutoff are compared with those of the
+        days cutoff + 1 to cutoff + window.
+    covariates : sequence of str
+        Terms of a formula, such as "prior" and "C(severity)", known before the days were.
+    groups : str, optional
+        Column within which errors may be correlated.
+    donut : bool
+        Leave out the cutoff day itself, where cases may have been hurried to be in time.
+
+    Returns
+    -------
+    Estimate
+        Within the promise less later, in the unit of the outcome.
+
+    Raises
+    ------
+    ValueError
+        If a side has fewer than 2 different days or 10 cases, days are not whole, the
+        outcome does not vary, or as in `models.ols`.
+
+    References
+    ----------
+    Lee, D. S., & Lemieux, T. (2010). Regression discontinuity designs in economics.
+    Journal of Economic Literature 48, 281-355.
+    Kolesár, M., & Rothe, C. (2018). Inference in regression discontinuity designs with a
+    discrete running variable. American Economic Review 108, 2277-2304.
+    """
+    options = {"cutoff": cutoff, "window": window, "covariates": covariates, "groups": groups}
+    model, rows = _local_lines(frame, outcome, days, **options, donut=donut)
+    fit = ols(model.formula, rows, groups)
+    error = fit.method.removeprefix("gaussian regression, ")
+    method = f"local line, {window} days on each side, {error}"
+    return replace(contrast(fit, "_within"), method=method)
+
+
+def honest_jump(
+    frame: pd.DataFrame,
+    outcome: str,
+    days: str,
+    *,
+    curvature: float,
+    cutoff: int = 3,
+    window: int = 3,
+    covariates: Sequence[str] = (),
+    groups: str | None = None,
+) -> Estimate:
+    """Estimate the same jump, with an interval that allows for a curved outcome.
+
+    A line through a curve misses the jump. The estimate is a weighted sum of outcomes, and
+    its weights (which already account for the covariates) tell the largest error that a
+    second derivative of at most `curvature` can cause. The interval covers the jump in 95 %
+    of samples even then. It is never shorter than that of `jump`, and takes the covariates
+    to have straight-line effects.
+
+    Parameters
+    ----------
+    frame, outcome, days, cutoff, window, covariates, groups
+        As in `jump`.
+    curvature : float
+        Largest size of the second derivative on either side, in units of the outcome per
+        day squared: declared, or from `curvature_rule_of_thumb`.
+
+    Returns
+    -------
+    Estimate
+        The interval, and so the standard error read from it, includes the largest error.
+
+    Raises
+    ------
+    ValueError
+        As in `jump`, or if the curvature is negative.
+
+    References
+    ----------
+    Kolesár, M., & Rothe, C. (2018). Inference in regression discontinuity designs with a
+    discrete running variable. American Economic Review 108, 2277-2304.
+    Armstrong, T. B., & Kolesár, M. (2020). Simple and honest confidence intervals in
+    nonparametric regression. Quantitative Economics 11, 1-39.
+    """
+    if not curvature >= 0:
+        raise ValueError(f"Curvature must be 0 or more, not {curvature}.")
+    options = {"cutoff": cutoff, "window": window, "covariates": covariates, "groups": groups}
+    plain = jump(frame, outcome, days, **options)
+    model, rows = _local_lines(frame, outcome, days, **options)
+    weights = np.linalg.pinv(model.exog)[model.exog_names.index("_within")]
+    bias = curvature * _worst_bias(weights, rows["_distance"].to_numpy())
+    half_width = _half_width(bias, plain.se, plain.df)
+    return replace(
+        plain,
+        ci_low=plain.estimate - half_width,
+        ci_high=plain.estimate + half_width,
+        method=f"{plain.method}, curvature up to {curvature:.3g}",
+    )
+
+
+def curvature_rule_of_thumb(frame: pd.DataFrame, outcome: str, days: str, cutoff: int = 3) -> float:
+    """Return the larger size of the second derivatives of a parabola on each side.
+
+    A guess from all days for `honest_jump`, where nothing was declared. The paper fits
+    polynomials of degree four; the few days up to a cutoff of 3 carry no more than degree
+    two. A parabola tells the average bend of a side, less than its sharpest; with few cases
+    it errs high, since of two noisy sizes the larger is taken.
+
+    Parameters
+    ----------
+    frame, outcome, days, cutoff
+        As in `jump`; all days are used.
+
+    Returns
+    -------
+    float
+        In units of the outcome per day squared.
+
+    Raises
+    ------
+    ValueError
+        If a side has fewer than 3 different days or 10 cases.
+
+    References
+    ----------
+    Armstrong, T. B., & Kolesár, M. (2020). Simple and honest confidence intervals in
+    nonparametric regression. Quantitative Economics 11, 1-39.
+    Gelman, A., & Imbens, G. (2019). Why high-order polynomials should not be used in
+    regression discontinuity designs. Journal of Business & Economic Statistics 37, 447-456.
+    """
+    rows = _sides(frame, outcome, days, cutoff).dropna(subset=["_outcome", "_distance"])
+    _check_sides(rows, min_days=3)
+    sides = [side for _, side in rows.groupby("_within")]
+    squares = [np.polyfit(side["_distance"], side["_outcome"], 2)[0] for side in sides]
+    return float(2 * np.abs(squares).max())
+
+
+def placebos(
+    frame: pd.DataFrame,
+    outcome: str,
+    days: str,
+    cutoffs: Sequence[int],
+    *,
+    cutoff: int = 3,
+    **options,
+) -> pd.DataFrame:
+    """Estimate jumps at days to which nothing was promised.
+
+    Each uses cases of its own side of the real cutoff only, so that the real jump does
+    not leak into it.
+
+    Parameters
+    ----------
+    frame, outcome, days
+        As in `jump`.
+    cutoffs : sequence of int
+        Other days; those that leave too few days or cases on a side are left out.
+    cutoff : int
+        The real one.
+    **options
+        As in `jump`: window, covariates, groups, donut.
+
+    Returns
+    -------
+    DataFrame, one row per day that could be estimated
+        estimate, ci_low, ci_high, n_obs.
+
+    Raises
+    ------
+    ValueError
+        If the real cutoff is among the other days.
+    """
+    if cutoff in cutoffs:
+        raise ValueError(f"Day {cutoff} is the real cutoff, not a placebo.")
+    in_time = _whole(frame[days]) <= cutoff
+    found = {}
+    for day in cutoffs:
+        rows = frame[in_time] if day < cutoff else frame[~in_time]
+        with suppress(ValueError):
+            found[day] = jump(rows, outcome, days, cutoff=day, **options)
+    return _table(found, "cutoff")
+
+
+def covariate_jumps(
+    frame: pd.DataFrame, columns: Sequence[str], days: str, **options
+) -> pd.DataFrame:
+    """Estimate jumps of what was settled before the days were, which should have none.
+
+    Parameters
+    ----------
+    frame, days
+        As in `jump`.
+    columns : sequence of str
+        Numbers or categories; a category counts as its share, one row for each.
+    **options
+        As in `jump`: cutoff, window, groups, donut.
+
+    Returns
+    -------
+    DataFrame, one row per column that could be estimated
+        estimate, ci_low, ci_high in standard deviations of all cases; n_obs.
+    """
+    values = pd.get_dummies(frame[list(columns)]).astype(float)
+    found = {}
+    for name, column in values.items():
+        rows = frame.assign(_covariate=(column - column.mean()) / column.std())
+        with suppress(ValueError):
+            found[name] = jump(rows, "_covariate", days, **options)
+    return _table(found, "covariate")
+
+
+def bunching(days: pd.Series, cutoff: int = 3, last: int = 12) -> Bunching:
+    """Test whether cases pile up on the cutoff day.
+
+    Counts per day follow a smooth curve, the cutoff day aside: a Poisson regression on a
+    cubic in log(1 + day). Times to settle are skewed like a log-normal, whose log density
+    is a parabola in log time; the cubic takes up that days are rounded down, where a parabola
+    expects 5 % too many on day 3 and misses what it looks for. The test compares the deviances
+    with and without a term for the cutoff day.
+
+    Parameters
+    ----------
+    days : Series
+        Whole days, one per case; missing ones are left out.
+    cutoff : int
+        Day to test.
+    last : int
+        Day that also stands for all later ones.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 50 cases, fewer than 6 different days before the last, or
+        the cutoff is not one of those.
+
+    References
+    ----------
+    McCrary, J. (2008). Manipulation of the running variable in the regression
+    discontinuity design: a density test. Journal of Econometrics 142, 698-714.
+    """
+    whole = _whole(days).dropna().clip(upper=last)
+    count = whole.value_counts().reindex(range(last + 1), fill_value=0).sort_index()
+    _check_counts(count, cutoff)
+    fitted = count.iloc[:last]
+    design = _cubic_in_logs(fitted.index)
+    rest = fitted.index != cutoff
+    without = sm.GLM(fitted[rest], design[rest], family=sm.families.Poisson()).fit()
+    smooth = sm.GLM(fitted, design, family=sm.families.Poisson()).fit()
+    expected = pd.Series(without.predict(design), fitted.index)
+    excess = float(count[cutoff] - expected[cutoff])
+    root = np.sign(excess) * np.sqrt(max(smooth.deviance - without.deviance, 0))
+    table = pd.DataFrame({"count": count, "expected": expected}).rename_axis("day")
+    return Bunching(excess, float(stats.norm.sf(root)), table)
+
+
+def _cubic_in_logs(days: pd.Index) -> np.ndarray:
+    """Return powers of the standardised log of 1 + day, shape (days, 4)."""
+    logs = np.log1p(np.asarray(days, float))
+    return np.vander((logs - logs.mean()) / logs.std(), _DEGREE + 1)
+
+
+def _check_counts(count: pd.Series, cutoff: int) -> None:
+    """Refuse counts per day that tell no curve."""
+    before = count.iloc[:-1]
+    if cutoff not in before.index:
+        raise ValueError(f"The cutoff must be between 0 and {len(before) - 1}, not {cutoff}.")
+    if count.sum() < MIN_CASES or (before > 0).sum() < _DEGREE + 3:
+        raise NotEstimable(
+            f"Bunching needs {MIN_CASES} cases on {_DEGREE + 3} different days; "
+            f"there are {count.sum()} on {(before > 0).sum()}."
+        )
+
+
+def _table(found: dict[int | str, Estimate], name: str) -> pd.DataFrame:
+    """Return estimates as rows."""
+    columns = ["estimate", "ci_low", "ci_high", "n_obs"]
+    rows = [[getattr(each, column) for column in columns] for each in found.values()]
+    return pd.DataFrame(rows, index=pd.Index(list(found), name=name), columns=columns)
+
+
+def _whole(days: pd.Series) -> pd.Series:
+    """Return days as floats, or refuse parts of days."""
+    found = days.astype(float)
+    if (found % 1 > 0).any():
+        raise ValueError("Days must be whole numbers.")
+    return found
+
+
+def _sides(frame: pd.DataFrame, outcome: str, days: str, cutoff: int) -> pd.DataFrame:
+    """Return the frame with the outcome, the side and the distance from the boundary."""
+    day = _whole(frame[days])
+    return frame.assign(
+        _outcome=frame[outcome].astype(float),
+        _within=(day <= cutoff).astype(float),
+        _distance=day - cutoff - 0.5,
+    )
+
+
+def _local_lines(
+    frame: pd.DataFrame,
+    outcome: str,
+    days: str,
+    *,
+    cutoff: int,
+    window: int,
+    covariates: Sequence[str],
+    groups: str | None,
+    donut: bool = False,
+) -> tuple[sm.OLS, pd.DataFrame]:
+    """Return the regression, not yet fitted, and its complete rows inside the window."""
+    rows = _sides(frame, outcome, days, cutoff)
+    near = rows["_distance"].abs() < window
+    rows = rows[near & ~(donut & (rows["_distance"] == -0.5))]
+    known = ["_outcome", groups, *covariates]
+    rows = rows.dropna(subset=[name for name in known if name in rows]).reset_index(drop=True)
+    _check_sides(rows)
+    formula = " + ".join(["_outcome ~ _within * _distance", *covariates])
+    model = smf.ols(formula, rows)
+    rows = rows.loc[model.data.row_labels].reset_index(drop=True)
+    _check_sides(rows)
+    if rows["_outcome"].nunique() == 1:
+        raise NotEstimable(f'"{outcome}" is the same in every case near the cutoff.')
+    return model, rows
+
+
+def _check_sides(rows: pd.DataFrame, min_days: int = MIN_DAYS) -> None:
+    """Refuse a side that cannot carry a line, or a parabola."""
+    for name, within in (("up to the cutoff", 1), ("after the cutoff", 0)):
+        distance = rows.loc[rows["_within"] == within, "_distance"]
+        if distance.nunique() < min_days or len(distance) < MIN_ROWS:
+            raise NotEstimable(
+                f"Each side needs {min_days} different days and {MIN_ROWS} cases; "
+                f"{name} there are {distance.nunique()} and {len(distance)}."
+            )
+
+
+def _worst_bias(weights: np.ndarray, distance: np.ndarray) -> float:
+    """Return the largest error of a weighted sum under a second derivative of at most 1.
+
+    A side's deviation from its tangent at the cutoff is the integral, over s, of the
+    second derivative at s times (|distance| - s) where that is positive. The weighted sum
+    is then the integral of the second derivative times a function that is linear between
+    days, and largest when the derivative is 1 with that function's sign.
+    """
+    return sum(
+        _absolute_area(weights[side], np.abs(distance[side]))
+        for side in (distance < 0, distance > 0)
+    )
+
+
+def _absolute_area(weights: np.ndarray, reach: np.ndarray) -> float:
+    """Return the integral over s >= 0 of |sum of weights * max(reach - s, 0)|."""
+    knots = np.unique(np.append(reach, 0.0))
+    value = np.maximum(reach - knots[:, None], 0) @ weights
+    left, right = np.abs(value[:-1]), np.abs(value[1:])
+    total = np.maximum(left + right, np.finfo(float).tiny)
+    crosses = value[:-1] * value[1:] < 0
+    mean = np.where(crosses, (left**2 + right**2) / total, left + right) / 2
+    return float(np.diff(knots) @ mean)
+
+
+def _half_width(bias: float, se: float, df: float) -> float:
+    """Return the 95 % quantile of |bias + se * T|, T with a t distribution."""
+    ratio = bias / se if se > 0 else np.inf
+
+    def excess(value: float) -> float:
+        return stats.t.cdf(value, df) - stats.t.cdf(-value - 2 * ratio, df) - 0.95
+
+    return float(bias + se * optimize.brentq(excess, 0, 2 * stats.t.ppf(0.975, df)))

@@ -1,0 +1,355 @@
+"""How strong something unmeasured would have to be to change an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import patsy
+from scipy import stats
+
+from analysis.cohorts.landmark import in_words
+from analysis.statistics.estimate import LINKS, Estimate, NotEstimable, from_se, on_scale
+from analysis.statistics.regression.models import coded
+
+LEAST_ASKED = 50
+"""Customers of whom a benchmark must be known."""
+
+
+@dataclass(frozen=True)
+class Confounding:
+    """An effect, if something unmeasured were as strong as the strongest control.
+
+    Attributes
+    ----------
+    benchmark : str
+        The control whose strength moves the ends of the interval furthest; "none was recorded"
+        without controls.
+    robustness : float
+        Share of what is left of both sides that a confounder has to explain to bring the
+        estimate to nothing.
+    lower, upper : Estimate
+        The effect with such a confounder against it, and for it, never more precise than the
+        effect itself; anything is possible where there is no control to compare with.
+    """
+
+    benchmark: str
+    robustness: float
+    lower: Estimate
+    upper: Estimate
+
+    @property
+    def in_words(self) -> str:
+        """The benchmark as the reader knows it."""
+        return " and ".join(in_words(name) for name in self.benchmark.split(" and "))
+
+
+def confounding(
+    effect: Estimate,
+    data: pd.DataFrame,
+    outcome: str,
+    treatment: str,
+    controls: Sequence[str],
+    benchmarks: Sequence[str] | None = None,
+    together: Sequence[str] = (),
+) -> Confounding:
+    """Ask what a confounder as strong as a measured control would make of an effect.
+
+    Of several controls the one counts that moves the ends of the interval furthest. A confounder
+    that stays unmeasured takes no noise out of an estimate, so that an interval gets wider by it
+    or stays as it is, also where the formula of the paper, for a regression in which the
+    confounder were held equal, makes it narrower.
+
+    Parameters
+    ----------
+    effect : Estimate
+        Coefficient of the treatment in the least-squares regression of the outcome on
+        treatment and controls; its own (robust) error is kept. Or a ratio of means ("log"),
+        such as of a Poisson regression: what a confounder adds to the outcome as a share of its
+        mean is then added to the log of the ratio.
+    data : DataFrame
+        Rows of that regression.
+    outcome, treatment : str
+        Columns.
+    controls : sequence of str
+        The other terms of the formula; a term with several columns counts as one control.
+    benchmarks : sequence of str, optional
+        Those controls whose strength is borrowed; all by default.
+    together : sequence of str
+        Controls that say nearly the same, such as visits and sales before: each explains little
+        that the other does not, so that they are one more benchmark together.
+
+    Raises
+    ------
+    ValueError
+        If a benchmark is not among the controls.
+    NotEstimable
+        If the controls determine the treatment.
+
+    References
+    ----------
+    Cinelli, C., & Hazlett, C. (2020). Making sense of sensitivity: extending omitted
+    variable bias. Journal of the Royal Statistical Society B 82, 39-67.
+    """
+    columns = _columns(data.dropna(subset=[outcome, treatment]), outcome, treatment, controls)
+    named = _benchmarks(columns, outcome, treatment, benchmarks, together)
+    t, df, error = _classical(columns, outcome, treatment)
+    if effect.scale == "log":
+        error /= float(columns[outcome].mean())
+    if not named:  # nothing is known of how strong a hidden one may be
+        lowest = LINKS[effect.scale][1](-np.inf)
+        open_ended = replace(effect, ci_low=float(lowest), ci_high=np.inf)
+        return Confounding("none was recorded", robustness_value(t, df), open_ended, open_ended)
+    moved = {
+        name: _moved(effect, df, error, *_strength(columns, outcome, treatment, terms))
+        for name, terms in named.items()
+    }
+    far = max(moved, key=lambda name: _reach(*moved[name]))
+    plain = " and ".join(e.removeprefix("C(").removesuffix(")") for e in far.split(" and "))
+    return Confounding(plain, robustness_value(t, df), *moved[far])
+
+
+def strongest(
+    effect: Estimate,
+    data: pd.DataFrame,
+    outcome: str,
+    treatment: str,
+    controls: Sequence[str],
+    partly: Sequence[str],
+    together: Sequence[str] = (),
+) -> Confounding:
+    """Do as `confounding`, with what is known of some customers only among the benchmarks.
+
+    What was asked of a few can't be held equal for all, but it tells how strong such a cause is.
+
+    Parameters
+    ----------
+    effect, data, outcome, treatment, controls, together
+        As in `confounding`.
+    partly : sequence of str
+        Columns with missing values, such as satisfaction; those that are known of fewer than
+        `LEAST_ASKED` customers, or do not vary, are left out.
+
+    Returns
+    -------
+    Confounding
+        The one that moves the ends of the interval furthest; its robustness is that among all
+        customers.
+    """
+    found = [confounding(effect, data, outcome, treatment, controls, together=together)]
+    for name in partly:
+        rows = data.dropna(subset=[name])
+        varies = (rows[[name, treatment, outcome]].nunique() > 1).all()
+        if len(rows) >= LEAST_ASKED and varies:
+            terms = [*controls, name]
+            found.append(confounding(effect, rows, outcome, treatment, terms, [name]))
+    worst = max(found, key=lambda each: _reach(each.lower, each.upper))
+    return replace(worst, robustness=found[0].robustness)
+
+
+def both_ways(parts: Mapping[str, Confounding]) -> list[dict[str, Estimate]]:
+    """Return all parts of a claim with the hidden cause against them, and with it for them.
+
+    Parameters
+    ----------
+    parts : mapping of str to Confounding
+        By part of the hypothesis.
+
+    Returns
+    -------
+    list of dict, length 2
+        The lower estimates and the upper ones, by part, as `Claim.conclude` takes them.
+    """
+    lower = {name: each.lower for name, each in parts.items()}
+    return [lower, {name: each.upper for name, each in parts.items()}]
+
+
+def shifted(effect: Estimate, shift: float) -> Estimate:
+    """Return an effect moved by an amount on the scale of its interval, its error unchanged."""
+    link, inverse = (np.log, np.exp) if effect.scale == "log" else (float, float)
+    middle = inverse(link(effect.estimate) + shift)
+    return from_se(
+        middle, effect.se, effect.n_obs, scale=effect.scale, df=effect.df, method=effect.method
+    )
+
+
+def as_log_hazard(change: float, share: float) -> float:
+    """Return the change of a log hazard that makes a share of customers who stay change so much.
+
+    Parameters
+    ----------
+    change : float
+        Of the share, such as 0.02.
+    share : float
+        Of customers who stay, between 0 and 1.
+    """
+    return change / (share * np.log(share))
+
+
+def as_risk_ratio(hazard_ratio: float) -> float:
+    """Return the risk ratio that a hazard ratio comes to where the outcome is common.
+
+    References
+    ----------
+    VanderWeele, T. J. (2020). Optimal approximate conversions of odds ratios and hazard ratios
+    to risk ratios. Biometrics 76, 746-752.
+    """
+    return (1 - 0.5 ** np.sqrt(hazard_ratio)) / (1 - 0.5 ** np.sqrt(1 / hazard_ratio))
+
+
+def partial_r2(t: float, df: float) -> float:
+    """Return the share of the remaining variance that a regressor with this t explains."""
+    return t**2 / (t**2 + df)
+
+
+def robustness_value(t: float, df: float, q: float = 1, alpha: float | None = None) -> float:
+    """Return how strong a confounder must be to undo a coefficient.
+
+    Parameters
+    ----------
+    t, df : float
+        The coefficient's t value and its residual degrees of freedom.
+    q : float
+        Share of the coefficient to be explained away.
+    alpha : float, optional
+        If given, to take away significance at this level instead of the coefficient.
+
+    Returns
+    -------
+    float
+        Share of the remaining variance, of both treatment and outcome, that the
+        confounder has to explain; 0 if nothing is left to undo.
+
+    References
+    ----------
+    Cinelli, C., & Hazlett, C. (2020). Making sense of sensitivity: extending omitted
+    variable bias. Journal of the Royal Statistical Society B 82, 39-67.
+    """
+    f = q * abs(t) / np.sqrt(df)
+    critical = 0.0 if alpha is None else stats.t.ppf(1 - alpha / 2, df - 1) / np.sqrt(df - 1)
+    excess = f - critical
+    if excess <= 0:
+        return 0.0
+    if f * critical > 1:  # the outcome then needs less than the treatment
+        return float((f**2 - critical**2) / (1 + f**2))
+    return float((np.sqrt(excess**4 + 4 * excess**2) - excess**2) / 2)
+
+
+def e_value(ratio: float) -> float:
+    """Return the ratio that a confounder needs with both sides to explain a risk ratio.
+
+    Parameters
+    ----------
+    ratio : float
+        Risk ratio, positive; for an interval its end nearer to 1 (or 1 if it holds 1).
+
+    Raises
+    ------
+    ValueError
+        If the ratio is not positive.
+
+    References
+    ----------
+    VanderWeele, T. J., & Ding, P. (2017). Sensitivity analysis in observational
+    research: introducing the E-value. Annals of Internal Medicine 167, 268-274.
+    """
+    if not ratio > 0:
+        raise ValueError(f"A ratio must be positive, not {ratio}.")
+    above = max(ratio, 1 / ratio)
+    return float(above + np.sqrt(above * (above - 1)))
+
+
+def _columns(
+    data: pd.DataFrame, outcome: str, treatment: str, controls: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Return the columns of a regression by term, each an array of shape (n, some)."""
+    formula = f"{outcome} ~ " + " + ".join([treatment, *controls])
+    left, right = patsy.dmatrices(formula, coded(formula, data))
+    places = right.design_info.term_name_slices
+    return {name: np.asarray(right)[:, place] for name, place in places.items()} | {
+        outcome: np.asarray(left)
+    }
+
+
+def _benchmarks(
+    columns: dict[str, np.ndarray],
+    outcome: str,
+    treatment: str,
+    named: Sequence[str] | None,
+    together: Sequence[str],
+) -> dict[str, list[str]]:
+    """Return the terms whose strength is borrowed, by name; refuse unknown ones."""
+    known = [name for name in columns if name not in ("Intercept", outcome, treatment)]
+    unknown = sorted({*(named or ()), *together} - set(known))
+    if unknown:
+        raise ValueError(f"No control {unknown}; there are {known}.")
+    found = {name: [name] for name in (known if named is None else named)}
+    return found | ({" and ".join(together): list(together)} if len(together) > 1 else {})
+
+
+def _classical(
+    columns: dict[str, np.ndarray], outcome: str, treatment: str
+) -> tuple[float, float, float]:
+    """Return t, degrees of freedom and classical error of the treatment's coefficient."""
+    others = [name for name in columns if name not in (outcome, treatment)]
+    y, d = (_left(columns, name, others)[:, 0] for name in (outcome, treatment))
+    df = len(y) - sum(columns[name].shape[1] for name in [treatment, *others])
+    if df < 2 or np.ptp(d) < 1e-9:
+        raise NotEstimable(
+            f"{len(y):,} rows are too few to tell {in_words(treatment)} from what is held equal."
+        )
+    slope = (d @ y) / (d @ d)
+    error = np.sqrt(((y - slope * d) ** 2).sum() / df / (d @ d))
+    return float(slope / error), float(df), float(error)
+
+
+def _strength(
+    columns: dict[str, np.ndarray], outcome: str, treatment: str, terms: Sequence[str]
+) -> tuple[float, float]:
+    """Return the shares of treatment and outcome of a confounder like these controls together."""
+    others = [each for each in columns if each not in (outcome, treatment, *terms)]
+    of_treatment = _share(columns, treatment, others, terms)
+    of_outcome = _share(columns, outcome, [treatment, *others], terms)
+    with_treatment = min(of_treatment / (1 - of_treatment), 0.99)
+    overlap = min((of_treatment / (1 - of_treatment)) ** 2, 0.99)
+    factor = (1 + np.sqrt(overlap)) / np.sqrt(1 - overlap)
+    return with_treatment, min(factor**2 * of_outcome / (1 - of_outcome), 0.99)
+
+
+def _share(
+    columns: dict[str, np.ndarray], outcome: str, others: Sequence[str], terms: Sequence[str]
+) -> float:
+    """Return the share of what the others leave of the outcome that the terms explain."""
+    without = (_left(columns, outcome, others) ** 2).sum()
+    left = (_left(columns, outcome, [*others, *terms]) ** 2).sum()
+    return float(min(max(1 - left / without, 0.0), 0.99)) if without > 0 else 0.0
+
+
+def _left(columns: dict[str, np.ndarray], name: str, others: Sequence[str]) -> np.ndarray:
+    """Return what the other terms leave of a term's columns."""
+    x = np.column_stack([columns[each] for each in others])
+    return columns[name] - x @ np.linalg.lstsq(x, columns[name], rcond=None)[0]
+
+
+def _moved(
+    effect: Estimate, df: float, error: float, with_treatment: float, with_outcome: float
+) -> tuple[Estimate, Estimate]:
+    """Return the effect with a confounder of such shares against it, and for it."""
+    bias = error * np.sqrt(df * with_outcome * with_treatment / (1 - with_treatment))
+    wider = max(np.sqrt((1 - with_outcome) / (1 - with_treatment) * df / (df - 1)), 1.0)
+    link, inverse = LINKS[effect.scale]
+    lower, upper = (
+        from_se(
+            inverse(link(effect.estimate) + sign * bias), effect.se * wider, effect.n_obs,
+            scale=effect.scale, df=effect.df, method=effect.method,
+        )
+        for sign in (-1, 1)
+    )  # fmt: skip
+    return lower, upper
+
+
+def _reach(lower: Estimate, upper: Estimate) -> float:
+    """Return the distance from the lowest to the highest end of two estimates, on their scale."""
+    return on_scale(upper.ci_high, upper.scale) - on_scale(lower.ci_low, lower.scale)

@@ -1,0 +1,1 @@
+"""Survey scales: reliability, missing answers, response style, relative importance."""

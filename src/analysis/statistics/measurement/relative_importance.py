@@ -1,0 +1,489 @@
+"""Relative importance of drivers (LMG), from correlation matrices instead of refits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import comb
+
+import numpy as np
+import pandas as pd
+
+from analysis.statistics.estimate import Estimate, NotEstimable
+
+MAX_DRIVERS = 15
+"""Every subset of the drivers is visited: 2 to the power of 15 are 32,768."""
+
+_PIVOT = 1e-8
+_TINY = 1e-12
+_CHUNK = 4_000_000
+_SWEEP_CHUNK = 200_000
+
+
+@dataclass(frozen=True)
+class Importance:
+    """How much each driver contributes to what all of them explain.
+
+    Attributes
+    ----------
+    drivers : tuple of str
+    r2 : float
+        Share of the outcome's variance that all drivers explain together.
+    table : DataFrame, one row per driver
+        share (of R2; they add up to 1), ci_low and ci_high (95 %, percentile bootstrap),
+        rank_first (share of bootstrap samples in which it is the largest, ties split),
+        slope (standard deviations of the outcome per standard deviation of the driver,
+        the other drivers held constant).
+    draws : ndarray, shape (n_boot, p)
+        Shares in the bootstrap samples.
+    n_obs : int
+        Rows.
+    method : str
+        For the reader.
+    """
+
+    drivers: tuple[str, ...]
+    r2: float
+    table: pd.DataFrame
+    draws: np.ndarray
+    n_obs: int
+    method: str
+
+    def difference(self, first: Sequence[str], second: Sequence[str]) -> Estimate:
+        """Estimate the shares of the `first` drivers together less those of the `second`.
+
+        Parameters
+        ----------
+        first, second : sequence of str
+            Drivers; either may be empty.
+
+        Returns
+        -------
+        Estimate
+            In shares of R2, with the 95 % percentile interval.
+
+        Raises
+        ------
+        ValueError
+            If a name is not a driver.
+        NotEstimable
+            If the difference is the same in every bootstrap sample, as of a driver with itself.
+        """
+        unknown = sorted({*first, *second} - set(self.drivers))
+        if unknown:
+            raise ValueError(f"No driver {unknown}; there are {list(self.drivers)}.")
+        signs = np.array([(name in first) - (name in second) for name in self.drivers], float)
+        low, high = np.quantile(self.draws @ signs, [0.025, 0.975])
+        value = float(self.table["share"].to_numpy() @ signs)
+        if high - low < _TINY:
+            raise NotEstimable(f"The difference is {value:.3g} in every bootstrap sample.")
+        return Estimate(value, float(low), float(high), self.n_obs, method=self.method)
+
+
+def correlations(
+    values: np.ndarray,
+    n_boot: int = 0,
+    seed: int | Sequence[int] = 0,
+    groups: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return the correlation matrix of the data, then those of bootstrap samples.
+
+    A sample is a count per row, so its cross-products are the counts times the products
+    of each row: one matrix multiplication for many samples.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n, k)
+        No missing values.
+    n_boot : int
+        Samples with replacement.
+    seed : int or sequence of int
+        Makes the samples the same again.
+    groups : ndarray, shape (n,), optional
+        Draw whole groups, such as stations, instead of rows.
+
+    Returns
+    -------
+    ndarray, shape (1 + n_boot, k, k)
+        A column that is constant in a sample correlates 0 with the others.
+
+    Raises
+    ------
+    ValueError
+        If a value or group is missing.
+    NotEstimable
+        If there are fewer than 2 rows or groups to draw.
+
+    References
+    ----------
+    Field, C. A., & Welsh, A. H. (2007). Bootstrapping clustered data. Journal of the
+    Royal Statistical Society B 69, 369-390.
+    """
+    values = np.asarray(values, float)
+    if not np.isfinite(values).all():
+        raise ValueError("Correlations need a number in every row and column.")
+    spread = values.std(axis=0)
+    scaled = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    design = np.column_stack([np.ones(len(scaled)), scaled])
+    rows, columns = np.triu_indices(design.shape[1])
+    products = design[:, rows] * design[:, columns]
+    units = products if groups is None else _sums_by_group(products, groups)
+    if len(units) < 2:
+        raise NotEstimable(f"Correlations need at least 2 rows or groups, not {len(units)}.")
+    sums = [units.sum(axis=0, keepdims=True), *_bootstrap_sums(units, n_boot, seed)]
+    return _from_sums(np.concatenate(sums), rows, columns)
+
+
+def disattenuated(correlations: np.ndarray, reliabilities: np.ndarray) -> np.ndarray:
+    """Return the correlations that the variables would have without random error.
+
+    Samples can correct to what no data can have, such as a correlation of 1.1. Negative
+    eigenvalues are then set to 0 and the diagonal is scaled back to 1, which gives
+    variables that depend on each other exactly; all other matrices stay as they are.
+
+    Parameters
+    ----------
+    correlations : ndarray, shape (m, k, k) or (k, k)
+    reliabilities : ndarray, shape (k,)
+        Shares of variance that are not error, over 0 up to 1; 1 leaves a variable as it is.
+
+    Raises
+    ------
+    ValueError
+        If there is not one reliability per variable, or one is out of range.
+
+    References
+    ----------
+    Spearman, C. (1904). The proof and measurement of association between two things.
+    American Journal of Psychology 15, 72-101.
+    Rebonato, R., & Jaeckel, P. (1999). The most general methodology to create a valid
+    correlation matrix for risk management and option pricing purposes. Journal of Risk
+    2(2), 17-27.
+    """
+    known = np.asarray(reliabilities, float)
+    if known.shape != correlations.shape[-1:]:
+        raise ValueError(f"{correlations.shape[-1]} variables need as many reliabilities.")
+    if not ((known > 0) & (known <= 1)).all():
+        raise ValueError(f"Reliabilities must be over 0 and at most 1, not {known.tolist()}.")
+    corrected = correlations / np.sqrt(np.outer(known, known))
+    corrected[..., np.arange(len(known)), np.arange(len(known))] = 1
+    return _possible(corrected)
+
+
+def lmg(correlations: np.ndarray) -> np.ndarray:
+    """Return what each driver adds to R2, averaged over all orders of entering them.
+
+    The recursion keeps the covariances that are left of the drivers still to come and of
+    the outcome, for all subsets of the earlier drivers at once. Each driver doubles the
+    subsets: left out, its row is dropped; taken in, it is swept from the others. A driver
+    with nothing left of its variance adds nothing, so that duplicates share.
+
+    Parameters
+    ----------
+    correlations : ndarray, shape (m, p + 1, p + 1)
+        The outcome is last.
+
+    Returns
+    -------
+    ndarray, shape (m, p)
+        The p contributions add up to R2; 0 or more.
+
+    Raises
+    ------
+    ValueError
+        If the shape is another, or there are more than `MAX_DRIVERS` drivers.
+
+    References
+    ----------
+    Goodnight, J. H. (1979). A tutorial on the SWEEP operator. American Statistician 33,
+    149-158.
+    Groemping, U. (2007). Estimators of relative importance in linear regression based on
+    variance decomposition. American Statistician 61, 139-147.
+    Lindeman, R. H., Merenda, P. F., & Gold, R. Z. (1980). Introduction to Bivariate and
+    Multivariate Analysis. Scott, Foresman.
+    """
+    if correlations.ndim != 3 or correlations.shape[1] != correlations.shape[2]:
+        raise ValueError(f"Matrices must have shape (m, p + 1, p + 1), not {correlations.shape}.")
+    p = correlations.shape[1] - 1
+    if not 1 <= p <= MAX_DRIVERS:
+        raise ValueError(f"LMG needs 1 to {MAX_DRIVERS} drivers, not {p}; combine some.")
+    weights, step = _order_weights(p), max(1, _SWEEP_CHUNK >> p)
+    contributions = np.empty((len(correlations), p))
+    for start in range(0, len(correlations), step):
+        explained = _r2_of_subsets(correlations[start : start + step])
+        contributions[start : start + step] = (weights @ explained).T
+    return contributions
+
+
+def importance(
+    frames: Sequence[pd.DataFrame],
+    drivers: Sequence[str],
+    outcome: str,
+    *,
+    n_boot: int = 1000,
+    seed: int = 0,
+    groups: str | None = None,
+    reliabilities: Mapping[str, float] | None = None,
+) -> Importance:
+    """Estimate the drivers' shares of R2, from one or several imputed tables.
+
+    Estimates are means over the tables. The bootstrap samples are divided evenly among
+    them and pooled, so that intervals contain both sampling and imputation. In simulated
+    surveys of 600 and 1,500 rows the 95 % intervals held the true share 91 to 97 % of the
+    time. A share near 0 is overestimated, since contributions are never negative: with
+    200 rows the interval of a share of 0.004 held it 82 % of the time.
+
+    Parameters
+    ----------
+    frames : sequence of DataFrame
+        The same table, imputed again and again; no missing values.
+    drivers, outcome : sequence of str, str
+        Columns of numbers.
+    n_boot, seed : int
+        Bootstrap samples of all tables together, and the seed that makes them the same.
+    groups : str, optional
+        Column: draw whole groups, such as stations. The intervals held the true share
+        90 % of the time with 8 groups, 92 with 16, 93 with 24, 94 with 48.
+    reliabilities : mapping of str to float, optional
+        By column, drivers or outcome: correct for random error as `disattenuated` does.
+        They are taken as known, so that the intervals leave out their uncertainty.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 2 drivers, a column is absent or named twice, a value is
+        missing, tables differ in length, or there are fewer bootstrap samples than tables.
+    NotEstimable
+        If the drivers explain nothing, as for a constant outcome, or fewer than 2 rows or
+        groups are left.
+
+    References
+    ----------
+    Groemping, U. (2006). Relative importance for linear regression in R: the package
+    relaimpo. Journal of Statistical Software 17(1).
+    Schomaker, M., & Heumann, C. (2018). Bootstrap inference when using multiple
+    imputation. Statistics in Medicine 37, 2252-2266.
+    """
+    columns, known = [*drivers, outcome], dict(reliabilities or {})
+    _check_request(frames, columns, n_boot, groups, known)
+    matrices = _samples(frames, columns, n_boot, seed, groups, known)
+    parts = [lmg(each) for each in matrices]
+    found = np.array([part[0] for part in parts])
+    if found.sum(axis=1).min() < _TINY:
+        raise NotEstimable(f'The drivers explain nothing of "{outcome}"; is it constant?')
+    draws = _shares(np.concatenate([part[1:] for part in parts]))
+    slope = np.mean([_slopes(each[0]) for each in matrices], axis=0)
+    return Importance(
+        drivers=tuple(drivers),
+        r2=float(found.sum(axis=1).mean()),
+        table=_table(drivers, _shares(found).mean(axis=0), draws, slope),
+        draws=draws,
+        n_obs=len(frames[0]),
+        method=_method(n_boot, len(frames), groups, known),
+    )
+
+
+def performance_map(
+    frame: pd.DataFrame,
+    drivers: Sequence[str],
+    outcome: str,
+    lowest: float = 1,
+    highest: float = 10,
+) -> pd.DataFrame:
+    """Set what a point more of each driver would bring against how it is rated now.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        No missing values.
+    drivers, outcome : sequence of str, str
+        Columns; the drivers are rated from `lowest` to `highest`.
+    lowest, highest : float
+        Ends of the rating scale.
+
+    Returns
+    -------
+    DataFrame, one row per driver
+        importance (change of the outcome, in its unit, per point of the driver, the
+        other drivers held constant; negative for what does harm), performance (mean
+        rating, from 0 at `lowest` to 100 at `highest`).
+
+    Raises
+    ------
+    ValueError
+        If a column is absent or named twice, or a value is missing or off the scale.
+    NotEstimable
+        If the drivers are collinear.
+
+    References
+    ----------
+    Martilla, J. A., & James, J. C. (1977). Importance-performance analysis. Journal of
+    Marketing 41, 77-79.
+    Ringle, C. M., & Sarstedt, M. (2016). Gain more insight from your PLS-SEM results: the
+    importance-performance map analysis. Industrial Management & Data Systems 116,
+    1865-1886.
+    """
+    drivers = list(drivers)
+    _check_table(frame, [*drivers, outcome])
+    ratings, values = frame[drivers].to_numpy(float), frame[outcome].to_numpy(float)
+    if not lowest < highest or ratings.min() < lowest or ratings.max() > highest:
+        raise ValueError(f"Drivers must be rated from {lowest} to {highest}.")
+    centred = ratings - ratings.mean(axis=0)
+    if np.linalg.matrix_rank(centred) < len(drivers):
+        raise NotEstimable(f"Drivers {drivers} are collinear or constant; leave one out.")
+    slope = np.linalg.lstsq(centred, values - values.mean())[0]
+    performance = 100 * (ratings.mean(axis=0) - lowest) / (highest - lowest)
+    index = pd.Index(drivers, name="driver")
+    return pd.DataFrame({"importance": slope, "performance": performance}, index)
+
+
+def _sums_by_group(products: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Return the sums of each group's rows, shape (groups, columns)."""
+    codes = pd.factorize(np.asarray(groups))[0]
+    if len(codes) != len(products) or codes.min() < 0:
+        raise ValueError("Every row needs a group.")
+    sums = np.zeros((codes.max() + 1, products.shape[1]))
+    np.add.at(sums, codes, products)
+    return sums
+
+
+def _bootstrap_sums(
+    units: np.ndarray, n_boot: int, seed: int | Sequence[int]
+) -> Iterator[np.ndarray]:
+    """Yield column sums of samples of the units with replacement, (some, columns) at a time."""
+    n, rng = len(units), np.random.default_rng(seed)
+    step = max(1, _CHUNK // n)
+    for start in range(0, n_boot, step):
+        size = min(step, n_boot - start)
+        counts = [np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(size)]
+        yield np.array(counts, float) @ units
+
+
+def _from_sums(sums: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return correlations from sums of products, those with a column of ones first."""
+    k = columns.max()
+    moments = np.empty((len(sums), k + 1, k + 1))
+    moments[:, rows, columns] = moments[:, columns, rows] = sums / sums[:, :1]
+    means = moments[:, 0, 1:]
+    covariances = moments[:, 1:, 1:] - means[:, :, None] * means[:, None, :]
+    variances = np.diagonal(covariances, axis1=1, axis2=2)
+    varies = variances > _TINY
+    scale = np.where(varies, 1 / np.sqrt(np.where(varies, variances, 1)), 0)
+    found = covariances * scale[:, :, None] * scale[:, None, :]
+    found[:, np.arange(k), np.arange(k)] = 1
+    return found
+
+
+def _samples(
+    frames: Sequence[pd.DataFrame],
+    columns: list[str],
+    n_boot: int,
+    seed: int,
+    groups: str | None,
+    known: Mapping[str, float],
+) -> list[np.ndarray]:
+    """Return each table's correlations and its part of the bootstrap samples."""
+    reliabilities = np.array([known.get(name, 1.0) for name in columns])
+    sizes = [len(part) for part in np.array_split(np.arange(n_boot), len(frames))]
+    matrices = []
+    for number, (frame, size) in enumerate(zip(frames, sizes, strict=True)):
+        labels = None if groups is None else frame[groups].to_numpy()
+        found = correlations(frame[columns].to_numpy(float), size, (seed, number), labels)
+        matrices.append(disattenuated(found, reliabilities) if known else found)
+    return matrices
+
+
+def _possible(matrices: np.ndarray) -> np.ndarray:
+    """Replace matrices with negative eigenvalues by near ones that are correlations."""
+    values, vectors = np.linalg.eigh(matrices)
+    kept = (vectors * np.maximum(values, 0)[..., None, :]) @ np.swapaxes(vectors, -1, -2)
+    spread = np.sqrt(np.diagonal(kept, axis1=-2, axis2=-1))
+    scaled = kept / (spread[..., :, None] * spread[..., None, :])
+    return np.where((values[..., 0] < 0)[..., None, None], scaled, matrices)
+
+
+def _r2_of_subsets(correlations: np.ndarray) -> np.ndarray:
+    """Return R2 of each subset, shape (2 ** p, m); bit j of the row number is driver j."""
+    left = np.ascontiguousarray(correlations.transpose(1, 2, 0)[:, :, None, :])
+    for _ in range(len(left) - 1):
+        pivot, row, rest = left[0, 0], left[0, 1:], left[1:, 1:]
+        inverse = np.where(pivot > _PIVOT, 1 / np.where(pivot > _PIVOT, pivot, 1), 0)
+        left = np.concatenate([rest, rest - row[:, None] * (row * inverse)], axis=2)
+    return 1 - left[0, 0]
+
+
+def _order_weights(p: int) -> np.ndarray:
+    """Return (p, 2 ** p) weights: drivers' mean contributions over all orders, of R2s."""
+    taken = (np.arange(2**p) >> np.arange(p)[:, None]) & 1 == 1
+    before = taken.sum(axis=0) - taken
+    weight = np.array([1 / (p * comb(p - 1, size)) for size in range(p)])
+    return np.where(taken, 1, -1) * weight[before]
+
+
+def _shares(contributions: np.ndarray) -> np.ndarray:
+    """Return contributions as shares of their sum, all 0 where nothing is explained."""
+    total = contributions.sum(axis=1, keepdims=True)
+    return np.where(total > _TINY, contributions / np.where(total > _TINY, total, 1), 0)
+
+
+def _slopes(correlation: np.ndarray) -> np.ndarray:
+    """Return standardised slopes; duplicates share theirs."""
+    inverse = np.linalg.pinv(correlation[:-1, :-1], rcond=_PIVOT, hermitian=True)
+    return inverse @ correlation[:-1, -1]
+
+
+def _table(
+    drivers: Sequence[str], share: np.ndarray, draws: np.ndarray, slope: np.ndarray
+) -> pd.DataFrame:
+    """Return the table of `Importance`."""
+    low, high = np.quantile(draws, [0.025, 0.975], axis=0)
+    first = draws >= draws.max(axis=1, keepdims=True) - _TINY
+    columns = {
+        "share": share,
+        "ci_low": low,
+        "ci_high": high,
+        "rank_first": (first / first.sum(axis=1, keepdims=True)).mean(axis=0),
+        "slope": slope,
+    }
+    return pd.DataFrame(columns, pd.Index(list(drivers), name="driver"))
+
+
+def _method(n_boot: int, versions: int, groups: str | None, known: Mapping[str, float]) -> str:
+    """Return how the shares were found, in a few words for the reader."""
+    by = f" by {groups}" if groups else ""
+    of = f" of {versions} imputed tables" if versions > 1 else ""
+    corrected = ", corrected for reliability" if known else ""
+    return f"LMG shares of R2{corrected}, percentile bootstrap{by} ({n_boot}{of})"
+
+
+def _check_request(
+    frames: Sequence[pd.DataFrame],
+    columns: list[str],
+    n_boot: int,
+    groups: str | None,
+    known: Mapping[str, float],
+) -> None:
+    """Refuse what `importance` cannot answer."""
+    if len(columns) < 3:
+        raise ValueError("Importance needs at least 2 drivers to compare.")
+    if not len(frames) or n_boot < len(frames):
+        raise ValueError("Importance needs a table, and a bootstrap sample for each.")
+    for frame in frames:
+        _check_table(frame, columns, [groups] if groups else [])
+    if len({len(frame) for frame in frames}) > 1:
+        raise ValueError("Imputed tables must have the same rows.")
+    unknown = sorted(set(known) - set(columns))
+    if unknown:
+        raise ValueError(f"Reliabilities are given for {unknown}, not among {columns}.")
+
+
+def _check_table(frame: pd.DataFrame, columns: list[str], others: Sequence[str] = ()) -> None:
+    """Refuse columns that are absent, named twice or incomplete."""
+    if len(set(columns)) < len(columns):
+        raise ValueError(f"Drivers and outcome must be different columns, not {columns}.")
+    absent = [name for name in [*columns, *others] if name not in frame]
+    if absent:
+        raise ValueError(f"The table has no column {absent}.")
+    holes = [name for name in [*columns, *others] if frame[name].isna().any()]
+    if holes:
+        raise ValueError(f"Values are missing in {holes}; impute them or leave out the rows.")

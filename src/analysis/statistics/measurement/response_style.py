@@ -1,0 +1,368 @@
+"""How a style of answering makes ratings of one person go together, and what is left without it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from analysis.statistics.estimate import LINKS, Estimate, from_se, pooled
+from analysis.statistics.measurement import relative_importance
+
+STYLE = 0.20
+"""Share of a rating's variance that a style of answering may well have, where nothing tells."""
+Z = stats.norm.ppf(0.975)
+
+
+@dataclass(frozen=True)
+class Style:
+    """A style of answering that several ratings share.
+
+    Attributes
+    ----------
+    share : float
+        Its share of each rating's variance; 0 where the estimate is not above 0.
+    low, high : float
+        95 % interval of the share, both ends 0 or more.
+    se : float
+        Error of the share; 0 where it is assumed and not estimated.
+    """
+
+    share: float
+    low: float
+    high: float
+    se: float
+
+
+ASSUMED = Style(0.0, 0.0, STYLE, 0.0)
+HALO_ON_MARKER = 0.5
+"""How strong a halo may be on the rating that tells it, as a share of its strength on others."""
+MOST = 0.99
+"""Of the style that would leave nothing of some rating: as much as is taken out at the most."""
+DRAWS = (np.arange(200) + 0.5) / 200
+"""Places in the distribution of a style's share at which its error is worked out."""
+
+
+def without_style(
+    frames: Sequence[pd.DataFrame],
+    mixes: Mapping[str, Mapping[str, float]],
+    ratings: Sequence[str] | Mapping[str, float],
+    share: float = STYLE,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return correlations as observed, and without a common style of answering.
+
+    Some people tick high whatever they are asked. Such a style adds to the covariance of any
+    two ratings; here it is taken out, as a share of their variance.
+
+    Parameters
+    ----------
+    frames : sequence of DataFrame
+        One row per person, nothing missing; one per imputation, whose covariances are averaged.
+    mixes : mapping of str to mapping
+        What is correlated, by name: weights of columns, such as {"gap": {"performance": 1,
+        "expectation": -1}}.
+    ratings : sequence of str, or mapping of str to float
+        The columns that share the style; or by column how strong it is there, 1 meaning as `share`
+        says.
+    share : float
+        The style's share of a rating's variance.
+
+    Returns
+    -------
+    observed, cleaned : ndarray, shape (k, k)
+        Correlation matrices in the order of `mixes`.
+
+    References
+    ----------
+    Lindell, M. K., & Whitney, D. J. (2001). Accounting for common method variance in
+    cross-sectional research designs. Journal of Applied Psychology 86, 114-121.
+    """
+    covariance, strong = _mixed(frames, mixes, ratings)
+    return _correlation(covariance), _correlation(covariance - share * np.outer(strong, strong))
+
+
+def estimated(
+    frames: Sequence[pd.DataFrame], marker: str, positive: Sequence[str], negative: Sequence[str]
+) -> Style:
+    """Estimate how much of a rating's variance is a style of answering.
+
+    Whatever the marker has to do with the good sides of a service, it has to do with its bad
+    sides the other way round; a style of answering adds to both. So the mean of the marker's
+    correlations with as many good as bad sides is the style's share.
+
+    Parameters
+    ----------
+    frames : sequence of DataFrame
+        One row per person, nothing missing; one per imputation.
+    marker : str
+        A rating that is neither of the two kinds, such as what was expected.
+    positive, negative : sequence of str
+        Ratings where high is good, and as many where high is bad.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many of one kind as of the other, or a rating does not vary.
+
+    References
+    ----------
+    Billiet, J. B., & McClendon, M. J. (2000). Modeling acquiescence in measurement models
+    for two balanced sets of items. Structural Equation Modeling 7, 608-628.
+    """
+    names = _checked(frames, marker, positive, negative)
+    return _style(frames, names, np.ones(len(names) - 1))
+
+
+def halo(
+    frames: Sequence[pd.DataFrame], marker: str, positive: Sequence[str], negative: Sequence[str]
+) -> Style:
+    """Estimate how much of a rating's variance a halo may be: who likes it rates all of it well.
+
+    A halo lifts the marker and the good sides and lowers the bad ones. So the mean of the marker's
+    correlations with good sides, and with bad ones turned round, is the halo's share, divided by
+    `HALO_ON_MARKER`, as the marker may have less of it than what was experienced. Whatever truly
+    links the marker with the sides is in it too: it is as much as a halo can be.
+
+    Parameters
+    ----------
+    frames, marker, positive, negative
+        As for `estimated`.
+
+    Raises
+    ------
+    ValueError
+        As in `estimated`.
+
+    References
+    ----------
+    Thorndike, E. L. (1920). A constant error in psychological ratings. Journal of Applied
+    Psychology 4, 25-29.
+    """
+    names = _checked(frames, marker, positive, negative)
+    signs = np.repeat([1.0, -1.0], [len(positive), len(negative)])
+    found = _style(frames, names, signs)
+    share, low, high = (
+        min(each / HALO_ON_MARKER, 0.99) for each in (found.share, found.low, found.high)
+    )
+    return Style(share, low, high, found.se / HALO_ON_MARKER)
+
+
+def _checked(
+    frames: Sequence[pd.DataFrame], marker: str, positive: Sequence[str], negative: Sequence[str]
+) -> list[str]:
+    """Return all ratings, or refuse those that can't tell a style of answering."""
+    if len(positive) != len(negative):
+        raise ValueError(f"There are {len(positive)} good sides, but {len(negative)} bad ones.")
+    names = [marker, *positive, *negative]
+    same = [name for name in names if min(each[name].nunique() for each in frames) < 2]
+    if same:
+        raise ValueError(f"{', '.join(same)} must vary to tell a style of answering.")
+    return names
+
+
+def _style(frames: Sequence[pd.DataFrame], names: Sequence[str], signs: np.ndarray) -> Style:
+    """Return the mean correlation of the first rating with the others, each by its sign."""
+    turned = [each[names].astype(float) * np.concatenate([[1.0], signs]) for each in frames]
+    found = pooled([_mean_correlation(each) for each in turned])
+    mean, half = found.estimate, Z * found.se / (1 - found.estimate**2)
+    low, high = (float(np.tanh(np.arctanh(mean) + side * half)) for side in (-1, 1))
+    return Style(max(mean, 0.0), max(low, 0.0), max(high, 0.0), found.se)
+
+
+def slope_shifts(
+    frames: Sequence[pd.DataFrame],
+    mixes: Mapping[str, Mapping[str, float]],
+    ratings: Sequence[str] | Mapping[str, float],
+    style: Style,
+) -> pd.DataFrame:
+    """Return what taking out a style of answering does to the slopes on the last of `mixes`.
+
+    Parameters
+    ----------
+    frames, mixes, ratings
+        As for `without_style`; the last of the mixes is the outcome.
+    style : Style
+        As from `estimated`, or `ASSUMED`.
+
+    Returns
+    -------
+    DataFrame
+        By driver: its standardised slope without the style less the one as observed, at the
+        share (column "share") and at both ends of its interval ("low", "high"), and the error
+        that the share's own error gives it ("se").
+    """
+    covariance, strong = _mixed(frames, mixes, ratings)
+    observed = _slopes(_correlation(covariance))
+
+    def shift(share: float) -> np.ndarray:
+        return _slopes(_correlation(covariance - share * np.outer(strong, strong))) - observed
+
+    return _shifts(shift, list(mixes)[:-1], _possible(style, covariance, strong))
+
+
+def importance_shifts(
+    frames: Sequence[pd.DataFrame],
+    mixes: Mapping[str, Mapping[str, float]],
+    ratings: Sequence[str],
+    style: Style,
+    first: Sequence[str],
+    second: Sequence[str],
+) -> pd.Series:
+    """Return what taking out a style does to the shares of R2 of some drivers less others'.
+
+    A little more or less of the style changes these shares a lot, and it may be weaker in what
+    was rated than in the rating that it is told by: so the low end is half of the style's own.
+
+    Parameters
+    ----------
+    frames, mixes, ratings, style
+        As for `slope_shifts`.
+    first, second : sequence of str
+        Of the mixes.
+
+    Returns
+    -------
+    Series
+        share, low, high, se; as a row of `slope_shifts`.
+    """
+    signs = np.array([(name in first) - (name in second) for name in list(mixes)[:-1]], float)
+
+    covariance, strong = _mixed(frames, mixes, ratings)
+
+    def shift(share: float) -> np.ndarray:
+        cleaned = covariance - share * np.outer(strong, strong)
+        shares = relative_importance.lmg(
+            np.stack([_correlation(each) for each in (covariance, cleaned)])
+        )
+        before, after = (shares @ signs) / shares.sum(axis=1)
+        return np.array([after - before])
+
+    weaker = _possible(replace(style, low=style.low / 2), covariance, strong)
+    return _shifts(shift, ["difference"], weaker).loc["difference"]
+
+
+def taken_out(
+    effects: Mapping[str, Estimate],
+    shifts: Mapping[str, pd.Series],
+    shares: Sequence[str] = (),
+) -> tuple[dict[str, Estimate], list[dict[str, Estimate]]]:
+    """Return effects without a style of answering, and at both ends of what is known of it.
+
+    Parameters
+    ----------
+    effects : mapping of str to Estimate
+        As observed.
+    shifts : mapping of str to Series
+        By effect: share, low, high and se, as from `slope_shifts`.
+    shares : sequence of str
+        The effects that lie between -1 and 1, as differences of shares do: so do their intervals,
+        which are symmetric on the scale of the inverse hyperbolic tangent.
+
+    Returns
+    -------
+    found : dict of str to Estimate
+        At the style's share, with its error.
+    ends : list of dict, length 2
+        With the least and with the most style that the answers allow, as for
+        `checks.same_verdict`.
+    """
+    move = {name: _moved_share if name in shares else _moved for name in effects}
+    found = {name: move[name](each, shifts[name]["share"], shifts[name]["se"])
+             for name, each in effects.items()}  # fmt: skip
+    ends = [
+        {name: move[name](each, shifts[name][end]) for name, each in effects.items()}
+        for end in ("low", "high")
+    ]
+    return found, ends
+
+
+def _mixed(
+    frames: Sequence[pd.DataFrame],
+    mixes: Mapping[str, Mapping[str, float]],
+    ratings: Sequence[str] | Mapping[str, float],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the covariances of mixes of ratings, and how much a style of share 1 adds to each."""
+    weights = pd.DataFrame({name: dict(mix) for name, mix in mixes.items()}).fillna(0.0)
+    columns, mix = list(weights.index), weights.to_numpy()
+    covariance = np.mean([each[columns].astype(float).cov().to_numpy() for each in frames], axis=0)
+    strong = ratings if isinstance(ratings, Mapping) else dict.fromkeys(ratings, 1.0)
+    spread = np.sqrt(np.diag(covariance)) * [strong.get(name, 0.0) for name in columns]
+    return mix.T @ covariance @ mix, mix.T @ spread
+
+
+def _possible(style: Style, covariance: np.ndarray, strong: np.ndarray) -> _Bounded:
+    """Return a style of no more than these answers can have.
+
+    Taking out more than 1 / (s' C^-1 s), C the covariances and s what the style adds, would leave
+    correlations that no answers can have.
+    """
+    reach = strong @ np.linalg.pinv(covariance, hermitian=True) @ strong
+    most = MOST / reach if reach > MOST else 1.0
+    share, low, high = (min(each, most) for each in (style.share, style.low, style.high))
+    return _Bounded(share, low, high, style.se, most)
+
+
+@dataclass(frozen=True)
+class _Bounded(Style):
+    """A style, and the most that the answers can have of it."""
+
+    most: float
+
+
+def _shifts(shift, names: Sequence[str], style: _Bounded) -> pd.DataFrame:
+    """Return shifts at a style's share and ends, and the error that the share's own gives them.
+
+    The error is the root mean square of what the shift differs by from that at the share, over the
+    normal distribution of the share, cut off at 0 and at the most that is possible: a derivative
+    would count on shares that can't be.
+    """
+    at = {name: shift(getattr(style, name)) for name in ("share", "low", "high")}
+    if style.se == 0:
+        return pd.DataFrame(at | {"se": 0.0}, index=list(names))
+    ends = (np.array([0.0, style.most]) - style.share) / style.se
+    drawn = stats.truncnorm.ppf(DRAWS, *ends, loc=style.share, scale=style.se)
+    apart = np.array([shift(each) for each in drawn]) - at["share"]
+    return pd.DataFrame(at | {"se": np.sqrt((apart**2).mean(axis=0))}, index=list(names))
+
+
+def _moved(effect: Estimate, shift: float, se: float = 0.0) -> Estimate:
+    """Return an effect moved on its scale, with the error of the movement added."""
+    link, inverse = LINKS[effect.scale]
+    return from_se(
+        inverse(link(effect.estimate) + shift), np.hypot(effect.se, se), effect.n_obs,
+        scale=effect.scale, df=effect.df, method=effect.method,
+    )  # fmt: skip
+
+
+def _moved_share(effect: Estimate, shift: float, se: float = 0.0) -> Estimate:
+    """Return a difference of shares moved, with an interval inside -1 to 1."""
+    moved = np.clip(effect.estimate + shift, -0.999, 0.999)
+    half = Z * np.hypot(effect.se, se) / (1 - moved**2)
+    low, high = np.tanh(np.arctanh(moved) + np.array([-half, half]))
+    return replace(effect, estimate=float(moved), ci_low=float(low), ci_high=float(high))
+
+
+def _mean_correlation(answers: pd.DataFrame) -> Estimate:
+    """Return the mean correlation of the first column with the others."""
+    scores = ((answers - answers.mean()) / answers.std(ddof=0)).to_numpy()
+    first, others = scores[:, [0]], scores[:, 1:]
+    each = (first * others).mean(axis=0)
+    influence = (first * others - each * (first**2 + others**2) / 2).mean(axis=1)
+    mean = np.clip(each.mean(), -0.999, 0.999)
+    se = influence.std(ddof=1) / np.sqrt(len(answers))
+    return from_se(float(mean), float(se), len(answers))
+
+
+def _correlation(covariance: np.ndarray) -> np.ndarray:
+    """Return the correlations of a covariance matrix, 0 with what does not vary."""
+    spread = np.sqrt(np.clip(np.diag(covariance), 0, None))
+    scale = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 1e-9)
+    return covariance * np.outer(scale, scale)
+
+
+def _slopes(correlation: np.ndarray) -> np.ndarray:
+    """Return standardised slopes of the last variable on the others."""
+    return np.linalg.pinv(correlation[:-1, :-1]) @ correlation[:-1, -1]

@@ -1,0 +1,281 @@
+"""Scales of several survey items: the index, how reliable it is, and item by item."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pandas as pd
+
+from analysis.data.contract import SCALES
+from analysis.statistics.estimate import Estimate, NotEstimable, from_se
+
+MIN_ANSWERERS = 30
+"""Customers who answered every item, for a reliability."""
+
+MOST_LOST = 0.05
+"""Share of bootstrap samples that may have no solution."""
+
+_CHUNK = 4_000_000
+_ROUNDS, _STEP = 2_000, 1e-10
+
+
+def score(items: pd.DataFrame, min_answered: int | None = None) -> pd.Series:
+    """Return the mean of the items that a customer answered.
+
+    Parameters
+    ----------
+    items : DataFrame, shape (n, k)
+        All coded in the same direction.
+    min_answered : int, optional
+        Whoever answered fewer has no score; by default half of the items, rounded up.
+
+    Returns
+    -------
+    Series, shape (n,)
+        In the unit of the items.
+
+    Raises
+    ------
+    ValueError
+        If `min_answered` is not between 1 and k.
+    NotEstimable
+        If an answer is infinite.
+    """
+    least = -(-items.shape[1] // 2) if min_answered is None else min_answered
+    if not 1 <= least <= items.shape[1]:
+        raise ValueError(f"min_answered must be between 1 and {items.shape[1]}, not {least}.")
+    values = _numbers(items)
+    return values.mean(axis=1).where(values.notna().sum(axis=1) >= least)
+
+
+def asked(answers: pd.DataFrame, scale: str) -> list[str]:
+    """Return the items of a scale, such as "satisfaction", that anybody answered."""
+    return [name for name in SCALES[scale] if answers[name].notna().any()]
+
+
+def index(answers: pd.DataFrame, scale: str) -> pd.Series:
+    """Return the score of a scale of the contract from those of its items that were asked."""
+    items = asked(answers, scale)
+    return score(answers[items]) if items else pd.Series(np.nan, answers.index, name=scale)
+
+
+def alpha(items: pd.DataFrame, *, n_boot: int = 999, seed: int = 0) -> Estimate:
+    """Estimate Cronbach's alpha, from customers who answered every item.
+
+    The interval is from the bootstrap standard error, symmetric on the logit. Feldt's
+    exact one holds for normal items of equal variance and covariance; rating items that
+    most customers answer at the top are neither.
+
+    Parameters
+    ----------
+    items : DataFrame, shape (n, k)
+        All coded in the same direction.
+    n_boot, seed : int
+        Bootstrap samples, and the seed that makes them the same again.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 2 items.
+    NotEstimable
+        If there are fewer than 30 such customers, an item is constant or somewhere infinite,
+        alpha is not positive (the items then have no common scale), more than `MOST_LOST` of the
+        bootstrap samples have no solution, or it has no error.
+
+    References
+    ----------
+    Cronbach, L. J. (1951). Coefficient alpha and the internal structure of tests.
+    Psychometrika 16, 297-334.
+    """
+    return _reliability(items, _alpha, "Cronbach's alpha", n_boot, seed)
+
+
+def omega(items: pd.DataFrame, *, n_boot: int = 999, seed: int = 0) -> Estimate:
+    """Estimate McDonald's omega, from customers who answered every item.
+
+    The share of the sum's variance that one common factor explains; unlike alpha it lets
+    items differ in how much they reflect it. Loadings are those that leave the least squares of
+    the correlations unexplained (minres). A factor that would explain more than all of an item
+    (an improper, or Heywood, solution) is held to explain all of it. Two items do not identify
+    loadings; they are taken to be equally good, and omega is alpha.
+
+    Parameters
+    ----------
+    items : DataFrame, shape (n, k)
+        All coded in the same direction.
+    n_boot, seed : int
+        Bootstrap samples, and the seed that makes them the same again.
+
+    Raises
+    ------
+    ValueError, NotEstimable
+        As for `alpha`; also if an item goes against the others.
+
+    References
+    ----------
+    McDonald, R. P. (1999). Test theory: a unified treatment. Erlbaum.
+    Harman, H. H., & Jones, W. H. (1966). Factor analysis by minimizing residuals (minres).
+    Psychometrika 31, 351-368.
+    """
+    name = "McDonald's omega"
+    if items.shape[1] == 2:
+        return _reliability(items, _alpha, name, n_boot, seed)
+    complete = _complete(items)
+    against = complete.columns[_loadings(complete.corr().to_numpy()[None])[0] < 0]
+    if len(against):
+        raise NotEstimable(
+            f"{name} cannot be told: {', '.join(map(str, against))} against the other items. Are "
+            "all coded in the same direction?"
+        )
+    return _reliability(items, _omega, name, n_boot, seed)
+
+
+def item_table(
+    items: pd.DataFrame, lowest: float | None = None, highest: float | None = None
+) -> pd.DataFrame:
+    """Describe the items.
+
+    Parameters
+    ----------
+    items : DataFrame, shape (n, k)
+        All coded in the same direction.
+    lowest, highest : float, optional
+        Ends of the rating scale; by default the lowest and highest answer to any item.
+
+    Returns
+    -------
+    DataFrame, one row per item
+        n (answers), missing, mean, sd, floor_share and ceiling_share (of answers at the
+        ends of the scale), item_total (correlation with the sum of the other items,
+        among customers who answered all).
+
+    Raises
+    ------
+    ValueError
+        As for `alpha`.
+    """
+    complete = _complete(items)
+    values, answered = _numbers(items), items.notna().sum()
+    lowest = values.min().min() if lowest is None else lowest
+    highest = values.max().max() if highest is None else highest
+    total = complete.sum(axis=1)
+    rest = {name: complete[name].corr(total - complete[name]) for name in complete}
+    table = {
+        "n": answered,
+        "missing": len(items) - answered,
+        "mean": values.mean(),
+        "sd": values.std(),
+        "floor_share": (values == lowest).sum() / answered,
+        "ceiling_share": (values == highest).sum() / answered,
+        "item_total": pd.Series(rest),
+    }
+    return pd.DataFrame(table).rename_axis("item")
+
+
+def _reliability(
+    items: pd.DataFrame, function: Callable, name: str, n_boot: int, seed: int
+) -> Estimate:
+    """Return a function of the covariance matrix with its bootstrap interval."""
+    values = _complete(items).to_numpy()
+    value = float(function(np.cov(values.T)[None])[0])
+    if not value > 0:
+        raise NotEstimable(
+            f"{name} cannot be told: the items hardly correlate, or in opposite "
+            "directions. Are all coded in the same direction?"
+        )
+    value = min(value, 1 - 1e-6)
+    draws = np.concatenate(
+        [function(each) for each in _bootstrap_covariances(values, n_boot, seed)]
+    )
+    lost, spread = np.isnan(draws).mean(), np.nanstd(draws, ddof=1)
+    if lost > MOST_LOST or spread < 1e-9:
+        raise NotEstimable(
+            f"{len(values)} customers who answered every item do not tell the error of {name}: in "
+            f"{lost:.0%} of bootstrap samples it has no solution."
+        )
+    se = spread / (value * (1 - value))
+    method = f"{name}, bootstrap ({n_boot})"
+    return from_se(value, se, len(values), scale="logit", method=method)
+
+
+def _bootstrap_covariances(values: np.ndarray, n_boot: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield covariance matrices of samples with replacement, (some, k, k) at a time."""
+    (n, k), rng = values.shape, np.random.default_rng(seed)
+    centred = values - values.mean(axis=0)
+    products = (centred[:, :, None] * centred[:, None, :]).reshape(n, k * k)
+    for start in range(0, n_boot, max(1, _CHUNK // n)):
+        size = min(max(1, _CHUNK // n), n_boot - start)
+        counts = [np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(size)]
+        weights = np.array(counts, float) / n
+        means = weights @ centred
+        squares = (weights @ products).reshape(size, k, k)
+        yield (squares - means[:, :, None] * means[:, None, :]) * n / (n - 1)
+
+
+def _alpha(covariances: np.ndarray) -> np.ndarray:
+    """Return alpha of covariance matrices of shape (m, k, k)."""
+    k = covariances.shape[1]
+    own, total = np.trace(covariances, axis1=1, axis2=2), covariances.sum(axis=(1, 2))
+    return k / (k - 1) * (1 - own / total)
+
+
+def _omega(covariances: np.ndarray) -> np.ndarray:
+    """Return omega of covariance matrices of shape (m, k, k).
+
+    It is nan where an item is constant, or where three items have no common factor.
+    """
+    spread = np.sqrt(np.clip(np.diagonal(covariances, axis1=1, axis2=2), 0, None))
+    usable = spread.min(axis=1) > 1e-12
+    if covariances.shape[1] == 3:
+        usable &= covariances[:, 0, 1] * covariances[:, 0, 2] * covariances[:, 1, 2] > 0
+    found, spread, known = np.full(len(covariances), np.nan), spread[usable], covariances[usable]
+    loadings = _loadings(known / (spread[:, :, None] * spread[:, None, :]))
+    found[usable] = (loadings * spread).sum(axis=1) ** 2 / known.sum(axis=(1, 2))
+    return found
+
+
+def _loadings(correlations: np.ndarray) -> np.ndarray:
+    """Return loadings on one factor, at most 1 in size, shape (m, k), for matrices (m, k, k).
+
+    Each loading in turn is set to the best one given the others, until none moves; the sign is
+    that of most of the items.
+    """
+    values, vectors = np.linalg.eigh(correlations)
+    loadings = np.clip(vectors[:, :, -1] * np.sqrt(values[:, [-1]]), -1, 1)
+    loadings *= np.where(loadings.sum(axis=1) < 0, -1, 1)[:, None]
+    for _ in range(_ROUNDS):
+        before = loadings.copy()
+        for j in range(loadings.shape[1]):
+            others = np.delete(loadings, j, axis=1)
+            wanted = np.delete(correlations[:, j], j, axis=1)
+            squares = np.maximum((others**2).sum(axis=1), 1e-12)
+            loadings[:, j] = np.clip((wanted * others).sum(axis=1) / squares, -1, 1)
+        if np.abs(loadings - before).max(initial=0) < _STEP:
+            break
+    return loadings
+
+
+def _complete(items: pd.DataFrame) -> pd.DataFrame:
+    """Return the customers who answered every item, or say what a scale lacks."""
+    if items.shape[1] < 2:
+        raise ValueError("A scale needs at least 2 items.")
+    complete = _numbers(items).dropna()
+    if len(complete) < MIN_ANSWERERS:
+        raise NotEstimable(
+            f"Only {len(complete)} customers answered every item; {MIN_ANSWERERS} are needed."
+        )
+    constant = [str(name) for name in complete if complete[name].nunique() == 1]
+    if constant:
+        raise NotEstimable(f"Everybody gave the same answer to {', '.join(constant)}.")
+    return complete
+
+
+def _numbers(items: pd.DataFrame) -> pd.DataFrame:
+    """Return answers as floats, or say which item is infinite."""
+    values = items.apply(lambda item: item.astype(object).where(item.notna(), np.nan).astype(float))
+    infinite = np.isinf(values).sum()
+    if infinite.any():
+        name = infinite.idxmax()
+        raise NotEstimable(f'"{name}" is infinite in {infinite[name]:,} of {len(items):,} rows.')
+    return values

@@ -1,0 +1,469 @@
+"""How well a score tells who will be lost, with customers who appear at several dates."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import numpy as np
+import pandas as pd
+import patsy
+import statsmodels.api as sm
+from numpy.typing import ArrayLike
+from scipy import optimize, special, stats
+from statsmodels.stats.proportion import proportion_confint
+
+from analysis.statistics._aligned import aligned
+from analysis.statistics.estimate import Estimate, NotEstimable, from_se
+from analysis.statistics.regression import _glm
+from analysis.statistics.regression.models import coded
+
+_EDGE = 1e-6
+"""How far a share of 0 or 1, and its end of the interval, are kept inside."""
+_NO_VARIANCE = 1e-20
+"""Variance of a difference of two probabilities that comes from rounding alone."""
+
+
+def auc(score: ArrayLike, lost: ArrayLike, customers: ArrayLike | None = None) -> Estimate:
+    """Estimate the probability that who is lost has a higher score than who is not.
+
+    This is the area under the ROC curve; equal scores count half. The interval is DeLong's
+    on the logit scale. With `customers`, what the rows contribute is added up per customer
+    first, so that a customer may have several rows, some lost and some not.
+
+    Where all who are lost come first (or last), there is no error to estimate. The estimate
+    is then half a pair of rows inside 1 (or 0), and the far end of the interval Newcombe's,
+    which tells how often that happens by chance among so many customers.
+
+    Parameters
+    ----------
+    score : array_like, shape (n,)
+        Any scale; only the order counts.
+    lost : array_like, shape (n,)
+        True or 1 if lost.
+    customers : array_like, shape (n,), optional
+        Label of the customer of each row; by default each row is another customer. Series are
+        paired by their index, here and below.
+
+    Returns
+    -------
+    Estimate
+        Between 0 and 1; `n_obs` is the number of customers.
+
+    Raises
+    ------
+    ValueError
+        If lengths or labels differ, a value is missing, or `lost` is not 0 or 1.
+    NotEstimable
+        If the score is the same in every row, or fewer than 2 customers have a row that was
+        lost or one that was not.
+
+    References
+    ----------
+    DeLong, E. R., DeLong, D. M., & Clarke-Pearson, D. L. (1988). Comparing the areas under
+    two or more correlated receiver operating characteristic curves: a nonparametric
+    approach. Biometrics 44, 837-845.
+    Obuchowski, N. A. (1997). Nonparametric analysis of clustered ROC curve data.
+    Biometrics 53, 567-578.
+    Newcombe, R. G. (2006). Confidence intervals for an effect size measure based on the
+    Mann-Whitney statistic. Part 2: asymptotic methods and evaluation. Statistics in
+    Medicine 25, 559-573.
+    """
+    lost, codes, score = _checked(lost, customers, score)
+    if score.min() == score.max():
+        raise NotEstimable(
+            f"The score is the same in all {len(score):,} rows, so it tells nobody apart."
+        )
+    placed = _placements(score, lost)
+    value, n = placed[lost].mean(), codes.max() + 1
+    if value in (0, 1):
+        value, error = _at_the_edge(value, lost, codes)
+    else:
+        error = np.sqrt(_variance(placed, lost, codes)) / (value * (1 - value))
+    return from_se(value, error, n, scale="logit", method=_method("AUC", customers))
+
+
+def auc_gain(
+    score: ArrayLike, base: ArrayLike, lost: ArrayLike, customers: ArrayLike | None = None
+) -> Estimate:
+    """Estimate by how much the AUC of a score exceeds that of another on the same rows.
+
+    The error takes into account that both scores meet the same customers.
+
+    Parameters
+    ----------
+    score, base : array_like, shape (n,)
+        The score, and the one it is compared with; only their order counts.
+    lost, customers : array_like, shape (n,)
+        As in `auc`.
+
+    Returns
+    -------
+    Estimate
+        Difference of two probabilities; `n_obs` is the number of customers.
+
+    Raises
+    ------
+    ValueError
+        As in `auc`.
+    NotEstimable
+        As in `auc`, but a score may be the same in every row, its AUC is 0.5; also if every
+        customer adds the same to the gain, as where both scores order the rows alike: there is
+        no error then to judge it by.
+
+    References
+    ----------
+    As in `auc`.
+    """
+    lost, codes, score, base = _checked(lost, customers, score, base)
+    placed = _placements(score, lost) - _placements(base, lost)
+    variance = _variance(placed, lost, codes)
+    if variance < _NO_VARIANCE:
+        raise NotEstimable(
+            f"Both scores order the lost and the others of {codes.max() + 1:,} customers alike, so "
+            "that a gain has no error to judge it by."
+        )
+    method = _method("difference of AUCs", customers)
+    return from_se(placed[lost].mean(), np.sqrt(variance), codes.max() + 1, method=method)
+
+
+def held_out(
+    formula: str, rows: pd.DataFrame, customers: ArrayLike, folds: int = 5, seed: int = 0
+) -> np.ndarray:
+    """Predict who is lost by a logit that was fitted to other customers.
+
+    All rows of a customer are in one fold, and each fold is predicted from the others. Folds
+    are dealt so that each has about the same number of lost rows: one with more of them
+    would leave fewer to fit, be predicted too low, and so pull the AUC of all folds below
+    that of the model. A category that the fitted rows lack counts as the reference one, and so
+    do columns that, with the ones before them, tell the lost among the fitted rows without an
+    exception: what they say of so few has no finite size.
+    Terms of the formula that describe a column, such as center() or bs(), use all rows.
+
+    Parameters
+    ----------
+    formula : str
+        Such as "lost ~ trend + C(segment)"; before the "~" a column of 0 and 1.
+    rows : DataFrame, shape (n, k)
+    customers : array_like, shape (n,)
+        Label of the customer of each row.
+    folds : int
+        From 2 to the number of customers.
+    seed : int
+        Deals the customers to folds; the order of the rows does not matter.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Probability of being lost.
+
+    Raises
+    ------
+    ValueError
+        If lengths or labels differ, a value is missing, or the outcome is not 0 or 1.
+    NotEstimable
+        If the outcome does not differ among the rows outside a fold, or fewer than 2 of the
+        rarer kind are there for each column.
+
+    References
+    ----------
+    Parker, B. J., Günter, S., & Bedo, J. (2007). Stratification bias in low signal
+    microarray studies. BMC Bioinformatics 8, 326.
+    """
+    rows, customers = aligned(rows, customers)
+    outcome, design = _design(formula, rows)
+    if len(customers) != len(rows) or pd.isna(customers).any() or np.isnan(outcome).any():
+        raise ValueError("Every row needs a customer and an outcome.")
+    fold = _folds(outcome, customers, folds, seed)
+    found = np.empty(len(rows))
+    for each in range(folds):
+        inside = fold == each
+        if not _varies(outcome[~inside]):
+            raise NotEstimable(
+                f"The outcome of {len(rows):,} rows does not differ outside one of {folds} folds."
+            )
+        found[inside] = _predicted(outcome, design, ~inside, inside)
+    return found
+
+
+def walk_forward(
+    formula: str, rows: pd.DataFrame, date: str, known: str, *, least: int = 20
+) -> np.ndarray:
+    """Predict who is lost, at each date by a logit fitted to what was known by then.
+
+    Rows without an outcome, or without the day on which it became known, are predicted but
+    never fitted. Categories and terms such as center() are as in `held_out`.
+
+    Parameters
+    ----------
+    formula : str
+        Such as "lost ~ trend + C(segment)"; before the "~" a column of 0 and 1.
+    rows : DataFrame, shape (n, k)
+    date : str
+        Column of numbers or dates: when the row is predicted.
+    known : str
+        Column of the same kind: when the row's outcome became known, after its date.
+    least : int
+        Rows that must have been known to be lost for a fit, 1 or more.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Probability of being lost; missing for rows without a date, and at dates when fewer
+        than `least`, or than 2 for each column, were known to be lost or to have stayed.
+
+    Raises
+    ------
+    ValueError
+        If the outcome is not 0 or 1, another value is missing, or an outcome was known on
+        the date of its row or before.
+    """
+    outcome, design = _design(formula, rows)
+    if (rows[known] <= rows[date]).any():
+        raise ValueError(f'"{known}" must be later than "{date}" in every row.')
+    found = np.full(len(rows), np.nan)
+    for day in rows[date].dropna().unique():
+        past = (rows[known] <= day).to_numpy(bool, na_value=False) & ~np.isnan(outcome)
+        if _varies(outcome[past]) and outcome[past].sum() >= least:
+            today = (rows[date] == day).to_numpy(bool, na_value=False)
+            with suppress(NotEstimable):  # too few were known for so many columns
+                found[today] = _predicted(outcome, design, past, today)
+    return found
+
+
+def first(score: ArrayLike, lost: ArrayLike, k: int) -> Estimate:
+    """Estimate the share really lost among the k rows with the highest score.
+
+    Of rows with equal scores at the border, the average over all choices counts. The
+    interval is Wilson's. It takes rows to be independent: give one row per customer, such as
+    those of one date. A share of 0 or 1 is kept a millionth inside.
+
+    Parameters
+    ----------
+    score, lost : array_like, shape (n,)
+        As in `auc`.
+    k : int
+        From 1 to n.
+
+    Returns
+    -------
+    Estimate
+        Share of the k; `n_obs` is k.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, a value is missing, `lost` is not 0 or 1, or k is out of range.
+
+    References
+    ----------
+    Wilson, E. B. (1927). Probable inference, the law of succession, and statistical
+    inference. Journal of the American Statistical Association 22, 209-212.
+    """
+    count = _lost_among(score, lost, k)
+    ends = proportion_confint(count, k, method="wilson")
+    share, low, high = np.clip([count / k, *ends], _EDGE, 1 - _EDGE).tolist()
+    return Estimate(share, low, high, k, "logit", method="share of the first, Wilson")
+
+
+def caught(score: ArrayLike, lost: ArrayLike, k: int) -> float:
+    """Return the share of all who are lost that is among the k rows with the highest score.
+
+    Parameters and errors are those of `first`; also somebody must be lost.
+    """
+    count, total = _lost_among(score, lost, k), np.sum(lost)
+    if total == 0:
+        raise NotEstimable("Nobody was lost, so nobody can be caught.")
+    return float(count / total)
+
+
+def calibration(probability: ArrayLike, lost: ArrayLike, groups: int = 10) -> pd.DataFrame:
+    """Compare predicted probabilities with what happened, in groups of about equal size.
+
+    Equal probabilities are in one group, so that with few different ones groups differ in
+    size, and empty ones are left out. Intervals are Wilson's, for independent rows.
+
+    Parameters
+    ----------
+    probability : array_like, shape (n,)
+        Predicted, from 0 to 1.
+    lost : array_like, shape (n,)
+        True or 1 if lost.
+    groups : int
+        From 1 to n.
+
+    Returns
+    -------
+    DataFrame, one row per group, from the lowest probability to the highest
+        predicted (mean probability), observed (share lost), ci_low, ci_high, customers.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, a value is missing or out of range, or `groups` is.
+
+    References
+    ----------
+    As in `first`.
+    """
+    lost, probability = _columns(lost, probability)
+    if not 1 <= groups <= len(lost):
+        raise ValueError(f"groups must be between 1 and {len(lost)}, not {groups}.")
+    if probability.min() < 0 or probability.max() > 1:
+        raise ValueError("A probability must lie between 0 and 1.")
+    group = np.ceil(groups * stats.rankdata(probability) / len(lost) - 1e-9).astype(int)
+    frame = pd.DataFrame({"predicted": probability, "lost": lost, "group": group})
+    table = frame.groupby("group").agg(
+        predicted=("predicted", "mean"), observed=("lost", "mean"), customers=("lost", "size")
+    )
+    counts = table["observed"] * table["customers"]
+    low, high = proportion_confint(counts, table["customers"], method="wilson")
+    return table.assign(ci_low=low, ci_high=high)[
+        ["predicted", "observed", "ci_low", "ci_high", "customers"]
+    ]
+
+
+def _placements(score: np.ndarray, lost: np.ndarray) -> np.ndarray:
+    """Return for each lost row the share of kept rows below it, for a kept one of lost above.
+
+    Ties count half. These are DeLong's structural components; the mean of either is the AUC.
+    """
+    ranks, n_lost = stats.rankdata(score), lost.sum()
+    placed = np.empty(len(score))
+    placed[lost] = (ranks[lost] - stats.rankdata(score[lost])) / (len(score) - n_lost)
+    placed[~lost] = 1 - (ranks[~lost] - stats.rankdata(score[~lost])) / n_lost
+    return placed
+
+
+def _variance(placed: np.ndarray, lost: np.ndarray, codes: np.ndarray) -> float:
+    """Return Obuchowski's variance of an AUC, or of a difference of AUCs, from its components.
+
+    With one row per customer the sum over both sides is empty, and this is DeLong's.
+    """
+    away, n = placed - placed[lost].mean(), codes.max() + 1
+    sums = [np.bincount(codes[rows], away[rows], n) / rows.sum() for rows in (lost, ~lost)]
+    sizes = _customers_by_side(lost, codes)
+    own = sum(size / (size - 1) * each @ each for size, each in zip(sizes, sums, strict=True))
+    return own + 2 * n / (n - 1) * sums[0] @ sums[1]
+
+
+def _customers_by_side(lost: np.ndarray, codes: np.ndarray) -> tuple[int, int]:
+    """Return how many customers have a lost row, and how many a kept one."""
+    return len(np.unique(codes[lost])), len(np.unique(codes[~lost]))
+
+
+def _at_the_edge(value: float, lost: np.ndarray, codes: np.ndarray) -> tuple[float, float]:
+    """Return an AUC of 0 or 1 moved inside by half a pair, and its error on the logit."""
+    half_pair = 0.5 / (lost.sum() * (~lost).sum())
+    inside = half_pair if value == 0 else 1 - half_pair
+    z, far = stats.norm.ppf(0.975), _newcombe_far_end(*_customers_by_side(lost, codes))
+    return inside, (special.logit(1 - half_pair) - special.logit(far)) / z
+
+
+def _newcombe_far_end(m: int, n: int) -> float:
+    """Return the lower end for an AUC of 1: where it is z errors away, by their size there."""
+    z_squared, others = stats.chi2.ppf(0.95, 1), (m + n) / 2 - 1
+
+    def excess(area: float) -> float:
+        """Return by how much 1 - area exceeds what chance allows."""
+        spread = 1 + others * ((1 - area) / (2 - area) + area / (1 + area))
+        return (1 - area) - z_squared * area * spread / (m * n)
+
+    return optimize.brentq(excess, 0, 1)
+
+
+def _method(what: str, customers: ArrayLike | None) -> str:
+    """Return the words for the reader."""
+    return f"{what}, DeLong" if customers is None else f"{what}, DeLong by customer (Obuchowski)"
+
+
+def _folds(outcome: np.ndarray, customers: ArrayLike, folds: int, seed: int) -> np.ndarray:
+    """Return the fold of each row, the same for all rows of a customer.
+
+    Customers are sorted by lost rows, then by other rows, those alike at random, and dealt
+    to the folds forwards and backwards in turn.
+    """
+    codes, labels = pd.factorize(np.asarray(customers), sort=True)
+    if not 2 <= folds <= len(labels):
+        raise ValueError(f"folds must be between 2 and {len(labels)}, not {folds}.")
+    chance = np.random.default_rng(seed).random(len(labels))
+    order = np.lexsort([chance, np.bincount(codes), np.bincount(codes, outcome)])
+    fold = np.empty(len(labels), dtype=int)
+    fold[order] = np.resize(np.r_[0:folds, folds - 1 : -1 : -1], len(labels))
+    return fold[codes]
+
+
+def _design(formula: str, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return the outcome, shape (n,), where it is known, and the design, shape (n, k)."""
+    name, _, terms = formula.partition("~")
+    if name.strip() not in rows:
+        raise ValueError(f'"{formula}" must begin with the column of the outcome.')
+    outcome = rows[name.strip()].to_numpy(float, na_value=np.nan)
+    if not np.isin(outcome[~np.isnan(outcome)], (0, 1)).all():
+        raise ValueError(f'"{name.strip()}" must be 0 or 1.')
+    design = np.asarray(patsy.dmatrix(terms, coded(terms, rows)))
+    if len(design) < len(rows) or not np.isfinite(design).all():
+        raise ValueError(f"A row lacks a value of {terms.strip()}.")
+    return outcome, design
+
+
+def _predicted(
+    outcome: np.ndarray, design: np.ndarray, fitted: np.ndarray, asked: np.ndarray
+) -> np.ndarray:
+    """Return the probabilities of the rows asked for, by a logit of the rows fitted."""
+    x = design[:, design[fitted].any(axis=0)]  # without categories that nobody fitted has
+    try:
+        fit = _logit(outcome[fitted], x[fitted])
+    except _glm.Separated:
+        x = x[:, _glm.not_separating(x[fitted], outcome[fitted], "binomial")]
+        fit = _logit(outcome[fitted], x[fitted])
+    return fit.predict(x[asked])
+
+
+def _logit(outcome: np.ndarray, x: np.ndarray):
+    """Fit a logit, or say why there is none."""
+    return _glm.fit(sm.GLM(outcome, x, family=sm.families.Binomial()), "binomial", "the outcome")
+
+
+def _varies(outcome: np.ndarray) -> bool:
+    """Return whether both outcomes occur."""
+    return 0 < outcome.sum() < len(outcome)
+
+
+def _lost_among(score: ArrayLike, lost: ArrayLike, k: int) -> float:
+    """Return how many of the first k are lost, on average over the choices among equals."""
+    lost, score = _columns(lost, score)
+    if not 1 <= k <= len(score):
+        raise ValueError(f"k must be between 1 and {len(score)}, not {k}.")
+    border = np.partition(score, -k)[-k]
+    above, level = score > border, score == border
+    return lost[above].sum() + (k - above.sum()) * lost[level].mean()
+
+
+def _checked(lost: ArrayLike, customers: ArrayLike | None, *scores: ArrayLike) -> tuple:
+    """Return lost as bool, customers as codes from 0 on and the scores, fit for an AUC."""
+    lost, customers, *scores = aligned(lost, customers, *scores)
+    lost, *scores = _columns(lost, *scores)
+    codes = np.arange(len(lost))
+    if customers is not None:
+        codes, _ = pd.factorize(np.asarray(customers))
+    if len(codes) != len(lost) or (codes < 0).any():
+        raise ValueError("Every row needs a customer.")
+    sides = _customers_by_side(lost, codes)
+    if min(sides) < 2:
+        raise NotEstimable(
+            f"An AUC needs 2 customers who were lost and 2 who were not, not {sides[0]} "
+            f"and {sides[1]}."
+        )
+    return lost, codes, *scores
+
+
+def _columns(lost: ArrayLike, *scores: ArrayLike) -> tuple[np.ndarray, ...]:
+    """Return lost as bool and the scores as floats, or say what is wrong with them."""
+    lost, *scores = aligned(lost, *scores)
+    if len({len(each) for each in (lost, *scores)}) > 1:
+        raise ValueError("Scores and outcomes must have the same length.")
+    if any(pd.isna(each).any() for each in (lost, *scores)):
+        raise ValueError("Scores and outcomes must be known in every row.")
+    if not np.isin(lost, (0, 1)).all():
+        raise ValueError("Outcomes must be 0 or 1.")
+    return np.asarray(lost).astype(bool), *(np.asarray(each).astype(float) for each in scores)

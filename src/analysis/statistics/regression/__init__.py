@@ -1,0 +1,1 @@
+"""Regressions and survival models with robust standard errors."""

@@ -1,0 +1,230 @@
+"""Generalised linear models whose maximum exists, or the count that is too small for one."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import statsmodels.api as sm
+from scipy import linalg, optimize
+from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
+
+from analysis.statistics.estimate import NotEstimable
+
+FAMILIES = {
+    "gaussian": sm.families.Gaussian,
+    "poisson": sm.families.Poisson,
+    "binomial": sm.families.Binomial,
+}
+LEAST_EVENTS = 2
+"""Events that each coefficient needs: below, estimates are mostly chance (see `fit`)."""
+FAR = 12.0
+"""Log odds of a fitted row beyond which a maximum may lie at infinity: 6 in a million."""
+LEAST_SPREAD = 1e-6
+"""Standard deviation of a column as a share of its largest value."""
+_SEPARATES = 1e-6
+"""Least distance that a direction must put between rows to tell them apart."""
+
+
+class Separated(NotEstimable):
+    """Columns tell rows with the outcome from rows without it, and leave no exception."""
+
+
+def fit(model: sm.GLM, family: str, outcome: str, rows: str = "rows"):
+    """Fit a model, or say why the data do not allow it.
+
+    Parameters
+    ----------
+    model : GLM
+        Of statsmodels, not fitted.
+    family : {"gaussian", "poisson", "binomial"}
+    outcome, rows : str
+        What the reader calls the outcome ("lapse"), and whom the rows stand for.
+
+    Returns
+    -------
+    GLMResults
+
+    Raises
+    ------
+    NotEstimable
+        If the outcome is the same in every row; a column differs by less than `LEAST_SPREAD` of
+        its size, which no float can tell well from a constant; fewer than `LEAST_EVENTS` rows
+        for each coefficient have an outcome above 0 (binomial: of either kind); or the fit does
+        not converge.
+    Separated
+        If columns tell rows with the outcome from rows without it and leave no exception, so
+        that a coefficient would be infinite.
+
+    Notes
+    -----
+    Ten events for each coefficient is the usual advice; five to nine do nearly as well,
+    two to four often give wide or biased answers (Vittinghoff and McCulloch), and what
+    ruins them is separation (van Smeden et al.), which is tested for here by itself. So
+    two are the least that is let through. Separation is found by linear programming
+    (Konis; for counts Correia et al.), without a look at how far a fit has come.
+
+    References
+    ----------
+    Correia, S., Guimaraes, P., & Zylkin, T. (2019). Verifying the existence of maximum
+    likelihood estimates for generalized linear models. arXiv 1903.01633.
+    Konis, K. (2007). Linear programming algorithms for detecting separated data in binary
+    logistic regression models. DPhil thesis, University of Oxford.
+    van Smeden, M., et al. (2016). No rationale for 1 variable per 10 events criterion for
+    binary logistic regression analysis. BMC Medical Research Methodology 16, 163.
+    Vittinghoff, E., & McCulloch, C. E. (2007). Relaxing the rule of ten events per variable
+    in logistic and Cox regression. American Journal of Epidemiology 165, 710-718.
+    """
+    x, y = np.asarray(model.exog, float), np.asarray(model.endog, float)
+    _check_events(x, y, family, outcome, rows)
+    _check_offsets(x, model.exog_names)
+    found = _maximum(model)
+    if family != "gaussian" and _may_be_separated(found, x, y, family):
+        direction = separating(x, y, family)
+        if direction is not None:
+            raise Separated(_told_apart(direction, x, y, model.exog_names, outcome, rows))
+    if found is None or not found.converged or not np.isfinite(found.params).all():
+        raise NotEstimable(f"A {family} model of {outcome} ({len(y):,} {rows}) does not converge.")
+    return found
+
+
+def events_by_group(
+    x: np.ndarray, y: np.ndarray, names: Sequence[str], family: str
+) -> pd.DataFrame:
+    """Count the events of each group that a column of 0 and 1 stands for.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, k)
+    y : ndarray, shape (n,)
+    names : sequence of str
+        Of the columns, as a formula gives them.
+    family : {"poisson", "binomial"}
+
+    Returns
+    -------
+    DataFrame, one row per coefficient of such a column
+        term, inside (rows above 0 among those with the column, of a binomial outcome the rarer
+        kind), outside (the same among rows with no column of the term; infinite where there is
+        no such row).
+    """
+    columns = [j for j in range(x.shape[1]) if np.ptp(x[:, j]) and np.isin(x[:, j], (0, 1)).all()]
+    terms = {j: re.sub(r"\[.*?\]", "", names[j]) for j in columns}
+
+    def count(rows: np.ndarray) -> float:
+        """Return the events among some rows."""
+        some = int((y[rows] > 0).sum())
+        return min(some, int((y[rows] < 1).sum())) if family == "binomial" else some
+
+    found = {}
+    for j, term in terms.items():
+        none = ~x[:, [i for i in columns if terms[i] == term]].any(axis=1)
+        outside = count(none) if none.any() else np.inf
+        found[names[j]] = (term, count(x[:, j] == 1), outside)
+    return pd.DataFrame.from_dict(found, "index", columns=["term", "inside", "outside"])
+
+
+def separating(x: np.ndarray, y: np.ndarray, family: str) -> np.ndarray | None:
+    """Return a direction along which the likelihood rises for ever; None if there is none.
+
+    Along it no row moves away from its outcome: rows with the highest possible outcome only
+    rise, those with the lowest only fall, all others stay.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, k)
+    y : ndarray, shape (n,)
+    family : {"poisson", "binomial"}
+    """
+    size = np.abs(x).max(axis=0)
+    scale = np.where(size > 0, size, 1.0)
+    lowest, highest = y == 0, (y == 1) & (family == "binomial")
+    inside = ~(lowest | highest)
+    fixed = np.linalg.qr(x[inside] / scale, mode="r")  # as the rows, but no more than columns
+    free = linalg.null_space(fixed) if inside.any() else np.eye(x.shape[1])
+    if free.shape[1] == 0:
+        return None
+    toward = np.where(highest, 1.0, -1.0)[~inside, None] * (x[~inside] / scale) @ free
+    found = optimize.linprog(-toward.sum(axis=0), -toward, np.zeros(len(toward)), bounds=(-1, 1))
+    if found.status != 0 or (toward @ found.x).max() < _SEPARATES:
+        return None
+    return free @ found.x / scale
+
+
+def not_separating(x: np.ndarray, y: np.ndarray, family: str) -> list[int]:
+    """Return the columns that do not, with the kept ones before them, separate the outcome."""
+    kept: list[int] = []
+    for j in range(x.shape[1]):
+        if separating(x[:, [*kept, j]], y, family) is None:
+            kept.append(j)
+    return kept
+
+
+def _check_events(x: np.ndarray, y: np.ndarray, family: str, outcome: str, rows: str) -> None:
+    """Refuse outcomes that do not differ, and those of too few rows."""
+    n, k = x.shape
+    if np.ptp(y) <= 1e-12 * np.abs(y).max():
+        raise NotEstimable(f"{outcome} is {y[0] + 0.0:g} in all {n:,} {rows}.")
+    if family == "gaussian":
+        return
+    some = int((y > 0).sum())
+    events = min(some, n - some) if family == "binomial" else some
+    if events < LEAST_EVENTS * (k - 1):
+        have = "do not have" if events < some else "have"
+        raise NotEstimable(
+            f"Only {events:,} of {n:,} {rows} {have} {outcome} above 0; {k - 1} coefficients "
+            f"need {LEAST_EVENTS * (k - 1)}."
+        )
+
+
+def _check_offsets(x: np.ndarray, names: Sequence[str]) -> None:
+    """Refuse columns that hardly differ beside their size: their slopes would be rounding."""
+    spread, size = x.std(axis=0), np.abs(x).max(axis=0)
+    for j in np.flatnonzero((np.ptp(x, axis=0) > 0) & (spread < LEAST_SPREAD * size)):
+        raise NotEstimable(
+            f'"{names[j]}" differs by only {spread[j]:.3g} about {x[:, j].mean():.3g}; take its '
+            "mean away first."
+        )
+
+
+def _maximum(model: sm.GLM):
+    """Fit a model; None where the steps lead nowhere. Convergence does not depend on the unit."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", PerfectSeparationWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)
+        try:
+            return model.fit(rtol=1e-13)
+        except (ValueError, np.linalg.LinAlgError):
+            return None
+
+
+def _may_be_separated(found, x: np.ndarray, y: np.ndarray, family: str) -> bool:
+    """Tell whether the linear programme is worth its time."""
+    if found is None or not found.converged or family == "poisson":
+        return True
+    return bool(np.abs(x @ np.asarray(found.params)).max() > FAR)
+
+
+def _told_apart(
+    direction: np.ndarray, x: np.ndarray, y: np.ndarray, names: Sequence[str], outcome: str,
+    rows: str,
+) -> str:  # fmt: skip
+    """Say which rows a direction tells apart, by a group of them where that is one."""
+    for j in np.argsort(-np.abs(direction)):
+        inside = x[:, j] == 1
+        if np.isin(x[:, j], (0, 1)).all() and 0 < inside.sum() < len(y) and direction[j]:
+            some = int((y[inside] > 0).sum())
+            if some in (0, inside.sum()):
+                return (
+                    f'Of {inside.sum():,} {rows} with "{names[j]}", {some:,} have {outcome} above '
+                    "0: where all or none have it, there is no finite ratio."
+                )
+    apart = int((np.abs(x @ direction) > _SEPARATES).sum())
+    used = [str(names[j]) for j in range(len(names)) if direction[j] and np.ptp(x[:, j])]
+    return (
+        f"{' and '.join(used)} tell apart, without an exception, which of {apart:,} of {len(y):,} "
+        f"{rows} have {outcome} above 0: there is no finite ratio."
+    )

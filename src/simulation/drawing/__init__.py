@@ -1,0 +1,1 @@
+"""Draw customers, their behaviour and answers, and the tables of a region."""

@@ -1,0 +1,1 @@
+"""The command `workbook`: running notebooks, and the pages that they become."""

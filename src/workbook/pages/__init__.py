@@ -1,0 +1,1 @@
+"""Pages and files for readers: reports, the index, exports, the history of runs."""

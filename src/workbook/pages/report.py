@@ -1,0 +1,220 @@
+"""An executed notebook as an offline page."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from markupsafe import Markup
+from nbconvert import HTMLExporter
+from nbconvert.filters import markdown2html
+from nbformat import NotebookNode, v4
+
+from analysis.claims import card, findings, hypotheses, wording
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+HIDDEN_TAGS = {"parameters", "injected-parameters", "papermill-error-cell-tag"}
+SHOWN_PARAMETERS = ("source", "region", "as_of", "language", "seed")
+SHOWN_PACKAGES = ("pandas", "statsmodels")
+SHOWN_TYPES = ("text/html", "text/markdown", "image/png", "text/plain")
+
+_ACTIVE_TAG = re.compile(r"<(?=/?(?:script|iframe|object|embed|link|meta|base|form)\b)", re.I)
+_TERMINAL_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_ABSOLUTE_PATH = re.compile(r"(?<![\w.:~/\\])(?:[A-Za-z]:)?[\\/](?:[^\\/\s'\"<>|:]+[\\/])+")
+_TITLE = re.compile(r"^# +(.+?)\s*$", re.M)
+_HEADING = re.compile(r'<h2 id="([^"]*)">(.*?)<a class="anchor-link"', re.S)
+
+
+def page(notebook: NotebookNode, home: str) -> str:
+    """Return an executed notebook as one HTML page that asks for nothing when opened.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        Executed; `notebook.metadata["workbook"]` says source, region, notebook, status
+        ("ok" or "failed"), error, language and parameters.
+    home : str
+        Address of the index, relative to the page.
+    """
+    run = notebook.metadata["workbook"]
+    cells = [
+        cell for cell in notebook.cells if not HIDDEN_TAGS & set(cell.metadata.get("tags", ()))
+    ]
+    if run["status"] == "failed":
+        cells = _until_failure(cells)
+    records = list(findings.records(v4.new_notebook(cells=cells)))
+    shown = _shown_cells(cells, run["language"])
+    about = _about(run, records) | {
+        "home": home,
+        "title": title(notebook),
+        "contents": list(_contents(shown)),
+        "footer": _footer(notebook, records),
+    }
+    body = v4.new_notebook(cells=shown, metadata=notebook.metadata)
+    html, _ = _exporter().from_notebook_node(body, {"report": about})
+    return html
+
+
+def title(notebook: NotebookNode) -> str:
+    """Return a notebook's first heading, or its name in words where it has none."""
+    texts = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    found = next((match for text in texts if (match := _TITLE.search(text))), None)
+    return found[1] if found else _theme(notebook.metadata["workbook"]["notebook"])
+
+
+def plain_message(text: str) -> str:
+    """Return the message of an error: its last line if it is a traceback, and no folders."""
+    text = _TERMINAL_COLOUR.sub("", text).strip()
+    if "Traceback (most recent call last)" in text:
+        text = text.splitlines()[-1]
+    return _ABSOLUTE_PATH.sub("", text)
+
+
+def fingerprint(records: Sequence[Mapping]) -> str:
+    """Return the fingerprint of the register that judged the records."""
+    found = dict.fromkeys(record["register"] for record in records)
+    return ", ".join(found) or hypotheses.fingerprint()
+
+
+@cache
+def assets() -> dict:
+    """Return style, script and the policy that lets a page run nothing else and fetch nothing."""
+    css, script = (
+        (TEMPLATES / "report" / name).read_text(encoding="utf-8")
+        for name in ("report.css", "report.js")
+    )
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+    policy += f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    return {"css": Markup(css), "script": Markup(script), "policy": policy}
+
+
+def _about(run: Mapping, records: Sequence[Mapping]) -> dict:
+    """Return what the page's template says besides the notebook's cells."""
+    words = wording.words(run["language"])
+    return assets() | {
+        "language": run["language"],
+        "words": words["page"],
+        "region": run["region"],
+        "kicker": " · ".join(filter(None, [_theme(run["notebook"]), run["region"], run["source"]])),
+        "failed": run["status"] == "failed",
+        "failed_chip": card.chip("failed", run["language"]),
+        "message": plain_message(run["error"]),
+        "verdicts": [_summary(record) for record in records],
+    }
+
+
+def _summary(record: Mapping) -> dict:
+    """Return a finding as it is listed at the top of its page."""
+    part = wording.deciding_part(record)
+    said = {
+        "id": record["hypothesis"],
+        "title": record["title"],
+        "chip": card.chip(record["verdict"], record["language"]),
+        "sentence": wording.sentence(record),
+    }
+    if "estimate" not in part:
+        return said
+    drawing = card.interval_svg(part, *card.scale_of([part]))
+    return said | {"drawing": drawing, "effect": wording.interval(part), "unit": part["unit"]}
+
+
+def _until_failure(cells: Sequence[NotebookNode]) -> list[NotebookNode]:
+    """Return the cells before the one that broke or was never run."""
+    broken = (i for i, cell in enumerate(cells) if cell.cell_type == "code" and _is_broken(cell))
+    return list(cells[: next(broken, len(cells))])
+
+
+def _is_broken(cell: NotebookNode) -> bool:
+    """Tell whether a code cell ended with an error, or was never run."""
+    failed = any(output.output_type == "error" for output in cell.outputs)
+    return failed or (bool(cell.source.strip()) and cell.execution_count is None)
+
+
+def _shown_cells(cells: Sequence[NotebookNode], language: str) -> list[NotebookNode]:
+    """Return the cells as the page shows them, without the title, which stands at its top."""
+    shown, seen, is_titled = [], set(), False
+    for cell in cells:
+        if cell.cell_type == "code":
+            outputs = [new for old in cell.outputs if (new := _output(old, seen, language))]
+            shown.append(v4.new_code_cell(cell.source, outputs=outputs))
+        elif cell.cell_type == "markdown":
+            source = cell.source if is_titled else _TITLE.sub("", cell.source, count=1)
+            is_titled |= source != cell.source
+            shown.append(v4.new_markdown_cell(_harmless(source)))
+    return shown
+
+
+def _output(output: NotebookNode, seen: set[str], language: str) -> NotebookNode | None:
+    """Return an output as the page shows it: a finding as its card, an error as its message."""
+    if output.output_type == "stream":
+        return output if output.name == "stdout" else None
+    if output.output_type == "error":
+        text = plain_message(output.evalue or output.ename)
+        said = wording.words(language)["page"]["broken"].format(message=text)
+        return _html(Markup('<p class="message">{}</p>').format(said))
+    if (record := output.data.get(findings.MIME_TYPE)) is not None:
+        anchor = (
+            "" if record["hypothesis"] in seen else Markup(' id="{}"').format(record["hypothesis"])
+        )
+        seen.add(record["hypothesis"])
+        return _html(f"<div{anchor}>{card.card(record)}</div>")
+    data = {name: output.data[name] for name in SHOWN_TYPES if name in output.data}
+    for name in {"text/html", "text/markdown"} & set(data):
+        data[name] = _harmless(data[name])
+    return v4.new_output("display_data", data) if data else None
+
+
+def _html(text: str) -> NotebookNode:
+    """Return an output that shows HTML."""
+    return v4.new_output("display_data", {"text/html": str(text)})
+
+
+def _harmless(text: str) -> str:
+    """Return text in which tags that act or fetch are only shown."""
+    return _ACTIVE_TAG.sub("&lt;", text)
+
+
+def _contents(cells: Sequence[NotebookNode]) -> Iterator[tuple[str, str]]:
+    """Yield anchor and text of every "## " heading, as the page's Markdown makes them."""
+    for cell in cells:
+        texts = [
+            output.get("data", {}).get("text/markdown", "") for output in cell.get("outputs", ())
+        ]
+        for text in [cell.source] if cell.cell_type == "markdown" else texts:
+            if "## " in text:
+                yield from _HEADING.findall(markdown2html(text))
+
+
+def _footer(notebook: NotebookNode, records: Sequence[Mapping]) -> list[tuple[str, str]]:
+    """Return what the page was made of; no time and no path, so that equal runs are equal."""
+    run = notebook.metadata["workbook"]
+    words = wording.words(run["language"])["page"]
+    given = run["parameters"]
+    chosen = [
+        f"{key} = {plain_message(str(given[key]))}" for key in SHOWN_PARAMETERS if key in given
+    ]
+    python = notebook.metadata.get("language_info", {}).get("version", "")
+    versions = [f"Python {python}"] + [f"{name} {version(name)}" for name in SHOWN_PACKAGES]
+    return [
+        (words["parameters"], ", ".join(chosen)),
+        (words["versions"], ", ".join(versions)),
+        (words["register"], fingerprint(records)),
+    ]
+
+
+def _theme(notebook: str) -> str:
+    """Return a notebook's name in words: "04_customer_value" is "Customer value"."""
+    return notebook.lstrip("0123456789_").replace("_", " ").capitalize()
+
+
+@cache
+def _exporter() -> HTMLExporter:
+    """Return the process's exporter: loading its templates takes longer than a page."""
+    return HTMLExporter(template_name="report", extra_template_basedirs=[str(TEMPLATES)])

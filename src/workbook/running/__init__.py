@@ -1,0 +1,1 @@
+"""Running notebooks: plan, up-to-date checks, kernels, progress."""

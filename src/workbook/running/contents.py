@@ -1,0 +1,91 @@
+"""Fingerprints of each region's data, computed in the engine."""
+
+from __future__ import annotations
+
+import ibis
+import pandas as pd
+from ibis.expr.types import Table
+
+from analysis.data.dataset import Dataset, Held
+from analysis.data.readers import ROW
+from analysis.data.region import last_day
+from workbook.running import fingerprints
+
+
+def regions(dataset: Dataset, as_of: str = "") -> dict[str, str]:
+    """Return the fingerprint of each region's data, computed in the engine.
+
+    It covers the values of all rows whatever their order, the place in the file of rows that are
+    set aside and of several answers of a customer on one day (it says which counts), the source's
+    own file, and the last day that counts. Of a database
+    by address only numbers of rows, sums and ranges of each column are compared: that is cheap,
+    and blind to a change that keeps them all.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        An open source.
+    as_of : str
+        As in `data.load`.
+
+    Returns
+    -------
+    dict of str to str
+        By region.
+    """
+    own = [
+        fingerprints.settings(dataset.source),
+        str(last_day(dataset, as_of)),
+        *dataset.problems.values(),
+    ]
+    by_address = "://" in (dataset.source.database or "")
+    tables = {
+        name: _ranges(held) if by_address else _contents(name, held)
+        for name, held in sorted(dataset.tables.items())
+    }
+    return {
+        region: fingerprints.short(
+            text.encode()
+            for text in [*own, *(_rows_of(table, region) for table in tables.values())]
+        )
+        for region in dataset.regions()["region"]
+    }
+
+
+def _contents(name: str, held: Held) -> pd.DataFrame:
+    """Return, for each region, the number of rows and two sums of their hashes."""
+    rows = held.rows
+    placed = ibis.or_(*(rows[f"broken_{i}"] for i in range(len(held.rules))), ibis.literal(False))
+    values = {column: rows[column] for column in sorted(set(rows.columns) - {ROW})}
+    if name == "survey":
+        day = [rows["answered_on"].date()] if "answered_on" in rows.columns else []
+        same = ibis.window(group_by=[rows["customer_id"], *day])
+        placed = placed | (rows.count().over(same) > 1)
+    place = placed.ifelse(rows[ROW], ibis.null())
+    hashed = rows.select(region="region", hash=ibis.struct(values | {ROW: place}).hash())
+    low, high = hashed["hash"] & 0xFFFFFFFF, hashed["hash"] >> 32  # sums that fit 64 bits
+    return _by_region(hashed, n=hashed.count(), low=low.sum(), high=high.sum())
+
+
+def _ranges(held: Held) -> pd.DataFrame:
+    """Return, for each region, how many values each column has, their sum and their range."""
+    rows, measures = held.rows, {"n": held.rows.count()}
+    for name in sorted(set(rows.columns) - {ROW, "region"}):
+        measures[f"n.{name}"] = rows[name].nunique()
+        if rows[name].type().is_numeric():
+            measures[f"sum.{name}"] = rows[name].sum()
+        if not rows[name].type().is_boolean():
+            measures[f"min.{name}"], measures[f"max.{name}"] = rows[name].min(), rows[name].max()
+    return _by_region(rows, **measures)
+
+
+def _by_region(rows: Table, **measures: object) -> pd.DataFrame:
+    """Return measures by region; those of rows without one are missing's."""
+    found = rows.group_by("region").agg(**measures).to_pandas()
+    return found.set_index("region").astype(object)
+
+
+def _rows_of(table: pd.DataFrame, region: str) -> str:
+    """Return what was measured for a region, and for rows that belong to none."""
+    own = table[(table.index == region) | table.index.isna()]
+    return own.sort_index().to_csv()

@@ -1,0 +1,402 @@
+"""Doing it: execute notebooks side by side, export each, and make the index from what is there."""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import dask
+import nbformat
+import pandas as pd
+import papermill
+from distributed import (
+    CancelledError,
+    Client,
+    Future,
+    LocalCluster,
+    Status,
+    as_completed,
+    get_worker,
+)
+from nbformat import NotebookNode
+from papermill.engines import NBClientEngine, papermill_engines
+from papermill.iorw import write_ipynb
+
+from analysis.claims import across_regions, findings
+from analysis.data import sources
+from analysis.data.files import whole, write_text
+from analysis.data.sources import DataError
+from workbook.pages import history, index, report
+from workbook.pages.index import Entry
+from workbook.pages.overview import Overview
+from workbook.running import executed, fork_server, kernels, up_to_date
+from workbook.running.plan import ACROSS, NOTEBOOKS, Task
+
+CLOCK = 2.0
+"""Seconds by which clocks of file systems may be behind."""
+TRIES = 2
+"""Times that a notebook is executed whose kernel dies or hangs."""
+TIMEOUT = 30 * 60.0
+"""Seconds after which a notebook hangs, unless said otherwise."""
+CONNECT = 15
+"""Seconds to wait for a scheduler."""
+STARTED = "notebook-started"
+"""Topic under which workers say what they begin."""
+
+DIED = "The kernel died; most often there was not enough memory."
+HUNG = "It was stopped after {minutes:g} minutes; --timeout gives it more."
+
+GONE = "The scheduler went away before this was done."
+
+_stopping = threading.Event()
+
+
+class StoppedError(Exception):
+    """The run was stopped while this notebook was executed; nothing of it is kept."""
+
+
+class _Once(NBClientEngine):
+    """papermill's engine, which writes the notebook once, also when the kernel dies."""
+
+    @classmethod
+    def execute_notebook(
+        cls, nb: NotebookNode, kernel_name: str, output_path: str = "", **options: object
+    ) -> NotebookNode:
+        """Execute a notebook, and write it at the end whatever happened."""
+        try:
+            return super().execute_notebook(nb, kernel_name, **options)
+        finally:
+            write_ipynb(nb, output_path)
+
+
+papermill_engines.register("once", _Once)
+
+
+@dataclass(frozen=True)
+class How:
+    """How notebooks are executed.
+
+    Attributes
+    ----------
+    cold : bool
+        With a new Python for each, not a fork of one that has everything imported.
+    timeout : float
+        Seconds that a notebook may take.
+    """
+
+    cold: bool = False
+    timeout: float = TIMEOUT
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a task ended.
+
+    Attributes
+    ----------
+    task : Task
+        What was done.
+    failures : tuple of str
+        What broke, as sentences; empty when nothing did.
+    seconds : float
+        How long it took.
+    cells : tuple of tuple
+        The slowest cells: the heading they stand under, and seconds.
+    tries : int
+        How often it was executed.
+    written : bool
+        Whether its report was written; else the one before it is still there.
+    """
+
+    task: Task
+    failures: tuple[str, ...]
+    seconds: float
+    cells: tuple[tuple[str, float], ...] = ()
+    tries: int = 1
+    written: bool = True
+
+
+def execute(task: Task, how: How = How()) -> Outcome:
+    """Execute a notebook for a region, and write it and its page, each whole or not at all.
+
+    An error in a hypothesis's section is that hypothesis's finding; an error elsewhere
+    fails all hypotheses of the notebook that come after it. A kernel that dies or hangs is tried
+    once more.
+
+    Raises
+    ------
+    StoppedError
+        If the run was stopped meanwhile.
+    """
+    started, before = time.monotonic(), time.time()
+    task.executed.parent.mkdir(parents=True, exist_ok=True)
+    up_to_date.begin(task)
+    os.environ["WORKBOOK_REPORTS"] = str(task.reports.resolve())  # the kernel's, too
+    (notebook, stop), tries = _run(task, how), 1
+    while stop and tries < TRIES:
+        (notebook, stop), tries = _run(task, how), tries + 1
+    cells = executed.slowest(notebook)
+    failures = executed.tidy(notebook, task, stop, _secrets(task))
+    _write(notebook, task, before)
+    seconds = time.monotonic() - started
+    up_to_date.finish(task, seconds, bool(failures))
+    return Outcome(task, tuple(failures), seconds, cells, tries)
+
+
+def run(
+    tasks: Sequence[Task],
+    jobs: int,
+    how: How = How(),
+    scheduler: str = "",
+    on_start: Callable[[int], None] = lambda number: None,
+) -> Iterator[Outcome]:
+    """Execute tasks side by side and yield each outcome as it comes.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        What to do.
+    jobs : int
+        How many notebooks run at once; each has a kernel of its own.
+    how : How
+        How they are executed.
+    scheduler : str
+        Address of a Dask scheduler whose workers see the same files; empty for this machine.
+    on_start : callable
+        Called, from another thread, with the number of a task that begins.
+
+    Raises
+    ------
+    DataError
+        If there is no scheduler at the address.
+    """
+    _stopping.clear()
+    if not (scheduler or how.cold):
+        fork_server.warm(NOTEBOOKS)
+    with _client(jobs, scheduler) as client:
+        client.subscribe_topic(STARTED, lambda event: on_start(event[1]))
+        futures = {
+            client.submit(_perform, number, task, how, pure=False): task
+            for number, task in enumerate(tasks)
+        }
+        try:
+            for future in as_completed(list(futures)):
+                task = futures.pop(future)
+                yield _outcome(future, task)
+                future.release()
+        except BaseException:  # stopped: by Ctrl-C, or by who asked for the outcomes
+            _stopping.set()
+            client.cancel(list(futures))
+            kernels.end_all()
+            raise
+
+
+def rebuild(reports: Path, lost: Sequence[Outcome] = ()) -> list[Entry]:
+    """Write findings, history and index anew from the executed notebooks in a folder.
+
+    Parameters
+    ----------
+    reports : Path
+        The folder.
+    lost : sequence of Outcome
+        What could not be written; the index says so.
+
+    Returns
+    -------
+    list of Entry
+        The reports of regions that are there.
+    """
+    entries = collect(reports)
+    write_index(reports, entries, write_findings(reports, entries), lost)
+    return entries
+
+
+def collect(reports: Path) -> list[Entry]:
+    """Return what the index needs to know of the regions' executed notebooks in a folder.
+
+    Those of regions that are no longer in the data are left out.
+    """
+    return [_entry(path, reports) for path in up_to_date.of_regions(reports)]
+
+
+def write_findings(reports: Path, entries: Sequence[Entry]) -> pd.DataFrame:
+    """Write the findings of all reports, and return them as from `findings.tidy`."""
+    records = _records(entries)
+    found = findings.tidy(records)
+    findings.write(found, findings.variants(records), reports, findings.tests(records))
+    return found
+
+
+def write_index(
+    reports: Path, entries: Sequence[Entry], found: pd.DataFrame, lost: Sequence[Outcome] = ()
+) -> None:
+    """Write the history and the index; see `rebuild`."""
+    records = _records(entries)
+    pools = across_regions.pooled(found, findings.variants(records), findings.tests(records))
+    past = history.append(reports, found, pools)
+    over = [_entry(path, reports) for path in sorted(reports.glob(f"*/{ACROSS}.ipynb"))]
+    pages = {each.source: (each.href, each.error) for each in over}
+    gone = dict.fromkeys(path.parts[-3:-1] for path in up_to_date.of_regions(reports, gone=True))
+    beyond = Overview(pools, across_regions.by_region(found), past, pages, tuple(gone))
+    not_renewed = [f"{name_of(each.task)}: {' '.join(each.failures)}" for each in lost]
+    write_text(reports / "index.html", index.index(entries, beyond, not_renewed))
+    up_to_date.indexed(reports)
+
+
+def name_of(task: Task) -> str:
+    """Return a task as a reader knows it."""
+    return f"{task.region or 'all regions'} · {task.notebook.stem}"
+
+
+@contextmanager
+def _client(jobs: int, scheduler: str) -> Iterator[Client]:
+    """Connect to a cluster: one in this process, or that of a scheduler elsewhere."""
+    if not scheduler:
+        here = {"n_workers": 1, "threads_per_worker": jobs, "processes": False}
+        quiet = {"dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
+        with (
+            dask.config.set({"distributed.worker.profile.enabled": False}),  # it only grows
+            LocalCluster(**here, **quiet) as cluster,  # outcomes say what failed
+            Client(cluster) as client,
+        ):
+            yield client
+        return
+    try:
+        client = Client(scheduler, timeout=CONNECT)
+    except (OSError, ValueError) as error:
+        why = type(error).__name__
+        raise DataError(f"No scheduler answers at {scheduler} ({why}).") from None
+    with client:
+        yield client
+
+
+def _perform(number: int, task: Task, how: How) -> Outcome:
+    """Execute a task on a worker, and say that it begins."""
+    if _stopping.is_set():
+        raise StoppedError
+    if not how.cold:
+        fork_server.warm(NOTEBOOKS)
+    get_worker().log_event(STARTED, number)
+    try:
+        return execute(task, how)
+    except OSError as error:  # a full disk is not the worker's failure, which would print it
+        return _not_run(task, error)
+
+
+def _wanted() -> Callable[[], bool]:
+    """Return what tells whether the run that gave this thread its task still waits for it."""
+    try:
+        worker, key = get_worker(), get_worker().get_current_task()
+    except ValueError:  # not on a worker
+        return lambda: True
+    own = worker.state.tasks[key]
+    return lambda: worker.status == Status.running and own.state == "executing"
+
+
+def _outcome(future: Future, task: Task) -> Outcome:
+    """Return how a task ended, also if nobody knows."""
+    try:
+        return future.result()
+    except CancelledError:
+        return Outcome(task, (GONE,), 0.0, written=False)
+    except Exception as error:
+        return _not_run(task, error)
+
+
+def _not_run(task: Task, error: BaseException) -> Outcome:
+    """Return the outcome of a task that could not even be written down."""
+    why = executed.without_paths(f"{type(error).__name__}: {error}")
+    return Outcome(task, (why,), 0.0, written=False)
+
+
+def _run(task: Task, how: How) -> tuple[NotebookNode, str]:
+    """Run a notebook; return what was executed and why it stopped early, if it did."""
+    draft = task.executed.with_name(f".{task.executed.stem}.part.ipynb")
+    try:
+        stop = _run_papermill(task, draft, how)
+        return nbformat.read(draft, as_version=4), stop
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _run_papermill(task: Task, draft: Path, how: How) -> str:
+    """Run papermill, which writes to a draft; return why it stopped early, if it did."""
+    options = {
+        "parameters": task.given,
+        "kernel_name": "python3",
+        "progress_bar": False,
+        "engine_name": "once",
+        "extra_arguments": ["--IPKernelApp.log_level=CRITICAL"],
+    }
+    try:
+        with kernels.Limit(how.timeout, _wanted()) as limit:
+            if _stopping.is_set():  # before `end_all` could know of this limit
+                raise StoppedError
+            options |= kernels.options(limit=limit, cold=how.cold)
+            # A context of its own: the event loop of another thread would be found in this one.
+            contextvars.Context().run(
+                papermill.execute_notebook, str(task.notebook), str(draft), **options
+            )
+    except papermill.PapermillExecutionError:
+        pass
+    except RuntimeError:  # it died; `DeadKernelError` is one, and so is a death in starting
+        return HUNG.format(minutes=how.timeout / 60) if limit.is_over else DIED
+    finally:
+        if _stopping.is_set() or limit.is_vain:
+            raise StoppedError
+    return ""
+
+
+def _write(notebook: NotebookNode, task: Task, before: float) -> None:
+    """Write an executed notebook and its page, and take away lists of an earlier run."""
+    page = report.page(notebook, home="../../index.html" if task.region else "../index.html")
+    with whole(task.executed) as first, whole(task.executed.with_suffix(".html")) as second:
+        first.write_text(nbformat.writes(notebook), encoding="utf-8", newline="\n")
+        second.write_text(page, encoding="utf-8", newline="\n")
+    for file in _files(task.executed):
+        if file.stat().st_mtime < before - CLOCK:  # of an earlier run: this one wrote none
+            file.unlink()
+
+
+def _records(entries: Sequence[Entry]) -> list[Mapping]:
+    """Return the records of all reports."""
+    return [record for entry in entries for record in entry.records]
+
+
+def _secrets(task: Task) -> list[str]:
+    """Return what no report may show: what a source takes from the environment."""
+    try:
+        return sources.secrets(str(task.parameters["source"]))
+    except (DataError, KeyError):
+        return []
+
+
+def _entry(path: Path, reports: Path) -> Entry:
+    """Return what the index needs to know of an executed notebook."""
+    notebook = nbformat.read(path, as_version=4)
+    about = notebook.metadata["workbook"]
+    page = path.with_suffix(".html").relative_to(reports)
+    return Entry(
+        source=about["source"],
+        region=about["region"],
+        notebook=about["notebook"],
+        href=quote(page.as_posix()),
+        status=about["status"],
+        error=about["error"],
+        title=report.title(notebook),
+        records=tuple(record | about.get("prints", {}) for record in findings.records(notebook)),
+        files=tuple(quote(file.relative_to(reports).as_posix()) for file in _files(path)),
+    )
+
+
+def _files(executed: Path) -> list[Path]:
+    """Return the files that a notebook wrote beside its page, for the region's team."""
+    return sorted(executed.parent.glob(f"{executed.stem}_*.csv"))

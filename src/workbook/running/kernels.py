@@ -1,0 +1,227 @@
+"""Kernels for papermill: forked where that can be done, with a time limit, leaving nothing.
+
+What comes out is an ordinary kernel in all that a notebook can see; `forks` says where it
+differs. On Linux only; elsewhere, kernels start as they always do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import ClassVar, Self
+
+import zmq
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning import LocalProvisioner
+
+from analysis.data import files
+from workbook.running import fork_server
+
+LAUNCHER = [sys.executable, "-m", "ipykernel_launcher"]
+LOOK = 0.5
+"""Seconds between two looks at whether a kernel is still wanted."""
+
+
+class Limit:
+    """The time that an execution may take: its kernels are killed at the end of it.
+
+    As a context it also sees to it that no kernel of the execution outlives it.
+
+    Parameters
+    ----------
+    seconds : float
+        From the beginning of the context on.
+    is_wanted : callable
+        Tells, from another thread, whether anybody waits for the execution.
+
+    Attributes
+    ----------
+    is_over : bool
+        Whether the time was up before the execution had ended.
+    is_vain : bool
+        Whether nobody waited for it any more.
+    has_ended : bool
+        Whether its kernels were killed; one that starts later is killed at once.
+    """
+
+    def __init__(self, seconds: float, is_wanted: Callable[[], bool] = lambda: True) -> None:
+        self.is_over = self.is_vain = self.has_ended = False
+        self._seconds, self._is_wanted = seconds, is_wanted
+        self._left = threading.Event()
+        self._managers: list[ColdKernelManager] = []
+
+    def __enter__(self) -> Self:
+        _limits.add(self)
+        threading.Thread(target=self._watch, daemon=True).start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._left.set()
+        _limits.discard(self)
+        self.end()
+
+    def add(self, manager: ColdKernelManager) -> None:
+        """Let a kernel's manager know of the limit."""
+        self._managers.append(manager)
+
+    def end(self) -> None:
+        """Kill the kernels, and all that they have started."""
+        self.has_ended = True
+        for manager in self._managers:
+            manager.end()
+
+    def _watch(self) -> None:
+        """Kill the kernels when the time is up or nobody waits for them any more."""
+        deadline = time.monotonic() + self._seconds
+        while not self._left.wait(min(LOOK, max(deadline - time.monotonic(), 0))):
+            self.is_over, self.is_vain = time.monotonic() >= deadline, not self._is_wanted()
+            if self.is_over or self.is_vain:
+                self.end()
+                return
+
+
+_limits: set[Limit] = set()
+
+
+def end_all() -> None:
+    """Kill all kernels that run under a limit in this process."""
+    for limit in list(_limits):
+        limit.end()
+
+
+def options(
+    cwd: Path | None = None, limit: Limit | None = None, *, cold: bool = False
+) -> dict[str, object]:
+    """Return what makes `papermill.execute_notebook` use a warm kernel, or an ordinary one.
+
+    Parameters
+    ----------
+    limit : Limit, optional
+        The time that the execution may take.
+    cold : bool
+        Start a new Python, also where kernels can be forked.
+    cwd : Path, optional
+        The kernel's working directory. papermill's own argument of this name changes the
+        directory of the whole process, and with it that of other threads.
+
+    Returns
+    -------
+    dict
+        Keyword arguments. The kernel is killed after the last cell.
+    """
+    kind = ColdKernelManager if cold else WarmKernelManager
+    if limit is not None:
+        kind = type(kind.__name__, (kind,), {"limit": limit})
+    return {
+        "kernel_manager_class": kind,
+        "shutdown_kernel": "immediate",
+        "resources": {"metadata": {"path": str(cwd or "")}},
+    }
+
+
+@dataclass(frozen=True)
+class _Forked:
+    """A forked process under the names of `subprocess.Popen`."""
+
+    process: BaseProcess
+    stdin: ClassVar[None] = None
+    stdout: ClassVar[None] = None
+    stderr: ClassVar[None] = None
+
+    def poll(self) -> int | None:
+        """Return the exit code, or None while the process runs."""
+        return self.process.exitcode
+
+    def wait(self) -> int:
+        """Return the exit code once the process has ended."""
+        self.process.join()
+        return self.process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless the process has ended."""
+        if self.poll() is None:
+            os.kill(self.process.pid, number)
+
+
+class WarmProvisioner(LocalProvisioner):
+    """Forks this Python's kernels where that can be done; starts all others as always."""
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: object) -> dict[str, object]:
+        """Start a kernel and return how to reach it."""
+        if not fork_server.available() or cmd[:3] != LAUNCHER:
+            return await super().launch_kernel(cmd, **kwargs)
+        self.cwd = Path(kwargs.get("cwd") or Path.cwd()).resolve(strict=True)
+        process = fork_server.kernel(cmd[3:], kwargs["env"], self.cwd)
+        self.process = _Forked(process)
+        self.pid = self.pgid = process.pid
+        return self.connection_info
+
+    async def kill(self, restart: bool = False) -> None:
+        """Kill the kernel and what it started, and wait until it is gone."""
+        await super().kill(restart)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(5):
+                while await self.poll() is None:
+                    await asyncio.sleep(0.005)
+
+    async def cleanup(self, restart: bool = False) -> None:
+        """Kill what a kernel that died by itself had started."""
+        if self.pgid:
+            with contextlib.suppress(OSError):
+                os.killpg(self.pgid, signal.SIGKILL)
+            self.pgid = None
+        await super().cleanup(restart)
+
+
+class ColdKernelManager(AsyncKernelManager):
+    """Manages a kernel, and gives it sockets in a folder of its own.
+
+    Ports are picked by closing one that was free, and until the kernel takes it another may.
+    """
+
+    limit: ClassVar[Limit | None] = None
+
+    def __init__(self, **kwargs: object) -> None:
+        self._folder = files.temporary(files.place_of_sockets())
+        super().__init__(**kwargs)
+        if self.limit is not None:
+            self.limit.add(self)
+        self.connection_file = str(Path(self._folder.name, "kernel.json"))
+        longest = os.fsencode(f"{self._folder.name}/kernel-ipc-5")
+        if os.name == "posix" and len(longest) <= zmq.IPC_PATH_MAX_LEN:
+            self.transport = "ipc"
+
+    async def start_kernel(self, **options: object) -> None:
+        """Start the kernel, and kill it if its limit ended while it was starting."""
+        await super().start_kernel(**options)
+        if self.limit is not None and self.limit.has_ended:
+            self.end()
+
+    def end(self) -> None:
+        """Kill the kernel and all that it has started, from whatever thread."""
+        leader = getattr(self.provisioner, "pgid", None)
+        for kill in (os.killpg, os.kill) if leader else ():  # it may not lead its group yet
+            with contextlib.suppress(OSError):
+                kill(leader, signal.SIGKILL)
+
+    def cleanup_connection_file(self) -> None:
+        """Remove the folder with the connection file and the sockets."""
+        super().cleanup_connection_file()
+        self._folder.cleanup()
+
+
+class WarmKernelManager(ColdKernelManager):
+    """Manages a kernel that is forked where that can be done."""
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.provisioner = WarmProvisioner(parent=self, kernel_spec=self.kernel_spec)

@@ -1,0 +1,70 @@
+"""One run at a time in a folder of reports, and nothing left over from one that was killed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+
+from analysis.data.files import SHORT, TEMPORARY, write_text
+from analysis.data.sources import DataError
+
+LOCK, OWNER = ".lock", ".owner"
+
+
+@contextmanager
+def alone(reports: Path, what: str) -> Iterator[None]:
+    """Hold a folder of reports, and sweep away what an earlier run has left half-written.
+
+    The system lets go of the lock when its process ends, however it ends.
+
+    Parameters
+    ----------
+    reports : Path
+        The folder; it is made if it is not there.
+    what : str
+        What this process does, for whoever comes second.
+
+    Raises
+    ------
+    DataError
+        If another process holds the folder; the message names it.
+    """
+    reports.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(reports / LOCK, blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise DataError(f"Another run writes to {reports.name}: {_owner(reports)}.") from None
+    try:
+        sweep(reports)
+        write_text(reports / OWNER, f"process {os.getpid()}, {what}")
+        yield
+    finally:
+        (reports / OWNER).unlink(missing_ok=True)
+        lock.release()
+
+
+def sweep(reports: Path) -> None:
+    """Remove what only a run that was killed leaves behind: drafts, sockets and kept data."""
+    for place in {Path(tempfile.gettempdir()), SHORT}:
+        for folder in place.glob(f"{TEMPORARY}*"):
+            process = folder.name.removeprefix(TEMPORARY).split("-")[0]
+            if process.isdecimal() and not psutil.pid_exists(int(process)):
+                shutil.rmtree(folder, ignore_errors=True)
+    for draft in [*reports.rglob(".*.part"), *reports.rglob(".*.part.ipynb")]:
+        draft.unlink(missing_ok=True)
+
+
+def _owner(reports: Path) -> str:
+    """Return who holds the folder, as he wrote it down."""
+    try:
+        return (reports / OWNER).read_text(encoding="utf-8")
+    except OSError:
+        return "it has just begun"

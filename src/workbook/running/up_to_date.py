@@ -1,0 +1,159 @@
+"""What need not be done again, because nothing that it depends on has changed.
+
+Beside each report stands a small hidden file with the key of what it was made from and the
+seconds that it took. It is written last, so that a report with the right key is whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analysis.claims import hypotheses
+from analysis.data.files import write_text
+from workbook.running import fingerprints
+
+if TYPE_CHECKING:
+    from workbook.running.plan import Task
+
+INDEX = ("index.html", "findings.csv", "findings.parquet", "variants.parquet", "tests.parquet")
+"""What is made from all reports together."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What stands beside a report.
+
+    Attributes
+    ----------
+    key : str
+        Fingerprint of all that the report was made from; empty if it failed.
+    seconds : float
+        How long it took.
+    """
+
+    key: str = ""
+    seconds: float | None = None
+
+
+def key(task: Task) -> str:
+    """Return the fingerprint of all that a task's report depends on."""
+    whole = {"given": task.given, "prints": dict(task.prints), "name": task.notebook.stem}
+    whole["register"] = hypotheses.fingerprint()
+    return fingerprints.short([json.dumps(whole, sort_keys=True, default=str).encode()])
+
+
+def is_done(task: Task) -> bool:
+    """Tell whether a task's report is there, whole, and made from what there is now."""
+    there = task.executed.is_file() and task.executed.with_suffix(".html").is_file()
+    return there and record(task.executed).key == key(task)
+
+
+def record(executed: Path) -> Record:
+    """Read what stands beside a report; an empty record where there is none."""
+    try:
+        return Record(**json.loads(_beside(executed).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return Record()
+
+
+def begin(task: Task) -> None:
+    """Take back a report's key before anything of it is replaced; its seconds stay."""
+    known = record(task.executed)
+    if known.key:
+        _write(task.executed, Record("", known.seconds))
+
+
+def finish(task: Task, seconds: float, failed: bool) -> None:
+    """Write down what a report was made from; one that failed is to be made again."""
+    _write(task.executed, Record("" if failed else key(task), round(seconds, 2)))
+
+
+def of_regions(reports: Path, gone: bool = False) -> list[Path]:
+    """Return the executed notebooks of all sources' regions, in order.
+
+    Parameters
+    ----------
+    reports : Path
+        The folder of the reports.
+    gone : bool
+        Those of regions that are no longer in their source's data, as `note_data` noted it,
+        and not the others. Of a source without a note no region is gone.
+    """
+    paths = sorted(path for path in reports.glob("*/*/*.ipynb") if path.name[0] != ".")
+    noted = {name: data(reports, name).get("prints") for name in {path.parts[-3] for path in paths}}
+    return [path for path in paths if _is_gone(path, noted[path.parts[-3]]) == gone]
+
+
+def of_reports(reports: Path, source: str) -> str:
+    """Return the fingerprint of the reports of a source's regions, as they stand."""
+    own = [path for path in of_regions(reports) if path.parts[-3] == source]
+    return _fingerprint(reports, own)
+
+
+def is_indexed(reports: Path) -> bool:
+    """Tell whether the index and the findings are those of the reports as they stand."""
+    there = all((reports / name).is_file() for name in INDEX)
+    return there and record(reports / "index.html").key == _of_all(reports)
+
+
+def indexed(reports: Path) -> None:
+    """Write down which reports the index and the findings were made from."""
+    _write(reports / "index.html", Record(_of_all(reports)))
+
+
+def data(reports: Path, source: str) -> Mapping[str, object]:
+    """Return what was noted of a source's data, by `note_data`; empty where nothing was."""
+    try:
+        return json.loads(_noted(reports, source).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def note_data(reports: Path, source: str, known: Mapping[str, object]) -> None:
+    """Note what is known of a source's data, so that equal files need not be read again."""
+    write_text(_noted(reports, source), json.dumps(known, ensure_ascii=False, indent=1) + "\n")
+
+
+def _is_gone(executed: Path, noted: Mapping[str, str] | None) -> bool:
+    """Tell whether a report's region is not among those that were noted."""
+    return noted is not None and executed.parts[-2] not in noted
+
+
+def _of_all(reports: Path) -> str:
+    """Return the fingerprint of all reports of a folder, and of the module that shows them."""
+    paths = [*reports.glob("*/*.ipynb"), *of_regions(reports)]
+    return _fingerprint(reports, sorted(paths)) + fingerprints.module()
+
+
+def _fingerprint(reports: Path, paths: list[Path]) -> str:
+    """Return the fingerprint of reports: of their keys, or of their bytes where they have none."""
+    return fingerprints.short(
+        part
+        for path in paths
+        if path.name[0] != "."
+        for part in (path.relative_to(reports).as_posix().encode(), _identity(path))
+    )
+
+
+def _identity(executed: Path) -> bytes:
+    """Return what tells a report from another version of it."""
+    return record(executed).key.encode() or executed.read_bytes()
+
+
+def _write(executed: Path, known: Record) -> None:
+    """Write what stands beside a report."""
+    write_text(_beside(executed), json.dumps(vars(known)) + "\n")
+
+
+def _beside(executed: Path) -> Path:
+    """Return the file beside a report."""
+    return executed.with_name(f".{executed.stem}.json")
+
+
+def _noted(reports: Path, source: str) -> Path:
+    """Return the file in which the data of a source is noted."""
+    return reports / f".data-{source}.json"
