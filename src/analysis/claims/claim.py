@@ -6,6 +6,8 @@ import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from IPython import get_ipython
+from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 
 from analysis.claims import calibration, findings, verdicts
@@ -13,7 +15,7 @@ from analysis.claims.findings import Finding
 from analysis.claims.hypotheses import Hypothesis, hypothesis
 from analysis.claims.verdicts import Check
 from analysis.data.region import Region
-from analysis.statistics.estimate import Estimate
+from analysis.statistics.estimate import Estimate, NotEstimable
 
 MOST_REFUNDED = 0.02
 """Share of sales that refunds may have whose purchases stay in, where a claim is about money."""
@@ -30,21 +32,29 @@ class Claim:
         The entry of the register.
     region : Region
         The data that it is held against.
-    missing : tuple of str
-        What it needs and the region does not have; empty when it can be tested.
     language : str
         "en" or "zh".
     """
 
     hypothesis: Hypothesis
     region: Region
-    missing: tuple[str, ...]
     language: str = "en"
 
-    @property
-    def testable(self) -> bool:
-        """Whether the region has what the hypothesis needs."""
-        return not self.missing
+    def require(self, lacking: Sequence[str]) -> None:
+        """End the notebook here, *not testable*, if the data lack anything.
+
+        Parameters
+        ----------
+        lacking : sequence of str
+            What the data do not have, as sentences, such as from `checks.lacking`.
+
+        Raises
+        ------
+        NotEstimable
+            If it is not empty.
+        """
+        if lacking:
+            raise NotEstimable(" ".join(lacking))
 
     def conclude(
         self,
@@ -128,6 +138,14 @@ class Claim:
         display(finding)
         return finding
 
+    def _end_notebook(
+        self, shell: InteractiveShell, kind: type, why: NotEstimable, trace: object, **_: object
+    ) -> None:
+        """Show why the claim is not testable, and end the notebook without a traceback."""
+        self.not_testable(str(why))
+        line = f"{self.hypothesis.id} is not testable here; the notebook ends with this cell."
+        shell._showtraceback(SystemExit, "", [line])  # papermill's name for a regular end
+
     def __repr__(self) -> str:
         """Name hypothesis and region."""
         return f"<Claim {self.hypothesis.id} in {self.region.name!r}>"
@@ -143,10 +161,11 @@ class Claim:
         )
 
 
-def claim(key: str, region: Region, language: str = "en", lacking: Sequence[str] = ()) -> Claim:
-    """Take a hypothesis from the register and see whether a region can test it.
+def claim(key: str, region: Region, language: str = "en") -> Claim:
+    """Take a hypothesis from the register, show it, and see whether a region can test it.
 
-    Where it can't, the finding that says so is shown at once.
+    From here on `NotEstimable`, raised by any cell, ends the notebook with the finding that says
+    so: JupyterLab halts with one line, and papermill takes it for the end of the notebook.
 
     Parameters
     ----------
@@ -156,18 +175,17 @@ def claim(key: str, region: Region, language: str = "en", lacking: Sequence[str]
         The data.
     language : {"en", "zh"}
         Language of the claim and of the finding.
-    lacking : sequence of str
-        What else the data does not have, as sentences, such as from `checks.lacking`;
-        counts where the region has all columns that the register asks for.
 
     Raises
     ------
     ValueError
         If the register has no such id.
+    NotEstimable
+        If the region lacks columns or days that the register asks for.
     """
-    entry = hypothesis(key)
-    missing = region.missing(entry) or lacking
-    found = Claim(entry, region, tuple(missing), language)
-    if not found.testable:
-        found.not_testable(" ".join(found.missing))
+    found = Claim(hypothesis(key), region, language)
+    if shell := get_ipython():
+        shell.set_custom_exc((NotEstimable,), found._end_notebook)
+    display(found)
+    found.require(region.missing(found.hypothesis))
     return found
