@@ -1,0 +1,62 @@
+"""Extraction methods for Babel: the sentences of modules, notebooks and TOML files.
+
+A message is the first argument of `text` or `say`, with its plural as the second. Babel's own
+method for Python counts arguments, and so can't have a plural that may be left out.
+"""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import nbformat
+
+FUNCTIONS = ("text", "say")
+
+Message = tuple[int, str | None, str | tuple[str, str], list[str]]
+
+
+def python(file: BinaryIO, *_: object, **__: object) -> Iterator[Message]:
+    """Yield the messages of a module."""
+    yield from _calls(file.read().decode())
+
+
+def notebook(file: BinaryIO, *_: object, **__: object) -> Iterator[Message]:
+    """Yield the text cells of a notebook, and the messages of its code; lines are cell numbers."""
+    cells = nbformat.reads(file.read().decode(), as_version=4).cells
+    for number, cell in enumerate(cells, start=1):
+        if cell.cell_type == "markdown":
+            yield number, None, cell.source, []
+        else:
+            lines = [line for line in cell.source.splitlines() if not line.startswith(("%", "!"))]
+            for _, *message in _calls("\n".join(lines)):
+                yield number, *message
+
+
+def toml(file: BinaryIO, *_: object, **__: object) -> Iterator[Message]:
+    """Yield every text of a TOML file."""
+    yield from ((1, None, value, []) for value in _texts(tomllib.loads(file.read().decode())))
+
+
+def _calls(source: str) -> Iterator[Message]:
+    """Yield the messages of some code."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        first = [each.value for each in node.args[:2] if isinstance(each, ast.Constant)]
+        if name in FUNCTIONS and len(first) == 2:
+            yield node.lineno, "ngettext", tuple(first), []
+        elif name in FUNCTIONS and first:
+            yield node.lineno, None, first[0], []
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield the texts of a table, in order."""
+    if isinstance(value, dict):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, str) and value.strip():
+        yield value
