@@ -18,11 +18,10 @@ from analysis.claims.hypotheses import hypothesis
 from analysis.statistics import concentration
 from analysis.statistics.estimate import LINKS
 from analysis.statistics.regression import models
-from simulation import World, draw, rehearsal
+from simulation import World, draw, error_rates, rehearsal
 from simulation.rehearsal import END
 from simulation.scenes import CASES, PLANTED, RETENTION, SCENES, SURVEY, VALUE, Scene
 from simulation.world import REGIONS, region_seed, regional_worlds
-from workbook.running import plan
 
 pytestmark = pytest.mark.slow
 
@@ -45,6 +44,7 @@ ATTACHED = next(each for each in SCENES if each.name.startswith("a hidden attach
 OF_RETENTION = [scene for scene in KEEPING if scene is not ATTACHED]
 KEEPERS = ["H19", "H20", "H21"]
 EXAMPLE = (*SURVEY, *CASES, *RETENTION)
+ALL = (*EXAMPLE, *VALUE)
 REGIONS_ALIKE = 10
 
 
@@ -56,12 +56,12 @@ def most(rate, n):
 @pytest.fixture(scope="module")
 def planted():
     scene = Scene(PLANTED, World(), (*SURVEY, *CASES, *VALUE, *RETENTION))
-    return rehearsal.planted(scene, TRUTH_CUSTOMERS)
+    return error_rates.planted(scene, TRUTH_CUSTOMERS)
 
 
 @pytest.fixture(scope="module")
 def drawn():
-    return rehearsal.rehearse(Scene(PLANTED, World(), TESTED), CUSTOMERS, REPLICATES)
+    return error_rates.rehearse(Scene(PLANTED, World(), TESTED), CUSTOMERS, REPLICATES)
 
 
 def rows_of(table, name, key):
@@ -98,39 +98,38 @@ def test_intervals_hold_the_truth(drawn, planted, name, key):
 
 @pytest.mark.parametrize("name", TESTED)
 def test_verdicts_are_rarely_wrong(drawn, planted, name):
-    wrong = rehearsal.wrong(joint(drawn, name), name, planted)
+    wrong = error_rates.wrong(joint(drawn, name), name, planted)
     assert wrong.sum() <= most(0.025, REPLICATES)
 
 
 @pytest.mark.parametrize("scene", TRAPS, ids=lambda scene: scene.name)
 def test_worlds_made_to_mislead_rarely_do(scene):
-    found = rehearsal.rehearse(scene, CUSTOMERS, TRAP_REPLICATES)
-    true = rehearsal.planted(scene, TRUTH_CUSTOMERS // 2)
+    found = error_rates.rehearse(scene, CUSTOMERS, TRAP_REPLICATES)
+    true = error_rates.planted(scene, TRUTH_CUSTOMERS // 2)
     for name in scene.hypotheses:
-        wrong = rehearsal.wrong(joint(found, name), name, true)
+        wrong = error_rates.wrong(joint(found, name), name, true)
         assert wrong.sum() <= most(0.025, TRAP_REPLICATES)
 
 
 @pytest.mark.parametrize("scene", OF_RETENTION, ids=lambda scene: scene.name)
 def test_worlds_made_to_mislead_about_retention_rarely_do(scene):
     """All of them, always; and enough regions can be tested for the limit to be passed."""
-    found = rehearsal.rehearse(scene, LARGE, LARGE_REPLICATES)
-    true, limit = rehearsal.planted(scene, TRUTH_CUSTOMERS // 2), most(0.025, LARGE_REPLICATES)
+    found = error_rates.rehearse(scene, LARGE, LARGE_REPLICATES)
+    true, limit = error_rates.planted(scene, TRUTH_CUSTOMERS // 2), most(0.025, LARGE_REPLICATES)
     for name in scene.hypotheses:
         verdicts = joint(found, name)
         assert (verdicts != "not testable").sum() > limit
-        assert rehearsal.wrong(verdicts, name, true).sum() <= limit
+        assert error_rates.wrong(verdicts, name, true).sum() <= limit
     if not scene.name.startswith(UNTRUSTED):
         assert (missed(found, true) <= most(0.05, LARGE_REPLICATES)).all()
 
 
 def test_a_hidden_attachment_misleads_neither_regions_nor_their_pool():
     """It moves all of them together, and pooling takes away only the width of the intervals."""
-    true, records, rows = rehearsal.planted(ATTACHED, TRUTH_CUSTOMERS // 2), [], []
+    true, records, rows = error_rates.planted(ATTACHED, TRUTH_CUSTOMERS // 2), [], []
     for seed in range(4_000, 4_006):
         here = rehearsal.region_of(draw(ATTACHED.world, LARGE, seed))
-        found = rehearsal.run(plan.notebooks()["04_customer_value"], here, ["H16"])[0]
-        found |= rehearsal.run(plan.notebooks()["05_customer_retention"], here, KEEPERS)[0]
+        found = {key: rehearsal.run(key, here)[0] for key in ("H16", *KEEPERS)}
         records += [each.record() | {"region": str(seed)} for each in found.values()]
         rows += [
             {"hypothesis": key, "verdict": each.verdict}
@@ -142,9 +141,9 @@ def test_a_hidden_attachment_misleads_neither_regions_nor_their_pool():
     pools = across_regions.pooled(findings.tidy(records), findings.variants(records))
     for key in ("H16", *KEEPERS):
         own = regions.get_group(key)["verdict"]
-        assert rehearsal.wrong(own, key, true).sum() <= most(0.025, len(own))
+        assert error_rates.wrong(own, key, true).sum() <= most(0.025, len(own))
         verdict = pools.loc[pools["hypothesis"] == key, "verdict"].drop_duplicates()
-        assert not rehearsal.wrong(verdict, key, true).any()
+        assert not error_rates.wrong(verdict, key, true).any()
 
 
 def missed(found, true):
@@ -161,32 +160,32 @@ class TestTheNaiveAnswerIsMisled:
     def test_by_difficult_cases_that_take_longer(self):
         scene = next(scene for scene in SCENES if scene.without)
         here = rehearsal.region_of(draw(scene.world, 3_000, 5), scene.without)
-        found, _ = rehearsal.run(plan.notebooks()["03_complaint_recovery"], here, ["H08"])
-        policy = found["H08"].estimates["policy"]
+        found, _ = rehearsal.run("H08", here)
+        policy = found.estimates["policy"]
         assert policy.ci_low > 0.05  # of an effect that is not there
-        assert found["H08"].verdict == "inconclusive"
+        assert found.verdict == "inconclusive"
 
     def test_by_speed_that_is_taken_for_the_promise(self):
         scene = next(scene for scene in SCENES if scene.name.startswith("speed matters"))
         here = rehearsal.region_of(draw(scene.world, 3_000, 6))
-        found, known = rehearsal.run(plan.notebooks()["03_complaint_recovery"], here, ["H08"])
+        found, known = rehearsal.run("H08", here)
         assert known["raw"].ci_low > 0.05
-        assert found["H08"].estimates["jump"].ci_low < 0.15
+        assert found.estimates["jump"].ci_low < 0.15
 
     def test_by_customers_who_complain_because_they_are_leaving(self):
         scene = next(scene for scene in SCENES if scene.name.startswith("the dissatisfied"))
         found, naive = [], []
         for seed in range(4):
             here = rehearsal.region_of(draw(scene.world, 3_000, seed))
-            shown, known = rehearsal.run(plan.notebooks()["03_complaint_recovery"], here, ["H10"])
-            found.append(shown["H10"].estimates["retention"].estimate)
+            shown, known = rehearsal.run("H10", here)
+            found.append(shown.estimates["retention"].estimate)
             naive.append(known["naive"].estimate)
         assert np.mean(naive) < np.mean(found) - 0.02
 
     def test_by_frequent_customers_who_buy_everything_more_often(self):
         scene = next(scene for scene in SCENES if scene.name == "no effect on purchases")
         here = rehearsal.region_of(draw(scene.world, 3_000, 7))
-        _, known = rehearsal.run(plan.notebooks()["04_customer_value"], here, ["H16"])
+        _, known = rehearsal.run("H16", here)
         assert known["differences"].loc["raw", "value_after"] > 0.10
         assert abs(known["differences"].loc["adjusted", "value_after"]) < 0.10
 
@@ -194,54 +193,54 @@ class TestTheNaiveAnswerIsMisled:
         """Immortal time: with a card that does nothing, "ever had one" halves the hazard."""
         scene = next(scene for scene in SCENES if scene.name == "nothing keeps customers")
         here = rehearsal.region_of(draw(scene.world, 3_000, 8))
-        found, known = rehearsal.run(plan.notebooks()["05_customer_retention"], here, ["H19"])
+        found, known = rehearsal.run("H19", here)
         naive = models.contrast(known["naive"], "ever")
         assert naive.ci_high < 0.85
-        hazard = found["H19"].estimates["hazard_ratio"]
+        hazard = found.estimates["hazard_ratio"]
         assert hazard.ci_low < 1 < hazard.ci_high
 
     def test_by_loyal_customers_who_take_the_card(self):
         scene = next(scene for scene in SCENES if scene.name == "the loyal take the card")
         here = rehearsal.region_of(draw(scene.world, 3_000, 9))
-        found, known = rehearsal.run(plan.notebooks()["05_customer_retention"], here, ["H19"])
+        found, known = rehearsal.run("H19", here)
         assert known["retention"].ci_low > 0.02  # of an effect that is not there
-        assert found["H19"].verdict == "inconclusive"
+        assert found.verdict == "inconclusive"
         assert known["strong"].benchmark in ("satisfaction", "loyalty")
 
     def test_by_silences_of_customers_who_buy_rarely(self):
         """With nobody leaving, the time since the last purchase alone has a high AUC."""
         scene = next(scene for scene in SCENES if scene.name == "nobody leaves")
         here = rehearsal.region_of(draw(scene.world, 3_000, 10))
-        found, known = rehearsal.run(plan.notebooks()["05_customer_retention"], here, ["H17"])
+        found, known = rehearsal.run("H17", here)
         assert models.contrast(known["raw"], "recency").ci_low > 1.2
         assert known["areas"]["recency alone"].estimate > 0.6
-        assert found["H17"].verdict != "supported"
+        assert found.verdict != "supported"
 
     def test_by_a_window_that_runs_up_to_the_end(self):
         scene = next(scene for scene in SCENES if scene.name.startswith("strong seasons"))
         here = rehearsal.region_of(draw(scene.world, 3_000, 11))
-        found, known = rehearsal.run(plan.notebooks()["05_customer_retention"], here, ["H18"])
-        assert known["up_to_the_end"].estimate > found["H18"].estimates["auc"].estimate
-        assert found["H18"].verdict in ("contradicted", "too small to matter")
+        found, known = rehearsal.run("H18", here)
+        assert known["up_to_the_end"].estimate > found.estimates["auc"].estimate
+        assert found.verdict in ("contradicted", "too small to matter")
 
     def test_by_visits_to_those_who_are_at_risk(self):
         """Visits keep accounts, and the difference between visited and not hides most of it."""
         scene = next(scene for scene in SCENES if scene.name.startswith("visits keep"))
-        true, naive, verdicts = rehearsal.planted(scene, TRUTH_CUSTOMERS // 2), [], []
+        true, naive, verdicts = error_rates.planted(scene, TRUTH_CUSTOMERS // 2), [], []
         for seed in range(13, 19):
             here = rehearsal.region_of(draw(scene.world, 3_000, seed))
-            found, known = rehearsal.run(plan.notebooks()["05_customer_retention"], here, ["H20"])
+            found, known = rehearsal.run("H20", here)
             share = known["accounts"].groupby("as_promised")["retained"].mean()
             naive.append(share[1] - share[0])
-            verdicts.append(found["H20"].verdict)
+            verdicts.append(found.verdict)
         assert np.mean(naive) < true["H20", "retention"] - 0.02
-        assert rehearsal.wrong(pd.Series(verdicts), "H20", true).sum() <= most(0.025, 6)
+        assert error_rates.wrong(pd.Series(verdicts), "H20", true).sum() <= most(0.025, 6)
 
     def test_by_newcomers_who_are_taken_for_growth(self):
         """Without a stage of their own they pass for growing, and the others for declining."""
         scene = next(scene for scene in SCENES if scene.name.startswith("many newcomers"))
         here = rehearsal.region_of(draw(scene.world, 3_000, 13))
-        _, known = rehearsal.run(plan.notebooks()["04_customer_value"], here, ["H15"])
+        _, known = rehearsal.run("H15", here)
         staged, long_ago = known["staged"], pd.Series(10_000, known["staged"].index)
         naive = concentration.lifecycle_stage(
             staged["sales_first"], staged["sales_second"], long_ago
@@ -254,9 +253,9 @@ class TestTheNaiveAnswerIsMisled:
     def test_by_campaigns_to_customers_who_stay_anyway(self):
         scene = next(scene for scene in SCENES if scene.name.startswith("campaigns go to"))
         here = rehearsal.region_of(draw(scene.world, 3_000, 12))
-        found, known = rehearsal.run(plan.notebooks()["05_customer_retention"], here, ["H21"])
+        found, known = rehearsal.run("H21", here)
         assert known["ratio"].ci_low > 1  # nobody is kept: the true ratio is nothing
-        assert found["H21"].verdict == "inconclusive"
+        assert found.verdict == "inconclusive"
 
 
 def test_customers_who_are_all_alike_are_not_concentrated():
@@ -269,8 +268,8 @@ def test_customers_who_are_all_alike_are_not_concentrated():
         lines = pd.DataFrame({"customer_id": customer, "bought_at": days, "amount": 250.0})
         people = pd.DataFrame({"customer_id": np.unique(customer), "region": "Example"})
         here = rehearsal.region_of({"customers": people, "transactions": lines})
-        found, known = rehearsal.run(plan.notebooks()["04_customer_value"], here, ["H12"])
-        assert found["H12"].verdict == "contradicted"
+        found, known = rehearsal.run("H12", here)
+        assert found.verdict == "contradicted"
         assert known["ginis"]["gini"].is_monotonic_decreasing
         assert known["ginis"]["gini"].loc[1] > 0.35 > 0.15 > known["ginis"]["gini"].loc[12]
 
@@ -289,10 +288,9 @@ def test_a_rehearsed_region_is_read_like_one_of_files(tmp_path):
     toml += "".join(f"[{name}]\nfile = '{file}'\n" for name, file in files.items())
     (tmp_path / "same.toml").write_text(toml, encoding="utf-8")
     region = tables["customers"]["region"].iloc[0]
-    notebook = plan.notebooks()["02_satisfaction_drivers"]
     read = load_region(str(tmp_path / "same.toml"), region)
     found = [
-        rehearsal.run(notebook, here, ["H01"])[0]["H01"].estimates["performance"]
+        rehearsal.run("H01", here)[0].estimates["performance"]
         for here in (read, rehearsal.region_of(tables))
     ]
     assert found[0].estimate == pytest.approx(found[1].estimate, abs=0.02)
@@ -311,7 +309,7 @@ def test_the_calibration_command_replaces_the_lines_of_one_world(tmp_path, monke
     calibration.table.cache_clear()
     scene = Scene("a small world", World(), ("H06",), (300,))
     for replicates in (10, 12):
-        for rows in rehearsal.calibrate(replicates, n_draw=20_000, scenes=[scene]):
+        for rows in error_rates.calibrate(replicates, n_draw=20_000, scenes=[scene]):
             calibration.write(calibration.merged(rows))
     found = pd.read_csv(calibration.FILE)
     calibration.table.cache_clear()
@@ -322,35 +320,24 @@ def test_the_calibration_command_replaces_the_lines_of_one_world(tmp_path, monke
 
 
 @pytest.fixture(scope="module")
-def example_intervals():
-    """One row per region and part of the six example regions: the interval and the truth."""
+def example():
+    """One row per example region and part of every claim: its truth, estimate and record."""
     rows = []
     for name, world in regional_worlds().items():
         here = rehearsal.region_of(draw(world, REGIONS[name], region_seed(name)))
-        true = rehearsal.planted(Scene(name, world, EXAMPLE), TRUTH_CUSTOMERS)
-        found = rehearsal.run(plan.notebooks()["02_satisfaction_drivers"], here, SURVEY)[0]
-        found |= rehearsal.run(plan.notebooks()["03_complaint_recovery"], here, CASES)[0]
-        found |= rehearsal.run(plan.notebooks()["05_customer_retention"], here, RETENTION)[0]
-        for key, finding in found.items():
-            same = {"region": name, "hypothesis": key, "verdict": finding.verdict}
-            same["record"] = finding.record() | {"region": name}
-            for part, each in finding.estimates.items():
-                rows.append(same | {"part": part, "true": true[key, part], "found": each})
+        found = {key: rehearsal.run(key, here)[0] for key in ALL}
+        true = error_rates.planted(Scene(name, world, ALL), TRUTH_CUSTOMERS)
+        for (key, part), value in true.items():
+            same = {"region": name, "hypothesis": key, "part": part, "true": value}
+            same |= {"verdict": found[key].verdict, "found": found[key].estimates.get(part)}
+            rows.append(same | {"record": found[key].record() | {"region": name}})
     return pd.DataFrame(rows)
 
 
 @pytest.fixture(scope="module")
-def example_values():
-    """The same of the hypotheses on value, without the intervals."""
-    rows = []
-    for name, world in regional_worlds().items():
-        here = rehearsal.region_of(draw(world, REGIONS[name], region_seed(name)))
-        true = rehearsal.planted(Scene(name, world, VALUE), TRUTH_CUSTOMERS)
-        found = rehearsal.run(plan.notebooks()["04_customer_value"], here, VALUE)[0]
-        for (key, part), each in true.items():
-            same = {"region": name, "hypothesis": key, "part": part, "true": each}
-            rows.append(same | {"record": found[key].record() | {"region": name}})
-    return pd.DataFrame(rows)
+def example_intervals(example):
+    """The same of the claims whose example regions are like those of the calibration."""
+    return example[example["hypothesis"].isin(EXAMPLE)].dropna(subset=["found"])
 
 
 def holds(row, level=0.95):
@@ -361,9 +348,7 @@ def holds(row, level=0.95):
 def test_all_parts_are_estimated_in_the_largest_example_region(example_intervals):
     name = max(REGIONS, key=REGIONS.get)
     largest = example_intervals[example_intervals["region"] == name]
-    wanted = {
-        (key, part.key) for key in (*SURVEY, *CASES, *RETENTION) for part in hypothesis(key).parts
-    }
+    wanted = {(key, part.key) for key in EXAMPLE for part in hypothesis(key).parts}
     assert set(zip(largest["hypothesis"], largest["part"], strict=True)) == wanted
 
 
@@ -378,17 +363,16 @@ def test_verdicts_on_the_example_regions_are_right(example_intervals):
     mistaken = []
     for (region, key), rows in example_intervals.groupby(["region", "hypothesis"]):
         true = {(key, row.part): row.true for row in rows.itertuples()}
-        if rehearsal.wrong(rows["verdict"], key, true).any():
+        if error_rates.wrong(rows["verdict"], key, true).any():
             mistaken.append((region, key))
     assert len(mistaken) <= 1, mistaken
 
 
-def test_pooled_example_regions_give_the_planted_mean_and_spread(example_intervals, example_values):
+def test_pooled_example_regions_give_the_planted_mean_and_spread(example):
     """By the synthesis, as the notebook over all regions does; that of many is tested there."""
-    rows = pd.concat([example_intervals, example_values], ignore_index=True)
-    records = rows.drop_duplicates(["region", "hypothesis"])["record"].tolist()
+    records = example.drop_duplicates(["region", "hypothesis"])["record"].tolist()
     pools = across_regions.pooled(findings.tidy(records), findings.variants(records))
-    planted, held, mistaken = rows.set_index(["hypothesis", "part", "region"])["true"], [], []
+    planted, held, mistaken = example.set_index(["hypothesis", "part", "region"])["true"], [], []
     for key, parts in pools.dropna(subset=["estimate"]).groupby("hypothesis"):
         means = {}
         for row in parts.itertuples():
@@ -398,7 +382,7 @@ def test_pooled_example_regions_give_the_planted_mean_and_spread(example_interva
             spread = row.tau_low <= true.std(ddof=1) <= row.tau_high
             held.append((low <= true.mean() <= high, spread))
             means[key, row.part] = float(inverse(true.mean()))
-        if rehearsal.wrong(parts["verdict"], key, means).any():
+        if error_rates.wrong(parts["verdict"], key, means).any():
             mistaken.append(key)
     assert len(held) >= 20
     assert (~np.array(held)).sum(axis=0).max() <= stats.binom.ppf(0.999, len(held), 0.05)

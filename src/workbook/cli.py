@@ -233,8 +233,8 @@ def calibrate(
     """Measure how often verdicts are wrong, in simulated regions; takes hours."""
     from analysis.claims import calibration
     from simulation import pooled_regions
-    from simulation.rehearsal import SCENES
-    from simulation.rehearsal import calibrate as measure
+    from simulation.error_rates import calibrate as measure
+    from simulation.scenes import SCENES
 
     worlds = list(dict.fromkeys(each.name for each in SCENES))
     names = plan.chosen(scene, [*worlds, POOLED], "scene")
