@@ -7,7 +7,6 @@ import pytest
 from bad_regions import DECIDED, changed, hold_whole
 from simulation import World, draw, rehearsal
 from simulation.scenes import CASES, SURVEY
-from workbook.running import plan
 
 pytestmark = pytest.mark.slow
 
@@ -25,10 +24,8 @@ def tables():
 
 def findings_of(tables, without=()):
     """Run all sections of both notebooks; return findings by hypothesis, held to be whole."""
-    here, found = rehearsal.region_of(tables, without), {}
-    for name, names in (("02_satisfaction_drivers", SURVEY), ("03_complaint_recovery", CASES)):
-        found |= rehearsal.run(plan.notebooks()[name], here, names)[0]
-    assert list(found) == [*SURVEY, *CASES]
+    here = rehearsal.region_of(tables, without)
+    found = {key: rehearsal.run(key, here)[0] for key in (*SURVEY, *CASES)}
     hold_whole(found)
     return found
 

@@ -12,7 +12,6 @@ from bad_regions import DECIDED, changed, hold_whole
 from simulation import World, draw, rehearsal
 from simulation.rehearsal import END
 from simulation.scenes import RETENTION
-from workbook.running import plan
 
 pytestmark = pytest.mark.slow
 
@@ -48,9 +47,7 @@ def retention(tables, *names):
 
 def retention_of(here, *names):
     """Run sections of the retention notebook, or all; return its findings, held to be whole."""
-    sections = names or ("Lost:", "H17", "H18", "Customers", "H19", "H20", "H21", "H22")
-    found = rehearsal.run(plan.notebooks()["05_customer_retention"], here, sections)[0]
-    assert list(found) == list(names or RETENTION)
+    found = {key: rehearsal.run(key, here)[0] for key in names or RETENTION}
     hold_whole(found)
     return found
 

@@ -1,7 +1,6 @@
 """Cases: what was known when they were opened, and what customers did afterwards."""
 
 import functools
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -330,13 +329,10 @@ def test_twelve_customers_are_no_reason_to_stop(seed):
     assert len(cases.still_open(cases.rated(found))) <= len(found)
 
 
-NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "03_complaint_recovery.ipynb"
-
-
 def test_cases_that_are_too_few_to_compare_are_counted_all_the_same():
     """Issue 14: "0 of them at a case", where 7 were but too few of them had left."""
     here = region_of(draw(World(), 120, 8))
-    _, seen = rehearsal.run(NOTEBOOK, here, ["H10"])
+    _, seen = rehearsal.run("H10", here)
     assert not seen["enough"]
     assert seen["arms"][1.0] == seen["compared"]["within"].sum() > 0
 
@@ -345,9 +341,10 @@ def test_severity_that_is_known_but_not_held_equal_leaves_both_claims_open():
     tables = draw(World(), 1000, 8)
     opened = tables["complaints"]
     tables["complaints"] = opened.assign(severity=np.where(np.arange(len(opened)) < 3, 5.0, 3.0))
-    found, _ = rehearsal.run(NOTEBOOK, region_of(tables), ["H08", "H09"])
+    here = region_of(tables)
     for name in ("H08", "H09"):
-        passed = {check.name: check.passed for check in found[name].checks}
+        found, _ = rehearsal.run(name, here)
+        passed = {check.name: check.passed for check in found.checks}
         assert passed["cases whose severity is known"]
         assert not passed["severity is held equal"]
-        assert found[name].verdict == "inconclusive"
+        assert found.verdict == "inconclusive"

@@ -4,19 +4,19 @@ import nbformat
 import numpy as np
 import pytest
 
+from analysis.data.sources import ROOT
 from simulation.drawing.tables import draw
 from simulation.rehearsal import region_of, run
 from simulation.world import World
-from workbook.running import plan
 
-NOTEBOOK = plan.notebooks()["02_satisfaction_drivers"]
+NOTEBOOKS = sorted((ROOT / "notebooks" / "satisfaction").glob("*.ipynb"))
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_where_a_style_is_hardly_known_shares_stay_possible_and_inconclusive(seed):
     """Issue 14: a difference of shares of -27.0 pp [-330.6, +276.5]."""
     here = region_of(draw(World(acquiescence=0.35), 180, seed))
-    finding = run(NOTEBOOK, here, ["H02"])[0]["H02"]
+    finding = run("H02", here)[0]
     assert finding.verdict == "inconclusive"
     ends = next(each.variants for each in finding.checks if "style" in each.name)
     for each in (finding.estimates, *ends):
@@ -30,8 +30,7 @@ def test_the_caveat_on_works_names_only_moods_that_were_taken_out():
     works = tables["survey"]["had_works"] == "true"
     for spared in (True, False):
         survey = tables["survey"] if spared else tables["survey"][works]
-        findings, known = run(NOTEBOOK, region_of(tables | {"survey": survey}), ["H05"])
-        finding = findings["H05"]
+        finding, known = run("H05", region_of(tables | {"survey": survey}))
         said, computed = finding.caveats[0], known["computed"]
         assert ("all customers of a station." in said.split("can't be told")[0]) <= spared
         assert ("less customers without works" in computed) == spared
@@ -43,7 +42,7 @@ def test_the_caveat_on_works_names_only_moods_that_were_taken_out():
 
 def test_prose_asserts_nothing_that_a_region_may_not_show():
     """Issue 14: sentences typed beside numbers that say something else in another region."""
-    cells = nbformat.read(NOTEBOOK, as_version=4).cells
+    cells = [each for path in NOTEBOOKS for each in nbformat.read(path, as_version=4).cells]
     prose = " ".join(each.source for each in cells if each.cell_type == "markdown")
     code = " ".join(each.source for each in cells if each.cell_type == "code")
     typed = [

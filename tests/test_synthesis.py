@@ -22,7 +22,6 @@ from analysis.statistics.regression import models
 from simulation import draw, rehearsal
 from simulation.pooled_regions import errors
 from simulation.scenes import SCENES
-from workbook.running import plan
 
 SOME = ("R0", "R500", "R999")
 
@@ -457,12 +456,11 @@ def test_many_small_regions_do_not_support_what_a_style_of_answering_makes(regio
     """Only expectation matters, and a style of answering; hardly a region decides by itself."""
     name = "only expectation matters, and a style of answering"
     scene = next(scene for scene in SCENES if scene.name == name)
-    notebook = plan.notebooks()["02_satisfaction_drivers"]
     records = []
     for i in range(regions):
         here = rehearsal.region_of(draw(scene.world, customers, 9_000 + i))
-        found, _ = rehearsal.run(notebook, here, ["H01"])
-        records.append(found["H01"].record() | {"region": f"R{i}"})
+        found, _ = rehearsal.run("H01", here)
+        records.append(found.record() | {"region": f"R{i}"})
     found, others = findings.tidy(records), findings.variants(records)
     checked = across_regions.pooled(found, others).set_index("part")
     assert set(checked["n_regions"]) == {regions}
