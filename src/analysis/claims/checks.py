@@ -12,6 +12,8 @@ from statsmodels.stats.outliers_influence import variance_inflation_factor
 from analysis.claims import verdicts
 from analysis.claims.claim import Claim
 from analysis.claims.verdicts import Check
+from analysis.cohorts.churn import Completeness
+from analysis.cohorts.item_coding import ItemCoding, Reversed
 from analysis.statistics.causal.treatment_effects import AIPW
 from analysis.statistics.concentration import tail_index
 from analysis.statistics.estimate import Estimate
@@ -170,6 +172,40 @@ def tail(sales: pd.Series) -> Check:
         _told(low, LIGHT_TAIL, ".2f"),
         low >= LIGHT_TAIL,
     )
+
+
+def coding(items: ItemCoding) -> Check:
+    """Check that no scale of the survey is coded the other way round."""
+    name, rule = "scales coded the same way", "none against most of the others"
+    if items.reversed:
+        against = "; ".join(_reversed_in_words(each) for each in items.reversed)
+        advice = "Is it coded the other way round? Then reverse it in the source."
+        return Check(name, rule, f"{against}. {advice}", passed=False)
+    value = f"all {items.n_compared}" if items.n_compared > 1 else "no other scale to compare with"
+    if items.not_compared:
+        value += f"; not compared: {', '.join(items.not_compared).replace('_', ' ')}"
+    return Check(name, rule, value, passed=True)
+
+
+def _reversed_in_words(item: Reversed) -> str:
+    """Say what an item goes against."""
+    name, worst = (each.replace("_", " ") for each in (item.name, item.worst))
+    if item.scale:
+        return f"{name} goes against the rest of {item.scale} (r = {item.r:+.2f})"
+    return (
+        f"{name} goes against {item.n_against} of {item.n_others} other scales, "
+        f"most of all against {worst} (r = {item.r:+.2f})"
+    )
+
+
+def complete_purchases(purchases: Completeness) -> list[Check]:
+    """Check that no silence of customers is a gap of the data, or a station that closed."""
+    closed, name = purchases.share_of_closed, "customers of stations that closed"
+    return [
+        shown(name, "not known") if closed is None else at_most(name, closed, 0.05),
+        not_more("days on end without any purchase", purchases.longest_pause, 14),
+        not_more("days that stand in the data twice", purchases.repeated_days, 0),
+    ]
 
 
 def same_verdict(

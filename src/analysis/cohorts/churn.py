@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.cohorts import landmark, purchases
+from analysis.cohorts import landmark, per_region, purchases
 from analysis.data.region import Region
 from analysis.statistics import prediction
 from analysis.statistics.concentration import tiers
-from analysis.statistics.estimate import Estimate
+from analysis.statistics.estimate import Estimate, NotEstimable
 from analysis.statistics.regression import models
 
 FACTOR = 10
@@ -22,6 +23,41 @@ SEEN = 28
 """Days for which a customer counts as seen at least, however new they are."""
 CLOSED_AFTER = 28
 """Days without any purchase after which a station, or a whole region, looks closed."""
+
+
+@dataclass(frozen=True)
+class Completeness:
+    """What could look like customers who left, and is none; `checks.complete_purchases`.
+
+    Attributes
+    ----------
+    share_of_closed : float or None
+        Share of the customers whose usual station closed; None where that can't be known.
+    longest_pause : int
+        Most days on end without any purchase in the region.
+    repeated_days : int
+        Days all of whose lines stand in the data more than once.
+    """
+
+    share_of_closed: float | None
+    longest_pause: int
+    repeated_days: int
+
+
+@per_region
+def completeness(region: Region) -> Completeness:
+    """Look for gaps, closed stations and repeated days in a region's purchases.
+
+    Raises
+    ------
+    NotEstimable
+        If there are no purchases.
+    """
+    if not region.days or region.customers.empty:
+        raise NotEstimable("There are no purchases.")
+    is_known = "transactions.station_id" in region.columns and region.days > 2 * CLOSED_AFTER
+    share = closed(region)["customers"].sum() / len(region.customers) if is_known else None
+    return Completeness(share, longest_pause(region), len(purchases.repeated_days(region)))
 
 
 def rhythm(region: Region, since: pd.Series, factor: float = FACTOR) -> pd.DataFrame:
@@ -103,6 +139,7 @@ def spells(region: Region, since: pd.Series | dt.date, factor: float = FACTOR) -
     return found[found["to_day"] > found["from_day"]]
 
 
+@per_region
 def cohort(region: Region, factor: float = FACTOR) -> pd.DataFrame:
     """Follow the customers of the first half year from its end on.
 
@@ -111,7 +148,17 @@ def cohort(region: Region, factor: float = FACTOR) -> pd.DataFrame:
     DataFrame
         Those who bought in the quarter before that day, by customer_id: days followed, lost,
         returned, segment, area, tier (class by sales of the half year), limit_days.
+
+    Raises
+    ------
+    NotEstimable
+        If the data have less than a year of purchases.
     """
+    if region.days < landmark.YEAR:
+        raise NotEstimable(
+            f"Customers are followed from the end of the first half year on: {landmark.YEAR} days "
+            f"of purchases are needed; there are {region.days}."
+        )
     day, recent = _recent(region)
     before = purchases.per_customer(region, region.start, day)
     tier = tiers(before.loc[before["sales"] > 0, "sales"]).rename("tier")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
-from analysis.cohorts import landmark, purchases, survey
+from analysis.cohorts import landmark, per_region, purchases, survey
 from analysis.data.region import Region
 from analysis.data.workdays import working_days, working_days_later
+from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.measurement import scales
 
 FOUR_WEEKS = 28
@@ -16,6 +19,68 @@ PROMISE = 3
 SETTLED = pd.Timedelta(days=21)
 """Time after which a case is taken to have been settled when the customer is asked."""
 HANDLING, TRAITS = ("severity", "channel", "kind"), ("segment", "area")
+BEFORE = (*HANDLING, *TRAITS, "log_tenure", "prior", "prior_known")
+"""What is known of a case and its customer before the answer."""
+WORDS = {
+    "satisfaction_after": "satisfaction after",
+    "within": "being in time",
+    "days": "days to the answer",
+    "told": "being told on day three",
+    "log_sales": "sales in the year after",
+}
+"""What the reader calls the columns, where the name does not say it."""
+
+
+@dataclass(frozen=True, repr=False)
+class Cases:
+    """A region's complaints and requests, as the notebooks on complaints use them; see `cases`.
+
+    Attributes
+    ----------
+    opened : DataFrame
+        All cases, as from `table`.
+    rated : DataFrame
+        The settled ones with an answer on satisfaction, as from `rated`; maybe none.
+    groups : str or None
+        Column of the groups within which errors are correlated: "customer_id" where a customer has
+        several rated cases, otherwise None.
+    calendar : str
+        Calendar that working days are counted by.
+    """
+
+    opened: pd.DataFrame
+    rated: pd.DataFrame
+    groups: str | None
+    calendar: str
+
+    @property
+    def summary(self) -> str:
+        """How many cases are settled, in time, and rated."""
+        opened = self.opened
+        return (
+            f"{opened['days'].notna().sum():,} of {len(opened):,} cases are settled, "
+            f"{opened['within'].mean():.0%} within {PROMISE} working days; "
+            f"{len(self.rated):,} settled cases have an answer on satisfaction. "
+            f"Calendar: {self.calendar}. Before the case, "
+            f"the satisfaction of {opened['prior_known'].mean():.0%} was known."
+        )
+
+
+@per_region
+def cases(region: Region) -> Cases:
+    """Return a region's complaints and requests.
+
+    Raises
+    ------
+    NotEstimable
+        If there are none.
+    """
+    opened = table(region)
+    if opened.empty:
+        raise NotEstimable("There are no complaints or requests.")
+    answered = rated(opened)
+    groups = "customer_id" if answered["customer_id"].duplicated().any() else None
+    return Cases(opened, answered, groups, region.source.calendar)
 
 
 def table(region: Region) -> pd.DataFrame:

@@ -4,41 +4,70 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from analysis.cohorts import purchases
+from analysis.cohorts import per_region, purchases
 from analysis.data.region import Region
 from analysis.statistics.estimate import Estimate, NotEstimable, from_se
 from analysis.statistics.measurement import scales
+from analysis.statistics.regression.controls import (  # noqa: F401
+    UNKNOWN,
+    controls,
+    controls_in_words,
+    design,
+    without_rare,
+)
 from analysis.statistics.regression.models import Fit, contrast, ols, poisson_rate
 
 YEAR, HALF_YEAR, QUARTER = 364, 182, 91
-LEAST = 5
-"""Customers that a category needs, and a control that most customers have alike."""
-UNKNOWN = "unknown"
-"""Segment or area of customers of whom it is not recorded."""
-OTHERS, AND_OTHERS = "others", " and others"
-"""Several categories of few customers, held together; "fleet and others" is a large one too."""
-IN_WORDS = {
-    "active": "buying in the quarter before",
-    "kind": "kind of case",
-    "landmark": "the day of the forecast",
-    "log_fuel": "fuel sales before",
-    "log_pace": "sales a week before",
-    "log_rate": "visits a week before",
-    "log_sales": "sales before",
-    "log_value": "what customers brought before",
-    "log_visits": "visits before",
-    "prior": "satisfaction before",
-    "prior_known": "whether asked before",
-    "tenure_bend": "a bend in tenure",
-    "tier": "class of customer",
-    "trend": "trend of visits before",
-}
-"""What the reader calls the columns that are controlled for, where the name does not say it."""
 GROUPS = ("under 6", "6 to 7.5", "7.5 to 9", "9 or more")
+
+
+@dataclass(frozen=True, repr=False)
+class Customers:
+    """A region's customers on the landmark, as the notebooks on value use them; see `customers`.
+
+    Attributes
+    ----------
+    day : date
+        The landmark: 52 weeks before the end of the data.
+    people : DataFrame
+        Customers who had joined by then, as from `table`, with satisfaction (index of their latest
+        answer in the quarter before the landmark, 1 to 10; missing where not asked).
+    worth, currency : str
+        What a customer is worth ("margin" or "sales"), and in which currency.
+    """
+
+    day: dt.date
+    people: pd.DataFrame
+    worth: str
+    currency: str
+
+    @property
+    def summary(self) -> str:
+        """What a customer is worth, and in which currency."""
+        costs = "" if self.worth == "margin" else " The source does not say what the goods cost."
+        return f"What a customer is worth is their **{self.worth}**, in {self.currency}.{costs}"
+
+
+@per_region
+def customers(region: Region) -> Customers:
+    """Return what was known of each customer on the landmark, and what came in the year after it.
+
+    Raises
+    ------
+    NotEstimable
+        If there are no purchases.
+    """
+    if not region.days:
+        raise NotEstimable("There are no purchases.")
+    day = landmark(region)
+    people = table(region, day)
+    people["satisfaction"] = satisfaction(region, day)
+    return Customers(day, people, worth(region), region.source.currency)
 
 
 def landmark(region: Region) -> dt.date:
@@ -166,91 +195,6 @@ def top_box_ratios(
     return fit, ratios
 
 
-def controls(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
-    """Return the formula's terms of those controls that are known, differ and say something new.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        The customers of a model.
-    names : sequence of str
-        Columns; text becomes a category. One that the earlier ones determine is left out, and
-        one by which fewer than `LEAST` customers differ from the others: they would decide it.
-        Where rows were dropped after `without_rare`, it must come once more before this.
-    """
-    return [
-        name if pd.api.types.is_numeric_dtype(frame[name]) else f"C({name})"
-        for name, reason in _left_out(frame, names).items()
-        if not reason
-    ]
-
-
-def controls_in_words(
-    frame: pd.DataFrame, names: Sequence[str], covariates: pd.DataFrame | None = None
-) -> str:
-    """Say what a model is adjusted for, and what is left out, with the reason.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        The customers of the model, as given to `controls` or `design`.
-    names : sequence of str
-        Columns, as given to `controls` or `design`.
-    covariates : DataFrame, optional
-        What is left of `design` after `causal.independent`, where that was used.
-
-    Returns
-    -------
-    str
-        Such as "adjusted for segment and tenure; left out: area (the same for all)".
-    """
-    reasons = _left_out(frame, names)
-    if covariates is not None:
-        for name in (each for each, reason in reasons.items() if not reason):
-            if not any(str(c) == name or str(c).startswith(f"{name}_") for c in covariates):
-                reasons[name] = "determined by the others in one of the groups"
-    used = [in_words(name) for name, reason in reasons.items() if not reason]
-    left = [f"{in_words(name)} ({reason})" for name, reason in reasons.items() if reason]
-    said = f"adjusted for {_enumerated(used)}" if used else "not adjusted"
-    if not left:
-        return said if used else "not adjusted for anything"
-    return f"{said}; left out: {', '.join(left)}" if used else f"{said}: {', '.join(left)}"
-
-
-def without_rare(
-    frame: pd.DataFrame, names: tuple[str, ...], arms: pd.Series | None = None, least: int = LEAST
-) -> pd.DataFrame:
-    """Put categories of few customers together.
-
-    A category of one customer would decide its own coefficient, and leave no error to judge
-    by; those of `least` or more are kept apart, because merging large ones costs precision. The
-    small ones become one category, `OTHERS`; where that is still too small, they join the
-    largest, whose name says so. To be called after the last row was left out.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        One row per customer.
-    names : tuple of str
-        Columns with categories.
-    arms : Series, optional
-        Groups that are compared: a category must have `least` customers in each.
-    least : int
-        Customers that a category needs.
-    """
-    groups = pd.Series(0, index=frame.index) if arms is None else arms
-    return frame.assign(**{name: _merged(frame[name], groups, least) for name in names})
-
-
-def design(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
-    """Return the usable controls as numbers, categories as 0 and 1."""
-    usable = [term.removeprefix("C(").removesuffix(")") for term in controls(frame, names)]
-    if not usable:
-        return pd.DataFrame(index=frame.index)
-    wide = pd.get_dummies(frame[usable], drop_first=True, dtype=float)
-    return wide.loc[:, wide.nunique() > 1]
-
-
 def share_of_mean(
     frame: pd.DataFrame, outcome: str, group: str, first: str, second: str
 ) -> Estimate:
@@ -312,77 +256,6 @@ def traits(region: Region) -> pd.DataFrame:
         return people
     first = purchases.per_customer(region, region.start, region.end)["first_on"]
     return people.assign(joined_on=people["joined_on"].fillna(first))
-
-
-def _merged(values: pd.Series, groups: pd.Series, least: int) -> pd.Series:
-    """Return categories, the rare ones of them together or with the largest."""
-    plain = values.astype(object)
-    sizes = plain.map(pd.crosstab(plain, groups).min(axis=1))
-    if not (sizes < least).any() or plain.nunique() < 2:
-        return values
-    values = plain
-    small = (sizes < least) | (values == OTHERS)
-    enough = pd.crosstab(small, groups).loc[True].min() >= least
-    if enough and not small[values.notna()].all():
-        return values.mask(small, OTHERS)
-    largest = values.mode().iloc[0]
-    together = f"{str(largest).removesuffix(AND_OTHERS)}{AND_OTHERS}"
-    return values.mask(small | (values == largest), together)
-
-
-def _left_out(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, str]:
-    """Return for each control why it is left out; an empty text where it is not."""
-    reasons, columns = {}, np.ones((len(frame), 1))
-    for name in names:
-        values = frame[name] if name in frame else pd.Series(UNKNOWN, frame.index, dtype=object)
-        is_number = pd.api.types.is_numeric_dtype(values)
-        reasons[name] = _unusable(values, is_number)
-        if reasons[name]:
-            continue
-        wide = values if is_number else pd.get_dummies(values.astype(str), drop_first=True)
-        new = wide.to_numpy(float).reshape(len(values), -1)
-        together = np.column_stack([columns, new / np.abs(new).max(axis=0)])
-        if np.linalg.matrix_rank(together) < together.shape[1]:
-            reasons[name] = "determined by the others"
-        else:
-            columns = together
-    return reasons
-
-
-def _unusable(values: pd.Series, is_number: bool) -> str:
-    """Return why a column alone can't be controlled for; an empty text if it can."""
-    missing = int(values.isna().sum())
-    if missing == len(values) or (values == UNKNOWN).all():
-        return "not recorded"
-    if missing:
-        return f"missing for {missing:,} of {len(values):,}"
-    infinite = int(np.isinf(values.to_numpy(float)).sum()) if is_number else 0
-    if infinite:
-        return f"infinite for {infinite:,} of {len(values):,}"
-    if values.nunique() < 2:
-        is_merged = str(values.iloc[0]).endswith(OTHERS)
-        return "too few in some of its groups to hold apart" if is_merged else "the same for all"
-    few = _smallest(values, is_number)
-    if few >= LEAST:
-        return ""
-    return f"fewer than {LEAST} differ" if is_number else f"only {few} in its rarest group"
-
-
-def _enumerated(words: Sequence[str]) -> str:
-    """Return words as "a, b and c"."""
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
-def in_words(name: str) -> str:
-    """Return what the reader calls a column, or a formula's term of it."""
-    name = name.removeprefix("C(").removesuffix(")").removeprefix("z_")
-    return IN_WORDS.get(name, name.removeprefix("log_").replace("_", " "))
-
-
-def _smallest(values: pd.Series, is_number: bool) -> int:
-    """Return the customers of the rarest category, or those who differ from the usual number."""
-    counts = (values if is_number else values.astype(str)).value_counts()
-    return int(len(values) - counts.iloc[0] if is_number else counts.iloc[-1])
 
 
 def log_years(days: pd.Series) -> pd.Series:

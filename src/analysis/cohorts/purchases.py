@@ -4,19 +4,79 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import ibis
 import pandas as pd
 from ibis.expr.types import BooleanValue, FloatingValue, Table
 
+from analysis.cohorts import per_region
 from analysis.data.contract import FUEL
 from analysis.data.region import Region
+from analysis.statistics.estimate import NotEstimable
 
 DAYS_IN_WEEK = 7
 LEAST_LINES = 10
 """Lines of a day from which on it can be told that all of them stand twice."""
 LEAD_IN = 182
 """Days without a purchase that make a first purchase credible where joining is not known."""
+
+
+@dataclass(frozen=True, repr=False)
+class LastYear:
+    """Who bought in the last year of 52 weeks; see `last_year`.
+
+    Attributes
+    ----------
+    first, last : date
+        First day of the year (of the data, where it has less than a year), and its last.
+    buyers : DataFrame
+        Customers with sales above 0 in that time, as from `per_customer`.
+    n_customers : int
+        All customers of the region.
+    currency : str
+        Of the sales.
+    """
+
+    first: dt.date
+    last: dt.date
+    buyers: pd.DataFrame
+    n_customers: int
+    currency: str
+
+    @property
+    def weeks(self) -> float:
+        """Length of the year in weeks: 52, or less."""
+        return ((self.last - self.first).days + 1) / DAYS_IN_WEEK
+
+    @property
+    def summary(self) -> str:
+        """How many bought, and for how much."""
+        sales = self.buyers["sales"]
+        return (
+            f"{len(self.buyers):,} of {self.n_customers:,} customers bought in the "
+            f"{self.weeks:.3g} weeks from {self.first} to {self.last}; a year is 52 weeks here, "
+            f"so that each has as many Mondays. Their median sales were {sales.median():,.0f} "
+            f"{self.currency}, the mean {sales.mean():,.0f} {self.currency}."
+        )
+
+
+@per_region
+def last_year(region: Region) -> LastYear:
+    """Return who bought in the last year of the data.
+
+    Raises
+    ------
+    NotEstimable
+        If fewer than 2 customers did.
+    """
+    if not region.days:
+        raise NotEstimable("There are no purchases.")
+    first = max(region.start, region.end - dt.timedelta(days=52 * DAYS_IN_WEEK - 1))
+    buyers = per_customer(region, first, region.end).query("sales > 0")
+    if len(buyers) < 2:
+        raise NotEstimable("Fewer than 2 customers bought in the last year.")
+    return LastYear(first, region.end, buyers, len(region.customers), region.source.currency)
 
 
 def per_month(region: Region) -> pd.DataFrame:

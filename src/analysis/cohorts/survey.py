@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from analysis.claims.verdicts import Check
-from analysis.cohorts import landmark
+from analysis.cohorts import landmark, per_region
+from analysis.cohorts.item_coding import COSTS, VALUES, ItemCoding, item_coding
 from analysis.data.contract import SCALES
 from analysis.data.region import Region
+from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.measurement import imputation, response_style, scales
+from analysis.statistics.measurement.response_style import ASSUMED, Style
 
-VALUES = ("product_value", "service_value", "personnel_value", "image_value")
-COSTS = ("money_cost", "time_cost", "energy_cost", "effort_cost")
 RATINGS = (
     "expectation", "performance", *VALUES, *COSTS, *SCALES["satisfaction"], *SCALES["loyalty"],
     "price_sensitivity", "added_service",
@@ -36,14 +37,131 @@ GAP_RELIABILITY = 0.6
 """That of a difference of two single ratings, where nobody answered twice."""
 MIDDLE = 5.5
 """Middle of the scale from 1 to 10."""
-NOT_DIRECTED = ("expectation", "price_sensitivity", "org_benefit", "personal_benefit")
-"""Items that may go either way with the others: a wrong coding of them shows nowhere."""
 LEAST_ANSWERED = 0.5
 """Share of the ratings that a customer must have answered."""
-AGAINST = -0.1
-"""Correlation below which two ratings go against each other."""
-LEAST_COMPARED = 30
-"""Customers who must have answered both of two scales that are compared."""
+LEAST_FOR_STYLE = 50
+"""Customers with all ratings from which a response style is estimated."""
+
+
+@dataclass(frozen=True, repr=False)
+class Answers:
+    """A region's survey answers, as the notebooks on satisfaction use them; see `answers`.
+
+    Attributes
+    ----------
+    everybody : DataFrame
+        Latest answers of each customer who answered at least half of the ratings, as from `table`.
+    people : DataFrame
+        Those of them who did not give one number throughout (`straight`); ratings may be missing.
+    waves : DataFrame
+        All answers of such customers, one row per customer and wave, as from `by_wave`.
+    completed : list of DataFrame
+        `people` with missing ratings imputed several times, and the scores of `scored`.
+    complete : DataFrame
+        Customers of `people` who left out nothing that was asked, with the scores of `scored`.
+    asked : list of str
+        The ratings that anybody answered.
+    components : list of str
+        The values and costs that were asked and that vary.
+    style, halo : Style
+        Share of a common response style, and of a halo, in the variance of a rating.
+    style_is_estimated : bool
+        Whether they are estimated from these answers, or assumed.
+    coding : ItemCoding
+        Items that seem to be coded the other way round; `checks.coding` makes a check of it.
+    n_answerers : int
+        Customers who answered anything at all.
+    """
+
+    everybody: pd.DataFrame
+    people: pd.DataFrame
+    waves: pd.DataFrame
+    completed: list[pd.DataFrame]
+    complete: pd.DataFrame
+    asked: list[str]
+    components: list[str]
+    style: Style
+    halo: Style
+    style_is_estimated: bool
+    coding: ItemCoding
+    n_answerers: int
+
+    @property
+    def summary(self) -> str:
+        """Who answered, who is left out, and how many ratings are missing."""
+        missing = self.people[self.asked].isna()
+        return (
+            f"{len(self.everybody):,} customers answered at least half of the {len(self.asked)} "
+            f"ratings; {self.n_answerers - len(self.everybody):,} answered fewer. "
+            f"{straight_in_words(self.everybody)} The other {len(self.people):,} are used. "
+            f"{missing.to_numpy().mean():.1%} of their ratings are missing, and "
+            f"{missing.any(axis=1).mean():.0%} lack at least one. "
+            f"Waves of answers: {self.waves['wave'].nunique() or 'not dated'}."
+        )
+
+    @property
+    def style_in_words(self) -> str:
+        """The share of the response style, how it is known, and what is done about it."""
+        source = (
+            "estimated from these answers"
+            if self.style_is_estimated
+            else (
+                "assumed, because too few customers gave all the ratings that it is estimated from"
+            )
+        )
+        return (
+            f"A common response style accounts for **{self.style.share:.0%}** of each rating's "
+            f"variance here [{self.style.low:.0%}, {self.style.high:.0%}], {source}. Where a "
+            "finding rests on two ratings of the same person, that much is removed, and the "
+            "verdict must be the same with the smallest and with the largest share of that "
+            "interval; otherwise it is *inconclusive*."
+        )
+
+
+@per_region
+def answers(region: Region, seed: int = 0) -> Answers:
+    """Return a region's survey answers, with missing ratings imputed.
+
+    Parameters
+    ----------
+    region : Region
+        The data.
+    seed : int
+        Of the imputations.
+
+    Raises
+    ------
+    NotEstimable
+        If no customer answered half of the ratings with more than one number.
+    """
+    everybody, waves = table(region), by_wave(region)
+    people = everybody[~straight(everybody)]
+    if people.empty:
+        raise NotEstimable(
+            "No customer answered at least half of the survey's ratings with more than one number."
+        )
+    asked = [name for name in RATINGS if people[name].notna().any()]
+    completed, components = imputed(people, seed), [*VALUES, *COSTS]
+    rows = completed[0][["expectation", *components]].dropna()
+    is_estimated = len(rows) >= LEAST_FOR_STYLE and rows.nunique().min() > 1
+    style, halo = (
+        estimate(completed, "expectation", VALUES, COSTS) if is_estimated else ASSUMED
+        for estimate in (response_style.estimated, response_style.halo)
+    )
+    return Answers(
+        everybody=everybody,
+        people=people,
+        waves=waves[~straight(waves)],
+        completed=completed,
+        complete=scored(people).dropna(subset=asked),
+        asked=asked,
+        components=[name for name in components if name in asked and people[name].nunique() > 1],
+        style=style,
+        halo=halo,
+        style_is_estimated=is_estimated,
+        coding=item_coding(people),
+        n_answerers=region.survey["customer_id"].nunique(),
+    )
 
 
 def table(region: Region) -> pd.DataFrame:
@@ -189,37 +307,11 @@ def straight_in_words(people: pd.DataFrame) -> str:
     )
 
 
-def coding(answers: pd.DataFrame) -> Check:
-    """Check that no scale is coded the other way round.
+def coding(answers: pd.DataFrame) -> object:
+    """Check that no scale is coded the other way round; to be replaced by `checks.coding`."""
+    from analysis.claims import checks
 
-    Satisfaction, loyalty, performance, the four values and added service should rise together,
-    and the four costs fall with them. A scale is turned that goes against most of the others
-    (correlations below -0.1) and clearly against their mean (the upper 95 % bound lies below
-    -0.1), and so is an item that goes clearly against the rest of its own scale. A style of
-    answering makes costs rise with all others, so that a cost must go against them by more than
-    the style can do.
-
-    Parameters
-    ----------
-    answers : DataFrame
-        As from `table`, or `Region.answers()`.
-
-    Returns
-    -------
-    Check
-        Blocking; its value names the scale and the pair that is worst.
-    """
-    name, rule = "scales coded the same way", "none against most of the others"
-    scores = _directed(answers)
-    said = [*_against_own_scale(answers), *_against_others(scores, _tolerance(answers))]
-    if said:
-        advice = " Is it coded the other way round? Then reverse it in the source."
-        return Check(name, rule, "; ".join(said) + "." + advice, passed=False)
-    value = f"all {scores.shape[1]}" if scores.shape[1] > 1 else "no other scale to compare with"
-    never = [name for name in NOT_DIRECTED if name in answers and answers[name].notna().any()]
-    if never:
-        value += f"; not compared: {', '.join(never).replace('_', ' ')}"
-    return Check(name, rule, value, passed=True)
+    return checks.coding(item_coding(answers))
 
 
 def thirds(scores: pd.Series, seed: int = 0) -> pd.Series:
@@ -302,65 +394,3 @@ def _with_traits(region: Region, answers: pd.DataFrame) -> pd.DataFrame:
 def _has(people: pd.DataFrame, name: str) -> bool:
     """Tell whether a column holds anything."""
     return bool(people[name].notna().any())
-
-
-def _directed(answers: pd.DataFrame) -> pd.DataFrame:
-    """Return the scales that have a direction, as they were coded, where answers vary."""
-    names = ("performance", *VALUES, "added_service", *COSTS)
-    found = {name: scales.index(answers, name) for name in SCALES}
-    found |= {name: answers[name].astype(float) for name in names}
-    return pd.DataFrame({name: each for name, each in found.items() if each.nunique() > 1})
-
-
-def _tolerance(answers: pd.DataFrame) -> float:
-    """Return how much a style of answering may add to the correlation of two ratings."""
-    rows = answers[["expectation", *VALUES, *COSTS]].dropna()
-    if len(rows) < LEAST_COMPARED or rows.nunique().min() < 2:
-        return response_style.STYLE
-    return response_style.estimated([rows], "expectation", VALUES, COSTS).high
-
-
-def _against_own_scale(answers: pd.DataFrame) -> list[str]:
-    """Say which items go against the mean of the others of their scale."""
-    said = []
-    for scale in SCALES:
-        items = answers[scales.asked(answers, scale)].astype(float)
-        for name in items if items.shape[1] > 1 else ():
-            rest = items.drop(columns=name).mean(axis=1, skipna=False)
-            r, upper = _correlation(items[name], rest)
-            if upper < AGAINST:
-                words = name.replace("_", " ")
-                said.append(f"{words} goes against the rest of {scale} (r = {r:+.2f})")
-    return said
-
-
-def _against_others(scores: pd.DataFrame, tolerance: float) -> list[str]:
-    """Say which scales go against more than half of the others, and clearly against their mean."""
-    said = []
-    signs = pd.Series([-1 if name in COSTS else 1 for name in scores], scores.columns)
-    upwards = standardised(scores * signs, list(scores)).filter(like="z_")
-    for name in scores:
-        others = scores.columns.drop(name)
-        found = pd.Series({each: _correlation(scores[name], scores[each])[0] for each in others})
-        same = signs[others] * signs[name]
-        beyond = (found * same).dropna() + np.where(same[found.notna()] < 0, tolerance, 0.0)
-        _, upper = _correlation(
-            upwards[f"z_{name}"], upwards.drop(columns=f"z_{name}").mean(axis=1)
-        )
-        if upper < AGAINST and (beyond < AGAINST).mean() > 0.5:
-            worst = beyond.idxmin()
-            words, other = (each.replace("_", " ") for each in (name, worst))
-            said.append(
-                f"{words} goes against {(beyond < AGAINST).sum()} of {len(beyond)} other scales, "
-                f"most of all against {other} (r = {found[worst]:+.2f})"
-            )
-    return said
-
-
-def _correlation(first: pd.Series, second: pd.Series) -> tuple[float, float]:
-    """Return the correlation of two ratings and its upper 95 % bound; none of few answers."""
-    both = pd.concat([first, second], axis=1).dropna().to_numpy(float)
-    if len(both) < LEAST_COMPARED or (both.std(axis=0) < 1e-9).any():
-        return np.nan, np.nan
-    r = float(np.clip(np.corrcoef(both.T)[0, 1], -0.999999, 0.999999))
-    return r, float(np.tanh(np.arctanh(r) + 1.96 / np.sqrt(len(both) - 3)))

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.cohorts import landmark, purchases
+from analysis.cohorts import landmark, per_region, purchases
 from analysis.data.region import Region
+from analysis.statistics.estimate import NotEstimable
 
 WEEK = purchases.DAYS_IN_WEEK
 MOST = 104
@@ -26,6 +27,8 @@ STEEPEST = 3.0
 """On the log scale: a fall to a twentieth says as much as a fall to nothing."""
 LEAST_REGULAR = 20
 """Regulars that a segment needs for a season of its own."""
+NEEDED = RECENT + USUAL + LAST
+"""Weeks of purchases that are needed for one landmark."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,6 +60,59 @@ class Weeks:
         """Days with a purchase in each week, shape (n_customers, n_weeks)."""
         shape = (len(self.people), self.n_weeks, WEEK)
         return self.bought.reshape(shape).sum(axis=2, dtype=np.int8)
+
+
+@dataclass(frozen=True, repr=False)
+class Landmarks:
+    """Customers at several landmarks, as the notebooks on retention use them; see `landmarks`.
+
+    Attributes
+    ----------
+    weeks : Weeks
+        Purchases week by week.
+    changed : ndarray
+        Change of each regular's volume, as from `changes`.
+    moments : DataFrame
+        One row per customer and landmark, as from `moments`, with rare segments and areas merged.
+    judged : list of int
+        The weeks of those landmarks at which predictions are judged, as from `judged`.
+    """
+
+    weeks: Weeks
+    changed: np.ndarray
+    moments: pd.DataFrame
+    judged: list[int]
+
+    @property
+    def summary(self) -> str:
+        """How many landmarks and customers there are, and how many of them stopped buying."""
+        rows, count = self.moments, self.moments["week"].nunique()
+        return (
+            f"{count} landmarks with {rows['customer_id'].nunique():,} customers; at one, "
+            f"{len(rows) / count:,.0f} had bought in the quarter before, "
+            f"{rows['lapse'].mean():.1%} of whom bought nothing in the eight weeks after."
+        )
+
+
+@per_region
+def landmarks(region: Region) -> Landmarks:
+    """Return what was known of customers at several landmarks, and what came after.
+
+    Raises
+    ------
+    NotEstimable
+        If there are fewer than `NEEDED` weeks of purchases, or nobody had bought in the quarter
+        before a landmark.
+    """
+    if region.days < WEEK * NEEDED:
+        raise NotEstimable(f"There are not {NEEDED} weeks of purchases.")
+    weeks = read(region)
+    changed = changes(weeks)
+    rows = moments(weeks, changed)
+    if rows.empty:
+        raise NotEstimable("Nobody had bought in the quarter before a landmark.")
+    rows = landmark.without_rare(rows, ("segment", "area"))
+    return Landmarks(weeks, changed, rows, judged(weeks))
 
 
 def read(region: Region) -> Weeks:
