@@ -1,12 +1,13 @@
 """What tests share: small sources and runs of the command on them, and real data where they are."""
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 import shells
-from analysis.data import sources
+from analysis.data import cache, sources
 from tables import CUSTOMERS, SURVEY, TRANSACTIONS
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -16,6 +17,8 @@ CASES = SHARED.parent / "cases" / "data"
 # another: examples follow from the test alone, and no database of earlier failures adds to them.
 settings.register_profile("reproducible", deadline=None, derandomize=True)
 settings.load_profile("reproducible")
+
+os.environ[cache.FOLDER] = ""  # tests leave the user's own cache alone
 
 
 @pytest.fixture

@@ -1,73 +1,261 @@
-"""What a run has validated, kept for its length: done once, read by all its notebooks.
+"""Cache of validated data, and of what several notebooks compute from a region's data.
 
-A run sets `FOLDER` in the environment of its kernels. Without it, as in JupyterLab, nothing
-is kept. What is kept are customers' data: the folder is the user's own, and goes with the run.
+`workbook run` gives its notebooks a folder that is deleted with the run. In JupyterLab and
+papermill the cache is the user's own folder, readable by nobody else, and every entry's name
+comes from the data and the code: what changed is computed again.
 """
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
+import functools
 import hashlib
+import inspect
 import os
 import pickle
-from collections.abc import Callable
+import shutil
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import duckdb
+import platformdirs
 from filelock import FileLock
 from ibis.expr.types import Table
 
 from analysis.data import readers
 from analysis.data.files import whole
-from analysis.data.sources import Source
+from analysis.data.sources import ROOT, Source, TableMap
 
-FOLDER = "WORKBOOK_PREPARED"
+if TYPE_CHECKING:
+    from analysis.data.region import Region
 
-Kept = TypeVar("Kept")
+FOLDER = "WORKBOOK_CACHE"
+"""Environment variable: the cache folder of a run; when empty, nothing is cached on disk."""
+LENGTH = 12
+"""Characters of a fingerprint."""
+MAX_AGE, MAX_BYTES = dt.timedelta(days=30), "2G"
+"""Limits of the user's own cache; the least recently used entries go first."""
+SETTINGS = (
+    "name", "title", "currency", "calendar", "timezone", "earliest", "as_of", "max_set_aside",
+    "notes", "tables",
+)  # fmt: skip
+
+Value = TypeVar("Value")
+Arguments = ParamSpec("Arguments")
+
+
+def per_region(
+    function: Callable[Concatenate[Region, Arguments], Value],
+) -> Callable[Concatenate[Region, Arguments], Value]:
+    """Decorate a function of a region: it is computed once for each region and arguments.
+
+    The value is looked up first on the `Region`, then on disk, where its name comes from the
+    region's data, the arguments and the code of this package. A `Region` that was simulated
+    or changed after it was loaded has no key; its values stay in memory. Callers share the
+    value: they must not change it.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a `Region`, then numbers, texts, dates or tuples of these. Whatever else the
+        value depends on must be an argument, too. Returns something that can be pickled.
+    """
+    name, parameters = f"{function.__module__}.{function.__qualname__}", inspect.signature(function)
+
+    @functools.wraps(function)
+    def cached(here: Region, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Value:
+        given = parameters.bind(here, *args, **kwargs)
+        given.apply_defaults()
+        own = repr((name, list(given.arguments.items())[1:]))
+        if own not in here.computed:
+            here.computed[own] = _computed(here.key, own, lambda: function(here, *args, **kwargs))
+        return here.computed[own]
+
+    return cached
+
+
+def clear() -> None:
+    """Delete the user's own cache."""
+    shutil.rmtree(_own_folder(), ignore_errors=True)
 
 
 def place(source: Source, *which: str) -> Path | None:
-    """Return where a source is kept, or a region of it as of a day.
+    """Return the path at which a source is cached, or a region of it as of a day.
 
-    None where nothing is kept, or where a database keeps its rows.
+    None without a cache folder, and for a database by address, which has its rows itself.
     """
-    folder = os.environ.get(FOLDER)
-    if not folder or "://" in (source.database or ""):
+    folder = _folder()
+    if folder is None or "://" in (source.database or ""):
         return None
-    name = hashlib.sha256(repr((source.name, *which)).encode()).hexdigest()[:16]
-    return Path(folder, name)
+    if not os.environ.get(FOLDER):  # outlasts this run: the data and the code may change
+        data = content(source)
+        if data is None:
+            return None
+        which = (*which, str(source.folder), data, CODE)
+    return folder / short(repr(each).encode() for each in (source.name, *which))
 
 
-def kept(path: Path | None, make: Callable[[], Kept]) -> Kept:
-    """Return what was kept, or make and keep it.
+def kept(path: Path | None, make: Callable[[], Value]) -> Value:
+    """Load from the cache, or compute and store.
 
-    Of several notebooks that need it at once the first makes it, and the others wait.
+    Of several notebooks that need it at once the first computes it, and the others wait.
 
     Parameters
     ----------
     path : Path or None
         As from `place`.
     make : callable
-        Makes what is to be kept: anything that can be pickled, but for the engine's tables
-        in it, which are kept as Parquet files.
+        Computes anything that can be pickled; the engine's tables in it are stored as
+        Parquet files.
     """
     if path is None:
         return make()
-    with FileLock(path.with_suffix(".lock")):
-        if not path.exists():
-            made = make()
-            try:
-                with whole(path) as draft, draft.open("wb") as file:
-                    _Keeper(file, path).dump(made)
-            except (OSError, duckdb.IOException):  # no room: each notebook makes its own
-                for lines in path.parent.glob(f"{path.name}.*.parquet"):
-                    lines.unlink()
-                return made
+    with _locked(path) as is_locked:
+        if not is_locked:
+            return make()
+        with contextlib.suppress(Exception), path.open("rb") as file:  # a damaged file, too
+            return _Reader(file).load()
+        made = make()
+        try:
+            with whole(path) as draft, draft.open("wb") as file:
+                _Writer(file, path).dump(made)
+        except (OSError, duckdb.IOException):  # no room: each notebook computes its own
+            for rows in path.parent.glob(f"{path.name}.*.parquet"):
+                rows.unlink()
+            return made
+        with path.open("rb") as file:
+            return _Reader(file).load()
+
+
+def key_of(data: str | None, source: Source, region: str, as_of: str) -> str:
+    """Return the key of a region's data; empty where the data has no fingerprint."""
+    today = source.as_of or dt.date.today()  # later days are errors
+    return short(str(each).encode() for each in (data, today, region, as_of)) if data else ""
+
+
+def content(source: Source) -> str | None:
+    """Return the fingerprint of a source's files; None for a database by address."""
+    if "://" in (source.database or ""):
+        return None
+    files = [source.folder / name for table in source.tables.values() for name in _files(table)]
+    if source.database is not None:
+        files = [source.folder.parent / source.database]
+    there = [path for path in dict.fromkeys(files) if path.is_file()]
+    if len(there) < len(set(files)):
+        return None
+    return short([settings(source).encode(), *map(_digest, there)])
+
+
+def settings(source: Source) -> str:
+    """Return what a source says of itself, without the address of a database."""
+    return repr([getattr(source, name) for name in SETTINGS])
+
+
+def short(parts: Iterable[bytes]) -> str:
+    """Return a short SHA-256 of several parts."""
+    total = hashlib.sha256()
+    for part in parts:
+        total.update(hashlib.sha256(part).digest())
+    return total.hexdigest()[:LENGTH]
+
+
+def code() -> str:
+    """Return the fingerprint of this package's code and of the versions it runs with."""
+    package = Path(__file__).parents[1]
+    files = [path for path in sorted(package.rglob("*")) if path.suffix in (".py", ".toml")]
+    lock = ROOT / "requirements.lock"
+    return short(path.read_bytes() for path in [*files, *([lock] if lock.exists() else [])])
+
+
+CODE = code()
+"""Of the code as it was imported: who edits it later must restart the kernel anyway."""
+
+
+def _computed(key: str, own: str, compute: Callable[[], Value]) -> Value:
+    """Load a value from disk, or compute and store it."""
+    folder = _folder()
+    if not key or folder is None:
+        return compute()
+    from joblib import Memory  # takes a moment to import
+    from joblib.memory import CacheWarning
+
+    warnings.filterwarnings("ignore", category=CacheWarning)  # no room: computed each time
+    name = short(each.encode() for each in (CODE, key, own))
+    with _locked(folder / name) as is_locked:
+        if not is_locked:
+            return compute()
+        try:
+            return Memory(folder, verbose=0).cache(_call, ignore=["compute"])(name, compute)
+        except OSError:
+            return compute()
+        finally:
+            if not os.environ.get(FOLDER):
+                _drop_old(folder)
+
+
+def _call(name: str, compute: Callable[[], Value]) -> Value:
+    """Compute the value that is stored under a name."""
+    return compute()
+
+
+@functools.cache
+def _drop_old(folder: Path) -> None:
+    """Keep the user's own cache within its limits; looked at once in a process."""
+    from joblib import Memory
+
+    Memory(folder, verbose=0).reduce_size(bytes_limit=MAX_BYTES, age_limit=MAX_AGE)
+    oldest = time.time() - MAX_AGE.total_seconds()
+    for path in folder.iterdir():
+        if path.is_file() and path.stat().st_mtime < oldest:
+            path.unlink(missing_ok=True)
+
+
+def _folder() -> Path | None:
+    """Return the cache folder: the run's, or the user's own; None where there is none."""
+    if FOLDER in os.environ or "WORKBOOK_REPORTS" in os.environ:  # on a cluster a run has none
+        return Path(os.environ[FOLDER]) if os.environ.get(FOLDER) else None
+    folder = _own_folder()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)  # fails where it is somebody else's
+    except OSError:
+        return None
+    return folder
+
+
+def _own_folder() -> Path:
+    """Return the user's own cache folder, which may not be there."""
+    return platformdirs.user_cache_path("customer-research-workbook")
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[bool]:
+    """Lock an entry of the cache; tells whether that was possible."""
+    lock = FileLock(path.with_suffix(".lock"))
+    with contextlib.suppress(OSError):
+        lock.acquire()
+    try:
+        yield lock.is_locked
+    finally:
+        lock.release()
+
+
+def _files(table: TableMap) -> list[str]:
+    """Return the files that a table is read from."""
+    return [table.file, *(join.file for join in table.joins)]
+
+
+def _digest(path: Path) -> bytes:
+    """Return the SHA-256 of a file, without holding all of it."""
     with path.open("rb") as file:
-        return _Reader(file).load()
+        return hashlib.file_digest(file, "sha256").digest()
 
 
-class _Keeper(pickle.Pickler):
+class _Writer(pickle.Pickler):
     """Pickles; a table of the engine goes to a file of its own."""
 
     def __init__(self, file: object, path: Path) -> None:
@@ -75,19 +263,19 @@ class _Keeper(pickle.Pickler):
         self.path, self.count = path, 0
 
     def persistent_id(self, thing: object) -> Path | None:
-        """Keep a table in the order of its regions and values, whatever it was."""
+        """Store a table in the order of its regions and values, whatever it was."""
         if not isinstance(thing, Table):
             return None
         self.count += 1
-        lines = self.path.with_suffix(f".{self.count}.parquet")
-        with whole(lines) as draft:
+        rows = self.path.with_suffix(f".{self.count}.parquet")
+        with whole(rows) as draft:
             thing.order_by(*dict.fromkeys(["region", *thing.columns])).to_parquet(draft)
-        return lines
+        return rows
 
 
 class _Reader(pickle.Unpickler):
-    """Reads what a `_Keeper` wrote."""
+    """Reads what a `_Writer` wrote."""
 
-    def persistent_load(self, lines: Path) -> Table:
+    def persistent_load(self, rows: Path) -> Table:
         """Read a table from its file."""
-        return readers.embedded().read_parquet(lines)
+        return readers.embedded().read_parquet(rows)

@@ -65,6 +65,11 @@ class Region:
         What of its sales was given back, and is not netted.
     repeated_answers : int
         Answers that are not in `survey`, since another of that customer's on that day is.
+    key : str
+        Key of the region's data in the cache; empty where it was not loaded as it is, but
+        simulated, or changed by `dataclasses.replace`.
+    computed : dict
+        What `cache.per_region` has computed from it.
     """
 
     source: Source
@@ -83,6 +88,8 @@ class Region:
     problems: Mapping[str, str]
     refunds: Refunds = field(default_factory=Refunds)
     repeated_answers: int = 0
+    key: str = field(default="", init=False)
+    computed: dict[str, object] = field(default_factory=dict, init=False)
 
     def __repr__(self) -> str:
         """Name the region; its customers stay out of what a notebook keeps."""
@@ -145,13 +152,17 @@ def load_region(source: str, region: str, as_of: str = "") -> Region:
         the contract.
     """
     entry = sources.read(source)
-    whole, own = cache.place(entry), cache.place(entry, region, as_of)
-    return cache.kept(
-        own,
-        lambda: of_validated(
-            cache.kept(whole, lambda: validate(open_source(entry))), region, as_of
-        ),
+    return cache.kept(cache.place(entry, region, as_of), lambda: _loaded(entry, region, as_of))
+
+
+def _loaded(source: Source, region: str, as_of: str) -> Region:
+    """Load one region, and the whole source for it unless another notebook has done so."""
+    data, whole = cache.kept(
+        cache.place(source), lambda: (cache.content(source), validate(open_source(source)))
     )
+    here = of_validated(whole, region, as_of)
+    object.__setattr__(here, "key", cache.key_of(data, source, region, as_of))
+    return here
 
 
 def of_validated(whole: Validated, region: str, as_of: str = "") -> Region:
