@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from analysis.claims.hypotheses import register
 from analysis.data import sources
 from analysis.data.sources import ROOT, DataError
+from workbook import notebooks
 from workbook.running import fingerprints, fork_server, plan, run_lock, up_to_date
 
 if TYPE_CHECKING:
@@ -48,7 +48,10 @@ def run(
         list[str], typer.Option("--region", "-r", help="Only this region; may be repeated.")
     ] = [],  # noqa: B006 - typer copies it
     notebook: Annotated[
-        list[str], typer.Option("--notebook", "-n", help="Only this notebook; may be repeated.")
+        list[str],
+        typer.Option(
+            "--notebook", "-n", help="Only this notebook, or those of this theme; may be repeated."
+        ),
     ] = [],  # noqa: B006
     parameter: Annotated[
         list[str], typer.Option("--parameter", "-p", help="name=value for the notebooks.")
@@ -70,23 +73,24 @@ def run(
 
     What has not changed since its report was made is not run again.
     """
-    known = plan.notebooks()
-    paths = [known[name] for name in plan.chosen(notebook, list(known), "notebook")]
-    given = {path: plan.parameters(path, parameter) for path in paths}
-    as_of = str(next(iter(given.values())).get("as_of", ""))
-    given = {path: each | {"source": _portable(source)} for path, each in given.items()}
+    chosen = notebooks.select(notebook)
+    given = notebooks.parameters(chosen, parameter)
+    as_of = next((str(own["as_of"]) for own in given.values() if "as_of" in own), "")
+    given = {each: own | {"source": _portable(source)} for each, own in given.items()}
     style = "json" if as_json else "quiet" if quiet else "auto"
     name = _read(source).name
     data = _data(source, as_of, up_to_date.data(reports, name), style, not (cold or scheduler))
-    regions = plan.chosen(region, list(data.prints), "region")
+    regions = notebooks.choose(region, list(data.prints), "region")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     with run_lock.alone(reports, f"workbook run --source {source}"):
         up_to_date.note_data(reports, name, vars(data))
-        tasks = plan.tasks(name, data, regions, given, reports)
+        asked = plan.Plan(name, data, regions, given, reports)
+        tasks = asked.regional()
         todo = tasks if force else [task for task in tasks if not up_to_date.is_done(task)]
         todo = plan.in_turns(todo, jobs)
-        failed = _perform(tasks, todo, style, (jobs, scheduler), (cold, 60 * timeout))
+        failed = _perform(asked, todo, style, (jobs, scheduler), (cold, 60 * timeout))
     if style == "auto":
+        _say_what_was_left_out(notebook)
         console.print(f"Index: {_relative(reports / 'index.html')}", soft_wrap=True)
     raise typer.Exit(1 if failed else 0)
 
@@ -97,7 +101,7 @@ def _data(source: str, as_of: str, noted: Mapping, style: str, warm: bool) -> pl
     if content is not None and (noted.get("content"), noted.get("as_of")) == (content, as_of):
         return plan.Data(**noted)
     if warm:
-        fork_server.warm(plan.NOTEBOOKS)  # it imports while we read
+        fork_server.warm(notebooks.FOLDER)  # it imports while we read
     from analysis.data.region import last_day
     from workbook.running import contents
 
@@ -112,27 +116,36 @@ def _data(source: str, as_of: str, noted: Mapping, style: str, warm: bool) -> pl
 
 
 def _perform(
-    tasks: list[plan.Task],
+    asked: plan.Plan,
     todo: list[plan.Task],
     style: str,
     where: tuple[int, str],
     how: tuple[bool, float],
 ) -> int:
     """Do what is to be done, and what follows from it; return how many reports failed."""
-    over, reports = plan.across(tasks), tasks[0].reports
-    if not todo and all(map(up_to_date.is_done, over)) and up_to_date.is_indexed(reports):
+    across = asked.across()
+    if not todo and all(map(up_to_date.is_done, across)) and up_to_date.is_indexed(asked.reports):
         if style == "auto":
-            count = sources.counted(len(tasks) + len(over), "report")
-            verb = "is" if len(tasks) + len(over) == 1 else "are"
+            number = len(asked.regional()) + len(across)
+            verb = "is" if number == 1 else "are"
+            count = sources.counted(number, "report")
             console.print(f"{count} {verb} unchanged: same notebooks, parameters, data and code.")
         return 0
     from workbook.running import session
     from workbook.running.execute import How
 
     try:
-        return session.perform(tasks, todo, style, console, session.Where(*where), How(*how))
+        return session.perform(asked, todo, style, console, session.Where(*where), How(*how))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+def _say_what_was_left_out(names: list[str]) -> None:
+    """Name the notebooks that can't be run, where all were asked for."""
+    for each in notebooks.discover().values() if not names else ():
+        if each.defaults is None:
+            why = 'no cell is tagged "parameters"'
+            console.print(f"Not run: {each.name}, for {why}.", soft_wrap=True)
 
 
 @app.command(name="list")
@@ -143,9 +156,12 @@ def list_everything(source: SourceName = EXAMPLE) -> None:
         console.print(
             f"Region of {source}: {row.region} ({sources.counted(row.customers, 'customer')})"
         )
-    for name in plan.notebooks():
-        tests = [key for key, each in register().items() if each.notebook == name]
-        console.print(f"Notebook: {name} {' '.join(tests)}")
+    for each in notebooks.discover().values():
+        about = [each.claim] if each.claim else []
+        about += [] if each.is_per_region else ["over all regions"]
+        about = ['not run, for no cell is tagged "parameters"'] if each.defaults is None else about
+        place = f" ({', '.join([each.theme, *about])})".replace("(, ", "(").replace(" ()", "")
+        console.print(f"Notebook: {each.name}{place}", soft_wrap=True)
 
 
 @app.command()
@@ -207,7 +223,7 @@ def export(
     from analysis.claims import across_regions, findings
     from workbook.pages import export as exporter
 
-    [language] = plan.chosen([language], plan.LANGUAGES, "language")
+    [language] = notebooks.choose([language], notebooks.LANGUAGES, "language")
     found = findings.read_all(reports)
     if found.empty:
         raise DataError(f"There are no findings in {_relative(reports)}: workbook run.")
@@ -237,7 +253,7 @@ def calibrate(
     from simulation.scenes import SCENES
 
     worlds = list(dict.fromkeys(each.name for each in SCENES))
-    names = plan.chosen(scene, [*worlds, POOLED], "scene")
+    names = notebooks.choose(scene, [*worlds, POOLED], "scene")
     chosen = [
         replace(each, sizes=tuple(n for n in each.sizes if not size or n in size))
         for each in SCENES

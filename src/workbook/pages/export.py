@@ -23,6 +23,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from openpyxl.writer.excel import ExcelWriter
 
 from analysis.claims import across_regions, card, findings, wording
+from analysis.claims.finding import part_record
 from analysis.claims.hypotheses import Part, hypothesis, register
 from analysis.data.files import FORMULA, whole
 from workbook.pages import index, overview, report
@@ -335,7 +336,7 @@ def _effect(head: Mapping, own: pd.DataFrame, language: str) -> dict:
     """Return the headline's effect in words and drawn, and the part that gave the verdict."""
     rows = {row["part"]: row for row in _rows(own)}
     known = hypothesis(head["hypothesis"])
-    parts = [findings.part_record(part, rows[part.key], language) for part in known.parts]
+    parts = [part_record(part, rows[part.key], language) for part in known.parts]
     decider = []
     if not head.get("blocked_by"):
         record = {"verdict": head["verdict"], "parts": parts, "checks": [], "language": language}

@@ -24,6 +24,8 @@ class Entry:
     ----------
     source, region, notebook : str
         Whose data, and which notebook.
+    theme, claim : str
+        The notebook's folder, and the claim that it tests; empty where there is none.
     href : str
         The page, relative to the index.
     status : {"ok", "failed"}
@@ -32,8 +34,8 @@ class Entry:
         Why it did not; empty otherwise.
     title : str
         Title of the page.
-    records : tuple of dict
-        Its findings, as `findings.records` yields them.
+    record : dict or None
+        Its finding, as `findings.records` yields it; None where it tests no claim.
     files : tuple of str
         Files for the region's team that stand beside the page, relative to the index.
     """
@@ -41,11 +43,13 @@ class Entry:
     source: str
     region: str
     notebook: str
+    theme: str
+    claim: str
     href: str
     status: Literal["ok", "failed"]
     error: str
     title: str
-    records: tuple[dict, ...]
+    record: Mapping | None = None
     files: tuple[str, ...] = ()
 
 
@@ -61,7 +65,7 @@ def index(entries: Sequence[Entry], beyond: Overview, not_renewed: Sequence[str]
     not_renewed : sequence of str
         Reports that the last run could not write, each with the reason.
     """
-    records = [record for entry in entries for record in entry.records]
+    records = [entry.record for entry in entries if entry.claim]
     language = records[0]["language"] if records else "en"
     words = wording.words(language)
     columns = list(dict.fromkeys((entry.source, entry.region) for entry in entries))
@@ -113,10 +117,10 @@ def _row(
 ) -> dict | None:
     """Return the row of a hypothesis, None where no notebook tests it."""
     known = hypotheses.hypothesis(key)
-    found = _found(known, entries)
+    found = {(each.source, each.region): each for each in entries if each.claim == key}
     if not found:
         return None
-    records = [record for _, record in found.values() if record]
+    records = [entry.record for entry in found.values()]
     first = [record["parts"][0] for record in records if "estimate" in record["parts"][0]]
     everywhere = overview.headlines(beyond, known, language).values()
     scale = card.scale_of([*first, *everywhere]) if first else None
@@ -128,26 +132,13 @@ def _row(
             overview.cell(beyond, source, known, scale, language) for source in beyond.sources
         ],
         "cells": [
-            _cell(*found[place], scale, language)
+            _cell(found[place], scale, language)
             | overview.region_notes(beyond, *place, known, scale, language)
             if place in found
             else None
             for place in columns
         ],
     }
-
-
-def _found(known: hypotheses.Hypothesis, entries: Sequence[Entry]) -> dict:
-    """Return entry and record of a hypothesis by region; no record where its notebook failed."""
-    found, finished = {}, False
-    for entry in entries:
-        record = next((each for each in entry.records if each["hypothesis"] == known.id), None)
-        tests = entry.notebook == known.notebook
-        finished |= tests and entry.status == "ok"
-        if record or (tests and entry.status == "failed"):
-            found[entry.source, entry.region] = (entry, record)
-    has_records = any(record for _, record in found.values())
-    return found if has_records or not finished else {}
 
 
 def _row_notes(known: hypotheses.Hypothesis, parts: Sequence[Mapping], language: str) -> list[str]:
@@ -167,13 +158,9 @@ def reading(known: hypotheses.Hypothesis, language: str) -> list[str]:
     return [wording.words(language)["association"]] if known.reading == "association" else []
 
 
-def _cell(
-    entry: Entry, record: Mapping | None, scale: tuple[float, float] | None, language: str
-) -> dict:
+def _cell(entry: Entry, scale: tuple[float, float] | None, language: str) -> dict:
     """Return the cell of a region: verdict, drawing, numbers, or the reason for none."""
-    if record is None:
-        return _failed_cell(entry, language)
-    words = wording.words(language)
+    words, record = wording.words(language), entry.record
     cell = {
         "href": f"{entry.href}#{record['hypothesis']}",
         "verdict": record["verdict"],
@@ -205,7 +192,7 @@ def decider(record: Mapping) -> list[str]:
 
 
 def _failed_cell(entry: Entry, language: str) -> dict:
-    """Return the cell of a notebook that broke before it came to the hypothesis."""
+    """Return the cell of a notebook that broke and tests no claim."""
     chip, reason = _chip("failed", language), report.plain_message(entry.error)
     return {"href": entry.href, "verdict": "failed", "chip": chip, "reason": reason}
 
@@ -214,9 +201,7 @@ def _other_rows(
     columns: Sequence[tuple[str, str]], entries: Sequence[Entry], language: str
 ) -> list[dict]:
     """Return a row of links for each notebook that tests no hypothesis."""
-    testing = {each.notebook for each in hypotheses.register().values()}
-    testing |= {entry.notebook for entry in entries if entry.records}
-    others = [entry for entry in entries if entry.notebook not in testing]
+    others = [entry for entry in entries if not entry.claim]
     rows = {
         entry.notebook: {"title": entry.title, "cells": [None] * len(columns)} for entry in others
     }

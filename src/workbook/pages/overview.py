@@ -10,7 +10,8 @@ from urllib.parse import quote
 import pandas as pd
 from markupsafe import Markup
 
-from analysis.claims import across_regions, card, findings, wording
+from analysis.claims import across_regions, card, wording
+from analysis.claims.finding import part_record
 from analysis.claims.hypotheses import Hypothesis
 from workbook.pages import history
 
@@ -86,8 +87,7 @@ def headlines(beyond: Overview, known: Hypothesis, language: str) -> dict[str, d
         & beyond.pools["estimate"].notna()
     ]
     return {
-        row["source"]: findings.part_record(part, row, language)
-        for row in rows.to_dict(orient="records")
+        row["source"]: part_record(part, row, language) for row in rows.to_dict(orient="records")
     }
 
 
@@ -109,7 +109,7 @@ def cell(
     }
     if pd.isna(row["estimate"]):
         return shown | {"notes": [words["no_family"]]}
-    part = findings.part_record(known.parts[0], row, language)
+    part = part_record(known.parts[0], row, language)
     shown["drawing"] = Markup(card.interval_svg(part, *scale))
     shown["effect"] = wording.interval(part)
     shown["notes"] = [words["pooled"].format(n=row["n_regions"]), *_elsewhere(part, row, words)]

@@ -16,6 +16,7 @@ from nbconvert.filters import markdown2html
 from nbformat import NotebookNode, v4
 
 from analysis.claims import card, findings, hypotheses, wording
+from analysis.claims.finding import MIME_TYPE
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -159,7 +160,7 @@ def _output(output: NotebookNode, seen: set[str], language: str) -> NotebookNode
         text = plain_message(output.evalue or output.ename)
         said = wording.words(language)["page"]["broken"].format(message=text)
         return _html(Markup('<p class="message">{}</p>').format(said))
-    if (record := output.data.get(findings.MIME_TYPE)) is not None:
+    if (record := output.data.get(MIME_TYPE)) is not None:
         anchor = (
             "" if record["hypothesis"] in seen else Markup(' id="{}"').format(record["hypothesis"])
         )

@@ -34,11 +34,12 @@ from analysis.claims import across_regions, findings
 from analysis.data import sources
 from analysis.data.files import whole, write_text
 from analysis.data.sources import DataError
+from workbook import notebooks
 from workbook.pages import history, index, report
 from workbook.pages.index import Entry
 from workbook.pages.overview import Overview
 from workbook.running import executed, fork_server, kernels, up_to_date
-from workbook.running.plan import ACROSS, NOTEBOOKS, Task
+from workbook.running.plan import ACROSS, Task
 
 CLOCK = 2.0
 """Seconds by which clocks of file systems may be behind."""
@@ -104,8 +105,8 @@ class Outcome:
     ----------
     task : Task
         What was done.
-    failures : tuple of str
-        What broke, as sentences; empty when nothing did.
+    failure : str
+        What broke, as a sentence; empty when nothing did.
     seconds : float
         How long it took.
     cells : tuple of tuple
@@ -117,7 +118,7 @@ class Outcome:
     """
 
     task: Task
-    failures: tuple[str, ...]
+    failure: str
     seconds: float
     cells: tuple[tuple[str, float], ...] = ()
     tries: int = 1
@@ -127,9 +128,8 @@ class Outcome:
 def execute(task: Task, how: How = How()) -> Outcome:
     """Execute a notebook for a region, and write it and its page, each whole or not at all.
 
-    An error in a hypothesis's section is that hypothesis's finding; an error elsewhere
-    fails all hypotheses of the notebook that come after it. A kernel that dies or hangs is tried
-    once more.
+    A notebook that breaks, and has not concluded on its claim by then, fails the claim. A kernel
+    that dies or hangs is tried once more.
 
     Raises
     ------
@@ -144,11 +144,11 @@ def execute(task: Task, how: How = How()) -> Outcome:
     while stop and tries < TRIES:
         (notebook, stop), tries = _run(task, how), tries + 1
     cells = executed.slowest(notebook)
-    failures = executed.tidy(notebook, task, stop, _secrets(task))
+    failure = executed.tidy(notebook, task, stop, _secrets(task))
     _write(notebook, task, before)
     seconds = time.monotonic() - started
-    up_to_date.finish(task, seconds, bool(failures))
-    return Outcome(task, tuple(failures), seconds, cells, tries)
+    up_to_date.finish(task, seconds, bool(failure))
+    return Outcome(task, failure, seconds, cells, tries)
 
 
 def run(
@@ -180,7 +180,7 @@ def run(
     """
     _stopping.clear()
     if not (scheduler or how.cold):
-        fork_server.warm(NOTEBOOKS)
+        fork_server.warm(notebooks.FOLDER)
     with _client(jobs, scheduler) as client:
         client.subscribe_topic(STARTED, lambda event: on_start(event[1]))
         futures = {
@@ -246,7 +246,7 @@ def write_index(
     pages = {each.source: (each.href, each.error) for each in over}
     gone = dict.fromkeys(path.parts[-3:-1] for path in up_to_date.of_regions(reports, gone=True))
     beyond = Overview(pools, across_regions.by_region(found), past, pages, tuple(gone))
-    not_renewed = [f"{name_of(each.task)}: {' '.join(each.failures)}" for each in lost]
+    not_renewed = [f"{name_of(each.task)}: {each.failure}" for each in lost]
     write_text(reports / "index.html", index.index(entries, beyond, not_renewed))
     up_to_date.indexed(reports)
 
@@ -283,7 +283,7 @@ def _perform(number: int, task: Task, how: How) -> Outcome:
     if _stopping.is_set():
         raise StoppedError
     if not how.cold:
-        fork_server.warm(NOTEBOOKS)
+        fork_server.warm(notebooks.FOLDER)
     get_worker().log_event(STARTED, number)
     try:
         return execute(task, how)
@@ -306,7 +306,7 @@ def _outcome(future: Future, task: Task) -> Outcome:
     try:
         return future.result()
     except CancelledError:
-        return Outcome(task, (GONE,), 0.0, written=False)
+        return Outcome(task, GONE, 0.0, written=False)
     except Exception as error:
         return _not_run(task, error)
 
@@ -314,7 +314,7 @@ def _outcome(future: Future, task: Task) -> Outcome:
 def _not_run(task: Task, error: BaseException) -> Outcome:
     """Return the outcome of a task that could not even be written down."""
     why = executed.without_paths(f"{type(error).__name__}: {error}")
-    return Outcome(task, (why,), 0.0, written=False)
+    return Outcome(task, why, 0.0, written=False)
 
 
 def _run(task: Task, how: How) -> tuple[NotebookNode, str]:
@@ -368,7 +368,7 @@ def _write(notebook: NotebookNode, task: Task, before: float) -> None:
 
 def _records(entries: Sequence[Entry]) -> list[Mapping]:
     """Return the records of all reports."""
-    return [record for entry in entries for record in entry.records]
+    return [entry.record for entry in entries if entry.claim]
 
 
 def _secrets(task: Task) -> list[str]:
@@ -384,15 +384,18 @@ def _entry(path: Path, reports: Path) -> Entry:
     notebook = nbformat.read(path, as_version=4)
     about = notebook.metadata["workbook"]
     page = path.with_suffix(".html").relative_to(reports)
+    record = next(findings.records(notebook), None)
     return Entry(
         source=about["source"],
         region=about["region"],
         notebook=about["notebook"],
+        theme=about["theme"],
+        claim=about["claim"],
         href=quote(page.as_posix()),
         status=about["status"],
         error=about["error"],
         title=report.title(notebook),
-        records=tuple(record | about.get("prints", {}) for record in findings.records(notebook)),
+        record=record | about["provenance"] if record else None,
         files=tuple(quote(file.relative_to(reports).as_posix()) for file in _files(path)),
     )
 

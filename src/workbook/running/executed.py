@@ -1,30 +1,31 @@
-"""What an executed notebook leaves behind: the same for the same input, and why it broke."""
+"""Normalise executed notebooks: strip what varies, hide secrets, say why one broke."""
 
 from __future__ import annotations
 
 import html
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from urllib.parse import quote, quote_plus
 
 import nbformat
 from nbformat import NotebookNode
 
 from analysis.claims import findings
-from analysis.claims.hypotheses import hypothesis, register
+from analysis.claims.finding import MIME_TYPE, no_finding
+from analysis.claims.hypotheses import hypothesis
 from analysis.statistics.estimate import NotEstimable
+from workbook.notebooks import theme_of
 from workbook.running.plan import Task
 
 HIDDEN = "***"
 """Stands where a secret stood."""
 
-_SECTION = re.compile(r"^#+ (H\d\d)\b", re.MULTILINE)
 _HEADING = re.compile(r"^##? (.+)", re.MULTILINE)
 _PATHS = re.compile(r"(?:/[\w.@+-]+)+/(?=[\w.-]+\.py|ipykernel)")
 
 
-def tidy(notebook: NotebookNode, task: Task, stop: str, secrets: Sequence[str] = ()) -> list[str]:
+def tidy(notebook: NotebookNode, task: Task, stop: str, secrets: Sequence[str] = ()) -> str:
     """Leave in an executed notebook only what the next run would leave too, and no secret.
 
     Parameters
@@ -40,14 +41,18 @@ def tidy(notebook: NotebookNode, task: Task, stop: str, secrets: Sequence[str] =
 
     Returns
     -------
-    list of str
-        What broke.
+    str
+        What broke, as a sentence; empty if nothing did.
     """
     for cell in notebook.cells:
         cell["outputs"] = _hidden(cell.get("outputs", []), secrets)
         if cell.cell_type != "code":
             del cell["outputs"]
-    errors = _errors(notebook, stop, task)
+    failure = _end(notebook, task) or stop
+    failure = _foreign_findings(notebook, task) or failure
+    if task.claim and not list(findings.records(notebook)):
+        failure = failure or f"The notebook ended without a finding on {task.claim}."
+        notebook.cells.append(_failed_finding(task, failure))
     kernel = ("kernelspec", "language_info")
     kept = {name: notebook.metadata[name] for name in kernel if notebook.metadata.get(name)}
     notebook.metadata = {
@@ -56,11 +61,13 @@ def tidy(notebook: NotebookNode, task: Task, stop: str, secrets: Sequence[str] =
             "source": task.source,
             "region": task.region,
             "notebook": task.notebook.stem,
-            "status": "failed" if "" in errors else "ok",
-            "error": errors.get("", ""),
+            "theme": theme_of(task.notebook),
+            "claim": task.claim,
+            "status": "failed" if failure else "ok",
+            "error": failure,
             "language": str(task.parameters.get("language", "en")),
             "parameters": task.given | {"source": task.source},
-            "prints": dict(task.prints),
+            "provenance": dict(task.provenance),
         },
     }
     for number, cell in enumerate(notebook.cells):
@@ -70,8 +77,7 @@ def tidy(notebook: NotebookNode, task: Task, stop: str, secrets: Sequence[str] =
         if "injected-parameters" in tags:  # a path may name folders of this machine
             given = repr(str(task.parameters.get("source", "")))
             cell.source = cell.source.replace(given.replace("'", '"'), f'"{task.source}"')
-    _add_failed(notebook, task, errors)
-    return [f"{key}: {text}" if key else text for key, text in errors.items()]
+    return failure
 
 
 def slowest(notebook: NotebookNode, n: int = 3) -> tuple[tuple[str, float], ...]:
@@ -110,46 +116,34 @@ def _spellings(secret: str) -> list[str]:
     return [secret, quote(secret, safe=""), quote_plus(secret), *in_html, *quoted]
 
 
-def _errors(notebook: NotebookNode, stop: str, task: Task) -> dict[str, str]:
-    """Return the first error of each section, "" for one that ended the notebook.
+def _end(notebook: NotebookNode, task: Task) -> str:
+    """Return the error that a notebook ended with, if it did, as a sentence.
 
-    What comes after an error in the same section is its consequence, and is taken out. Data that
-    do not allow an estimate are no error: in the section of a claim the finding says so.
+    `SystemExit` without a message is a regular end, as it is for papermill: nothing follows it.
+    So is `NotEstimable`, which says why the data do not allow an estimate.
     """
-    section, errors, ended = "", {"": stop} if stop else {}, set()
     notebook.cells = [cell for cell in notebook.cells if not _is_banner(cell)]
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            section = _section(cell, section)
+    for number, cell in enumerate(notebook.cells):
+        errors = [each for each in cell.get("outputs", ()) if each.output_type == "error"]
+        if not errors:
             continue
-        if section in errors or section in ended:
-            cell.outputs = []
-        broken = [output for output in cell.outputs if output.output_type == "error"]
-        if broken and broken[0].ename == NotEstimable.__name__:
-            ended.add(section)
-            cell.outputs = [_untestable(section, task, broken[0].evalue)]
-        elif broken:
-            cell.outputs = broken
-            broken[0].traceback = [_PATHS.sub("", line) for line in broken[0].traceback]
-            goes_on = "raises-exception" in cell.metadata.get("tags", ())
-            errors[section if goes_on else ""] = _sentence(broken[0])
-    return errors
-
-
-def _section(cell: NotebookNode, before: str) -> str:
-    """Return the section that a cell of text starts: a hypothesis's id, or its heading."""
-    found = _SECTION.search(cell.source)
-    if found:
-        return found[1]
-    heading = _HEADING.search(cell.source)
-    return heading[1] if heading else before
+        error, others = errors[0], [each for each in cell.outputs if each not in errors]
+        if error.ename == NotEstimable.__name__:
+            others.append(_not_estimable(task, error.evalue))
+        elif error.ename != "SystemExit" or error.evalue not in ("", "0"):
+            error.traceback = [without_paths(line) for line in error.traceback]
+            cell.outputs = [*others, error]
+            return _sentence(error)
+        cell.outputs, notebook.cells = others, notebook.cells[: number + 1]
+        return ""
+    return ""
 
 
 def _sentence(error: NotebookNode) -> str:
     """Return what an error says, with its kind unless it is a message for the user."""
     if error.ename in ("DataError", "UsageError"):
         return error.evalue
-    return f"{error.ename}: {_PATHS.sub('', error.evalue)}"
+    return f"{error.ename}: {without_paths(error.evalue)}"
 
 
 def _is_banner(cell: NotebookNode) -> bool:
@@ -157,34 +151,40 @@ def _is_banner(cell: NotebookNode) -> bool:
     return "papermill-error-cell-tag" in cell.metadata.get("tags", ())
 
 
-def _untestable(key: str, task: Task, why: str) -> NotebookNode:
-    """Return the output that shows a claim as not testable, or, in other sections, the reason."""
-    if key not in register():
+def _foreign_findings(notebook: NotebookNode, task: Task) -> str:
+    """Take out the findings on claims that the notebook's name does not have; name them."""
+    foreign = {}
+    for cell in notebook.cells:
+        for output in list(cell.get("outputs", ())):
+            record = output.get("data", {}).get(MIME_TYPE)
+            if record is not None and record["hypothesis"] != task.claim:
+                foreign[record["hypothesis"]] = None
+                cell.outputs.remove(output)
+    if not foreign:
+        return ""
+    keys = ", ".join(foreign)
+    return (
+        f"{task.notebook.stem} concludes on {keys}. A finding counts only in the notebook whose "
+        f"name begins with the claim: {keys}_... Take it out, or rename the notebook."
+    )
+
+
+def _not_estimable(task: Task, why: str) -> NotebookNode:
+    """Return the output that shows a claim as not testable, or, without a claim, the reason."""
+    if not task.claim:
         return nbformat.v4.new_output("display_data", data={"text/markdown": why})
+    return _finding(task, "not testable", why)
+
+
+def _failed_finding(task: Task, why: str) -> NotebookNode:
+    """Return a cell that shows a claim as failed."""
+    tags = {"tags": ["failed-finding"]}
+    return nbformat.v4.new_code_cell("", outputs=[_finding(task, "failed", why)], metadata=tags)
+
+
+def _finding(task: Task, verdict: str, why: str) -> NotebookNode:
+    """Return the output that shows that a claim has no estimate, and why."""
     language = str(task.parameters.get("language", "en"))
-    found = findings.no_finding(
-        hypothesis(key), task.source, task.region, "not testable", why, language=language
-    )
+    about = (hypothesis(task.claim), task.source, task.region, verdict, why)
+    found = no_finding(*about, language=language)
     return nbformat.v4.new_output("display_data", data=found._repr_mimebundle_())
-
-
-def _add_failed(notebook: NotebookNode, task: Task, errors: Mapping[str, str]) -> None:
-    """Add a finding for each hypothesis of the notebook that has none."""
-    there = {record["hypothesis"] for record in findings.records(notebook)}
-    for key, entry in register().items():
-        if entry.notebook == task.notebook.stem and key not in there:
-            why = errors.get(key) or errors.get("") or "The notebook has no finding for it."
-            language = str(task.parameters.get("language", "en"))
-            failed = findings.no_finding(
-                hypothesis(key), task.source, task.region, "failed", why, language=language
-            )
-            notebook.cells.append(_cell_with(failed, len(notebook.cells)))
-
-
-def _cell_with(finding: findings.Finding, number: int) -> NotebookNode:
-    """Return a cell that shows a finding, under the heading of its hypothesis."""
-    bundle = finding._repr_mimebundle_()
-    output = nbformat.v4.new_output("display_data", data=bundle)
-    return nbformat.v4.new_code_cell(
-        "", outputs=[output], metadata={"tags": ["failed-finding"]}, id=f"cell-{number}"
-    )

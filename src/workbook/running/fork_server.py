@@ -16,11 +16,11 @@ from __future__ import annotations
 import ast
 import contextlib
 import gc
-import importlib
 import json
 import multiprocessing
 import multiprocessing.util
 import os
+import pkgutil
 import shutil
 import signal
 import sys
@@ -83,7 +83,7 @@ def imports(notebooks: Iterable[Path]) -> list[str]:
 @cache
 def warm(folder: Path) -> None:
     """Start, once, the process that kernels for the notebooks of a folder are forked from."""
-    start(imports(sorted(folder.glob("*.ipynb"))))
+    start(imports(sorted(folder.rglob("*.ipynb"))))
 
 
 def start(modules: Iterable[str] = ()) -> None:
@@ -126,7 +126,7 @@ def _cells(path: Path) -> list[dict]:
     """Return the cells of a notebook; none of a file that is broken, of which others will tell."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))["cells"]
-    except (ValueError, KeyError):
+    except (OSError, ValueError, KeyError):
         return []
 
 
@@ -217,7 +217,7 @@ def _preload(modules: Iterable[str]) -> None:
     """
     for name in modules:
         with contextlib.suppress(Exception, SystemExit):
-            importlib.import_module(name)
+            pkgutil.resolve_name(name)  # a module, or what a package offers under this name
     if "duckdb" in sys.modules:
         sys.modules["duckdb"].default_connection().close()  # it opens, with threads, on import
     gc.collect()

@@ -1,25 +1,18 @@
-"""What is to be done: notebooks x regions, with the parameters that are asked for."""
+"""Expand the command line into tasks: one per notebook and region, one per notebook over all."""
 
 from __future__ import annotations
 
-import ast
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from analysis.claims.hypotheses import nearest, register
-from analysis.data.sources import ROOT, DataError
+from workbook import notebooks
+from workbook.notebooks import Notebook
 from workbook.running import fingerprints, up_to_date
 
-LANGUAGES = ("en", "zh")
-NOTEBOOKS = ROOT / "notebooks"
-ACROSS = "90_across_regions"
-"""The notebook that is run once per source, over the findings of its regions."""
-
-
-class UsageError(DataError):
-    """A name or value on the command line that can't be right, as a message for the user."""
+ACROSS = "across_regions"
+"""The notebook whose page the index links to from its columns over all regions."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +31,8 @@ class Task:
         All parameters that are given to the notebook.
     reports : Path
         Where the executed notebook and its page go.
-    prints : dict of str
-        Fingerprints of what its findings come from; see `findings.PRINTS`.
+    provenance : dict of str
+        Fingerprints of what its finding comes from; see `findings.PROVENANCE`.
     """
 
     notebook: Path
@@ -47,7 +40,12 @@ class Task:
     region: str
     parameters: Mapping[str, object]
     reports: Path
-    prints: Mapping[str, str] = field(default_factory=dict)
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def claim(self) -> str:
+        """Id of the claim that the notebook tests; empty where it tests none."""
+        return notebooks.claim_of(self.notebook)
 
     @property
     def executed(self) -> Path:
@@ -82,86 +80,11 @@ class Data:
     content: str | None = None
 
 
-def notebooks() -> dict[str, Path]:
-    """Return the notebooks that are run per region, by name.
+@dataclass(frozen=True)
+class Plan:
+    """What a run is asked to do.
 
-    Raises
-    ------
-    UsageError
-        If there is none.
-    """
-    found = {path.stem: path for path in sorted(NOTEBOOKS.glob("[0-8]*.ipynb"))}
-    if not found:
-        raise UsageError(f"There is no notebook in {NOTEBOOKS.name}/ that is run per region.")
-    return found
-
-
-def chosen(names: Sequence[str], known: Sequence[str], kind: str) -> list[str]:
-    """Return the chosen names, or all that are known when none is chosen.
-
-    Raises
-    ------
-    UsageError
-        If a name is not known; the message has the nearest one.
-    """
-    for name in names:
-        if name not in known:
-            raise UsageError(f"No {kind} {name!r}.{nearest(name, known)}")
-    return list(dict.fromkeys(names)) or list(known)
-
-
-def parameters(notebook: Path, given: Sequence[str]) -> dict[str, object]:
-    """Read "name=value" parameters for a notebook, in the type of its defaults.
-
-    Raises
-    ------
-    UsageError
-        If a name is not a parameter of the notebook, or a value is of another type.
-    """
-    known, found = _defaults(notebook), {}
-    for text in given:
-        name, _, value = text.partition("=")
-        if name not in known or name in ("region", "source"):
-            free = [each for each in known if each not in ("region", "source")]
-            raise UsageError(f"{notebook.stem} has no parameter {name!r}.{nearest(name, free)}")
-        found[name] = _like(known[name], name, value)
-        if name == "language" and value not in LANGUAGES:
-            raise UsageError(f"Parameter language = {value!r}: expected one of en, zh.")
-    return found
-
-
-def _defaults(notebook: Path) -> dict[str, object]:
-    """Return the parameters of a notebook and their defaults, which are literals."""
-    try:
-        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-        tagged = (cell for cell in cells if "parameters" in cell["metadata"].get("tags", ()))
-        lines = ast.parse("".join(next(tagged)["source"])).body
-        return {line.targets[0].id: ast.literal_eval(line.value) for line in lines}
-    except ValueError as error:  # also of JSON, of UTF-8 and of literals
-        raise UsageError(f"{notebook.name}: not a notebook with parameters: {error}.") from None
-    except (AttributeError, KeyError, StopIteration, SyntaxError, TypeError):
-        raise UsageError(f'{notebook.name}: no cell tagged "parameters", of literals.') from None
-
-
-def _like(default: object, name: str, value: str) -> object:
-    """Return a value in the type of the parameter's default."""
-    try:
-        return type(default)(value)
-    except ValueError:
-        kind = {"int": "a whole number", "float": "a number"}.get(type(default).__name__, "text")
-        raise UsageError(f"Parameter {name} = {value!r}: expected {kind}.") from None
-
-
-def tasks(
-    source: str,
-    data: Data,
-    regions: Sequence[str],
-    given: Mapping[Path, Mapping[str, object]],
-    reports: Path,
-) -> list[Task]:
-    """Return what is to be done: every notebook for every region.
-
-    Parameters
+    Attributes
     ----------
     source : str
         Name of the source.
@@ -169,22 +92,55 @@ def tasks(
         What is known of its data.
     regions : sequence of str
         Names of its regions.
-    given : mapping of Path to dict
-        Parameters of each notebook.
+    given : mapping of Notebook to dict
+        The notebooks, and the parameters of each.
     reports : Path
         Where reports go.
     """
-    whole = {"data_until": data.until, "module": fingerprints.module()}
-    of_notebooks = {
-        path: {"notebook": fingerprints.notebook(path), "parameters": _print(parameters)}
-        for path, parameters in given.items()
-    }
-    return [
-        Task(path, source, region, parameters, reports, prints)
-        for region in regions
-        for path, parameters in given.items()
-        for prints in [whole | of_notebooks[path] | {"data": data.prints[region]}]
-    ]
+
+    source: str
+    data: Data
+    regions: Sequence[str]
+    given: Mapping[Notebook, Mapping[str, object]]
+    reports: Path
+
+    def regional(self) -> list[Task]:
+        """Return a task for every region and notebook that is run per region."""
+        tasks = [self._task(each, "") for each in self.given if each.is_per_region]
+        return [
+            replace(
+                task, region=region, provenance=task.provenance | {"data": self.data.prints[region]}
+            )
+            for region in self.regions
+            for task in tasks
+        ]
+
+    def across(self) -> list[Task]:
+        """Return a task for every notebook that looks at the findings of all regions together.
+
+        What it depends on are the reports of the regions that stand in the folder by now. There
+        is none while no report that tests a claim is there, or will be.
+        """
+        there = up_to_date.of_regions(self.reports)
+        own = [path for path in there if path.parts[-3] == self.source]
+        will_be = [each for each in self.given if each.is_per_region and each.claim]
+        if not will_be and not any(map(notebooks.claim_of, own)):
+            return []
+        data = up_to_date.of_reports(self.reports, self.source)
+        return [self._task(each, data) for each in self.given if not each.is_per_region]
+
+    def _task(self, notebook: Notebook, data: str) -> Task:
+        """Return the task of a notebook, with the fingerprints of all that it comes from."""
+        given = self.given[notebook]
+        own = {name: value for name, value in given.items() if name != "source"}  # maybe a path
+        provenance = {
+            "data_until": self.data.until,
+            "data": data,
+            "module": fingerprints.module(),
+            "notebook": fingerprints.notebook(notebook.path),
+            "parameters": fingerprints.short([json.dumps(own, sort_keys=True).encode()]),
+        }
+        return Task(notebook.path, self.source, "", given, self.reports, provenance)
 
 
 def in_turns(tasks: Sequence[Task], jobs: int) -> list[Task]:
@@ -195,46 +151,3 @@ def in_turns(tasks: Sequence[Task], jobs: int) -> list[Task]:
     regions = dict.fromkeys(task.region for task in tasks)
     turn = {region: number // jobs for number, region in enumerate(regions)}
     return sorted(tasks, key=lambda task: (turn[task.region], task.notebook.name))
-
-
-def across(tasks: Sequence[Task]) -> list[Task]:
-    """Return the task that looks at all regions of a source together, if there is anything to see.
-
-    What it depends on are the reports of the regions that stand in the folder by now.
-
-    Parameters
-    ----------
-    tasks : sequence of Task
-        Tasks of the source's regions.
-
-    Returns
-    -------
-    list of Task
-        One, or none where no notebook that tests a hypothesis is or will be there.
-
-    Raises
-    ------
-    UsageError
-        If its file is not a notebook.
-    """
-    task, testing = tasks[0], {each.notebook for each in register().values()}
-    done = up_to_date.of_regions(task.reports)
-    there = {path.stem for path in done if path.parts[-3] == task.source}
-    path = NOTEBOOKS / f"{ACROSS}.ipynb"
-    if not path.is_file() or not testing & (there | {each.notebook.stem for each in tasks}):
-        return []
-    shared = {name: task.parameters[name] for name in _defaults(path) if name in task.parameters}
-    prints = {
-        "data_until": task.prints.get("data_until", ""),
-        "data": up_to_date.of_reports(task.reports, task.source),
-        "notebook": fingerprints.notebook(path),
-        "module": fingerprints.module(),
-        "parameters": _print(shared),
-    }
-    return [Task(path, task.source, "", shared, task.reports, prints)]
-
-
-def _print(parameters: Mapping[str, object]) -> str:
-    """Return the fingerprint of parameters without the source, which may be a path from here."""
-    own = {name: value for name, value in parameters.items() if name != "source"}
-    return fingerprints.short([json.dumps(own, sort_keys=True).encode()])

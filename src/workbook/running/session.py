@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from rich.console import Console
 
 from analysis.data import cache, files
-from workbook.running import execute, plan, up_to_date
+from workbook.running import execute, up_to_date
 from workbook.running.execute import How, Outcome
-from workbook.running.plan import Task
+from workbook.running.plan import Plan, Task
 from workbook.running.progress import Progress, Step, Style
 
 LOG = "run.log"
@@ -37,40 +37,33 @@ class Where:
 
 @dataclass
 class _Told:
-    """Tells the progress what starts and ends, and keeps count."""
+    """Tells the progress what ends, and keeps count."""
 
     progress: Progress
-    steps: Sequence[Step]
     failed: int = 0
     lost: list[Outcome] = field(default_factory=list)
-
-    def started(self, number: int) -> None:
-        """Tell that a task begins."""
-        self.progress.started(self.steps[number])
 
     def ended(self, outcome: Outcome, step: Step) -> None:
         """Tell how a task ended."""
         note = "second try" if outcome.tries > 1 else ""
-        self.progress.ended(step, outcome.failures, outcome.seconds, outcome.cells, note)
-        self.failed += bool(outcome.failures)
+        failures = [outcome.failure] if outcome.failure else []
+        self.progress.ended(step, failures, outcome.seconds, outcome.cells, note)
+        self.failed += bool(outcome.failure)
         if not outcome.written:
             self.lost.append(outcome)
 
 
 def perform(
-    tasks: Sequence[Task],
-    todo: Sequence[Task],
-    style: Style,
-    console: Console,
-    where: Where,
-    how: How,
+    plan: Plan, todo: Sequence[Task], style: Style, console: Console, where: Where, how: How
 ) -> int:
     """Do what is to be done, then look at all regions together, and make the index.
 
     Parameters
     ----------
-    tasks, todo : sequence of Task
-        All tasks that were asked for; those of them that must be done.
+    plan : Plan
+        What was asked for.
+    todo : sequence of Task
+        Those of its tasks in the regions that must be done.
     style : {"auto", "quiet", "json"}
         How the run is shown; see `Progress`.
     console : Console
@@ -85,20 +78,20 @@ def perform(
     int
         Number of reports that failed.
     """
-    reports = tasks[0].reports
-    steps = [step_of(task) for task in [*todo, *plan.across(tasks)]]
-    skipped = {UNCHANGED: len(tasks) - len(todo)}
+    reports = plan.reports
+    steps = [step_of(task) for task in [*todo, *plan.across()]]
+    skipped = {UNCHANGED: len(plan.regional()) - len(todo)}
     with (
         _kept_data(where),
         Progress(steps, skipped, where.jobs, style, reports / LOG, console) as progress,
     ):
-        told = _Told(progress, steps)
+        told = _Told(progress)
         try:
-            _regions(todo, told, where, how)
+            _execute(todo, told, where, how)
             entries = execute.collect(reports)
             found = execute.write_findings(reports, entries)
-            for task in plan.across(tasks):
-                _across(task, told, how)
+            # On this machine: they read what was just written.
+            _execute(plan.across(), told, Where(where.jobs), how)
         except KeyboardInterrupt:
             execute.rebuild(reports, told.lost)
             raise
@@ -125,16 +118,14 @@ def _kept_data(where: Where) -> Iterator[None]:
             del os.environ[cache.FOLDER]
 
 
-def _regions(todo: Sequence[Task], told: _Told, where: Where, how: How) -> None:
-    """Do the tasks of the regions."""
-    steps = {task.executed: step for task, step in zip(todo, told.steps, strict=False)}
-    outcomes = execute.run(todo, where.jobs, how, where.scheduler, told.started) if todo else ()
+def _execute(tasks: Sequence[Task], told: _Told, where: Where, how: How) -> None:
+    """Execute tasks side by side, and tell of each."""
+    if not tasks:
+        return
+    steps = [step_of(task) for task in tasks]
+    outcomes = execute.run(
+        tasks, where.jobs, how, where.scheduler, lambda number: told.progress.started(steps[number])
+    )
+    by_task = dict(zip((task.executed for task in tasks), steps, strict=True))
     for outcome in outcomes:
-        told.ended(outcome, steps[outcome.task.executed])
-
-
-def _across(task: Task, told: _Told, how: How) -> None:
-    """Do the task over all regions, on this machine: it reads what was just written."""
-    told.started(len(told.steps) - 1)
-    (outcome,) = execute.run([task], 1, how)
-    told.ended(outcome, told.steps[-1])
+        told.ended(outcome, by_task[outcome.task.executed])

@@ -1,4 +1,4 @@
-"""What need not be done again, because nothing that it depends on has changed.
+"""Up-to-date checks: which reports were made from what there is now.
 
 Beside each report stands a small hidden file with the key of what it was made from and the
 seconds that it took. It is written last, so that a report with the right key is whole.
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from analysis.claims import hypotheses
 from analysis.data.files import write_text
+from workbook import notebooks
 from workbook.running import fingerprints
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Record:
 
 def key(task: Task) -> str:
     """Return the fingerprint of all that a task's report depends on."""
-    whole = {"given": task.given, "prints": dict(task.prints), "name": task.notebook.stem}
+    whole = {"given": task.given, "provenance": dict(task.provenance), "name": task.notebook.stem}
     whole["register"] = hypotheses.fingerprint()
     return fingerprints.short([json.dumps(whole, sort_keys=True, default=str).encode()])
 
@@ -75,6 +76,8 @@ def finish(task: Task, seconds: float, failed: bool) -> None:
 def of_regions(reports: Path, gone: bool = False) -> list[Path]:
     """Return the executed notebooks of all sources' regions, in order.
 
+    Those of notebooks that are no longer there, or have another name now, are left out.
+
     Parameters
     ----------
     reports : Path
@@ -83,7 +86,8 @@ def of_regions(reports: Path, gone: bool = False) -> list[Path]:
         Those of regions that are no longer in their source's data, as `note_data` noted it,
         and not the others. Of a source without a note no region is gone.
     """
-    paths = sorted(path for path in reports.glob("*/*/*.ipynb") if path.name[0] != ".")
+    known = notebooks.names()
+    paths = sorted(path for path in reports.glob("*/*/*.ipynb") if path.stem in known)
     noted = {name: data(reports, name).get("prints") for name in {path.parts[-3] for path in paths}}
     return [path for path in paths if _is_gone(path, noted[path.parts[-3]]) == gone]
 

@@ -1,0 +1,224 @@
+"""The notebooks: which there are, the claim that each one tests, and their parameters."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+
+from analysis.claims.hypotheses import nearest, register
+from analysis.data.sources import ROOT, DataError
+
+FOLDER = ROOT / "notebooks"
+LANGUAGES = ("en", "zh")
+OWN = ("region", "source")
+"""Parameters that have options of their own on the command line."""
+
+_CLAIM = re.compile(r"H\d\d(?=_)")
+
+
+class UsageError(DataError):
+    """A name or value on the command line that can't be right, as a message for the user."""
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook as it is in git.
+
+    Attributes
+    ----------
+    path : Path
+        Its file, somewhere under `FOLDER`.
+    defaults : dict or None
+        Its parameters and their defaults; None where it has no cell tagged "parameters".
+    """
+
+    path: Path
+    defaults: Mapping[str, object] | None = field(hash=False)
+
+    @property
+    def name(self) -> str:
+        """Its file name without the ending."""
+        return self.path.stem
+
+    @property
+    def claim(self) -> str:
+        """Id of the claim that it tests, from its name; empty where it tests none."""
+        return claim_of(self.path)
+
+    @property
+    def theme(self) -> str:
+        """The folder that it stands in, below `FOLDER`; empty for `FOLDER` itself."""
+        return theme_of(self.path)
+
+    @property
+    def is_per_region(self) -> bool:
+        """Whether it is run for each region, and not once over the findings of all."""
+        return "region" in (self.defaults or ())
+
+
+def claim_of(path: Path) -> str:
+    """Return the id that the name of a notebook begins with, such as "H01"; else nothing."""
+    found = _CLAIM.match(path.stem)
+    return found[0] if found else ""
+
+
+def theme_of(path: Path) -> str:
+    """Return the folder of a notebook below `FOLDER`; empty for `FOLDER` and places elsewhere."""
+    if not path.is_relative_to(FOLDER):
+        return ""
+    theme = path.relative_to(FOLDER).parent.as_posix()
+    return "" if theme == "." else theme
+
+
+def names() -> set[str]:
+    """Return the names of all notebooks, whatever is in them."""
+    return {path.stem for path in FOLDER.rglob("*.ipynb") if not _is_hidden(path)}
+
+
+def discover() -> dict[str, Notebook]:
+    """Return all notebooks below `FOLDER`, in any folder, by name.
+
+    Raises
+    ------
+    UsageError
+        If there is none, a file is not a notebook, two have one name or test one claim, or one
+        has the name of a claim and does not test it: the register has no such claim, or the
+        notebook has no parameters.
+    """
+    paths = [path for path in FOLDER.rglob("*.ipynb") if not _is_hidden(path)]
+    if not paths:
+        raise UsageError(f"There is no notebook in {FOLDER.name}/.")
+    found = [Notebook(path, read_defaults(path)) for path in sorted(paths, key=_place)]
+    for one, other in combinations(found, 2):
+        both = f"{_shown(one.path)} and {_shown(other.path)}"
+        if one.name == other.name:
+            raise UsageError(f"Two notebooks have one name: {both}. Rename one of them.")
+        if one.claim and one.claim == other.claim:
+            raise UsageError(
+                f"Two notebooks test {one.claim}: {both}. Rename one of them, so that its name "
+                f"does not begin with {one.claim}_."
+            )
+    for each in found:
+        if each.claim and each.claim not in register():
+            missing = f"the register has no claim {each.claim}."
+            raise UsageError(f"{each.path.name}: {missing}{nearest(each.claim, register())}")
+        if each.claim:
+            require_parameters(each)
+    return {each.name: each for each in found}
+
+
+def select(names: Sequence[str]) -> list[Notebook]:
+    """Return the notebooks of some names or theme folders; all that can be run if none is given.
+
+    A notebook without parameters can't be run. It is left out, unless it is named.
+
+    Raises
+    ------
+    UsageError
+        As in `discover`; if a name is neither a notebook's nor a folder's, or if a notebook that
+        is named has no parameters.
+    """
+    known = discover()
+    folders = [each.theme for each in known.values() if each.theme]
+    names = choose(names, list(dict.fromkeys([*known, *folders])), "notebook or theme folder")
+    for name in names:
+        if name in known and len(names) < len(known):
+            require_parameters(known[name])
+    return [
+        each
+        for each in known.values()
+        if (each.name in names or each.theme in names) and each.defaults is not None
+    ]
+
+
+def require_parameters(notebook: Notebook) -> None:
+    """Refuse a notebook that has no cell of parameters."""
+    if notebook.defaults is None:
+        raise UsageError(
+            f'{_shown(notebook.path)}: no cell is tagged "parameters", so it can\'t be run for a '
+            'region. Add one, such as: region = "North".'
+        )
+
+
+def choose(names: Sequence[str], known: Sequence[str], kind: str) -> list[str]:
+    """Return the names that are asked for, or all that are known when none is.
+
+    Raises
+    ------
+    UsageError
+        If a name is not known; the message has the nearest one.
+    """
+    for name in names:
+        if name not in known:
+            raise UsageError(f"No {kind} {name!r}.{nearest(name, known)}")
+    return list(dict.fromkeys(names)) or list(known)
+
+
+def parameters(notebooks: Sequence[Notebook], texts: Sequence[str]) -> dict[Notebook, dict]:
+    """Read "name=value" for notebooks; each gets those that it has, in the type of its default.
+
+    Raises
+    ------
+    UsageError
+        If none of the notebooks has a parameter of that name, or a value is of another type.
+    """
+    given = {each: {} for each in notebooks}
+    free = {name for each in notebooks for name in each.defaults if name not in OWN}
+    for text in texts:
+        name, _, value = text.partition("=")
+        if name not in free:
+            whose = f"{notebooks[0].name} has" if len(given) == 1 else "The notebooks have"
+            raise UsageError(f"{whose} no parameter {name!r}.{nearest(name, sorted(free))}")
+        if name == "language" and value not in LANGUAGES:
+            raise UsageError(f"Parameter language = {value!r}: expected one of en, zh.")
+        for each in notebooks:
+            if name in each.defaults:
+                given[each][name] = _like(each.defaults[name], name, value)
+    return given
+
+
+def read_defaults(path: Path) -> dict[str, object] | None:
+    """Return the parameters of a notebook and their defaults; None where no cell is tagged."""
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", ())]
+        code = "".join(tagged[0]["source"]) if tagged else None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise UsageError(f"{_shown(path)}: not a notebook ({why}).") from None
+    try:
+        lines = ast.parse(code or "").body
+        found = {line.targets[0].id: ast.literal_eval(line.value) for line in lines}
+    except (ValueError, AttributeError, SyntaxError, TypeError):
+        expected = "must assign plain values only, such as: seed = 1"
+        raise UsageError(f'{_shown(path)}: the cell tagged "parameters" {expected}.') from None
+    return None if code is None else found
+
+
+def _like(default: object, name: str, value: str) -> object:
+    """Return a value in the type of the parameter's default."""
+    try:
+        return type(default)(value)
+    except ValueError:
+        kind = {"int": "a whole number", "float": "a number"}.get(type(default).__name__, "text")
+        raise UsageError(f"Parameter {name} = {value!r}: expected {kind}.") from None
+
+
+def _is_hidden(path: Path) -> bool:
+    """Tell whether a file or a folder above it is hidden, as JupyterLab's checkpoints are."""
+    return any(part.startswith(".") for part in path.relative_to(FOLDER).parts)
+
+
+def _place(path: Path) -> tuple[str, str]:
+    """Return where a notebook stands among the others: theme by theme."""
+    return theme_of(path), path.name
+
+
+def _shown(path: Path) -> str:
+    """Return a notebook's path as a user knows it."""
+    return path.relative_to(FOLDER.parent).as_posix()
