@@ -5,14 +5,13 @@ import sys
 import traceback
 from pathlib import Path
 
-from workbook import cli
-from workbook.running import plan
+from workbook import cli, notebooks
 
 
 def answer(line):
     """Do what a line says, and return the exit code."""
-    notebooks, *sys.argv[1:] = json.loads(line)
-    plan.NOTEBOOKS = Path(notebooks)
+    folder, *sys.argv[1:] = json.loads(line)
+    notebooks.FOLDER = Path(folder)
     try:
         cli.main()
     except SystemExit as end:

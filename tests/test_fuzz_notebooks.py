@@ -30,7 +30,7 @@ from analysis.statistics.estimate import NotEstimable
 from simulation import draw
 from simulation.rehearsal import FEWER_IMPUTATIONS, SHOWN, Silent
 from simulation.scenes import SCENES
-from workbook.running import plan
+from workbook import notebooks
 
 REGIONS = int(os.environ.get("FUZZ_REGIONS", "12"))
 DRAWN = 6
@@ -146,7 +146,7 @@ def cells_of(notebook):
 def run_notebooks(source, drawn, language="en"):
     """Run all cells of all notebooks of a region as a run does; a claim can end its section."""
     read = Read()
-    for path in plan.notebooks().values():
+    for path in [each.path for each in notebooks.discover().values() if each.is_per_region]:
         variables = {"region": "Example", "source": str(source), "as_of": "", "seed": 1}
         variables |= {"language": language, "__name__": "__main__"}
         with patch.object(claim, "display", read.findings.append), \

@@ -18,9 +18,9 @@ import analysis
 from analysis.data import sources
 from shells import PATIENCE, wait_for
 from simulation import World, draw
-from workbook.running import plan
+from workbook import notebooks
 
-NOTEBOOKS = plan.notebooks()
+NOTEBOOKS = {each.name: each.path for each in notebooks.discover().values() if each.is_per_region}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def server(tmp_path_factory):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     flags = ["--no-browser", f"--port={port}", "--ServerApp.port_retries=0", "--allow-root"]
-    flags += ["--IdentityProvider.token=test", f"--ServerApp.root_dir={plan.ROOT}"]
+    flags += ["--IdentityProvider.token=test", f"--ServerApp.root_dir={notebooks.ROOT}"]
     log = (tmp_path_factory.mktemp("server") / "log").open("w")
     process = subprocess.Popen(
         [sys.executable, "-m", "jupyter", "lab", *flags], stdout=log, stderr=log
@@ -95,7 +95,7 @@ def test_a_notebook_runs_top_to_bottom_in_jupyterlab(server, example, name):
     try:
         client.wait_for_ready(PATIENCE)
         where, _, _ = execute(client, "import os; print(os.getcwd())")
-        assert where.strip() == str(plan.NOTEBOOKS)
+        assert where.strip() == str(notebooks.FOLDER)
         shown = 0
         for cell in nbformat.read(NOTEBOOKS[name], as_version=4).cells:
             if cell.cell_type == "code":
