@@ -3,7 +3,7 @@
 import pandas as pd
 
 from analysis.claims import across_regions, findings
-from analysis.claims.findings import Finding, conclude, no_finding
+from analysis.claims.finding import Finding, conclude, no_finding
 from analysis.claims.hypotheses import hypothesis
 from analysis.claims.verdicts import Check
 from analysis.statistics.estimate import Estimate, from_se

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from analysis.claims import calibration, card, wording
-from analysis.claims.findings import conclude
+from analysis.claims.finding import conclude
 from analysis.claims.hypotheses import hypothesis, register
 from analysis.statistics.estimate import from_se
 from simulation.scenes import SCENES

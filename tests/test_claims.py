@@ -1,15 +1,20 @@
-"""What every claim must meet, whatever its notebook says."""
+"""What every claim must meet, whatever its notebook says; variants beside what is registered."""
 
+import nbformat
 import pytest
+from bs4 import BeautifulSoup
 
-from analysis.claims import claim
+from analysis.claims import claim, findings
 from analysis.claims.hypotheses import register
+from analysis.claims.verdicts import Check
 from analysis.data.region import Refunds
+from analysis.statistics import effort
 from analysis.statistics.estimate import Estimate
 from simulation import World, draw
 from simulation.rehearsal import region_of
 
 CLEAR = Estimate(1.20, 1.10, 1.31, 500, "log")
+ESTIMATE = Estimate(0.4, 0.3, 0.5, 500)
 WEAK = Estimate(1.04, 0.95, 1.14, 500, "log")
 
 
@@ -71,3 +76,76 @@ def test_nothing_is_concluded_where_nothing_tells_a_hidden_cause(here):
     assert found.verdict == "inconclusive"
     said = [(check.name, check.value) for check in found.checks if not check.passed]
     assert said == [("net of the others", "nothing recorded to tell")]
+
+
+def concluded(here, **texts):
+    loss = claim.claim("H03", here)
+    loss.conclude({"asymmetry": ESTIMATE}, checks=[], caveats=[], **texts)
+    return loss
+
+
+def collected(*shown):
+    """Return the records that a notebook with these outputs gives its region."""
+    outputs = [nbformat.v4.new_output("display_data", each._repr_mimebundle_()) for each in shown]
+    cell = nbformat.v4.new_code_cell(outputs=outputs)
+    return list(findings.records(nbformat.v4.new_notebook(cells=[cell])))
+
+
+def test_a_finding_and_its_card_carry_the_formula(here):
+    found = concluded(here, formula="z_satisfaction ~ gain + loss<1").finding
+    assert found.record()["formula"] == "z_satisfaction ~ gain + loss<1"
+    html = found._repr_mimebundle_()["text/html"]
+    assert "<code>z_satisfaction ~ gain + loss&lt;1</code>" in html
+    assert findings.tidy([found.record()])["formula"].tolist() == ["z_satisfaction ~ gain + loss<1"]
+
+
+def test_a_variant_stands_beside_what_is_registered_and_is_never_collected(here):
+    loss = concluded(here, formula="y ~ gain + loss")
+    mine = {"asymmetry": Estimate(0.0, -0.1, 0.1, 400)}
+    seen = loss.compare(mine, name="without <tenure>", formula="y ~ loss")
+    assert (seen.registered.verdict, seen.variant.verdict) == ("supported", "too small to matter")
+    page = BeautifulSoup(seen._repr_html_(), "html.parser")
+    assert "A variant, not registered" in page.select_one(".note").text
+    cells = [
+        [" ".join(cell.get_text(" ").split()) for cell in row.find_all(["th", "td"])]
+        for row in page("tr")
+    ]
+    assert cells[0] == ["Effect", "as registered", "without <tenure>"]
+    assert cells[1] == ["Verdict", "✓ Supported", "≈ Too small to matter"]
+    assert "+0.40 [+0.30, +0.50]" in cells[2][1]
+    assert "[−0.10, +0.10]" in cells[2][2]
+    assert cells[3][1:] == ["y ~ gain + loss", "y ~ loss"]
+    assert len(page.select("svg")) == 2
+    assert "not registered" in seen.variant._repr_mimebundle_()["text/html"]
+    assert collected(seen.variant, loss.finding) == [loss.finding.record()]
+    assert loss.finding is seen.registered
+
+
+def test_a_variant_is_held_to_the_checks_of_the_finding_or_to_its_own(here):
+    loss = claim.claim("H03", here)
+    failed = Check("customers", "at least 600", "500", False)
+    loss.conclude({"asymmetry": ESTIMATE}, checks=[failed], caveats=[])
+    assert loss.compare({"asymmetry": ESTIMATE}).variant.verdict == "inconclusive"
+    assert loss.compare({"asymmetry": ESTIMATE}, checks=[]).variant.verdict == "supported"
+
+
+def test_a_variant_needs_a_name_a_part_of_the_claim_and_a_conclusion(here):
+    with pytest.raises(ValueError, match="H03 has no conclusion to compare"):
+        claim.claim("H03", here).compare({"asymmetry": ESTIMATE})
+    with pytest.raises(ValueError, match="A variant needs a name"):
+        concluded(here).compare({"asymmetry": ESTIMATE}, name=" ")
+    with pytest.raises(ValueError, match="needs estimates of"):
+        concluded(here).compare({"asymetry": ESTIMATE})
+
+
+def test_quick_mode_is_said_on_the_card_and_is_off_where_reports_are_written(here, monkeypatch):
+    monkeypatch.setenv(effort.QUICK, "")  # given back afterwards
+    monkeypatch.delenv(effort.REPORTS, raising=False)
+    assert (effort.imputations(20), effort.draws(999)) == (20, 999)
+    effort.quick_mode()
+    assert (effort.imputations(20), effort.draws(999), effort.draws(50)) == (5, 200, 50)
+    said = "Quick mode: 5 imputations, 200 draws; not for reporting."
+    assert said in concluded(here).finding._repr_mimebundle_()["text/html"]
+    monkeypatch.setenv(effort.REPORTS, "reports")
+    assert (effort.imputations(20), effort.draws(999)) == (20, 999)
+    assert said not in concluded(here).finding._repr_mimebundle_()["text/html"]

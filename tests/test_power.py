@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from analysis.claims import findings, sample_size
-from analysis.claims.findings import conclude
+from analysis.claims.finding import conclude
 from analysis.claims.hypotheses import Range, hypothesis, register
 from analysis.claims.verdicts import Check
 from analysis.statistics.estimate import from_se

@@ -122,3 +122,21 @@ def test_same_figure_same_bytes():
     first, second = picture(), picture()
     assert display.png(first) == display.png(second)
     plt.close("all")
+
+
+def test_coefficients_are_folded_and_keep_the_names_of_the_formula():
+    found = pd.DataFrame(
+        {"estimate": [0.12345, -1.0], "se": 0.1, "ci_low": -0.1, "ci_high": 0.3,
+         "p_value": [0.2, 0.0001]},
+        index=pd.Index(["C(area)[T.urban]", "log_tenure"], name="term"),
+    )  # fmt: skip
+    html = displayed(display.coefficients, found, "Visits on area & tenure")["text/html"]
+    soup = BeautifulSoup(html, "html.parser")
+    assert soup.details.summary.text == "Visits on area & tenure"
+    assert "open" not in soup.details.attrs
+    cells = [[each.text for each in row.find_all(["th", "td"])] for row in soup.find_all("tr")]
+    assert cells == [
+        ["term", "estimate", "se", "ci low", "ci high", "p value"],
+        ["C(area)[T.urban]", "0.123", "0.100", "−0.100", "0.300", "0.200"],
+        ["log_tenure", "−1.00", "0.100", "−0.100", "0.300", "< .001"],
+    ]

@@ -11,7 +11,7 @@ from statsmodels.stats.meta_analysis import combine_effects
 from statsmodels.stats.multitest import multipletests
 
 from analysis.claims import across_regions, checks, claim, findings, verdicts
-from analysis.claims.findings import conclude, no_finding
+from analysis.claims.finding import conclude, no_finding
 from analysis.claims.hypotheses import hypothesis, register
 from analysis.claims.verdicts import Check, judge, judge_part, p_value
 from analysis.figures import across_regions_charts

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from analysis.claims import checks, wording
-from analysis.claims.findings import conclude
+from analysis.claims.finding import conclude
 from analysis.claims.hypotheses import hypothesis
 from analysis.statistics.estimate import Estimate, from_se
 from sample_findings import ADVISORY, BLOCKING, each_verdict, loss_against_gain, performance

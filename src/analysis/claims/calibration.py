@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -23,10 +23,15 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-@cache
 def table() -> pd.DataFrame:
-    """Read the table: one row per scene, size of region, hypothesis and part."""
-    return pd.read_csv(FILE) if FILE.exists() else pd.DataFrame(columns=COLUMNS)
+    """Return the table: one row per scene, size of region, hypothesis and part."""
+    return _read(FILE, FILE.stat().st_mtime_ns) if FILE.exists() else pd.DataFrame(columns=COLUMNS)
+
+
+@lru_cache(maxsize=2)
+def _read(file: Path, changed: int) -> pd.DataFrame:
+    """Read a table as of a change of its file."""
+    return pd.read_csv(file)
 
 
 def merged(new: pd.DataFrame) -> pd.DataFrame:
@@ -39,12 +44,6 @@ def merged(new: pd.DataFrame) -> pd.DataFrame:
     return rows.loc[order, COLUMNS].reset_index(drop=True)
 
 
-@cache
-def pooled_table() -> pd.DataFrame:
-    """Read how often pooled intervals hold the truth, as from `example.regions.rates`."""
-    return pd.read_csv(POOLED)
-
-
 def pooled_line(n_regions: int) -> dict:
     """Return what was measured for about so many regions.
 
@@ -54,7 +53,7 @@ def pooled_line(n_regions: int) -> dict:
         regions and sets (number of regions nearest to it, and of simulated sets), mean and
         another (lowest and highest coverage over the spreads between regions, two numbers each).
     """
-    rows = pooled_table()
+    rows = _read(POOLED, POOLED.stat().st_mtime_ns)  # as from `simulation.pooled_regions`
     nearest = min(rows["regions"].unique(), key=lambda each: abs(each - n_regions))
     own = rows[rows["regions"] == nearest]
     ends = {name: (own[name].min(), own[name].max()) for name in ("mean", "another")}
@@ -65,8 +64,6 @@ def write(rows: pd.DataFrame, file: Path | None = None) -> None:
     """Write a table, by default that of the hypotheses, whole or not at all."""
     with whole(file or FILE) as draft:
         rows.to_csv(draft, index=False, float_format="%.4f", lineterminator="\n")
-    table.cache_clear()
-    pooled_table.cache_clear()
 
 
 def line(hypothesis: str, n_customers: int) -> dict | None:

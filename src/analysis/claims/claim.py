@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from IPython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 
-from analysis.claims import calibration, findings, verdicts
-from analysis.claims.findings import Finding
+from analysis.claims import calibration, card, finding, verdicts
+from analysis.claims.finding import Finding
 from analysis.claims.hypotheses import Hypothesis, hypothesis
 from analysis.claims.verdicts import Check
 from analysis.data.region import Region
+from analysis.statistics import effort
 from analysis.statistics.estimate import Estimate, NotEstimable
 
 MOST_REFUNDED = 0.02
@@ -22,7 +23,33 @@ MOST_REFUNDED = 0.02
 HIDDEN = "with a hidden cause as strong as any recorded"
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
+class Comparison:
+    """A researcher's variant beside the finding as registered; a cell that ends with it shows both.
+
+    Attributes
+    ----------
+    registered, variant : Finding
+    same_checks : bool
+        Whether the variant was held to the checks of the registered finding.
+    """
+
+    registered: Finding
+    variant: Finding
+    same_checks: bool
+
+    def _repr_html_(self) -> str:
+        """Draw both side by side."""
+        records = self.registered.record(), self.variant.record()
+        return card.styled(card.comparison(*records, same_checks=self.same_checks))
+
+    def __repr__(self) -> str:
+        """Give both verdicts."""
+        found = f"{self.registered.verdict!r}, {self.variant.variant}: {self.variant.verdict!r}"
+        return f"<{self.registered.hypothesis.id} as registered: {found}, not registered>"
+
+
+@dataclass(repr=False)
 class Claim:
     """A hypothesis in one region; a cell that ends with it prints the claim.
 
@@ -34,11 +61,14 @@ class Claim:
         The data that it is held against.
     language : str
         "en" or "zh".
+    finding : Finding or None
+        What was concluded, once it was.
     """
 
     hypothesis: Hypothesis
     region: Region
     language: str = "en"
+    finding: Finding | None = field(default=None, init=False)
 
     def require(self, lacking: Sequence[str]) -> None:
         """End the notebook here, *not testable*, if the data lack anything.
@@ -60,21 +90,30 @@ class Claim:
         self,
         estimates: Mapping[str, Estimate],
         *,
+        formula: str = "",
         checks: Sequence[Check],
         caveats: Sequence[str],
         meaning: str = "",
         hidden: Sequence[Mapping[str, Estimate]] | None = None,
         hidden_as: str = HIDDEN,
     ) -> Finding:
-        """Judge the estimates, show the finding and return it; see `findings.conclude`.
+        """Judge the estimates, show the finding and return it.
 
         What every claim must meet is added to the checks here, so that no notebook can forget it:
         a causal claim survives a hidden cause, one about money has few open refunds.
 
         Parameters
         ----------
-        estimates, checks, caveats, meaning
-            As in `findings.conclude`.
+        estimates : mapping of str to Estimate
+            One for each part of the hypothesis, by its key.
+        formula : str
+            Of the regression that they come from; empty where there is none.
+        checks : sequence of Check
+            A failed blocking one caps the verdict at *inconclusive*.
+        caveats : sequence of str
+            What would change the answer.
+        meaning : str
+            The effect in a unit that a manager understands, as a sentence.
         hidden : sequence of mapping
             For a causal claim, and only for one: estimates of parts, by key, as they would be with
             something hidden at work against the claim, and for it; as from
@@ -86,25 +125,62 @@ class Claim:
         Raises
         ------
         ValueError
-            If a causal claim has no `hidden`, or another one has.
+            If a causal claim has no `hidden`, or another one has; or as in `finding.conclude`.
         """
         if (hidden is not None) != self.hypothesis.causal:
             rule = "needs" if self.hypothesis.causal else "is no causal claim and has no"
             raise ValueError(f"{self.hypothesis.id} {rule} estimates with a hidden cause.")
-        checks = [*checks, *self._standard_checks(estimates, hidden, hidden_as)]
-        finding = findings.conclude(
-            self.hypothesis,
-            self.region.source.name,
-            self.region.name,
-            estimates,
-            checks=checks,
-            caveats=caveats,
-            meaning=meaning,
-            language=self.language,
-            calibration=calibration.line(self.hypothesis.id, len(self.region.customers)),
-        )
-        display(finding)
-        return finding
+        standard = self._standard_checks(estimates, hidden, hidden_as)
+        texts = {"caveats": caveats, "meaning": meaning, "formula": formula}
+        self.finding = self._judged(estimates, checks=[*checks, *standard], **texts)
+        display(self.finding)
+        return self.finding
+
+    def compare(
+        self,
+        parts: Mapping[str, Estimate],
+        *,
+        name: str = "my variant",
+        formula: str = "",
+        checks: Sequence[Check] | None = None,
+    ) -> Comparison:
+        """Show the verdict that a variant would have beside the registered one.
+
+        A variant never becomes the region's finding.
+
+        Parameters
+        ----------
+        parts : mapping of str to Estimate
+            Of the variant, by key; parts that it does not name stay as concluded.
+        name : str
+            What it is called beside the verdict as registered.
+        formula : str
+            Of the variant's regression.
+        checks : sequence of Check, optional
+            That the variant is held to; by default those of the finding as registered.
+
+        Raises
+        ------
+        ValueError
+            If nothing was concluded yet, the name is empty, or as in `finding.conclude`.
+        """
+        if self.finding is None or not self.finding.estimates:
+            raise ValueError(f"{self.hypothesis.id} has no conclusion to compare a variant with.")
+        if not name.strip():
+            raise ValueError("A variant needs a name.")
+        held_to = self.finding.checks if checks is None else checks
+        estimates = {**self.finding.estimates, **parts}
+        variant = self._judged(estimates, checks=held_to, variant=name, formula=formula)
+        found = Comparison(self.finding, variant, same_checks=checks is None)
+        display(found)
+        return found
+
+    def _judged(self, estimates: Mapping[str, Estimate], **known: object) -> Finding:
+        """Return the finding of estimates in this region."""
+        where = (self.hypothesis, self.region.source.name, self.region.name)
+        known |= {"language": self.language, "is_quick": effort.is_quick()}
+        line = calibration.line(self.hypothesis.id, len(self.region.customers))
+        return finding.conclude(*where, estimates, calibration=line, **known)
 
     def _standard_checks(
         self,
@@ -127,16 +203,10 @@ class Claim:
 
     def not_testable(self, reason: str) -> Finding:
         """Show and return the finding that the data does not allow a test."""
-        finding = findings.no_finding(
-            self.hypothesis,
-            self.region.source.name,
-            self.region.name,
-            "not testable",
-            reason,
-            language=self.language,
-        )
-        display(finding)
-        return finding
+        where = (self.hypothesis, self.region.source.name, self.region.name)
+        self.finding = finding.no_finding(*where, "not testable", reason, language=self.language)
+        display(self.finding)
+        return self.finding
 
     def _end_notebook(
         self, shell: InteractiveShell, kind: type, why: NotEstimable, trace: object, **_: object

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from analysis.data.errors import nearest
 
 if TYPE_CHECKING:  # it brings SciPy, which takes a second, and only names a type here
     from analysis.statistics.estimate import Scale
@@ -148,11 +149,9 @@ class Hypothesis:
         return self.reading == "causal"
 
 
-@cache
 def register() -> dict[str, Hypothesis]:
-    """Read all hypotheses, by id, in the order of the register."""
-    with REGISTER_FILE.open("rb") as file:
-        return {key: _hypothesis(key, entry) for key, entry in tomllib.load(file).items()}
+    """Return all hypotheses, by id, in the order of the register; read again when it changes."""
+    return _read(REGISTER_FILE.stat().st_mtime_ns)
 
 
 def hypothesis(key: str) -> Hypothesis:
@@ -174,13 +173,11 @@ def fingerprint() -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def nearest(name: str, names: object) -> str:
-    """Return " Did you mean ...?" for a misspelt name, or the known names where none is near."""
-    known = [str(each) for each in names]
-    found = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    if found:
-        return f" Did you mean {found[0]!r}?"
-    return f" There are: {', '.join(known)}." if known else " There are none."
+@lru_cache(maxsize=1)
+def _read(changed: int) -> dict[str, Hypothesis]:
+    """Read the register as of a change of its file."""
+    with REGISTER_FILE.open("rb") as file:
+        return {key: _hypothesis(key, entry) for key, entry in tomllib.load(file).items()}
 
 
 def _hypothesis(key: str, entry: dict) -> Hypothesis:

@@ -5,31 +5,33 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from analysis.figures.numbers import decimals_of, format_value, printed, sign, suffix
+
 EDGE_DIGITS, MORE, SAME = 3, 7, 1e-9
 """Decimals of the register's numbers; decimals that an effect may get beyond its own, less one, to
 be told from them; a distance that is none."""
-_WORDS_FILE = Path(__file__).parent / "tables" / "words.toml"
+WORDS_FILE = Path(__file__).parent / "tables" / "words.toml"
 
 
-@cache
-def _every_word() -> dict:
-    """Read the file of words."""
-    return tomllib.loads(_WORDS_FILE.read_text(encoding="utf-8"))
+@lru_cache(maxsize=1)
+def _read(changed: int) -> dict:
+    """Read the words as of a change of their file."""
+    return tomllib.loads(WORDS_FILE.read_text(encoding="utf-8"))
 
 
 def words(language: str) -> dict:
-    """Return every fixed word that a reader sees, by its key.
+    """Return every fixed word that a reader sees, by its key; read again when the file changes.
 
     Parameters
     ----------
     language : {"en", "zh"}
     """
-    return _every_word()[language]
+    return _read(WORDS_FILE.stat().st_mtime_ns)[language]
 
 
 def scenes(language: str) -> dict[str, str]:
@@ -40,43 +42,13 @@ def scenes(language: str) -> dict[str, str]:
     language : {"en", "zh"}
         Empty for "en".
     """
-    return _every_word()["scenes"].get(language, {})
-
-
-def format_value(
-    value: float | None, show: str, *, decimals: int | None = None, signed: bool | None = None
-) -> str:
-    """Write a value for a reader: two to three significant digits and a true minus sign.
-
-    Parameters
-    ----------
-    value : float or None
-        An effect; None is an open end.
-    show : {"number", "ratio", "percent", "share", "points"}
-        "percent" writes a ratio as a change in percent.
-    decimals : int, optional
-        Digits after the point; by default those of two to three significant digits.
-    signed : bool, optional
-        Whether a positive value gets a plus sign; by default all but ratios and shares.
-
-    Examples
-    --------
-    >>> format_value(0.21, "number"), format_value(1.12, "percent"), format_value(0.031, "points")
-    ('+0.21', '+12 %', '+3.1 pp')
-    """
-    if value is None or math.isinf(value):
-        return "−∞" if value is not None and value < 0 else "∞"
-    if signed is None:
-        signed = show not in ("ratio", "share")
-    number = _shown(value, show)
-    digits = _decimals([value], show) if decimals is None else decimals
-    return _sign(number, digits, signed) + f"{abs(number):,.{digits}f}" + _suffix(show)
+    return words("scenes").get(language, {})
 
 
 def interval(part: Mapping) -> str:
     """Return a part's estimate and interval, such as "+12 % [+8, +16]"."""
     value, *limits = _values(part)
-    low, high = (end.removesuffix(_suffix(part["show"])) for end in limits)
+    low, high = (end.removesuffix(suffix(part["show"])) for end in limits)
     return f"{value} [{low}, {high}]"
 
 
@@ -95,6 +67,16 @@ def failed_checks(record: Mapping, *, blocking: bool = False) -> list[str]:
     """Return the names of the checks that failed, or only of those that block a verdict."""
     failed = (check for check in record["checks"] if not check["passed"])
     return [check["name"] for check in failed if check["blocking"] or not blocking]
+
+
+def checks_in_words(record: Mapping) -> str:
+    """Say how many checks passed, and which failed."""
+    said, failed = words(record["language"])["checks"], failed_checks(record)
+    n = len(record["checks"])
+    text = said["count"].format(passed=n - len(failed), n=n)
+    if failed:
+        text += said["broken"].format(names=join(failed, record["language"]))
+    return text
 
 
 def calibration(record: Mapping) -> str:
@@ -254,7 +236,7 @@ def _values(part: Mapping) -> tuple[str, str, str]:
     values = [part["estimate"], low, high]
     fixed = [end for end in part["claim"] if end is not None]
     edges = [*fixed, *(part["negligible"] or ()), part["null"]]
-    digits = _decimals(values + fixed, part["show"])
+    digits = decimals_of(values + fixed, part["show"])
     # Rounded, a number may seem to meet an edge that it misses: then it gets more digits.
     digits = next(
         (d for d in range(digits, digits + MORE) if _is_true(values, edges, d, part["show"])),
@@ -267,7 +249,7 @@ def _values(part: Mapping) -> tuple[str, str, str]:
 def _is_true(values: Sequence[float], edges: Sequence[float], digits: int, show: str) -> bool:
     """Tell whether numbers as they are printed lie beside edges as the numbers themselves do."""
     return all(
-        np.sign(round(_shown(value, show), digits) - round(_shown(edge, show), EDGE_DIGITS))
+        np.sign(round(printed(value, show), digits) - round(printed(edge, show), EDGE_DIGITS))
         == np.sign(value - edge)
         for value in values
         for edge in edges
@@ -285,41 +267,12 @@ def _edge(part: Mapping, value: float | None) -> str:
     """Write a fixed number of the register without trailing zeros."""
     if value is None:
         return ""
-    number = _shown(value, part["show"])
+    number = printed(value, part["show"])
     digits = f"{abs(number):,.{EDGE_DIGITS}f}".rstrip("0").rstrip(".")
-    return _sign(number, EDGE_DIGITS, _signed(part)) + digits + _suffix(part["show"])
-
-
-def _sign(number: float, digits: int, signed: bool) -> str:
-    """Return the sign of a number as it is printed: none for what rounds to zero."""
-    if round(abs(number), digits) == 0:
-        return ""
-    return "−" if number < 0 else "+" if signed else ""
+    return sign(number, EDGE_DIGITS, _signed(part)) + digits + suffix(part["show"])
 
 
 def _signed(part: Mapping) -> bool:
     """Tell whether a positive effect of the part is printed with a plus sign."""
     around_zero = part["null"] == 0 and part["negligible"] is not None
     return around_zero or part["show"] in ("percent", "points")
-
-
-def _shown(value: float, show: str) -> float:
-    """Return the number that is printed for a value."""
-    if show == "percent":
-        return 100 * (value - 1)
-    return 100 * value if show in ("share", "points") else value
-
-
-def _suffix(show: str) -> str:
-    """Return what is printed behind a number."""
-    return {"percent": " %", "share": " %", "points": " pp"}.get(show, "")
-
-
-def _decimals(values: Sequence[float], show: str) -> int:
-    """Return the decimals at which the largest value has two to three significant digits."""
-    largest = max((abs(_shown(value, show)) for value in values if math.isfinite(value)), default=0)
-    if show in ("percent", "share", "points"):
-        return 0 if show == "percent" and largest >= 10 else 1
-    if largest == 0:
-        return 2
-    return min(max((1 if largest < 1 else 2) - math.floor(math.log10(largest)), 0), 4)

@@ -4,31 +4,37 @@ from __future__ import annotations
 
 import base64
 import io
-import math
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import cache
 from html import escape
+from pathlib import Path
 
+import jinja2
 import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import HTML, Markdown, display
 from matplotlib.figure import Figure
 from PIL import Image
 
+from analysis.figures.numbers import minus, three_digits
+from analysis.language import text
+
 DISPLAY_DPI = 100
 COLOURS = 64
+TEMPLATES = Path(__file__).parent / "templates"
 
 Format = str | Callable[[object], str]
 
 
-def say(text: str) -> None:
+def say(message: str, plural: str = "", /, **values: object) -> None:
     """Display a computed sentence; Markdown marks work, HTML tags do not.
 
     Parameters
     ----------
-    text : str
-        Markdown. Names from the data may stand in it: tags are shown, not obeyed.
+    message, plural, **values
+        As in `language.text`. Names from the data may stand in it: tags are shown, not obeyed.
     """
-    display(Markdown(text.replace("<", "&lt;")))
+    display(Markdown(text(message, plural, **values).replace("<", "&lt;")))
 
 
 def table(
@@ -36,6 +42,8 @@ def table(
     caption: str,
     formats: Mapping[str, Format] | None = None,
     key: Hashable | None = None,
+    *,
+    folded: bool = False,
 ) -> None:
     """Display a small table; this is the only place where its numbers are rounded.
 
@@ -50,22 +58,40 @@ def table(
         whole numbers get thousands separators, other numbers three significant digits.
     key : hashable, optional
         Head of the row that matters most.
+    folded : bool
+        Whether a reader opens it by its caption.
     """
     if isinstance(frame.index, pd.RangeIndex):
         frame = frame.set_index(frame.columns[0])
-    columns = [_column(frame.iloc[:, i], formats or {}) for i in range(frame.shape[1])]
-    rows = [
-        _row(name, [column[i] for column in columns], name == key)
-        for i, name in enumerate(frame.index)
-    ]
-    title = escape(caption)
-    display(
-        HTML(
-            f'<div class="table" tabindex="0" role="region" aria-label="{title}" '
-            f'style="overflow-x:auto"><table style="font-variant-numeric:tabular-nums">'
-            f"<caption>{title}</caption>{_head(frame)}<tbody>{''.join(rows)}</tbody></table></div>"
-        )
+    columns = [column for _, column in frame.items()]
+    cells = [[_printed(v, (formats or {}).get(c.name)) for v in c] for c in columns]
+    html = _template().render(
+        caption=caption,
+        folded=folded,
+        corner=_words(frame.index.name or ""),
+        heads=[(_words(c.name), "right" if _is_numeric(c) else "left") for c in columns],
+        rows=[(str(name), [column[i] for column in cells]) for i, name in enumerate(frame.index)],
+        key=None if key is None else str(key),
     )
+    display(HTML(html))
+
+
+def coefficients(fits: pd.DataFrame | object | Sequence[object], caption: str) -> None:
+    """Display the coefficients of a regression, folded, so that a reader opens them.
+
+    Parameters
+    ----------
+    fits : DataFrame, fit, or sequence of fits
+        A table as from `models.coefficients`, or what it takes: a fit, or one for each imputation.
+    caption : str
+        What was regressed on what, and for whom.
+    """
+    if not isinstance(fits, pd.DataFrame):
+        from analysis.statistics.regression import models  # statsmodels takes a second to load
+
+        fits = models.coefficients(fits)
+    formats = {"p_value": lambda p: "< .001" if p < 0.001 else f"{p:.3f}"}
+    table(fits, caption, formats, folded=True)
 
 
 def figure(fig: Figure, alt: str, caption: str) -> None:
@@ -107,41 +133,16 @@ def png(fig: Figure) -> bytes:
     return reduced.getvalue()
 
 
-def _head(frame: pd.DataFrame) -> str:
-    """Return the row of column heads."""
-    first = _words(frame.index.name or "")
-    corner = f'<th scope="col">{first}</th>' if first else "<td></td>"
-    numeric = [_is_numeric(frame.iloc[:, i]) for i in range(frame.shape[1])]
-    heads = (
-        f'<th scope="col"{_align(right)}>{_words(name)}</th>'
-        for name, right in zip(frame.columns, numeric, strict=True)
-    )
-    return f"<thead><tr>{corner}{''.join(heads)}</tr></thead>"
+@cache
+def _template() -> jinja2.Template:
+    """Return the template of tables."""
+    loader = jinja2.FileSystemLoader(TEMPLATES)
+    return jinja2.Environment(loader=loader, autoescape=True).get_template("table.html.j2")
 
 
 def _words(name: object) -> str:
     """Return a column's name as words."""
-    return escape(str(name).replace("_", " "))
-
-
-def _row(name: object, cells: list[str], is_key: bool) -> str:
-    """Return a row; the key row is bold too, where there is no style sheet."""
-    head = escape(str(name))
-    head = f"<strong>{head}</strong>" if is_key else head
-    mark = ' class="key"' if is_key else ""
-    return f'<tr{mark}><th scope="row" style="text-align:left">{head}</th>{"".join(cells)}</tr>'
-
-
-def _column(column: pd.Series, formats: Mapping[str, Format]) -> list[str]:
-    """Return a column's cells."""
-    align = _align(_is_numeric(column))
-    style = formats.get(column.name)
-    return [f"<td{align}>{escape(_text(value, style))}</td>" for value in column]
-
-
-def _align(right: bool) -> str:
-    """Return the attribute that aligns a cell: numbers to the right, words to the left."""
-    return f' style="text-align:{"right" if right else "left"}"'
+    return str(name).replace("_", " ")
 
 
 def _is_numeric(column: pd.Series) -> bool:
@@ -149,31 +150,18 @@ def _is_numeric(column: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
-def _text(value: object, style: Format | None) -> str:
+def _printed(value: object, style: Format | None) -> str:
     """Return a value as it is printed."""
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return "–"
     if callable(style):
         return str(style(value))
     if style is not None:
-        return _minus(format(value, style))
+        return minus(format(value, style))
     if pd.api.types.is_bool(value):
         return "✓" if value else "✗"
     if pd.api.types.is_integer(value):
-        return _minus(f"{value:,}")
+        return minus(f"{value:,}")
     if isinstance(value, pd.Timestamp):
         return f"{value:%Y-%m-%d}"
-    return _minus(_three_digits(value)) if pd.api.types.is_float(value) else str(value)
-
-
-def _three_digits(value: float) -> str:
-    """Return a number with three significant digits and thousands separators."""
-    if not math.isfinite(value) or value == 0:
-        return f"{value:g}".replace("inf", "∞")
-    decimals = 2 - math.floor(math.log10(abs(value)))
-    return f"{value:,.{min(max(decimals, 0), 6)}f}"
-
-
-def _minus(text: str) -> str:
-    """Return a number with a true minus sign."""
-    return text.replace("-", "−")
+    return three_digits(value) if pd.api.types.is_float(value) else str(value)

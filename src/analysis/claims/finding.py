@@ -1,0 +1,236 @@
+"""A finding: what a region's data say about one claim, and its record inside a notebook."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+from analysis.claims import card
+from analysis.claims.hypotheses import Hypothesis, Part, Range, fingerprint
+from analysis.claims.verdicts import Check, Verdict, judge, judge_part
+from analysis.statistics.estimate import Estimate, NotEstimable
+
+MIME_TYPE = "application/vnd.customer-workbook.finding+json"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a region's data say about one hypothesis.
+
+    Attributes
+    ----------
+    hypothesis : Hypothesis
+        The entry of the register that was tested.
+    source, region : str
+        Whose data it was.
+    verdict : str
+        By `judge`, or "not testable" or "failed".
+    estimates : mapping of str to Estimate
+        One for each part of the hypothesis; empty when not testable or failed.
+    checks : tuple of Check
+        What the estimates rest on.
+    caveats : tuple of str
+        What would change the answer.
+    meaning : str
+        The effect in a unit that a manager understands, as a sentence.
+    reason : str
+        Why it is not testable or failed; empty otherwise.
+    formula : str
+        Of the regression behind the estimates; empty where there is none.
+    language : str
+        "en" or "zh".
+    calibration : mapping or None
+        How often such verdicts were wrong in simulations, as from `calibration.line`.
+    variant : str
+        Name of a researcher's variant, which is not the region's finding; empty otherwise.
+    is_quick : bool
+        Whether it was computed in quick mode, and so is not for reporting.
+    """
+
+    hypothesis: Hypothesis
+    source: str
+    region: str
+    verdict: Verdict
+    estimates: Mapping[str, Estimate] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+    caveats: tuple[str, ...] = ()
+    meaning: str = ""
+    reason: str = ""
+    formula: str = ""
+    language: str = "en"
+    calibration: Mapping | None = None
+    variant: str = ""
+    is_quick: bool = False
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether a check failed without which nothing can be concluded, of any part."""
+        return any(check.blocking and not check.passed for check in self.checks)
+
+    def record(self) -> dict:
+        """Return the finding as plain values, as it is carried in a notebook."""
+        same = ("source", "region", "verdict", "meaning", "reason", "formula", "calibration")
+        same += ("language", "variant", "is_quick")
+        return {name: getattr(self, name) for name in same} | {
+            "hypothesis": self.hypothesis.id,
+            "reading": self.hypothesis.reading,
+            "title": self.hypothesis.title[self.language],
+            "claim": self.hypothesis.claim[self.language],
+            "parts": [self._part_record(part) for part in self.hypothesis.parts],
+            "checks": [_check_record(check) for check in self.checks],
+            "variants": [row for check in self.checks for row in _variants(check)],
+            "tests": [row for check in self.checks for row in _tests(check)],
+            "caveats": list(self.caveats),
+            "register": fingerprint(),
+        }
+
+    def _part_record(self, part: Part) -> dict:
+        """Return one part with its rule and, where there is one, its estimate."""
+        estimate, rule = self.estimates.get(part.key), _rule(part, self.language)
+        if estimate is None:
+            return rule
+        alone = judge_part(part, estimate, len(self.estimates))
+        ends = [end for end in (part.claim.low, part.claim.high) if math.isfinite(end)]
+        return (
+            rule
+            | {name: _finite(value) for name, value in asdict(estimate).items()}
+            | {
+                "p_value": max(estimate.p_value(end) for end in ends),  # of the nearest edge
+                "alone": alone,
+                "verdict": "inconclusive" if self.is_blocked else alone,
+            }
+        )
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict:
+        """Show a card in JupyterLab and carry the record beside it."""
+        record = self.record()
+        return {
+            MIME_TYPE: record,
+            "text/html": card.styled(card.card(record)),
+            "text/plain": f"{record['hypothesis']} {record['region']}: {record['verdict']}",
+        }
+
+
+def conclude(
+    hypothesis: Hypothesis,
+    source: str,
+    region: str,
+    estimates: Mapping[str, Estimate],
+    *,
+    checks: Sequence[Check] = (),
+    caveats: Sequence[str] = (),
+    **texts: object,
+) -> Finding:
+    """Judge the estimates of all parts of a hypothesis.
+
+    Parameters
+    ----------
+    hypothesis, source, region, estimates, checks, caveats
+        As in `Finding`.
+    **texts
+        Its other attributes.
+
+    Raises
+    ------
+    ValueError
+        If a part has no estimate, or an estimate no part.
+    NotEstimable
+        If an estimate or an end of its interval is not finite, the interval has no width or does
+        not hold its estimate, or the estimate lies where none can lie (`Part.sane`).
+    """
+    expected = [part.key for part in hypothesis.parts]
+    if sorted(estimates) != sorted(expected):
+        raise ValueError(f"{hypothesis.id} needs estimates of {expected}, got {sorted(estimates)}.")
+    for part in hypothesis.parts:
+        _refuse_absurd(part, estimates[part.key])
+    verdict = judge(hypothesis, estimates, checks)
+    known = {"estimates": dict(estimates), "checks": tuple(checks), "caveats": tuple(caveats)}
+    return Finding(hypothesis, source, region, verdict, **known, **texts)
+
+
+def no_finding(
+    hypothesis: Hypothesis,
+    source: str,
+    region: str,
+    verdict: Literal["not testable", "failed"],
+    reason: str,
+    *,
+    language: str = "en",
+) -> Finding:
+    """Say in a sentence why a hypothesis has no estimate: what is missing, or what broke."""
+    return Finding(hypothesis, source, region, verdict, reason=reason, language=language)
+
+
+def part_record(part: Part, row: Mapping, language: str) -> dict:
+    """Return an effect of a table as it is drawn and written: as a part of a finding's record.
+
+    Parameters
+    ----------
+    part : Part
+        The effect.
+    row : mapping
+        A row of `findings.tidy` or of `across_regions.pooled`, with numbers.
+    language : {"en", "zh"}
+    """
+    numbers = {name: _finite(float(row[name])) for name in ("estimate", "ci_low", "ci_high")}
+    others = {"scale": row["scale"], "n_obs": int(row["n_obs"]), "verdict": row["part_verdict"]}
+    return _rule(part, language) | numbers | others
+
+
+def _refuse_absurd(part: Part, estimate: Estimate) -> None:
+    """Refuse an estimate without a finite and sane error, or where no effect can lie."""
+    label, n = part.label["en"], f"{estimate.n_obs:,} {part.counts['en']}"
+    low, value, high = estimate.ci_low, estimate.estimate, estimate.ci_high
+    if not all(math.isfinite(each) for each in (low, value, high)):
+        raise NotEstimable(f"{n} give no finite interval for {label}.")
+    if not (low < high and low <= value <= high):
+        raise NotEstimable(
+            f"{n} give no error for {label}: its interval has no width or lies beside the estimate."
+        )
+    if not part.sane.holds(value, value):
+        raise NotEstimable(
+            f"{n} give {value:,.6g} for {label}, where only {part.sane.low:g} to "
+            f"{part.sane.high:g} make sense: they are too few, or too unlike."
+        )
+
+
+def _check_record(check: Check) -> dict:
+    """Return a check as it is shown."""
+    shown = {name: getattr(check, name) for name in ("name", "rule", "value", "blocking")}
+    return shown | {"passed": bool(check.passed)}
+
+
+def _variants(check: Check) -> Iterator[dict]:
+    """Yield the estimates of each part of each variant of a check."""
+    names = ("estimate", "ci_low", "ci_high", "df", "scale", "n_obs")
+    for number, parts in enumerate(check.variants, start=1):
+        for key, each in parts.items():
+            numbers = {name: _finite(getattr(each, name)) for name in names}
+            yield {"check": check.name, "variant": number, "part": key} | numbers
+
+
+def _tests(check: Check) -> Iterator[dict]:
+    """Yield the numbers that regions together can fail though each passes, if the check blocks."""
+    tests = {} if check.p_value is None else {"": (check.p_value, check.least)}
+    tests |= {name: (float(value), check.most) for name, value in check.biases.items()}
+    for bias, (value, limit) in tests.items() if check.blocking else ():
+        yield {"check": check.name, "bias": bias, "value": _finite(value), "limit": limit}
+
+
+def _rule(part: Part, language: str) -> dict:
+    """Return what an effect is, and where its claim puts it."""
+    words = {name: getattr(part, name)[language] for name in ("label", "unit", "counts")}
+    ranges = {"claim": _ends(part.claim), "negligible": _ends(part.negligible)}
+    return {"key": part.key, "show": part.show, "null": part.null} | words | ranges
+
+
+def _ends(limits: Range | None) -> list | None:
+    """Return both ends of a range, None for an open one."""
+    return None if limits is None else [_finite(limits.low), _finite(limits.high)]
+
+
+def _finite(value: object) -> object:
+    """Return None for an infinite number, which JSON does not have."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

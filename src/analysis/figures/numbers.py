@@ -1,0 +1,79 @@
+"""Numbers as they are printed: two to three significant digits and a true minus sign."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+
+def format_value(
+    value: float | None, show: str, *, decimals: int | None = None, signed: bool | None = None
+) -> str:
+    """Write an effect for a reader.
+
+    Parameters
+    ----------
+    value : float or None
+        An effect; None is an open end.
+    show : {"number", "ratio", "percent", "share", "points"}
+        "percent" writes a ratio as a change in percent.
+    decimals : int, optional
+        Digits after the point; by default those of two to three significant digits.
+    signed : bool, optional
+        Whether a positive value gets a plus sign; by default all but ratios and shares.
+
+    Examples
+    --------
+    >>> format_value(0.21, "number"), format_value(1.12, "percent"), format_value(0.031, "points")
+    ('+0.21', '+12 %', '+3.1 pp')
+    """
+    if value is None or math.isinf(value):
+        return "−∞" if value is not None and value < 0 else "∞"
+    if signed is None:
+        signed = show not in ("ratio", "share")
+    number = printed(value, show)
+    digits = decimals_of([value], show) if decimals is None else decimals
+    return sign(number, digits, signed) + f"{abs(number):,.{digits}f}" + suffix(show)
+
+
+def printed(value: float, show: str) -> float:
+    """Return the number that is printed for an effect."""
+    if show == "percent":
+        return 100 * (value - 1)
+    return 100 * value if show in ("share", "points") else value
+
+
+def suffix(show: str) -> str:
+    """Return what is printed behind a number."""
+    return {"percent": " %", "share": " %", "points": " pp"}.get(show, "")
+
+
+def sign(number: float, digits: int, signed: bool) -> str:
+    """Return the sign of a number as it is printed: none for what rounds to zero."""
+    if round(abs(number), digits) == 0:
+        return ""
+    return "−" if number < 0 else "+" if signed else ""
+
+
+def decimals_of(values: Sequence[float], show: str) -> int:
+    """Return the decimals at which the largest effect has two to three significant digits."""
+    numbers = (abs(printed(value, show)) for value in values if math.isfinite(value))
+    largest = max(numbers, default=0)
+    if show in ("percent", "share", "points"):
+        return 0 if show == "percent" and largest >= 10 else 1
+    if largest == 0:
+        return 2
+    return min(max((1 if largest < 1 else 2) - math.floor(math.log10(largest)), 0), 4)
+
+
+def three_digits(value: float) -> str:
+    """Return a number with three significant digits and thousands separators."""
+    if not math.isfinite(value) or value == 0:
+        return minus(f"{value:g}".replace("inf", "∞"))
+    decimals = 2 - math.floor(math.log10(abs(value)))
+    return minus(f"{value:,.{min(max(decimals, 0), 6)}f}")
+
+
+def minus(text: str) -> str:
+    """Return a number with a true minus sign."""
+    return text.replace("-", "−")
