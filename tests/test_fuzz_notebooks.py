@@ -4,9 +4,7 @@
 A failure names its seed: `run_notebooks(write_region(folder, seed), drawn)` makes it again.
 """
 
-import ast
 import dataclasses
-import functools
 import html
 import json
 import math
@@ -15,22 +13,20 @@ import re
 import warnings
 from unittest.mock import patch
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 
 from analysis.claims import claim, findings
-from analysis.claims.findings import no_finding
-from analysis.claims.hypotheses import hypothesis, register
+from analysis.claims.hypotheses import register
 from analysis.cohorts import survey
 from analysis.data.contract import TABLES
 from analysis.figures import display
 from analysis.statistics.estimate import NotEstimable
-from simulation import draw
-from simulation.rehearsal import FEWER_IMPUTATIONS, SHOWN, Silent
+from simulation import draw, rehearsal
+from simulation.rehearsal import FEWER_IMPUTATIONS
 from simulation.scenes import SCENES
-from workbook import notebooks
+from workbook.running import plan
 
 REGIONS = int(os.environ.get("FUZZ_REGIONS", "12"))
 DRAWN = 6
@@ -38,7 +34,6 @@ DRAWN = 6
 
 SPARE = 60
 """Customers that are drawn besides: the simulator needs more than a dozen."""
-CHARTS = tuple(name for name in SHOWN if name not in ("say", "table"))
 WORLDS = [scene.world for scene in SCENES]
 OF_ONE = {"segment": "private", "area": "urban", "kind": "visit", "product": "fuel"}
 UNKNOWN = re.compile(r"\bnan\b|\bNaT\b|\binf\b|∞|\bNone\b|<NA>|\d[eE]\+?\d\d|(?:\d,\d{3}){5}")
@@ -121,58 +116,26 @@ class Read:
     errors: list = dataclasses.field(default_factory=list)
 
 
-@functools.cache
-def cells_of(notebook):
-    """Return a notebook's cells with the section of each: text, or code and its last value's."""
-    section, found = "", []
-    for number, cell in enumerate(nbformat.read(notebook, as_version=4).cells):
-        if cell.cell_type == "markdown":
-            heading = re.search(r"^## (.+)", cell.source, re.MULTILINE)
-            section = heading[1] if heading else section
-        elif "parameters" not in cell.metadata.get("tags", ()):
-            lines = (line for line in cell.source.splitlines() if not line.startswith("%"))
-            body, last = ast.parse("\n".join(lines)).body, None
-            if isinstance(body[-1], ast.Expr):
-                last = ast.Expression(body.pop().value)
-            where = f"{notebook.stem}[{number}] {section}"
-            codes = (
-                compile(ast.Module(body, []), where, "exec"),
-                last and compile(last, where, "eval"),
-            )
-            found.append((section, *codes))
-    return found
-
-
 def run_notebooks(source, drawn, language="en"):
-    """Run all cells of all notebooks of a region as a run does; a claim can end its section."""
+    """Run all notebooks of a region as a run does; what can't be estimated ends a notebook."""
     read = Read()
-    for path in [each.path for each in notebooks.discover().values() if each.is_per_region]:
-        variables = {"region": "Example", "source": str(source), "as_of": "", "seed": 1}
-        variables |= {"language": language, "__name__": "__main__"}
-        with patch.object(claim, "display", read.findings.append), \
+    given = {"region": "Example", "source": str(source), "language": language, "seed": 1}
+    loud = rehearsal.FIGURES if drawn else display.__name__
+    for path in plan.notebooks().values():
+        shown = []
+        with patch.object(claim, "display", shown.append), \
              patch.object(display, "display", read.texts.append):  # fmt: skip
-            ended = None
-            for section, body, last in cells_of(path):
-                if section == ended:
-                    continue
-                try:
-                    exec(body, variables)
-                    value = None if last is None else eval(last, variables)
-                except NotEstimable as why:
-                    ended = section
-                    read.texts.append(str(why))
-                    if section[:3] in register():
-                        entry = hypothesis(section[:3])
-                        words = (entry, "small", "Example", "not testable", str(why))
-                        read.findings.append(no_finding(*words, language=language))
-                except Exception as error:
-                    ended = section
-                    read.errors.append(f"{where(error)}: {type(error).__name__}: {error}")
-                else:
-                    if value is not None and not isinstance(value, Silent):
+            try:
+                for value in rehearsal.perform(path, {}, given, loud=(loud,)):
+                    if value is not None and not isinstance(value, rehearsal.Silent):
                         read.texts.append(value)
-                if not section and not drawn:
-                    variables |= {name: Silent() for name in CHARTS if name in variables}
+            except NotEstimable as why:
+                read.texts.append(str(why))
+                for each in shown[:1]:
+                    each.not_testable(str(why))
+            except Exception as error:
+                read.errors.append(f"{where(error)}: {type(error).__name__}: {error}")
+        read.findings += shown[1:]
     return read
 
 
@@ -181,7 +144,7 @@ def where(error):
     at, names = error.__traceback__, []
     while at is not None:
         name = at.tb_frame.f_code.co_filename
-        if re.match(r"\d\d_", name) or "/analysis/" in name:
+        if name.endswith("]") or "/analysis/" in name:
             names.append(f"{name.rpartition('/')[2]}:{at.tb_lineno}")
         at = at.tb_next
     return " > ".join([names[0], *names[1:][-2:]]) if names else "?"
@@ -191,7 +154,7 @@ def wrong(read):
     """Return all that is wrong with what a reader gets, as sentences."""
     found = list(read.errors)
     counts = pd.Series([each.hypothesis.id for each in read.findings]).value_counts()
-    broken = {error.partition("] ")[2][:3] for error in read.errors}
+    broken = {error[:3] for error in read.errors}
     for key in register():
         if counts.get(key, 0) != 1 and key not in broken:
             found.append(f"{key}: {counts.get(key, 0)} findings")

@@ -11,7 +11,7 @@ import pandas as pd
 from pandas import DataFrame
 from scipy import stats
 
-from analysis.claims.findings import Finding
+from analysis.claims.finding import Finding
 from analysis.claims.hypotheses import hypothesis
 from simulation.drawing.tables import draw
 from simulation.rehearsal import region_of, run

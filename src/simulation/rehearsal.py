@@ -15,7 +15,7 @@ import nbformat
 from pandas import DataFrame
 
 from analysis.claims import claim
-from analysis.claims.findings import Finding, no_finding
+from analysis.claims.finding import Finding
 from analysis.claims.hypotheses import hypothesis
 from analysis.cohorts import survey
 from analysis.data.contract import TABLES
@@ -56,7 +56,7 @@ def run(key: str, here: Region) -> tuple[Finding, dict]:
     variables : dict
         The notebook's variables at the end.
     """
-    shown, known = [], {}
+    shown, known = [], {}  # the claim comes first
     given = {"region": here.name, "source": here.source.name, "language": "en", "seed": 1}
     with ExitStack() as stack:
         stack.enter_context(patch.object(claim, "display", shown.append))
@@ -67,11 +67,10 @@ def run(key: str, here: Region) -> tuple[Finding, dict]:
             for _ in perform(notebook_of(key), known, given, here):
                 pass
         except NotEstimable as why:
-            if not shown:  # the claim was not shown yet: this is a mistake of the notebook
+            if not shown:  # before the claim it is a mistake of the notebook
                 raise
-            entry = hypothesis(key)
-            return no_finding(entry, given["source"], here.name, "not testable", str(why)), known
-    return next(each for each in shown if isinstance(each, Finding)), known
+            shown[0].not_testable(str(why))
+    return shown[0].finding, known
 
 
 def perform(
