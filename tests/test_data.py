@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from analysis.claims import hypotheses
 from analysis.cohorts import complaints, purchases, survey
 from analysis.data import dataset, sources
-from analysis.data.region import load_region, one_a_day
+from analysis.data.region import load_region, of_validated, one_a_day
 from analysis.data.sources import DataError
 from tables import CUSTOMERS, SURVEY, TRANSACTIONS
 
@@ -285,7 +285,7 @@ def test_what_is_set_aside_by_region_adds_up_to_the_whole(write_source):
     together = dataset.problems(whole).set_index("column")
     assert together["rows"].to_dict() == {"quantity": 4, "customer_id": 2}
     assert together.loc["quantity", "example"] == "row 7: '-1'"
-    south = load_region(dataset.validate(whole), "South").set_aside
+    south = of_validated(dataset.validate(whole), "South").set_aside
     assert south["rows"].tolist() == [1, 1, 2]
     assert south["example"].tolist()[:2] == ["row 9: '-3'", "row 11: '-4'"]
 
@@ -302,7 +302,7 @@ def test_parquet_and_excel_files(write_source):
     answers.to_excel(folder / "survey.xlsx", index=False)
     whole = opened(path)
     assert dataset.problems(whole).empty
-    here = load_region(dataset.validate(whole), "North")
+    here = of_validated(dataset.validate(whole), "North")
     assert here.survey["answered_on"].tolist() == [
         pd.Timestamp("2024-03-01"),
         pd.Timestamp("2024-03-02"),
@@ -370,7 +370,7 @@ amount = { column = "Summe", scale_by = "Kurs", scales = { EUR = 8.0, CNY = 1.0 
         survey=None,
     )
     (path.parent / "small" / "survey.csv").write_text("customer_id\n1\n", encoding="utf-8")
-    here = load_region(dataset.validate(opened(path)), "Ost")
+    here = of_validated(dataset.validate(opened(path)), "Ost")
     assert here.customers["area"].tolist() == ["urban", "suburban"]
     lines = here.purchases.order_by("customer_id").to_pandas()
     assert lines["amount"].tolist() == [8004.0, 3.0]
@@ -798,7 +798,9 @@ def test_ccs_survives_its_traps(real_source):
         "Czechia": 474,
         "Slovakia": 42,
     }
-    czech, slovak = (load_region(dataset.validate(whole), name) for name in ("Czechia", "Slovakia"))
+    czech, slovak = (
+        of_validated(dataset.validate(whole), name) for name in ("Czechia", "Slovakia")
+    )
     lines = {name: each.rows["transactions"] for name, each in (("cz", czech), ("sk", slovak))}
     two_countries = dataset.problems(whole).set_index("table").loc["transactions", "rows"]
     assert lines["cz"] + lines["sk"] + two_countries == 1000

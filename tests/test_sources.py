@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from analysis.data import sources
-from analysis.data.sources import DataError
+from analysis.data.errors import DataError
 
 WHOLE = """
 title = "Ours"
@@ -249,14 +249,6 @@ def test_a_format_without_a_literal_zone_or_one_that_ends_in_utc_is_read(tmp_pat
     path = tmp_path / "own.toml"
     path.write_text(f'date_format = "{text}"\n{WHOLE}', encoding="utf-8")
     assert sources.read(str(path)).tables["transactions"].plain["bought_at"].format == text
-
-
-def test_every_zone_that_is_known_is_one_of_the_engine():
-    zones = [sources.check_timezone(zone) for zone in ("Asia/Shanghai", "UTC", "Europe/Kyiv")]
-    assert zones == ["Asia/Shanghai", "UTC", "Europe/Kyiv"]
-    for zone in ("localtime", "Factory", "posixrules"):
-        with pytest.raises(DataError, match="no time zone has this name"):
-            sources.check_timezone(zone)
 
 
 def test_an_unknown_source_names_the_nearest():

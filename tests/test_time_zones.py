@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from analysis.data import dataset, readers, sources
+from analysis.data.calendars import working_days
 from analysis.data.region import load_region
-from analysis.data.workdays import working_days
 
 LOCAL = ["2025-03-04 07:00:00", "2025-03-05 00:30:00", "2025-03-05 23:45:00"]
 """On a clock in Shanghai; the first two are on the day before in London."""

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from analysis.cohorts import landmark, per_region, purchases, survey
+from analysis.cohorts import landmark, purchases, survey, target_trial
+from analysis.data.cache import per_region
+from analysis.data.calendars import working_days, working_days_later
 from analysis.data.region import Region
-from analysis.data.workdays import working_days, working_days_later
 from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.measurement import scales
 
-FOUR_WEEKS = 28
 PROMISE = 3
 """Working days within which a case is to be settled."""
-SETTLED = pd.Timedelta(days=21)
-"""Time after which a case is taken to have been settled when the customer is asked."""
+THREE_WEEKS = 21
+"""Days within which a case is taken to be settled, weekends and holidays included."""
 HANDLING, TRAITS = ("severity", "channel", "kind"), ("segment", "area")
 BEFORE = (*HANDLING, *TRAITS, "log_tenure", "prior", "prior_known")
 """What is known of a case and its customer before the answer."""
@@ -133,14 +134,12 @@ def still_open(cases: pd.DataFrame) -> pd.DataFrame:
 
 
 def followed(region: Region, cases: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Compare who had a case with who had none yet, from a day on which both could have left.
+    """Compare customers with a case to those without one yet, from a day on which both could leave.
 
-    The clock of a customer with a case starts three working days after their first one was
-    opened, whether it was settled by then or not. The others get the day of a random case
-    (the same seed, the same days); those whose own case comes later are among them, since
-    to leave them out would leave out customers who are known to have stayed. Whoever
-    complains is a customer still; so that the others are too, everybody takes part who bought
-    in the quarter before and in the four weeks after.
+    A customer with a case starts three working days after their first one was opened, whether it
+    was settled by then or not; the others on the day of a random case. As in `target_trial.emulate`
+    those whose own case comes later are among the others, and since somebody who complains is a
+    customer still, all must buy in the four weeks after.
 
     Parameters
     ----------
@@ -149,16 +148,14 @@ def followed(region: Region, cases: pd.DataFrame, seed: int = 0) -> pd.DataFrame
     cases : DataFrame
         As from `table`.
     seed : int
-        Seed of the random days.
+        Of the random days.
 
     Returns
     -------
     DataFrame
-        One row per customer and clock: customer_id, own_day, had_case, within (as in `table`, 0
-        without a case), log_visits and log_sales of the year before, trend (log of the
-        quarter's visits against the quarter before), prior (satisfaction index before day 0,
-        missing if unknown), segment, area, log_tenure; retained (1 if bought in the last quarter of
-        the year after).
+        One row per customer and day: customer_id, had_case, within (as in `table`, 0 without a
+        case), the columns of `landmark.observe`, log_sales (of the year before, in multiples of
+        the mean), prior (satisfaction before a case was open, missing if unknown).
 
     References
     ----------
@@ -166,23 +163,26 @@ def followed(region: Region, cases: pd.DataFrame, seed: int = 0) -> pd.DataFrame
     Epidemiology 167, 492-499.
     """
     first = _first(cases)
-    starts = _promised(region, first["opened_at"])
-    drawn = _random_days(region, starts, seed)
-    own_case = first["opened_at"].reindex(drawn.index)
-    waiting = drawn[own_case.isna() | (drawn < own_case)]
-    had = _clocked(region, starts).assign(had_case=1.0)
-    none = _clocked(region, waiting).assign(had_case=0.0, within=0.0)
-    had = had.assign(within=first["within"].reindex(had.index))
-    people = pd.concat([had, none]).reset_index()
-    sales = people.pop("sales_year")
-    return people.assign(log_sales=np.log1p(sales / (sales.mean() if sales.mean() > 0 else 1.0)))
+    promised = _promised(region, first["opened_at"])
+    waiting = target_trial.comparison_days(region, promised, first["opened_at"], seed)
+    had, none = (
+        target_trial.at_risk(region, day, still=True, asked_before=THREE_WEEKS)
+        for day in (promised, waiting)
+    )
+    had = had.assign(had_case=1.0, within=first["within"].reindex(had.index))
+    people = pd.concat([had, none.assign(had_case=0.0, within=0.0)]).reset_index()
+    sales = people["sales_before"]
+    return people.assign(
+        log_sales=np.log1p(sales / (sales.mean() if sales.mean() > 0 else 1.0)),
+        prior=people["satisfaction"],
+    )
 
 
 def bought_again(region: Region, cases: pd.DataFrame) -> pd.Series:
     """Return who bought in the year after a case that was settled in time, by customer_id."""
-    opened = _first(cases[cases["within"] == 1])["opened_at"]
-    found = purchases.around(region, _promised(region, opened), {"year": (1, landmark.YEAR)})
-    return found["visits_year"] > 0
+    promised = _promised(region, _first(cases[cases["within"] == 1])["opened_at"])
+    bought = purchases.around(region, promised, {"year": (1, landmark.YEAR)})
+    return bought["visits_year"] > 0
 
 
 def chain(region: Region, cases: pd.DataFrame) -> pd.DataFrame:
@@ -204,7 +204,7 @@ def chain(region: Region, cases: pd.DataFrame) -> pd.DataFrame:
         otherwise), log_sales (of the year after, missing without sales), segment, area,
         log_tenure; and the rating items of the answer.
     """
-    day = landmark.landmark(region)
+    day, settled = landmark.landmark(region), pd.Timedelta(days=THREE_WEEKS)
     answers = survey.by_wave(region)
     answers["index"] = scales.index(answers, "satisfaction")
     answers = answers[answers["answered_on"] < pd.Timestamp(day) + pd.Timedelta(days=1)]
@@ -212,11 +212,11 @@ def chain(region: Region, cases: pd.DataFrame) -> pd.DataFrame:
     last = answers[recent].groupby(level=0).tail(1)
     opened = _first(cases)[["opened_at", "days", "within", "difficulty"]]
     found = last.join(opened, how="inner")
-    found = found[found["opened_at"] + SETTLED < found["answered_on"]].dropna(subset=["days"])
+    found = found[found["opened_at"] + settled < found["answered_on"]].dropna(subset=["days"])
     is_last = answers.groupby(level=0).cumcount(ascending=False) == 0
     earlier = answers[~is_last].join(opened["opened_at"])
-    earlier = earlier[earlier["opened_at"] + SETTLED < earlier["answered_on"]]
-    sales = landmark.table(region, day)["sales_after"]
+    earlier = earlier[earlier["opened_at"] + settled < earlier["answered_on"]]
+    sales = purchases.per_customer(region, day + dt.timedelta(days=1), region.end)["sales"]
     return found.assign(
         satisfaction=found["index"],
         loyalty=scales.index(found, "loyalty"),
@@ -233,48 +233,8 @@ def _first(cases: pd.DataFrame) -> pd.DataFrame:
 
 def _promised(region: Region, opened: pd.Series) -> pd.Series:
     """Return the promised day of cases that a quarter precedes and a year of data follows."""
-    last = pd.Timestamp(region.end) - pd.Timedelta(days=landmark.YEAR + 21)
-    first = pd.Timestamp(region.start) + pd.Timedelta(days=landmark.QUARTER)
-    usable = opened[(opened >= first) & (opened <= last)].sort_index()
+    usable = target_trial.within_data(region, opened, THREE_WEEKS)
     return working_days_later(usable, PROMISE, region.source.calendar)
-
-
-def _random_days(region: Region, starts: pd.Series, seed: int) -> pd.Series:
-    """Give every customer the day of a random case."""
-    ids = np.sort(region.customers["customer_id"].to_numpy(object))
-    days = np.random.default_rng(seed).choice(starts.to_numpy(), len(ids)) if len(starts) else []
-    ids = ids if len(starts) else []
-    return pd.Series(days, pd.Index(ids, name="customer_id", dtype=object), dtype="datetime64[us]")
-
-
-def _clocked(region: Region, own_day: pd.Series) -> pd.DataFrame:
-    """Return what is known of customers on a day of their own, and what came after it."""
-    people = landmark.traits(region).join(own_day.rename("own_day"), how="inner")
-    tenure = (people["own_day"] - people.pop("joined_on")).dt.days
-    people["log_tenure"] = landmark.log_years(tenure)
-    people = people.join(_bought(region, own_day))
-    three_weeks = pd.Timedelta(days=21)  # before day 0, the promised day, no case was open yet
-    people["prior"] = landmark.opinions(region, own_day - three_weeks)["satisfaction"]
-    return people[people.pop("is_customer") & (tenure > 0)]
-
-
-def _bought(region: Region, own_day: pd.Series) -> pd.DataFrame:
-    """Return what each customer bought before and after a day of their own."""
-    year, quarter = landmark.YEAR, landmark.QUARTER
-    spans = {
-        "year": (-year, -1), "earlier": (-2 * quarter, -quarter - 1), "quarter": (-quarter, -1),
-        "next": (1, FOUR_WEEKS), "last": (year - quarter + 1, year),
-    }  # fmt: skip
-    found = purchases.around(region, own_day, spans)
-    return pd.DataFrame(
-        {
-            "is_customer": (found[["visits_quarter", "visits_next"]] > 0).all(axis=1),
-            "log_visits": np.log1p(found["visits_year"]),
-            "sales_year": found["sales_year"],
-            "trend": np.log1p(found["visits_quarter"]) - np.log1p(found["visits_earlier"]),
-            "retained": (found["visits_last"] > 0).astype(float),
-        }
-    )
 
 
 def _prior(region: Region, cases: pd.DataFrame) -> dict:

@@ -28,7 +28,8 @@ from ibis.expr.types import Table
 
 from analysis.data import readers
 from analysis.data.files import whole
-from analysis.data.sources import ROOT, Source, TableMap
+from analysis.data.mapping import Source, TableMap
+from analysis.data.sources import ROOT
 
 if TYPE_CHECKING:
     from analysis.data.region import Region

@@ -12,8 +12,10 @@ from ibis.expr.types import Table
 
 from analysis.data import readers
 from analysis.data.contract import TABLES
+from analysis.data.errors import DataError
+from analysis.data.mapping import Source
 from analysis.data.readers import ROW
-from analysis.data.sources import DataError, Source, counted
+from analysis.data.sources import counted
 from analysis.data.validation import REST, Rule, mapped, written
 
 ORPHAN = Rule("customer_id", "a customer of the table 'customers'", ibis.literal(False))

@@ -15,8 +15,9 @@ import pandas as pd
 from ibis import BaseBackend
 from ibis.expr.types import Table
 
-from analysis.claims.hypotheses import nearest
-from analysis.data.sources import DataError, Join, Source, TableMap, counted
+from analysis.data.errors import DataError, nearest
+from analysis.data.mapping import Join, Source, TableMap
+from analysis.data.sources import counted
 
 ROW = "row_in_file"
 

@@ -10,7 +10,6 @@ import ibis
 import pandas as pd
 from ibis.expr.types import Table
 
-from analysis.claims.hypotheses import Hypothesis, nearest
 from analysis.data import cache, sources
 from analysis.data.contract import ITEMS, TABLES
 from analysis.data.dataset import (
@@ -22,8 +21,9 @@ from analysis.data.dataset import (
     open_source,
     validate,
 )
+from analysis.data.errors import DataError, nearest
+from analysis.data.mapping import Source
 from analysis.data.readers import ROW
-from analysis.data.sources import DataError, Source
 from analysis.data.validation import REST, kind_of
 
 MAX_SILENCE = 60
@@ -118,7 +118,7 @@ class Region:
             rows = rows[rows["answered_on"] < pd.Timestamp(until) + pd.Timedelta(days=1)]
         return rows.groupby("customer_id").tail(1).set_index("customer_id").sort_index()
 
-    def missing(self, hypothesis: Hypothesis) -> list[str]:
+    def missing(self, hypothesis: object) -> list[str]:
         """Say what a hypothesis needs and this region does not have, as sentences."""
         own = self.set_aside[self.set_aside["expected"] != ORPHAN.expected]
         broken = frozenset(own["table"]) if len(own) else frozenset()

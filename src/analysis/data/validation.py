@@ -14,10 +14,10 @@ import ibis.expr.operations as ops
 import pandera.pandas as pa
 from ibis.expr.types import BooleanValue, StringValue, Table, Value
 
-from analysis.claims.hypotheses import nearest
 from analysis.data.contract import ORDERED, TABLES
+from analysis.data.errors import DataError, nearest
+from analysis.data.mapping import ColumnMap, Source, TableMap, is_utc
 from analysis.data.readers import ROW
-from analysis.data.sources import ColumnMap, DataError, Source, TableMap, is_utc
 
 
 @ibis.udf.scalar.builtin(name="try_strptime")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.data.sources import DataError
-from analysis.data.workdays import working_days, working_days_later
+from analysis.data.calendars import check_timezone, working_days, working_days_later
+from analysis.data.errors import DataError
 from simulation import World, draw
 
 COUNTRIES = st.sampled_from(["CN", "US", "DE-BY", "AE", "IL"])
@@ -209,3 +209,14 @@ def test_other_mistakes_of_the_caller_are_refused():
         later("2025-03-10", -1)
     with pytest.raises(ValueError, match="must have the same index"):
         working_days(moments("2025-03-10"), moments("2025-03-12").set_axis([7]), "CN")
+
+
+# ---- time zones
+
+
+def test_every_zone_that_is_known_is_one_of_the_engine():
+    zones = [check_timezone(zone) for zone in ("Asia/Shanghai", "UTC", "Europe/Kyiv")]
+    assert zones == ["Asia/Shanghai", "UTC", "Europe/Kyiv"]
+    for zone in ("localtime", "Factory", "posixrules"):
+        with pytest.raises(DataError, match="no time zone has this name"):
+            check_timezone(zone)

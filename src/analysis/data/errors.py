@@ -1,0 +1,19 @@
+"""Errors in a user's data, and the words that their messages share."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class DataError(ValueError):
+    """What is wrong with a user's data, as a message for that user."""
+
+
+def nearest(name: str, names: Iterable[object]) -> str:
+    """Return " Did you mean ...?" for a misspelt name, or the known names where none is near."""
+    known = [str(each) for each in names]
+    similar = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if similar:
+        return f" Did you mean {similar[0]!r}?"
+    return f" There are: {', '.join(known)}." if known else " There are none."
