@@ -50,7 +50,7 @@ def each_verdict(language: str = "en", region: str = "North 华北") -> dict[str
 
 def beyond(entries, past=None, pages=None) -> Overview:
     """Return what an index says beyond its entries."""
-    found = findings.tidy([record for entry in entries for record in entry.records])
+    found = findings.tidy([entry.record for entry in entries if entry.record])
     past = pd.DataFrame(columns=COLUMNS) if past is None else past
     pools, families = across_regions.pooled(found), across_regions.by_region(found)
     return Overview(pools, families, past, pages or {})

@@ -24,16 +24,17 @@ PATIENCE = 600
 
 DRIVER = Path(__file__).with_name("driver.py")
 CLAIMS = """from IPython.display import display
-from analysis import data, findings
+from analysis.claims.finding import conclude
+from analysis.claims.hypotheses import hypothesis
+from analysis.data.region import load_region
 from analysis.statistics.estimate import from_se
-from analysis.claims.hypotheses import register
-here = data.load(source, region)
+here = load_region(source, region)
 share = float(here.purchases.amount.sum().execute()) / 2_000
-for each in register().values():
-    if each.notebook == NAME:
-        found = {part.key: from_se(share, 0.1, 99, scale=part.scale) for part in each.parts}
-        display(findings.conclude(each, here.source.name, region, found))"""
-ACROSS = """from analysis import findings, sources
+claim = hypothesis(NAME[:3])
+found = {part.key: from_se(share, 0.1, 99, scale=part.scale) for part in claim.parts}
+display(conclude(claim, here.source.name, region, found))"""
+ACROSS = """from analysis.claims import findings
+from analysis.data import sources
 print(len(findings.read(sources.read(source).name)))"""
 HANG = """import subprocess, time
 subprocess.Popen(["sleep", "1000"])
@@ -54,7 +55,7 @@ if len(tries.read_text()) < LIVES:
 def write_notebook(folder, name, *cells):
     """Write a small notebook; NAME in a cell is its name."""
     new = nbformat.v4
-    first = "" if name.startswith("9") else 'region = "North"\n'
+    first = "" if name == "across_regions" else 'region = "North"\n'
     tags = {"tags": ["parameters"]}
     first = new.new_code_cell(first + 'source = "small"\nlanguage = "en"', metadata=tags)
     made = [first, *(new.new_code_cell(cell.replace("NAME", repr(name))) for cell in cells)]
@@ -67,12 +68,12 @@ def write_notebook(folder, name, *cells):
 
 
 def write_notebooks(folder, **others):
-    """Write notebooks that find something in each region and in all, and others by their number."""
-    write_notebook(folder, "04_customer_value", CLAIMS)
-    write_notebook(folder, "05_customer_retention", CLAIMS)
-    write_notebook(folder, "90_across_regions", ACROSS)
+    """Write notebooks that find something in each region and in all, and others by their name."""
+    write_notebook(folder / "value", "H12_value", CLAIMS)
+    write_notebook(folder / "retention", "H17_retention", CLAIMS)
+    write_notebook(folder, "across_regions", ACROSS)
     for name, cell in others.items():
-        write_notebook(folder, name.replace("n", "0", 1), cell)
+        write_notebook(folder, name, cell)
     return folder
 
 
@@ -177,7 +178,7 @@ def ran(said):
     """Return what `--json` said was run, as "region notebook"."""
     events = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
     done = [each for each in events if each["event"] in ("done", "failed")]
-    return sorted(f"{each['region']} {each['notebook'][:2]}".strip() for each in done)
+    return sorted(f"{each['region']} {each['notebook'].split('_')[0]}".strip() for each in done)
 
 
 def wait_for(what):

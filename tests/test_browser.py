@@ -85,8 +85,9 @@ def pages(tmp_path_factory):
     notebook = v4.new_notebook(cells=NOTEBOOK)
     nbclient.NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3").execute()
     about = {
-        "source": "example", "region": "North 华北", "notebook": "02_satisfaction_drivers",
-        "status": "ok", "error": "", "language": "en", "parameters": {"region": "North 华北"},
+        "source": "example", "region": "North 华北", "notebook": "H03_loss",
+        "theme": "satisfaction", "claim": "H03", "status": "ok", "error": "", "language": "en",
+        "parameters": {"region": "North 华北"},
     }  # fmt: skip
     notebook.metadata["workbook"] = about
     found = tuple(findings.records(notebook))
@@ -101,13 +102,17 @@ def pages(tmp_path_factory):
 
 def entries(about, found):
     """Yield the runs of several regions, among them every verdict."""
-    same = {"source": "example", "notebook": about["notebook"], "title": "Drivers", "error": ""}
-    yield Entry(**same, region="North 华北", href="north.html", status="ok", records=found)
+    names = ("source", "notebook", "theme", "error")
+    same = {name: about[name] for name in names} | {"title": "Drivers"}
+    for record in found:
+        own = {"claim": record["hypothesis"], "record": record, "region": "North 华北"}
+        yield Entry(**same, **own, href="north.html", status="ok")
     for i, record in enumerate(each_verdict().values()):
         region = f"Region {i} <b>"
-        yield Entry(**same, region=region, href="north.html", status="ok", records=(record,))
-    failed = same | {"error": "No survey.", "region": "East", "href": "failed.html"}
-    yield Entry(**failed, status="failed", records=())
+        own = {"claim": record["hypothesis"], "record": record, "region": region}
+        yield Entry(**same, **own, href="north.html", status="ok")
+    failed = same | {"error": "No survey.", "region": "East", "href": "failed.html", "claim": ""}
+    yield Entry(**failed, status="failed")
 
 
 @pytest.fixture(params=["north", "failed", "index"])

@@ -50,7 +50,7 @@ def test_workers_elsewhere_do_the_same(cluster, shell, place, undisturbed, tmp_p
 
 def test_notebooks_end_on_workers_when_nobody_waits_for_them(cluster, place, tmp_path):
     family, processes, address = cluster
-    notebooks = write_notebooks(tmp_path / "notebooks", n1_hangs=HANG)
+    notebooks = write_notebooks(tmp_path / "notebooks", hangs=HANG)
     words = ("run", "-s", place / "small.toml", "--reports", tmp_path / "reports")
     with Shell() as shell:
         shell.order(notebooks, *words, "--scheduler", address)
@@ -64,7 +64,7 @@ def test_another_worker_does_the_work_of_one_that_is_killed(
     cluster, shell, place, undisturbed, tmp_path
 ):
     family, (scheduler, *workers), address = cluster
-    notebooks, reports = write_notebooks(tmp_path / "notebooks", n1_slow=WAIT), tmp_path / "reports"
+    notebooks, reports = write_notebooks(tmp_path / "notebooks", slow=WAIT), tmp_path / "reports"
     words = ("run", "-s", place / "small.toml", "--reports", reports, "--scheduler", address)
     shell.order(notebooks, *words)
     assert wait_for(family.asleep)
@@ -83,7 +83,7 @@ def test_another_worker_does_the_work_of_one_that_is_killed(
 
 def test_a_scheduler_that_goes_away_is_named_on_the_index(cluster, shell, place, tmp_path):
     family, (scheduler, *workers), address = cluster
-    notebooks = write_notebooks(tmp_path / "notebooks", n1_hangs=HANG)
+    notebooks = write_notebooks(tmp_path / "notebooks", hangs=HANG)
     reports = tmp_path / "reports"
     words = ("run", "-s", place / "small.toml", "--reports", reports, "--scheduler", address)
     shell.order(notebooks, *words)
@@ -93,7 +93,7 @@ def test_a_scheduler_that_goes_away_is_named_on_the_index(cluster, shell, place,
     code, said = shell.answer()
     assert code == 1
     assert "The scheduler went away before this was done." in said
-    assert "North · 01_hangs: The scheduler went away before this was done." in index_of(reports)
+    assert "North · hangs: The scheduler went away before this was done." in index_of(reports)
     assert wait_for(lambda: not family.living(*workers))
     assert drafts(reports) == []
     shown(reports)

@@ -55,12 +55,12 @@ def test_a_secret_is_hidden_in_every_kind_of_output(task, written):
         ),
         new.new_output("error", ename="E", evalue=f"no {written}", traceback=[f"at {written}"]),
     )
-    failures = executed.tidy(made, task, "", [SECRET])
+    failure = executed.tidy(made, task, "", [SECRET])
     text = nbformat.writes(made)
     assert "p@ss" not in text
     assert "p%40ss" not in text
-    assert text.count(executed.HIDDEN) == 3  # an error leaves its sentence, not its traceback
-    assert failures == [f"E: no {executed.HIDDEN}"]
+    assert text.count(executed.HIDDEN) == 6  # twice in the error, once in what is said of it
+    assert failure == f"E: no {executed.HIDDEN}"
 
 
 def test_the_secrets_of_a_source_are_what_it_takes_from_the_environment(tmp_path, monkeypatch):
@@ -78,26 +78,40 @@ def test_a_path_of_this_machine_is_taken_out():
     assert executed.without_paths(text) == 'File "x.py", line 3'
 
 
-def test_data_that_do_not_allow_an_estimate_end_the_claim_and_break_nothing(task):
+def test_data_that_do_not_allow_an_estimate_end_the_notebook_and_break_nothing(task):
     new, why = nbformat.v4, "Only 2 of 35 treated customers stayed."
     said = new.new_output("error", ename="NotEstimable", evalue=why, traceback=["File x.py"])
-    after = new.new_output("error", ename="NameError", evalue="name 'fit'", traceback=["File y.py"])
     made = notebook()
-    for cell, output in zip(made.cells[4:], (said, after), strict=True):
-        cell.outputs = [output]
-        cell.metadata["tags"] = ["raises-exception"]
-    task = replace(task, notebook=task.notebook.with_name("04_customer_value.ipynb"))
-    failures = executed.tidy(made, task, "")
-    found = {record["hypothesis"]: record for record in findings.records(made)}
-    assert (found["H12"]["verdict"], found["H12"]["reason"]) == ("not testable", why)
-    assert found["H13"]["verdict"] == "failed"  # this notebook has no section for it
-    assert failures == []
-    assert made.cells[5].outputs == []
+    made.cells[4].outputs = [said]
+    claimed = replace(task, notebook=task.notebook.with_name("H12_concentration.ipynb"))
+    assert executed.tidy(made, claimed, "") == ""
+    (record,) = findings.records(made)
+    assert (record["hypothesis"], record["verdict"], record["reason"]) == (
+        "H12",
+        "not testable",
+        why,
+    )
+    assert len(made.cells) == 5
 
-
-def test_a_section_without_a_claim_says_why_it_has_no_numbers(task):
-    said = nbformat.v4.new_output("error", ename="NotEstimable", evalue="3 came.", traceback=[])
     made = notebook(said)
-    made.cells[2].metadata["tags"] = ["raises-exception"]
-    assert executed.tidy(made, task, "") == []
-    assert made.cells[2].outputs[0].data == {"text/markdown": "3 came."}
+    assert executed.tidy(made, task, "") == ""
+    assert made.cells[-1].outputs[0].data == {"text/markdown": why}
+
+
+@pytest.mark.parametrize("evalue", ["", "0"])
+def test_a_regular_end_leaves_what_was_shown_before_it_and_nothing_after(task, evalue):
+    new = nbformat.v4
+    shown = new.new_output("stream", text="a card")
+    made = notebook(shown, new.new_output("error", ename="SystemExit", evalue=evalue, traceback=[]))
+    assert executed.tidy(made, task, "") == ""
+    assert made.metadata["workbook"]["status"] == "ok"
+    assert [cell.source for cell in made.cells][-1] == "1"
+    assert made.cells[-1].outputs == [shown]
+
+
+def test_an_exit_with_a_message_is_an_error(task):
+    made = notebook(
+        nbformat.v4.new_output("error", ename="SystemExit", evalue="no data", traceback=[])
+    )
+    assert executed.tidy(made, task, "") == "SystemExit: no data"
+    assert made.metadata["workbook"]["status"] == "failed"

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import test_browser
 from analysis.claims import across_regions, findings
+from analysis.claims.finding import conclude
 from analysis.claims.hypotheses import hypothesis, register
 from analysis.data.files import FORMULA
 from analysis.statistics.estimate import LINKS, from_se
@@ -38,7 +39,7 @@ def finding(key, region, *shifts, source="example", language="en", se=0.05):
         edge = part.claim.low if from_below else part.claim.high
         inside = shifts[min(i, len(shifts) - 1)] * se * (1 if from_below else -1)
         effects[part.key] = from_se(inverse(link(edge) + inside), se, 500, scale=part.scale)
-    return findings.conclude(entry, source, region, effects, language=language).record()
+    return conclude(entry, source, region, effects, language=language).record()
 
 
 def tables(records):

@@ -43,7 +43,7 @@ COMMAND = Path(sys.executable).with_name("workbook")
 
 
 def test_a_kernel_that_starts_after_its_time_is_stopped(shell, place, tmp_path):
-    write_notebook(tmp_path / "notebooks", "01_hangs", HANG)
+    write_notebook(tmp_path / "notebooks", "hangs", HANG)
     words = ("run", "-s", place / "small.toml", "--reports", tmp_path / "reports", "-r", "North")
     # The first kernel of a process takes longer than 0.6 seconds to start.
     code, said = shell.workbook(tmp_path / "notebooks", *words, "--timeout", "0.01")
@@ -56,16 +56,16 @@ def test_a_kernel_that_starts_after_its_time_is_stopped(shell, place, tmp_path):
 def test_a_notebook_that_breaks_takes_no_other_down(shell, place, tmp_path):
     notebooks = write_notebooks(
         tmp_path / "notebooks",
-        n1_dies_once=DIE.replace("LIVES", "2"),
-        n2_satisfaction_drivers=DIE.replace("LIVES", "9"),
+        dies_once=DIE.replace("LIVES", "2"),
+        H01_satisfaction=DIE.replace("LIVES", "9"),
     )
-    write_notebook(notebooks, "05_customer_retention", "raise ValueError('no such thing')")
+    write_notebook(notebooks / "retention", "H17_retention", "raise ValueError('no such thing')")
     reports = tmp_path / "reports"
     words = ("run", "-s", place / "small.toml", "--reports", reports, "-r", "North")
     code, said = shell.workbook(notebooks, *words)
     assert code == 1
     log = (reports / "run.log").read_text(encoding="utf-8")
-    for line in ("done North · 01_dies_once (", "failed North · 02_satisfaction_drivers ("):
+    for line in ("done North · dies_once (", "failed North · H01_satisfaction ("):
         assert line in log
     assert log.count("second try)") == 2  # not of the one that only raises
     table = pd.read_csv(reports / "findings.csv").groupby("hypothesis")["reason"].first()
@@ -81,7 +81,7 @@ def test_a_notebook_that_breaks_takes_no_other_down(shell, place, tmp_path):
 
 
 def test_a_notebook_that_hangs_is_stopped_with_all_that_it_has_started(shell, place, tmp_path):
-    write_notebook(tmp_path / "notebooks", "03_complaint_recovery", HANG)
+    write_notebook(tmp_path / "notebooks", "H08_complaints", HANG)
     words = ("run", "-s", place / "small.toml", "--reports", tmp_path / "reports", "-r", "North")
     code, said = shell.workbook(tmp_path / "notebooks", *words, "--timeout", "0.1")
     assert code == 1
@@ -99,15 +99,15 @@ def test_a_kernel_that_dies_while_it_starts_is_started_again(shell, place, tmp_p
     once = DIE.replace("NAME + region", "'started'").replace("LIVES", "2")
     (startup / "00.py").write_text(once, encoding="utf-8")
     words = ("run", "-s", place / "small.toml", "--reports", tmp_path / "reports")
-    code, said = shell.workbook(place / "notebooks", *words, "-n", "04_customer_value", "-j", "1")
+    code, said = shell.workbook(place / "notebooks", *words, "-n", "H12_value", "-j", "1")
     (startup / "00.py").unlink()
     assert code == 0, said
     assert said.count("second try") == 1
     assert shell.is_left_alone()
 
 
-@pytest.mark.parametrize("name", ["02_satisfaction_drivers", "90_across_regions"])
-@pytest.mark.parametrize("text", ["<<<<<<< HEAD\n{}", '{"cells": []}', '{"nothing": 1}'])
+@pytest.mark.parametrize("name", ["H01_satisfaction", "across_regions"])
+@pytest.mark.parametrize("text", ["<<<<<<< HEAD\n{}", '{"nothing": 1}'])
 def test_a_file_that_is_no_notebook_is_named_before_anything_runs(
     shell, place, tmp_path, text, name
 ):
@@ -116,7 +116,7 @@ def test_a_file_that_is_no_notebook_is_named_before_anything_runs(
     words = ("run", "-s", place / "small.toml", "--reports", tmp_path / "reports")
     code, said = shell.workbook(notebooks, *words)
     assert code == 2
-    assert f"{name}.ipynb: no" in said
+    assert f"{name}.ipynb: not a notebook" in said
     assert "Traceback" not in said
     assert not list((tmp_path / "reports").rglob("*.html"))
 
@@ -130,7 +130,7 @@ def test_a_folder_without_notebooks_is_named(shell, place, tmp_path):
 def test_a_report_that_cannot_be_written_is_named_and_the_others_are_whole(shell, place, tmp_path):
     notebooks = write_notebooks(tmp_path / "notebooks")
     large = "print('x' * 400_000 * (region == 'North'))"
-    write_notebook(notebooks, "05_customer_retention", CLAIMS, large)
+    write_notebook(notebooks / "retention", "H17_retention", CLAIMS, large)
     reports, process = tmp_path / "reports", psutil.Process(shell.process.pid)
     words = ("run", "-s", place / "small.toml", "--reports", reports)
     limits = process.rlimit(psutil.RLIMIT_FSIZE)
@@ -138,13 +138,13 @@ def test_a_report_that_cannot_be_written_is_named_and_the_others_are_whole(shell
     code, said = shell.workbook(notebooks, *words)
     process.rlimit(psutil.RLIMIT_FSIZE, limits)
     assert code == 1
-    assert "failed North · 05_customer_retention" in said
-    assert "North · 05_customer_retention: OSError: [Errno 27] File too large" in index_of(reports)
+    assert "failed North · H17_retention" in said
+    assert "North · H17_retention: OSError: [Errno 27] File too large" in index_of(reports)
     assert drafts(reports) == []
-    pages = {name for name in shown(reports) if name.endswith("retention.html")}
-    assert pages == {"small/South/05_customer_retention.html"}
+    pages = {name for name in shown(reports) if name.endswith("H17_retention.html")}
+    assert pages == {"small/South/H17_retention.html"}
     code, said = shell.workbook(notebooks, *words, "--json")
-    assert (code, ran(said)) == (0, ["90", "North 05"])
+    assert (code, ran(said)) == (0, ["North H17", "across"])
     assert "File too large" not in index_of(reports)
 
 
@@ -192,9 +192,9 @@ MOMENTS = {
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_run_stops_at_ctrl_c_whenever_it_comes(place, tmp_path, moment):
-    hang = {} if moment == "all regions are looked at" else {"n1_hangs": HANG}
+    hang = {} if moment == "all regions are looked at" else {"hangs": HANG}
     notebooks, reports = write_notebooks(tmp_path / "notebooks", **hang), tmp_path / "reports"
-    write_notebook(notebooks, "90_across_regions", ACROSS, HANG)
+    write_notebook(notebooks, "across_regions", ACROSS, HANG)
     with Shell() as shell:
         shell.order(notebooks, "run", "-s", place / "small.toml", "--reports", reports)
         assert wait_for(lambda: MOMENTS[moment](shell, reports))
@@ -208,12 +208,12 @@ def test_a_run_stops_at_ctrl_c_whenever_it_comes(place, tmp_path, moment):
 
 
 def test_the_second_of_two_runs_is_refused_and_the_first_can_be_stopped(shell, place, tmp_path):
-    notebooks = write_notebooks(tmp_path / "notebooks", n1_hangs=HANG)
+    notebooks = write_notebooks(tmp_path / "notebooks", hangs=HANG)
     reports, source = tmp_path / "reports", place / "small.toml"
     shell.order(notebooks, "run", "-s", source, "--reports", reports, "-j", 3)
     assert wait_for(lambda: len(shell.asleep()) == 2)
     first = f"process {shell.process.pid}, workbook run --source {source}"
-    for words in (["run", "-s", source, "-n", "04_customer_value"], ["index"]):
+    for words in (["run", "-s", source, "-n", "H12_value"], ["index"]):
         second = [COMMAND, *words, "--reports", reports]
         done = subprocess.run(second, capture_output=True, text=True, env=WIDE)
         assert done.returncode == 2
@@ -224,8 +224,8 @@ def test_the_second_of_two_runs_is_refused_and_the_first_can_be_stopped(shell, p
     assert "Stopped; what was finished stays: " in said
     assert shell.is_left_alone()
     assert drafts(reports) == []
-    finished = {name for name in shown(reports) if name.endswith("value.html")}
-    assert finished <= {f"small/{region}/04_customer_value.html" for region in ("North", "South")}
+    finished = {name for name in shown(reports) if name.endswith("H12_value.html")}
+    assert finished <= {f"small/{region}/H12_value.html" for region in ("North", "South")}
     assert all(name in index_of(reports) for name in finished)
     code, said = shell.workbook(place / "notebooks", "run", "-s", source, "--reports", reports)
     assert code == 0, said

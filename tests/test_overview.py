@@ -5,37 +5,38 @@ from dataclasses import replace
 import pytest
 from bs4 import BeautifulSoup
 
-from analysis.claims import across_regions, findings, wording
+from analysis.claims import across_regions, finding, findings, wording
+from analysis.claims.finding import conclude, part_record
 from analysis.claims.hypotheses import hypothesis
 from analysis.statistics.estimate import from_se
 from sample_findings import BLOCKING, beyond, loss_against_gain
 from workbook.pages import history, index, overview
 
 REGIONS = ("North 华北", "East 华东", "South <华南>")
-PRINTS = {
+PROVENANCE = {
     "data_until": "2026-06-30", "data": "d1", "notebook": "n1", "module": "m1", "parameters": "p1",
 }  # fmt: skip
 
 
-def entries(effects=(0.30, 0.31, 0.33), *checks, blocked=None, **prints):
+def entries(effects=(0.30, 0.31, 0.33), *checks, blocked=None, **changed):
     """Return the runs of a notebook in as many regions as there are effects.
 
     Checks are those of all regions, or of those that are blocked.
     """
     for effect, region in zip(effects, REGIONS, strict=False):
         own = checks if blocked is None or region in blocked else ()
-        finding = loss_against_gain(effect, 0.05, *own, region=region)
-        record = finding.record() | PRINTS | prints.get(region.split()[0], {})
+        record = loss_against_gain(effect, 0.05, *own, region=region).record()
+        record |= PROVENANCE | changed.get(region.split()[0], {})
         yield index.Entry(
-            source="example", region=region, notebook="02_satisfaction_drivers", href="x.html",
-            status="ok", error="", title="Drivers", records=(record,),
+            source="example", region=region, notebook="H03_loss", theme="satisfaction",
+            claim="H03", href="x.html", status="ok", error="", title="Drivers", record=record,
         )  # fmt: skip
 
 
 def past_of(folder, *runs):
     """Return the history of several runs."""
     for run in runs:
-        found = findings.tidy([record for entry in run for record in entry.records])
+        found = findings.tidy([entry.record for entry in run])
         past = history.append(folder, found, across_regions.pooled(found))
     return past
 
@@ -51,9 +52,9 @@ def with_another(runs):
     for run in runs:
         known = hypothesis("H04")
         effects = {part.key: from_se(0.5, 0.05, 500, scale=part.scale) for part in known.parts}
-        other = findings.conclude(known, "example", run.region, effects).record()
-        prints = {name: run.records[0][name] for name in PRINTS}
-        yield replace(run, records=(*run.records, other | prints))
+        other = conclude(known, "example", run.region, effects).record()
+        provenance = {name: run.record[name] for name in PROVENANCE}
+        yield from (run, replace(run, claim="H04", record=other | provenance))
 
 
 def pooled_cell(soup):
@@ -63,7 +64,7 @@ def pooled_cell(soup):
 def test_the_pooled_effect_stands_first_with_its_numbers():
     runs = list(entries())
     row = beyond(runs).pools.iloc[0]
-    part = findings.part_record(hypothesis("H03").parts[0], row, "en")
+    part = part_record(hypothesis("H03").parts[0], row, "en")
     soup = page(runs)
     assert [head.text for head in soup.select("thead th")][1] == "All regions"
     cell = pooled_cell(soup)
@@ -120,7 +121,7 @@ def test_what_is_not_pooled_has_the_line_of_each_region(tmp_path):
         for effects, prints in [((0.30, 0.31, 0.33), {}), ((0.30, 0.21, 0.33), {"data": "d2"})]
     ]
     soup = page(runs[-1], past=past_of(tmp_path, *runs))
-    row = next(row for row in soup.select("tbody tr") if row.th.b.text == "H03")
+    row = next(row for row in soup.select("tbody tr:not(.theme)") if row.th.b.text == "H03")
     lines = row.select("td:not(.pooled) svg.runs")
     assert [len(line.select("polyline")) for line in lines] == [1, 1, 1]
     assert [len(line.polyline["points"].split()) for line in lines] == [2, 2, 2]
@@ -131,8 +132,8 @@ def test_what_is_not_pooled_has_the_line_of_each_region(tmp_path):
 def test_a_region_that_says_nothing_any_more_has_no_line(tmp_path):
     first, second, third = (list(entries((effect, 0.31))) for effect in (0.30, 0.29, 0.28))
     part = hypothesis("H03").parts[0]
-    third[0].records[0]["parts"] = [findings._rule(part, "en")]
-    third[0].records[0]["verdict"] = "not testable"
+    third[0].record["parts"] = [finding._rule(part, "en")]
+    third[0].record["verdict"] = "not testable"
     soup = page(third, past=past_of(tmp_path, first, second, third))
     north, east = soup.select("tbody td")[:2]
     assert north.select("svg.runs") == []
@@ -189,7 +190,7 @@ def told(*runs, folder):
 
 def test_a_region_more_is_why_what_is_pooled_is_another_number(tmp_path):
     three, two = list(entries()), list(entries((0.30, 0.31)))
-    fourth = replace(three[0], region="West", records=(three[0].records[0] | {"region": "West"},))
+    fourth = replace(three[0], region="West", record=three[0].record | {"region": "West"})
     said = told(three, [*three, fourth], folder=tmp_path)
     assert said[0].startswith("all regions together: computed anew because of regions added or")
     assert said[1:] == ["West: new.", "3 regions: nothing changed."]
@@ -209,7 +210,7 @@ def test_why_is_never_empty(tmp_path):
 
 def test_a_verdict_that_stands_no_longer_in_its_family_is_said(tmp_path):
     runs = list(entries())
-    found = findings.tidy([record for entry in runs for record in entry.records])
+    found = findings.tidy([entry.record for entry in runs])
     pools = across_regions.pooled(found)
     for survives in (True, False, True):
         past = history.append(tmp_path, found, pools.assign(survives=survives))

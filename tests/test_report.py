@@ -6,7 +6,7 @@ from bs4 import BeautifulSoup
 from nbformat import v4
 
 from analysis.claims import hypotheses
-from analysis.claims.findings import conclude
+from analysis.claims.finding import conclude
 from analysis.claims.verdicts import Check
 from analysis.statistics.estimate import from_se
 from sample_findings import BLOCKING, beyond, each_verdict, loss_against_gain, performance
@@ -49,8 +49,8 @@ def notebook(*more, region="North 华北", status="ok", message="", language="en
         *more,
     ]
     about = {
-        "source": "example", "region": region, "notebook": "02_satisfaction_drivers",
-        "status": status, "error": message, "language": language,
+        "source": "example", "region": region, "notebook": "H03_loss", "theme": "satisfaction",
+        "claim": "H03", "status": status, "error": message, "language": language,
         "parameters": {"region": region, "seed": 7, "password": "hunter2"},
     }  # fmt: skip
     python = {"name": "python", "version": "3.11.7"}
@@ -61,27 +61,31 @@ def parsed(*args, **kwargs):
     return BeautifulSoup(report.page(notebook(*args, **kwargs), "../index.html"), "html.parser")
 
 
-def entry(
-    region="North 华北", notebook="02_satisfaction_drivers", *, error="", records=(), **other
-):
+def entry(region="North 华北", *, record=None, error="", **other):
+    key = record["hypothesis"] if record else ""
     given = {
-        "source": "example", "region": region, "notebook": notebook, "href": "a/b.html",
-        "status": "failed" if error else "ok", "error": error, "title": "Drivers",
-        "records": tuple(records),
+        "source": "example", "region": region, "notebook": f"{key}_of_it", "theme": "satisfaction",
+        "claim": key, "href": "a/b.html", "status": "failed" if error else "ok", "error": error,
+        "title": "Drivers", "record": record,
     }  # fmt: skip
     return index_page.Entry(**given | other)
 
 
+def entries_of(*records, **other):
+    return [entry(record=record, **other) for record in records]
+
+
 def matrix(*entries):
     soup = BeautifulSoup(index_page.index(entries, beyond(entries)), "html.parser")
-    rows = {row.th.text.split()[0]: row.find_all("td") for row in soup.select(".matrix tbody tr")}
+    lines = soup.select(".matrix tbody tr:not(.theme)")
+    rows = {row.th.text.split()[0]: row.find_all("td") for row in lines}
     return soup, rows
 
 
 def test_page_starts_with_the_answer():
     soup = parsed()
     assert soup.h1.text == "Drivers of satisfaction"
-    assert soup.select_one(".kicker").text == "Satisfaction drivers · North 华北 · example"
+    assert soup.select_one(".kicker").text == "Satisfaction · North 华北 · example"
     summary = soup.select_one(".verdicts li")
     assert summary.select_one(".chip").text == "✓ Supported"
     assert summary.a["href"] == "#H03"
@@ -170,7 +174,7 @@ def test_no_script_of_the_data_gets_through():
 
 def test_pages_ask_for_nothing():
     page = report.page(notebook(), "index.html")
-    entries = [entry(records=each_verdict().values())]
+    entries = entries_of(*each_verdict().values())
     index = index_page.index(entries, beyond(entries))
     for html in (page, index):
         assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//|url\(|@import""", html)
@@ -183,7 +187,7 @@ def test_same_notebook_same_bytes_and_left_alone():
     untouched = copy.deepcopy(first)
     assert report.page(first, "index.html") == report.page(second, "index.html")
     assert first == untouched
-    entries = [entry(records=each_verdict().values())]
+    entries = entries_of(*each_verdict().values())
     assert index_page.index(entries, beyond(entries)) == index_page.index(entries, beyond(entries))
 
 
@@ -194,7 +198,7 @@ def test_language_of_the_page():
 
 
 def test_title_without_heading_is_the_name_of_the_notebook():
-    bare = v4.new_notebook(metadata={"workbook": {"notebook": "90_across_regions"}})
+    bare = v4.new_notebook(metadata={"workbook": {"notebook": "across_regions"}})
     assert report.title(bare) == "Across regions"
 
 
@@ -215,8 +219,8 @@ def test_plain_message(text, plain):
 def test_index_has_a_cell_for_every_hypothesis_and_region():
     north, east = each_verdict(), each_verdict(region="East")
     soup, rows = matrix(
-        entry(records=[north["supported"], north["not testable"]]),
-        entry("East", records=[east["inconclusive"]]),
+        *entries_of(north["supported"], north["not testable"]),
+        entry("East", record=east["inconclusive"]),
     )
     assert [head.text for head in soup.select("thead th")] == ["Claim", "North 华北", "East"]
     assert list(rows) == ["H03", "H04"]
@@ -233,7 +237,7 @@ def test_index_has_a_cell_for_every_hypothesis_and_region():
 
 def test_index_draws_a_row_on_one_scale():
     small, large = loss_against_gain(0.2, 0.02), loss_against_gain(0.8, 0.02, region="East")
-    _, rows = matrix(entry(records=[small.record()]), entry("East", records=[large.record()]))
+    _, rows = matrix(entry(record=small.record()), entry("East", record=large.record()))
     ticks = {cell.svg.path["d"] for cell in rows["H03"]}
     dots = [float(cell.svg.circle["cx"]) for cell in rows["H03"]]
     assert len(ticks) == 1
@@ -243,17 +247,21 @@ def test_index_draws_a_row_on_one_scale():
 def test_index_tells_failed_checks_and_failed_runs():
     check = Check("Enough customers", "at least 200", "90", False)
     blocked = loss_against_gain(0.3, 0.05, check).record()
+    failed = each_verdict(region="East")["failed"] | {"hypothesis": "H03"}
     _, rows = matrix(
-        entry(records=[blocked]), entry("East", error="File /srv/x/y.csv is <missing>.")
+        entry(record=blocked),
+        entry("East", record=failed, error="Reason."),
+        entry("East", notebook="profile", error="File /srv/x/y.csv is <missing>."),
     )
     assert "⚠ check failed" in rows["H03"][0].text
     assert "! Failed" in rows["H03"][1].text
-    assert "File y.csv is <missing>." in rows["H03"][1].text
-    assert rows["H03"][1].a["href"] == "a/b.html"
+    assert "Reason <failed>." in rows["H03"][1].text
+    assert "! Failed" in rows["Drivers"][1].text
+    assert "File y.csv is <missing>." in rows["Drivers"][1].text
 
 
 def test_index_names_what_no_notebook_tests():
-    soup, rows = matrix(entry(records=each_verdict().values()))
+    soup, rows = matrix(*entries_of(*each_verdict().values()))
     (line,) = (p.text for p in soup.find_all("p") if "no notebook tests them" in p.text)
     register = hypotheses.register()
     assert {key for key in register if f"{key} {register[key].title['en']}" in line} == (
@@ -262,9 +270,9 @@ def test_index_names_what_no_notebook_tests():
 
 
 def test_index_links_notebooks_without_hypotheses_and_tells_sources_apart():
-    profile = {"notebook": "01_data_profile", "title": "Data profile <1>", "href": "p.html"}
+    profile = {"notebook": "data_profile", "title": "Data profile <1>", "href": "p.html"}
     other = entry("East", **profile | {"source": "other"})
-    soup, _ = matrix(entry(**profile), other, entry(records=each_verdict().values()))
+    soup, _ = matrix(entry(**profile), other, *entries_of(*each_verdict().values()))
     last = soup.select(".matrix tbody tr")[-1]
     assert last.th.text == "Data profile <1>"
     assert [cell.a["href"] for cell in last.find_all("td")] == ["p.html", "p.html"]
@@ -273,7 +281,7 @@ def test_index_links_notebooks_without_hypotheses_and_tells_sources_apart():
 
 def test_index_says_which_part_decided():
     fallen = performance(from_se(0.3, 0.04, 900), from_se(0.0, 0.02, 900)).record()
-    _, rows = matrix(entry(records=[fallen]))
+    _, rows = matrix(entry(record=fallen))
     assert "decided by slope of expectation: 0.00 [−0.04, +0.04]" in rows["H01"][0].text
 
 
@@ -284,8 +292,9 @@ def test_empty_index_names_the_whole_register():
 
 
 def test_the_list_of_a_region_is_linked_from_the_index():
-    href = "example/North/02_satisfaction_drivers_customers_to_call.csv"
-    soup, _ = matrix(entry(files=(href,)), entry(region="East 华东"))
+    href = "example/North/calls_customers_to_call.csv"
+    calls = {"notebook": "calls"}
+    soup, _ = matrix(entry(files=(href,), **calls), entry(region="East 华东", **calls))
     row = next(row for row in soup.select(".matrix tbody tr") if "Customers to call" in row.th.text)
     north, east = row.find_all("td")
     assert north.a["href"] == href
@@ -295,8 +304,8 @@ def test_the_list_of_a_region_is_linked_from_the_index():
 
 
 def test_a_region_whose_report_was_not_run_has_no_list_either():
-    href = "example/North/05_customer_retention_customers_to_call.csv"
-    north = entry(files=(href,), notebook="05_customer_retention")
+    href = "example/North/calls_customers_to_call.csv"
+    north = entry(files=(href,), notebook="calls")
     soup, _ = matrix(north, entry(region="East 华东"))
     row = next(row for row in soup.select(".matrix tbody tr") if "Customers to call" in row.th.text)
     assert row.find_all("td")[1].text.strip() == "not run"

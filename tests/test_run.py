@@ -11,74 +11,115 @@ from bs4 import BeautifulSoup
 
 from analysis.claims import findings
 from sample_findings import loss_against_gain
+from workbook import notebooks
+from workbook.notebooks import UsageError
 from workbook.running import execute, plan, up_to_date
-from workbook.running.plan import Task, UsageError
+from workbook.running.plan import Task
 
 SETUP = 'region = "North"\nsource = "nowhere"\nlanguage = "en"\nseed = 1'
-CLAIM = """from analysis import findings
-from analysis.statistics.estimate import Estimate
+CLAIM = """from analysis.claims.finding import conclude
 from analysis.claims.hypotheses import hypothesis
+from analysis.statistics.estimate import Estimate
 found = {part.key: Estimate(0.5, 0.4, 0.6, 100) for part in hypothesis(KEY).parts}
-findings.conclude(hypothesis(KEY), source, region, found)"""
+conclude(hypothesis(KEY), source, region, found)"""
+STOP = """from IPython import get_ipython
+class Stop(Exception): ...
+def end(shell, *_, **__):
+    shell._showtraceback(SystemExit, "", ["It ends here."])
+get_ipython().set_custom_exc((Stop,), end)
+raise Stop"""
 
 
-def notebook(tmp_path, sections, name="04_customer_value", setup="1"):
-    """Write a notebook with a section for each hypothesis, and return its path."""
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A folder of notebooks, instead of the project's."""
+    monkeypatch.setattr(notebooks, "FOLDER", tmp_path / "notebooks")
+    return tmp_path / "notebooks"
+
+
+def write(folder, name, *cells, claim="H12", parameters=SETUP):
+    """Write a notebook, with a heading before each cell, and return its path."""
     new = nbformat.v4
-    cells = [
+    tags = {"tags": ["parameters"]} if parameters else {}
+    made = [
         new.new_markdown_cell("# A small notebook"),
-        new.new_code_cell(SETUP, metadata={"tags": ["parameters"]}),
-        new.new_code_cell(setup),
+        new.new_code_cell(parameters, metadata=tags),
     ]
-    for key, code in sections.items():
-        cells.append(new.new_markdown_cell(f"## {key} A claim"))
-        for source in code if isinstance(code, list) else [code]:
-            tags = {"tags": ["raises-exception"]}
-            cells.append(new.new_code_cell(source.replace("KEY", repr(key)), metadata=tags))
+    for number, cell in enumerate(cells):
+        made.append(new.new_markdown_cell(f"## Section {number}"))
+        made.append(new.new_code_cell(cell.replace("KEY", repr(claim))))
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    written = new.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-    path = tmp_path / f"{name}.ipynb"
-    nbformat.write(written, path)
+    path = folder / f"{name}.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(new.new_notebook(cells=made, metadata={"kernelspec": kernel}), path)
     return path
 
 
-def task(tmp_path, path, **parameters):
-    return Task(path, "small", "North", parameters, tmp_path / "reports")
+def task(folder, path, **parameters):
+    return Task(path, "small", "North", parameters, folder.parent / "reports")
 
 
-def verdicts(folder):
-    table = pd.read_csv(folder / "findings.csv")
+def verdicts(reports):
+    table = pd.read_csv(reports / "findings.csv")
     return table.groupby("hypothesis")["verdict"].first().to_dict()
 
 
+def page_of(task):
+    return task.executed.with_suffix(".html").read_text(encoding="utf-8")
+
+
 @pytest.mark.slow
-def test_a_section_that_breaks_takes_no_other_down(tmp_path):
-    sections = {
-        "H12": CLAIM,
-        "H13": ["raise ValueError('no such thing')", "found = 1 / 0", CLAIM],
-        "H14": CLAIM,
-    }
-    todo = task(tmp_path, notebook(tmp_path, sections))
-    outcome = execute.execute(todo)
-    execute.rebuild(todo.reports)
-    assert outcome.failures == ("H13: ValueError: no such thing",)
-    assert verdicts(todo.reports)["H13"] == "failed"
-    assert verdicts(todo.reports)["H12"] != "failed"
-    assert verdicts(todo.reports)["H14"] != "failed"
-    assert verdicts(todo.reports)["H16"] == "failed"  # the notebook has no section for it
-    table = pd.read_csv(todo.reports / "findings.csv").set_index("hypothesis")
+def test_a_notebook_that_breaks_fails_its_claim_and_no_other(folder):
+    broken = ["raise ValueError('no such thing')", CLAIM]
+    paths = [write(folder / "value", "H13_b", *broken, claim="H13"), write(folder, "H12_a", CLAIM)]
+    outcomes = [execute.execute(task(folder, path)) for path in paths]
+    reports = folder.parent / "reports"
+    entries = execute.rebuild(reports)
+    assert [each.failure for each in outcomes] == ["ValueError: no such thing", ""]
+    assert [(each.claim, each.theme) for each in entries] == [("H12", ""), ("H13", "value")]
+    found = verdicts(reports)
+    assert found["H13"] == "failed"
+    assert found["H12"] != "failed"
+    table = pd.read_csv(reports / "findings.csv").set_index("hypothesis")
     assert set(table.loc["H13", "reason"]) == {"ValueError: no such thing"}
 
 
 @pytest.mark.slow
-def test_a_set_up_that_breaks_fails_the_notebook_with_its_message(tmp_path):
+def test_an_end_by_system_exit_is_the_end_of_the_page(folder):
+    todo = task(folder, write(folder, "H12_a", CLAIM, STOP, "1 / 0"))
+    assert execute.execute(todo).failure == ""
+    page = page_of(todo)
+    assert "Section 1" in page
+    assert "Section 2" not in page
+    assert "This step broke" not in page
+    left = nbformat.read(todo.executed, as_version=4).cells
+    assert left[-1].source == STOP
+    assert left[-1].outputs == []
+
+
+@pytest.mark.slow
+def test_a_notebook_without_its_claim_or_with_another_one_says_so(folder):
+    nothing = task(folder, write(folder, "H12_a", "1"))
+    assert execute.execute(nothing).failure == "The notebook ended without a finding on H12."
+    other = task(folder, write(folder, "H13_b", CLAIM, claim="H14"))
+    failure = execute.execute(other).failure
+    assert failure.startswith("H13_b concludes on H14. A finding counts only in the notebook whose")
+    own = task(folder, write(folder / "mine", "my_experiment", CLAIM, claim="H12"))
+    assert execute.execute(own).failure.startswith("my_experiment concludes on H12.")
+    reports = folder.parent / "reports"
+    execute.rebuild(reports)
+    assert verdicts(reports) == {"H12": "failed", "H13": "failed"}
+
+
+@pytest.mark.slow
+def test_a_set_up_that_breaks_fails_the_notebook_with_its_message(folder, tmp_path):
     setup = (
         "from analysis.data.sources import DataError\nraise DataError('lines.csv: row 7 is odd.')"
     )
-    todo = task(tmp_path, notebook(tmp_path, {"H12": CLAIM}, setup=setup))
+    todo = task(folder, write(folder, "H12_a", setup, CLAIM))
     outcome = execute.execute(todo)
     execute.rebuild(todo.reports)
-    assert outcome.failures == ("lines.csv: row 7 is odd.",)
+    assert outcome.failure == "lines.csv: row 7 is odd."
     assert set(verdicts(todo.reports).values()) == {"failed"}
     page = todo.executed.with_suffix(".html").read_text(encoding="utf-8")
     assert "lines.csv: row 7 is odd." in page
@@ -87,24 +128,20 @@ def test_a_set_up_that_breaks_fails_the_notebook_with_its_message(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_kernel_that_dies_is_reported_and_nothing_is_left_behind(tmp_path):
-    sections = {"H12": CLAIM, "H13": "import os\nos._exit(1)", "H14": CLAIM}
-    todo = task(tmp_path, notebook(tmp_path, sections))
+def test_a_kernel_that_dies_is_reported_and_nothing_is_left_behind(folder):
+    todo = task(folder, write(folder, "H12_a", "import os\nos._exit(1)", CLAIM))
     outcome = execute.execute(todo)
     execute.rebuild(todo.reports)
-    assert "The kernel died" in outcome.failures[0]
-    assert verdicts(todo.reports)["H12"] != "failed"
-    assert verdicts(todo.reports)["H14"] == "failed"
+    assert "The kernel died" in outcome.failure
+    assert verdicts(todo.reports) == {"H12": "failed"}
     left = {path.name for path in todo.executed.parent.iterdir()}
-    assert left == {
-        "04_customer_value.html", "04_customer_value.ipynb", ".04_customer_value.json"
-    }  # fmt: skip
+    assert left == {"H12_a.html", "H12_a.ipynb", ".H12_a.json"}
     assert outcome.tries == 2
 
 
 @pytest.mark.slow
-def test_the_same_input_gives_the_same_bytes_and_no_paths(tmp_path):
-    todo = task(tmp_path, notebook(tmp_path, {"H12": CLAIM, "H13": "1 / 0"}), seed=5)
+def test_the_same_input_gives_the_same_bytes_and_no_paths(folder, tmp_path):
+    todo = task(folder, write(folder, "H12_a", CLAIM, "1 / 0"), seed=5)
     execute.execute(todo)
     files = [todo.executed, todo.executed.with_suffix(".html")]
     first = [path.read_bytes() for path in files]
@@ -116,37 +153,30 @@ def test_the_same_input_gives_the_same_bytes_and_no_paths(tmp_path):
 
 
 @pytest.mark.slow
-def test_parameters_reach_the_notebook(tmp_path):
-    path = notebook(tmp_path, {"H12": "print(region, seed, language)"})
-    todo = task(tmp_path, path, seed=77, language="zh")
+def test_parameters_reach_the_notebook(folder):
+    todo = task(
+        folder, write(folder, "H12_a", "print(region, seed, language)"), seed=77, language="zh"
+    )
     execute.execute(todo)
     executed = nbformat.read(todo.executed, as_version=4)
-    printed = [
-        output.text
-        for cell in executed.cells
-        for output in cell.get("outputs", ())
-        if "text" in output
-    ]
-    assert printed == ["North 77 zh\n"]
-    failed = next(findings.records(executed))
-    assert failed["language"] == "zh"
+    outputs = [output for cell in executed.cells for output in cell.get("outputs", ())]
+    assert [output.text for output in outputs if "text" in output] == ["North 77 zh\n"]
+    assert next(findings.records(executed))["language"] == "zh"
 
 
 @pytest.mark.slow
-def test_tasks_run_side_by_side_and_a_failure_stops_none(tmp_path):
-    good = notebook(tmp_path, {"H12": CLAIM})
-    bad = notebook(tmp_path, {"H17": "1 / 0"}, name="05_customer_retention")
-    reports = tmp_path / "reports"
+def test_tasks_run_side_by_side_and_a_failure_stops_none(folder):
+    good, bad = write(folder, "H12_a", CLAIM), write(folder, "H17_b", "1 / 0")
     tasks = [
-        Task(path, "small", region, {}, reports)
+        Task(path, "small", region, {}, folder.parent / "reports")
         for region in ("North", "South 华南")
         for path in (bad, good)
     ]
     outcomes = list(execute.run(tasks, jobs=2))
     assert {each.task.region for each in outcomes} == {"North", "South 华南"}
-    assert (
-        sum("H17: ZeroDivisionError: division by zero" in each.failures for each in outcomes) == 2
-    )
+    failures = sorted(each.failure for each in outcomes)
+    assert failures == ["", "", *["ZeroDivisionError: division by zero"] * 2]
+    reports = tasks[0].reports
     (reports / "small" / "North" / ".draft.ipynb").write_text("{}")  # of a run that was killed
     entries = execute.rebuild(reports)
     assert len(entries) == 4
@@ -162,23 +192,89 @@ def test_nothing_is_noted_of_what_threads_do():
 
 
 def test_names_are_refused_with_the_nearest():
-    assert plan.chosen([], ["a", "b"], "region") == ["a", "b"]
-    assert plan.chosen(["b", "b"], ["a", "b"], "region") == ["b"]
+    assert notebooks.choose([], ["a", "b"], "region") == ["a", "b"]
+    assert notebooks.choose(["b", "b"], ["a", "b"], "region") == ["b"]
     with pytest.raises(UsageError, match=r"No region 'Nroth'\. Did you mean 'North'\?"):
-        plan.chosen(["Nroth"], ["North", "South"], "region")
+        notebooks.choose(["Nroth"], ["North", "South"], "region")
 
 
-def test_parameters_are_read_in_the_type_of_their_default(tmp_path):
-    path = notebook(tmp_path, {})
-    assert plan.parameters(path, ["seed=7", "language=zh"]) == {"seed": 7, "language": "zh"}
-    with pytest.raises(UsageError, match=r"has no parameter 'sed'\. Did you mean 'seed'\?"):
-        plan.parameters(path, ["sed=7"])
+def test_notebooks_are_found_in_any_folder_and_taken_by_name_or_theme(folder):
+    write(folder / "value", "H12_a")
+    write(folder / "value", "H13_b")
+    write(folder / "mine" / "more", "an idea")
+    write(folder / "value" / ".ipynb_checkpoints", "H12_a-checkpoint")
+    write(folder, "everywhere", parameters='source = "nowhere"')
+    found = notebooks.discover()
+    assert {name: (each.theme, each.claim, each.is_per_region) for name, each in found.items()} == {
+        "H12_a": ("value", "H12", True), "H13_b": ("value", "H13", True),
+        "an idea": ("mine/more", "", True), "everywhere": ("", "", False),
+    }  # fmt: skip
+    assert [each.name for each in notebooks.select(["value"])] == ["H12_a", "H13_b"]
+    assert [each.name for each in notebooks.select(["an idea", "value"])][-1] == "H13_b"
+    assert len(notebooks.select([])) == 4
+    message = r"No notebook or theme folder 'valeu'\. Did you mean 'value'\?"
+    with pytest.raises(UsageError, match=message):
+        notebooks.select(["valeu"])
+
+
+def test_a_notebook_without_parameters_is_left_out_unless_it_is_named_or_tests_a_claim(folder):
+    write(folder, "H12_a")
+    write(folder, "scratch", parameters="")
+    assert [each.name for each in notebooks.select([])] == ["H12_a"]
+    with pytest.raises(UsageError, match=r"notebooks/scratch.ipynb: no cell is tagged"):
+        notebooks.select(["scratch"])
+    write(folder / "value", "H13_b", parameters="")
+    with pytest.raises(UsageError, match=r"notebooks/value/H13_b.ipynb: no cell is tagged"):
+        notebooks.select([])
+
+
+def test_two_notebooks_for_one_claim_and_a_claim_that_is_not_registered_are_refused(folder):
+    first = write(folder / "mine", "H12_again")
+    write(folder / "value", "H12_a")
+    both = "notebooks/mine/H12_again.ipynb and notebooks/value/H12_a.ipynb"
+    with pytest.raises(UsageError, match=f"Two notebooks test H12: {both}"):
+        notebooks.discover()
+    first.rename(folder / "value" / "H92_a.ipynb")
+    with pytest.raises(UsageError, match=r"H92_a.ipynb: the register has no claim H92\."):
+        notebooks.discover()
+    (folder / "value" / "H92_a.ipynb").rename(folder / "mine" / "H12_a.ipynb")
+    with pytest.raises(UsageError, match="Two notebooks have one name: notebooks/mine/H12_a"):
+        notebooks.discover()
+
+
+def test_parameters_must_be_plain_values(folder):
+    write(folder, "odd", parameters="region = 'North'\nseed = len(region)")
+    with pytest.raises(UsageError, match=r'odd.ipynb: the cell tagged "parameters" must assign'):
+        notebooks.discover()
+
+
+def test_parameters_are_read_in_the_type_of_their_default(folder):
+    write(folder, "H12_a")
+    (one,) = notebooks.select([])
+
+    def read(*texts):
+        return notebooks.parameters([one], texts)[one]
+
+    assert read("seed=7", "language=zh") == {"seed": 7, "language": "zh"}
+    with pytest.raises(UsageError, match=r"H12_a has no parameter 'sed'\. Did you mean 'seed'\?"):
+        read("sed=7")
     with pytest.raises(UsageError, match="seed = 'x': expected a whole number"):
-        plan.parameters(path, ["seed=x"])
+        read("seed=x")
     with pytest.raises(UsageError, match="language = 'fr': expected one of en, zh"):
-        plan.parameters(path, ["language=fr"])
+        read("language=fr")
     with pytest.raises(UsageError, match="no parameter 'region'"):
-        plan.parameters(path, ["region=South"])
+        read("region=South")
+
+
+def test_each_notebook_gets_the_parameters_that_it_has(folder):
+    write(folder, "H12_a")
+    write(folder, "everywhere", parameters='source = "nowhere"')
+    chosen = notebooks.select([])
+    given = notebooks.parameters(chosen, ["seed=7"])
+    assert {each.name: own for each, own in given.items()} == {
+        "H12_a": {"seed": 7},
+        "everywhere": {},
+    }
 
 
 def write_reports(reports, *regions):
@@ -187,9 +283,10 @@ def write_reports(reports, *regions):
         data = loss_against_gain(0.3, 0.05, region=region)._repr_mimebundle_()
         output = nbformat.v4.new_output("display_data", data=data)
         cell = nbformat.v4.new_code_cell("", outputs=[output])
-        about = {"source": "example", "region": region, "notebook": "02_satisfaction_drivers",
-                 "status": "ok", "error": "", "prints": {"data_until": "2026-06-30"}}  # fmt: skip
-        path = reports / "example" / region / "02_satisfaction_drivers.ipynb"
+        about = {"source": "example", "region": region, "notebook": "H03_loss", "theme": "",
+                 "claim": "H03", "status": "ok", "error": "",
+                 "provenance": {"data_until": "2026-06-30"}}  # fmt: skip
+        path = reports / "example" / region / "H03_loss.ipynb"
         path.parent.mkdir(parents=True)
         nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata={"workbook": about}), path)
 
@@ -200,7 +297,10 @@ def note(reports, *regions):
     up_to_date.note_data(reports, "example", vars(data))
 
 
-def test_a_region_that_is_no_longer_in_the_data_counts_nowhere_and_nothing_is_deleted(tmp_path):
+def test_a_region_that_is_no_longer_in_the_data_counts_nowhere_and_nothing_is_deleted(
+    folder, tmp_path
+):
+    write(folder, "H03_loss")
     before = ["Central 华中", "East", "North", "South"]
     write_reports(tmp_path, *before)
     execute.rebuild(tmp_path)
@@ -224,20 +324,21 @@ def test_a_region_that_is_no_longer_in_the_data_counts_nowhere_and_nothing_is_de
     assert "4 regions" in index.select_one("td.pooled").text
     assert "No longer in the data of example: Central 华中." in index.text
     assert "Central 华中: no longer there." in index.select_one(".changes").text
-    assert (tmp_path / "example" / "Central 华中" / "02_satisfaction_drivers.ipynb").exists()
+    assert (tmp_path / "example" / "Central 华中" / "H03_loss.ipynb").exists()
 
     note(tmp_path, *before)  # it comes back
     assert [each.region for each in execute.rebuild(tmp_path)] == before
 
 
-def test_parameters_have_a_fingerprint_that_does_not_depend_on_where_the_source_is(tmp_path):
-    path = notebook(tmp_path, {"H12": CLAIM})
+def test_parameters_have_a_fingerprint_that_does_not_depend_on_where_the_source_is(folder):
+    write(folder, "H12_a")
+    (one,) = notebooks.select([])
     data = plan.Data({"North": "d1"}, "2026-06-30")
 
     def of(**given):
-        (made,) = plan.tasks("small", data, ["North"], {path: given}, tmp_path)
-        assert set(made.prints) == set(findings.PRINTS)
-        return made.prints["parameters"]
+        (made,) = plan.Plan("small", data, ["North"], {one: given}, folder).regional()
+        assert set(made.provenance) == set(findings.PROVENANCE)
+        return made.provenance["parameters"]
 
     assert of(seed=1, source="small") == of(seed=1, source="../far/small.toml")
     assert len({of(), of(seed=1), of(seed=2), of(seed=1, language="zh")}) == 4
@@ -246,23 +347,23 @@ def test_parameters_have_a_fingerprint_that_does_not_depend_on_where_the_source_
 LIST = """import os
 from pathlib import Path
 folder = Path(os.environ["WORKBOOK_REPORTS"]) / "small" / region
-(folder / "04_customer_value_customers_to_call.csv").write_text("rank,customer_id")"""
+(folder / "H12_a_customers_to_call.csv").write_text("rank,customer_id")"""
 
 
 @pytest.mark.slow
-def test_a_list_stands_beside_its_page_until_a_run_that_makes_none(tmp_path):
-    todo = task(tmp_path, notebook(tmp_path, {"H12": [CLAIM, LIST]}))
+def test_a_list_stands_beside_its_page_until_a_run_that_makes_none(folder):
+    todo = task(folder, write(folder, "H12_a", CLAIM, LIST))
     execute.execute(todo)
-    beside = todo.executed.with_name("04_customer_value_customers_to_call.csv")
+    beside = todo.executed.with_name("H12_a_customers_to_call.csv")
     assert beside.read_text() == "rank,customer_id"
     (entry,) = execute.rebuild(todo.reports)
-    assert entry.files == ("small/North/04_customer_value_customers_to_call.csv",)
+    assert entry.files == ("small/North/H12_a_customers_to_call.csv",)
     assert entry.files[0] in (todo.reports / "index.html").read_text(encoding="utf-8")
     os.utime(beside, (0, 0))  # written by a run of long ago
-    other = beside.with_name("05_customer_retention_customers_to_call.csv")
+    other = beside.with_name("H17_b_customers_to_call.csv")
     other.write_text("of another notebook")
     os.utime(other, (0, 0))
-    execute.execute(task(tmp_path, notebook(tmp_path, {"H12": CLAIM}, setup="1 / 0")))
+    execute.execute(task(folder, write(folder, "H12_a", "1 / 0", CLAIM)))
     assert not beside.exists()
     assert other.exists()
     (entry,) = execute.rebuild(todo.reports)

@@ -23,7 +23,7 @@ from shells import (
 
 pytestmark = pytest.mark.slow
 
-EVERYTHING = ["90", "North 04", "North 05", "South 04", "South 05"]
+EVERYTHING = ["North H12", "North H17", "South H12", "South H17", "across"]
 
 
 def test_only_what_depends_on_a_change_is_run_again_and_the_index_says_so(shell, tmp_path):
@@ -40,7 +40,7 @@ def test_only_what_depends_on_a_change_is_run_again_and_the_index_says_so(shell,
 
     with (tmp_path / "small" / "transactions.csv").open("a") as file:
         file.write("c,2024-04-02 09:00,S3,gas,100,410,350\n")  # c is a customer of South
-    assert ran(shell.workbook(notebooks, *words)[1]) == ["90", "South 04", "South 05"]
+    assert ran(shell.workbook(notebooks, *words)[1]) == ["South H12", "South H17", "across"]
     now = shown(reports)
     assert [name for name in now if "/North/" in name and now[name] != before[name]] == []
     index = BeautifulSoup(now["index.html"], "html.parser")
@@ -48,8 +48,8 @@ def test_only_what_depends_on_a_change_is_run_again_and_the_index_says_so(shell,
     assert told[0].startswith("South: computed anew because of the data")
     assert told[1] == "1 regions: nothing changed."
 
-    write_notebook(notebooks, "05_customer_retention", CLAIMS, "1 + 1")
-    assert ran(shell.workbook(notebooks, *words)[1]) == ["90", "North 05", "South 05"]
+    write_notebook(notebooks / "retention", "H17_retention", CLAIMS, "1 + 1")
+    assert ran(shell.workbook(notebooks, *words)[1]) == ["North H17", "South H17", "across"]
     assert ran(shell.workbook(notebooks, *words)[1]) == []
 
     assert ran(shell.workbook(notebooks, *words, "-p", "language=zh")[1]) == EVERYTHING
@@ -62,16 +62,16 @@ def test_a_region_of_another_name_is_run_and_the_old_one_counts_no_more(shell, t
     words = ("run", "-s", source, "--reports", reports, "--json")
     shell.workbook(notebooks, *words)
     customers.write_text(customers.read_text().replace("South", "Coast"))
-    assert ran(shell.workbook(notebooks, *words)[1]) == ["90", "Coast 04", "Coast 05"]
+    assert ran(shell.workbook(notebooks, *words)[1]) == ["Coast H12", "Coast H17", "across"]
     now = shown(reports)
     assert set(findings.read_all(reports)["region"]) == {"North", "Coast"}
     assert "No longer in the data of small: South." in index_of(reports)
-    assert "small/South/04_customer_value.html" in now
+    assert "small/South/H12_value.html" in now
     assert ran(shell.workbook(notebooks, *words)[1]) == []
 
     table = customers.read_text().splitlines(keepends=True)
     customers.write_text("".join(line for line in table if "Coast" not in line))
-    assert "90" in ran(shell.workbook(notebooks, *words)[1])
+    assert "across" in ran(shell.workbook(notebooks, *words)[1])
     assert "No longer in the data of small: Coast, South." in index_of(reports)
     assert set(findings.read_all(reports)["region"]) == {"North"}
 
@@ -95,8 +95,8 @@ def test_no_report_names_a_folder_of_the_machine(undisturbed, place, shell):
 
 TELL = """import logging, os, sys
 import pandas as pd
-from analysis import data
-here = data.load(source, region)
+from analysis.data.region import load_region
+here = load_region(source, region)
 address = here.source.database
 print(here.source, address, repr(address))
 print(os.environ["OUR_PASSWORD"], file=sys.stderr)
@@ -112,13 +112,13 @@ def test_a_password_is_found_nowhere(shell, tmp_path):
     with duckdb.connect(secret / "data.duckdb") as database:
         for path in sorted((tmp_path / "small").glob("*.csv")):
             database.execute(f"create table {path.stem} as select * from read_csv('{path}')")
-    notebooks = write_notebooks(tmp_path / "notebooks", n1_tells=TELL)
+    notebooks = write_notebooks(tmp_path / "notebooks", tells=TELL)
     leak = TELL + "\nraise ValueError(f'{address} {here.source} {dict(os.environ)}')"
-    write_notebook(notebooks, "05_customer_retention", leak)
+    write_notebook(notebooks / "retention", "H17_retention", leak)
     reports = tmp_path / "reports"
     code, said = shell.workbook(notebooks, "run", "-s", source, "--reports", reports)
     assert code == 1  # the notebook that raises
-    assert "05_customer_retention" in said
+    assert "H17_retention" in said
     said += shell.workbook(notebooks, "check", source)[1]
     (secret / "data.duckdb").write_text("no database", encoding="utf-8")
     for words in (["check", source], ["run", "-s", source, "--reports", reports]):

@@ -125,6 +125,7 @@ def _row(
     everywhere = overview.headlines(beyond, known, language).values()
     scale = card.scale_of([*first, *everywhere]) if first else None
     return {
+        "theme": report.in_words(next(iter(found.values())).theme),
         "id": key,
         "title": known.title[language],
         "notes": _row_notes(known, first, language),

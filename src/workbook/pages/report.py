@@ -66,7 +66,7 @@ def title(notebook: NotebookNode) -> str:
     """Return a notebook's first heading, or its name in words where it has none."""
     texts = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     found = next((match for text in texts if (match := _TITLE.search(text))), None)
-    return found[1] if found else _theme(notebook.metadata["workbook"]["notebook"])
+    return found[1] if found else in_words(notebook.metadata["workbook"]["notebook"])
 
 
 def plain_message(text: str) -> str:
@@ -103,7 +103,7 @@ def _about(run: Mapping, records: Sequence[Mapping]) -> dict:
         "language": run["language"],
         "words": words["page"],
         "region": run["region"],
-        "kicker": " · ".join(filter(None, [_theme(run["notebook"]), run["region"], run["source"]])),
+        "kicker": " · ".join(filter(None, [in_words(run["theme"]), run["region"], run["source"]])),
         "failed": run["status"] == "failed",
         "failed_chip": card.chip("failed", run["language"]),
         "message": plain_message(run["error"]),
@@ -210,9 +210,9 @@ def _footer(notebook: NotebookNode, records: Sequence[Mapping]) -> list[tuple[st
     ]
 
 
-def _theme(notebook: str) -> str:
-    """Return a notebook's name in words: "04_customer_value" is "Customer value"."""
-    return notebook.lstrip("0123456789_").replace("_", " ").capitalize()
+def in_words(name: str) -> str:
+    """Return the name of a file or folder in words: "data_profile" is "Data profile"."""
+    return name[:1].upper() + name[1:].replace("_", " ")
 
 
 @cache
