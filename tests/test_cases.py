@@ -157,7 +157,7 @@ def test_everybody_followed_was_a_customer_and_has_a_year_after():
     here, _ = example()
     for found in arms(followed()):
         assert (bought(here, found["own_day"], -91, -1) > 0).all()
-        assert (bought(here, found["own_day"], 1, cases.FOUR_WEEKS) > 0).all()
+        assert (bought(here, found["own_day"], 1, landmark.FOUR_WEEKS) > 0).all()
         assert found["own_day"].min() >= pd.Timestamp(here.start) + pd.Timedelta(days=91)
         assert found["own_day"].max() + pd.Timedelta(days=364) <= pd.Timestamp(END)
         assert len(found) > 30

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.cohorts import purchases
+from analysis.cohorts import data_profile, purchases
 from analysis.data import cache
 from analysis.data.region import load_region
 from analysis.statistics import lifetime_value
@@ -25,7 +25,7 @@ def north(write_source):
 def test_each_customer_by_hand(north):
     found = purchases.per_customer(north, dt.date(2024, 2, 1), dt.date(2024, 2, 29))
     a, b = found.loc["a"], found.loc["b"]
-    assert (a["visits"], a["sales"], a["quantity"], a["margin"]) == (1, 320.0, 41.0, 38.0)
+    assert (a["visits"], a["sales"], a["volume"], a["margin"]) == (1, 320.0, 40.0, 38.0)
     assert (a["fuel_sales"], a["fuel_margin"], a["beyond_fuel"]) == (300.0, 30.0, True)
     assert (a["first_on"], a["last_on"]) == (pd.Timestamp("2024-02-01"), pd.Timestamp("2024-02-01"))
     assert (b["visits"], b["margin"], b["beyond_fuel"]) == (1, 10.0, False)
@@ -41,10 +41,10 @@ def test_both_ends_of_the_time_count(north):
 
 
 def test_months_and_products_by_hand(north):
-    months = purchases.per_month(north)
+    months = data_profile.per_month(north)
     assert months["customers"].tolist() == [2, 1]
     assert months["sales"].tolist() == [470.0, 225.0]
-    products = purchases.per_product(north).set_index("product")
+    products = data_profile.per_product(north).set_index("product")
     assert products.loc["fuel", ["customers", "lines", "unit_price"]].tolist() == [2, 3, 7.5]
     assert products.loc["shop", "without_quantity"] == 0
 
@@ -53,7 +53,7 @@ def test_lines_without_a_product_have_a_name_in_the_table(write_source):
     lines = TRANSACTIONS.replace(",shop,", ",,")
     assert lines != TRANSACTIONS
     here = load_region(str(write_source(transactions=lines)), "North")
-    assert sorted(purchases.per_product(here)["product"]) == ["fuel", "not named"]
+    assert sorted(data_profile.per_product(here)["product"]) == ["fuel", "not named"]
 
 
 def test_history_leaves_out_who_was_there_before(north):
@@ -89,9 +89,9 @@ def test_purchases_around_a_day_equal_a_table_joined_by_hand():
 
 def test_purchases_around_no_day_are_no_rows(north):
     nobody = pd.Series([], pd.Index([], name="customer_id"), dtype="datetime64[us]")
-    assert purchases.around(north, nobody, {"after": (1, 9)}).shape == (0, 3)
+    assert len(purchases.around(north, nobody, {"after": (1, 9)})) == 0
     one = pd.Series([pd.Timestamp("2030-01-01")], pd.Index(["a"], name="customer_id"))
-    assert purchases.around(north, one, {"after": (1, 9)}).loc["a"].tolist() == [0, 0, 0]
+    assert (purchases.around(north, one, {"after": (1, 9)}).loc["a"] == 0).all()
 
 
 def test_margins_around_a_day_by_hand(north):

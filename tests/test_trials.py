@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis.claims.hypotheses import hypothesis
-from analysis.cohorts import fuel_card, target_trial
+from analysis.cohorts import target_trial
 from simulation.drawing.tables import draw
 from simulation.rehearsal import region_of
 from simulation.world import World
@@ -60,13 +60,13 @@ def example():
 def test_who_is_treated_starts_on_the_first_day():
     """The time of the day does not matter."""
     bought = {who: on(-10, -60) for who in "xyz"}
-    own, _ = both_arms(target_trial.followed(handmade(bought), first(x=-5.0, y=-50.3)))
+    own, _ = both_arms(target_trial.emulate(handmade(bought), first(x=-5.0, y=-50.3)))
     assert own["own_day"].to_dict() == {"x": after(-5), "y": after(-51)}
 
 
 @pytest.mark.parametrize("day, there", [(-373, False), (-372, True), (0, True), (1, False)])
 def test_a_quarter_precedes_a_day_and_a_year_follows(day, there):
-    found = target_trial.followed(handmade({"x": on(day - 5), "y": on(day - 5)}), first(x=day))
+    found = target_trial.emulate(handmade({"x": on(day - 5), "y": on(day - 5)}), first(x=day))
     assert (set(found["customer_id"]) >= {"x", "y"}) == there
     assert found.empty == (not there)
 
@@ -75,7 +75,7 @@ def test_the_others_have_days_of_treated_customers_as_often_as_these():
     treated = {f"t{i}": -200 if i < 30 else -50 for i in range(40)}
     others = [f"u{i}" for i in range(800)]
     bought = {who: on(-210, -60) for who in [*treated, *others]}
-    _, found = both_arms(target_trial.followed(handmade(bought), first(**treated)))
+    _, found = both_arms(target_trial.emulate(handmade(bought), first(**treated)))
     days = found.loc[others, "own_day"]
     assert set(days) == {after(-200), after(-50)}
     error = np.sqrt(0.75 * 0.25 / len(others))
@@ -87,7 +87,7 @@ def test_who_is_treated_later_is_among_the_others_until_then():
     here = handmade({who: on(*range(-450, 300, 30)) for who in "vwxyz"})
     days, seen = first(v=-400, x=-200, y=-50, w=1), set()
     for seed in range(20):
-        own, others = both_arms(target_trial.followed(here, days, seed))
+        own, others = both_arms(target_trial.emulate(here, days, seed))
         assert own["own_day"].to_dict() == {"x": after(-200), "y": after(-50)}
         seen |= {(who, (day - DAY).days) for who, day in others["own_day"].items()}
     late = {(who, day) for who in "wz" for day in (-200, -50)}
@@ -98,9 +98,9 @@ def test_who_bought_nothing_in_the_quarter_before_is_in_no_arm():
     """Purchases are 91, 92, 0 and 1 days before."""
     bought = {"w": on(-91 - 50), "x": on(-92 - 50), "y": on(-50), "z": on(-51)}
     joined = dict.fromkeys("wxyz", "2020-01-01")
-    found = target_trial.followed(handmade(bought, joined), first(w=-50, x=-50, y=-50, z=-50))
+    found = target_trial.emulate(handmade(bought, joined), first(w=-50, x=-50, y=-50, z=-50))
     assert found["customer_id"].tolist() == ["w", "z"]
-    _, others = both_arms(target_trial.followed(handmade(bought, joined), first(z=-50)))
+    _, others = both_arms(target_trial.emulate(handmade(bought, joined), first(z=-50)))
     assert others.index.tolist() == ["w"]
 
 
@@ -108,7 +108,7 @@ def test_who_bought_nothing_in_the_quarter_before_is_in_no_arm():
 def test_who_joined_on_the_day_or_later_is_in_no_arm(joined, there):
     """Whatever purchases are on record before."""
     here = handmade({who: on(-9) for who in "xy"}, dict.fromkeys("xy", after(joined)))
-    found = target_trial.followed(here, first(x=-4))
+    found = target_trial.emulate(here, first(x=-4))
     assert found["customer_id"].tolist() == (["x", "y"] if there else [])
 
 
@@ -118,15 +118,15 @@ def test_with_still_both_arms_buy_within_these_days():
     bought = {arm + who: on(-9, day) for arm in "tu" for who, day in days.items()}
     own_days = first(**{"t" + who: 0 for who in days})
     here = handmade(bought)
-    for still, expected in ((28, "bc"), (29, "bcd"), (1, "b"), (0, "abcd")):
-        found = target_trial.followed(here, own_days, still=still)
+    for still, expected in ((True, "bc"), (False, "abcd")):
+        found = target_trial.emulate(here, own_days, still=still)
         assert found["customer_id"].tolist() == [arm + who for arm in "tu" for who in expected]
         assert found["treated"].tolist() == [1] * len(expected) + [0] * len(expected)
 
 
 @pytest.mark.parametrize("days", [{}, {"x": np.nan}, {"x": 9}, {"x": -400}])
 def test_without_a_treatment_that_can_be_followed_nothing_is_compared(days):
-    found = target_trial.followed(handmade({"x": on(-5, 5), "y": on(-5)}), first(**days))
+    found = target_trial.emulate(handmade({"x": on(-5, 5), "y": on(-5)}), first(**days))
     assert found.empty
     assert {"treated", "own_day", "retained", "value_after", *target_trial.BEFORE} <= set(found)
 
@@ -137,7 +137,7 @@ def test_without_a_treatment_that_can_be_followed_nothing_is_compared(days):
 def all_on_one_day(bought, joined=None, **more):
     """Return the treated when all are treated on day 0, so that there are no others."""
     here = handmade(bought, joined, **more)
-    return target_trial.followed(here, first(**dict.fromkeys(bought, 0))).set_index("customer_id")
+    return target_trial.emulate(here, first(**dict.fromkeys(bought, 0))).set_index("customer_id")
 
 
 def test_log_pace_by_hand():
@@ -191,21 +191,21 @@ def test_opinions_are_the_latest_before_the_day():
 @pytest.mark.parametrize("day, retained", [(273, 0), (274, 1), (364, 1), (365, 0)])
 def test_retained_is_a_purchase_in_the_last_quarter_of_the_year_after(day, retained):
     here = handmade({who: on(-120, day - 100) for who in "xy"})
-    found = target_trial.followed(here, first(x=-100))
+    found = target_trial.emulate(here, first(x=-100))
     assert found["treated"].tolist() == [1, 0]
     assert found["retained"].tolist() == [retained] * 2
 
 
 def test_value_after_is_that_of_days_1_to_364():
     amounts = {-101: 32.0, -100: 1.0, -99: 2.0, 264: 4.0, 265: 8.0}
-    found = target_trial.followed(handmade({"x": amounts.items(), "y": on(-120)}), first(x=-100))
+    found = target_trial.emulate(handmade({"x": amounts.items(), "y": on(-120)}), first(x=-100))
     assert found["value_after"].tolist() == [6, 0]
 
 
 def test_rows_are_those_of_the_drawn_tables():
     """Every row is worked out again from the lines of its customer; where costs are, by margin."""
     tables, here = example()
-    found = target_trial.followed(here, fuel_card.since(here), still=28)
+    found = target_trial.emulate(here, target_trial.card_since(here), still=True)
     own, others = both_arms(found)
     assert min(len(own), len(others)) > 20
     lines = tables["transactions"].groupby("customer_id")
@@ -229,10 +229,10 @@ def test_rows_are_those_of_the_drawn_tables():
 
 def test_random_days_can_be_drawn_again_whatever_the_order_of_rows():
     tables, here = example()
-    days = fuel_card.since(here)
-    found = target_trial.followed(here, days, 3)
+    days = target_trial.card_since(here)
+    found = target_trial.emulate(here, days, 3)
     mixed = {name: each.sample(frac=1, random_state=1) for name, each in tables.items()}
-    again = target_trial.followed(region_of(mixed), days.sample(frac=1, random_state=2), 3)
+    again = target_trial.emulate(region_of(mixed), days.sample(frac=1, random_state=2), 3)
     both = [
         each.sort_values(["treated", "customer_id"], ignore_index=True) for each in (found, again)
     ]
@@ -241,7 +241,10 @@ def test_random_days_can_be_drawn_again_whatever_the_order_of_rows():
 
 def test_another_seed_moves_the_days_of_the_others_only():
     _, here = example()
-    arms = [both_arms(target_trial.followed(here, fuel_card.since(here), seed)) for seed in (3, 4)]
+    arms = [
+        both_arms(target_trial.emulate(here, target_trial.card_since(here), seed))
+        for seed in (3, 4)
+    ]
     assert arms[0][0]["own_day"].equals(arms[1][0]["own_day"])
     both = pd.concat([others["own_day"] for _, others in arms], axis=1, join="inner")
     assert len(both) > 50
@@ -277,21 +280,21 @@ def leaving(n=4000, seed=5):
 def test_a_treatment_that_does_nothing_keeps_nobody_if_all_are_customers_still():
     """Without that, the others who have left, though not a quarter ago, make it look good."""
     here, days = leaving()
-    assert difference(target_trial.followed(here, days)) > ERRORS
-    assert abs(difference(target_trial.followed(here, days, still=14))) < ERRORS
+    assert difference(target_trial.emulate(here, days)) > ERRORS
+    assert abs(difference(target_trial.emulate(here, days, still=True))) < ERRORS
 
 
 def test_a_card_that_does_nothing_keeps_nobody():
     world = World(card_log_hazard=0.0, card_affinity=0.0)
     here = region_of(draw(world, 2500, 3))
-    found = target_trial.followed(here, fuel_card.since(here), still=fuel_card.STILL)
+    found = target_trial.emulate(here, target_trial.card_since(here), still=True)
     assert min(found["treated"].value_counts()) > 100
     assert abs(difference(found)) < ERRORS
 
 
 def test_rows_that_hold_a_customer_twice_are_not_called_customers():
     """Once as treated, once as not yet treated."""
-    found = fuel_card.new_holders(example()[1], 1)
+    found = target_trial.card_holders(example()[1], 1)
     assert len(found) > found["customer_id"].nunique()
     for key, parts in {"H10": ["retention"], "H19": ["retention", "margin"],
                        "H21": ["cost_ratio"]}.items():  # fmt: skip

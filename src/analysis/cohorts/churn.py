@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.cohorts import landmark, per_region, purchases
+from analysis.cohorts import landmark, purchases
+from analysis.data.cache import per_region
 from analysis.data.region import Region
 from analysis.statistics import prediction
 from analysis.statistics.concentration import tiers

@@ -79,12 +79,12 @@ def campaigns(region: Region, seed: int = 0) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The rows of `target_trial.followed`, treated being a customer's first contact to keep
+        The rows of `target_trial.emulate`, treated being a customer's first contact to keep
         them, with spent (to keep them, from that day for a year) and campaign (calendar month
         of that day).
     """
     rows = _spending(region, "retain")
-    found = target_trial.followed(region, rows.groupby("customer_id")["contacted_on"].min(), seed)
+    found = target_trial.emulate(region, rows.groupby("customer_id")["contacted_on"].min(), seed)
     days = rows.merge(found[["customer_id", "own_day"]].reset_index(), on="customer_id")
     since = (days["contacted_on"] - days["own_day"]).dt.days
     spent = days["cost"].where(since.between(0, landmark.YEAR)).groupby(days["index"]).sum()

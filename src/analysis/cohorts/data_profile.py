@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 
+import ibis
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -113,6 +114,46 @@ def spans(region: Region) -> pd.DataFrame:
         )
     rows = [(name, f"{a:%Y-%m-%d}", f"{b:%Y-%m-%d}", n) for name, (a, b, n) in found.items()]
     return pd.DataFrame(rows, columns=["table", "first", "last", "customers"]).set_index("table")
+
+
+def per_month(region: Region) -> pd.DataFrame:
+    """Count customers, lines and sales of each month.
+
+    Returns
+    -------
+    DataFrame
+        month (its first day), customers, lines, sales (source currency).
+    """
+    rows = region.purchases
+    months = rows.group_by(month=rows["bought_at"].truncate("M")).agg(
+        customers=rows["customer_id"].nunique(), lines=rows.count(), sales=rows["amount"].sum()
+    )
+    return months.order_by("month").to_pandas()
+
+
+def per_product(region: Region) -> pd.DataFrame:
+    """Count customers, lines and sales of each kind of product.
+
+    Returns
+    -------
+    DataFrame
+        product ("not named" where it is empty), customers, lines, sales, unit_price (median of
+        amount over quantity) and without_quantity (lines whose quantity is 0 or empty: no unit
+        price).
+    """
+    rows = region.purchases
+    if "quantity" not in rows.columns:
+        rows = rows.mutate(quantity=ibis.null("float64"))
+    measured = rows["quantity"] > 0
+    products = rows.group_by("product").agg(
+        customers=rows["customer_id"].nunique(),
+        lines=rows.count(),
+        sales=rows["amount"].sum(),
+        unit_price=(rows["amount"] / rows["quantity"]).median(where=measured),
+        without_quantity=(~measured.fill_null(False)).cast("int64").sum(),
+    )
+    found = products.order_by(ibis.desc("sales"), "product").to_pandas()
+    return found.fillna({"product": "not named"})
 
 
 def last_year(region: Region) -> str:

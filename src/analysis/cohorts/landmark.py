@@ -1,15 +1,15 @@
-"""What is known of each customer on one day, and what he did in the time after it."""
+"""Cohorts of customers: covariates before, and outcomes after, a day; the landmark of all."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from analysis.cohorts import per_region, purchases
+from analysis.cohorts import purchases
+from analysis.data.cache import per_region
 from analysis.data.region import Region
 from analysis.statistics.estimate import Estimate, NotEstimable, from_se
 from analysis.statistics.measurement import scales
@@ -20,9 +20,10 @@ from analysis.statistics.regression.controls import (  # noqa: F401
     design,
     without_rare,
 )
-from analysis.statistics.regression.models import Fit, contrast, ols, poisson_rate
+from analysis.statistics.regression.models import contrast, ols
 
-YEAR, HALF_YEAR, QUARTER = 364, 182, 91
+YEAR, HALF_YEAR, QUARTER, FOUR_WEEKS = 364, 182, 91, 28
+"""Days; a year of 52 weeks has each day of the week equally often."""
 GROUPS = ("under 6", "6 to 7.5", "7.5 to 9", "9 or more")
 
 
@@ -81,30 +82,96 @@ def worth(region: Region) -> str:
 
 
 def table(region: Region, day: dt.date) -> pd.DataFrame:
-    """Put together what is known on a day and what came in the year after it.
+    """Return the cohort of one landmark for all customers who had joined by then.
 
     Parameters
     ----------
     region : Region
         The data; a year of 52 weeks must follow `day`.
     day : date
-        The landmark: nothing after it is in the columns that describe the past.
+        The landmark, which belongs to the past.
 
     Returns
     -------
     DataFrame
-        Customers who had joined by then, indexed by customer_id. Past: segment, area,
-        tenure_days, log_tenure (log of 1 + years), visits_before, sales_before,
-        value_before (52 weeks; log_visits is the log of 1 + visits, log_value and log_fuel,
-        of fuel sales, that of the amount over its mean, free of the currency),
-        sales_first, sales_second (the two quarters before), active (1 if bought in the
-        quarter before), beyond_before. After: visits_half (26 weeks), visits_after,
-        value_after, sales_after, fuel_value_after (52 weeks), retained (bought in the last
-        quarter of the year). Values are `worth`, in the source's currency.
+        As from `observe`.
     """
-    people = _known(region, day)
-    found = people.join(_past(region, day)).join(_after(region, day))
-    return found[found["tenure_days"] >= 0]
+    everybody = pd.Index(region.customers["customer_id"])
+    observed = observe(region, pd.Series(pd.Timestamp(day), everybody))
+    return observed[observed["tenure_days"] >= 0]
+
+
+def observe(region: Region, own_day: pd.Series, gap: int = 0) -> pd.DataFrame:
+    """Return covariates before, and outcomes after, a day of each customer's own.
+
+    Parameters
+    ----------
+    region : Region
+        The data.
+    own_day : Series of datetime, by customer_id
+        Each customer's day; nothing after it is in the covariates.
+    gap : int
+        1 leaves the day itself out of the covariates, too.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by customer_id, in the order of the region's customers; without those of whom it is
+        not known when they joined.
+
+        Baseline: own_day, segment, area, tenure_days, log_tenure (log of 1 + years); visits_before,
+        sales_before, value_before (52 weeks), log_visits (log of 1 + visits), log_value and
+        log_fuel (log of the amount, and of that of fuel, over its mean: free of the currency),
+        beyond_before (bought beyond fuel); sales_first, sales_second (the two quarters before),
+        active (1 if bought in the later one), trend (log of its visits over those of the other);
+        pace (sales a week, over the weeks of the year in which they were customers).
+
+        Follow-up: visits_soon (4 weeks), visits_half (26 weeks), visits_after, value_after,
+        sales_after, fuel_value_after (52 weeks), retained (1 if bought in the last quarter of
+        these). Values are `worth`, in the source's currency.
+    """
+    spans = {
+        "before": (1 - YEAR - gap, -gap),
+        "first": (1 - 2 * QUARTER - gap, -QUARTER - gap),
+        "second": (1 - QUARTER - gap, -gap),
+        "soon": (1, FOUR_WEEKS),
+        "half": (1, HALF_YEAR),
+        "after": (1, YEAR),
+        "last": (YEAR - QUARTER + 1, YEAR),
+    }
+    people = traits(region).join(own_day.rename("own_day"), how="inner")
+    bought, value = purchases.around(region, people["own_day"], spans), worth(region)
+    visits = {name: bought[f"visits_{name}"] for name in spans}
+    tenure = (people["own_day"] - people.pop("joined_on")).dt.days
+    observed = (people["own_day"] - pd.Timestamp(region.start)).dt.days.clip(upper=YEAR)
+    week = purchases.DAYS_IN_WEEK
+    people = people.assign(
+        tenure_days=tenure,
+        log_tenure=log_years(tenure),
+        visits_before=visits["before"],
+        sales_before=bought["sales_before"],
+        value_before=bought[f"{value}_before"],
+        log_visits=np.log1p(visits["before"]),
+        log_value=log_of_mean(bought[f"{value}_before"]),
+        sales_first=bought["sales_first"],
+        sales_second=bought["sales_second"],
+        active=(visits["second"] > 0).astype(float),
+        trend=np.log1p(visits["second"]) - np.log1p(visits["first"]),
+        pace=bought["sales_before"] / np.minimum(tenure, observed).clip(lower=week) * week,
+        visits_soon=visits["soon"],
+        visits_half=visits["half"],
+        visits_after=visits["after"],
+        value_after=bought[f"{value}_after"],
+        sales_after=bought["sales_after"],
+        retained=(visits["last"] > 0).astype(float),
+    )
+    if "fuel_sales_before" in bought:
+        people = people.assign(
+            beyond_before=bought["beyond_fuel_before"],
+            log_fuel=log_of_mean(bought["fuel_sales_before"]),
+            fuel_value_after=bought[f"fuel_{value}_after"],
+        )
+    return people.dropna(subset="tenure_days")
 
 
 def satisfaction(region: Region, day: dt.date, days: int = QUARTER) -> pd.Series:
@@ -148,53 +215,6 @@ def satisfaction_groups(satisfaction: pd.Series) -> pd.Series:
     return pd.cut(satisfaction, [0, 6, 7.5, 9, 11], right=False, labels=list(GROUPS))
 
 
-def top_box_ratios(
-    frame: pd.DataFrame, outcome: str, controls: list[str]
-) -> tuple[Fit, dict[str, Estimate]]:
-    """Compare visit rates of the most satisfied with each other group's.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        One row per customer, with a column `group` from `satisfaction_groups`; customers
-        without a group are left out.
-    outcome : str
-        Column of counts.
-    controls : list of str
-        Terms of the formula, as from `controls`.
-
-    Returns
-    -------
-    fit : Fit
-        Poisson regression of the counts on the groups, HC3.
-    ratios : dict of str to Estimate
-        "all others" first (from a regression on the top box alone), then each group.
-        Intervals use t with the top group's size less 1, where that is small.
-
-    Raises
-    ------
-    NotEstimable
-        If the top group, or all others together, have fewer than 2 customers; and as
-        `models.robust_glm` and `models.contrast`.
-    """
-    top, frame = GROUPS[-1], frame.dropna(subset="group")
-    in_top = int((frame["group"] == top).sum())
-    if min(in_top, len(frame) - in_top) < 2:
-        raise NotEstimable(
-            f"{in_top:,} of {len(frame):,} customers with a satisfaction index are in the group "
-            f'"{top}"; 2 in it and 2 others are needed.'
-        )
-    data = frame.assign(top=(frame["group"] == top).astype(float), group=frame["group"].astype(str))
-    groups = f"C(group, Treatment('{top}'))"
-    fit = poisson_rate(" + ".join([f"{outcome} ~ {groups}", *controls]), data)
-    rest = poisson_rate(" + ".join([f"{outcome} ~ top", *controls]), data)
-    df = min(fit.df, data["top"].sum() - 1)
-    ratios = {"all others": contrast(rest, "top", df=df)}
-    for name in (each for each in GROUPS[:-1] if (data["group"] == each).any()):
-        ratios[name] = contrast(fit, {f"{groups}[T.{name}]": -1}, df=df)
-    return fit, ratios
-
-
 def share_of_mean(
     frame: pd.DataFrame, outcome: str, group: str, first: str, second: str
 ) -> Estimate:
@@ -235,7 +255,7 @@ def share_of_mean(
     weights[f"g[{first}]"] += 1
     weights[f"g[{second}]"] -= 1
     error = contrast(fit, weights).se
-    return from_se(ratio, error, len(data), df=fit.df, method="difference of means, HC3")
+    return from_se(ratio, error, len(data), df=fit.df_resid, method="difference of means, HC3")
 
 
 def relative(effect: Estimate, mean: float) -> Estimate:
@@ -252,7 +272,7 @@ def traits(region: Region) -> pd.DataFrame:
     """
     people = region.customers.set_index("customer_id")[["segment", "area", "joined_on"]]
     people = people.fillna({"segment": UNKNOWN, "area": UNKNOWN})
-    if region.purchases is None or region.start is None:
+    if not region.days or people["joined_on"].notna().all():
         return people
     first = purchases.per_customer(region, region.start, region.end)["first_on"]
     return people.assign(joined_on=people["joined_on"].fillna(first))
@@ -263,61 +283,7 @@ def log_years(days: pd.Series) -> pd.Series:
     return np.log1p(days.clip(lower=0) / 365.25)
 
 
-def _known(region: Region, day: dt.date) -> pd.DataFrame:
-    """Return segment, area and time as a customer on the landmark."""
-    people = traits(region)
-    people["tenure_days"] = (pd.Timestamp(day) - people.pop("joined_on")).dt.days
-    people["log_tenure"] = log_years(people["tenure_days"])
-    return people.dropna(subset=["tenure_days"])
-
-
-def _past(region: Region, day: dt.date) -> pd.DataFrame:
-    """Return the columns of the time up to the landmark."""
-    year = _span(region, day, -YEAR, 0)
-    first, second = _span(region, day, -2 * QUARTER, -QUARTER), _span(region, day, -QUARTER, 0)
-    found = pd.DataFrame(
-        {
-            "visits_before": year["visits"],
-            "sales_before": year["sales"],
-            "value_before": year[worth(region)],
-            "sales_first": first["sales"],
-            "sales_second": second["sales"],
-            "active": (second["visits"] > 0).astype(float),
-        }
-    )
-    found["log_visits"] = np.log1p(found["visits_before"])
-    found["log_value"] = log_of_mean(found["value_before"])
-    if "beyond_fuel" in year:
-        found["beyond_before"] = year["beyond_fuel"]
-        found["log_fuel"] = log_of_mean(year["fuel_sales"])
-    return found
-
-
 def log_of_mean(amounts: pd.Series) -> pd.Series:
     """Return the log of amounts as multiples of their mean, nothing and losses as 0.001."""
     amounts = amounts.clip(lower=0)
     return np.log(amounts / amounts.mean() + 0.001) if amounts.mean() > 0 else amounts * 0.0
-
-
-def _after(region: Region, day: dt.date) -> pd.DataFrame:
-    """Return the columns of the year after the landmark."""
-    year = _span(region, day, 0, YEAR)
-    last = _span(region, day, YEAR - QUARTER, YEAR)
-    found = pd.DataFrame(
-        {
-            "visits_half": _span(region, day, 0, HALF_YEAR)["visits"],
-            "visits_after": year["visits"],
-            "value_after": year[worth(region)],
-            "sales_after": year["sales"],
-            "retained": (last["visits"] > 0).astype(float),
-        }
-    )
-    fuel = f"fuel_{worth(region)}"
-    return found.assign(fuel_value_after=year[fuel]) if fuel in year else found
-
-
-def _span(region: Region, day: dt.date, start: int, end: int) -> pd.DataFrame:
-    """Add up purchases from `start` + 1 to `end` days after the landmark."""
-    return purchases.per_customer(
-        region, day + dt.timedelta(days=start + 1), day + dt.timedelta(days=end)
-    )

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import ibis
 import pandas as pd
-from ibis.expr.types import BooleanValue, FloatingValue, Table
+from ibis.expr.types import Table
 
-from analysis.cohorts import per_region
+from analysis.data.cache import per_region
 from analysis.data.contract import FUEL
 from analysis.data.region import Region
 from analysis.statistics.estimate import NotEstimable
@@ -79,46 +79,6 @@ def last_year(region: Region) -> LastYear:
     return LastYear(first, region.end, buyers, len(region.customers), region.source.currency)
 
 
-def per_month(region: Region) -> pd.DataFrame:
-    """Count customers, lines and sales of each month.
-
-    Returns
-    -------
-    DataFrame
-        month (its first day), customers, lines, sales (source currency).
-    """
-    rows = region.purchases
-    months = rows.group_by(month=rows["bought_at"].truncate("M")).agg(
-        customers=rows["customer_id"].nunique(), lines=rows.count(), sales=rows["amount"].sum()
-    )
-    return months.order_by("month").to_pandas()
-
-
-def per_product(region: Region) -> pd.DataFrame:
-    """Count customers, lines and sales of each kind of product.
-
-    Returns
-    -------
-    DataFrame
-        product ("not named" where it is empty), customers, lines, sales, unit_price (median of
-        amount over quantity) and without_quantity (lines whose quantity is 0 or empty: no unit
-        price).
-    """
-    rows = region.purchases
-    if "quantity" not in rows.columns:
-        rows = rows.mutate(quantity=ibis.null("float64"))
-    measured = rows["quantity"] > 0
-    products = rows.group_by("product").agg(
-        customers=rows["customer_id"].nunique(),
-        lines=rows.count(),
-        sales=rows["amount"].sum(),
-        unit_price=(rows["amount"] / rows["quantity"]).median(where=measured),
-        without_quantity=(~measured.fill_null(False)).cast("int64").sum(),
-    )
-    found = products.order_by(ibis.desc("sales"), "product").to_pandas()
-    return found.fillna({"product": "not named"})
-
-
 def per_customer(region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:
     """Add up what each customer bought from one day to another, both included.
 
@@ -126,32 +86,27 @@ def per_customer(region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:
     -------
     DataFrame
         One row per customer of the region, indexed by customer_id: visits (days with a
-        purchase), sales, first_on, last_on; and, where the source has the columns,
-        quantity, margin (sales less cost; every line with a cost), fuel_sales,
-        fuel_margin, beyond_fuel (whether another kind than fuel or gas was bought). Customers
-        without a purchase have zeros and no dates.
+        purchase), sales, first_on, last_on; and, where the source has the columns, volume
+        (quantity of fuel and gas, or of everything where products are not known), margin (sales
+        less cost; every line with a cost), fuel_sales, fuel_margin, beyond_fuel (whether another
+        kind than fuel or gas was bought). Customers without a purchase have zeros and no dates.
     """
-    rows = _between(region.purchases, first, last)
-    measures = {
-        "visits": rows["bought_at"].date().nunique(),
-        "sales": rows["amount"].sum(),
-        "first_on": rows["bought_at"].min().truncate("D"),
-        "last_on": rows["bought_at"].max().truncate("D"),
-        **_optional(region, rows),
-    }
-    bought = rows.group_by("customer_id").agg(**measures).to_pandas()
-    everybody = bought.set_index("customer_id").reindex(region.customers["customer_id"])
-    added = ("visits", "sales", "quantity", "margin", "fuel_sales", "fuel_margin")
-    filled = everybody.fillna({name: 0 for name in added if name in everybody})
-    if "beyond_fuel" in filled:
-        filled["beyond_fuel"] = filled["beyond_fuel"].fillna(0).astype(bool)
-    return filled.astype({"visits": int}).sort_index()
+    days, names = _customer_days(region, _between(region.purchases, first, last))
+    totals = days.group_by("customer_id").agg(
+        visits=days.count(),
+        first_on=days["day"].min().cast("timestamp"),
+        last_on=days["day"].max().cast("timestamp"),
+        **{name: days[name].sum() for name in names},
+    )
+    bought = totals.to_pandas().set_index("customer_id")
+    everybody = bought.reindex(region.customers["customer_id"]).sort_index()
+    return _filled(everybody, ["visits", *names])
 
 
 def around(
     region: Region, own_day: pd.Series, spans: Mapping[str, tuple[int, int]]
 ) -> pd.DataFrame:
-    """Count each customer's visits and sales before and after a day of their own.
+    """Add up what each customer bought before and after a day of their own.
 
     Parameters
     ----------
@@ -165,21 +120,19 @@ def around(
     Returns
     -------
     DataFrame
-        Indexed as `own_day`: visits_<name> (days with a purchase), sales_<name> and, where
-        costs are known, margin_<name>.
+        Indexed as `own_day`: visits_<name>, sales_<name> and so on, as in `per_customer`.
     """
-    days = pd.DataFrame({"customer_id": own_day.index, "own_day": own_day.dt.normalize().values})
-    rows = region.purchases.inner_join(ibis.memtable(days), "customer_id")
-    since = rows["bought_at"].date().delta(rows["own_day"].date(), unit="day")
-    measures = {}
-    for name, (first, last) in spans.items():
+    all_days, names = _customer_days(region, region.purchases)
+    origin = pd.DataFrame({"customer_id": own_day.index, "own_day": own_day.dt.normalize().values})
+    days = all_days.inner_join(ibis.memtable(origin), "customer_id")
+    since = days["day"].delta(days["own_day"].date(), unit="day")
+    totals = {}
+    for span, (first, last) in spans.items():
         inside = since.between(first, last)
-        measures[f"visits_{name}"] = rows["bought_at"].date().nunique(where=inside)
-        measures[f"sales_{name}"] = rows["amount"].sum(where=inside)
-        if "transactions.cost" in region.columns:
-            measures[f"margin_{name}"] = (rows["amount"] - rows["cost"]).sum(where=inside)
-    found = rows.group_by("customer_id").agg(**measures).to_pandas().set_index("customer_id")
-    return found.reindex(own_day.index).fillna(0)
+        totals[f"visits_{span}"] = inside.cast("int64").sum()
+        totals |= {f"{name}_{span}": days[name].sum(where=inside) for name in names}
+    bought = days.group_by("customer_id").agg(**totals).to_pandas().set_index("customer_id")
+    return _filled(bought.reindex(own_day.index), list(totals))
 
 
 def by_day(region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:
@@ -201,10 +154,10 @@ def by_day(region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:
     """
     ids = region.customers["customer_id"].sort_values(ignore_index=True)
     places = ibis.memtable(pd.DataFrame({"customer_id": ids, "row": ids.index}))
-    rows = _between(region.purchases, first, last).inner_join(places, "customer_id")
-    found = rows.group_by("row", day=rows["bought_at"].date().delta(first, unit="day")).agg(
-        volume=_volume(region, rows)
-    )
+    days, names = _customer_days(region, _between(region.purchases, first, last))
+    days = days.inner_join(places, "customer_id")
+    volume = days["volume"].fill_null(0.0) if "volume" in names else ibis.literal(0.0)
+    found = days.select("row", day=days["day"].delta(first, unit="day"), volume=volume)
     kinds = {"row": "int32", "day": "int32", "volume": "float32"}
     return found.cast(kinds).order_by("row", "day").to_pandas()
 
@@ -253,9 +206,7 @@ def per_station(region: Region) -> pd.DataFrame:
     """
     columns = ["days", "first_on", "last_on", "silent_from", "silent_days"]
     if "transactions.station_id" not in region.columns:
-        return pd.DataFrame({"days": [], "silent_days": []}, dtype=int).assign(
-            **dict.fromkeys(columns[1:4], pd.Series(dtype="datetime64[us]"))
-        )[columns]
+        return pd.DataFrame(columns=columns).astype(dict.fromkeys(columns[1:4], "datetime64[us]"))
     rows = region.purchases.filter(region.purchases["station_id"].notnull())
     days = rows.select("station_id", day=rows["bought_at"].date()).distinct()
     own = ibis.window(group_by="station_id", order_by="day")
@@ -364,31 +315,30 @@ def _between(rows: Table, first: dt.date, last: dt.date) -> Table:
     return rows.filter((moment >= first) & (moment < last + dt.timedelta(days=1)))
 
 
-def _volume(region: Region, rows: Table) -> FloatingValue:
-    """Return the quantity of fuel and gas, or of everything where products are not known."""
-    if "transactions.quantity" not in region.columns:
-        return ibis.literal(0.0)
-    if "transactions.product" not in region.columns:
-        return rows["quantity"].sum().fill_null(0.0)
-    return rows["quantity"].sum(where=_is_fuel(rows)).fill_null(0.0)
-
-
-def _optional(region: Region, rows: Table) -> dict:
-    """Return the measures of the columns that this source has."""
-    found = {}
-    if "transactions.quantity" in region.columns:
-        found["quantity"] = rows["quantity"].sum()
+def _customer_days(region: Region, rows: Table) -> tuple[Table, list[str]]:
+    """Add up lines by customer and day; and return the names of what the source can tell."""
+    amounts = {"sales": rows["amount"]}
     if "transactions.cost" in region.columns:
-        found["margin"] = (rows["amount"] - rows["cost"]).sum()
+        amounts["margin"] = rows["amount"] - rows["cost"]
+    if "transactions.quantity" in region.columns:
+        amounts["volume"] = rows["quantity"]
     if "transactions.product" in region.columns:
-        beyond = rows["product"].notnull() & ~_is_fuel(rows)
-        found["beyond_fuel"] = beyond.cast("int64").max()
-        found["fuel_sales"] = rows["amount"].sum(where=_is_fuel(rows))
-        if "margin" in found:
-            found["fuel_margin"] = (rows["amount"] - rows["cost"]).sum(where=_is_fuel(rows))
-    return found
+        is_fuel = rows["product"].isin(FUEL).fill_null(False)
+        for name in ("sales", "margin"):
+            if name in amounts:
+                amounts[f"fuel_{name}"] = is_fuel.ifelse(amounts[name], 0.0)
+        if "volume" in amounts:
+            amounts["volume"] = is_fuel.ifelse(rows["quantity"], 0.0)
+        amounts["beyond_fuel"] = (rows["product"].notnull() & ~is_fuel).cast("int64")
+    sums = {name: value.sum() for name, value in amounts.items()}
+    days = rows.group_by("customer_id", day=rows["bought_at"].date()).agg(**sums)
+    return days, list(sums)
 
 
-def _is_fuel(rows: Table) -> BooleanValue:
-    """Mark the lines of fuel and gas."""
-    return rows["product"].isin(FUEL).fill_null(False)
+def _filled(bought: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Fill in zeros where nothing was bought; visits are integers, beyond_fuel true or false."""
+    bought = bought.fillna(dict.fromkeys(names, 0))
+    kinds = {"visits": int, "beyond_fuel": bool}
+    return bought.astype(
+        {name: kind for name in names for start, kind in kinds.items() if name.startswith(start)}
+    )

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.cohorts import landmark, per_region
+from analysis.cohorts import landmark
 from analysis.cohorts.item_coding import COSTS, VALUES, ItemCoding, item_coding
+from analysis.data.cache import per_region
 from analysis.data.contract import SCALES
 from analysis.data.region import Region
 from analysis.statistics.estimate import NotEstimable

@@ -1,98 +1,202 @@
-"""Customers compared from a day of their own: what was known then, and who stayed."""
+"""Emulated target trials: customers treated on a day, against those not treated by then."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from analysis.cohorts import landmark, purchases
+from analysis.cohorts import churn, landmark, purchases
 from analysis.data.region import Region
+from analysis.statistics.regression.controls import without_rare
 
 BEFORE = ("segment", "area", "log_tenure", "log_visits", "log_pace", "trend")
-"""What customers are compared at: known before their day, and of each of them."""
+"""Covariates that treated and untreated customers are compared at."""
 PURCHASES = ("log_visits", "log_sales", "log_pace", "trend")
-"""Those of them that say nearly the same of a customer: one benchmark of a hidden cause."""
+"""Covariates that say nearly the same of a customer: one benchmark of a hidden cause."""
+CARD_TRAITS = ("segment", "area", "log_tenure", "log_visits", "log_pace")
+"""Covariates that hazards are compared at."""
 
 
-def followed(region: Region, first: pd.Series, seed: int = 0, still: int = 0) -> pd.DataFrame:
-    """Compare customers to whom something happened with those to whom it had not yet.
+def emulate(region: Region, event: pd.Series, seed: int = 0, still: bool = False) -> pd.DataFrame:
+    """Emulate a trial of treated customers against those not treated by the same day.
 
-    Who is treated starts on that day. The others get the day of a random treated customer (the
-    same seed, the same days), and may be treated later: to leave those out would leave out
-    customers who are known to have stayed. So a treatment now is compared with none now. Everybody
-    takes part who bought in the quarter before, and nothing of the day itself counts.
+    Treated customers start on the day of their event. The others get the day of a random treated
+    customer, and may be treated later: to leave those out would leave out customers who are known
+    to have stayed. So a treatment now is compared with none now. Everybody takes part who bought
+    in the quarter before, and nothing of the day itself counts.
 
     Parameters
     ----------
     region : Region
         The data.
-    first : Series of datetime, by customer_id
-        Day on which it happened; customers to whom it never did may be left out.
+    event : Series of datetime, by customer_id
+        Day of the treatment; missing where there was none.
     seed : int
-        Seed of the random days.
-    still : int
-        Days after their day within which everybody must buy, where a treatment itself shows that
-        somebody is a customer still; 0 where it does not.
+        Of the random days.
+    still : bool
+        Whether everybody must buy in the four weeks after, because a treatment shows that
+        somebody is a customer still.
 
     Returns
     -------
     DataFrame
         One row per customer and day that a quarter precedes and a year follows: customer_id,
-        own_day, treated (1 or 0); before: segment, area, log_tenure, log_visits, log_pace (log of
-        sales a week as a customer over their mean), trend (log of the quarter's visits over
-        those of the quarter before), satisfaction, loyalty (missing where not asked); after:
-        retained (1 if bought in the last quarter of the year), value_after (`landmark.worth` of
-        the year, in the source's currency).
+        treated (1 or 0), the columns of `landmark.observe`, log_pace (log of pace over its mean),
+        satisfaction and loyalty (before the day; missing where not asked).
 
     References
     ----------
     Hernan, M. A., & Robins, J. M. (2016). Using big data to emulate a target trial when a
     randomized trial is not available. American Journal of Epidemiology 183, 758-764.
     """
-    first = first.dropna().dt.normalize()
-    treated = _known(region, _usable(region, first), still)
-    drawn = _drawn(region, treated["own_day"].sort_index(), seed)
-    own = first.reindex(drawn.index)
-    others = _known(region, drawn[own.isna() | (drawn < own)], still)
-    found = pd.concat([treated.assign(treated=1.0), others.assign(treated=0.0)])
-    found = found.rename_axis("customer_id").reset_index()
-    return found.assign(log_pace=landmark.log_of_mean(found.pop("pace")))
+    event = event.dropna().dt.normalize()
+    treated = at_risk(region, within_data(region, event), still)
+    others = at_risk(region, comparison_days(region, treated["own_day"], event, seed), still)
+    trial = pd.concat([treated.assign(treated=1.0), others.assign(treated=0.0)])
+    trial = trial.rename_axis("customer_id").reset_index()
+    return trial.assign(log_pace=landmark.log_of_mean(trial["pace"]))
 
 
-def _usable(region: Region, own_day: pd.Series) -> pd.Series:
-    """Return the days that a quarter precedes and a year of data follows."""
+def within_data(region: Region, event: pd.Series, delay: int = 0) -> pd.Series:
+    """Return the days with a quarter of data before, and after a delay a year, in order of ids."""
     first = pd.Timestamp(region.start) + pd.Timedelta(days=landmark.QUARTER)
-    last = pd.Timestamp(region.end) - pd.Timedelta(days=landmark.YEAR)
-    return own_day[(own_day >= first) & (own_day <= last)].sort_index()
+    last = pd.Timestamp(region.end) - pd.Timedelta(days=landmark.YEAR + delay)
+    return event[event.between(first, last)].sort_index()
 
 
-def _drawn(region: Region, days: pd.Series, seed: int) -> pd.Series:
-    """Give every customer the day of a random treated one; nobody a day where there is none."""
-    ids = np.sort(region.customers["customer_id"].to_numpy(object))[: None if len(days) else 0]
-    days = np.random.default_rng(seed).choice(days.to_numpy(), len(ids)) if len(ids) else []
-    return pd.Series(days, pd.Index(ids, dtype=object), dtype="datetime64[us]")
+def comparison_days(
+    region: Region, treated_on: pd.Series, event: pd.Series, seed: int = 0
+) -> pd.Series:
+    """Give customers the day of a random treated one, unless their own event came before it."""
+    ids = np.sort(region.customers["customer_id"].to_numpy(object))
+    ids = pd.Index(ids if len(treated_on) else [], dtype=object, name="customer_id")
+    days = treated_on.sort_index().to_numpy()
+    drawn = np.random.default_rng(seed).choice(days, len(ids)) if len(ids) else []
+    drawn = pd.Series(drawn, ids, dtype="datetime64[us]")
+    own = event.reindex(ids)
+    return drawn[own.isna() | (drawn < own)]
 
 
-def _known(region: Region, own_day: pd.Series, still: int) -> pd.DataFrame:
-    """Return what is known of customers on a day of their own, and what came after it."""
-    year, half, quarter = landmark.YEAR, landmark.HALF_YEAR, landmark.QUARTER
-    spans = {
-        "year": (-year, -1), "earlier": (-half, -quarter - 1), "quarter": (-quarter, -1),
-        "after": (1, year), "last": (year - quarter + 1, year), "next": (1, still),
-    }  # fmt: skip
-    found = purchases.around(region, own_day, spans)
-    people = landmark.traits(region).join(own_day.rename("own_day"), how="inner")
-    found = found.reindex(people.index)
-    tenure = (people["own_day"] - people.pop("joined_on")).dt.days
-    seen = (people["own_day"] - pd.Timestamp(region.start)).dt.days.clip(upper=year)
-    weeks = np.minimum(tenure, seen).clip(lower=purchases.DAYS_IN_WEEK) / purchases.DAYS_IN_WEEK
-    people = people.join(landmark.opinions(region, own_day)).assign(
-        log_tenure=landmark.log_years(tenure),
-        log_visits=np.log1p(found["visits_year"]),
-        pace=found["sales_year"] / weeks,
-        trend=np.log1p(found["visits_quarter"]) - np.log1p(found["visits_earlier"]),
-        retained=(found["visits_last"] > 0).astype(float),
-        value_after=found[f"{landmark.worth(region)}_after"],
+def at_risk(
+    region: Region, own_day: pd.Series, still: bool = False, asked_before: int = 0
+) -> pd.DataFrame:
+    """Return who could be lost after a day of their own: they bought in the quarter before it.
+
+    Parameters
+    ----------
+    region : Region
+        The data.
+    own_day : Series of datetime, by customer_id
+        The day, which belongs neither to the time before nor to that after.
+    still : bool
+        As in `emulate`.
+    asked_before : int
+        Days before that day from which on answers to the survey don't count.
+
+    Returns
+    -------
+    DataFrame
+        As from `landmark.observe`, with satisfaction and loyalty before.
+    """
+    people = landmark.observe(region, own_day, gap=1)
+    is_customer = (people["active"] > 0) & (people["tenure_days"] > 0)
+    people = people[is_customer & ((people["visits_soon"] > 0) | (not still))]
+    asked = people["own_day"] - pd.Timedelta(days=asked_before)
+    return people.join(landmark.opinions(region, asked))
+
+
+def card_since(region: Region) -> pd.Series:
+    """Return the day of each customer's card, by customer_id; not before that of joining."""
+    people = region.customers.set_index("customer_id")
+    card, joined = people["card_since"], people["joined_on"]
+    return card.where(~(card < joined), joined)
+
+
+def cards_of_one_day(region: Region) -> float:
+    """Return the share of cards with the commonest date: a roll-out, or a filled-in date."""
+    days = region.customers["card_since"].dropna().dt.normalize()
+    return float(days.value_counts(normalize=True).max()) if len(days) else 0.0
+
+
+def cards_before_joining(region: Region) -> float:
+    """Return the share of cards that are dated before their customer joined."""
+    people = region.customers.dropna(subset=["card_since"])
+    earlier = people["card_since"].dt.normalize() < people["joined_on"].dt.normalize()
+    return float(earlier.mean()) if len(people) else 0.0
+
+
+def card_holders(region: Region, seed: int = 0) -> pd.DataFrame:
+    """Compare new holders of a card with those without one, from the day of the card on.
+
+    Long-standing holders are not compared: their purchases before some other day would be an
+    effect of the card already.
+
+    Returns
+    -------
+    DataFrame
+        As from `emulate`, with card for treated, and tenure_bend (square of log_tenure about its
+        mean: who takes a card does so early, or hardly ever).
+    """
+    trial = emulate(region, card_since(region), seed, still=True).rename(
+        columns={"treated": "card"}
     )
-    is_customer = (found["visits_quarter"] > 0) & ((found["visits_next"] > 0) | (still == 0))
-    return people[is_customer & (tenure > 0)]
+    bend = (trial["log_tenure"] - trial["log_tenure"].mean()) ** 2
+    trial = trial.assign(tenure_bend=bend)
+    return without_rare(trial, ("segment", "area"), trial["card"], least=10)
+
+
+def card_spells(region: Region, factor: float = churn.FACTOR) -> pd.DataFrame:
+    """Follow customers who had no card after their first half year, before and with one.
+
+    A customer who takes a card is one row until that day and another from then on: the time
+    before the card is not the card's.
+
+    Parameters
+    ----------
+    region : Region
+        The data.
+    factor : float
+        What counts as lost, as in `churn.limits`.
+
+    Returns
+    -------
+    DataFrame
+        One row per customer and status: customer_id, from_day, to_day (days since the start of
+        the data), lost (1 or 0, in the last row), card (1 or 0), ever (1 if a card was taken in
+        the time followed); segment, area, log_tenure, log_visits, log_pace (log of
+        sales over their mean, both of the half year before).
+
+    References
+    ----------
+    Suissa, S. (2008). Immortal time bias in pharmacoepidemiology. American Journal of
+    Epidemiology 167, 492-499.
+    """
+    people, card_day = landmark.traits(region), card_since(region)
+    start = pd.Timestamp(region.start)
+    entry = people["joined_on"].clip(lower=start) + pd.Timedelta(days=landmark.HALF_YEAR)
+    entry = entry[~(card_day.reindex(entry.index) <= entry)].dropna()
+    spans = {"half": (-landmark.HALF_YEAR, -1), "quarter": (-landmark.QUARTER, -1)}
+    bought = purchases.around(region, entry, spans)
+    before = people[["segment", "area"]].assign(
+        log_tenure=landmark.log_years((entry - people["joined_on"]).dt.days),
+        log_visits=np.log1p(bought["visits_half"]),
+        log_pace=landmark.log_of_mean(bought["sales_half"]),
+    )
+    spells = churn.spells(region, entry, factor).join(before)
+    spells = spells[bought["visits_quarter"].reindex(spells.index) > 0]
+    spells = without_rare(spells, ("segment", "area"), spells["lost"])
+    card_day = (card_day.reindex(spells.index) - start).dt.days
+    return _split(spells, card_day).drop(columns=["returned", "limit_days"])
+
+
+def _split(spells: pd.DataFrame, card_day: pd.Series) -> pd.DataFrame:
+    """Return each customer's time before and after the day of the card as rows of their own."""
+    before = spells[~(card_day <= spells["from_day"])].assign(card=0.0)
+    cut = card_day.reindex(before.index) < before["to_day"]
+    before["to_day"] = before["to_day"].where(~cut, card_day.reindex(before.index))
+    before["lost"] = before["lost"].where(~cut, 0.0)
+    after = spells[card_day < spells["to_day"]].assign(card=1.0)
+    after["from_day"] = after["from_day"].clip(lower=card_day.reindex(after.index))
+    rows = pd.concat([before, after]).rename_axis("customer_id").reset_index()
+    rows["ever"] = rows.groupby("customer_id")["card"].transform("max")
+    return rows.sort_values(["customer_id", "from_day"], ignore_index=True)
