@@ -48,7 +48,6 @@ _FACE = {
     "register": ("claims.hypotheses", "all claims, as fixed before any data was read"),
     "findings": ("claims", "what regions said, as tables"),
     "across_regions": ("claims", "claims pooled over regions, and as a family"),
-    "sample_size": ("claims", "how much more data it would take to decide"),
     "quick_mode": ("statistics.effort", "fewer imputations and draws, for trying things out"),
     # display
     "text": ("language", "a sentence in the reader's language"),
@@ -56,6 +55,7 @@ _FACE = {
     "table": ("figures.display", "display a small table"),
     "figure": ("figures.display", "display a figure with its text for who can't see it"),
     "coefficients": ("figures.display", "display the coefficients of fits, folded"),
+    "list_regions": ("figures.jupyter", "a source's regions, each with the line to copy"),
     "use_theme": ("figures.theme", "set the look of all figures"),
     "charts": ("figures", "effects, means, distributions"),
     "survey_charts": ("figures", "answers, surfaces, importance, specification curves"),

@@ -79,7 +79,7 @@ def comparison(registered: Mapping, record: Mapping, *, same_checks: bool) -> st
 def styled(html: str) -> str:
     """Return HTML with the style of cards, for JupyterLab in light and dark."""
     style = (TEMPLATES / "card.css").read_text(encoding="utf-8")
-    return f"<style>{style}</style>{html}"
+    return f'<div class="lab"><style>{style}</style>{html}</div>'
 
 
 def scale_of(parts: Sequence[Mapping]) -> tuple[float, float]:

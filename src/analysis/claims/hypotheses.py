@@ -114,8 +114,6 @@ class Hypothesis:
         By language ("en", "zh").
     sources : tuple of str
         Titles of the texts that make the claim.
-    notebook : str
-        The notebook that tests it.
     estimand : str
         What is estimated, in words.
     needs : tuple of str
@@ -135,7 +133,6 @@ class Hypothesis:
     title: dict[str, str]
     claim: dict[str, str]
     sources: tuple[str, ...]
-    notebook: str
     estimand: str
     needs: tuple[str, ...]
     min_days: int
@@ -182,7 +179,7 @@ def _read(changed: int) -> dict[str, Hypothesis]:
 
 def _hypothesis(key: str, entry: dict) -> Hypothesis:
     """Build a hypothesis from its table in the file."""
-    fields = {name: entry[name] for name in ("title", "claim", "notebook", "estimand", "min_days")}
+    fields = {name: entry[name] for name in ("title", "claim", "estimand", "min_days")}
     return Hypothesis(
         id=key,
         reading=entry["reading"],

@@ -61,11 +61,23 @@ def table(
     folded : bool
         Whether a reader opens it by its caption.
     """
+    display(HTML(table_html(frame, caption, formats, key, folded=folded)))
+
+
+def table_html(
+    frame: pd.DataFrame,
+    caption: str,
+    formats: Mapping[str, Format] | None = None,
+    key: Hashable | None = None,
+    *,
+    folded: bool = False,
+) -> str:
+    """Return a table as HTML; see `table`."""
     if isinstance(frame.index, pd.RangeIndex):
         frame = frame.set_index(frame.columns[0])
     columns = [column for _, column in frame.items()]
     cells = [[_printed(v, (formats or {}).get(c.name)) for v in c] for c in columns]
-    html = _template().render(
+    return _template().render(
         caption=caption,
         folded=folded,
         corner=_words(frame.index.name or ""),
@@ -73,7 +85,6 @@ def table(
         rows=[(str(name), [column[i] for column in cells]) for i, name in enumerate(frame.index)],
         key=None if key is None else str(key),
     )
-    display(HTML(html))
 
 
 def coefficients(fits: pd.DataFrame | object | Sequence[object], caption: str) -> None:

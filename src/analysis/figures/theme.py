@@ -8,10 +8,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from IPython import get_ipython
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 from scipy import stats
+
+from analysis.figures import jupyter
 
 BLUE, ORANGE, GREY, BAND, INK = "#0b63b0", "#d1600a", "#7a8490", "#e4e7ec", "#1d2733"
 
@@ -50,7 +53,7 @@ _RC = {
 
 
 def use_theme(language: str = "en", fonts: Sequence[str] = CHINESE_FONTS) -> None:
-    """Set the look of every figure that is made afterwards.
+    """Set the look of every figure, and of objects in JupyterLab, that are shown afterwards.
 
     Parameters
     ----------
@@ -68,6 +71,8 @@ def use_theme(language: str = "en", fonts: Sequence[str] = CHINESE_FONTS) -> Non
         warnings.warn(message, stacklevel=2)
     family = ["DejaVu Sans"] + [chinese] * (chinese is not None)
     sns.set_theme(style="ticks", font=family, palette=[BLUE, ORANGE, GREY], rc=_RC)
+    if shell := get_ipython():
+        jupyter.register(shell)
 
 
 def chinese_font(fonts: Sequence[str] = CHINESE_FONTS) -> str | None:
