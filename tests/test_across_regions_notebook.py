@@ -68,7 +68,7 @@ def across(folder, records, names):
     toml = write_regions(folder, names)
     findings.write(findings.tidy(records), findings.variants(records), folder)
     outcome = execute.execute(Task(OVER, "six", "", {"source": str(toml)}, folder))
-    assert outcome.failures == ()
+    assert outcome.failure == ""
     page = outcome.task.executed.with_suffix(".html").read_text(encoding="utf-8")
     return nbformat.read(outcome.task.executed, as_version=4), page
 

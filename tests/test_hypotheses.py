@@ -22,7 +22,6 @@ def test_an_entry_is_whole(key):
     assert re.search(r"[\u4e00-\u9fff]", each.claim["zh"])
     assert not re.search(r"[\u4e00-\u9fff]", each.claim["en"])
     assert each.sources
-    assert each.notebook.startswith(f"{key}_")
     for need in each.needs:
         table, column = need.split(".")
         assert column in TABLES[table].columns, need

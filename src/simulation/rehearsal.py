@@ -16,7 +16,6 @@ from pandas import DataFrame
 
 from analysis.claims import claim
 from analysis.claims.finding import Finding
-from analysis.claims.hypotheses import hypothesis
 from analysis.cohorts import survey
 from analysis.data.contract import TABLES
 from analysis.data.region import Region
@@ -114,10 +113,9 @@ def notebook_of(key: str) -> Path:
     FileNotFoundError
         If there is none.
     """
-    name = f"{hypothesis(key).notebook}.ipynb"
-    for path in (ROOT / "notebooks").rglob(name):
+    for path in (ROOT / "notebooks").rglob(f"{key}_*.ipynb"):
         return path
-    raise FileNotFoundError(f"{key} has no notebook {name} in notebooks/.")
+    raise FileNotFoundError(f"{key} has no notebook {key}_... in notebooks/.")
 
 
 def region_of(tables: Mapping[str, DataFrame], without: Sequence[str] = ()) -> Region:
