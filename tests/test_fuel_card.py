@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.cohorts import churn, fuel_card, landmark
-from analysis.statistics.regression.survival import cox
+from analysis.statistics.regression.hazards import cox
 from simulation import TRUTHS, World, draw
 from simulation.rehearsal import END, region_of
 from simulation.sample import large_draw
@@ -286,7 +286,7 @@ def test_a_card_that_does_nothing_does_nothing_unless_it_counts_from_the_start()
     world = World(card_log_hazard=0, affinity_log_hazard=0)
     found = fuel_card.histories(region_of(draw(world, 3_000, 3)))
     honest, naive = (hazard(found, card) for card in ("card", "ever"))
-    error = np.sqrt(honest.covariance.loc["card", "card"])
+    error = np.sqrt(honest.cov_params().loc["card", "card"])
     assert abs(honest.params["card"]) < 2 * error
     assert naive.params["ever"] < -3 * error
 
@@ -299,7 +299,7 @@ def test_the_effect_of_the_card_is_the_planted_one():
         found.append(hazard(rows))
     truth = np.log(TRUTHS["H19"](large_draw(world, 3, 100_000))["hazard_ratio"])
     estimate = np.mean([fit.params["card"] for fit in found])
-    error = np.sqrt(np.sum([fit.covariance.loc["card", "card"] for fit in found])) / len(found)
+    error = np.sqrt(np.sum([fit.cov_params().loc["card", "card"] for fit in found])) / len(found)
     assert error < 0.1
     assert abs(estimate - truth) < 2.5 * error
 

@@ -44,7 +44,7 @@ def test_housing_gives_the_published_slopes_and_errors(housing):
     for name, (slope, _) in HOUSING.items():
         assert fit.params[name] == pytest.approx(slope, abs=1.5e-6)
     published = [error for _, error in HOUSING.values()]
-    ours = [np.sqrt(fit.covariance.loc[name, name]) for name in HOUSING]
+    ours = [np.sqrt(fit.cov_params().loc[name, name]) for name in HOUSING]
     assert ours == pytest.approx(published, abs=2e-6)
 
 
@@ -70,9 +70,14 @@ def test_statsmodels_finds_the_same(link):
     outcome = pd.Series(pd.Categorical(data["answer"], ordered=True))
     theirs = OrderedModel(outcome, data[["x", "w"]], distr=link)
     theirs = theirs.fit(method="bfgs", disp=False, gtol=1e-8)
-    assert ours.params.to_numpy() == pytest.approx(theirs.params[:2].to_numpy(), abs=1e-4)
-    errors = np.sqrt(np.diag(ours.covariance))
-    assert errors == pytest.approx(theirs.bse[:2].to_numpy(), rel=1e-3)
+    assert ours.params.to_numpy() == pytest.approx(theirs.params.to_numpy(), abs=1e-4)
+    errors = np.sqrt(np.diag(ours.cov_params()))
+    assert errors == pytest.approx(theirs.bse.to_numpy(), rel=1e-3)
+    assert ours.llf == pytest.approx(theirs.llf, abs=1e-6)
+    new = pd.DataFrame({"x": [0.0, 2.0], "w": [1.0, -1.0]})
+    assert ours.predict(new).to_numpy() == pytest.approx(theirs.predict(new), abs=1e-4)
+    assert f"{ours.bse['x']:.3f}" in str(ours.summary())
+    assert models.coefficients(ours).index.tolist() == ["x", "w"]
 
 
 def test_two_answers_of_few_people_and_far_values_still_converge():
@@ -81,7 +86,7 @@ def test_two_answers_of_few_people_and_far_values_still_converge():
     data = pd.DataFrame({"x": x, "answer": np.r_[1, 10, rng.integers(4, 8, 39)]})
     fit = models.ordered("answer ~ x", data)
     assert fit.converged
-    assert np.isfinite(fit.covariance.to_numpy()).all()
+    assert np.isfinite(fit.cov_params().to_numpy()).all()
 
 
 def test_two_different_answers_are_refused():
@@ -124,7 +129,7 @@ def test_answers_that_a_category_separates_are_said_not_to_converge():
     data["answer"] = np.r_[rng.integers(1, 7, 50), np.full(6, 9)]
     fit = models.ordered("answer ~ group", data)
     assert not fit.converged
-    assert np.isfinite(fit.covariance.to_numpy()).all()
+    assert np.isfinite(fit.cov_params().to_numpy()).all()
 
 
 def test_a_covariate_in_yuan_converges_to_the_slope_of_any_other_unit():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 
-from analysis.statistics.regression import models, specification_curve
+from analysis.statistics.regression import formulas, models, specification_curve
 
 
 def survey(n=150, seed=0):
@@ -35,6 +35,15 @@ def choices(data):
     }
 
 
+def curve(effect, drivers, *, outcomes, controls, samples, **options):
+    """Return the curve of a formula with these drivers and lists of controls."""
+    main, *_ = outcomes.values()
+    texts = {name: " + ".join([f"{main} ~ {drivers}", *terms]) for name, terms in controls.items()}
+    first, data = next(iter(texts.values())), next(iter(samples.values()))
+    choices = {"outcomes": outcomes, "controls": texts, "samples": samples}
+    return specification_curve.curve(first, effect, data, **choices, **options)
+
+
 def numbers(estimate):
     """Return what a row of the curve holds of an estimate."""
     return [estimate.estimate, estimate.ci_low, estimate.ci_high, estimate.n_obs]
@@ -49,7 +58,7 @@ def rows(table):
 
 
 def test_every_combination_of_choices_is_a_row_and_the_first_is_the_main_one():
-    found = specification_curve.curve("x", "x", **choices(survey()))
+    found = curve("x", "x", **choices(survey()))
     assert len(found) == 2 * 2 * 2
     assert found["main"].tolist() == [True] + 7 * [False]
     options = ["mean", "first item", "some", "none", "all", "half"]
@@ -60,7 +69,7 @@ def test_every_combination_of_choices_is_a_row_and_the_first_is_the_main_one():
 
 def test_rows_are_the_regressions_fitted_one_by_one():
     data = survey()
-    found = specification_curve.curve("x", "x", **choices(data))
+    found = curve("x", "x", **choices(data))
     expected = models.contrast(models.ols("index ~ x + z", data), "x")
     assert rows(found)[0] == pytest.approx(numbers(expected))
     chosen = found[found["first item"] & found["none"] & found["half"]]
@@ -73,7 +82,7 @@ def test_rows_are_the_regressions_fitted_one_by_one():
 def test_the_family_is_that_of_the_models(family):
     data = survey()
     only = {"outcomes": {"o": "told"}, "controls": {"c": ["z"]}, "samples": {"s": data}}
-    found = specification_curve.curve("x", "x", **only, family=family)
+    found = curve("x", "x", **only, family=family)
     if family == "ordered":
         fit = models.ordered("told ~ x + z", data)
     else:
@@ -85,9 +94,7 @@ def test_the_family_is_that_of_the_models(family):
 def test_the_effect_may_be_a_contrast():
     data = survey()
     weights = {"z": 1.0, "x": -1.0}
-    found = specification_curve.curve(
-        weights, "x + z", **choices(data) | {"controls": {"none": []}}
-    )
+    found = curve(weights, "x + z", **choices(data) | {"controls": {"none": []}})
     expected = models.contrast(models.ols("index ~ x + z", data), weights)
     assert rows(found)[0] == pytest.approx(numbers(expected))
 
@@ -97,7 +104,7 @@ def test_the_effect_may_be_a_contrast():
 
 def test_specifications_that_cannot_be_fitted_are_left_out():
     data = survey().assign(twice=lambda each: 2 * each["z"], flat=1 / 3, unasked=np.nan)
-    found = specification_curve.curve(
+    found = curve(
         "x",
         "x",
         outcomes={"mean": "index", "the same for all": "flat", "not asked": "unasked"},
@@ -113,7 +120,7 @@ def test_a_sample_without_one_of_the_groups_compared_is_left_out():
     data = survey()
     samples = {"all": data, "low": data[data["kind"] == "low"]}
     options = {"outcomes": {"o": "index"}, "controls": {"c": []}, "samples": samples}
-    found = specification_curve.curve("kind[T.low]", "kind", **options)
+    found = curve("kind[T.low]", "kind", **options)
     assert found["all"].tolist() == [True]
 
 
@@ -125,7 +132,7 @@ def test_an_effect_without_bounds_is_left_out(family):
     data["two"] = (data["x"] > 0).astype(float)
     data["yes"] = (data["item"] > 0.5).astype(float)
     outcomes = {"binomial": ["yes", "two"], "ordered": ["item", "apart"]}[family]
-    found = specification_curve.curve(
+    found = curve(
         "x",
         "x",
         outcomes={"known": outcomes[0], "apart": outcomes[1]},
@@ -138,7 +145,7 @@ def test_an_effect_without_bounds_is_left_out(family):
 
 def test_a_curve_without_any_specification_says_why():
     with pytest.raises(ValueError, match=r"No specification can be fitted: No coefficient \['y'\]"):
-        specification_curve.curve("y", "x", **choices(survey()))
+        curve("y", "x", **choices(survey()))
 
 
 # --- agreement
@@ -181,7 +188,7 @@ def test_agreement_without_the_main_one_is_refused():
 def test_choices_that_come_to_the_same_model_are_one_row_and_all_marked():
     """Issue 14: "12 specifications, 100 % agree", of which 8 are different ones."""
     data = survey()
-    found = specification_curve.curve(
+    found = curve(
         "x",
         "x",
         outcomes={"mean": "index", "first item": "item"},
@@ -195,12 +202,12 @@ def test_choices_that_come_to_the_same_model_are_one_row_and_all_marked():
     assert not first[["first item", "known before", "none"]].any()
     expected = models.contrast(models.ols("index ~ x + z + w", data), "x")
     assert rows(found)[0] == pytest.approx(numbers(expected))
-    assert len(specification_curve.curve("x", "x", **choices(data))) == 8
+    assert len(curve("x", "x", **choices(data))) == 8
 
 
 def test_a_control_that_is_a_driver_already_makes_no_other_model():
     data = survey()
-    found = specification_curve.curve(
+    found = curve(
         "x",
         "x + z",
         outcomes={"mean": "index"},
@@ -215,4 +222,42 @@ def test_samples_that_differ_in_a_used_column_alone_stay_apart():
     data = survey()
     samples = {"all": data, "other w": data.assign(w=0.0), "other z": data.assign(z=data["w"])}
     only = {"outcomes": {"o": "index"}, "controls": {"c": ["z"]}, "samples": samples}
-    assert len(specification_curve.curve("x", "x", **only)) == 2
+    assert len(curve("x", "x", **only)) == 2
+
+
+# --- from the text of a formula
+
+
+def test_an_edited_formula_moves_the_fit_its_variants_and_the_curve():
+    data, tables = survey(), []
+    for formula in ("index ~ x + z + kind", "index ~ x + w + kind"):
+        variants = {
+            "as written": formula,
+            "without kind": formulas.without_terms(formula, "kind"),
+            "and told": formulas.with_terms(formula, "told"),
+        }
+        found = specification_curve.curve(formula, "x", data, controls=variants)
+        expected = [models.contrast(models.ols(each, data), "x") for each in variants.values()]
+        assert rows(found) == pytest.approx(np.array([numbers(each) for each in expected]))
+        assert found["main"].tolist() == [True, False, False]
+        tables.append(found)
+    assert not np.isclose(tables[0]["estimate"], tables[1]["estimate"], rtol=1e-3).any()
+
+
+def test_a_formula_alone_is_a_curve_of_one():
+    found = specification_curve.curve("index ~ x", "x", survey())
+    assert found["main"].tolist() == [True]
+
+
+def test_unknown_columns_are_named_in_the_main_formula_and_left_out_among_the_choices():
+    data = survey()
+    with pytest.raises(ValueError, match=r"names zz, which .* Its columns are x, z, w, index"):
+        specification_curve.curve("index ~ x + zz", "x", data)
+    variants = {"as written": "index ~ x", "not asked here": "index ~ x + cost"}
+    found = specification_curve.curve("index ~ x", "x", data, controls=variants)
+    assert found[["as written", "not asked here"]].to_numpy().tolist() == [[True, False]]
+
+
+def test_a_main_formula_that_is_no_choice_is_refused():
+    with pytest.raises(ValueError, match='"index ~ x" is not among the choices'):
+        specification_curve.curve("index ~ x", "x", survey(), controls={"z": "index ~ x + z"})

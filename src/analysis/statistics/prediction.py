@@ -15,7 +15,7 @@ from statsmodels.stats.proportion import proportion_confint
 from analysis.statistics._aligned import aligned
 from analysis.statistics.estimate import Estimate, NotEstimable, from_se
 from analysis.statistics.regression import _glm
-from analysis.statistics.regression.models import coded
+from analysis.statistics.regression.formulas import coded
 
 _EDGE = 1e-6
 """How far a share of 0 or 1, and its end of the interval, are kept inside."""

@@ -96,7 +96,7 @@ def jump(
     options = {"cutoff": cutoff, "window": window, "covariates": covariates, "groups": groups}
     model, rows = _local_lines(frame, outcome, days, **options, donut=donut)
     fit = ols(model.formula, rows, groups)
-    error = fit.method.removeprefix("gaussian regression, ")
+    error = fit.label.removeprefix("gaussian regression, ")
     method = f"local line, {window} days on each side, {error}"
     return replace(contrast(fit, "_within"), method=method)
 

@@ -10,9 +10,9 @@ import pandas as pd
 import patsy
 from scipy import stats
 
-from analysis.cohorts.landmark import in_words
 from analysis.statistics.estimate import LINKS, Estimate, NotEstimable, from_se, on_scale
-from analysis.statistics.regression.models import coded
+from analysis.statistics.regression.controls import in_words
+from analysis.statistics.regression.formulas import coded
 
 LEAST_ASKED = 50
 """Customers of whom a benchmark must be known."""

@@ -13,7 +13,8 @@ from analysis.statistics._aligned import aligned
 from analysis.statistics.causal import _shares
 from analysis.statistics.estimate import Estimate, NotEstimable, from_se
 from analysis.statistics.regression import _glm
-from analysis.statistics.regression.models import FAMILIES, Family, check_family
+from analysis.statistics.regression._glm import FAMILIES, check_family
+from analysis.statistics.regression.models import Family
 
 TRUNCATION = 0.01
 MAX_LEVERAGE = 0.99

@@ -33,12 +33,12 @@ class Separated(NotEstimable):
     """Columns tell rows with the outcome from rows without it, and leave no exception."""
 
 
-def fit(model: sm.GLM, family: str, outcome: str, rows: str = "rows"):
+def fit(model: sm.GLM | sm.OLS, family: str, outcome: str, rows: str = "rows"):
     """Fit a model, or say why the data do not allow it.
 
     Parameters
     ----------
-    model : GLM
+    model : GLM or OLS
         Of statsmodels, not fitted.
     family : {"gaussian", "poisson", "binomial"}
     outcome, rows : str
@@ -46,7 +46,7 @@ def fit(model: sm.GLM, family: str, outcome: str, rows: str = "rows"):
 
     Returns
     -------
-    GLMResults
+    GLMResults or RegressionResults
 
     Raises
     ------
@@ -86,9 +86,15 @@ def fit(model: sm.GLM, family: str, outcome: str, rows: str = "rows"):
         direction = separating(x, y, family)
         if direction is not None:
             raise Separated(_told_apart(direction, x, y, model.exog_names, outcome, rows))
-    if found is None or not found.converged or not np.isfinite(found.params).all():
+    if found is None or not _has_converged(found) or not np.isfinite(found.params).all():
         raise NotEstimable(f"A {family} model of {outcome} ({len(y):,} {rows}) does not converge.")
     return found
+
+
+def check_family(family: str) -> None:
+    """Refuse an unknown family."""
+    if family not in FAMILIES:
+        raise ValueError(f'Unknown family "{family}"; known are {", ".join(FAMILIES)}.')
 
 
 def events_by_group(
@@ -196,14 +202,19 @@ def _maximum(model: sm.GLM):
         warnings.simplefilter("ignore", PerfectSeparationWarning)
         warnings.simplefilter("ignore", RuntimeWarning)
         try:
-            return model.fit(rtol=1e-13)
+            return model.fit() if isinstance(model, sm.OLS) else model.fit(rtol=1e-13)
         except (ValueError, np.linalg.LinAlgError):
             return None
 
 
+def _has_converged(found) -> bool:
+    """Tell whether a fit came to an end; least squares need no steps."""
+    return getattr(found, "converged", True)
+
+
 def _may_be_separated(found, x: np.ndarray, y: np.ndarray, family: str) -> bool:
     """Tell whether the linear programme is worth its time."""
-    if found is None or not found.converged or family == "poisson":
+    if found is None or not _has_converged(found) or family == "poisson":
         return True
     return bool(np.abs(x @ np.asarray(found.params)).max() > FAR)
 

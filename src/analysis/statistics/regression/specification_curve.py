@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from hashlib import sha256
 from itertools import product
 from typing import Literal
 
@@ -12,41 +12,52 @@ import numpy as np
 import pandas as pd
 
 from analysis.statistics.estimate import Estimate, NotEstimable
-from analysis.statistics.regression.models import Family, Fit, coded, contrast, ordered, robust_glm
+from analysis.statistics.regression import formulas
+from analysis.statistics.regression.models import Family, contrast, ordered, robust_glm
 
 
 def curve(
+    formula: str,
     effect: str | Mapping[str, float],
-    drivers: str,
+    data: pd.DataFrame,
     *,
-    outcomes: Mapping[str, str],
-    controls: Mapping[str, Sequence[str]],
-    samples: Mapping[str, pd.DataFrame],
+    outcomes: Mapping[str, str] | None = None,
+    controls: Mapping[str, str] | None = None,
+    samples: Mapping[str, pd.DataFrame] | None = None,
     family: Family | Literal["ordered"] = "gaussian",
 ) -> pd.DataFrame:
     """Estimate an effect under every combination of choices.
 
     Parameters
     ----------
+    formula : str
+        The main specification.
     effect : str or mapping
         Coefficient, or weights of coefficients, as in `models.contrast`.
-    drivers : str
-        Terms that every formula has, such as "performance + expectation".
-    outcomes, controls, samples : mapping
-        The choices, by the name that the reader shall see: columns, lists of terms, tables.
-        The first of each makes the main specification.
+    data : DataFrame
+        The rows of the main specification.
+    outcomes : mapping of str to str, optional
+        Columns, by the name that the reader sees, as in all choices.
+    controls : mapping of str to str, optional
+        Formulas, made of the main one by `formulas.with_terms` or `without_terms`; their outcome
+        does not matter.
+    samples : mapping of str to DataFrame, optional
+        Tables.
     family : {"gaussian", "poisson", "binomial", "ordered"}
         Of the regression, errors HC3; or an ordered probit.
 
     Returns
     -------
     DataFrame
-        One row per model that can be fitted: estimate, ci_low, ci_high, n_obs, main (bool),
+        One row per model that can be fitted (a choice may name a column that the table does not
+        have): estimate, ci_low, ci_high, n_obs, main (bool),
         and a true-or-false column for each choice of which there is more than one. Choices
         that come to the same terms and the same rows are one model, and all of them are true.
 
     Raises
     ------
+    ValueError
+        If the main specification names an unknown column, or is not among the choices.
     NotEstimable
         If none can be fitted.
 
@@ -55,22 +66,32 @@ def curve(
     Simonsohn, U., Simmons, J. P., Nelson, L. D. (2020). Specification curve analysis.
     Nature Human Behaviour 4, 1208-1214.
     """
-    choices, problem = (outcomes, controls, samples), "there is no choice"
-    found, chosen_by = {}, defaultdict(list)
+    choices = (
+        outcomes or {"outcome": formulas.outcome(formula)},
+        controls or {"controls": formula},
+        samples or {"all": data},
+    )
+    prints = {name: _Fingerprints(sample) for name, sample in choices[2].items()}
+    main, found, chosen_by = _Fingerprints(data).of(formula), {}, defaultdict(list)
+    is_among, problem = False, None
     for chosen in product(*choices):
-        terms = [*_terms(drivers), *controls[chosen[1]]]
-        formula = " + ".join([f"{outcomes[chosen[0]]} ~ {drivers}", *controls[chosen[1]]])
+        text = formulas.with_outcome(choices[1][chosen[1]], choices[0][chosen[0]])
         try:
-            model = _model(outcomes[chosen[0]], terms, formula, samples[chosen[2]])
+            model = prints[chosen[2]].of(text)
+            is_among |= model == main
             if model not in chosen_by:
-                found[model] = _effect(formula, samples[chosen[2]], family, effect)
-        except ValueError as error:  # too few rows, or nothing varies, in this sample
+                found[model] = _effect(text, choices[2][chosen[2]], family, effect)
+        except ValueError as error:  # a column is not there, too few rows, or nothing varies
             problem = error
             continue
         chosen_by[model].append(chosen)
+    if not is_among:
+        raise ValueError(f'"{formula}" is not among the choices of controls and samples.')
     if not found:
         raise NotEstimable(f"No specification can be fitted: {problem}")
-    return pd.DataFrame([_row(found[model], chosen_by[model], choices) for model in found])
+    return pd.DataFrame(
+        [_row(each, model == main, chosen_by[model], choices) for model, each in found.items()]
+    )
 
 
 def agreement(table: pd.DataFrame, null: float = 0.0) -> float:
@@ -90,37 +111,40 @@ def agreement(table: pd.DataFrame, null: float = 0.0) -> float:
     return float((sides == sides[table["main"]].iloc[0]).mean())
 
 
+class _Fingerprints:
+    """Tell models of one sample apart: by outcome, terms and the rows that they use."""
+
+    def __init__(self, data: pd.DataFrame) -> None:
+        self.data = data
+        self.hashes: dict[str, np.ndarray] = {}
+
+    def of(self, formula: str) -> tuple:
+        """Return what makes a model the same as another."""
+        names = sorted(formulas.columns(formula, self.data))
+        complete = self.data[names].notna().all(axis=1).to_numpy()
+        rows = sha256()
+        for name in names:
+            if name not in self.hashes:
+                values = pd.util.hash_pandas_object(self.data[name], index=False)
+                self.hashes[name] = values.to_numpy()
+            rows.update(self.hashes[name][complete].tobytes())
+        return formulas.outcome(formula), frozenset(formulas.terms(formula)), rows.hexdigest()
+
+
 def _effect(
     formula: str, data: pd.DataFrame, family: str, effect: str | Mapping[str, float]
 ) -> Estimate:
     """Estimate the effect in one specification."""
-    return contrast(_fit(formula, data, family), effect)
+    if data[formulas.outcome(formula)].nunique() < 2:
+        raise NotEstimable(f'The outcome of "{formula}" does not vary.')
+    is_ordered = family == "ordered"
+    fit = ordered(formula, data) if is_ordered else robust_glm(formula, data, family=family)
+    return contrast(fit, effect)
 
 
-def _fit(formula: str, data: pd.DataFrame, family: str) -> Fit:
-    """Fit one specification."""
-    if data[formula.partition(" ~ ")[0]].nunique() < 2:
-        raise ValueError(f'The outcome of "{formula}" does not vary.')
-    return (
-        ordered(formula, data) if family == "ordered" else robust_glm(formula, data, family=family)
-    )
-
-
-def _terms(formula: str) -> list[str]:
-    """Return the terms of a right side, one by one."""
-    return [term.strip() for term in re.split(r"\+(?![^(]*\))", formula)]
-
-
-def _model(outcome: str, terms: Sequence[str], formula: str, data: pd.DataFrame) -> tuple:
-    """Return what makes a model the same as another: outcome, terms and the rows it uses."""
-    rows = pd.util.hash_pandas_object(coded(formula, data), index=False)
-    return outcome, frozenset(terms), rows.to_numpy().tobytes()
-
-
-def _row(found: Estimate, chosen: Sequence[Sequence[str]], choices: Sequence[Mapping]) -> dict:
+def _row(found: Estimate, main: bool, chosen: list[tuple], choices: tuple[Mapping, ...]) -> dict:
     """Return one model: its numbers, and the choices that come to it."""
     numbers = {name: getattr(found, name) for name in ("estimate", "ci_low", "ci_high", "n_obs")}
-    main = tuple(next(iter(each)) for each in choices) in chosen
     made = {
         option: any(option == each[i] for each in chosen)
         for i, options in enumerate(choices)

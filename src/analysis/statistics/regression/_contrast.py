@@ -1,0 +1,147 @@
+"""Effects that are read from fitted regressions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import statsmodels.api as sm
+from statsmodels.base.model import LikelihoodModelResults
+from statsmodels.base.wrapper import ResultsWrapper
+
+from analysis.statistics.estimate import Estimate, NotEstimable, Scale, from_se, pooled
+from analysis.statistics.regression import _glm
+
+Fit = ResultsWrapper | LikelihoodModelResults
+"""Results of statsmodels: of least squares, a GLM, an ordered model or a Cox regression."""
+LEAST_IN_GROUP = 3
+"""Events that each group needs whose ratio is read: of two or fewer it is mostly chance."""
+_EXACT = 1e-10
+"""Share of an effect that its standard error exceeds, unless the outcome is a sum of columns."""
+_ROUNDING = 1e-13
+"""Share of the outcome's size below which an error comes from rounding alone."""
+
+
+def contrast(
+    fit: Fit,
+    weights: str | Mapping[str, float],
+    *,
+    scale: Scale | None = None,
+    df: float | None = None,
+) -> Estimate:
+    """Read an effect from a fit.
+
+    Parameters
+    ----------
+    fit : results of statsmodels
+    weights : str or mapping
+        A coefficient's name, or weights by name: {"box[T.5]": 1, "box[T.4]": -1}.
+    scale : {"identity", "log"}, optional
+        "log" gives the exponential; by default for Poisson, binomial and Cox regressions.
+    df : float, optional
+        Degrees of freedom, if the smallest group compared has fewer than the fit.
+
+    Raises
+    ------
+    ValueError
+        If a name is not a coefficient.
+    NotEstimable
+        If the fit has not converged, the effect has no finite standard error above 0 (or above
+        rounding), or one of the groups that it compares has fewer than `LEAST_IN_GROUP` events:
+        rows with an outcome above 0, of a binomial one the rarer kind.
+    """
+    weights = {weights: 1.0} if isinstance(weights, str) else dict(weights)
+    unknown = sorted(set(weights) - set(fit.params.index))
+    if unknown:
+        raise ValueError(f"No coefficient {unknown}; there are {list(fit.params.index)}.")
+    names, values = list(weights), np.array(list(weights.values()), float)
+    middle = float(values @ fit.params[names].to_numpy())
+    se = float(np.sqrt(values @ fit.cov_params().loc[names, names].to_numpy() @ values))
+    n_obs, scale = len(fit.model.endog), scale or _scale(fit)
+    with np.errstate(over="ignore"):
+        value = np.exp(middle) if scale == "log" else middle
+    if not getattr(fit, "converged", True):
+        raise NotEstimable(f"The {_label(fit)} of {n_obs:,} rows did not converge.")
+    _check_groups(fit, pd.Series(values, names))
+    rounding = _ROUNDING * np.abs(values) @ _sizes(fit)[names]
+    if not (np.isfinite([middle, value, se]).all() and se > max(_EXACT * abs(middle), rounding)):
+        raise NotEstimable(f"{n_obs:,} rows give no standard error for {' and '.join(names)}.")
+    own_df = getattr(fit, "df_resid_inference", fit.df_resid) if fit.use_t else np.inf
+    return from_se(value, se, n_obs, scale=scale, df=df or own_df, method=_label(fit))
+
+
+def coefficients(fits: Fit | Sequence[Fit]) -> pd.DataFrame:
+    """Return the coefficients of a regression as a table.
+
+    Parameters
+    ----------
+    fits : results of statsmodels, or a sequence of them
+        Several are one formula fitted to each of the imputed tables, and are pooled.
+
+    Returns
+    -------
+    DataFrame
+        One row per coefficient (`term`; of an ordered model without the thresholds): estimate,
+        ci_low, ci_high, as `contrast` gives them (ratios for Poisson, binomial and Cox
+        regressions), se (of a ratio's log) and p_value of no effect; missing where `contrast`
+        refuses.
+    """
+    fits = list(fits) if isinstance(fits, Sequence) else [fits]
+    rows = {}
+    for name in fits[0].model.exog_names[: fits[0].model.exog.shape[1]]:
+        try:
+            found = pooled([contrast(fit, name) for fit in fits])
+        except NotEstimable:
+            rows[name] = {}
+            continue
+        columns = {each: getattr(found, each) for each in ("estimate", "se", "ci_low", "ci_high")}
+        rows[name] = columns | {"p_value": found.p_value(float(found.scale == "log"))}
+    columns = ["estimate", "se", "ci_low", "ci_high", "p_value"]
+    return pd.DataFrame.from_dict(rows, "index", columns=columns).rename_axis("term")
+
+
+def _label(fit: Fit) -> str:
+    """Return model and standard error in a few words, also of plain fits of statsmodels."""
+    plain = f"{type(fit.model).__name__}, {getattr(fit, 'cov_type', 'nonrobust')} errors"
+    return getattr(fit, "label", plain)
+
+
+def _scale(fit: Fit) -> Scale:
+    """Return "log" where exponentials of coefficients are ratios."""
+    model = fit.model
+    is_glm = isinstance(model, sm.GLM) and not isinstance(model.family, sm.families.Gaussian)
+    return "log" if is_glm or isinstance(model, sm.PHReg) else "identity"
+
+
+def _sizes(fit: Fit) -> pd.Series:
+    """Return coefficients that would move the outcome (its log, for ratios) by its own size."""
+    model = fit.model
+    if not isinstance(model, sm.OLS | sm.GLM):
+        return pd.Series(0.0, fit.params.index)
+    outcome = 1.0 if _scale(fit) == "log" else np.abs(model.endog).max()
+    return pd.Series(outcome / np.abs(model.exog).max(axis=0), fit.params.index)
+
+
+def _check_groups(fit: Fit, weights: pd.Series) -> None:
+    """Refuse a ratio of groups of which one has hardly any events."""
+    if _scale(fit) != "log":
+        return
+    model, names = fit.model, list(fit.params.index)
+    is_binomial = isinstance(getattr(model, "family", None), sm.families.Binomial)
+    happened = model.status if isinstance(model, sm.PHReg) else model.endog
+    events = _glm.events_by_group(
+        model.exog, happened, names, "binomial" if is_binomial else "poisson"
+    )
+    read = events.loc[[name for name in names if name in events.index and weights.get(name)]]
+    for term, levels in read.groupby("term", sort=False):
+        groups = {f'with "{name}"': inside for name, inside in levels["inside"].items()}
+        if abs(weights[levels.index].sum()) > _EXACT:
+            named = " or ".join(f'"{name}"' for name in events.index[events["term"] == term])
+            groups[f"without {named}"] = levels["outside"].iloc[0]
+        for who, count in groups.items():
+            if count < LEAST_IN_GROUP:
+                raise NotEstimable(
+                    f"Events among the rows {who}: {count:.0f}; a ratio of groups needs "
+                    f"{LEAST_IN_GROUP} in each."
+                )
