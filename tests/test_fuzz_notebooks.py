@@ -26,7 +26,7 @@ from analysis.statistics.estimate import NotEstimable
 from simulation import draw, rehearsal
 from simulation.rehearsal import FEWER_IMPUTATIONS
 from simulation.scenes import SCENES
-from workbook.running import plan
+from workbook import notebooks
 
 REGIONS = int(os.environ.get("FUZZ_REGIONS", "12"))
 DRAWN = 6
@@ -121,12 +121,14 @@ def run_notebooks(source, drawn, language="en"):
     read = Read()
     given = {"region": "Example", "source": str(source), "language": language, "seed": 1}
     loud = rehearsal.FIGURES if drawn else display.__name__
-    for path in plan.notebooks().values():
+    for notebook in notebooks.discover().values():
         shown = []
+        if not notebook.is_per_region:
+            continue
         with patch.object(claim, "display", shown.append), \
              patch.object(display, "display", read.texts.append):  # fmt: skip
             try:
-                for value in rehearsal.perform(path, {}, given, loud=(loud,)):
+                for value in rehearsal.perform(notebook.path, {}, given, loud=(loud,)):
                     if value is not None and not isinstance(value, rehearsal.Silent):
                         read.texts.append(value)
             except NotEstimable as why:

@@ -234,6 +234,19 @@ def export(
 
 
 @app.command()
+def new(
+    claim: Annotated[str, typer.Argument(help="Id of the claim, such as H23.")],
+    title: Annotated[str, typer.Argument(help="A few words.")],
+    theme: Annotated[str, typer.Option(help="Folder of notebooks/ that it belongs to.")],
+) -> None:
+    """Write the notebook, the register's entry and the test of a new claim."""
+    from workbook.new import write
+
+    for path in write(claim, title, theme):
+        console.print(_relative(path), soft_wrap=True)
+
+
+@app.command()
 def calibrate(
     replicates: Annotated[
         int, typer.Option(min=10, help="Simulated regions of each size and world.")

@@ -1,0 +1,156 @@
+"""Write the notebook, the register's entry and the test of a new claim, from templates."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import jinja2
+import nbformat
+
+from analysis.claims import hypotheses
+from analysis.claims.hypotheses import nearest, register
+from analysis.data.files import whole
+from analysis.data.sources import ROOT
+from workbook import notebooks
+from workbook.notebooks import UsageError
+
+TEMPLATES = Path(__file__).parent / "templates"
+FACE = (
+    "checks", "claim", "coefficients", "formulas", "load_region", "models", "say",
+    "specification_curve", "survey_charts", "use_theme",
+)  # fmt: skip
+"""What every new notebook imports; a theme adds what it loads."""
+
+ONE_FIT = {"fit": 'fit = models.ols(formula, people)\neffect = models.contrast(fit, "{effect}")'}
+GROUPED = ONE_FIT["fit"].replace("people)", 'people, groups="customer_id")')
+THEMES = {
+    "satisfaction": {
+        "imports": ("estimate", "survey"),
+        "load": "answers = survey.answers(here, seed)\nsay(answers.summary)\n"
+        "people = answers.completed[0]",
+        "formula": "z_loyalty ~ z_satisfaction + segment + area + log_tenure",
+        "effect": "z_satisfaction",
+        "fitted": "fits",
+        "fit": "fits = [models.ols(formula, each) for each in answers.completed]\n"
+        'effect = estimate.pooled([models.contrast(fit, "{effect}") for fit in fits])',
+        "needs": ("survey.satisfaction_1", "survey.loyalty_1"),
+    },
+    "complaints": {
+        "imports": ("complaints",),
+        "load": "cases = complaints.cases(here)\nsay(cases.summary)\npeople = cases.rated",
+        "formula": "z_after ~ within + severity + segment + area + log_tenure",
+        "effect": "within",
+        "fit": GROUPED,
+        "needs": ("complaints.resolved_at", "complaints.satisfaction_after"),
+        "rows": "cases",
+    },
+    "value": {
+        "imports": ("landmark",),
+        "load": "customers = landmark.customers(here)\nsay(customers.summary)\n"
+        'people = customers.people.query("active > 0")',
+        "formula": "retained ~ log_visits + segment + area + log_tenure",
+        "effect": "log_visits",
+        **ONE_FIT,
+        "needs": ("transactions.bought_at",),
+        "min_days": 728,
+    },
+    "retention": {
+        "imports": ("weekly_activity",),
+        "load": "landmarks = weekly_activity.landmarks(here)\nsay(landmarks.summary)\n"
+        "people = landmarks.moments",
+        "formula": "lapse ~ recency + log_visits + segment + area + log_tenure",
+        "effect": "recency",
+        "fit": GROUPED,
+        "needs": ("transactions.bought_at",),
+        "min_days": 728,
+        "rows": "customers at landmarks",
+    },
+}
+"""By theme: its data, and an example of a regression that runs with them."""
+
+
+def write(key: str, title: str, theme: str) -> list[Path]:
+    """Write what a new claim needs, all of it or nothing.
+
+    The notebook runs at once, with an example of a regression. It concludes *inconclusive*
+    until its author takes out the check that says that it is not filled in.
+
+    Parameters
+    ----------
+    key : str
+        Id of the claim, such as "H23".
+    title : str
+        A few words, such as "Very satisfied customers".
+    theme : str
+        A key of `THEMES`.
+
+    Returns
+    -------
+    list of Path
+        The notebook, the register and the test.
+
+    Raises
+    ------
+    UsageError
+        If the claim is there already, or a name can't be used.
+    """
+    words = re.findall(r"[a-z0-9]+", title.lower())
+    if not re.fullmatch(r"H\d\d", key):
+        raise UsageError(f"{key!r} is no id of a claim: expected H and two digits, such as H23.")
+    if not words or "\n" in title:
+        raise UsageError(f"The title {title!r} needs a Latin letter or digit, in one line.")
+    if theme not in THEMES:
+        raise UsageError(f"No theme {theme!r}.{nearest(theme, THEMES)}")
+    name, variable = "_".join([key, *words])[:60], key.lower()
+    test = ROOT / "tests" / "claims" / f"test_{variable}.py"
+    taken = [*notebooks.FOLDER.rglob(f"{key}_*.ipynb"), *[test] * test.exists()]
+    if key in register():
+        taken.append(hypotheses.REGISTER_FILE)
+    if taken:
+        places = ", ".join(path.relative_to(ROOT).as_posix() for path in taken)
+        raise UsageError(f"{key} is there already, in {places}. Nothing was written.")
+    start = {"rows": "customers", "fitted": "fit", "min_days": 0} | THEMES[theme]
+    start |= {"key": key, "title": title, "notebook": name, "variable": variable}
+    start["imports"] = sorted({*FACE, *start["imports"]}, key=str.lower)
+    start["fit"] = start["fit"].format(**start)
+    entry = hypotheses.REGISTER_FILE.read_text(encoding="utf-8") + _rendered("entry.toml", start)
+    tomllib.loads(entry)  # a mistake of the template must not break the register
+    texts = {
+        notebooks.FOLDER / theme / f"{name}.ipynb": _notebook(_rendered("notebook.py", start)),
+        test: _rendered("test.py", start),
+        hypotheses.REGISTER_FILE: entry,
+    }
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole(path) as draft:
+            draft.write_text(text, encoding="utf-8")
+    return list(texts)
+
+
+def _rendered(name: str, values: dict) -> str:
+    """Fill in a template."""
+    loader = jinja2.FileSystemLoader(TEMPLATES)
+    environment = jinja2.Environment(loader=loader, trim_blocks=True, keep_trailing_newline=True)
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
+    return environment.get_template(f"{name}.j2").render(values)
+
+
+def _notebook(text: str) -> str:
+    """Return the JSON of a notebook whose cells are marked by lines that begin with `# %%`."""
+    found = nbformat.v4.new_notebook(nbformat_minor=5)
+    found.metadata = {
+        "kernelspec": {
+            "display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3",
+        },
+        "language_info": {"name": "python"},
+    }  # fmt: skip
+    for number, cell in enumerate(re.split(r"^# %%", text, flags=re.MULTILINE)[1:]):
+        kind, _, source = cell.partition("\n")
+        is_text = "markdown" in kind
+        new = nbformat.v4.new_markdown_cell if is_text else nbformat.v4.new_code_cell
+        tags = {"tags": ["parameters"]} if "parameters" in kind else {}
+        found.cells.append(new(source.strip("\n"), id=f"cell-{number}", metadata=tags))
+    nbformat.validate(found)
+    return nbformat.writes(found, indent=1, ensure_ascii=False) + "\n"
