@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
+from analysis.claims import findings
 from analysis.cohorts import weekly_activity
+from analysis.cohorts.alarms import call_list, early_warning
 from analysis.cohorts.weekly_activity import Weeks
-from analysis.data import sources
-from analysis.statistics import early_warning
 from simulation.drawing.tables import draw
 from simulation.rehearsal import region_of
 from simulation.world import World
@@ -34,7 +34,7 @@ def told(tables):
     """Return a region's purchases by week, their changes and the risks."""
     found = weekly_activity.read(region_of(tables))
     changed = weekly_activity.changes(found)
-    return found, changed, early_warning.scored(weekly_activity.moments(found, changed))
+    return found, changed, call_list.scored(weekly_activity.moments(found, changed))
 
 
 def steady(n_weeks=104, n=40, day=LAST_DAY):
@@ -350,7 +350,7 @@ def test_there_is_no_risk_until_twenty_are_known_to_be_lost():
 def test_today_has_a_risk_before_anything_is_known_of_it():
     _, found, changed, rows = example()
     at = [*weekly_activity.every(found), found.n_weeks]
-    now = early_warning.scored(weekly_activity.moments(found, changed, at)).query("week == 104")
+    now = call_list.scored(weekly_activity.moments(found, changed, at)).query("week == 104")
     assert now["risk"].between(0, 1).all()
     assert now["gone"].isna().all()
     assert rows["fall"].notna().all()
@@ -377,7 +377,7 @@ SALES = pd.Series({"c": 4000.0, "a": 10.0})
 
 
 def test_lists_by_hand():
-    found = early_warning.lists(THREE, SALES)
+    found = call_list.lists(THREE, SALES)
     assert found.index.tolist() == ["a", "b", "c"]
     assert found["silence"].tolist() == pytest.approx([2, 1, 0])
     assert found["fall"].tolist() == THREE["fall"].tolist()
@@ -389,16 +389,16 @@ def test_lists_by_hand():
 def test_in_rhythm_is_silent_for_three_usual_gaps_at_most(days, kept):
     """The usual gap is of seven days."""
     rows = THREE.head(1).assign(recency=np.log2(1 + days))
-    assert len(early_warning.in_rhythm(rows)) == kept
+    assert len(call_list.in_rhythm(rows)) == kept
 
 
 def test_in_rhythm_keeps_the_rows_as_they_are():
     late = THREE.assign(recency=np.log2([1 + 24, 1 + 14, 1 + 10]))
-    pd.testing.assert_frame_equal(early_warning.in_rhythm(late), late.iloc[1:])
+    pd.testing.assert_frame_equal(call_list.in_rhythm(late), late.iloc[1:])
 
 
 def test_customers_to_call_by_hand():
-    found = early_warning.to_call(THREE, early_warning.lists(THREE, SALES), SALES, "CNY")
+    found = call_list.to_call(THREE, call_list.lists(THREE, SALES), SALES, "CNY")
     assert found["customer_id"].tolist() == ["c", "a", "b"]
     assert found["rank"].tolist() == [1, 2, 3]
     assert found["area"].tolist() == ["urban", "urban", "suburban"]
@@ -411,7 +411,7 @@ def test_customers_to_call_by_hand():
 
 
 def test_who_bought_on_the_last_day_has_a_usual_gap_too():
-    found = early_warning.to_call(THREE, early_warning.lists(THREE, SALES), SALES, "CNY")
+    found = call_list.to_call(THREE, call_list.lists(THREE, SALES), SALES, "CNY")
     assert found["usual_gap_days"].tolist() == [3.5, 7, 14]
 
 
@@ -420,7 +420,7 @@ def test_days_left_by_hand():
     found = steady(n=3)
     leave(found, 70, 0)
     leave(found, 80, 1)
-    left = early_warning.days_left(found, 71)
+    left = call_list.days_left(found, 71)
     assert left.to_dict() == {"c000": 0, "c001": 70, "c002": 33 * 7}
 
 
@@ -437,7 +437,7 @@ def outcomes():
 def test_caught_by_hand():
     """One list calls c and a, the other b and a."""
     scores = pd.DataFrame({"one": [3.0, 2, 9, 1], "other": [3.0, 9, 2, 1]}, list("abcd"))
-    found = early_warning.caught(scores, *outcomes(), 2)
+    found = call_list.caught(scores, *outcomes(), 2)
     assert found.loc["other", CAUGHT].tolist() == pytest.approx([1, 1, 0.5, 1 / 3, 10, 3])
     assert found.loc["one", CAUGHT].tolist() == pytest.approx([2, 1, 1, 2 / 3, 50, 1.5], abs=1e-5)
     wilson = proportion_confint(1, 2, method="wilson")
@@ -447,14 +447,14 @@ def test_caught_by_hand():
 def test_caught_looks_customers_up_by_their_ids():
     scores = pd.DataFrame({"one": [3.0, 2, 9, 1]}, list("abcd"))
     lost, sales, left = [each[::-1] for each in outcomes()]
-    found = early_warning.caught(scores, lost, sales, left, 2)
+    found = call_list.caught(scores, lost, sales, left, 2)
     assert found.loc["one", CAUGHT].tolist() == pytest.approx([2, 1, 1, 2 / 3, 50, 1.5], abs=1e-5)
 
 
 def test_of_the_lost_only_those_on_the_list_count():
     lost, sales, left = outcomes()
     scores = pd.DataFrame({"one": [9.0, 2, 3]}, list("abc"))
-    found = early_warning.caught(scores, lost, sales, left, 1)
+    found = call_list.caught(scores, lost, sales, left, 1)
     assert found.loc["one", CAUGHT].tolist() == pytest.approx([1, 1, 1, 1 / 2, 10, 3], abs=1e-5)
 
 
@@ -462,9 +462,9 @@ def test_everybody_called_is_everybody_caught():
     _, there, _, rows = example()
     last = rows[rows["week"] == 76].set_index("customer_id")
     sales, lost = pd.Series(2.0, last.index), last["gone"]
-    lists = early_warning.lists(last.reset_index(), sales)
-    left = early_warning.days_left(there, 76)
-    found = early_warning.caught(lists, lost, sales, left, len(last))
+    lists = call_list.lists(last.reset_index(), sales)
+    left = call_list.days_left(there, 76)
+    found = call_list.caught(lists, lost, sales, left, len(last))
     assert found.index.tolist() == ["silence", "fall", "risk", "sales at risk"]
     assert found["lost"].tolist() == [lost.sum()] * 4
     assert found["in_time"].tolist() == [(left[lost.index[lost == 1]] > 0).sum()] * 4
@@ -477,74 +477,12 @@ def test_everybody_called_is_everybody_caught():
 # --- the file
 
 
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    monkeypatch.setenv("WORKBOOK_REPORTS", str(tmp_path / "out"))
-    return tmp_path / "out" / "simulated" / "Example" / early_warning.FILE
-
-
-@functools.cache
-def here():
-    return region_of(draw(World(), 30, 1))
-
-
-def names(n):
-    return pd.DataFrame({"customer_id": [f"X{i:05}" for i in range(n)], "risk": 0.25, "名": "客户"})
-
-
-def test_the_list_is_in_the_region_s_folder_and_the_only_file_there(place):
-    assert early_warning.export(here(), names(2)) == place
-    lines = "customer_id,risk,名\nX00000,0.25,客户\nX00001,0.25,客户\n"
-    assert place.read_bytes() == codecs.BOM_UTF8 + lines.encode()
-    assert [each.name for each in place.parent.iterdir()] == [place.name]
-
-
-def test_an_id_is_no_formula(place):
-    rows = names(2).assign(customer_id=["=1+1", "-7"], volume_change=[-0.5, np.nan])
-    early_warning.export(here(), rows)
-    written = pd.read_csv(place)
-    assert written["customer_id"].tolist() == ["'=1+1", "'-7"]
+def test_an_id_is_no_formula(tmp_path):
+    rows = pd.DataFrame({"customer_id": ["=1+1", "-7", "客户"], "volume_change": [-0.5, np.nan, 0]})
+    findings.save_csv(rows, tmp_path / "calls.csv")
+    written = pd.read_csv(tmp_path / "calls.csv")
+    assert written["customer_id"].tolist() == ["'=1+1", "'-7", "客户"]
     assert written["volume_change"].iloc[0] == -0.5
-
-
-def test_a_new_list_takes_the_place_of_the_old_one(place):
-    early_warning.export(here(), names(9))
-    early_warning.export(here(), names(1))
-    assert pd.read_csv(place)["customer_id"].tolist() == ["X00000"]
-
-
-def test_the_same_list_has_the_same_bytes(place):
-    first = early_warning.export(here(), names(5)).read_bytes()
-    assert early_warning.export(here(), names(5)).read_bytes() == first
-    assert b"\r" not in first
-
-
-class Unwritable:
-    def __str__(self):
-        raise OSError("no space left")
-
-
-def test_a_list_that_cannot_be_written_leaves_the_old_one(place):
-    early_warning.export(here(), names(3))
-    with pytest.raises(OSError, match="no space"):
-        early_warning.export(here(), names(4).assign(risk=[0.5, 0.5, 0.5, Unwritable()]))
-    assert len(pd.read_csv(place)) == 3
-
-
-def test_a_list_that_cannot_be_written_leaves_no_part_of_it(place):
-    with pytest.raises(OSError, match="no space"):
-        early_warning.export(here(), names(4).assign(risk=[0.5, 0.5, 0.5, Unwritable()]))
-    assert list(place.parent.iterdir()) == []
-
-
-def test_without_a_setting_the_folder_is_the_project_s(monkeypatch, tmp_path):
-    monkeypatch.delenv("WORKBOOK_REPORTS", raising=False)
-    monkeypatch.setattr(sources, "ROOT", tmp_path)
-    expected = tmp_path / "reports" / "simulated" / "Example" / early_warning.FILE
-    assert early_warning.export(here(), names(1)) == expected
-    assert expected.is_file()
-
-
-def test_a_missing_list_says_why():
-    assert early_warning.no_list(pd.DataFrame(), 44).startswith("No list: there are not 44 weeks")
-    assert "no risk can be told" in early_warning.no_list(pd.DataFrame({"week": [1]}), 44)
+    content = (tmp_path / "calls.csv").read_bytes()
+    assert content.startswith(codecs.BOM_UTF8)
+    assert b"\r" not in content

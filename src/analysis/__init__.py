@@ -19,6 +19,8 @@ _FACE = {
     "target_trial": ("cohorts", "emulated trials: who was treated on a day and who was not yet"),
     "weekly_activity": ("cohorts", "weeks of activity of each customer"),
     "churn": ("cohorts", "inactivity beyond a customer-specific limit"),
+    "early_warning": ("cohorts.alarms", "alarms before a customer is lost, and their lead time"),
+    "call_list": ("cohorts.alarms", "customers to call, by risk and sales"),
     "fuel_card": ("cohorts", "customers before and after they took a fuel card"),
     "contacts": ("cohorts", "campaigns and visits: whom they reached, at what cost"),
     "data_profile": ("cohorts", "what a region's data hold and which claims they can test"),
@@ -30,7 +32,8 @@ _FACE = {
     "formulas": ("statistics.regression", "formulas as text: usable controls, other outcomes"),
     "specification_curve": ("statistics.regression", "an effect under all reasonable choices"),
     "response_surface": ("statistics.regression", "quadratic surfaces over two drivers"),
-    "survival": ("statistics.regression", "time to an event: curves and Cox regression"),
+    "survival": ("statistics.regression", "survival curves and the log-rank test"),
+    "hazards": ("statistics.regression", "Cox regression, and its proportional hazards"),
     "treatment_effects": ("statistics.causal", "doubly robust comparison of two groups"),
     "sensitivity": ("statistics.causal", "how strong a hidden cause would have to be"),
     "discontinuity": ("statistics.causal", "jumps and bunching at a limit"),
@@ -39,13 +42,13 @@ _FACE = {
     "response_style": ("statistics.measurement", "extreme answers and the halo effect"),
     "relative_importance": ("statistics.measurement", "shares of explained variance (LMG)"),
     "prediction": ("statistics", "AUC, calibration and lift of predictions"),
-    "early_warning": ("statistics", "alarms before a customer is lost, and their lead time"),
     "concentration": ("statistics", "Lorenz curve, top shares, tail index"),
     "lifetime_value": ("statistics", "forecasts of purchases and customer value"),
     # claims
     "claim": ("claims.claim", "take a claim of the register to a region; then conclude"),
     "checks": ("claims", "conditions that a finding rests on"),
     "register": ("claims.hypotheses", "all claims, as fixed before any data was read"),
+    "sample_size": ("claims.across_regions", "how much more data it would take to decide"),
     "findings": ("claims", "what regions said, as tables"),
     "across_regions": ("claims", "claims pooled over regions, and as a family"),
     "quick_mode": ("statistics.effort", "fewer imputations and draws, for trying things out"),
@@ -61,7 +64,7 @@ _FACE = {
     "survey_charts": ("figures", "answers, surfaces, importance, specification curves"),
     "complaint_charts": ("figures", "days until settled, satisfaction after"),
     "retention_charts": ("figures", "survival, alarms, calibration, costs"),
-    "across_regions_charts": ("figures", "forest plots over regions"),
+    "across_regions_charts": ("claims.across_regions", "forest plots over regions"),
 }
 """By name: the package or module that it comes from, and what it is."""
 

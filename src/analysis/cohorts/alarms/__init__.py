@@ -1,0 +1,1 @@
+"""Alarms before a customer is lost, and whom to call."""
