@@ -38,10 +38,10 @@ def test_what_is_read_is_what_was_kept(small, tmp_path, monkeypatch):
 
 def test_each_region_and_day_has_a_place_of_its_own(small, tmp_path, monkeypatch):
     source = sources.read(small)
-    assert cache.place(source, "North", "") is None
+    assert cache.path_of(source, "North", "") is None
     monkeypatch.setenv(cache.FOLDER, str(tmp_path))
     places = [
-        cache.place(source, *each)
+        cache.path_of(source, *each)
         for each in (("North", ""), ("South", ""), ("North", "2024-06-30"))
     ]
     assert len(set(places)) == 3
@@ -81,7 +81,7 @@ def test_a_region_without_purchases_is_kept_too(write_source, tmp_path, monkeypa
 def test_rows_of_a_database_by_address_are_not_copied(small, tmp_path, monkeypatch):
     monkeypatch.setenv(cache.FOLDER, str(tmp_path))
     source = dataclasses.replace(sources.read(small), database="postgres://me:secret@host/db")
-    assert cache.place(source, "North", "") is None
+    assert cache.path_of(source, "North", "") is None
 
 
 LOAD = """import sys, time
@@ -179,7 +179,7 @@ def test_changed_code_computes_again(monkeypatch, small, tmp_path):
         return len(here.customers)
 
     for code in ("one", "one", "other"):
-        monkeypatch.setattr(cache, "CODE", code)
+        monkeypatch.setattr(cache, "code", lambda of=code: of)
         assert customers(load_region(small, "North")) == 2
     assert calls == ["North", "North"]
 
@@ -237,6 +237,6 @@ def test_a_region_that_was_changed_has_values_of_its_own(small, tmp_path, monkey
     here = load_region(small, "North")
     assert here.key
     assert customers(here) == 2
-    changed = dataclasses.replace(here, customers=here.customers.iloc[:1])
+    changed = here.with_tables(customers=here.customers.iloc[:1])
     assert not changed.key
     assert customers(changed) == 1

@@ -7,7 +7,7 @@ from bs4 import BeautifulSoup
 from analysis.claims import claim, findings
 from analysis.claims.hypotheses import register
 from analysis.claims.verdicts import Check
-from analysis.data.region import Refunds
+from analysis.data.exclusions import Refunds
 from analysis.statistics import effort
 from analysis.statistics.estimate import Estimate
 from simulation import World, draw

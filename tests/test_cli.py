@@ -64,7 +64,7 @@ def test_check_says_what_refunds_and_repeated_answers_do(write_source):
     code, text = workbook("check", path)
     assert code == 1  # the refund breaks the contract
     assert (
-        "North: 1 refund line set aside: 20 of 695 CNY, 2.9 % of sales; the purchase it belongs to "
+        "North: 1 refund line is excluded: 20 of 695 CNY, 2.9 % of sales; the purchase it belongs to "
         "stays in\n"
     ) in text
     assert (

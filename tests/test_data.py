@@ -1,4 +1,4 @@
-"""The data contract: what is read, what is set aside, and what is said about it."""
+"""The data contract: what is read, what is rejected, and what is said about it."""
 
 import contextlib
 import datetime as dt
@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from analysis.claims import hypotheses
 from analysis.cohorts import complaints, purchases, survey
-from analysis.data import dataset, sources
-from analysis.data.region import load_region, of_validated, one_a_day
-from analysis.data.sources import DataError
+from analysis.data import dataset, exclusions, sources
+from analysis.data.errors import DataError
+from analysis.data.exclusions import Refunds, one_a_day
+from analysis.data.region import load_region, of_validated
+from analysis.data.validation.rejected import rejected
 from tables import CUSTOMERS, SURVEY, TRANSACTIONS
 
 
@@ -173,13 +175,13 @@ def test_a_bad_row_gets_one_message(write_source, case):
 
 
 @pytest.mark.parametrize("case", ["an item of 11", "a negative quantity", "a missing amount"])
-def test_a_bad_row_is_set_aside_in_the_region_and_no_other(write_source, case):
+def test_a_bad_row_is_rejected_in_the_region_and_no_other(write_source, case):
     files, (_, column, example, _) = ROW_CASES[case]
     path = write_source(**files)
     north, south = load_region(str(path), "North"), load_region(str(path), "South")
-    assert north.set_aside[["column", "rows", "example"]].values.tolist() == [[column, 1, example]]
+    assert north.rejected[["column", "rows", "example"]].values.tolist() == [[column, 1, example]]
     assert sum(north.rows.values()) == 7
-    assert south.set_aside.empty
+    assert south.rejected.empty
 
 
 def test_a_customer_in_two_regions_is_in_none(write_source):
@@ -192,7 +194,7 @@ def test_a_customer_in_two_regions_is_in_none(write_source):
     ]
     assert found.loc["transactions", ["rows", "expected"]].tolist() == [
         3,
-        "a customer whose own row is not set aside",
+        "a customer whose own row is valid",
     ]
     assert opened(path).regions()["customers"].tolist() == [1, 1]
 
@@ -269,11 +271,11 @@ def test_the_wrong_encoding_is_named(write_source):
     assert "encoding = 'gb18030'" in only_problem(path)["expected"]
 
 
-def test_what_is_set_aside_by_region_adds_up_to_the_whole(write_source):
+def test_what_is_rejected_by_region_adds_up_to_the_whole(write_source):
     bad = "a,2024-02-03,S1,fuel,-1,9,8\nb,2024-02-03,S1,fuel,-2,9,8\nc,2024-02-03,S1,fuel,-3,9,8\n"
     nobody = "z,2024-02-03,S1,fuel,1,9,8\nz,2024-02-03,S1,fuel,-4,9,8\n"
     whole = opened(write_source(transactions=TRANSACTIONS + bad + nobody))
-    each = dataset.set_aside(whole).set_index(["region", "column"])
+    each = rejected(whole.tables).set_index(["region", "column"])
     assert each.loc[("North", "quantity"), ["rows", "share"]].tolist() == [2, 2 / 6]
     assert each.loc[("South", "quantity"), ["rows", "share"]].tolist() == [1, 1 / 2]
     assert each.loc["North", "example"].tolist() == ["row 7: '-1'"]
@@ -285,7 +287,7 @@ def test_what_is_set_aside_by_region_adds_up_to_the_whole(write_source):
     together = dataset.problems(whole).set_index("column")
     assert together["rows"].to_dict() == {"quantity": 4, "customer_id": 2}
     assert together.loc["quantity", "example"] == "row 7: '-1'"
-    south = of_validated(dataset.validate(whole), "South").set_aside
+    south = of_validated(dataset.validate(whole), "South").rejected
     assert south["rows"].tolist() == [1, 1, 2]
     assert south["example"].tolist()[:2] == ["row 9: '-3'", "row 11: '-4'"]
 
@@ -380,7 +382,7 @@ amount = { column = "Summe", scale_by = "Kurs", scales = { EUR = 8.0, CNY = 1.0 
         pd.Timestamp("2024-02-01 08:30"),
         pd.Timestamp("2024-02-02 09:00"),
     ]
-    assert "and in Kurs one of EUR, CNY" in here.set_aside["expected"].item()
+    assert "and in Kurs one of EUR, CNY" in here.rejected["expected"].item()
 
 
 def test_marks_of_a_source_hold_for_columns_with_the_contract_s_names(write_source):
@@ -441,7 +443,7 @@ def test_a_bad_region_costs_the_others_nothing(write_source):
     path = write_source("as_of = 2024-12-31\n", customers=people)
     here = load_region(str(path), "North")
     assert here.rows["transactions"] == 4
-    assert here.set_aside["expected"].str.contains("own row is not set aside").any()
+    assert here.rejected["expected"].str.contains("own row is valid").any()
 
 
 @pytest.mark.parametrize("day", ["2030-01-01", "31.12.2024"])
@@ -498,7 +500,7 @@ SCALES = {  # lowest and highest answer in the file, scale, offset
 
 
 @pytest.mark.parametrize("scale", SCALES)
-def test_the_ends_of_a_scale_become_1_and_10_and_what_lies_beyond_is_set_aside(write_source, scale):
+def test_the_ends_of_a_scale_become_1_and_10_and_what_lies_beyond_is_rejected(write_source, scale):
     low, high, factor, offset = SCALES[scale]
     rows = [low, high, low - 1, high + 1]
     answers = "customer_id,q\n" + "".join(f"a,{each}\n" for each in rows)
@@ -576,7 +578,7 @@ def test_of_answers_of_one_day_the_more_complete_counts_then_the_later(write_sou
     repeated = rows.count("\n") - 1
     assert here.repeated_answers == repeated
     assert here.rows["survey"] == 2 + repeated
-    assert dataset.repeated_answers(opened(path)) == {"North": repeated}
+    assert exclusions.repeated_answers(opened(path)) == {"North": repeated}
 
 
 def test_answers_of_other_days_and_of_no_day_all_stay(write_source):
@@ -585,7 +587,7 @@ def test_answers_of_other_days_and_of_no_day_all_stay(write_source):
     here = load_region(str(path), "North")
     assert here.answers()["satisfaction_1"].to_dict() == {"a": 5, "b": 4}
     assert (len(here.survey), here.repeated_answers) == (4, 0)
-    assert dataset.repeated_answers(opened(path)) == {}
+    assert exclusions.repeated_answers(opened(path)) == {}
 
 
 def test_answers_after_the_last_day_are_not_counted_as_repeated(write_source):
@@ -638,17 +640,17 @@ def test_refunds_are_a_share_of_the_sales_of_their_region_and_their_time(write_s
     assert (south.lines, south.amount, south.sales, south.share) == (0, 0, 400, 0)
     early = load_region(str(path), "North", "2024-02-15").refunds
     assert (early.lines, early.amount, early.sales) == (1, 20.0, 320.0)
-    assert dataset.refunds_by_region(opened(path)) == {"North": north}
+    assert exclusions.refunds_by_region(opened(path)) == {"North": north}
     assert north.sentence("CNY") == (
-        "2 refund lines set aside: 245 of 695 CNY, 35.3 % of sales; the purchases they belong to "
-        "stay in"
+        "2 refund lines are excluded: 245 of 695 CNY, 35.3 % of sales; the purchases they belong "
+        "to stay in"
     )
 
 
 def test_a_region_without_purchases_has_no_refunds(write_source):
     path = write_source(transactions=None)
-    assert load_region(str(path), "North").refunds == dataset.Refunds(0, 0.0, 0.0, 0.0)
-    assert dataset.refunds_by_region(opened(path)) == {}
+    assert load_region(str(path), "North").refunds == Refunds(0, 0.0, 0.0, 0.0)
+    assert exclusions.refunds_by_region(opened(path)) == {}
 
 
 def test_refunds_of_a_region_that_sold_nothing_else_are_all_of_its_sales(write_source):
@@ -657,22 +659,22 @@ def test_refunds_of_a_region_that_sold_nothing_else_are_all_of_its_sales(write_s
     here = load_region(str(path), "South")
     assert here.refunds.share == 1
     assert here.refunds.sentence("CNY") == (
-        "1 refund line set aside: 400 CNY; there are no sales that it could belong to"
+        "1 refund line is excluded: 400 CNY; there are no sales that it could belong to"
     )
-    assert dataset.Refunds.of(2, 500, 0).sentence("") == (
-        "2 refund lines set aside: 500; there are no sales that they could belong to"
+    assert Refunds.of(2, 500, 0).sentence("") == (
+        "2 refund lines are excluded: 500; there are no sales that they could belong to"
     )
     bought = hypotheses.register()["H12"]
     assert here.missing(bought) == [
-        "The table 'transactions' has no row for this region that keeps the data contract."
+        "The table 'transactions' has no row for this region that meets the data contract."
     ]
 
 
-def test_a_region_without_lines_has_no_table_though_lines_of_strangers_are_set_aside(write_source):
+def test_a_region_without_lines_has_no_table_though_lines_of_strangers_are_rejected(write_source):
     lines = TRANSACTIONS.replace("c,2024-04-01", "z,2024-04-01")
     path = write_source(transactions=lines)
     here = load_region(str(path), "South")
-    assert here.set_aside["table"].tolist() == ["transactions"]
+    assert here.rejected["table"].tolist() == ["transactions"]
     lacks = here.missing(hypotheses.register()["H12"])
     assert lacks == ["There is no table 'transactions' for this region."]
 
@@ -680,8 +682,8 @@ def test_a_region_without_lines_has_no_table_though_lines_of_strangers_are_set_a
 def test_what_is_counted_is_one_or_many():
     words = [sources.counted(n, "line") for n in (0, 1, 2, 1000)]
     assert words == ["0 lines", "1 line", "2 lines", "1,000 lines"]
-    assert dataset.repeated_sentence(1).startswith("1 answer is left out")
-    assert dataset.repeated_sentence(2).startswith("2 answers are left out")
+    assert exclusions.repeated_sentence(1).startswith("1 answer is left out")
+    assert exclusions.repeated_sentence(2).startswith("2 answers are left out")
 
 
 def test_a_file_of_one_column_has_one_column(write_source):
@@ -700,7 +702,7 @@ def test_a_region_of_one_day_has_one_day(write_source):
 def test_a_purchase_that_was_given_back_is_said_and_not_netted(case):
     """One customer bought for 30 and for 1,000, and gave the 1,000 back: 1,200 net of 2,200."""
     here = load_region(case("23-refund"), "North")
-    assert here.refunds == dataset.Refunds(1, 1000.0, 2200.0, 1000 / 2200)
+    assert here.refunds == Refunds(1, 1000.0, 2200.0, 1000 / 2200)
     assert purchases.per_customer(here, here.start, here.end)["sales"].max() == 1030
 
 
@@ -712,7 +714,7 @@ def test_six_purchase_lines_of_three_customers_are_a_region(case):
     [name] = opened(path).regions()["region"]
     here = load_region(path, name)
     assert here.rows == {"customers": 3, "transactions": 6}
-    assert here.set_aside.empty
+    assert here.rejected.empty
 
 
 @pytest.mark.parametrize("commas", [",", ",,"])
@@ -748,7 +750,7 @@ def test_a_mean_is_that_of_pandas_and_bad_rows_are_counted(tmp_path_factory, ans
     expected = (11 - numbers[good].mean(axis=1)).tolist()
     found = here.survey.set_index("customer_id")["loyalty_1"].reindex(ids)
     assert found.tolist() == pytest.approx(expected, nan_ok=True)
-    assert here.set_aside["rows"].sum() == (~good).sum()
+    assert here.rejected["rows"].sum() == (~good).sum()
 
 
 def test_rows_without_an_identifier_are_numbered_as_in_the_file(write_source):
@@ -762,12 +764,12 @@ def test_rows_without_an_identifier_are_numbered_as_in_the_file(write_source):
     here = load_region(str(path), "North")
     assert here.customers["customer_id"].tolist() == ["2", "3"]
     assert here.survey[["customer_id", "satisfaction_1"]].values.tolist() == [["3", 3.0]]
-    assert here.set_aside["example"].tolist() == ["row 2: '80'"]
+    assert here.rejected["example"].tolist() == ["row 2: '80'"]
 
 
 @settings(max_examples=12)
 @given(st.lists(st.sampled_from(["5", "0", "-1", "1e3", "", "abc", "nan", "1,5"]), min_size=1))
-def test_every_row_is_kept_or_set_aside(tmp_path_factory, quantities):
+def test_every_row_is_valid_or_rejected(tmp_path_factory, quantities):
     folder = tmp_path_factory.mktemp("rows") / "s"
     folder.mkdir()
     (folder / "customers.csv").write_text("customer_id,region\na,North\n")
@@ -781,13 +783,13 @@ def test_every_row_is_kept_or_set_aside(tmp_path_factory, quantities):
     here = load_region(str(toml), "North")
     bad = sum(each in ("-1", "abc", "nan", "1,5") for each in quantities)
     assert here.rows["transactions"] == len(quantities) - bad
-    assert here.set_aside["rows"].sum() == bad
+    assert here.rejected["rows"].sum() == bad
 
 
 def test_cdnow_is_read_by_its_toml(real_source):
     here = load_region(str(real_source("cdnow")), "cdnow")
     assert here.rows == {"customers": 2357, "transactions": 6919}
-    assert here.set_aside.empty
+    assert here.rejected.empty
     assert (here.purchases["amount"] == 0).sum().execute() == 8
     assert here.purchases["amount"].sum().execute() == pytest.approx(244091.94)
 
@@ -817,7 +819,7 @@ def test_ccs_survives_its_traps(real_source):
 def test_a_questionnaire_without_customers_is_read_by_its_toml(real_source, shared):
     here = load_region(str(real_source("customer_sat", "satisfaction")), "advertisers")
     assert here.rows == {"customers": 1811, "survey": 1811}
-    assert here.set_aside.empty
+    assert here.rejected.empty
     own = pd.read_csv(shared / "satisfaction" / "customer_sat.csv")
     own.index = (own.index + 2).astype(str)
     ours = here.survey.set_index("customer_id").loc[own.index]

@@ -1,6 +1,5 @@
 """Time with and without a card: histories worked out by hand, and a card that does nothing."""
 
-import dataclasses
 import functools
 
 import numpy as np
@@ -223,7 +222,7 @@ def five():
 @given(st.lists(st.none() | st.integers(-100, 800), min_size=5, max_size=5))
 def test_time_with_a_card_is_the_time_followed_from_the_card_on(cards):
     people = five().customers.assign(card_since=pd.Series(on(cards), dtype="datetime64[us]"))
-    found = fuel_card.histories(dataclasses.replace(five(), customers=people))
+    found = fuel_card.histories(five().with_tables(customers=people))
     to_day = {"a": 657, "b": 420, "c": 294, "d": 657, "e": 420}
     of = dict(zip(to_day, cards, strict=True))
     to_day = {who: last for who, last in to_day.items() if of[who] is None or of[who] > 182}

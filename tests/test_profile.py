@@ -9,6 +9,7 @@ import pytest
 
 from analysis.claims import checks
 from analysis.claims.claim import claim
+from analysis.claims.hypotheses import register
 from analysis.cohorts import data_profile, landmark, purchases
 from analysis.data.region import load_region
 from analysis.statistics.causal.treatment_effects import aipw
@@ -40,12 +41,12 @@ def test_a_table_that_cannot_be_read_says_why(write_source):
     assert (
         "survey.csv: the file is empty" in data_profile.tables(here).loc["survey", "without values"]
     )
-    reason = data_profile.requirements(here).loc["H14", "lacks"]
+    reason = data_profile.requirements(here, register()).loc["H14", "lacks"]
     assert reason.startswith("The table 'survey' can't be read: survey.csv: the file is empty")
 
 
 def test_what_a_hypothesis_lacks(north):
-    found = data_profile.requirements(north)
+    found = data_profile.requirements(north, register())
     assert len(found) == 22
     assert (found["has the data"] == "yes").eq(found["lacks"] == "").all()
     assert found.loc["H01", "lacks"] == (
@@ -184,7 +185,7 @@ def test_no_sales_by_month_from_a_few_days(north):
 
 def test_who_joined_days_ago_has_no_sales_by_month(north):
     people = north.customers.assign(joined_on=pd.Timestamp("2024-12-20"))
-    here = dataclasses.replace(north, customers=people)
+    here = north.with_tables(customers=people)
     assert data_profile.monthly(here).empty
     assert data_profile._features(here)["sales a month (logarithm)"].isna().all()
 

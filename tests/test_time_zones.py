@@ -43,7 +43,7 @@ def lines(bought_at):
 def read_back(path):
     """Return when each line was bought, by its amount."""
     here = load_region(str(path), "North")
-    assert here.set_aside.empty
+    assert here.rejected.empty
     bought = here.purchases.order_by("amount").to_pandas()["bought_at"]
     assert bought.dt.tz is None
     return bought.astype(str).tolist()
@@ -159,7 +159,7 @@ def test_a_zone_that_no_clock_has_breaks_the_rule(write_source, wrong):
     bought = here.purchases.order_by("amount").to_pandas()["bought_at"].astype(str).tolist()
     assert bought == ["2025-03-04 17:00:00", "2025-03-05 19:00:00"]
     expected = "after the time nothing, or a zone that is Z, UTC, GMT or an offset up to 14:00"
-    assert here.set_aside[["rows", "expected", "example"]].values.tolist() == [
+    assert here.rejected[["rows", "expected", "example"]].values.tolist() == [
         [1, expected, f"row 4: {texts[2]!r}"]
     ]
 
@@ -175,7 +175,7 @@ def test_an_offset_of_a_format_that_no_clock_has_breaks_the_rule(write_source, w
     here = load_region(str(path), "North")
     bought = here.purchases.order_by("amount").to_pandas()["bought_at"].astype(str).tolist()
     assert bought == ["2025-03-04 17:00:00", "2025-03-05 19:00:00"]
-    assert here.set_aside["expected"].tolist() == [
+    assert here.rejected["expected"].tolist() == [
         f"a date in the format {form}, a zone offset up to 14:00 for %z"
     ]
 
@@ -194,7 +194,7 @@ def test_what_happened_on_the_last_day_here_is_in_the_data(write_source):
     path = write_source(SHANGHAI, transactions=written.to_csv(index=False))
     here = load_region(str(path), "North")
     assert here.purchases["bought_at"].max().execute() == pd.Timestamp("2025-12-31 23:45")
-    assert here.set_aside[["expected", "example"]].values.tolist() == [
+    assert here.rejected[["expected", "example"]].values.tolist() == [
         [
             "a date from 1980-01-01 to 2025-12-31 in the timezone Asia/Shanghai",
             "row 3: '2026-01-01T00:30:00+08:00'",

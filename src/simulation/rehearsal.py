@@ -142,9 +142,9 @@ def region_of(tables: Mapping[str, DataFrame], without: Sequence[str] = ()) -> R
         purchases=ibis.duckdb.connect(threads=1).create_table("transactions", lines),
         columns=frozenset(filled),
         rows={},
-        set_aside=DataFrame(columns=["table", "column", "expected", "rows", "share", "example"]),
+        rejected=DataFrame(columns=["table", "column", "expected", "rows", "share", "example"]),
         problems={},
-        **frames,
+        tables=frames,
     )
 
 

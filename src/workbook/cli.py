@@ -168,17 +168,18 @@ def list_everything(source: SourceName = EXAMPLE) -> None:
 def check(source: Annotated[str, typer.Argument(help="Name of a source, or a TOML file.")]) -> None:
     """Say everything in a source that breaks the data contract."""
     from analysis.data import dataset as opened
+    from analysis.data import exclusions
 
     dataset = _open(source)
     found = opened.problems(dataset)
-    refunds, repeated = opened.refunds_by_region(dataset), opened.repeated_answers(dataset)
+    refunds, repeated = exclusions.refunds_by_region(dataset), exclusions.repeated_answers(dataset)
     for row in dataset.regions().itertuples():
         console.print(f"{row.region}: {sources.counted(row.customers, 'customer')}")
         if row.region in refunds:
             said = refunds[row.region].sentence(dataset.source.currency)
             console.print(f"{row.region}: {said}", soft_wrap=True)
         if row.region in repeated:
-            said = opened.repeated_sentence(repeated[row.region])
+            said = exclusions.repeated_sentence(repeated[row.region])
             console.print(f"{row.region}: {said}", soft_wrap=True)
     if found.empty:
         console.print("Every table and every row keeps the contract.")

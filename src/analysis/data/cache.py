@@ -71,7 +71,7 @@ def per_region(
     def cached(here: Region, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Value:
         given = parameters.bind(here, *args, **kwargs)
         given.apply_defaults()
-        own = repr((name, list(given.arguments.items())[1:]))
+        own = repr((name, list(given.arguments.items())[1:], code() if here.key else ""))
         if own not in here.computed:
             here.computed[own] = _computed(here.key, own, lambda: function(here, *args, **kwargs))
         return here.computed[own]
@@ -84,7 +84,7 @@ def clear() -> None:
     shutil.rmtree(_own_folder(), ignore_errors=True)
 
 
-def place(source: Source, *which: str) -> Path | None:
+def path_of(source: Source, *which: str) -> Path | None:
     """Return the path at which a source is cached, or a region of it as of a day.
 
     None without a cache folder, and for a database by address, which has its rows itself.
@@ -96,11 +96,11 @@ def place(source: Source, *which: str) -> Path | None:
         data = content(source)
         if data is None:
             return None
-        which = (*which, str(source.folder), data, CODE)
+        which = (*which, str(source.folder), data, code())
     return folder / short(repr(each).encode() for each in (source.name, *which))
 
 
-def kept(path: Path | None, make: Callable[[], Value]) -> Value:
+def load_or_compute(path: Path | None, compute: Callable[[], Value]) -> Value:
     """Load from the cache, or compute and store.
 
     Of several notebooks that need it at once the first computes it, and the others wait.
@@ -108,26 +108,26 @@ def kept(path: Path | None, make: Callable[[], Value]) -> Value:
     Parameters
     ----------
     path : Path or None
-        As from `place`.
-    make : callable
+        As from `path_of`.
+    compute : callable
         Computes anything that can be pickled; the engine's tables in it are stored as
         Parquet files.
     """
     if path is None:
-        return make()
+        return compute()
     with _locked(path) as is_locked:
         if not is_locked:
-            return make()
+            return compute()
         with contextlib.suppress(Exception), path.open("rb") as file:  # a damaged file, too
             return _Reader(file).load()
-        made = make()
+        value = compute()
         try:
             with whole(path) as draft, draft.open("wb") as file:
-                _Writer(file, path).dump(made)
+                _Writer(file, path).dump(value)
         except (OSError, duckdb.IOException):  # no room: each notebook computes its own
             for rows in path.parent.glob(f"{path.name}.*.parquet"):
                 rows.unlink()
-            return made
+            return value
         with path.open("rb") as file:
             return _Reader(file).load()
 
@@ -165,15 +165,14 @@ def short(parts: Iterable[bytes]) -> str:
 
 
 def code() -> str:
-    """Return the fingerprint of this package's code and of the versions it runs with."""
+    """Return the fingerprint of this package's code and of the versions it runs with.
+
+    As it is now: notebooks reload modules whose files change.
+    """
     package = Path(__file__).parents[1]
     files = [path for path in sorted(package.rglob("*")) if path.suffix in (".py", ".toml")]
     lock = ROOT / "requirements.lock"
     return short(path.read_bytes() for path in [*files, *([lock] if lock.exists() else [])])
-
-
-CODE = code()
-"""Of the code as it was imported: who edits it later must restart the kernel anyway."""
 
 
 def _computed(key: str, own: str, compute: Callable[[], Value]) -> Value:
@@ -185,7 +184,7 @@ def _computed(key: str, own: str, compute: Callable[[], Value]) -> Value:
     from joblib.memory import CacheWarning
 
     warnings.filterwarnings("ignore", category=CacheWarning)  # no room: computed each time
-    name = short(each.encode() for each in (CODE, key, own))
+    name = short(each.encode() for each in (key, own))
     with _locked(folder / name) as is_locked:
         if not is_locked:
             return compute()

@@ -1,10 +1,11 @@
-"""The data contract: five tables, their columns and what every value must be."""
+"""The data contract: tables, their columns and what every value must be."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import pandera.pandas as pa
+from ibis.expr.types import BooleanValue, Value
 
 # A region's name becomes the name of a folder, and stands in pages and addresses.
 REGION_NAME = r"^[^\s.\-/\\<>:\"|?*{}$%~][^/\\<>:\"|?*{}$%~\t\r\n]{0,59}$"
@@ -76,6 +77,9 @@ ITEMS = {
     "org_benefit": "benefit to the customer's organisation",
     "personal_benefit": "benefit to the person who buys",
     "added_service": "value-added service",
+    "fuel_quality": "quality of the station's fuel",
+    "price_rating": "price of the station's fuel",
+    "location_rating": "location of the station",
 }
 """The ratings of the survey, from 1 to 10."""
 
@@ -148,3 +152,37 @@ ORDERED = {
 }
 
 FUEL = ("fuel", "gas")
+
+
+def kind_of(column: pa.Column) -> str:
+    """Return "text", "number" or "moment" for a column of the contract."""
+    return {"M": "moment", "f": "number"}.get(column.dtype.type.kind, "text")
+
+
+def failing(check: pa.Check, value: Value) -> BooleanValue:
+    """Return the rows that fail a check, as an expression that the engine evaluates."""
+    limits = check.statistics
+    if check.name == "isin":
+        return ~value.isin(limits["allowed_values"])
+    if check.name == "in_range":
+        return (value < limits["min_value"]) | (value > limits["max_value"])
+    if check.name == "greater_than_or_equal_to":
+        return value < limits["min_value"]
+    if check.name == "str_matches":
+        return ~value.re_search(limits["pattern"])
+    raise NotImplementedError(f"The check {check.name!r} has no expression for the engine.")
+
+
+def in_words(check: pa.Check) -> str:
+    """Return a check in words."""
+    limits = check.statistics
+    if check.name == "isin":
+        return f"one of {', '.join(limits['allowed_values'])}"
+    if check.name == "in_range":
+        return f"a number from {limits['min_value']} to {limits['max_value']}"
+    if check.name == "greater_than_or_equal_to":
+        return f"a number not below {limits['min_value']}"
+    return (
+        "a name of at most 60 characters that begins with none of . - and has no "
+        '/ \\ < > : " | ? * { } $ % ~'
+    )

@@ -1,4 +1,4 @@
-"""A source whose tables are open and held against the contract."""
+"""A source whose tables are open and validated."""
 
 from __future__ import annotations
 
@@ -10,39 +10,13 @@ import ibis
 import pandas as pd
 from ibis.expr.types import Table
 
-from analysis.data import readers
-from analysis.data.contract import TABLES
+from analysis.data import exclusions, readers
+from analysis.data.contract import TABLES, kind_of
 from analysis.data.errors import DataError
 from analysis.data.mapping import Source
 from analysis.data.readers import ROW
-from analysis.data.sources import counted
-from analysis.data.validation import REST, Rule, mapped, written
-
-ORPHAN = Rule("customer_id", "a customer of the table 'customers'", ibis.literal(False))
-NO_REFUNDS = pd.DataFrame(columns=["region", "day", "lines", "amount"])
-FOLLOWER = Rule("customer_id", "a customer whose own row is not set aside", ibis.literal(False))
-
-
-@dataclass(frozen=True)
-class Held:
-    """One table held against the contract.
-
-    Attributes
-    ----------
-    rows : Table
-        Columns of the contract, `region`, `ROW`, "written.<column>" and "broken_<i>".
-    rules : tuple of Rule
-        The i-th belongs to "broken_<i>".
-    """
-
-    rows: Table
-    rules: tuple[Rule, ...]
-
-    @property
-    def good(self) -> Table:
-        """The rows that break no rule."""
-        broken = [self.rows[f"broken_{i}"] for i in range(len(self.rules))]
-        return self.rows.filter(~ibis.or_(*broken))
+from analysis.data.validation.rejected import rejected
+from analysis.data.validation.rules import FOLLOWER, REST, CheckedTable, checked
 
 
 @dataclass(frozen=True)
@@ -53,18 +27,18 @@ class Dataset:
     ----------
     source : Source
         What was opened.
-    tables : dict of str to Held
+    tables : dict of str to CheckedTable
         The tables that could be read.
     problems : dict of str to str
         Why a table could not be read, by its name.
     """
 
     source: Source
-    tables: Mapping[str, Held]
+    tables: Mapping[str, CheckedTable]
     problems: Mapping[str, str]
 
     def traits(self) -> pd.DataFrame:
-        """Return what sets regions apart, by region: customers, shares of areas and segments.
+        """Return how regions differ.
 
         Returns
         -------
@@ -83,9 +57,9 @@ class Dataset:
 
     def regions(self) -> pd.DataFrame:
         """Return `region` and its number of `customers`, by name."""
-        customers = self.tables["customers"].good
-        found = customers.group_by("region").agg(customers=customers.count())
-        return found.order_by("region").to_pandas()
+        people = self.tables["customers"].good
+        counts = people.group_by("region").agg(customers=people.count())
+        return counts.order_by("region").to_pandas()
 
     @property
     def end(self) -> dt.date | None:
@@ -98,21 +72,21 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Validated:
-    """What there is to know of a source before one of its regions is looked at.
+    """All that is known of a source before one of its regions is loaded.
 
     Attributes
     ----------
     source : Source
         What was opened.
     good : dict of str to Table
-        Rows of each table that keep the contract: its columns and `region`; of the survey also
-        `ROW`, of purchases `REST` where the file holds more than the contract.
+        Valid rows of each table: its columns and `region`; of the survey also `ROW`, of
+        purchases `REST` where the file holds more than the contract.
     regions : tuple of str
         Names of the regions.
-    set_aside : DataFrame
-        Rows that break the contract, by region; as from `set_aside`.
+    rejected : DataFrame
+        Rows that break the contract, by region; as from `rejected`.
     refunds : DataFrame
-        As from `refunds`.
+        As from `exclusions.refunds`.
     end : date or None
         The last day that the data can show.
     problems : dict of str to str
@@ -122,60 +96,46 @@ class Validated:
     source: Source
     good: Mapping[str, Table]
     regions: tuple[str, ...]
-    set_aside: pd.DataFrame
+    rejected: pd.DataFrame
     refunds: pd.DataFrame
     end: dt.date | None
     problems: Mapping[str, str]
 
+    def rejected_in(self, region: str) -> pd.DataFrame:
+        """Return what was rejected in a region, and of customers that nobody knows.
 
-@dataclass(frozen=True)
-class Refunds:
-    """Lines with a negative amount: they are set aside, and purchases they undo stay in.
+        Customers' identifiers are taken out of the examples: reports do not show them.
 
-    Attributes
-    ----------
-    lines : int
-        Their number.
-    amount, sales : float
-        Their sum without its sign; that of all lines that keep the contract (source currency).
-    share : float
-        Amount as a share of sales; 1 where nothing was sold.
-    """
+        Raises
+        ------
+        DataError
+            If more rows of a table break a rule than the source allows.
+        """
+        own = self.rejected[self.rejected["region"].eq(region) | self.rejected["region"].isna()]
+        is_id = own["column"].isin(["customer_id", "complaint_id"])
+        places = own["example"].str.split(":").str[0]
+        own = own.assign(example=own["example"].mask(is_id, places))
+        own = own.drop(columns="region").reset_index(drop=True)
+        is_own = own["expected"] != FOLLOWER.expected  # those are counted with their customer
+        many = own[is_own & (own["share"] > self.source.max_set_aside)]
+        if len(many):
+            worst = many.loc[many["share"].idxmax()]
+            raise DataError(
+                f"{self.source.tables[worst['table']].file}: {worst['share']:.1%} of the rows of "
+                f"{region} break the contract in {worst['column']} ({worst['example']}; expected "
+                f"{worst['expected']}); at most {self.source.max_set_aside:.0%} may "
+                "(max_set_aside)."
+            )
+        return own
 
-    lines: int = 0
-    amount: float = 0.0
-    sales: float = 0.0
-    share: float = 0.0
-
-    @classmethod
-    def of(cls, lines: int, amount: float, sales: float) -> Refunds:
-        """Return refunds with their share of sales."""
-        share = amount / sales if sales > 0 else float(amount > 0)
-        return cls(int(lines), float(amount), float(sales), float(share))
-
-    def sentence(self, currency: str) -> str:
-        """Say how many refunds are set aside, and how much of sales that affects."""
-        is_one = self.lines == 1
-        lines = counted(self.lines, "refund line")
-        if self.sales <= 0:
-            they, amount = "it" if is_one else "they", f"{self.amount:,.0f} {currency}".rstrip()
-            return f"{lines} set aside: {amount}; there are no sales that {they} could belong to"
-        rest = "purchase it belongs to stays" if is_one else "purchases they belong to stay"
-        amounts = f"{self.amount:,.0f} of {self.sales:,.0f} {currency}".rstrip()
-        return f"{lines} set aside: {amounts}, {100 * self.share:.1f} % of sales; the {rest} in"
-
-
-def repeated_sentence(answers: int) -> str:
-    """Say how many answers do not count, since the same customer gave another on that day."""
-    left_out = f"{counted(answers, 'answer')} {'is' if answers == 1 else 'are'}"
-    return (
-        f"{left_out} left out: the same customer gave one with more ratings, or a later one with "
-        "as many, on that day"
-    )
+    def known_by(self, end: dt.date | None, region: str) -> dict[str, Table]:
+        """Return a region's valid rows of each table, as far as they were known on a day."""
+        rows = {name: each.filter(each["region"] == region) for name, each in self.good.items()}
+        return {name: _known_by(name, each, end) if end else each for name, each in rows.items()}
 
 
 def open_source(source: Source) -> Dataset:
-    """Open a source and hold its tables against the contract.
+    """Open a source and validate its tables.
 
     Parameters
     ----------
@@ -197,22 +157,61 @@ def open_source(source: Source) -> Dataset:
     for name in source.tables:
         try:
             raw = readers.raw_table(engine, source, source.tables[name])
-            opened[name] = mapped(source, name, raw)
+            opened[name] = checked(source, name, raw)
         except DataError as error:
             problems[name] = str(error)
     if "customers" in problems:
         raise DataError("\n".join(problems.values()))
-    held = {name: _flagged(each.rows, each.rules) for name, each in opened.items()}
-    customers = readers.kept(engine, source, "customers", held.pop("customers").rows)
-    tables = {"customers": Held(customers, opened["customers"].rules)}
-    good = tables["customers"].good.select("customer_id", "region")
-    good = readers.kept(engine, source, "customers", good)
-    everybody = customers.select(known_id="customer_id").distinct()
-    everybody = readers.kept(engine, source, "customers", everybody)
-    for name, each in held.items():
-        placed = _of_customers(each, good, everybody)
-        tables[name] = Held(readers.kept(engine, source, name, placed.rows), placed.rules)
+    rows = readers.stored(engine, source, "customers", opened["customers"].rows)
+    people = CheckedTable(rows, opened.pop("customers").rules)
+    good = people.good.select("customer_id", "region")
+    good = readers.stored(engine, source, "customers", good)
+    everybody = rows.select(known_id="customer_id").distinct()
+    everybody = readers.stored(engine, source, "customers", everybody)
+    tables = {"customers": people}
+    for name, each in opened.items():
+        placed = each.of_customers(good, everybody)
+        rows = readers.stored(engine, source, name, placed.rows)
+        tables[name] = CheckedTable(rows, placed.rules)
     return Dataset(source, tables, problems)
+
+
+def validate(dataset: Dataset) -> Validated:
+    """Return the valid rows of a source, and what was rejected, of all regions at once."""
+    good = {}
+    for name, table in dataset.tables.items():
+        also = {"survey": [ROW], "transactions": [REST]}.get(name, [])
+        columns = [each for each in table.rows.columns if each in [*TABLES[name].columns, *also]]
+        good[name] = table.good.select(*dict.fromkeys([*columns, "region"]))
+    return Validated(
+        source=dataset.source,
+        good=good,
+        regions=tuple(dataset.regions()["region"]),
+        rejected=rejected(dataset.tables),
+        refunds=exclusions.refunds(dataset),
+        end=dataset.end,
+        problems=dataset.problems,
+    )
+
+
+def last_day(opened: Dataset | Validated, as_of: str = "") -> dt.date | None:
+    """Return the last day that counts: as asked for, or the data's own end.
+
+    Raises
+    ------
+    DataError
+        If `as_of` is no date, or after the data's own end.
+    """
+    end = opened.end
+    if not as_of:
+        return end
+    try:
+        day = dt.date.fromisoformat(as_of)
+    except ValueError:
+        raise DataError(f"as_of = {as_of!r}: expected a date such as 2026-06-30.") from None
+    if end is not None and day > end:
+        raise DataError(f"as_of = {as_of}: the data ends on {end}.")
+    return day
 
 
 def problems(dataset: Dataset) -> pd.DataFrame:
@@ -225,137 +224,31 @@ def problems(dataset: Dataset) -> pd.DataFrame:
         read come first.
     """
     files = {name: table.file for name, table in dataset.source.tables.items()}
-    whole = [
-        {"table": name, "file": files[name], "expected": text}
-        for name, text in dataset.problems.items()
-    ]
-    found = pd.concat([pd.DataFrame(whole), set_aside(dataset, by_region=False)], ignore_index=True)
-    found["file"] = found["table"].map(files)
-    columns = ["table", "file", "column", "rows", "share", "expected", "example"]
-    return found.reindex(columns=columns)
-
-
-def _flagged(rows: Table, rules: tuple[Rule, ...]) -> Held:
-    """Add to each row which rules it breaks."""
-    flags = {f"broken_{i}": rule.broken.fill_null(False) for i, rule in enumerate(rules)}
-    return Held(rows.mutate(**flags), rules)
-
-
-def _of_customers(held: Held, good: Table, everybody: Table) -> Held:
-    """Give each row the region of its customer; flag those of unknown or set-aside ones."""
-    placed = held.rows.left_join(good, "customer_id").drop("customer_id_right")
-    placed = placed.left_join(everybody, placed["customer_id"] == everybody["known_id"])
-    lost = placed["region"].isnull() & placed["customer_id"].notnull()
-    n, unknown = len(held.rules), placed["known_id"].isnull()
-    flags = {f"broken_{n}": lost & unknown, f"broken_{n + 1}": lost & ~unknown}
-    return Held(placed.mutate(**flags).drop("known_id"), (*held.rules, ORPHAN, FOLLOWER))
-
-
-def validate(dataset: Dataset) -> Validated:
-    """Hold a source's rows against the contract, those of all regions at once."""
-    good = {}
-    for name, held in dataset.tables.items():
-        also = {"survey": [ROW], "transactions": [REST]}.get(name, [])
-        columns = [each for each in held.rows.columns if each in [*TABLES[name].columns, *also]]
-        good[name] = held.good.select(*dict.fromkeys([*columns, "region"]))
-    broken = set_aside(dataset)
-    is_amount = broken["table"].eq("transactions") & broken["column"].eq("amount")
-    return Validated(
-        source=dataset.source,
-        good=good,
-        regions=tuple(dataset.regions()["region"]),
-        set_aside=broken,
-        refunds=refunds(dataset) if is_amount.any() else NO_REFUNDS,
-        end=dataset.end,
-        problems=dataset.problems,
+    unread = [{"table": name, "expected": text} for name, text in dataset.problems.items()]
+    every = pd.concat(
+        [pd.DataFrame(unread), rejected(dataset.tables, by_region=False)], ignore_index=True
     )
+    columns = ["table", "file", "column", "rows", "share", "expected", "example"]
+    return every.assign(file=every["table"].map(files)).reindex(columns=columns)
 
 
-def set_aside(dataset: Dataset, by_region: bool = True) -> pd.DataFrame:
-    """Count the rows that break each rule, in each region or in the whole source.
-
-    Returns
-    -------
-    DataFrame
-        region, table, column, expected, rows, share, example (the first such row). Rows whose
-        customer is not known have no region, and are a share of the whole table.
-    """
-    found = [
-        row for name, held in dataset.tables.items() for row in _broken_rules(name, held, by_region)
+def _known_by(name: str, rows: Table, end: dt.date) -> Table:
+    """Return the rows of a table that were known on a day, without what came later."""
+    schema, tomorrow = TABLES[name].columns, end + dt.timedelta(days=1)
+    moments = [
+        each for each in rows.columns if each in schema and kind_of(schema[each]) == "moment"
     ]
-    columns = ["region", "table", "column", "expected", "rows", "share", "example"]
-    return pd.DataFrame(found, columns=columns)
+    first = next((each for each in moments if each != "card_since"), None)
+    if first is not None:
+        rows = rows.filter(rows[first].isnull() | (rows[first] < tomorrow))
+    return _without_later(rows, [each for each in moments if each != first], tomorrow)
 
 
-def refunds(dataset: Dataset) -> pd.DataFrame:
-    """Add up the lines with a negative amount that were set aside, those of known customers.
-
-    Returns
-    -------
-    DataFrame
-        region, day (missing where it is not known), lines, amount (source currency, without
-        the sign).
-    """
-    if "transactions" not in dataset.tables:
-        return NO_REFUNDS
-    rows = dataset.tables["transactions"].rows
-    rows = rows.filter((rows["amount"] < 0) & rows["region"].notnull())
-    days = rows.group_by("region", day=rows["bought_at"].truncate("D"))
-    return days.agg(lines=rows.count(), amount=-rows["amount"].sum()).to_pandas()
-
-
-def refunds_by_region(dataset: Dataset) -> dict[str, Refunds]:
-    """Return the refunds of each region that has some."""
-    found = refunds(dataset).groupby("region")[["lines", "amount"]].sum()
-    if found.empty:
-        return {}
-    rows = dataset.tables["transactions"].good
-    sales = rows.group_by("region").agg(sales=rows["amount"].sum()).to_pandas()
-    found = found.join(sales.set_index("region")).fillna({"sales": 0.0})
-    return {row.Index: Refunds.of(row.lines, row.amount, row.sales) for row in found.itertuples()}
-
-
-def repeated_answers(dataset: Dataset) -> dict[str, int]:
-    """Count, by region, the answers beside which the same customer gave another on that day."""
-    if "survey" not in dataset.tables or "answered_on" not in dataset.tables["survey"].rows.columns:
-        return {}
-    rows = dataset.tables["survey"].good
-    rows = rows.filter(rows["answered_on"].notnull())
-    days = rows.group_by("region", "customer_id", day=rows["answered_on"].date())
-    days = days.agg(others=rows.count() - 1).filter(ibis._.others > 0)
-    found = days.group_by("region").agg(others=days["others"].sum()).to_pandas()
-    return {row.region: int(row.others) for row in found.itertuples()}
-
-
-def _broken_rules(name: str, held: Held, by_region: bool) -> list[dict]:
-    """Describe each rule that some rows of a table break; rows without a region come last."""
-    rows = held.rows if by_region else held.rows.mutate(region=ibis.null("string"))
-    flags = {f"broken_{i}": rows[f"broken_{i}"].cast("int64").sum() for i in range(len(held.rules))}
-    counts = rows.group_by("region").agg(n=rows.count(), **flags).to_pandas()
-    counts = counts.set_index(counts.pop("region").astype(object)).sort_index()  # missing: last
-    whole = counts["n"].sum()
-    counts["n"] = counts["n"].mask(counts.index.isna(), whole)
-    first = {flag: _first(rows, flag, held) for flag in flags if counts[flag].any()}
-    return [
-        {"region": region, "table": name, "column": rule.column, "expected": rule.expected}
-        | {"rows": int(own[flag]), "share": own[flag] / own["n"], "example": first[flag][region]}
-        for region, own in zip(_keys(counts.index), counts.to_dict("records"), strict=True)
-        for flag, rule in zip(flags, held.rules, strict=True)
-        if own[flag]
-    ]
-
-
-def _first(rows: Table, flag: str, held: Held) -> dict[str | None, str]:
-    """Return the first row that breaks a rule, and what stands there, for each region."""
-    value = written(held.rules[int(flag.removeprefix("broken_"))].column)
-    own = ibis.window(group_by="region", order_by=ROW)
-    broken = rows.filter(rows[flag]).mutate(place=ibis.row_number().over(own))
-    found = broken.filter(broken["place"] == 0).select("region", ROW, value).to_pandas()
-    texts = ["nothing" if pd.isna(text) else repr(str(text)) for text in found[value]]
-    examples = [f"row {row}: {text}" for row, text in zip(found[ROW], texts, strict=True)]
-    return dict(zip(_keys(found["region"]), examples, strict=True))
-
-
-def _keys(regions: pd.Index | pd.Series) -> list[str | None]:
-    """Return names of regions; None for the rows that have none."""
-    return [None if pd.isna(region) else region for region in regions]
+def _without_later(rows: Table, later: list[str], tomorrow: dt.date) -> Table:
+    """Empty what a row says of days to come: a card, an answer to a complaint."""
+    known = {column: rows[column] < tomorrow for column in later}
+    values = {column: known[column].ifelse(rows[column], ibis.null()) for column in later}
+    if "resolved_at" in known and "satisfaction_after" in rows.columns:
+        settled = known["resolved_at"].fill_null(True)
+        values["satisfaction_after"] = settled.ifelse(rows["satisfaction_after"], ibis.null())
+    return rows.mutate(**values) if values else rows

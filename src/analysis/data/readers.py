@@ -77,10 +77,10 @@ def raw_table(engine: BaseBackend, source: Source, table: TableMap) -> Table:
     return rows
 
 
-def kept(engine: BaseBackend, source: Source, name: str, rows: Table) -> Table:
-    """Keep a prepared table in the embedded engine, so that no query prepares it again.
+def stored(engine: BaseBackend, source: Source, name: str, rows: Table) -> Table:
+    """Store a checked table in the embedded engine, so that no query checks it again.
 
-    Text and Excel files are kept as tables; a Parquet file, which may be larger than
+    Text and Excel files are stored as tables; a Parquet file, which may be larger than
     memory, as a view. A database of the user's own is left as it is.
 
     Parameters
@@ -92,7 +92,7 @@ def kept(engine: BaseBackend, source: Source, name: str, rows: Table) -> Table:
     name : str
         Table of the contract.
     rows : Table
-        What to keep.
+        What to store.
     """
     if source.database is not None:
         return rows
@@ -112,7 +112,7 @@ def _one(engine: BaseBackend, source: Source, table: TableMap, file: str) -> Tab
     try:
         rows, first_row = _open(engine, path, table, file == table.file, first_row)
     except (duckdb.Error, UnicodeDecodeError, ValueError, KeyError) as error:
-        raise DataError(f"{file}{_place(error)}: {_plain(error, table)}") from None
+        raise DataError(f"{file}{_place(error)}: {_in_words(error, table)}") from None
     if rows.count().execute() == 0:
         raise DataError(f"{file}: the file has no rows; expected a header and at least one row.")
     return rows.mutate(**{ROW: ibis.row_number() + first_row})
@@ -267,7 +267,7 @@ def _place(error: Exception) -> str:
     return f", row {line[1]}" if line else ""
 
 
-def _plain(error: Exception, table: TableMap) -> str:
+def _in_words(error: Exception, table: TableMap) -> str:
     """Return what is wrong with a file in a sentence, without paths."""
     text = str(error)
     columns = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", text)

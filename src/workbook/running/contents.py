@@ -6,27 +6,26 @@ import ibis
 import pandas as pd
 from ibis.expr.types import Table
 
-from analysis.data.dataset import Dataset, Held
+from analysis.data.dataset import Dataset, last_day
 from analysis.data.readers import ROW
-from analysis.data.region import last_day
+from analysis.data.validation.rules import CheckedTable
 from workbook.running import fingerprints
 
 
 def regions(dataset: Dataset, as_of: str = "") -> dict[str, str]:
     """Return the fingerprint of each region's data, computed in the engine.
 
-    It covers the values of all rows whatever their order, the place in the file of rows that are
-    set aside and of several answers of a customer on one day (it says which counts), the source's
-    own file, and the last day that counts. Of a database
-    by address only numbers of rows, sums and ranges of each column are compared: that is cheap,
-    and blind to a change that keeps them all.
+    It covers the values of all rows whatever their order, the place in the file of rejected rows
+    and of several answers of a customer on one day (it says which counts), the source's own file,
+    and the last day that counts. Of a database by address only numbers of rows, sums and ranges of
+    each column are compared: that is cheap, and blind to a change that keeps them all.
 
     Parameters
     ----------
     dataset : Dataset
         An open source.
     as_of : str
-        As in `data.load`.
+        As in `load_region`.
 
     Returns
     -------
@@ -40,8 +39,8 @@ def regions(dataset: Dataset, as_of: str = "") -> dict[str, str]:
     ]
     by_address = "://" in (dataset.source.database or "")
     tables = {
-        name: _ranges(held) if by_address else _contents(name, held)
-        for name, held in sorted(dataset.tables.items())
+        name: _ranges(table) if by_address else _contents(name, table)
+        for name, table in sorted(dataset.tables.items())
     }
     return {
         region: fingerprints.short(
@@ -52,10 +51,10 @@ def regions(dataset: Dataset, as_of: str = "") -> dict[str, str]:
     }
 
 
-def _contents(name: str, held: Held) -> pd.DataFrame:
+def _contents(name: str, table: CheckedTable) -> pd.DataFrame:
     """Return, for each region, the number of rows and two sums of their hashes."""
-    rows = held.rows
-    placed = ibis.or_(*(rows[f"broken_{i}"] for i in range(len(held.rules))), ibis.literal(False))
+    rows = table.rows
+    placed = table.broken
     values = {column: rows[column] for column in sorted(set(rows.columns) - {ROW})}
     if name == "survey":
         day = [rows["answered_on"].date()] if "answered_on" in rows.columns else []
@@ -67,9 +66,9 @@ def _contents(name: str, held: Held) -> pd.DataFrame:
     return _by_region(hashed, n=hashed.count(), low=low.sum(), high=high.sum())
 
 
-def _ranges(held: Held) -> pd.DataFrame:
+def _ranges(table: CheckedTable) -> pd.DataFrame:
     """Return, for each region, how many values each column has, their sum and their range."""
-    rows, measures = held.rows, {"n": held.rows.count()}
+    rows, measures = table.rows, {"n": table.rows.count()}
     for name in sorted(set(rows.columns) - {ROW, "region"}):
         measures[f"n.{name}"] = rows[name].nunique()
         if rows[name].type().is_numeric():

@@ -1,0 +1,149 @@
+"""Refunds and repeated answers: what does not count, and how much of it there is."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import ibis
+import pandas as pd
+
+from analysis.data.contract import ITEMS
+from analysis.data.sources import counted
+
+if TYPE_CHECKING:
+    from analysis.data.dataset import Dataset
+
+
+@dataclass(frozen=True)
+class Refunds:
+    """Lines with a negative amount: they are rejected, and the purchases they undo stay in.
+
+    Attributes
+    ----------
+    lines : int
+        Their number.
+    amount, sales : float
+        Their sum without its sign; that of all valid lines (source currency).
+    share : float
+        Amount as a share of sales; 1 where nothing was sold.
+    """
+
+    lines: int = 0
+    amount: float = 0.0
+    sales: float = 0.0
+    share: float = 0.0
+
+    @classmethod
+    def of(cls, lines: int, amount: float, sales: float) -> Refunds:
+        """Return refunds with their share of sales."""
+        share = amount / sales if sales > 0 else float(amount > 0)
+        return cls(int(lines), float(amount), float(sales), float(share))
+
+    def sentence(self, currency: str) -> str:
+        """Say how many refunds are excluded, and how much of sales that affects."""
+        is_one = self.lines == 1
+        lines = f"{counted(self.lines, 'refund line')} {'is' if is_one else 'are'} excluded"
+        if self.sales <= 0:
+            they, amount = "it" if is_one else "they", f"{self.amount:,.0f} {currency}".rstrip()
+            return f"{lines}: {amount}; there are no sales that {they} could belong to"
+        rest = "purchase it belongs to stays" if is_one else "purchases they belong to stay"
+        amounts = f"{self.amount:,.0f} of {self.sales:,.0f} {currency}".rstrip()
+        return f"{lines}: {amounts}, {100 * self.share:.1f} % of sales; the {rest} in"
+
+
+def refunds(dataset: Dataset) -> pd.DataFrame:
+    """Add up the lines with a negative amount of known customers.
+
+    Returns
+    -------
+    DataFrame
+        region, day (missing where it is not known), lines, amount (source currency, without
+        the sign).
+    """
+    if "transactions" not in dataset.tables:
+        return pd.DataFrame(columns=["region", "day", "lines", "amount"])
+    rows = dataset.tables["transactions"].rows
+    rows = rows.filter((rows["amount"] < 0) & rows["region"].notnull())
+    days = rows.group_by("region", day=rows["bought_at"].truncate("D"))
+    return days.agg(lines=rows.count(), amount=-rows["amount"].sum()).to_pandas()
+
+
+def refunds_by_region(dataset: Dataset) -> dict[str, Refunds]:
+    """Return the refunds of each region that has some."""
+    sums = refunds(dataset).groupby("region")[["lines", "amount"]].sum()
+    if sums.empty:
+        return {}
+    rows = dataset.tables["transactions"].good
+    sales = rows.group_by("region").agg(sales=rows["amount"].sum()).to_pandas()
+    sums = sums.join(sales.set_index("region")).fillna({"sales": 0.0})
+    return {row.Index: Refunds.of(row.lines, row.amount, row.sales) for row in sums.itertuples()}
+
+
+def refunds_until(
+    of_source: pd.DataFrame, region: str, end: dt.date | None, sales: float
+) -> Refunds:
+    """Return a region's refunds until the last day that counts.
+
+    Parameters
+    ----------
+    of_source : DataFrame
+        As from `refunds`.
+    region : str
+        The region.
+    end : date or None
+        The last day.
+    sales : float
+        Sales until then.
+    """
+    own = of_source[of_source["region"] == region]
+    if end is not None:
+        own = own[~(own["day"] > pd.Timestamp(end))]
+    return Refunds.of(own["lines"].sum(), own["amount"].sum(), 0.0 if pd.isna(sales) else sales)
+
+
+def repeated_answers(dataset: Dataset) -> dict[str, int]:
+    """Count, by region, the answers beside which the same customer gave another on that day."""
+    if "survey" not in dataset.tables or "answered_on" not in dataset.tables["survey"].rows.columns:
+        return {}
+    rows = dataset.tables["survey"].good
+    rows = rows.filter(rows["answered_on"].notnull())
+    days = rows.group_by("region", "customer_id", day=rows["answered_on"].date())
+    days = days.agg(others=rows.count() - 1).filter(ibis._.others > 0)
+    sums = days.group_by("region").agg(others=days["others"].sum()).to_pandas()
+    return {row.region: int(row.others) for row in sums.itertuples()}
+
+
+def repeated_sentence(answers: int) -> str:
+    """Say how many answers do not count, since the same customer gave another on that day."""
+    left_out = f"{counted(answers, 'answer')} {'is' if answers == 1 else 'are'}"
+    return (
+        f"{left_out} left out: the same customer gave one with more ratings, or a later one with "
+        "as many, on that day"
+    )
+
+
+def one_a_day(survey: pd.DataFrame) -> pd.DataFrame:
+    """Return one answer for each customer and day: that with most ratings, then the latest.
+
+    Who breaks off and starts again leaves two answers of one day. What comes with an answer, such
+    as its channel, makes it no more complete. Undated answers all stay.
+
+    Parameters
+    ----------
+    survey : DataFrame
+        Columns of the contract, in the order of the file.
+
+    Returns
+    -------
+    DataFrame
+        By customer_id; of one customer's, what counts before the others comes last.
+    """
+    day = survey["answered_on"].dt.normalize()
+    ratings = survey[[name for name in ITEMS if name in survey]].notna().sum(axis=1)
+    order = survey.assign(day=day, ratings=ratings).sort_values(
+        ["customer_id", "day", "ratings", "answered_on"], kind="stable", na_position="first"
+    )
+    is_older = order.duplicated(["customer_id", "day"], keep="last") & order["day"].notna()
+    return order.loc[~is_older, survey.columns].reset_index(drop=True)
