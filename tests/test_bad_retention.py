@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 from analysis.cohorts import contacts, landmark, purchases
+from analysis.data.errors import DataError
 from analysis.data.region import load_region
-from analysis.data.sources import DataError
-from analysis.statistics import early_warning
+from analysis.data.sources import ROOT
+from analysis.statistics.estimate import NotEstimable
 from bad_regions import DECIDED, changed, hold_whole
 from simulation import World, draw, rehearsal
 from simulation.rehearsal import END
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.slow
 
 PURCHASES = ("H17", "H18", "H19", "H20", "H21")
 LAST = pd.Timestamp(END)
+CALLS = ROOT / "notebooks" / "retention" / "survival_and_calls.ipynb"
 
 
 @pytest.fixture(autouse=True)
@@ -41,12 +43,12 @@ def whole(many, tmp_path_factory):
 
 
 def retention(tables, *names):
-    """Run sections of the retention notebook, or all, on a region without files."""
+    """Run the notebooks of these claims, or of all on retention, on a region without files."""
     return retention_of(rehearsal.region_of(tables), *names)
 
 
 def retention_of(here, *names):
-    """Run sections of the retention notebook, or all; return its findings, held to be whole."""
+    """Return the findings of these claims, or of all on retention, held to be whole."""
     found = {key: rehearsal.run(key, here)[0] for key in names or RETENTION}
     hold_whole(found)
     return found
@@ -165,8 +167,8 @@ def test_refunds_are_set_aside_and_are_no_visits(written):
     tables = draw(World(), 600, 3)
     refunded, n_back = with_refunds(tables, every=40)
     here, clean = load_region(written(refunded), "Example"), rehearsal.region_of(tables)
-    aside = here.set_aside.set_index("column")
-    assert (aside["rows"].to_dict(), here.end) == ({"amount": n_back}, END)
+    rejected = here.rejected.set_index("column")
+    assert (rejected["rows"].to_dict(), here.end) == ({"amount": n_back}, END)
     visits, expected = (
         purchases.per_customer(each, each.start, each.end)["visits"] for each in (here, clean)
     )
@@ -430,7 +432,7 @@ def test_visits_that_tell_nothing(many, whole, how):
 
 
 def enlarged(tables, one, share):
-    """Enlarge what one customer buys each time until he has a share of all sales."""
+    """Enlarge what one customer buys each time until they have a share of all sales."""
     lines = tables["transactions"]
     own = lines["customer_id"] == one
     sales = lines["amount"].groupby(own).sum()
@@ -588,26 +590,34 @@ def test_nobody_leaves():
 
 def test_customers_who_never_bought_are_not_called(many, whole, reports):
     never = set(many["customers"]["customer_id"][::3])
-    found = retention(sold(many, ~many["transactions"]["customer_id"].isin(never)))
+    without = sold(many, ~many["transactions"]["customer_id"].isin(never))
+    found = retention(without)
     hold_tested(found, "H17", "H19", "H20", "H21")
     hold_same(found, whole, "H22")
-    assert not never & called(reports)
+    assert not never & called(without, reports)
 
 
 def test_ids_of_any_writing(many, whole, reports):
     ids = many["customers"]["customer_id"]
     strange = "客户 '" + ids + '", "; --'
     names = dict(zip(ids, strange, strict=True))
-    found = retention(
-        {name: table.assign(customer_id=table["customer_id"].map(names))
-         for name, table in many.items()}
-    )  # fmt: skip
-    hold_same(found, whole, *RETENTION)
-    assert called(reports) <= set(strange)
+    renamed = {name: table.assign(customer_id=table["customer_id"].map(names))
+               for name, table in many.items()}  # fmt: skip
+    hold_same(retention(renamed), whole, *RETENTION)
+    assert called(renamed, reports) <= set(strange)
 
 
-def called(reports):
-    """Return the customers in the list of those to call."""
-    rows = pd.read_csv(reports / "simulated" / "Example" / early_warning.FILE)
+def test_without_losses_nobody_is_to_be_called(reports):
+    with pytest.raises(NotEstimable, match="Nobody was lost"):
+        called(draw(World(lapse_hazard=0.0), 300, 1), reports)
+
+
+def called(tables, reports):
+    """Return the customers to call, from the file that their notebook writes."""
+    here = rehearsal.region_of(tables)
+    given = {"region": here.name, "source": here.source.name, "language": "en", "seed": 1}
+    for _ in rehearsal.perform(CALLS, {}, given, here):
+        pass
+    rows = pd.read_csv(reports / "simulated" / "Example" / f"{CALLS.stem}_customers_to_call.csv")
     assert 0 < len(rows) <= 100
     return set(rows["customer_id"])
