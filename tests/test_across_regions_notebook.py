@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.claims import across_regions, calibration, checks, claim, findings, sample_size
+from analysis.claims import across_regions, calibration, checks, claim, findings
+from analysis.claims.across_regions import sample_size
+from analysis.claims.finding import conclude, no_finding
 from analysis.claims.hypotheses import register
 from analysis.claims.verdicts import Check
 from analysis.claims.wording import format_value
@@ -49,9 +51,9 @@ def records_of(names, *blocking):
             [{part.key: effect_of(part, 0.0, se) for part in known.parts}] if key == "H01" else [],
         )  # fmt: skip
         if (name, key) == (names[0], "H21"):
-            found.append(findings.no_finding(known, "six", name, "not testable", "No campaigns."))
+            found.append(no_finding(known, "six", name, "not testable", "No campaigns."))
             continue
-        found.append(findings.conclude(known, "six", name, effects, checks=[hangs, *blocking]))
+        found.append(conclude(known, "six", name, effects, checks=[hangs, *blocking]))
     return [each.record() for each in found]
 
 

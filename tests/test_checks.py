@@ -159,7 +159,7 @@ def claimed(*keys):
     """Return a claim that each effect is 0.1 or more."""
     claim, band = Range(0.1, math.inf), Range(-0.1, 0.1)
     parts = tuple(Part(key, TEXT, TEXT, "number", "identity", 0.0, claim, band) for key in keys)
-    return Claim(Hypothesis("H99", TEXT, TEXT, (), "", "", (), 0, parts), None, ())
+    return Claim(Hypothesis("H99", TEXT, TEXT, (), "", (), 0, parts), None, ())
 
 
 def interval(low, high):
@@ -190,7 +190,7 @@ def test_a_verdict_must_not_hang_on_what_is_not_known(found, variants, passed, v
 
 def test_a_cause_of_half_the_strength_counts_too():
     band = Part("effect", TEXT, TEXT, "number", "identity", 0.0, Range(5, 8), None)
-    claim = Claim(Hypothesis("H99", TEXT, TEXT, (), "", "", (), 0, (band,)), None, ())
+    claim = Claim(Hypothesis("H99", TEXT, TEXT, (), "", (), 0, (band,)), None, ())
     below, above = interval(3, 4), interval(9, 10)  # both miss the band; what lies between does not
     check = checks.same_verdict(claim, {"effect": below}, "hidden", [{"effect": above}])
     assert told(check) == (False, "the same verdict", "contradicted would be inconclusive")

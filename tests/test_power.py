@@ -9,7 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.claims import findings, sample_size
+from analysis.claims import findings
+from analysis.claims.across_regions import sample_size
 from analysis.claims.finding import conclude
 from analysis.claims.hypotheses import Range, hypothesis, register
 from analysis.claims.verdicts import Check

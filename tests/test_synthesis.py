@@ -10,11 +10,11 @@ from scipy import stats
 from statsmodels.stats.meta_analysis import combine_effects
 from statsmodels.stats.multitest import multipletests
 
-from analysis.claims import across_regions, checks, claim, findings, verdicts
+from analysis.claims import across_regions, checks, claim, findings
+from analysis.claims.across_regions import across_regions_charts, families
 from analysis.claims.finding import conclude, no_finding
 from analysis.claims.hypotheses import hypothesis, register
 from analysis.claims.verdicts import Check, judge, judge_part, p_value
-from analysis.figures import across_regions_charts
 from analysis.statistics import meta_analysis
 from analysis.statistics.causal import sensitivity
 from analysis.statistics.estimate import LINKS, from_se, on_scale
@@ -175,22 +175,19 @@ def test_a_family_of_claims_at_their_boundary_is_wrong_in_few_runs():
         for _ in keys:
             own = rng.normal(0.15, 0.04, k) + se * rng.standard_normal(k)
             pool = meta_analysis.pool([from_se(each, se, 500) for each in own])
-            p_values.append(across_regions.verdicts.p_value(hypothesis("H03"), {"asymmetry": pool}))
+            p_values.append(p_value(hypothesis("H03"), {"asymmetry": pool}))
         table = pd.DataFrame({"source": "s", "hypothesis": keys, "p_value": p_values})
-        wrong += across_regions._in_families(table, ["source"])["survives"].any()
+        wrong += families.in_families(table, ["source"])["survives"].any()
     assert wrong / runs <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / runs)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_adjusted_p_values_are_those_of_statsmodels(seed):
+def test_p_values_are_adjusted_within_each_family(seed):
     rng = np.random.default_rng(seed)
     p = rng.choice([0.0, 0.001, 0.01, 0.04, 0.3, 1.0, np.nan], 15)  # with ties
     table = pd.DataFrame({"family": rng.choice(list("ab"), 15), "p_value": p})
-    for ours, method in (
-        (across_regions.holm, "holm"),
-        (across_regions.benjamini_hochberg, "fdr_bh"),
-    ):
-        found = ours(table, ["family"]).to_numpy()
+    for method in ("holm", "fdr_bh"):
+        found = families.adjusted(table, ["family"], method).to_numpy()
         assert np.isnan(found).tolist() == np.isnan(p).tolist()
         for family in "ab":
             own = (table["family"] == family) & ~np.isnan(p)
@@ -290,7 +287,7 @@ def explained(region, seed):
     found = sensitivity.confounding(effect, data, "satisfaction", "told", ["recorded"])
     known, parts = hypothesis("H09"), {"explanation": effect}
     hidden = sensitivity.both_ways({"explanation": found})
-    check = verdicts.same_verdict(known, parts, claim.HIDDEN, hidden)
+    check = checks.same_verdict(claim.Claim(known, None), parts, claim.HIDDEN, hidden)
     return conclude(known, "example", region, parts, checks=[check])
 
 

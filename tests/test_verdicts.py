@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.claims.across_regions import _Column
+from analysis.claims.across_regions.families import _Column
 from analysis.claims.hypotheses import Hypothesis, Part, Range
 from analysis.claims.verdicts import Check, judge, judge_part, p_of_verdicts, p_value
 from analysis.statistics.estimate import Estimate, from_se
@@ -26,7 +26,7 @@ def part(claim=(SESOI, math.inf), negligible=(-SESOI, SESOI), key="effect"):
 
 
 def claim_of(*parts):
-    return Hypothesis("H99", TEXT, TEXT, (), "04_customer_value", "", (), 0, parts)
+    return Hypothesis("H99", TEXT, TEXT, (), "", (), 0, parts)
 
 
 def interval(low, high):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -10,13 +11,15 @@ import statsmodels.api as sm
 from statsmodels.stats.outliers_influence import variance_inflation_factor
 
 from analysis.claims import verdicts
-from analysis.claims.claim import Claim
 from analysis.claims.verdicts import Check
+from analysis.cohorts.answer_quality import ItemCoding, Reversed
 from analysis.cohorts.churn import Completeness
-from analysis.cohorts.item_coding import ItemCoding, Reversed
 from analysis.statistics.causal.treatment_effects import AIPW
 from analysis.statistics.concentration import tail_index
 from analysis.statistics.estimate import Estimate
+
+if TYPE_CHECKING:  # claims use checks
+    from analysis.claims.claim import Claim
 
 LARGEST_SHARE, LARGEST_IN_GROUP, LIGHT_TAIL = 0.05, 0.15, 1.3
 MOST_APART = 0.1
@@ -214,8 +217,27 @@ def same_verdict(
     name: str,
     variants: Sequence[Mapping[str, Estimate]],
 ) -> Check:
-    """Check that the verdict does not hang on what the data can't tell; see `verdicts`."""
-    return verdicts.same_verdict(claim.hypothesis, found, name, variants)
+    """Check that the verdict does not hang on something that the data can't tell.
+
+    Parameters
+    ----------
+    claim : Claim
+        Whose verdict it is.
+    found : mapping of str to Estimate
+        One for each part, by its key.
+    name : str
+        What might be otherwise.
+    variants : sequence of mapping
+        Estimates that replace those of `found`, by part, if it is otherwise. In the same order
+        in every region: the check carries them, and each is pooled over regions as well.
+    """
+    whole = tuple({**found, **each} for each in variants)
+    verdict = verdicts.judge(claim.hypothesis, found)
+    changed = verdicts.changed_verdict(claim.hypothesis, found, whole)
+    value = "the same" if changed is None else f"{verdict} would be {changed}"
+    if is_open := verdict == "inconclusive" and changed is not None:
+        value = "open either way"
+    return Check(name, "the same verdict", value, changed is None or is_open, variants=whole)
 
 
 def shown(name: str, value: str) -> Check:

@@ -10,7 +10,7 @@ from IPython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 
-from analysis.claims import calibration, card, finding, verdicts
+from analysis.claims import calibration, card, checks, finding
 from analysis.claims.finding import Finding
 from analysis.claims.hypotheses import Hypothesis, hypothesis
 from analysis.claims.verdicts import Check
@@ -191,7 +191,7 @@ class Claim:
         """Return the checks that follow from what the register says of the hypothesis."""
         found = []
         if hidden:
-            found.append(verdicts.same_verdict(self.hypothesis, estimates, hidden_as, hidden))
+            found.append(checks.same_verdict(self, estimates, hidden_as, hidden))
         elif self.hypothesis.causal:
             found.append(Check(hidden_as, "the same verdict", "nothing recorded to tell", False))
         if self.hypothesis.money:

@@ -116,39 +116,6 @@ def judge(
     return "supported" if set(verdicts) == {"supported"} else "inconclusive"
 
 
-def same_verdict(
-    hypothesis: Hypothesis,
-    estimates: Mapping[str, Estimate],
-    name: str,
-    variants: Sequence[Mapping[str, Estimate]],
-) -> Check:
-    """Check that the verdict does not hang on something that the data can't tell.
-
-    What is varied may also be true by half: so the verdict must be the same with the variant, and
-    with intervals that reach from the finding to the variant.
-
-    Parameters
-    ----------
-    hypothesis : Hypothesis
-        The entry of the register.
-    estimates : mapping of str to Estimate
-        One for each part, by its key.
-    name : str
-        What might be otherwise.
-    variants : sequence of mapping
-        Estimates that replace those of `estimates`, by part, if it is otherwise. In the same order
-        in every region: the check carries them, and each is pooled over regions as well.
-    """
-    whole = tuple({**estimates, **each} for each in variants)
-    verdict = judge(hypothesis, estimates)
-    changed = changed_verdict(hypothesis, estimates, whole)
-    passed = changed is None or verdict == "inconclusive"
-    value = "the same" if changed is None else f"{verdict} would be {changed}"
-    if passed and changed is not None:
-        value = "open either way"
-    return Check(name, "the same verdict", value, passed, variants=whole)
-
-
 def changed_verdict(
     hypothesis: Hypothesis,
     estimates: Mapping[str, Estimate],
@@ -156,7 +123,8 @@ def changed_verdict(
 ) -> Verdict | None:
     """Return the first other verdict that variants lead to; None if all lead to the same.
 
-    Parameters are those of `same_verdict`; variants have all parts. Of pooled effects, too.
+    What is varied may also be true by half: intervals that reach from an effect to its variant
+    count as well. Variants have all parts; effects may be pooled ones.
     """
     verdict = judge(hypothesis, estimates)
     between = [{key: _hull(estimates[key], each[key]) for key in estimates} for each in variants]

@@ -5,16 +5,19 @@ Tables are styled by JupyterLab itself, in light and dark.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pandas as pd
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import HTML, display
 
-from analysis.data import dataset, sources
-from analysis.data.region import Region
 from analysis.figures.display import table_html
 from analysis.figures.numbers import three_digits
 from analysis.language import text
 from analysis.statistics.estimate import Estimate
+
+if TYPE_CHECKING:
+    from analysis.data.region import Region
 
 FITS = {
     "statsmodels.regression.linear_model": ("RegressionResultsWrapper", "RegressionResults"),
@@ -27,7 +30,7 @@ FITS = {
 def register(shell: InteractiveShell) -> None:
     """Make a cell that ends with a region, an estimate or a fit show it as a table."""
     html = shell.display_formatter.formatters["text/html"]
-    html.for_type(Region, region_html)
+    html.for_type_by_name("analysis.data.region", "Region", region_html)
     html.for_type(Estimate, estimate_html)
     for module, names in FITS.items():
         for name in names:
@@ -40,7 +43,7 @@ def region_html(here: Region) -> str:
     if here.days:
         facts |= {"first purchase": here.start, "end of the data": here.end, "days": here.days}
     facts |= {f"rows of {name}": rows for name, rows in here.rows.items() if name != "customers"}
-    facts |= {"rejected rows": int(here.set_aside["rows"].sum())}
+    facts |= {"rejected rows": int(here.rejected["rows"].sum())}
     table = pd.Series(facts, dtype=object).rename_axis("").to_frame("value")
     return table_html(table, f"{here.name} ({here.source.name})")
 
@@ -60,6 +63,8 @@ def list_regions(source: str = "example") -> None:
     source : str
         Name of a source, or path of its TOML file.
     """
+    from analysis.data import dataset, sources  # which load the engine
+
     traits = dataset.open_source(sources.read(source)).traits()
     table = pd.DataFrame({"customers": traits["customers"]}).rename_axis("region")
     table["line to copy"] = [f'region = "{name}"' for name in traits.index]

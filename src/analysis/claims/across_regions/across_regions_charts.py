@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
-from analysis.claims.across_regions import LEAST_TO_PREDICT, taking_part
+from analysis.claims.across_regions.pooling import LEAST_TO_PREDICT, taking_part
 from analysis.claims.hypotheses import Hypothesis, Part, register
-from analysis.claims.wording import format_value
 from analysis.figures import theme
 from analysis.figures.display import figure, say
+from analysis.figures.numbers import format_value
 
 WIDEST = 3
 """Times the usual width of an interval at which one leaves the picture."""

@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
-from analysis.claims.across_regions import estimates, taking_part, usable
+from analysis.claims.across_regions.families import usable
+from analysis.claims.across_regions.pooling import estimates, taking_part
 from analysis.claims.hypotheses import Part, register
 from analysis.statistics import meta_analysis
 from analysis.statistics.estimate import Estimate, on_scale
