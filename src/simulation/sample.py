@@ -90,7 +90,23 @@ def purchases(world: World, history: History) -> dict:
         "visits_after": visits[:, LANDMARK : LANDMARK + 2 * QUARTER].sum(axis=1),
         "active": visits[:, start:LANDMARK].any(axis=1),
         "reached": bought_before(history, history.people["campaign_week"]),
+        **_in_blocks(history),
     }
+
+
+def _in_blocks(history: History) -> dict:
+    """Return litres and visits in 4 weeks of the last year, mean of those amid purchases.
+
+    Of the 13 blocks those count in which a customer bought, as in the one before and the one after.
+    """
+    visits, litres = (
+        each[:, LANDMARK:].reshape(len(each), 13, 4).sum(axis=2)
+        for each in (history.visits, history.volume)
+    )
+    amid = (visits[:, :-2] > 0) & (visits[:, 1:-1] > 0) & (visits[:, 2:] > 0)
+    counted = np.where(amid.any(axis=1), amid.sum(axis=1), np.nan)
+    means = [(each[:, 1:-1] * amid).sum(axis=1) / counted for each in (litres, visits)]
+    return dict(zip(("litres_in_block", "visits_in_block"), means, strict=True))
 
 
 def _wave_two(world: World, people: DataFrame, rng: Generator) -> dict:

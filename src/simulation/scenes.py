@@ -10,6 +10,7 @@ from simulation.world import World
 SURVEY = ("H01", "H02", "H03", "H04", "H05", "H06", "H07")
 CASES = ("H08", "H09", "H10", "H11")
 VALUE = ("H12", "H13", "H14", "H15", "H16")
+ADDED = ("H23", "H24", "H25")  # on a second reading of the texts
 RETENTION = ("H17", "H18", "H19", "H20", "H21", "H22")
 
 
@@ -92,10 +93,12 @@ _ATTACHED = replace(_NOTHING_KEEPS, **_NO_HABIT, attachment=0.7)
 _ATTACHED_VIEWS = World(**_NO_VIEW_COUNTS, attachment=0.7, attachment_satisfaction=0.5)
 _ROUGH_ANSWERS = {"tail_df": 3.0, "j_shaped": True, "silence": 0.5}
 _ROUGH_PURCHASES = {"tail_df": 3.0, "two_rates": 0.4, "pauses": 0.3, "cost_outliers": 1.0}
+_NOT_LOYAL = World(loyalty_slope=0.0)
+_ALL_ALIKE = World(choice=(0.4, 0.4, 0.4))
 _NEITHER = replace(_NOTHING_KEEPS, **_NO_HABIT, **_NO_VIEW_COUNTS)
 
 SCENES = (
-    Scene(PLANTED, World(), (*SURVEY, *CASES, *VALUE, *RETENTION), (300, 1_000, 3_000)),
+    Scene(PLANTED, World(), (*SURVEY, *CASES, *VALUE, *RETENTION, *ADDED), (300, 1_000, 3_000)),
     Scene("no effect", _NO_EFFECT, (*SURVEY, "H08", "H09", "H11")),
     Scene("no effect on purchases", World(**_NO_LINK), ("H13", "H14", "H16")),
     Scene(
@@ -178,7 +181,11 @@ SCENES = (
         World(season=4.0, decline_share=0.0),
         ("H17", "H18"),
     ),
-    Scene("many newcomers shortly before", World(late_newcomers=0.8), ("H12", "H15", "H17", "H18")),
+    Scene(
+        "many newcomers shortly before",
+        World(late_newcomers=0.8),
+        ("H12", "H15", "H17", "H18", "H24"),
+    ),
     Scene("nothing keeps customers", _NOTHING_KEEPS, ("H19", "H20", "H21", "H22")),
     Scene("the loyal take the card", _CARD_OF_THE_LOYAL, ("H19",)),
     Scene(
@@ -212,7 +219,7 @@ SCENES = (
         World(quick_log_hazard=0.40, attachment=0.7),
         ("H10",),
     ),
-    Scene("customers pause", World(pauses=0.5), ("H17", "H18", "H19")),
+    Scene("customers pause", World(pauses=0.5), ("H17", "H18", "H19", "H24")),
     Scene(
         "nothing keeps customers, and they pause",
         replace(_NOTHING_KEEPS, pauses=0.5),
@@ -240,5 +247,20 @@ SCENES = (
         "no synergy, at the top of the scale",
         World(synergy=0.0, loyalty_slope=1.4),
         ("H22",),
+    ),
+    Scene("satisfaction has nothing to do with loyalty", _NOT_LOYAL, ("H23",)),
+    Scene(
+        "satisfaction has nothing to do with loyalty, and a style of answering",
+        replace(_NOT_LOYAL, acquiescence=0.5),
+        ("H23",),
+        told_by=_NOT_LOYAL,
+    ),
+    Scene("drivers come half as often", World(driver_pace=-0.7), ("H24",)),
+    Scene("fuel, price and location weigh alike", _ALL_ALIKE, ("H25",)),
+    Scene(
+        "fuel, price and location weigh alike, and a halo on fuel and loyalty",
+        replace(_ALL_ALIKE, halo_on_loyalty=0.6),
+        ("H25",),
+        told_by=_ALL_ALIKE,
     ),
 )

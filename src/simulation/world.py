@@ -34,6 +34,7 @@ SEGMENTS = DataFrame(
     index=["private", "ride_hailing", "van", "fleet", "restaurant"],
 )
 CORE = ("fleet", "restaurant")
+DRIVERS = ("ride_hailing", "van")
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ class World:
     told_shape: float = 1.5  # of the gamma; smaller is more over-dispersed
     loyalty_slope: float = 0.60
     synergy: float = 0.42
+    choice: tuple[float, float, float] = (0.60, 0.40, 0.20)  # loyalty by fuel, price, location
+    halo_on_loyalty: float = 0.0  # trap: of the impression, in ratings of fuel and loyalty
     # complaints
     complaint_slope: float = -0.70
     promise_jump: float = 0.55
@@ -81,6 +84,7 @@ class World:
     season: float = 1.0  # trap: factor on the seasons of the segments
     late_newcomers: float = 0.0  # trap: share of newcomers who join shortly before a landmark
     visit_level: float = 0.0
+    driver_pace: float = 0.0  # of ride-hailing and vans, on the log of their visits
     key_account_spread: float = 1.0  # factor on the spread of their quantities
     satisfaction_visits: float = 0.03
     loyalty_visits: float = 0.20

@@ -8,7 +8,7 @@ from pandas import DataFrame
 from scipy import special
 
 from simulation.drawing.unrecorded import draw_unrecorded, odds_shifted, stretched
-from simulation.world import CORE, LANDMARK, N_WEEKS, SEGMENTS, START, WAVES, World
+from simulation.world import CORE, DRIVERS, LANDMARK, N_WEEKS, SEGMENTS, START, WAVES, World
 
 VALUES = ("product_value", "service_value", "personnel_value", "image_value")
 COSTS = ("money_cost", "time_cost", "energy_cost", "effort_cost")
@@ -21,6 +21,8 @@ _CLOSED = """
 """
 CLOSED = np.array(_CLOSED.split(), dtype="datetime64[D]").reshape(-1, 2)
 LONGEST_CASE = 12  # working days
+REASONS = ("fuel_quality", "price_rating", "location_rating")
+RATED_ALIKE = 0.2  # correlation of two of them
 CAMPAIGNS = np.arange(30, 53, 2)  # weeks
 
 
@@ -45,6 +47,7 @@ def _traits(world: World, unrecorded: DataFrame, rng: Generator) -> DataFrame:
     n_stations = int(np.clip(n // 40, 12, 24))
     weights = rng.dirichlet(np.full(n_stations, 12.0))
     usual, usual_sd = np.log(traits["visits"]) + world.visit_level, traits["visits_sd"]
+    usual += world.driver_pace * traits["segment"].isin(DRIVERS)
     rate_tail, size_tail = unrecorded["rate_tail"], unrecorded["size_tail"]
     return traits.join(unrecorded).assign(
         suburban=rng.random(n) < 0.45,
@@ -143,14 +146,30 @@ def _bonds(world: World, people: DataFrame, rng: Generator) -> dict:
     person = 0.3 * organisation + np.sqrt(0.91) * person
     benefits = 0.20 * (organisation + person) + world.synergy * organisation * person
     bound = world.loyalty_slope * later + np.where(people["business"], benefits, 0)
+    rest = rng.standard_normal(n)
     service = (people["added_service"] + people["personnel_value"]) / np.sqrt(2)
     return {
         "satisfaction_later": later,
-        "loyalty": bound + 0.8 * rng.standard_normal(n),
+        "loyalty": bound + 0.8 * rest,
         "org_benefit": organisation,
         "personal_benefit": person,
         "price_sensitivity": world.service_price_slope * service + rng.standard_normal(n),
+        **_reasons(world, rest, rng.spawn(1)[0]),
     }
+
+
+def _reasons(world: World, rest: ndarray, rng: Generator) -> dict:
+    """Return how fuel, price and location of the station are rated.
+
+    They make up a part of the loyalty that satisfaction does not (`rest`, standard normal), each
+    by its weight. It is drawn the other way round, from the distribution that they have given
+    `rest`, so that the loyalty itself is the same whatever the weights are.
+    """
+    spread = np.full((3, 3), RATED_ALIKE) + (1 - RATED_ALIKE) * np.eye(3)
+    shared = spread @ world.choice
+    left = np.linalg.cholesky(spread - np.outer(shared, shared))
+    rated = np.outer(shared, rest) + left @ rng.standard_normal((3, len(rest)))
+    return dict(zip(REASONS, rated, strict=True))
 
 
 def _fates(world: World, people: DataFrame, rng: Generator) -> dict:

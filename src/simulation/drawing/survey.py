@@ -6,7 +6,7 @@ from numpy.random import Generator
 from pandas import DataFrame
 from scipy import special, stats
 
-from simulation.drawing.people import COSTS, VALUES
+from simulation.drawing.people import COSTS, REASONS, VALUES
 from simulation.world import WAVES, World
 
 SATISFACTION = ("satisfaction_1", "satisfaction_2", "satisfaction_3")
@@ -43,6 +43,7 @@ def answers(world: World, people: DataFrame, wave: int, rng: Generator) -> DataF
     scores[["performance", *VALUES, *SATISFACTION]] += impression[:, None]
     scores[list(COSTS)] -= impression[:, None]
     scores["expectation"] += world.halo_on_expectation * impression
+    scores[["fuel_quality", *LOYALTY]] += world.halo_on_loyalty * people["halo"].to_numpy()[:, None]
     engaged = -0.1 + 0.35 * people["log_rate"] + 0.25 * people["loyalty"] + world.silence * latent
     told = _told(world, mood, rng)
     responds = rng.random(n) < special.expit(engaged)
@@ -55,6 +56,8 @@ def _scores(world: World, people: DataFrame, mood: ndarray, rng: Generator) -> D
     n, single = len(people), [name for name in ITEMS if name in people and "works" not in name]
     scores = people[single] + 0.25 * rng.standard_normal((n, len(single)))
     scores[list(COSTS)] -= 0.5
+    own = rng.spawn(1)[0]  # leaves the other items as they are without these
+    scores[list(REASONS)] = people[list(REASONS)] + 0.25 * own.standard_normal((n, len(REASONS)))
     scores["works_quality"] = people["works_quality"]
     scores["works_communication"] = people["works_communication"] + 0.7 * rng.standard_normal(n)
     bond = people["loyalty"].to_numpy() / 1.1
@@ -82,11 +85,12 @@ def to_items(world: World, latent: DataFrame) -> DataFrame:
 
     Who gives one number throughout gives that of the first item of satisfaction.
     """
-    items = DataFrame(to_scale(world, latent[ITEMS].to_numpy()), columns=ITEMS)
+    names = [*ITEMS, *REASONS]
+    items = DataFrame(to_scale(world, latent[names].to_numpy()), columns=names)
     for name in ("expectation", "performance"):
         items[name] = np.clip(np.rint(6.8 + 1.7 * latent[name]), 1, 10).astype(int)
     alike = latent["one_number"].to_numpy()
-    items.loc[alike] = items.loc[alike, [SATISFACTION[0]] * len(ITEMS)].to_numpy()
+    items.loc[alike] = items.loc[alike, [SATISFACTION[0]] * len(names)].to_numpy()
     return items
 
 

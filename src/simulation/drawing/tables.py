@@ -12,6 +12,7 @@ from pandas import DataFrame
 from simulation.drawing import accounts, survey
 from simulation.drawing.behaviour import History, bought_before, generators, simulate
 from simulation.drawing.lines import station_names, transactions
+from simulation.drawing.people import REASONS
 from simulation.world import N_WEEKS, START, WAVES, World, dates
 
 KINDS = ["billing", "delivery", "equipment", "quality", "service"]
@@ -65,7 +66,8 @@ def _wave(
     latent, (first, last) = survey.answers(world, people, wave, rng), WAVES[wave]
     answered_on = dates(rng.integers(first * 7, last * 7 + 7, len(people)))
     scale = survey.to_items(world, latent).astype("Int64")
-    scale = scale.mask(rng.random(scale.shape) < 0.03)
+    reasons = scale[list(REASONS)]
+    scale = scale[survey.ITEMS].mask(rng.random((len(scale), len(survey.ITEMS))) < 0.03)
     scale.loc[~latent["had_works"], ["works_quality", "works_communication"]] = pd.NA
     scale.loc[~people["business"], ["org_benefit", "personal_benefit"]] = pd.NA
     frame = DataFrame({"customer_id": ids, "answered_on": answered_on}).assign(
@@ -74,6 +76,7 @@ def _wave(
         channel=people["channel"],
         had_works=np.where(latent["had_works"], "true", "false"),
         told_others=latent["told_others"].astype("Int64"),
+        **reasons.mask(rng.spawn(1)[0].random(reasons.shape) < 0.03),
     )
     return frame[survey.took_part(people, latent, wave)]
 

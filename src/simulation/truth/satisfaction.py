@@ -1,4 +1,4 @@
-"""The truth of H01 to H07: satisfaction, by the answers of all who answered wave 2.
+"""The truth of H01 to H07, H23 and H25: satisfaction, by the answers of all who answered wave 2.
 
 The index is the mean of three items; latent is an item before it becomes a whole number.
 """
@@ -11,7 +11,7 @@ import pandas as pd
 from numpy import ndarray
 from pandas import DataFrame
 
-from simulation.drawing.people import COSTS, VALUES
+from simulation.drawing.people import COSTS, REASONS, VALUES
 from simulation.drawing.survey import SATISFACTION, SATISFACTION_UNIT, to_scale
 from simulation.sample import Sample
 from simulation.truth.comparison import log_slopes, scaled, slopes
@@ -99,3 +99,22 @@ def h07(sample: Sample) -> dict[str, float]:
     service = scaled(d["item_added_service"] + d["item_personnel_value"])
     found, left = slopes(d, d["latent_price_sensitivity"], service)
     return {"price_sensitivity": found[0] / left}
+
+
+def h23(sample: Sample) -> dict[str, float]:
+    """Latent first item of loyalty: step of the index from 8 to 10 less that from 6 to 8 / SD left.
+
+    The line of the index bends at 6 and at 8, adjusted.
+    """
+    d = sample.answered
+    pieces = [d["index"].clip(*ends) for ends in ((0, 6), (6, 8), (8, 10))]
+    (_, middle, top), left = slopes(d, d["latent_loyalty_1"], *pieces)
+    return {"convexity": 2 * (top - middle) / left}
+
+
+def h25(sample: Sample) -> dict[str, float]:
+    """LMG shares of R2 of the loyalty index: rating of fuel less price, price less location."""
+    d = sample.answered
+    ratings = d[[f"item_{name}" for name in REASONS]]
+    shares = importance(pd.concat([ratings, d["loyalty_index"]], axis=1).corr().to_numpy())
+    return dict(zip(("fuel_over_price", "price_over_location"), -np.diff(shares), strict=True))

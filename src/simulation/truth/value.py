@@ -1,4 +1,4 @@
-"""The truth of H12 to H16: what customers are worth.
+"""The truth of H12 to H16 and H24: what customers are worth.
 
 The landmark is the first day of week `LANDMARK`; who answered wave 2 had joined before it.
 """
@@ -13,9 +13,10 @@ from analysis.statistics.concentration import A_LIMIT, TOP_SHARE, lifecycle_stag
 from simulation.drawing.behaviour import beyond_probability, visit_rate, weekly_price, with_lapse
 from simulation.sample import CHUNK, Sample
 from simulation.truth.comparison import gain, log_slopes, scaled
-from simulation.world import LANDMARK, N_WEEKS, World
+from simulation.world import DRIVERS, LANDMARK, N_WEEKS, World
 
 HALF_YEAR = 182  # days
+BLOCKS_A_MONTH = 365.25 / 12 / 28
 
 
 def h12(sample: Sample) -> dict[str, float]:
@@ -86,3 +87,19 @@ def _expected_margin(world: World, people: DataFrame) -> ndarray:
     usual = (world.beyond_spend * people["size"] * people["price"]).to_numpy()[:, None]
     beyond = beyond_probability(world, people, weeks) * usual * world.beyond_margin
     return (visit_rate(world, people, weeks) * (fuel + beyond)).sum(axis=1)
+
+
+def h24(sample: Sample) -> dict[str, float]:
+    """Ride-hailing and vans: litres a month, visits a week, share from 17:00 on; means of drivers.
+
+    Of the 4 weeks of the last year in which they bought, as in those before and after. An hour of
+    those that are not evening is one of twelve, from 6 to 17.
+    """
+    d = sample.everyone
+    d = d[d["segment"].isin(DRIVERS) & d["litres_in_block"].notna()]
+    evening = d["evening"] + (1 - d["evening"]) / 12
+    return {
+        "litres": d["litres_in_block"].mean() * BLOCKS_A_MONTH,
+        "visits": d["visits_in_block"].mean() / 4,
+        "evening": evening.mean(),
+    }
