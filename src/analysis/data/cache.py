@@ -38,8 +38,12 @@ FOLDER = "WORKBOOK_CACHE"
 """Environment variable: the cache folder of a run; when empty, nothing is cached on disk."""
 LENGTH = 12
 """Characters of a fingerprint."""
-MAX_AGE, MAX_BYTES = dt.timedelta(days=30), "2G"
-"""Limits of the user's own cache; the least recently used entries go first."""
+HERE = Path(__file__).parent
+"""The package that validates data."""
+PACKAGE = HERE.parent
+"""The package whose code decides about what is computed of a region."""
+MAX_AGE, MAX_BYTES = dt.timedelta(days=30), 2 * 1024**3
+"""Limits of the user's own cache, of what was loaded and what was computed each."""
 SETTINGS = (
     "name", "title", "currency", "calendar", "timezone", "earliest", "as_of", "max_set_aside",
     "notes", "tables",
@@ -96,7 +100,7 @@ def path_of(source: Source, *which: str) -> Path | None:
         data = content(source)
         if data is None:
             return None
-        which = (*which, str(source.folder), data, code())
+        which = (*which, str(source.folder), data, code(HERE))
     return folder / short(repr(each).encode() for each in (source.name, *which))
 
 
@@ -164,12 +168,11 @@ def short(parts: Iterable[bytes]) -> str:
     return total.hexdigest()[:LENGTH]
 
 
-def code() -> str:
-    """Return the fingerprint of this package's code and of the versions it runs with.
+def code(package: Path = PACKAGE) -> str:
+    """Return the fingerprint of a package's code and of the versions it runs with.
 
     As it is now: notebooks reload modules whose files change.
     """
-    package = Path(__file__).parents[1]
     files = [path for path in sorted(package.rglob("*")) if path.suffix in (".py", ".toml")]
     lock = ROOT / "requirements.lock"
     return short(path.read_bytes() for path in [*files, *([lock] if lock.exists() else [])])
@@ -208,9 +211,11 @@ def _drop_old(folder: Path) -> None:
     from joblib import Memory
 
     Memory(folder, verbose=0).reduce_size(bytes_limit=MAX_BYTES, age_limit=MAX_AGE)
-    oldest = time.time() - MAX_AGE.total_seconds()
-    for path in folder.iterdir():
-        if path.is_file() and path.stat().st_mtime < oldest:
+    total, oldest = 0, time.time() - MAX_AGE.total_seconds()
+    files = [(path.stat(), path) for path in folder.iterdir() if path.is_file()]
+    for about, path in sorted(files, key=lambda each: each[0].st_mtime, reverse=True):
+        total += about.st_size
+        if total > MAX_BYTES or about.st_mtime < oldest:
             path.unlink(missing_ok=True)
 
 
