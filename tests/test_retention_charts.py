@@ -18,7 +18,7 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 from analysis.cohorts.churn import FACTOR
-from analysis.figures import display, retention_charts, survey_charts
+from analysis.figures import charts, display, marks, retention_charts, survey_charts
 from analysis.figures import theme as figures
 from analysis.statistics import prediction
 from analysis.statistics.regression import survival
@@ -53,7 +53,8 @@ def html(name, *args):
     with capture_output() as captured, warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", ResourceWarning)  # of kernels of other tests
-        getattr(retention_charts, name)(*args, "A caption")
+        home = charts if hasattr(charts, name) else retention_charts
+        getattr(home, name)(*args, "A caption")
     (output,) = captured.outputs
     return output.data["text/html"]
 
@@ -194,7 +195,7 @@ def test_more_than_five_groups_are_named_in_a_legend_and_all_differ():
 @given(st.lists(st.floats(0, 1), max_size=5))
 def test_heights_are_a_gap_apart_inside_and_moved_only_if_needed(heights):
     heights = np.array(heights)
-    moved = retention_charts._apart(heights, 0.08)
+    moved = marks._apart(heights, 0.08)
     order = np.argsort(heights, kind="stable")
     assert (np.diff(moved[order]) >= 0.08 - 1e-9).all()
     assert ((moved >= -1e-9) & (moved <= 1 + 1e-9)).all()
@@ -276,7 +277,7 @@ def test_alarm_curve_tells_and_draws_what_is_told_of_the_lost_and_of_who_stay():
     alt, axes = drawn("alarm_curve", CURVE, 28.0)
     assert "2%: 33% of the lost under alarm, 11% for 28 days or more, median lead 19 days, " in alt
     assert "10%: 51% of the lost under alarm, 22% for 28" in alt
-    assert "median lead 32 days, 16% of who stay in any week." in alt
+    assert "median lead 32 days, 16% of those who stay in any week." in alt
     lines = named(axes[0])
     assert list(lines) == ["lost: under alarm", "lost: 28 days early", "staying: any week"]
     assert [line.get_ydata().tolist() for line in lines.values()] == [

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import seaborn as sns
+from numpy.typing import ArrayLike
 
-from analysis.figures import theme
+from analysis.figures import marks, theme
 from analysis.figures.display import figure
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.lifetime_value import Holdout
@@ -50,12 +52,12 @@ def effects(
     unit, caption : str
         Label of the axis; what is shown.
     null, band
-        As in `theme.forest`.
+        As in `marks.forest`.
     """
     if isinstance(found, Mapping):
         found = pd.DataFrame({name: vars(each) for name, each in found.items()}).T
     fig, ax = plt.subplots(figsize=(7.2, 0.9 + 0.32 * len(found)))
-    theme.forest(ax, found, null, band, unit=unit)
+    marks.forest(ax, found, null, band, unit)
     named = ", ".join(f"{name} {row.estimate:.2f}" for name, row in found.iterrows())
     figure(fig, f"Effects with 95 % intervals ({unit}): {named}.", caption)
 
@@ -89,7 +91,7 @@ def spread(values: pd.Series, unit: str, caption: str) -> None:
 def concentration(curve: pd.DataFrame, top: Estimate, claimed: float, caption: str) -> None:
     """Show a Lorenz curve, as from `value.lorenz`, beside the claimed share of the top 20 %."""
     fig, ax = plt.subplots(figsize=(4.8, 3.6))
-    theme.lorenz(ax, curve)
+    marks.lorenz(ax, curve)
     ax.plot(0.2, claimed, "x", color=theme.GREY, ms=9)
     ax.annotate("claimed", (0.2, claimed), (8, 4), textcoords="offset points", color=theme.GREY)
     alt = (
@@ -148,9 +150,8 @@ def group_means(table: pd.DataFrame, labels: tuple[str, str], caption: str) -> N
 def bins(x: pd.Series, y: pd.Series, labels: tuple[str, str], caption: str) -> None:
     """Show means of `y` in equally large groups of `x`, with 95 % intervals."""
     fig, ax = plt.subplots(figsize=(5.4, 2.8))
-    theme.binned_means(ax, x, y, 6)
+    means = marks.binned_means(ax, x, y, 6)["y"]
     ax.set(xlabel=labels[0], ylabel=labels[1])
-    means = theme.bin_means(x, y, 6)["y"]
     alt = (
         f"Mean of {labels[1]} is {_short(means.iloc[0])} in the lowest group of {labels[0]} and "
         f"{_short(means.iloc[-1])} in the highest."
@@ -175,6 +176,34 @@ def balance(table: pd.DataFrame, caption: str) -> None:
     figure(fig, alt, caption)
 
 
+def overlap(
+    propensity: ArrayLike, treated: ArrayLike, names: tuple[str, str], caption: str
+) -> None:
+    """Show the estimated probability of treatment in both arms.
+
+    Parameters
+    ----------
+    propensity, treated : array_like, shape (n,)
+        Probability; 1 or True if treated. Missing probabilities are left out.
+    names : tuple of str
+        Labels of the treated and of the others.
+    """
+    columns = {"chance": np.asarray(propensity), "treated": np.asarray(treated, dtype=float)}
+    people = pd.DataFrame(columns).dropna()
+    arms = [people.loc[people["treated"] == arm, "chance"] for arm in (1, 0)]
+    edges = np.histogram_bin_edges(people["chance"], 40)
+    fig, ax = plt.subplots(figsize=(7.2, 2.8))
+    for name, values, colour in zip(names, arms, marks.COLOURS, strict=False):
+        shares = np.histogram(values, edges)[0] / max(len(values), 1)
+        ax.stairs(shares, edges, color=colour, lw=1.8, label=f"{name} ({len(values):,})")
+        ax.stairs(shares, edges, color=colour, fill=True, alpha=0.15)
+    ax.set(xlabel="estimated probability", ylabel="share of the group")
+    ax.yaxis.set_major_formatter(marks.per_cent)
+    ax.legend(frameon=False)
+    told = [_arm(names[i], arms[i], names[1 - i], arms[1 - i]) for i in (0, 1)]
+    figure(fig, f"Estimated probabilities. {' '.join(told)}", caption)
+
+
 def _short(value: float) -> str:
     """Return a number in three digits, or all digits before the point."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
@@ -184,3 +213,14 @@ def _plain(column: str) -> str:
     """Return a column's name in words."""
     words = column.replace("_", " ")
     return f"{words.removeprefix('log ')} (log)" if words.startswith("log ") else words
+
+
+def _arm(name: str, own: pd.Series, other_name: str, other: pd.Series) -> str:
+    """Return the range of an arm, and how much of it lies outside the other's."""
+    if own.empty or other.empty:
+        return f"{name}: {len(own):,} customers."
+    above, below = (own > other.max()).mean(), (own < other.min()).mean()
+    return (
+        f"{name}: {own.min():.3f} to {own.max():.3f}, {above:.1%} above and {below:.1%} below all "
+        f"of {other_name}."
+    )

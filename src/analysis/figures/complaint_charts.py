@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.cohorts.complaints import PROMISE
-from analysis.figures import theme
+from analysis.figures import marks, theme
 from analysis.figures.display import figure
 from analysis.statistics.causal.discontinuity import Bunching
 from analysis.statistics.estimate import Estimate
@@ -60,10 +60,9 @@ def against_published(
 ) -> None:
     """Show shares with 95 % intervals beside the published ones (crosses)."""
     fig, ax = plt.subplots(figsize=(7.2, 0.9 + 0.4 * len(shares)))
-    for name, each in shares.items():
-        ax.plot([each.ci_low, each.ci_high], [name, name], color=theme.BLUE, lw=2)
-        ax.plot(each.estimate, name, "o", color=theme.BLUE)
-        ax.plot(published[name], name, "x", color=theme.ORANGE, ms=9)
+    names = list(shares)
+    marks.intervals(ax, names, pd.DataFrame([vars(each) for each in shares.values()]))
+    ax.plot([published[name] for name in names], names, "x", color=theme.ORANGE, ms=9)
     ax.set(xlabel="share of customers (cross: published)", xlim=(0, 1.02))
     ax.xaxis.set_major_formatter("{x:.0%}")
     ax.margins(y=0.3)

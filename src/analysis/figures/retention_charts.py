@@ -1,35 +1,26 @@
-"""Pictures of customers who stay or leave: who is still there, who is called, what it costs."""
+"""Pictures of customers who stay or leave: who is still there, who is called, what it costs.
+
+The caption of each says what is to be learnt from it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from itertools import cycle, product
+from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-from matplotlib.ticker import LogLocator
-from numpy.typing import ArrayLike
-from scipy.optimize import isotonic_regression
 
 from analysis.cohorts.churn import FACTOR
-from analysis.figures import theme
+from analysis.figures import marks, theme
 from analysis.figures.display import figure
 from analysis.statistics.regression.survival import share_at
 
-COLOURS = (theme.BLUE, theme.ORANGE, theme.INK, theme.GREY,
-           "#0b7a5b", "#8e44a3", "#8a5a2b", "#c2185b")  # fmt: skip
-"""One per line; lines beyond these are dotted."""
-MOST_NAMED = 5
-"""Lines that are named at their ends; more of them need a legend."""
 HALF_BAND = 0.5
 """Visits a month that a tier may be off and still count as visited as claimed."""
 LEAST = 0.05
 """Share of the usual volume below which all is drawn as this."""
-BINS = 40
-"""Bars of a histogram."""
 
 _DAYS = {"days": 1, "weeks": 7}
 
@@ -43,8 +34,6 @@ def survival(curves: pd.DataFrame, unit: str, caption: str) -> None:
         As from `survival.curves`.
     unit : str
         Label of the time axis, which begins with its unit: "days" or "weeks".
-    caption : str
-        What is to be learnt from it.
 
     Raises
     ------
@@ -55,16 +44,18 @@ def survival(curves: pd.DataFrame, unit: str, caption: str) -> None:
     if word not in _DAYS:
         raise ValueError(f'The time axis must begin with "days" or "weeks", not "{unit}".')
     fig, ax = plt.subplots(figsize=(7.2, 3.2))
-    for (name, rows), look in zip(curves.groupby("group", observed=True), _looks(), strict=False):
+    groups = curves.groupby("group", observed=True)
+    for (name, rows), look in zip(groups, marks.looks(), strict=False):
         days = rows["day"] / _DAYS[word]
         ax.step(days, rows["share"], where="post", label=str(name), **look)
         ax.fill_between(days, rows["ci_low"], rows["ci_high"], step="post", lw=0, alpha=0.15,
                         color=look["color"])  # fmt: skip
-    bottom = _bottom(curves)
+    lowest = min(curves[["share", "ci_low"]].min(axis=None), 0.95)
+    bottom = np.floor(10 * lowest) / 10 if lowest >= 0.5 else 0.0  # near the lowest if all are high
     ax.set(xlabel=unit, ylabel="still there", ylim=(bottom, 1 + 0.02 * (1 - bottom)))
-    ax.yaxis.set_major_formatter(_per_cent)
-    _name_lines(ax)
-    last = curves.groupby("group", observed=True)["day"].max().min()
+    ax.yaxis.set_major_formatter(marks.per_cent)
+    marks.name_lines(ax)
+    last = groups["day"].max().min()
     at_last = share_at(curves, last)
     listed = ", ".join(
         f"{name} {_told(share)}"
@@ -87,7 +78,7 @@ def rules(table: pd.DataFrame, caption: str) -> None:
         ax.set_ylim(0, 1.15 * np.fmax(table[column].max(), 0.01))
         ax.set_xticks(table.index, [f"{factor:g}" for factor in table.index])
         ax.minorticks_off()
-        ax.yaxis.set_major_formatter(_per_cent)
+        ax.yaxis.set_major_formatter(marks.per_cent)
     axes[0].legend(frameon=False)
     listed = "; ".join(
         f"{row.Index:g} gaps (median {row.limit_days:.0f} days): {_told(row.lost, '.1%')} of "
@@ -106,8 +97,6 @@ def before_the_end(paths: pd.DataFrame, caption: str) -> None:
         By weeks before the last purchase: medians lost and stayed, and quartiles lost_low,
         lost_high, stayed_low, stayed_high, all of the log of the volume over the usual one.
         What is below `LEAST` is drawn there.
-    caption : str
-        What is to be learnt from it.
     """
     volume = np.exp(paths.sort_index(ascending=False))
     drawn = volume.clip(lower=LEAST)
@@ -120,8 +109,8 @@ def before_the_end(paths: pd.DataFrame, caption: str) -> None:
     least = f"\n({LEAST:.0%}: or less)" if (volume < LEAST).any(axis=None) else ""
     ax.set(xlabel="weeks before the last purchase", ylabel=f"share of usual volume{least}")
     ax.set(xlim=(drawn.index.max(), drawn.index.min()))
-    _logarithmic(ax, _per_cent)
-    _name_lines(ax)
+    marks.logarithmic(ax, marks.per_cent)
+    marks.name_lines(ax)
     listed = ", ".join(
         f"{name} {_told(volume[name].iloc[0])}, then {_told(volume[name].iloc[-1])} (quartiles "
         f"{_told(volume[f'{name}_low'].iloc[-1])} and {_told(volume[f'{name}_high'].iloc[-1])})"
@@ -140,13 +129,11 @@ def alarm_curve(table: pd.DataFrame, enough: float, caption: str) -> None:
         As from `alarms.curve`.
     enough : float
         Days of lead that are early enough.
-    caption : str
-        What is to be learnt from it.
     """
     fig, (shares, days) = plt.subplots(1, 2, figsize=(7.2, 3), width_ratios=(3, 2))
     lines = {"warned": "lost: under alarm", "early": f"lost: {enough:g} days early"}
     lines |= {"any_week": "staying: any week"}
-    for (column, label), look in zip(lines.items(), _looks(), strict=False):
+    for (column, label), look in zip(lines.items(), marks.looks(), strict=False):
         shares.plot(table.index, table[column], "o-", color=look["color"], label=label)
     days.axhline(enough, color=theme.GREY, lw=1, ls=":")
     days.plot(table.index, table["lead_days"], "o-", color=theme.BLUE, clip_on=False)
@@ -154,12 +141,18 @@ def alarm_curve(table: pd.DataFrame, enough: float, caption: str) -> None:
     days.set(
         ylabel="median lead in days", ylim=(0, 1.15 * np.fmax(table["lead_days"].max(), enough))
     )
-    shares.yaxis.set_major_formatter(_per_cent)
+    shares.yaxis.set_major_formatter(marks.per_cent)
     for ax in (shares, days):
         ax.set(xlabel="false alarms at a landmark", xlim=(0, None))
-        ax.xaxis.set_major_formatter(_per_cent)
+        ax.xaxis.set_major_formatter(marks.per_cent)
     shares.legend(frameon=False)
-    figure(fig, _curve_in_words(table, enough), caption)
+    listed = "; ".join(
+        f"{_told(row.Index)}: {_told(row.warned)} of the lost under alarm, {_told(row.early)} for "
+        f"{enough:g} days or more, median lead {_told(row.lead_days, '.0f')} days, "
+        f"{_told(row.any_week)} of those who stay in any week"
+        for row in table.itertuples()
+    )
+    figure(fig, f"By false alarms at a landmark, {listed}.", caption)
 
 
 def calibration(table: pd.DataFrame, caption: str) -> None:
@@ -167,12 +160,11 @@ def calibration(table: pd.DataFrame, caption: str) -> None:
     fig, ax = plt.subplots(figsize=(4.6, 3.8))
     end = 1.05 * np.fmax(table[["predicted", "observed", "ci_high"]].max(axis=None), 0.01)
     ax.plot([0, end], [0, end], color=theme.GREY, lw=1, label="as predicted")
-    ax.vlines(table["predicted"], table["ci_low"], table["ci_high"], color=theme.BLUE, lw=1.8)
-    ax.plot(table["predicted"], table["observed"], "o", color=theme.BLUE, clip_on=False)
+    marks.intervals(ax, table["predicted"], table, "observed", upright=True)
     ax.set(xlabel="predicted share lost", ylabel="observed share lost")
     ax.set(xlim=(0, end), ylim=(0, end))
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(_per_cent)
+        axis.set_major_formatter(marks.per_cent)
     ax.legend(frameon=False)
     inside = table["predicted"].between(table["ci_low"], table["ci_high"]).sum()
     listed = ", ".join(
@@ -186,36 +178,6 @@ def calibration(table: pd.DataFrame, caption: str) -> None:
     figure(fig, alt, caption)
 
 
-def overlap(
-    propensity: ArrayLike, treated: ArrayLike, names: tuple[str, str], caption: str
-) -> None:
-    """Show the estimated probability of treatment in both arms.
-
-    Parameters
-    ----------
-    propensity, treated : array_like, shape (n,)
-        Probability; 1 or True if treated. Missing probabilities are left out.
-    names : tuple of str
-        Labels of the treated and of the others.
-    caption : str
-        What is to be learnt from it.
-    """
-    columns = {"chance": np.asarray(propensity), "treated": np.asarray(treated, dtype=float)}
-    people = pd.DataFrame(columns).dropna()
-    arms = [people.loc[people["treated"] == arm, "chance"] for arm in (1, 0)]
-    edges = np.histogram_bin_edges(people["chance"], BINS)
-    fig, ax = plt.subplots(figsize=(7.2, 2.8))
-    for name, values, colour in zip(names, arms, COLOURS, strict=False):
-        shares = np.histogram(values, edges)[0] / max(len(values), 1)
-        ax.stairs(shares, edges, color=colour, lw=1.8, label=f"{name} ({len(values):,})")
-        ax.stairs(shares, edges, color=colour, fill=True, alpha=0.15)
-    ax.set(xlabel="estimated probability", ylabel="share of the group")
-    ax.yaxis.set_major_formatter(_per_cent)
-    ax.legend(frameon=False)
-    told = [_arm(names[i], arms[i], names[1 - i], arms[1 - i]) for i in (0, 1)]
-    figure(fig, f"Estimated probabilities. {' '.join(told)}", caption)
-
-
 def visits(table: pd.DataFrame, promised: Mapping[str, float], caption: str) -> None:
     """Show visits a month by tier beside those promised.
 
@@ -225,8 +187,6 @@ def visits(table: pd.DataFrame, promised: Mapping[str, float], caption: str) -> 
         By tier: estimate, ci_low, ci_high.
     promised : mapping of str to float
         Visits a month by tier; the light bar is what is near enough.
-    caption : str
-        What is to be learnt from it.
     """
     claimed = np.array([promised.get(tier, np.nan) for tier in table.index])
     places = np.arange(len(table))
@@ -234,8 +194,7 @@ def visits(table: pd.DataFrame, promised: Mapping[str, float], caption: str) -> 
     ax.bar(places, 2 * HALF_BAND, bottom=claimed - HALF_BAND, width=0.6, color=theme.BAND,
            label=f"promised ± {HALF_BAND:g}")  # fmt: skip
     ax.plot(places, claimed, "x", color=theme.ORANGE, ms=9, mew=2, label="promised")
-    ax.vlines(places, table["ci_low"], table["ci_high"], color=theme.BLUE, lw=2)
-    ax.plot(places, table["estimate"], "o", color=theme.BLUE, label="visited")
+    marks.intervals(ax, places, table, upright=True, label="visited")
     ax.set(xlabel="tier", ylabel="visits a month", ylim=(0, None), xlim=(-0.6, len(table) - 0.4))
     ax.set_xticks(places, [str(tier) for tier in table.index])
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
@@ -255,14 +214,12 @@ def costs(campaigns: pd.DataFrame, caption: str) -> None:
     campaigns : DataFrame
         campaign (date), purpose, cost_per_head; the means are of campaigns, not of heads.
         Campaigns without a cost, or without a head, are left out and counted in the text.
-    caption : str
-        What is to be learnt from it.
     """
     cost = campaigns["cost_per_head"]
     shown = campaigns[(cost > 0) & np.isfinite(cost)]
     fig, ax = plt.subplots(figsize=(7.2, 3))
     listed = []
-    for (name, rows), look in zip(shown.groupby("purpose"), _looks(), strict=False):
+    for (name, rows), look in zip(shown.groupby("purpose"), marks.looks(), strict=False):
         mean, days = rows["cost_per_head"].mean(), shown["campaign"]
         ax.plot(rows["campaign"], rows["cost_per_head"], "o", ms=5, color=look["color"])
         ax.plot([days.min(), days.max()], [mean, mean], lw=1.5, label=str(name), **look)
@@ -270,8 +227,8 @@ def costs(campaigns: pd.DataFrame, caption: str) -> None:
     ax.set(ylabel="cost per head, logarithmic")
     ax.xaxis.set_major_locator(AutoDateLocator())
     ax.xaxis.set_major_formatter(ConciseDateFormatter(ax.xaxis.get_major_locator()))
-    _logarithmic(ax, "{x:,.10g}")
-    _name_lines(ax)
+    marks.logarithmic(ax, "{x:,.10g}")
+    marks.name_lines(ax)
     means = ", ".join(listed) or "of no campaign"
     alt = f"Mean cost per head: {means}. Campaigns not shown: {len(campaigns) - len(shown)}."
     figure(fig, alt, caption)
@@ -286,8 +243,6 @@ def lists(table: pd.DataFrame, base_rate: float, caption: str) -> None:
         By list: lost, in_time, precision, ci_low, ci_high.
     base_rate : float
         Share lost of all customers, which a list drawn by lot would have.
-    caption : str
-        What is to be learnt from it.
     """
     names = [str(name) for name in table.index]
     rows = np.arange(len(table))[::-1]
@@ -295,14 +250,13 @@ def lists(table: pd.DataFrame, base_rate: float, caption: str) -> None:
     ax.axvline(base_rate, color=theme.GREY, lw=1, ls="--")
     ax.annotate("lost by chance", (base_rate, 1), (0, 3), xycoords=("data", "axes fraction"),
                 textcoords="offset points", ha="center", color=theme.GREY)  # fmt: skip
-    ax.hlines(rows, table["ci_low"], table["ci_high"], color=theme.BLUE, lw=2)
-    ax.plot(table["precision"], rows, "o", color=theme.BLUE, clip_on=False, label="lost")
+    marks.intervals(ax, rows, table, "precision", label="lost")
     in_time = table["precision"] * table["in_time"] / table["lost"].clip(lower=1)
     ax.plot(in_time, rows, "D", color=theme.ORANGE, clip_on=False, label="of these, in time")
     ax.set_yticks(rows, names)
     ax.set(xlabel="share lost among the first on the list", ylim=(-0.6, len(table) - 0.4))
     ax.set_xlim(left=0)
-    ax.xaxis.set_major_formatter(_per_cent)
+    ax.xaxis.set_major_formatter(marks.per_cent)
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     listed = ", ".join(
         f"{row.Index} {_told(row.precision)} ({_told(row.ci_low)} to {_told(row.ci_high)}), "
@@ -311,83 +265,6 @@ def lists(table: pd.DataFrame, base_rate: float, caption: str) -> None:
     )
     alt = f"Share lost among the first on each list, 95 % interval: {listed}; by chance "
     figure(fig, f"{alt}{_told(base_rate, '.1%')}.", caption)
-
-
-def _curve_in_words(table: pd.DataFrame, enough: float) -> str:
-    """Return the alternative text of an alarm curve."""
-    listed = "; ".join(
-        f"{_told(row.Index)}: {_told(row.warned)} of the lost under alarm, {_told(row.early)} for "
-        f"{enough:g} days or more, median lead {_told(row.lead_days, '.0f')} days, "
-        f"{_told(row.any_week)} of who stay in any week"
-        for row in table.itertuples()
-    )
-    return f"By false alarms at a landmark, {listed}."
-
-
-def _looks() -> Iterator[dict[str, str]]:
-    """Return a colour and a style for each line, again and again."""
-    return cycle({"color": colour, "ls": style} for style, colour in product("-:", COLOURS))
-
-
-def _bottom(curves: pd.DataFrame) -> float:
-    """Return where the axis of shares begins: at 0, or near the lowest where all are high."""
-    lowest = min(curves[["share", "ci_low"]].min(axis=None), 0.95)
-    return np.floor(10 * lowest) / 10 if lowest >= 0.5 else 0.0
-
-
-def _logarithmic(ax: Axes, form: str | Callable[[float, int], str]) -> None:
-    """Make the upright axis logarithmic, with plain numbers."""
-    ax.set_yscale("log")
-    low, high = ax.get_ylim()
-    steps = (1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 5, 7)
-    ax.yaxis.set_major_locator(LogLocator(subs=steps))
-    ax.yaxis.set_major_formatter(form)
-    ax.yaxis.minorticks_off()
-
-
-def _name_lines(ax: Axes) -> None:
-    """Write the name of each labelled line at its right end, or all of them in a legend."""
-    lines = [line for line in ax.lines if not line.get_label().startswith("_")]
-    if len(lines) > MOST_NAMED:
-        ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-        return
-    ax.get_ylim()  # settles the limits, which the heights below need
-    points = [line.get_xydata() for line in lines]
-    ends = [each[np.isfinite(each).all(axis=1)] for each in points]
-    named = [(line, end[-1]) for line, end in zip(lines, ends, strict=True) if len(end)]
-    to_axes = ax.transData + ax.transAxes.inverted()
-    heights = _apart(np.array([to_axes.transform(end)[1] for _, end in named]))
-    for (line, end), height in zip(named, heights, strict=True):
-        leader = {"arrowstyle": "-", "color": line.get_color(), "lw": 0.7, "alpha": 0.6}
-        ax.annotate(line.get_label(), end, (1.03, height), textcoords="axes fraction",
-                    color=line.get_color(), va="center", size=10, arrowprops=leader)  # fmt: skip
-
-
-def _apart(heights: np.ndarray, gap: float = 0.08) -> np.ndarray:
-    """Return heights as near as can be (least squares) to those given, but a gap apart."""
-    order = np.argsort(heights, kind="stable")
-    steps = gap * np.arange(len(heights))
-    moved = np.empty(len(heights))
-    if len(heights):
-        near = isotonic_regression(heights[order] - steps).x
-        moved[order] = np.clip(near, 0, 1 - steps[-1]) + steps
-    return moved
-
-
-def _arm(name: str, own: pd.Series, other_name: str, other: pd.Series) -> str:
-    """Return the range of an arm, and how much of it lies outside the other's."""
-    if own.empty or other.empty:
-        return f"{name}: {len(own):,} customers."
-    above, below = (own > other.max()).mean(), (own < other.min()).mean()
-    return (
-        f"{name}: {own.min():.3f} to {own.max():.3f}, {above:.1%} above and {below:.1%} below all "
-        f"of {other_name}."
-    )
-
-
-def _per_cent(share: float, _: int) -> str:
-    """Return the label of a tick: per cent, with decimals where they are needed."""
-    return f"{100 * share:.3g}%"
 
 
 def _told(value: float, form: str = ".0%") -> str:

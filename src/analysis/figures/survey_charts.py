@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.cohorts.survey import MIDDLE
-from analysis.figures import theme
+from analysis.figures import marks, theme
 from analysis.figures.display import figure
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.measurement.relative_importance import Importance
@@ -107,8 +107,7 @@ def shares(found: Importance, caption: str) -> None:
     fig, ax = plt.subplots(figsize=(7.2, 0.8 + 0.32 * len(table)))
     names = [_words(name) for name in table.index]
     ax.barh(names, table["share"], color=theme.BAND)
-    ax.hlines(names, table["ci_low"], table["ci_high"], color=theme.BLUE, lw=2)
-    ax.plot(table["share"], names, "o", color=theme.BLUE)
+    marks.intervals(ax, names, table, "share")
     ax.set(xlabel="share of explained variance (LMG)")
     listed = ", ".join(
         f"{name} {share:.0%}" for name, share in zip(names, table["share"], strict=True)
@@ -223,7 +222,7 @@ def specifications(
     fig, (top, bottom) = plt.subplots(
         2, 1, figsize=(7.2, 2.6 + 0.2 * choices), height_ratios=[2.2, 0.25 * choices]
     )
-    theme.specification_curve(top, bottom, table, null, band, unit=unit)
+    marks.specification_curve(top, bottom, table, null, band, unit)
     alt = (
         f"{len(table)} specifications: estimates from {table['estimate'].min():.2f} to "
         f"{table['estimate'].max():.2f}, median {table['estimate'].median():.2f}."

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLoc
 
 from analysis.claims.across_regions.pooling import LEAST_TO_PREDICT, taking_part
 from analysis.claims.hypotheses import Hypothesis, Part, register
-from analysis.figures import theme
+from analysis.figures import marks, theme
 from analysis.figures.display import figure, say
 from analysis.figures.numbers import format_value
 
@@ -97,8 +97,7 @@ def moderators(effects: pd.DataFrame, traits: pd.DataFrame, part: Part, caption:
     fig, axes = plt.subplots(1, traits.shape[1], figsize=(7.2, 2.5), sharey=True, squeeze=False)
     both = effects[["estimate", "ci_low", "ci_high"]].join(traits)
     for ax, name in zip(axes[0], traits.columns, strict=True):
-        ax.vlines(both[name], both["ci_low"], both["ci_high"], color=theme.GREY, lw=1.2)
-        ax.plot(both[name], both["estimate"], "o", color=theme.BLUE, ms=5)
+        marks.intervals(ax, both[name], both, upright=True)
         ax.axhline(part.null, color=theme.GREY, lw=1)
         ax.set_xlabel(name.replace("_", " "))
     axes[0, 0].set_ylabel(textwrap.fill(part.label["en"], 24), size=9)

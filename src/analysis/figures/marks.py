@@ -1,0 +1,232 @@
+"""What charts are made of: dots with intervals, bands, named lines; each draws on given Axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import cycle, product
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, PercentFormatter
+from numpy.typing import ArrayLike
+from scipy import stats
+from scipy.optimize import isotonic_regression
+
+from analysis.figures.theme import BAND, BLUE, GREY, INK, ORANGE
+
+COLOURS = (BLUE, ORANGE, INK, GREY,
+           "#0b7a5b", "#8e44a3", "#8a5a2b", "#c2185b")  # fmt: skip
+"""One per line; lines beyond these are dotted."""
+MOST_NAMED = 5
+"""Lines that are named at their ends; more of them need a legend."""
+
+
+def intervals(
+    ax: Axes, places: ArrayLike, table: pd.DataFrame, value: str = "estimate", *,
+    color: str = BLUE, upright: bool = False, label: str | None = None,
+) -> None:  # fmt: skip
+    """Draw dots with their 95 % intervals (columns `value`, ci_low, ci_high) at places."""
+    lines = ax.vlines if upright else ax.hlines
+    lines(places, table["ci_low"], table["ci_high"], color=color, lw=2)
+    dots = (places, table[value]) if upright else (table[value], places)
+    ax.plot(*dots, "o", color=color, clip_on=False, label=label)
+
+
+def forest(
+    ax: Axes,
+    table: pd.DataFrame,
+    null: float = 0.0,
+    band: tuple[float, float] | None = None,
+    unit: str = "",
+) -> None:
+    """Draw an effect and its interval under several choices, the first row in colour.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where to draw.
+    table : DataFrame
+        One row per choice or group, named by the index; columns estimate, ci_low, ci_high.
+    null : float
+        The effect that means "none".
+    band : tuple of float, optional
+        Where an effect is too small to matter.
+    unit : str
+        Label of the axis.
+    """
+    rows = np.arange(len(table))[::-1]
+    mark_none(ax, null, band, upright=True)
+    intervals(ax, rows[1:], table.iloc[1:], color=GREY)
+    intervals(ax, rows[:1], table.iloc[:1])
+    ax.set_yticks(rows, [str(name) for name in table.index])
+    ax.set(xlabel=unit, ylim=(-0.6, len(table) - 0.5))
+    ax.locator_params(axis="x", nbins=7)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.grid(axis="x")
+
+
+def lorenz(ax: Axes, curve: pd.DataFrame, mark: float = 0.2) -> None:
+    """Draw how much of the sales the best customers bring, and read it off at a share of them.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where to draw.
+    curve : DataFrame
+        As from `concentration.lorenz`: share_customers and share_sales, best customers first.
+    mark : float
+        Share of customers at which the curve is read off.
+    """
+    sales = float(np.interp(mark, curve["share_customers"], curve["share_sales"]))
+    ax.plot([0, 1], [0, 1], color=GREY, lw=1)
+    ax.plot(curve["share_customers"], curve["share_sales"], color=BLUE, lw=2.2)
+    ax.plot([mark, mark, 0], [0, sales, sales], color=ORANGE, lw=1, ls="--")
+    ax.plot(mark, sales, "o", color=ORANGE)
+    note = f"{mark:.0%} → {sales:.0%}"
+    ax.annotate(note, (mark, sales), (10, -14), textcoords="offset points")
+    ax.set(xlim=(0, 1), xlabel="share of customers, best first")
+    ax.set(ylim=(0, 1.02), ylabel="share of sales")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(PercentFormatter(1, decimals=0))
+
+
+def binned_means(ax: Axes, x: pd.Series, y: pd.Series, bins: int) -> pd.DataFrame:
+    """Draw the mean of `y`, with its 95 % interval, in equally large groups of `x`.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where to draw.
+    x, y : Series
+        Of the same customers; pairs with a missing value are left out.
+    bins : int
+        Number of groups; fewer where values of `x` are tied.
+
+    Returns
+    -------
+    DataFrame
+        One row per group: x, y (means), ci_low, ci_high, n; sorted by x. The interval
+        is missing where a group has a single customer.
+    """
+    pairs = pd.DataFrame({"x": x, "y": y}).dropna().astype(float)
+    groups = pairs.groupby(pd.qcut(pairs["x"], bins, duplicates="drop"), observed=True)
+    means = groups.agg(x=("x", "mean"), y=("y", "mean"), se=("y", "sem"), n=("y", "size"))
+    half_width = stats.t.ppf(0.975, means["n"] - 1) * means.pop("se")
+    means = means.assign(ci_low=means["y"] - half_width, ci_high=means["y"] + half_width)
+    intervals(ax, means["x"], means, "y", upright=True)
+    ax.grid(axis="y")
+    return means.reset_index(drop=True)
+
+
+def specification_curve(
+    ax_top: Axes,
+    ax_bottom: Axes,
+    table: pd.DataFrame,
+    null: float = 0.0,
+    band: tuple[float, float] | None = None,
+    unit: str = "",
+) -> None:
+    """Draw an effect under all reasonable choices, sorted; dots below tell which choices.
+
+    Parameters
+    ----------
+    ax_top, ax_bottom : Axes
+        For the effects and for the choices; they share the x axis.
+    table : DataFrame
+        One row per specification: estimate, ci_low, ci_high, and a true-or-false column
+        per choice, named as the reader shall see it; `main` marks the one drawn in orange.
+    null : float
+        The effect that means "none".
+    band : tuple of float, optional
+        Where an effect is too small to matter.
+    unit : str
+        Label of the effect's axis.
+
+    References
+    ----------
+    Simonsohn, U., Simmons, J. P., Nelson, L. D. (2020). Specification curve analysis.
+    Nature Human Behaviour 4, 1208-1214.
+    """
+    table = table.sort_values("estimate", kind="stable").reset_index(drop=True)
+    mark_none(ax_top, null, band)
+    for is_main, colour in ((False, BLUE), (True, ORANGE)):
+        rows = table[table["main"] == is_main]
+        ax_top.vlines(rows.index, rows["ci_low"], rows["ci_high"], color=colour, lw=1.2)
+        ax_top.plot(rows.index, rows["estimate"], "o", color=colour, ms=4)
+    ax_top.set(ylabel=unit, xticks=[])
+    _choices(ax_bottom, table.select_dtypes(bool).drop(columns="main"))
+    ax_bottom.set_xlim(ax_top.get_xlim())
+
+
+def mark_none(
+    ax: Axes, null: float, band: tuple[float, float] | None, *, upright: bool = False
+) -> None:
+    """Draw the line at "none" and the band that is too small to matter."""
+    line, span = (ax.axvline, ax.axvspan) if upright else (ax.axhline, ax.axhspan)
+    line(null, color=GREY, lw=1, zorder=1)
+    if band is not None:
+        span(*band, color=BAND, lw=0, zorder=0)
+
+
+def looks() -> Iterator[dict[str, str]]:
+    """Return a colour and a style for each line, again and again."""
+    return cycle({"color": colour, "ls": style} for style, colour in product("-:", COLOURS))
+
+
+def logarithmic(ax: Axes, form: str | Callable[[float, int], str]) -> None:
+    """Make the upright axis logarithmic, with plain numbers."""
+    ax.set_yscale("log")
+    low, high = ax.get_ylim()
+    steps = (1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 5, 7)
+    ax.yaxis.set_major_locator(LogLocator(subs=steps))
+    ax.yaxis.set_major_formatter(form)
+    ax.yaxis.minorticks_off()
+
+
+def name_lines(ax: Axes) -> None:
+    """Write the name of each labelled line at its right end, or all of them in a legend."""
+    lines = [line for line in ax.lines if not line.get_label().startswith("_")]
+    if len(lines) > MOST_NAMED:
+        ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+        return
+    ax.get_ylim()  # settles the limits, which the heights below need
+    points = [line.get_xydata() for line in lines]
+    ends = [each[np.isfinite(each).all(axis=1)] for each in points]
+    named = [(line, end[-1]) for line, end in zip(lines, ends, strict=True) if len(end)]
+    to_axes = ax.transData + ax.transAxes.inverted()
+    heights = _apart(np.array([to_axes.transform(end)[1] for _, end in named]))
+    for (line, end), height in zip(named, heights, strict=True):
+        leader = {"arrowstyle": "-", "color": line.get_color(), "lw": 0.7, "alpha": 0.6}
+        ax.annotate(line.get_label(), end, (1.03, height), textcoords="axes fraction",
+                    color=line.get_color(), va="center", size=10, arrowprops=leader)  # fmt: skip
+
+
+def per_cent(share: float, _: int) -> str:
+    """Return the label of a tick: per cent, with decimals where they are needed."""
+    return f"{100 * share:.3g}%"
+
+
+def _choices(ax: Axes, choices: pd.DataFrame) -> None:
+    """Draw which choices each specification makes, one line of dots per choice."""
+    for y, name in enumerate(reversed(choices.columns)):
+        ax.scatter(choices.index, np.full(len(choices), y), s=9, color=BAND)
+        made = choices.index[choices[name]]
+        ax.scatter(made, np.full(len(made), y), s=12, color=INK)
+    ax.set_yticks(range(choices.shape[1]), [str(name) for name in reversed(choices.columns)])
+    ax.set(xticks=[], ylim=(-0.6, choices.shape[1] - 0.4))
+    ax.tick_params(axis="y", length=0)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
+def _apart(heights: np.ndarray, gap: float = 0.08) -> np.ndarray:
+    """Return heights as near as can be (least squares) to those given, but a gap apart."""
+    order = np.argsort(heights, kind="stable")
+    steps = gap * np.arange(len(heights))
+    moved = np.empty(len(heights))
+    if len(heights):
+        near = isotonic_regression(heights[order] - steps).x
+        moved[order] = np.clip(near, 0, 1 - steps[-1]) + steps
+    return moved
