@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.claims import hypotheses
-from analysis.cohorts import complaints, purchases, survey
+from analysis.cohorts import complaints, data_profile, purchases, survey
 from analysis.data import dataset, exclusions, sources
 from analysis.data.errors import DataError
 from analysis.data.exclusions import Refunds, one_a_day
@@ -807,7 +807,7 @@ def test_ccs_survives_its_traps(real_source):
     two_countries = dataset.problems(whole).set_index("table").loc["transactions", "rows"]
     assert lines["cz"] + lines["sk"] + two_countries == 1000
     prices = {
-        each.name: purchases.per_product(each).set_index("product") for each in (czech, slovak)
+        each.name: data_profile.per_product(each).set_index("product") for each in (czech, slovak)
     }
     assert prices["Czechia"].loc["fuel", "unit_price"] == pytest.approx(23.06, abs=0.01)
     assert 21 < prices["Slovakia"].loc["fuel", "unit_price"] < 25  # paid in euro, shown in crowns

@@ -28,7 +28,7 @@ from ibis.expr.types import Table
 
 from analysis.data import readers
 from analysis.data.files import whole
-from analysis.data.mapping import Source, TableMap
+from analysis.data.mapping import Source
 from analysis.data.sources import ROOT
 
 if TYPE_CHECKING:
@@ -44,10 +44,6 @@ PACKAGE = HERE.parent
 """The package whose code decides about what is computed of a region."""
 MAX_AGE, MAX_BYTES = dt.timedelta(days=30), 2 * 1024**3
 """Limits of the user's own cache, of what was loaded and what was computed each."""
-SETTINGS = (
-    "name", "title", "currency", "calendar", "timezone", "earliest", "as_of", "max_set_aside",
-    "notes", "tables",
-)  # fmt: skip
 
 Value = TypeVar("Value")
 Arguments = ParamSpec("Arguments")
@@ -136,28 +132,21 @@ def load_or_compute(path: Path | None, compute: Callable[[], Value]) -> Value:
             return _Reader(file).load()
 
 
-def key_of(data: str | None, source: Source, region: str, as_of: str) -> str:
-    """Return the key of a region's data; empty where the data has no fingerprint."""
-    today = source.as_of or dt.date.today()  # later days are errors
-    return short(str(each).encode() for each in (data, today, region, as_of)) if data else ""
-
-
 def content(source: Source) -> str | None:
     """Return the fingerprint of a source's files; None for a database by address."""
     if "://" in (source.database or ""):
         return None
-    files = [source.folder / name for table in source.tables.values() for name in _files(table)]
+    files = [
+        source.folder / each.file
+        for table in source.tables.values()
+        for each in (table, *table.joins)
+    ]
     if source.database is not None:
         files = [source.folder.parent / source.database]
-    there = [path for path in dict.fromkeys(files) if path.is_file()]
-    if len(there) < len(set(files)):
+    files = list(dict.fromkeys(files))
+    if not all(path.is_file() for path in files):
         return None
-    return short([settings(source).encode(), *map(_digest, there)])
-
-
-def settings(source: Source) -> str:
-    """Return what a source says of itself, without the address of a database."""
-    return repr([getattr(source, name) for name in SETTINGS])
+    return short([repr(source).encode(), *map(_digest, files)])
 
 
 def short(parts: Iterable[bytes]) -> str:
@@ -247,11 +236,6 @@ def _locked(path: Path) -> Iterator[bool]:
         yield lock.is_locked
     finally:
         lock.release()
-
-
-def _files(table: TableMap) -> list[str]:
-    """Return the files that a table is read from."""
-    return [table.file, *(join.file for join in table.joins)]
 
 
 def _digest(path: Path) -> bytes:

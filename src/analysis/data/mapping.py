@@ -110,6 +110,8 @@ class TableMap:
 class Source:
     """A data set that the workbook can read.
 
+    Its `repr` says what the file says of the data, without the folder and the address.
+
     Attributes
     ----------
     name, title : str
@@ -137,7 +139,7 @@ class Source:
 
     name: str
     title: str
-    folder: Path
+    folder: Path = field(repr=False)
     database: str | None = field(repr=False)
     currency: str
     calendar: str

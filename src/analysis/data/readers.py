@@ -103,7 +103,7 @@ def stored(engine: BaseBackend, source: Source, name: str, rows: Table) -> Table
 
 
 def _one(engine: BaseBackend, source: Source, table: TableMap, file: str) -> Table:
-    """Return one file or database table, its rows numbered as its owner sees them."""
+    """Return one file or database table, with the row numbers that its owner sees."""
     if source.database is not None:
         own = _from_sqlite if _sqlite_file(source) else _from_database
         return own(engine, source, file).mutate(**{ROW: ibis.row_number() + 1})
@@ -112,7 +112,9 @@ def _one(engine: BaseBackend, source: Source, table: TableMap, file: str) -> Tab
     try:
         rows, first_row = _open(engine, path, table, file == table.file, first_row)
     except (duckdb.Error, UnicodeDecodeError, ValueError, KeyError) as error:
-        raise DataError(f"{file}{_place(error)}: {_in_words(error, table)}") from None
+        line = re.search(r"Line: (\d+)", str(error))
+        where = f"{file}, row {line[1]}" if line else file
+        raise DataError(f"{where}: {_in_words(error, table)}") from None
     if rows.count().execute() == 0:
         raise DataError(f"{file}: the file has no rows; expected a header and at least one row.")
     return rows.mutate(**{ROW: ibis.row_number() + first_row})
@@ -233,7 +235,7 @@ def _joined(rows: Table, other: Table, join: Join, file: str) -> Table:
 
 
 def _existing(folder: Path, file: str) -> Path:
-    """Return the path of a file that is there and looks like what its ending says."""
+    """Return the path of a file, if it exists and its first bytes fit its ending."""
     path = folder / file
     if not path.is_file():
         there = [each.name for each in folder.glob("*") if each.is_file()]
@@ -246,25 +248,13 @@ def _existing(folder: Path, file: str) -> Path:
         start = opened.read(4096)
     if not start.strip():
         raise DataError(f"{file}: the file is empty; expected a header and at least one row.")
-    _as_its_ending(file, ending, start)
-    return path
-
-
-def _as_its_ending(file: str, ending: str, start: bytes) -> None:
-    """Refuse a file whose first bytes are those of another kind."""
     found = next((kind for mark, kind in _SIGNATURES.items() if start.startswith(mark)), None)
     found = found or ("a binary file" if b"\0" in start else "a text file")
-    expected = {".parquet": "a Parquet file"}.get(ending, "a text file")
-    if ending in _EXCEL:
-        expected = "an Excel or zip file"
+    expected = "an Excel or zip file" if ending in _EXCEL else "a text file"
+    expected = "a Parquet file" if ending == ".parquet" else expected
     if found != expected:
         raise DataError(f"{file}: expected {expected} by its ending {ending}, found {found}.")
-
-
-def _place(error: Exception) -> str:
-    """Return ", row N" where the engine's message names a line."""
-    line = re.search(r"Line: (\d+)", str(error))
-    return f", row {line[1]}" if line else ""
+    return path
 
 
 def _in_words(error: Exception, table: TableMap) -> str:

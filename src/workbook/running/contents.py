@@ -33,7 +33,7 @@ def regions(dataset: Dataset, as_of: str = "") -> dict[str, str]:
         By region.
     """
     own = [
-        fingerprints.settings(dataset.source),
+        repr(dataset.source),
         str(last_day(dataset, as_of)),
         *dataset.problems.values(),
     ]

@@ -8,10 +8,10 @@ from pathlib import Path
 import analysis
 import workbook
 from analysis.claims import hypotheses
-from analysis.data.cache import LENGTH, content, settings, short
+from analysis.data.cache import LENGTH, content, short
 from analysis.data.sources import ROOT
 
-__all__ = ["LENGTH", "content", "module", "notebook", "settings", "short"]
+__all__ = ["LENGTH", "content", "module", "notebook", "short"]
 PACKAGES = tuple(Path(each.__file__).parent for each in (analysis, workbook))
 
 
