@@ -131,6 +131,8 @@ def _perform(
             count = sources.counted(number, "report")
             console.print(f"{count} {verb} unchanged: same notebooks, parameters, data and code.")
         return 0
+    if todo and not (how[0] or where[1]):
+        fork_server.warm(notebooks.FOLDER)  # it imports while we do
     from workbook.running import session
     from workbook.running.execute import How
 

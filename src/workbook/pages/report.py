@@ -10,6 +10,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from jinja2 import Template
 from markupsafe import Markup
 from nbconvert import HTMLExporter
 from nbconvert.filters import markdown2html
@@ -23,6 +24,9 @@ TEMPLATES = Path(__file__).with_name("templates")
 HIDDEN_TAGS = {"parameters", "injected-parameters", "papermill-error-cell-tag"}
 SHOWN_PARAMETERS = ("source", "region", "as_of", "language", "seed")
 SHOWN_PACKAGES = ("pandas", "statsmodels")
+KINDS = ("code", "markdown", "raw", "unknown", "input", "output", "output_stdin")
+WHOLE = {"global_content_filter": {f"include_{kind}": True for kind in KINDS}}
+"""Lets nbconvert's template show cells and outputs of every kind."""
 SHOWN_TYPES = ("text/html", "text/markdown", "image/png", "text/plain")
 
 _ACTIVE_TAG = re.compile(r"<(?=/?(?:script|iframe|object|embed|link|meta|base|form)\b)", re.I)
@@ -57,9 +61,9 @@ def page(notebook: NotebookNode, home: str) -> str:
         "contents": list(_contents(shown)),
         "footer": _footer(notebook, records),
     }
+    # The template alone: the exporter would copy the notebook, and parse its own page again.
     body = v4.new_notebook(cells=shown, metadata=notebook.metadata)
-    html, _ = _exporter().from_notebook_node(body, {"report": about})
-    return html
+    return _template().render(nb=body, resources=WHOLE | {"report": about})
 
 
 def title(notebook: NotebookNode) -> str:
@@ -202,7 +206,7 @@ def _footer(notebook: NotebookNode, records: Sequence[Mapping]) -> list[tuple[st
         f"{key} = {plain_message(str(given[key]))}" for key in SHOWN_PARAMETERS if key in given
     ]
     python = notebook.metadata.get("language_info", {}).get("version", "")
-    versions = [f"Python {python}"] + [f"{name} {version(name)}" for name in SHOWN_PACKAGES]
+    versions = [f"Python {python}"] + [f"{name} {_version(name)}" for name in SHOWN_PACKAGES]
     return [
         (words["parameters"], ", ".join(chosen)),
         (words["versions"], ", ".join(versions)),
@@ -216,6 +220,12 @@ def in_words(name: str) -> str:
 
 
 @cache
-def _exporter() -> HTMLExporter:
-    """Return the process's exporter: loading its templates takes longer than a page."""
-    return HTMLExporter(template_name="report", extra_template_basedirs=[str(TEMPLATES)])
+def _version(package: str) -> str:
+    """Return the version of an installed package."""
+    return version(package)
+
+
+@cache
+def _template() -> Template:
+    """Return the template of pages, with nbconvert's blocks and filters."""
+    return HTMLExporter(template_name="report", extra_template_basedirs=[str(TEMPLATES)]).template

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import json
 import logging
 import os
 import threading
@@ -381,7 +382,8 @@ def _secrets(task: Task) -> list[str]:
 
 def _entry(path: Path, reports: Path) -> Entry:
     """Return what the index needs to know of an executed notebook."""
-    notebook = nbformat.read(path, as_version=4)
+    # Read as it stands: to validate all reports again would take longer than to make one.
+    notebook = nbformat.from_dict(json.loads(path.read_text(encoding="utf-8")))
     about = notebook.metadata["workbook"]
     page = path.with_suffix(".html").relative_to(reports)
     record = next(findings.records(notebook), None)

@@ -32,8 +32,12 @@ from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from analysis.data import files
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
 
 INLINE = "module://matplotlib_inline.backend_inline"
 PRELOAD = "WORKBOOK_PRELOAD"
@@ -41,6 +45,7 @@ PRELOAD = "WORKBOOK_PRELOAD"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 LATE = (
     "ipykernel.kernelapp",
+    "ipykernel.debugger",  # which takes longer than all else at a kernel's start
     "IPython.core.pylabtools",
     "IPython.extensions.autoreload",
     "matplotlib.backends.backend_agg",
@@ -202,6 +207,8 @@ def _be_as_started() -> None:
     multiprocessing.set_start_method(None, force=True)
     sys.path[:] = _PATH
     time.tzset()
+    if "IPython.extensions.autoreload" in sys.modules:  # it would look at all files in every cell
+        sys.modules["IPython.extensions.autoreload"].load_ipython_extension = _never_reload
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()  # else all kernels draw the same
     if "matplotlib" in sys.modules:
@@ -210,11 +217,17 @@ def _be_as_started() -> None:
         sys.modules["pandas"].set_option("display.max_columns", 20)  # 0 outside of notebooks
 
 
+def _never_reload(shell: InteractiveShell) -> None:
+    """Offer %autoreload, which has nothing to do where a kernel lives for one notebook."""
+    shell.register_magic_function(lambda line: None, magic_name="autoreload")
+
+
 def _preload(modules: Iterable[str]) -> None:
     """Import what kernels need, then stop what would not survive a fork.
 
     A module that is broken is an error of the notebooks that import it, not of all others.
     """
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # else the debugger warns on the terminal
     for name in modules:
         with contextlib.suppress(Exception, SystemExit):
             pkgutil.resolve_name(name)  # a module, or what a package offers under this name
