@@ -6,7 +6,6 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
-import statsmodels.formula.api as smf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,7 +45,7 @@ def on(*days):
 def rhythm(here, day=182, factor=churn.FACTOR):
     """Return the rhythm of a region's customers on one day for all."""
     ids = here.customers["customer_id"].tolist()
-    return churn.rhythm(here, pd.Series(on(day)[0], pd.Index(ids)), factor)
+    return churn.limits(here, pd.Series(on(day)[0], pd.Index(ids)), factor)
 
 
 def test_the_usual_gap_is_the_half_year_over_its_days_with_a_purchase():
@@ -73,7 +72,7 @@ def test_of_a_new_customer_counts_the_time_since_he_joined():
     here = small(days | {"first": [0]})
     people = here.customers.set_index("customer_id")
     people.loc[["new", "newest"], "joined_on"] = on(122, 180)
-    here = dataclasses.replace(here, customers=people.reset_index())
+    here = here.with_tables(customers=people.reset_index())
     gaps = rhythm(here)["gap_days"]
     assert gaps[["old", "new", "newest"]].tolist() == pytest.approx([14, 61 / 11, 28 / 3])
 
@@ -413,31 +412,3 @@ def test_a_station_of_the_example_is_closed_once_it_sells_nothing(planted):
     assert churn.closed(dataclasses.replace(here, purchases=rows.filter(~gone))).index.tolist() == [
         "S03"
     ]
-
-
-# --- what the time since the last purchase tells of a silence
-
-
-def silences(slope, n=600, seed=1):
-    """Return two rows per customer; log odds of a silence rise with recency by `slope`."""
-    rng = np.random.default_rng(seed)
-    rows = pd.DataFrame({"customer_id": np.repeat([f"c{i}" for i in range(n)], 2)})
-    rows = rows.assign(log_visits=rng.standard_normal(2 * n))
-    rows["recency"] = rng.standard_normal(2 * n) - rows["log_visits"]
-    odds = np.exp(-1 + slope * rows["recency"] - rows["log_visits"])
-    return rows.assign(lapse_year=(rng.random(2 * n) < odds / (1 + odds)).astype(float))
-
-
-def test_the_odds_of_a_silence_are_those_of_a_logit():
-    rows = silences(0.7)
-    found = churn.by_recency(rows, "lapse_year", ["log_visits"])
-    fit = smf.logit("lapse_year ~ recency + log_visits", rows).fit(disp=0)
-    assert np.log(found["odds_ratio"].estimate) == pytest.approx(fit.params["recency"], rel=1e-5)
-    assert found["odds_ratio"].ci_low < np.exp(0.7) < found["odds_ratio"].ci_high
-    assert found["auc_gain"].ci_low > 0
-
-
-def test_where_the_rate_says_all_recency_tells_nothing():
-    found = churn.by_recency(silences(0.0), "lapse_year", ["log_visits"])
-    assert found["odds_ratio"].ci_low < 1 < found["odds_ratio"].ci_high
-    assert abs(found["auc_gain"].estimate) < 0.01

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.cohorts import data_profile, purchases
+from analysis.cohorts import churn, data_profile, purchases
 from analysis.data import cache
 from analysis.data.region import load_region
 from analysis.statistics import lifetime_value
@@ -215,17 +215,12 @@ def test_stations_by_hand():
     lines = [line for each in visits.values() for line in each]
     station = [name for name, each in visits.items() for _ in each]
     here = handmade(lines, station_id=station)
-    found = purchases.per_station(here)
+    found = churn.per_station(here)
     assert found.index.tolist() == ["S1", "S2", "S3"]
     assert found["days"].tolist() == [5, 3, 1]
     assert found["first_on"].dt.day.tolist() == [31, 3, 9]
     assert found["last_on"].dt.day.tolist() == [4, 6, 9]
-    assert purchases.usual_stations(here).value_counts().to_dict() == {"S1": 3, "S2": 1}
-
-
-def test_where_stations_are_not_known_there_are_none():
-    assert purchases.per_station(handmade([("a", 0)])).empty
-    assert purchases.usual_stations(handmade([("a", 0)])).empty
+    assert churn.usual_stations(here).value_counts().to_dict() == {"S1": 3, "S2": 1}
 
 
 # --- days that were loaded twice

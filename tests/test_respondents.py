@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.cohorts import landmark
+from analysis.claims import checks
+from analysis.cohorts import answer_quality, landmark
 from analysis.cohorts import survey as respondents
 from analysis.data.contract import SCALES, TABLES
+from analysis.statistics.estimate import NotEstimable
 from simulation.drawing.tables import draw
 from simulation.rehearsal import region_of
 from simulation.scenes import _NO_EFFECT
@@ -228,7 +230,7 @@ def test_what_nobody_was_asked_stays_empty():
 
 def test_few_answers_are_not_filled():
     people, _ = completed()
-    few = people.head(respondents.LEAST_TO_FILL - 1)
+    few = people.head(respondents.MIN_FOR_IMPUTATION - 1)
     found = respondents.imputed(few)
     assert len(found) == 1
     assert found[0][ITEMS].isna().sum().sum() == few[ITEMS].isna().sum().sum() > 0
@@ -289,6 +291,10 @@ def answerers(style=0.0, n=1_000, effects=True, seed=5):
     return respondents.table(region_of(draw(world, n, seed)))
 
 
+def coding(people):
+    return checks.coding(answer_quality.item_coding(people))
+
+
 def turned(people, names):
     return people.assign(**{name: 11 - people[name] for name in names})
 
@@ -299,7 +305,7 @@ def test_scales_that_are_coded_alike_pass_with_weak_relations_and_a_style_of_ans
     style, effects
 ):
     for seed in (5, 6):
-        found = respondents.coding(answerers(style, 1_000, effects, seed))
+        found = coding(answerers(style, 1_000, effects, seed))
         assert (found.passed, found.value) == (True, f"all 12; not compared: {UNDIRECTED}")
 
 
@@ -315,7 +321,7 @@ def test_scales_that_are_coded_alike_pass_with_weak_relations_and_a_style_of_ans
 )
 def test_the_scale_that_is_turned_is_named_with_its_worst_pair(scale, names):
     people = answerers()
-    found = respondents.coding(turned(people, names))
+    found = coding(turned(people, names))
     assert not found.passed
     assert found.blocking
     assert found.value.startswith(f"{scale} goes against ")
@@ -328,13 +334,13 @@ def test_the_scale_that_is_turned_is_named_with_its_worst_pair(scale, names):
 
 
 def test_one_turned_item_of_a_scale_is_named():
-    found = respondents.coding(turned(answerers(), ["satisfaction_2"]))
+    found = coding(turned(answerers(), ["satisfaction_2"]))
     assert not found.passed
     assert found.value.startswith("satisfaction 2 goes against the rest of satisfaction (r = -0.")
 
 
 def test_all_costs_turned_are_found_among_many():
-    found = respondents.coding(turned(answerers(n=3_000), respondents.COSTS))
+    found = coding(turned(answerers(n=3_000), respondents.COSTS))
     assert not found.passed
     assert "satisfaction goes against" not in found.value
     assert "cost goes against" in found.value
@@ -343,7 +349,7 @@ def test_all_costs_turned_are_found_among_many():
 def test_two_scales_that_go_against_each_other_are_both_named():
     known = answerers()[["satisfaction_1", "performance"]]
     people = turned(known, ["satisfaction_1"]).reindex(columns=answerers().columns)
-    found = respondents.coding(people)
+    found = coding(people)
     assert not found.passed
     assert found.value.count("goes against 1 of 1 other scales") == 2
 
@@ -352,7 +358,7 @@ def test_the_real_file_where_one_is_best_is_found():
     if not CASE_22.exists():
         pytest.skip("the cases that are shared between projects are not here")
     survey = pd.read_csv(CASE_22).reindex(columns=list(TABLES["survey"].columns))
-    found = respondents.coding(survey)
+    found = coding(survey)
     assert not found.passed
     assert found.value.startswith("satisfaction goes against 11 of 11 other scales")
 
@@ -363,7 +369,7 @@ def test_nothing_to_compare_is_no_failure():
     single = nothing.assign(satisfaction_1=people["satisfaction_1"])
     alike = people.assign(**dict.fromkeys(ITEMS, 7.0))
     for each in (nothing, single, alike, people.head(0), people.head(3)):
-        assert respondents.coding(each).passed
+        assert coding(each).passed
 
 
 # --- customers who tick one number throughout
@@ -374,24 +380,34 @@ def test_straight_are_those_with_one_number_for_values_and_costs():
     rows |= {name: [5.0, 5.0, np.nan, 5.0] for name in respondents.COSTS}
     people = pd.DataFrame(rows)
     people.loc[1, "time_cost"] = 4
-    assert respondents.straight(people).tolist() == [True, False, False, False]
+    assert respondents.straightlined(people).tolist() == [True, False, False, False]
     people.loc[0, ["product_value", "time_cost", "money_cost"]] = np.nan
-    assert respondents.straight(people).tolist() == [True, False, False, False]
+    assert respondents.straightlined(people).tolist() == [True, False, False, False]
     people.loc[0, "energy_cost"] = np.nan  # a single cost is left
-    assert not respondents.straight(people).any()
+    assert not respondents.straightlined(people).any()
 
 
 def test_straight_customers_are_counted_where_good_and_bad_sides_were_asked():
-    rows = {name: [5.0, 5.0] for name in (*respondents.VALUES, *respondents.COSTS)}
-    people = pd.DataFrame(rows)
-    assert respondents.straight_in_words(people).startswith("2 gave values and costs one and the")
-    only = people.assign(**dict.fromkeys(respondents.COSTS, np.nan))
-    assert "not both asked" in respondents.straight_in_words(only)
-    assert "not both asked" in respondents.straight_in_words(people.head(0))
+    here = region_of(draw(World(), 120, 5))
+    items = [*respondents.VALUES, *respondents.COSTS]
+    straight = here.survey.index[here.survey["customer_id"].isin(here.survey["customer_id"][:1])]
+    here.survey.loc[straight, items] = 5.0
+    found = respondents.answers(here, 1)
+    assert ". 1 gave values and costs one and the same number" in found.summary
+    assert len(found.people) == len(found.everybody) - 1
+    assert found.completed[0][items].notna().all(axis=None)
+    here = here.with_tables(survey=here.survey.assign(**dict.fromkeys(respondents.COSTS, np.nan)))
+    assert "not both asked" in respondents.answers(here, 2).summary
+
+
+def test_answers_are_refused_where_there_are_none():
+    here = region_of(draw(World(), 60, 5))
+    with pytest.raises(NotEstimable, match="No customer answered"):
+        respondents.answers(here.with_tables(survey=here.survey.head(0)), 1)
 
 
 def test_hardly_anybody_is_straight_by_chance():
-    assert respondents.straight(answerers(n=3_000)).mean() < 0.002
+    assert respondents.straightlined(answerers(n=3_000)).mean() < 0.002
 
 
 def test_a_gap_that_repeats_tells_its_reliability():
@@ -404,7 +420,7 @@ def test_a_gap_that_repeats_tells_its_reliability():
         for wave in (1, 2)
     ]
     assert respondents.gap_reliability(pd.concat(waves)) == pytest.approx(0.8, abs=0.02)
-    assert respondents.gap_reliability(waves[0]) == respondents.GAP_RELIABILITY
+    assert respondents.gap_reliability(waves[0]) == answer_quality.GAP_RELIABILITY
 
 
 def test_items_that_were_not_compared_are_named():
@@ -415,6 +431,6 @@ def test_items_that_were_not_compared_are_named():
     answers = pd.DataFrame(np.clip(np.round(6 + items), 1, 10), columns=names)
     columns = list(TABLES["survey"].columns)
     answers = answers.assign(expectation=5.0, price_sensitivity=rng.integers(1, 11, 300))
-    found = respondents.coding(answers.reindex(columns=columns))
+    found = coding(answers.reindex(columns=columns))
     assert found.passed
     assert found.value == "all 3; not compared: expectation, price sensitivity"

@@ -1,4 +1,4 @@
-"""What *lost* means: a silence that is long for that customer."""
+"""Churn: inactivity beyond a customer-specific limit."""
 
 from __future__ import annotations
 
@@ -6,29 +6,28 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import ibis
 import pandas as pd
 
 from analysis.cohorts import landmark, purchases
 from analysis.data.cache import per_region
 from analysis.data.region import Region
-from analysis.statistics import prediction
 from analysis.statistics.concentration import tiers
-from analysis.statistics.estimate import Estimate, NotEstimable
-from analysis.statistics.regression import models
+from analysis.statistics.estimate import NotEstimable
 
 FACTOR = 10
-"""Times a customer's usual gap between two purchases that a silence must last."""
+"""Times a customer's usual gap between two purchases from which on inactivity is churn."""
 SHORTEST, LONGEST = 56, 182
-"""Days: no shorter silence counts as lost, and every longer one does."""
-SEEN = 28
-"""Days for which a customer counts as seen at least, however new they are."""
+"""Days: no shorter inactivity is churn, and every longer one is."""
+MIN_OBSERVED = 28
+"""Days over which the gap of a new customer is computed at least."""
 CLOSED_AFTER = 28
-"""Days without any purchase after which a station, or a whole region, looks closed."""
+"""Days without any purchase after which a station may have closed."""
 
 
 @dataclass(frozen=True)
 class Completeness:
-    """What could look like customers who left, and is none; `checks.complete_purchases`.
+    """Gaps of the data that look like churn; `checks.complete_purchases` makes checks of them.
 
     Attributes
     ----------
@@ -61,11 +60,11 @@ def completeness(region: Region) -> Completeness:
     return Completeness(share, longest_pause(region), len(purchases.repeated_days(region)))
 
 
-def rhythm(region: Region, since: pd.Series, factor: float = FACTOR) -> pd.DataFrame:
-    """Return how often customers bought before a day of their own, and what silence is long then.
+def limits(region: Region, since: pd.Series, factor: float = FACTOR) -> pd.DataFrame:
+    """Return each customer's limit of inactivity, from purchases before a day of their own.
 
-    Nothing after that day is known: a rhythm that had the later purchases in it would forgive
-    who comes back after a long silence, and nobody else.
+    Later purchases are not used: they would raise the limit of customers who came back after a
+    long silence, and of nobody else.
 
     Parameters
     ----------
@@ -86,17 +85,17 @@ def rhythm(region: Region, since: pd.Series, factor: float = FACTOR) -> pd.DataF
     half = {"half": (1 - landmark.HALF_YEAR, 0)}
     visits = purchases.around(region, since, half)["visits_half"]
     entry = landmark.traits(region)["joined_on"].clip(lower=pd.Timestamp(region.start))
-    seen = (since - entry.reindex(since.index)).dt.days + 1
-    gap = seen.clip(SEEN, landmark.HALF_YEAR) / visits.clip(lower=1)
+    observed = (since - entry.reindex(since.index)).dt.days + 1
+    gap = observed.clip(MIN_OBSERVED, landmark.HALF_YEAR) / visits.clip(lower=1)
     limit = (factor * gap).clip(SHORTEST, LONGEST)
     return pd.DataFrame({"visits": visits, "gap_days": gap, "limit_days": limit})
 
 
 def spells(region: Region, since: pd.Series | dt.date, factor: float = FACTOR) -> pd.DataFrame:
-    """Follow customers from a day until they fall silent, or until that can no longer be seen.
+    """Follow customers from a day until churn or censoring.
 
-    Whoever bought within their own limit of the end of the data may still come: they are followed
-    up to that limit before the end, and no further. The silence counts from the last purchase.
+    Customers who bought less than their limit before the end of the data may still come back: they
+    are censored at that limit before the end. Inactivity counts from the last purchase.
 
     Parameters
     ----------
@@ -105,39 +104,38 @@ def spells(region: Region, since: pd.Series | dt.date, factor: float = FACTOR) -
     since : date, or Series of datetime by customer_id
         Day from which on customers are followed; one for all, or each one's own.
     factor : float
-        As in `rhythm`.
+        As in `limits`.
 
     Returns
     -------
     DataFrame
         Customers who bought after that day (their first purchase may lie after it, too), by
         customer_id: from_day, to_day (days since the start of the data), lost (1 or 0), returned
-        (after the silence) and limit_days.
+        (whether they bought again later) and limit_days.
 
     References
     ----------
     Fleming, T. R., & Harrington, D. P. (1991). Counting Processes and Survival Analysis.
     Wiley.
     """
-    own = since
     if not isinstance(since, pd.Series):
-        own = pd.Series(pd.Timestamp(since), pd.Index(region.customers["customer_id"]))
-    own = own.dropna().rename("since").sort_index()
-    known = rhythm(region, own, factor).join(own)
-    known = known.join(purchases.first_silences(region, known), how="inner")
+        since = pd.Series(pd.Timestamp(since), pd.Index(region.customers["customer_id"]))
+    since = since.dropna().rename("since").sort_index()
+    people = limits(region, since, factor).join(since)
+    people = people.join(purchases.first_silences(region, people), how="inner")
     start, length = pd.Timestamp(region.start), region.days - 1
-    to_day = (known["silent_from"] - start).dt.days
-    seen = length - known["limit_days"]
-    found = pd.DataFrame(
+    to_day = (people["silent_from"] - start).dt.days
+    censored = length - people["limit_days"]
+    followed = pd.DataFrame(
         {
-            "from_day": (known["since"] - start).dt.days,
-            "to_day": to_day.fillna(length).clip(upper=seen),
-            "lost": (to_day <= seen).astype(float),
-            "returned": known["returned"],
-            "limit_days": known["limit_days"],
+            "from_day": (people["since"] - start).dt.days,
+            "to_day": to_day.fillna(length).clip(upper=censored),
+            "lost": (to_day <= censored).astype(float),
+            "returned": people["returned"],
+            "limit_days": people["limit_days"],
         }
     )
-    return found[found["to_day"] > found["from_day"]]
+    return followed[followed["to_day"] > followed["from_day"]]
 
 
 @per_region
@@ -161,18 +159,17 @@ def cohort(region: Region, factor: float = FACTOR) -> pd.DataFrame:
             f"of purchases are needed; there are {region.days}."
         )
     day, recent = _recent(region)
-    before = purchases.per_customer(region, region.start, day)
-    tier = tiers(before.loc[before["sales"] > 0, "sales"]).rename("tier")
-    found = spells(region, day, factor).join(landmark.traits(region)).join(tier)
-    found = found[found.index.isin(recent)]
-    days = found.pop("to_day") - found.pop("from_day")
-    return found.drop(columns="joined_on").assign(days=days)
+    sales = purchases.per_customer(region, region.start, day)["sales"]
+    people = landmark.traits(region).drop(columns="joined_on")
+    followed = spells(region, day, factor).join(people).join(tiers(sales[sales > 0]).rename("tier"))
+    followed = followed[followed.index.isin(recent)]
+    return followed.assign(days=followed.pop("to_day") - followed.pop("from_day"))
 
 
 def rules(
     region: Region, followed: pd.DataFrame, others: Sequence[float] = (4, 6, 16)
 ) -> pd.DataFrame:
-    """Return what other rules would call lost.
+    """Return how many customers are lost by other factors on the usual gap.
 
     Parameters
     ----------
@@ -181,7 +178,7 @@ def rules(
     followed : DataFrame
         As from `cohort`, by the usual factor.
     others : sequence of float
-        Other factors on the usual gap.
+        The other factors.
 
     Returns
     -------
@@ -191,14 +188,13 @@ def rules(
     """
     rows, (day, recent) = {}, _recent(region)
     for factor in sorted((*others, FACTOR)):
-        found = followed if factor == FACTOR else spells(region, day, factor)
-        found = found[found.index.isin(recent)]
-        lost = found["lost"] == 1
+        people = followed if factor == FACTOR else spells(region, day, factor)
+        people = people[people.index.isin(recent)]
         rows[factor] = {
-            "limit_days": found["limit_days"].median(),
-            "customers": len(found),
-            "lost": lost.mean(),
-            "returned": found.loc[lost, "returned"].mean(),
+            "limit_days": people["limit_days"].median(),
+            "customers": len(people),
+            "lost": people["lost"].mean(),
+            "returned": people.loc[people["lost"] == 1, "returned"].mean(),
         }
     return pd.DataFrame(rows).T.rename_axis("factor").astype({"customers": int})
 
@@ -206,83 +202,81 @@ def rules(
 def _recent(region: Region) -> tuple[dt.date, pd.Index]:
     """Return the end of the first half year, and who bought in the quarter before it."""
     day = region.start + dt.timedelta(days=landmark.HALF_YEAR)
-    found = purchases.per_customer(region, day - dt.timedelta(days=landmark.QUARTER - 1), day)
-    return day, found.index[found["visits"] > 0]
-
-
-def by_recency(
-    rows: pd.DataFrame, outcome: str, controls: Sequence[str], seed: int = 0
-) -> dict[str, Estimate]:
-    """Estimate what the time since the last purchase tells of a silence, at equal controls.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        As from `weeks.moments`, with the controls; nothing missing.
-    outcome : str
-        Column of 0 and 1, such as "lapse_year".
-    controls : sequence of str
-        Terms of the formula, as from `landmark.controls`.
-    seed : int
-        Deals customers to folds.
-
-    Returns
-    -------
-    dict of str to Estimate
-        odds_ratio (of the silence per doubling of the time; logit, errors by customer) and
-        auc_gain (of predictions for customers whom the model has not seen, over those without it).
-    """
-    people, formula = rows["customer_id"], " + ".join([f"{outcome} ~ recency", *controls])
-    fit = models.robust_glm(formula, rows, family="binomial", groups="customer_id")
-    risk, base = (
-        prediction.held_out(each, rows, people, seed=seed)
-        for each in (formula, formula.replace("recency", "1", 1))
-    )
-    return {
-        "odds_ratio": models.contrast(fit, "recency"),
-        "auc_gain": prediction.auc_gain(risk, base, rows[outcome], people),
-    }
+    bought = purchases.per_customer(region, day - dt.timedelta(days=landmark.QUARTER - 1), day)
+    return day, bought.index[bought["visits"] > 0]
 
 
 def closed(region: Region) -> pd.DataFrame:
-    """Return the stations that sell nothing any more: their customers did not leave of their own.
+    """Return the stations that look closed, and how many customers lost their station by it.
 
-    A station looks closed after a silence that is long for it, as for a customer, and of four
-    weeks at least, at the end of the data or within them. Of its customers those are counted
-    who did not buy anywhere in the silence: where they did, the station has another name now, or
-    they went on elsewhere.
+    A station looks closed after a silence beyond its own limit, as for a customer, and of four
+    weeks at least, at the end of the data or before. Of its customers those are counted who did
+    not buy anywhere in the silence: where they did, the station has another name now, or they
+    went on elsewhere.
 
     Returns
     -------
     DataFrame
         By station_id: silent_from (day of the last purchase before its longest silence),
         silent_days, customers (whose usual station it is, who bought in the eight weeks before
-        the silence, and nowhere in it).
+        the silence, and nowhere in it). Empty where stations are not known.
     """
-    found = purchases.per_station(region)
-    gap = (found["last_on"] - found["first_on"]).dt.days / (found["days"] - 1).clip(lower=1)
-    is_closed = found["silent_days"] > (FACTOR * gap).clip(lower=CLOSED_AFTER)
-    found = found.loc[is_closed, ["silent_from", "silent_days"]]
-    usual = purchases.usual_stations(region)
-    waiting = [
-        int(_waiting(region, row.silent_from, row.silent_days)[usual.index[usual == name]].sum())
-        for name, row in zip(found.index, found.itertuples(), strict=True)
-    ]
-    return found.assign(customers=pd.Series(waiting, found.index, dtype=int))
+    if "transactions.station_id" not in region.columns:
+        return pd.DataFrame(columns=["silent_from", "silent_days", "customers"])
+    stations, usual = per_station(region), usual_stations(region)
+    gap = (stations["last_on"] - stations["first_on"]).dt.days / (stations["days"] - 1).clip(1)
+    is_closed = stations["silent_days"] > (FACTOR * gap).clip(lower=CLOSED_AFTER)
+    stations = stations.loc[is_closed, ["silent_from", "silent_days"]]
+    counts = []
+    for name, silent_from, days in stations.itertuples():
+        spans = {"before": (1 - SHORTEST, 0), "silence": (1, days - 1)}
+        people = pd.Series(silent_from, usual.index[usual == name])
+        bought = purchases.around(region, people, spans)
+        counts.append(((bought["visits_before"] > 0) & (bought["visits_silence"] == 0)).sum())
+    return stations.assign(customers=pd.Series(counts, stations.index, dtype=int))
 
 
-def _waiting(region: Region, silent_from: pd.Timestamp, days: int) -> pd.Series:
-    """Tell who bought in the weeks up to a day and nowhere in the days after it."""
-    day = silent_from.date()
-    before = purchases.per_customer(region, day - dt.timedelta(days=SHORTEST - 1), day)
-    until = min(day + dt.timedelta(days=int(days) - 1), region.end)
-    after = purchases.per_customer(region, day + dt.timedelta(days=1), until)
-    return (before["visits"] > 0) & (after["visits"] == 0)
+def per_station(region: Region) -> pd.DataFrame:
+    """Count the days with a purchase of each station, and return its longest silence.
+
+    Returns
+    -------
+    DataFrame
+        By station_id: days (with a purchase), first_on, last_on, silent_from (day of the last
+        purchase before the longest silence) and silent_days (to the next purchase, or to the end
+        of the data).
+    """
+    rows = region.purchases.filter(region.purchases["station_id"].notnull())
+    days = rows.select("station_id", day=rows["bought_at"].date()).distinct()
+    by_station = ibis.window(group_by="station_id", order_by="day")
+    following = days["day"].lead().over(by_station).fill_null(ibis.literal(region.end))
+    days = days.mutate(silence=following.delta(days["day"], unit="day"))
+    stations = days.group_by("station_id").agg(
+        days=days.count(),
+        first_on=days["day"].min().cast("timestamp"),
+        last_on=days["day"].max().cast("timestamp"),
+        silent_from=days["day"].argmax(days["silence"]).cast("timestamp"),
+        silent_days=days["silence"].max(),
+    )
+    return stations.to_pandas().set_index("station_id").sort_index()
+
+
+def usual_stations(region: Region) -> pd.Series:
+    """Return the station where each customer bought on most days; of two alike the first by name.
+
+    By customer_id, of those customers of whom a station is known.
+    """
+    rows = region.purchases.filter(region.purchases["station_id"].notnull())
+    visits = rows.group_by("customer_id", "station_id").agg(
+        visits=rows["bought_at"].date().nunique()
+    )
+    visits = visits.to_pandas().sort_values(["visits", "station_id"], ascending=[False, True])
+    return visits.groupby("customer_id")["station_id"].first()
 
 
 def longest_pause(region: Region) -> int:
-    """Return the most days on end, up to the end of the data, on which nobody bought anything."""
+    """Return the most days on end, up to the end of the data, without any purchase."""
     days = region.purchases.select(day=region.purchases["bought_at"].date()).distinct().to_pandas()
-    on = pd.to_datetime(days["day"]).sort_values().reset_index(drop=True)
-    on[len(on)] = pd.Timestamp(region.end) + pd.Timedelta(days=1)
-    return int(on.diff().dt.days.max()) - 1
+    days = pd.to_datetime(days["day"]).sort_values().to_list()
+    days.append(pd.Timestamp(region.end) + pd.Timedelta(days=1))
+    return int(pd.Series(days).diff().dt.days.max()) - 1

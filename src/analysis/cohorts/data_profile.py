@@ -1,4 +1,4 @@
-"""What a region's data can and cannot say: the tables of the data profile."""
+"""The data profile: what a region's data contain, and whom its survey reached."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from analysis.claims.hypotheses import register
 from analysis.cohorts import landmark, purchases
-from analysis.data.contract import TABLES
-from analysis.data.region import Region
-from analysis.data.validation import kind_of
+from analysis.data.contract import TABLES, kind_of
+from analysis.data.region import Needs, Region
 from analysis.statistics.measurement import scales
 
 MIN_ANSWERS = 30
@@ -28,23 +26,18 @@ def tables(region: Region) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Indexed by table: rows that keep the contract, columns with values, columns of the
-        contract, and the names of the columns without any value ("no such table" without one).
+        Indexed by table: valid rows, columns with values, columns of the contract, and the names
+        of the columns without any value ("no such table" without one).
     """
-    return pd.DataFrame([_table(region, name) for name in TABLES]).set_index("table")
-
-
-def _table(region: Region, name: str) -> dict:
-    """Describe one table."""
-    columns = list(TABLES[name].columns)
-    empty = [column for column in columns if f"{name}.{column}" not in region.columns]
-    if name in region.problems:
-        empty = [region.problems[name]]
-    elif name not in region.rows:
-        empty = ["no such table"]
-    filled = sum(f"{name}.{column}" in region.columns for column in columns)
-    row = {"table": name, "rows": region.rows.get(name, 0), "columns with values": filled}
-    return row | {"columns of the contract": len(columns), "without values": ", ".join(empty)}
+    rows = []
+    for name, schema in TABLES.items():
+        empty = [column for column in schema.columns if f"{name}.{column}" not in region.columns]
+        filled = len(schema.columns) - len(empty)
+        if name in region.problems or name not in region.rows:
+            empty = [region.problems.get(name, "no such table")]
+        rows.append((name, region.rows.get(name, 0), filled, len(schema.columns), ", ".join(empty)))
+    columns = ["table", "rows", "columns with values", "columns of the contract", "without values"]
+    return pd.DataFrame(rows, columns=columns).set_index("table")
 
 
 def recorded(region: Region, period: str = "") -> str:
@@ -69,10 +62,17 @@ def recorded(region: Region, period: str = "") -> str:
     )
 
 
-def requirements(region: Region) -> pd.DataFrame:
-    """Say of every hypothesis whether the region has the tables, columns and days that it needs.
+def requirements(region: Region, claims: Mapping[str, Needs]) -> pd.DataFrame:
+    """Say of every claim whether the region has the tables, columns and days that it needs.
 
-    Whether it has enough customers, answers or events is counted where the hypothesis is tested.
+    Whether there are enough customers, answers or events is counted in the claim's notebook.
+
+    Parameters
+    ----------
+    region : Region
+        The data.
+    claims : mapping of str to Hypothesis
+        The register.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def requirements(region: Region) -> pd.DataFrame:
         Indexed by hypothesis: claim, "has the data" ("yes" or "no"), lacks.
     """
     rows = []
-    for key, each in register().items():
+    for key, each in claims.items():
         missing = region.missing(each)
         rows.append((key, each.title["en"], "no" if missing else "yes", " ".join(missing)))
     columns = ["hypothesis", "claim", "has the data", "lacks"]
@@ -97,21 +97,14 @@ def spans(region: Region) -> pd.DataFrame:
     """
     found = {}
     for name in ("survey", "complaints", "contacts"):
-        frame = getattr(region, name)
-        moments = [
-            column for column, each in TABLES[name].columns.items() if kind_of(each) == "moment"
-        ]
-        days = frame[moments[0]].dropna()
+        frame, schema = getattr(region, name), TABLES[name].columns
+        moment = next(column for column, each in schema.items() if kind_of(each) == "moment")
+        days = frame[moment].dropna()
         if len(days):
             found[name] = (days.min(), days.max(), frame["customer_id"].nunique())
     if region.days:
-        bought = purchases.per_customer(region, region.start, region.end)
-        last = bought["last_on"].max()
-        found["transactions"] = (
-            pd.Timestamp(region.start),
-            last,
-            int((bought["visits"] > 0).sum()),
-        )
+        last_on = purchases.per_customer(region, region.start, region.end)["last_on"].dropna()
+        found["transactions"] = (pd.Timestamp(region.start), last_on.max(), len(last_on))
     rows = [(name, f"{a:%Y-%m-%d}", f"{b:%Y-%m-%d}", n) for name, (a, b, n) in found.items()]
     return pd.DataFrame(rows, columns=["table", "first", "last", "customers"]).set_index("table")
 
@@ -161,16 +154,14 @@ def last_year(region: Region) -> str:
     year = landmark.YEAR
     whole = f"The data has {region.days:,} days, from {region.start} to {region.end}."
     rule = f"A year is {year // 7} weeks, {year} days, so that each has the same days of the week."
-    if region.days < year:
-        return f"{rule} {whole} That is less than a year."
-    first = region.end - dt.timedelta(days=year - 1)
     left_out = region.days - year
+    if left_out < 0:
+        return f"{rule} {whole} That is less than a year."
     if left_out == 0:
         return f"{rule} {whole} All of them are in the last year."
-    days = (
-        f"The first {left_out:,} days are" if left_out > 1 else f"The first day ({region.start}) is"
-    )
-    return f"{rule} {whole} {days} not in the last year, which begins on {first}."
+    days = f"first {left_out:,} days are" if left_out > 1 else f"first day ({region.start}) is"
+    first = region.end - dt.timedelta(days=year - 1)
+    return f"{rule} {whole} The {days} not in the last year, which begins on {first}."
 
 
 def monthly(region: Region) -> pd.DataFrame:
@@ -264,10 +255,8 @@ def _features(region: Region) -> pd.DataFrame:
 
 def _difference(first: pd.Series, second: pd.Series) -> dict:
     """Return a standardised difference of means with its Welch interval."""
-    if min(len(first), len(second)) < 2:
-        return {"estimate": np.nan}
     sd = np.sqrt((first.var() + second.var()) / 2)
-    if not sd > 0:
+    if not sd > 0:  # missing for a single customer
         return {"estimate": np.nan}
     welch = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
     means = {"answered": first.mean(), "others": second.mean()}

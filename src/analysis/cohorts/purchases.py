@@ -194,51 +194,6 @@ def first_silences(region: Region, limits: pd.DataFrame) -> pd.DataFrame:
     return found.assign(returned=found.pop("last_on") > found["silent_from"])
 
 
-def per_station(region: Region) -> pd.DataFrame:
-    """Count the days with a purchase of each station, and find its longest silence.
-
-    Returns
-    -------
-    DataFrame
-        By station_id: days (with a purchase), first_on, last_on, silent_from (day of the last
-        purchase before the longest silence) and silent_days (to the next purchase, or to the end
-        of the data). Empty where stations are not known.
-    """
-    columns = ["days", "first_on", "last_on", "silent_from", "silent_days"]
-    if "transactions.station_id" not in region.columns:
-        return pd.DataFrame(columns=columns).astype(dict.fromkeys(columns[1:4], "datetime64[us]"))
-    rows = region.purchases.filter(region.purchases["station_id"].notnull())
-    days = rows.select("station_id", day=rows["bought_at"].date()).distinct()
-    own = ibis.window(group_by="station_id", order_by="day")
-    following = days["day"].lead().over(own).fill_null(ibis.literal(region.end))
-    days = days.mutate(silence=following.delta(days["day"], unit="day"))
-    found = days.group_by("station_id").agg(
-        days=days.count(),
-        first_on=days["day"].min().cast("timestamp"),
-        last_on=days["day"].max().cast("timestamp"),
-        silent_from=days["day"].argmax(days["silence"]).cast("timestamp"),
-        silent_days=days["silence"].max(),
-    )
-    return found.to_pandas().set_index("station_id").sort_index()[columns]
-
-
-def usual_stations(region: Region) -> pd.Series:
-    """Return the station where each customer bought on most days, by customer_id.
-
-    Empty where stations are not known; of two that are alike the first by name.
-    """
-    if "transactions.station_id" not in region.columns:
-        return pd.Series(dtype=object)
-    rows = region.purchases.filter(region.purchases["station_id"].notnull())
-    visits = rows.group_by("customer_id", "station_id").agg(
-        visits=rows["bought_at"].date().nunique()
-    )
-    order = [visits["visits"].desc(), visits["station_id"]]
-    best = ibis.row_number().over(ibis.window(group_by="customer_id", order_by=order))
-    found = visits.mutate(place=best).filter(ibis._.place == 0).to_pandas()
-    return found.set_index("customer_id")["station_id"].sort_index()
-
-
 def repeated_days(region: Region) -> list[dt.date]:
     """Return the days all of whose lines stand at least twice: loaded more than once.
 
@@ -274,37 +229,27 @@ def purchase_history(region: Region, first: dt.date, last: dt.date) -> pd.DataFr
     Fader, P. S., Hardie, B. G. S. and Lee, K. L. (2005). "Counting your customers" the
     easy way. Marketing Science 24, 275-284.
     """
-    rows = _between(region.purchases, first, last)
-    days = rows.group_by("customer_id", day=rows["bought_at"].date()).agg(
-        amount=rows["amount"].sum()
-    )
-    own = ibis.window(group_by="customer_id")
-    days = days.mutate(first_day=days["day"].min().over(own))
-    repeat = days["day"] > days["first_day"]
-    found = days.group_by("customer_id").agg(
-        frequency=repeat.cast("int64").sum(),
+    days, _ = _customer_days(region, _between(region.purchases, first, last))
+    first_day = days["day"].min().over(ibis.window(group_by="customer_id"))
+    days = days.mutate(is_repeat=days["day"] > first_day)
+    history = days.group_by("customer_id").agg(
+        frequency=days["is_repeat"].cast("int64").sum(),
         first_day=days["day"].min().cast("timestamp"),
         last_day=days["day"].max().cast("timestamp"),
-        mean_amount=days["amount"].mean(where=repeat),
+        mean_amount=days["sales"].mean(where=days["is_repeat"]),
     )
-    return _as_history(found.to_pandas(), region, first, last)
-
-
-def _as_history(found: pd.DataFrame, region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:
-    """Turn first and last days into weeks; leave out customers who were there before."""
-    joined = region.customers.set_index("customer_id")["joined_on"]
-    found = found.set_index("customer_id").sort_index()
-    joined = joined.reindex(found.index)
-    old = pd.Timestamp(first) + pd.Timedelta(days=LEAD_IN)
-    earlier = (joined < pd.Timestamp(first)) | (joined.isna() & (found["first_day"] < old))
-    found = found[~earlier]
-    week = pd.Timedelta(days=DAYS_IN_WEEK)
+    history = history.to_pandas().set_index("customer_id").sort_index()
+    joined = region.customers.set_index("customer_id")["joined_on"].reindex(history.index)
+    lead_in = pd.Timestamp(first) + pd.Timedelta(days=LEAD_IN)
+    was_there = joined < pd.Timestamp(first)
+    was_there |= joined.isna() & (history["first_day"] < lead_in)
+    history, week = history[~was_there], pd.Timedelta(days=DAYS_IN_WEEK)
     return pd.DataFrame(
         {
-            "frequency": found["frequency"].astype(int),
-            "recency_weeks": (found["last_day"] - found["first_day"]) / week,
-            "age_weeks": (pd.Timestamp(last) - found["first_day"]) / week,
-            "mean_amount": found["mean_amount"].fillna(0.0),
+            "frequency": history["frequency"].astype(int),
+            "recency_weeks": (history["last_day"] - history["first_day"]) / week,
+            "age_weeks": (pd.Timestamp(last) - history["first_day"]) / week,
+            "mean_amount": history["mean_amount"].fillna(0.0),
         }
     )
 

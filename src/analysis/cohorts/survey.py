@@ -1,4 +1,4 @@
-"""Who answered the survey: one row per customer, with scores, traits and missing items filled."""
+"""Survey answers: one row per customer, with scores, traits and imputed ratings."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ import numpy as np
 import pandas as pd
 
 from analysis.cohorts import landmark
-from analysis.cohorts.item_coding import COSTS, VALUES, ItemCoding, item_coding
+from analysis.cohorts.answer_quality import COSTS, VALUES, ItemCoding, item_coding, straightlined
+from analysis.cohorts.answer_quality import gap_reliability as gap_reliability
+from analysis.cohorts.answer_quality import retest as retest
 from analysis.data.cache import per_region
 from analysis.data.contract import SCALES
 from analysis.data.region import Region
+from analysis.statistics import effort
 from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.measurement import imputation, response_style, scales
 from analysis.statistics.measurement.response_style import ASSUMED, Style
+from analysis.statistics.regression.controls import without_rare
 
 RATINGS = (
     "expectation", "performance", *VALUES, *COSTS, *SCALES["satisfaction"], *SCALES["loyalty"],
@@ -24,24 +28,19 @@ RATINGS = (
 """Items that everybody is asked; those on works and on business are asked of some."""
 HALO = dict.fromkeys(("performance", *SCALES["satisfaction"]), 1.0)
 HALO |= {"expectation": response_style.HALO_ON_MARKER}
-"""How strong a halo is taken to be on what H01 rests on."""
+"""Assumed strength of a halo on the ratings of H01, at most."""
 SERVICE_HALO = {"added_service": 1.0, "personnel_value": 1.0}
 TRAITS = ("segment", "area", "log_tenure")
 
 IMPUTATIONS, MANY_IMPUTATIONS = 20, 50
-LEAST_TO_FILL = 30
-PAUSE = 28
-"""Days without answers that end a wave."""
-LEAST_RETEST = 0.3
-"""Correlation below which an item hardly measures anything that lasts."""
-GAP_RELIABILITY = 0.6
-"""That of a difference of two single ratings, where nobody answered twice."""
+MIN_FOR_IMPUTATION, MIN_FOR_STYLE = 30, 50
+"""Customers who are needed to impute ratings, and to estimate a response style."""
+PAUSE = pd.Timedelta(days=28)
+"""Time without answers that ends a wave."""
 MIDDLE = 5.5
 """Middle of the scale from 1 to 10."""
-LEAST_ANSWERED = 0.5
+MIN_ANSWERED = 0.5
 """Share of the ratings that a customer must have answered."""
-LEAST_FOR_STYLE = 50
-"""Customers with all ratings from which a response style is estimated."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,7 +52,7 @@ class Answers:
     everybody : DataFrame
         Latest answers of each customer who answered at least half of the ratings, as from `table`.
     people : DataFrame
-        Those of them who did not give one number throughout (`straight`); ratings may be missing.
+        Those of them who did not straight-line; ratings may be missing.
     waves : DataFrame
         All answers of such customers, one row per customer and wave, as from `by_wave`.
     completed : list of DataFrame
@@ -91,10 +90,20 @@ class Answers:
     def summary(self) -> str:
         """Who answered, who is left out, and how many ratings are missing."""
         missing = self.people[self.asked].isna()
+        if all(self.everybody[list(names)].notna().any(axis=None) for names in (VALUES, COSTS)):
+            excluded = (
+                f"{len(self.everybody) - len(self.people):,} gave values and costs one and the "
+                "same number throughout, which says nothing of either: they are left out."
+            )
+        else:
+            excluded = (
+                "Values and costs were not both asked: whoever gives one number throughout can't "
+                "be told from the others, and stays in."
+            )
         return (
             f"{len(self.everybody):,} customers answered at least half of the {len(self.asked)} "
-            f"ratings; {self.n_answerers - len(self.everybody):,} answered fewer. "
-            f"{straight_in_words(self.everybody)} The other {len(self.people):,} are used. "
+            f"ratings; {self.n_answerers - len(self.everybody):,} answered fewer. {excluded} "
+            f"The other {len(self.people):,} are used. "
             f"{missing.to_numpy().mean():.1%} of their ratings are missing, and "
             f"{missing.any(axis=1).mean():.0%} lack at least one. "
             f"Waves of answers: {self.waves['wave'].nunique() or 'not dated'}."
@@ -106,9 +115,7 @@ class Answers:
         source = (
             "estimated from these answers"
             if self.style_is_estimated
-            else (
-                "assumed, because too few customers gave all the ratings that it is estimated from"
-            )
+            else "assumed, because too few customers gave all the ratings that it is estimated from"
         )
         return (
             f"A common response style accounts for **{self.style.share:.0%}** of each rating's "
@@ -119,9 +126,8 @@ class Answers:
         )
 
 
-@per_region
 def answers(region: Region, seed: int = 0) -> Answers:
-    """Return a region's survey answers, with missing ratings imputed.
+    """Return a region's survey answers, with missing ratings imputed; computed once per region.
 
     Parameters
     ----------
@@ -135,16 +141,22 @@ def answers(region: Region, seed: int = 0) -> Answers:
     NotEstimable
         If no customer answered half of the ratings with more than one number.
     """
+    return _answers(region, seed, effort.imputations(IMPUTATIONS))
+
+
+@per_region
+def _answers(region: Region, seed: int, m: int) -> Answers:
+    """Return the answers with `m` imputations."""
     everybody, waves = table(region), by_wave(region)
-    people = everybody[~straight(everybody)]
+    people = everybody[~straightlined(everybody)]
     if people.empty:
         raise NotEstimable(
             "No customer answered at least half of the survey's ratings with more than one number."
         )
     asked = [name for name in RATINGS if people[name].notna().any()]
-    completed, components = imputed(people, seed), [*VALUES, *COSTS]
+    completed, components = imputed(people, seed, m), [*VALUES, *COSTS]
     rows = completed[0][["expectation", *components]].dropna()
-    is_estimated = len(rows) >= LEAST_FOR_STYLE and rows.nunique().min() > 1
+    is_estimated = len(rows) >= MIN_FOR_STYLE and rows.nunique().min() > 1
     style, halo = (
         estimate(completed, "expectation", VALUES, COSTS) if is_estimated else ASSUMED
         for estimate in (response_style.estimated, response_style.halo)
@@ -152,7 +164,7 @@ def answers(region: Region, seed: int = 0) -> Answers:
     return Answers(
         everybody=everybody,
         people=people,
-        waves=waves[~straight(waves)],
+        waves=waves[~straightlined(waves)],
         completed=completed,
         complete=scored(people).dropna(subset=asked),
         asked=asked,
@@ -166,7 +178,7 @@ def answers(region: Region, seed: int = 0) -> Answers:
 
 
 def table(region: Region) -> pd.DataFrame:
-    """Return each customer's latest answers beside his traits.
+    """Return each customer's latest answers beside their traits.
 
     Returns
     -------
@@ -185,40 +197,48 @@ def by_wave(region: Region) -> pd.DataFrame:
     wave the latest counts; undated answers are in no wave.
     """
     rows = region.survey.dropna(subset=["answered_on"]).sort_values("answered_on", kind="stable")
-    gaps = rows["answered_on"].diff() > pd.Timedelta(days=PAUSE)
-    rows = rows.assign(wave=gaps.cumsum().astype(int) + 1)
+    rows = rows.assign(wave=(rows["answered_on"].diff() > PAUSE).cumsum().astype(int) + 1)
     rows = rows.groupby(["customer_id", "wave"]).tail(1).set_index("customer_id")
     return _with_traits(region, rows)
 
 
-def imputed(people: pd.DataFrame, seed: int = 0) -> list[pd.DataFrame]:
-    """Fill missing ratings several times over, each time with other plausible answers.
+def _with_traits(region: Region, rows: pd.DataFrame) -> pd.DataFrame:
+    """Join traits to answers, and leave out customers who answered few of the ratings."""
+    asked = [name for name in RATINGS if rows[name].notna().any()]
+    people = rows[rows[asked].notna().mean(axis=1) >= MIN_ANSWERED].join(landmark.traits(region))
+    days = (people["answered_on"] - people.pop("joined_on")).dt.days
+    return without_rare(people.assign(log_tenure=landmark.log_years(days)), ("segment", "area"))
 
-    Ratings, people told and traits fill each other by chained equations; outcome items are
-    among them, or else effects would shrink.
+
+def imputed(people: pd.DataFrame, seed: int = 0, m: int = IMPUTATIONS) -> list[pd.DataFrame]:
+    """Impute missing ratings several times by chained equations.
+
+    Ratings, people told and traits predict each other; outcome items are among them, or else
+    effects would shrink.
 
     Parameters
     ----------
     people : DataFrame
         As from `table`.
-    seed : int
-        The same seed fills the same answers.
+    seed, m : int
+        Seed and number of the imputations.
 
     Returns
     -------
     list of DataFrame
-        `IMPUTATIONS` tables with the scores of `scored`; one where nothing is missing, or where
-        fewer than 30 customers answered: too few to learn from.
+        `m` tables with the scores of `scored`; one where nothing is missing, or where fewer than
+        30 customers answered.
     """
-    if len(people) < LEAST_TO_FILL:
+    if len(people) < MIN_FOR_IMPUTATION:
         return [scored(people)]
-    numbers = [name for name in (*RATINGS, "told_others", "log_tenure") if _has(people, name)]
+    names = (*RATINGS, "told_others", "log_tenure")
+    numbers = [name for name in names if people[name].notna().any()]
     words = [name for name in ("segment", "area", "channel") if people[name].nunique() > 1]
     together = people[numbers].astype(float)
     if words:
         dummies = pd.get_dummies(people[words], drop_first=True, dtype=float)
         together = pd.concat([together, dummies], axis=1)
-    filled = imputation.impute(together, m=IMPUTATIONS, seed=seed)
+    filled = imputation.impute(together, m=m, seed=seed)
     return [scored(people.assign(**{name: each[name] for name in numbers})) for each in filled]
 
 
@@ -250,10 +270,18 @@ def scored(people: pd.DataFrame) -> pd.DataFrame:
     return standardised(people, [*RATINGS, *scores])
 
 
+def standardised(people: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Add z_<name>: less the mean, in standard deviations; 0 where all are equal."""
+    values = people[list(names)].astype(float)
+    spread = values.std()
+    z = (values - values.mean()) / spread.where(spread > 0, 1.0)
+    return people.assign(**z.add_prefix("z_"))
+
+
 def centred(people: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Add c_<name>: ratings from the middle of the scale, in standard deviations."""
-    found = {f"c_{name}": (people[name] - MIDDLE) / people[name].std() for name in names}
-    return people.assign(**found)
+    values = people[list(names)]
+    return people.assign(**((values - MIDDLE) / values.std()).add_prefix("c_"))
 
 
 def mixes(people: pd.DataFrame, names: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -273,125 +301,12 @@ def mixes(people: pd.DataFrame, names: Sequence[str]) -> dict[str, dict[str, flo
     return {name: made.get(name, {name: 1.0}) for name in names}
 
 
-def straight(people: pd.DataFrame) -> pd.Series:
-    """Mark the customers who ticked one and the same number for good and for bad sides.
-
-    Whoever gives the values and the costs of a service the same number throughout says nothing of
-    either. Only the values and costs decide, which no model here has as its outcome.
-
-    Parameters
-    ----------
-    people : DataFrame
-        As from `table` or `by_wave`.
-
-    Returns
-    -------
-    Series of bool
-        False for all where values or costs were not asked: nothing tells then.
-    """
-    values, costs = people[list(VALUES)], people[list(COSTS)]
-    enough = (values.notna().sum(axis=1) > 1) & (costs.notna().sum(axis=1) > 1)
-    both = people[[*VALUES, *COSTS]].astype(float)
-    return enough & (both.max(axis=1) == both.min(axis=1))
-
-
-def straight_in_words(people: pd.DataFrame) -> str:
-    """Say how many customers are `straight`, and so left out, or that nothing tells."""
-    if not all(people[list(names)].notna().any(axis=1).any() for names in (VALUES, COSTS)):
-        return (
-            "Values and costs were not both asked: whoever ticks one number throughout can't be "
-            "told from the others, and stays in."
-        )
-    return (
-        f"{straight(people).sum():,} gave values and costs one and the same number throughout, "
-        "which says nothing of either: they are left out."
-    )
-
-
-def coding(answers: pd.DataFrame) -> object:
-    """Check that no scale is coded the other way round; to be replaced by `checks.coding`."""
-    from analysis.claims import checks
-
-    return checks.coding(item_coding(answers))
-
-
 def thirds(scores: pd.Series, seed: int = 0) -> pd.Series:
     """Sort scores into "dissatisfied", "middle" and "satisfied", a third each.
 
-    Equal scores at a border are sorted by lot: with a cut at a score, how many are below it
-    would jump from sample to sample, and with it what is compared.
+    Ties at a border are broken at random: with a cut at a score the sizes of the groups would jump
+    from sample to sample, and the comparison with them.
     """
-    lot = np.random.default_rng(seed).permutation(len(scores))
-    ranks = scores.iloc[lot].rank(method="first").reindex(scores.index)
-    names = ["dissatisfied", "middle", "satisfied"]
-    return pd.qcut(ranks, 3, labels=names).astype(str)
-
-
-def retest(answers: pd.DataFrame, names: Sequence[str], least: int = 50) -> dict[str, float]:
-    """Return each item's correlation with itself, from one wave to the next.
-
-    A lower bound of its reliability, since opinions also change.
-
-    Parameters
-    ----------
-    answers : DataFrame
-        As from `by_wave`.
-    names : sequence of str
-        Items.
-    least : int
-        Customers who must have answered both times.
-
-    Returns
-    -------
-    dict of str to float
-        By item; empty where too few customers answered twice, or an item does not repeat.
-    """
-    last = answers[answers["wave"] == answers["wave"].max()][list(names)]
-    before = answers[answers["wave"] == answers["wave"].max() - 1][list(names)]
-    both = before.join(last.add_suffix("_again"), how="inner")
-    if len(both.dropna()) < least:
-        return {}
-    found = {name: float(both[name].corr(both[f"{name}_again"])) for name in names}
-    return found if all(each > LEAST_RETEST for each in found.values()) else {}
-
-
-def gap_reliability(waves: pd.DataFrame) -> float:
-    """Return how well performance less expectation repeats from one wave to the next.
-
-    Parameters
-    ----------
-    waves : DataFrame
-        As from `by_wave`.
-
-    Returns
-    -------
-    float
-        Correlation of the last wave with the one before; `GAP_RELIABILITY` where it can't be told.
-    """
-    gaps = waves.assign(gap=waves["performance"] - waves["expectation"])
-    return retest(gaps, ["gap"]).get("gap", GAP_RELIABILITY)
-
-
-def standardised(people: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """Add z_<name>: less the mean, in standard deviations; 0 where all are equal."""
-    found = {}
-    for name in names:
-        values = people[name].astype(float)
-        spread = values.std()
-        found[f"z_{name}"] = (values - values.mean()) / spread if spread > 0 else values * 0.0
-    return people.assign(**found)
-
-
-def _with_traits(region: Region, answers: pd.DataFrame) -> pd.DataFrame:
-    """Join traits to answers and leave out who answered hardly anything."""
-    ratings = [name for name in RATINGS if answers[name].notna().any()]
-    enough = answers[ratings].notna().mean(axis=1) >= LEAST_ANSWERED
-    people = answers[enough].join(landmark.traits(region))
-    days = (people["answered_on"] - people.pop("joined_on")).dt.days
-    people = people.assign(log_tenure=landmark.log_years(days))
-    return landmark.without_rare(people, ("segment", "area"))
-
-
-def _has(people: pd.DataFrame, name: str) -> bool:
-    """Tell whether a column holds anything."""
-    return bool(people[name].notna().any())
+    order = np.random.default_rng(seed).permutation(len(scores))
+    ranks = scores.iloc[order].rank(method="first").reindex(scores.index)
+    return pd.qcut(ranks, 3, labels=["dissatisfied", "middle", "satisfied"]).astype(str)

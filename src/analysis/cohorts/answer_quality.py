@@ -1,0 +1,197 @@
+"""Quality of survey answers: items coded the other way round, straight-lining, retest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from analysis.data.contract import SCALES
+from analysis.statistics.measurement import response_style, scales
+
+VALUES = ("product_value", "service_value", "personnel_value", "image_value")
+COSTS = ("money_cost", "time_cost", "energy_cost", "effort_cost")
+UNDIRECTED = ("expectation", "price_sensitivity", "org_benefit", "personal_benefit")
+"""Items that may go either way with the others: a wrong coding of them shows nowhere."""
+REVERSED = -0.1
+"""Correlation below which two ratings go against each other."""
+MIN_PAIRS = 30
+"""Customers who must have answered both of two ratings that are correlated."""
+MIN_FOR_RETEST = 50
+"""Customers who must have answered twice."""
+MIN_RETEST = 0.3
+"""Correlation below which an item hardly measures anything that lasts."""
+GAP_RELIABILITY = 0.6
+"""Reliability of a difference of two single ratings, where nobody answered twice."""
+
+
+@dataclass(frozen=True)
+class Reversed:
+    """An item or scale that seems to be coded the other way round.
+
+    Attributes
+    ----------
+    name : str
+        The item or scale.
+    r : float
+        Its correlation with the rest of its own scale, or with the one of the other scales that it
+        goes against most.
+    scale : str
+        The scale to whose other items it runs counter; empty where it is compared with others.
+    worst : str
+        The scale that it goes against most; empty where it is compared with its own.
+    n_against, n_others : int
+        Other scales that it goes against, and all that it is compared with.
+    """
+
+    name: str
+    r: float
+    scale: str = ""
+    worst: str = ""
+    n_against: int = 0
+    n_others: int = 0
+
+
+@dataclass(frozen=True)
+class ItemCoding:
+    """Whether items are coded in the same direction; `checks.coding` makes a check of it.
+
+    Attributes
+    ----------
+    reversed : tuple of Reversed
+        Items and scales that seem to be coded the other way round.
+    n_compared : int
+        Scales that were compared with each other.
+    not_compared : tuple of str
+        Items of the survey that have no direction of their own.
+    """
+
+    reversed: tuple[Reversed, ...]
+    n_compared: int
+    not_compared: tuple[str, ...]
+
+
+def item_coding(answers: pd.DataFrame) -> ItemCoding:
+    """Find scales that are coded the other way round.
+
+    Satisfaction, loyalty, performance, the four values and added service should rise together,
+    and the four costs fall with them. A scale is taken as reversed that goes against most of the
+    others (correlations below -0.1) and clearly against their mean (the upper 95 % bound lies
+    below -0.1), and so is an item that goes clearly against the rest of its own scale. A response
+    style makes costs rise with all others, so that a cost must go against them by more than the
+    style can do.
+
+    Parameters
+    ----------
+    answers : DataFrame
+        One row per customer, with the survey's ratings.
+    """
+    scores = _directed(answers)
+    asked = (name for name in UNDIRECTED if name in answers and answers[name].notna().any())
+    against = (*_against_own_scale(answers), *_against_others(scores, _tolerance(answers)))
+    return ItemCoding(against, scores.shape[1], tuple(asked))
+
+
+def _directed(answers: pd.DataFrame) -> pd.DataFrame:
+    """Return the scales that have a direction, as they were coded, where answers vary."""
+    names = ("performance", *VALUES, "added_service", *COSTS)
+    scores = {name: scales.index(answers, name) for name in SCALES}
+    scores |= {name: answers[name].astype(float) for name in names}
+    return pd.DataFrame({name: each for name, each in scores.items() if each.nunique() > 1})
+
+
+def _tolerance(answers: pd.DataFrame) -> float:
+    """Return how much a response style may add to the correlation of two ratings."""
+    rows = answers[["expectation", *VALUES, *COSTS]].dropna()
+    if len(rows) < MIN_PAIRS or rows.nunique().min() < 2:
+        return response_style.STYLE
+    return response_style.estimated([rows], "expectation", VALUES, COSTS).high
+
+
+def _against_own_scale(answers: pd.DataFrame) -> list[Reversed]:
+    """Return the items that go against the mean of the others of their scale."""
+    against = []
+    for scale in SCALES:
+        items = answers[scales.asked(answers, scale)].astype(float)
+        for name in items if items.shape[1] > 1 else ():
+            rest = items.drop(columns=name).mean(axis=1, skipna=False)
+            r, upper = _correlation(items[name], rest)
+            if upper < REVERSED:
+                against.append(Reversed(name, r, scale))
+    return against
+
+
+def _against_others(scores: pd.DataFrame, tolerance: float) -> list[Reversed]:
+    """Return the scales that go against most of the others, and clearly against their mean."""
+    against = []
+    signs = pd.Series([-1 if name in COSTS else 1 for name in scores], scores.columns)
+    upwards = scores * signs
+    upwards = (upwards - upwards.mean()) / upwards.std()
+    for name in scores:
+        others = scores.columns.drop(name)
+        r = pd.Series({each: _correlation(scores[name], scores[each])[0] for each in others})
+        same = signs[others] * signs[name]
+        beyond = (r * same).dropna() + np.where(same[r.notna()] < 0, tolerance, 0.0)
+        _, upper = _correlation(upwards[name], upwards.drop(columns=name).mean(axis=1))
+        below = beyond < REVERSED
+        if upper < REVERSED and below.mean() > 0.5:
+            worst = beyond.idxmin()
+            counts = int(below.sum()), len(beyond)
+            against.append(Reversed(name, r[worst], "", worst, *counts))
+    return against
+
+
+def _correlation(first: pd.Series, second: pd.Series) -> tuple[float, float]:
+    """Return the correlation of two ratings and its upper 95 % bound; NaN of few answers."""
+    both = pd.concat([first, second], axis=1).dropna().to_numpy(float)
+    if len(both) < MIN_PAIRS or (both.std(axis=0) < 1e-9).any():
+        return np.nan, np.nan
+    r = float(np.clip(np.corrcoef(both.T)[0, 1], -0.999999, 0.999999))
+    return r, float(np.tanh(np.arctanh(r) + 1.96 / np.sqrt(len(both) - 3)))
+
+
+def straightlined(people: pd.DataFrame) -> pd.Series:
+    """Mark customers who gave the values and the costs one and the same number throughout.
+
+    That says nothing of either. Only values and costs decide, which no model here has as its
+    outcome; where they were not both asked, nobody is marked.
+    """
+    values, costs = people[list(VALUES)], people[list(COSTS)]
+    enough = (values.notna().sum(axis=1) > 1) & (costs.notna().sum(axis=1) > 1)
+    both = people[[*VALUES, *COSTS]].astype(float)
+    return enough & (both.max(axis=1) == both.min(axis=1))
+
+
+def retest(waves: pd.DataFrame, names: Sequence[str]) -> dict[str, float]:
+    """Return the correlation of each item with itself, from one wave to the next.
+
+    A lower bound of its reliability, since opinions also change.
+
+    Parameters
+    ----------
+    waves : DataFrame
+        As from `by_wave`.
+    names : sequence of str
+        Items.
+
+    Returns
+    -------
+    dict of str to float
+        By item; empty where fewer than 50 customers answered twice, or an item does not repeat.
+    """
+    last, before = (
+        waves.loc[waves["wave"] == waves["wave"].max() - back, list(names)] for back in (0, 1)
+    )
+    both = before.join(last.add_suffix("_again"), how="inner")
+    if len(both.dropna()) < MIN_FOR_RETEST:
+        return {}
+    r = {name: float(both[name].corr(both[f"{name}_again"])) for name in names}
+    return r if all(each > MIN_RETEST for each in r.values()) else {}
+
+
+def gap_reliability(waves: pd.DataFrame) -> float:
+    """Return the retest correlation of performance less expectation, or `GAP_RELIABILITY`."""
+    gaps = waves.assign(gap=waves["performance"] - waves["expectation"])
+    return retest(gaps, ["gap"]).get("gap", GAP_RELIABILITY)
