@@ -12,7 +12,7 @@ from analysis.claims import checks
 from analysis.claims import claim as claims
 from analysis.claims.claim import Claim
 from analysis.claims.hypotheses import Hypothesis, Part, Range
-from analysis.statistics.estimate import Estimate
+from analysis.statistics.estimate import Estimate, NotEstimable
 from simulation.drawing.tables import draw
 from simulation.rehearsal import region_of
 from simulation.world import World
@@ -74,18 +74,18 @@ def test_both_arms_need_customers():
     assert len(checks.few_in_arm(pd.Series(dtype=int), "explained")) == 1
 
 
-def test_a_claim_says_what_the_data_lacks_beyond_columns():
-    here = region_of(draw(World(), 60, 1))
-    found = claims.claim("H01", here, "en", ["7 customers answered."])
-    assert (found.testable, found.missing) == (False, ("7 customers answered.",))
-    assert "7 customers answered." in found.not_testable(" ".join(found.missing)).reason
-    assert claims.claim("H01", here).testable
+def test_a_claim_ends_where_the_data_lack_what_it_needs():
+    taken = claims.claim("H01", region_of(draw(World(), 60, 1)))
+    taken.require([])
+    with pytest.raises(NotEstimable, match="^7 customers answered. 50 are needed.$"):
+        taken.require(["7 customers answered.", "50 are needed."])
+    assert taken.not_testable("7 customers answered.").reason == "7 customers answered."
 
 
-def test_missing_columns_are_said_before_anything_else():
+def test_a_claim_ends_where_it_is_taken_if_columns_have_no_values():
     here = region_of(draw(World(), 60, 1), ("survey.expectation",))
-    found = claims.claim("H01", here, "en", ["7 customers answered."])
-    assert found.missing == ("The table 'survey' has no values in expectation.",)
+    with pytest.raises(NotEstimable, match="'survey' has no values in expectation"):
+        claims.claim("H01", here)
 
 
 # --- thresholds
@@ -159,7 +159,7 @@ def claimed(*keys):
     """Return a claim that each effect is 0.1 or more."""
     claim, band = Range(0.1, math.inf), Range(-0.1, 0.1)
     parts = tuple(Part(key, TEXT, TEXT, "number", "identity", 0.0, claim, band) for key in keys)
-    return Claim(Hypothesis("H99", TEXT, TEXT, (), "", (), 0, parts), None, ())
+    return Claim(Hypothesis("H99", TEXT, TEXT, (), "", (), 0, parts), None)
 
 
 def interval(low, high):
@@ -190,7 +190,7 @@ def test_a_verdict_must_not_hang_on_what_is_not_known(found, variants, passed, v
 
 def test_a_cause_of_half_the_strength_counts_too():
     band = Part("effect", TEXT, TEXT, "number", "identity", 0.0, Range(5, 8), None)
-    claim = Claim(Hypothesis("H99", TEXT, TEXT, (), "", (), 0, (band,)), None, ())
+    claim = Claim(Hypothesis("H99", TEXT, TEXT, (), "", (), 0, (band,)), None)
     below, above = interval(3, 4), interval(9, 10)  # both miss the band; what lies between does not
     check = checks.same_verdict(claim, {"effect": below}, "hidden", [{"effect": above}])
     assert told(check) == (False, "the same verdict", "contradicted would be inconclusive")

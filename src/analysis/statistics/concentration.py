@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
 
+from analysis.statistics import effort
 from analysis.statistics.estimate import Estimate, NotEstimable, from_se, jackknife_se
 
 A_LIMIT, B_LIMIT, TOP_SHARE = 0.55, 0.85, 0.20
@@ -104,7 +105,7 @@ def concentration(sales: ArrayLike, *, n_boot: int = 999, seed: int = 0) -> Conc
     Yitzhaki, S. (1991). Calculating jackknife variance estimators for parameters of the
     Gini method. Journal of Business & Economic Statistics 9, 235-239.
     """
-    largest_first = _checked(sales)
+    largest_first, n_boot = _checked(sales), effort.draws(n_boot)
     n, rng = len(largest_first), np.random.default_rng(seed)
     draws = (np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(n_boot))
     resampled = [_shares_on_logit(largest_first, c) for c in draws if c @ largest_first > 0]

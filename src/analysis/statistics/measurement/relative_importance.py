@@ -9,6 +9,7 @@ from math import comb
 import numpy as np
 import pandas as pd
 
+from analysis.statistics import effort
 from analysis.statistics.estimate import Estimate, NotEstimable
 
 MAX_DRIVERS = 15
@@ -264,7 +265,7 @@ def importance(
     Schomaker, M., & Heumann, C. (2018). Bootstrap inference when using multiple
     imputation. Statistics in Medicine 37, 2252-2266.
     """
-    columns, known = [*drivers, outcome], dict(reliabilities or {})
+    columns, known, n_boot = [*drivers, outcome], dict(reliabilities or {}), effort.draws(n_boot)
     _check_request(frames, columns, n_boot, groups, known)
     matrices = _samples(frames, columns, n_boot, seed, groups, known)
     parts = [lmg(each) for each in matrices]
