@@ -1,8 +1,11 @@
-"""Columns that belong to the same rows, by their labels where they have some."""
+"""Columns as floats, and columns that belong to the same rows."""
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
+
+from analysis.statistics.estimate import NotEstimable
 
 
 def aligned(*columns: object) -> tuple:
@@ -29,3 +32,12 @@ def aligned(*columns: object) -> tuple:
     if any(each is not None and not isinstance(each, pd.Series | pd.DataFrame) for each in columns):
         raise ValueError("Columns with labels in another order can't be paired with plain arrays.")
     return tuple(None if each is None else each.loc[index] for each in columns)
+
+
+def floats(values: pd.Series) -> pd.Series:
+    """Return numbers, decimals, or true and false as floats, missing ones as nan."""
+    plain = pd.Series(values.to_numpy(float, na_value=np.nan), values.index, name=values.name)
+    infinite = int(np.isinf(plain).sum())
+    if infinite:
+        raise NotEstimable(f'"{values.name}" is infinite in {infinite:,} of {len(plain):,} rows.')
+    return plain

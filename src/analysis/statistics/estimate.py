@@ -146,6 +146,28 @@ def from_se(
     return Estimate(float(estimate), float(low), float(high), int(n_obs), scale, float(df), method)
 
 
+def moved(effect: Estimate, shift: float, se: float | None = None) -> Estimate:
+    """Return an effect moved by an amount on its scale.
+
+    Parameters
+    ----------
+    effect : Estimate
+    shift : float
+        On the scale on which effects add up, such as of the log of a ratio.
+    se : float, optional
+        Standard error afterwards; by default that of the effect.
+    """
+    link, inverse = LINKS[effect.scale]
+    return from_se(
+        inverse(link(effect.estimate) + shift),
+        effect.se if se is None else se,
+        effect.n_obs,
+        scale=effect.scale,
+        df=effect.df,
+        method=effect.method,
+    )
+
+
 def smallest(estimates: Iterable[Estimate]) -> Estimate:
     """Return the smallest of several effects, with an interval for the smallest.
 

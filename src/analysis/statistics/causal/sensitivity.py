@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 import patsy
-from scipy import stats
 
-from analysis.statistics.estimate import LINKS, Estimate, NotEstimable, from_se, on_scale
+from analysis.statistics.estimate import LINKS, Estimate, NotEstimable, moved, on_scale
 from analysis.statistics.regression.controls import in_words
 from analysis.statistics.regression.formulas import coded
 
@@ -102,13 +101,13 @@ def confounding(
         lowest = LINKS[effect.scale][1](-np.inf)
         open_ended = replace(effect, ci_low=float(lowest), ci_high=np.inf)
         return Confounding("none was recorded", robustness_value(t, df), open_ended, open_ended)
-    moved = {
-        name: _moved(effect, df, error, *_strength(columns, outcome, treatment, terms))
+    found = {
+        name: _confounded(effect, df, error, *_strength(columns, outcome, treatment, terms))
         for name, terms in named.items()
     }
-    far = max(moved, key=lambda name: _reach(*moved[name]))
+    far = max(found, key=lambda name: _reach(*found[name]))
     plain = " and ".join(e.removeprefix("C(").removesuffix(")") for e in far.split(" and "))
-    return Confounding(plain, robustness_value(t, df), *moved[far])
+    return Confounding(plain, robustness_value(t, df), *found[far])
 
 
 def strongest(
@@ -166,15 +165,6 @@ def both_ways(parts: Mapping[str, Confounding]) -> list[dict[str, Estimate]]:
     return [lower, {name: each.upper for name, each in parts.items()}]
 
 
-def shifted(effect: Estimate, shift: float) -> Estimate:
-    """Return an effect moved by an amount on the scale of its interval, its error unchanged."""
-    link, inverse = (np.log, np.exp) if effect.scale == "log" else (float, float)
-    middle = inverse(link(effect.estimate) + shift)
-    return from_se(
-        middle, effect.se, effect.n_obs, scale=effect.scale, df=effect.df, method=effect.method
-    )
-
-
 def as_log_hazard(change: float, share: float) -> float:
     """Return the change of a log hazard that makes a share of customers who stay change so much.
 
@@ -199,22 +189,13 @@ def as_risk_ratio(hazard_ratio: float) -> float:
     return (1 - 0.5 ** np.sqrt(hazard_ratio)) / (1 - 0.5 ** np.sqrt(1 / hazard_ratio))
 
 
-def partial_r2(t: float, df: float) -> float:
-    """Return the share of the remaining variance that a regressor with this t explains."""
-    return t**2 / (t**2 + df)
-
-
-def robustness_value(t: float, df: float, q: float = 1, alpha: float | None = None) -> float:
+def robustness_value(t: float, df: float) -> float:
     """Return how strong a confounder must be to undo a coefficient.
 
     Parameters
     ----------
     t, df : float
         The coefficient's t value and its residual degrees of freedom.
-    q : float
-        Share of the coefficient to be explained away.
-    alpha : float, optional
-        If given, to take away significance at this level instead of the coefficient.
 
     Returns
     -------
@@ -227,14 +208,8 @@ def robustness_value(t: float, df: float, q: float = 1, alpha: float | None = No
     Cinelli, C., & Hazlett, C. (2020). Making sense of sensitivity: extending omitted
     variable bias. Journal of the Royal Statistical Society B 82, 39-67.
     """
-    f = q * abs(t) / np.sqrt(df)
-    critical = 0.0 if alpha is None else stats.t.ppf(1 - alpha / 2, df - 1) / np.sqrt(df - 1)
-    excess = f - critical
-    if excess <= 0:
-        return 0.0
-    if f * critical > 1:  # the outcome then needs less than the treatment
-        return float((f**2 - critical**2) / (1 + f**2))
-    return float((np.sqrt(excess**4 + 4 * excess**2) - excess**2) / 2)
+    f2 = t**2 / df
+    return float((np.sqrt(f2**2 + 4 * f2) - f2) / 2)
 
 
 def e_value(ratio: float) -> float:
@@ -333,21 +308,16 @@ def _left(columns: dict[str, np.ndarray], name: str, others: Sequence[str]) -> n
     return columns[name] - x @ np.linalg.lstsq(x, columns[name], rcond=None)[0]
 
 
-def _moved(
+def _confounded(
     effect: Estimate, df: float, error: float, with_treatment: float, with_outcome: float
 ) -> tuple[Estimate, Estimate]:
     """Return the effect with a confounder of such shares against it, and for it."""
     bias = error * np.sqrt(df * with_outcome * with_treatment / (1 - with_treatment))
     wider = max(np.sqrt((1 - with_outcome) / (1 - with_treatment) * df / (df - 1)), 1.0)
-    link, inverse = LINKS[effect.scale]
-    lower, upper = (
-        from_se(
-            inverse(link(effect.estimate) + sign * bias), effect.se * wider, effect.n_obs,
-            scale=effect.scale, df=effect.df, method=effect.method,
-        )
-        for sign in (-1, 1)
-    )  # fmt: skip
-    return lower, upper
+    return (
+        moved(effect, -bias, effect.se * wider),
+        moved(effect, bias, effect.se * wider),
+    )
 
 
 def _reach(lower: Estimate, upper: Estimate) -> float:

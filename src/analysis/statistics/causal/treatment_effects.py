@@ -9,7 +9,7 @@ import pandas as pd
 import statsmodels.api as sm
 from numpy.typing import ArrayLike
 
-from analysis.statistics._aligned import aligned
+from analysis.statistics._aligned import aligned, floats
 from analysis.statistics.causal import _shares
 from analysis.statistics.estimate import Estimate, NotEstimable, from_se
 from analysis.statistics.regression import _glm
@@ -111,8 +111,8 @@ def aipw(
     if len({len(each) for each in (outcome, treated, propensity_covariates, same)}) > 1:
         raise ValueError("Outcome, treatment and covariates must have the same length.")
     columns = aligned(outcome, treated, propensity_covariates, same)
-    y, arm = (np.asarray(_numbers(each), float) for each in columns[:2])
-    covariates, others = (each.apply(_numbers) for each in columns[2:])
+    y, arm = (floats(pd.Series(each)).to_numpy() for each in columns[:2])
+    covariates, others = (each.apply(floats) for each in columns[2:])
     _check_arms(y, arm, covariates, others)
     fitted, _ = _predict(arm, covariates, covariates, "binomial", "the treatment")
     score = np.clip(fitted, TRUNCATION, 1 - TRUNCATION)
@@ -156,7 +156,7 @@ def independent(covariates: pd.DataFrame, treated: ArrayLike) -> pd.DataFrame:
         0 or 1; a Series is paired with the covariates by its index.
     """
     covariates, treated = aligned(covariates, treated)
-    arm, kept = np.asarray(_numbers(treated), float), []
+    arm, kept = floats(pd.Series(treated)).to_numpy(), []
     for name in covariates:
         together = sm.add_constant(covariates[[*kept, name]], has_constant="add").to_numpy(float)
         ranks = [np.linalg.matrix_rank(together[arm == side]) for side in (0, 1)]
@@ -203,13 +203,6 @@ def _check_predictions(predicted: np.ndarray, y: np.ndarray, who: str) -> None:
             f"The {len(y):,} {who} had {y.min():,.6g} to {y.max():,.6g}; from them {farthest:,.6g} "
             "would follow for another customer: they are too few, or too unlike."
         )
-
-
-def _numbers(values: ArrayLike) -> ArrayLike:
-    """Return pandas' nullable numbers, true and false, and decimals as floats."""
-    if isinstance(values, pd.Series):
-        return pd.Series(values.to_numpy(float, na_value=np.nan), values.index)
-    return values
 
 
 def _balance(arm: np.ndarray, covariates: pd.DataFrame, weights: np.ndarray) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from analysis.statistics.estimate import LINKS, Estimate, from_se, pooled
+from analysis.statistics.estimate import Estimate, from_se, moved, pooled
 from analysis.statistics.measurement import relative_importance
 
 STYLE = 0.20
@@ -269,11 +269,13 @@ def taken_out(
         With the least and with the most style that the answers allow, as for
         `checks.same_verdict`.
     """
-    move = {name: _moved_share if name in shares else _moved for name in effects}
-    found = {name: move[name](each, shifts[name]["share"], shifts[name]["se"])
-             for name, each in effects.items()}  # fmt: skip
+    move = {name: _moved_share if name in shares else moved for name in effects}
+    found = {
+        name: move[name](each, shifts[name]["share"], np.hypot(each.se, shifts[name]["se"]))
+        for name, each in effects.items()
+    }
     ends = [
-        {name: move[name](each, shifts[name][end]) for name, each in effects.items()}
+        {name: move[name](each, shifts[name][end], each.se) for name, each in effects.items()}
         for end in ("low", "high")
     ]
     return found, ends
@@ -328,21 +330,12 @@ def _shifts(shift, names: Sequence[str], style: _Bounded) -> pd.DataFrame:
     return pd.DataFrame(at | {"se": np.sqrt((apart**2).mean(axis=0))}, index=list(names))
 
 
-def _moved(effect: Estimate, shift: float, se: float = 0.0) -> Estimate:
-    """Return an effect moved on its scale, with the error of the movement added."""
-    link, inverse = LINKS[effect.scale]
-    return from_se(
-        inverse(link(effect.estimate) + shift), np.hypot(effect.se, se), effect.n_obs,
-        scale=effect.scale, df=effect.df, method=effect.method,
-    )  # fmt: skip
-
-
-def _moved_share(effect: Estimate, shift: float, se: float = 0.0) -> Estimate:
+def _moved_share(effect: Estimate, shift: float, se: float) -> Estimate:
     """Return a difference of shares moved, with an interval inside -1 to 1."""
-    moved = np.clip(effect.estimate + shift, -0.999, 0.999)
-    half = Z * np.hypot(effect.se, se) / (1 - moved**2)
-    low, high = np.tanh(np.arctanh(moved) + np.array([-half, half]))
-    return replace(effect, estimate=float(moved), ci_low=float(low), ci_high=float(high))
+    value = np.clip(effect.estimate + shift, -0.999, 0.999)
+    half = Z * se / (1 - value**2)
+    low, high = np.tanh(np.arctanh(value) + np.array([-half, half]))
+    return replace(effect, estimate=float(value), ci_low=float(low), ci_high=float(high))
 
 
 def _mean_correlation(answers: pd.DataFrame) -> Estimate:

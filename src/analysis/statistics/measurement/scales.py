@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
 
-from analysis.data.contract import SCALES
+from analysis.statistics import effort
+from analysis.statistics._aligned import floats
 from analysis.statistics.estimate import Estimate, NotEstimable, from_se
 
 MIN_ANSWERERS = 30
@@ -45,17 +47,18 @@ def score(items: pd.DataFrame, min_answered: int | None = None) -> pd.Series:
     least = -(-items.shape[1] // 2) if min_answered is None else min_answered
     if not 1 <= least <= items.shape[1]:
         raise ValueError(f"min_answered must be between 1 and {items.shape[1]}, not {least}.")
-    values = _numbers(items)
+    values = items.apply(floats)
     return values.mean(axis=1).where(values.notna().sum(axis=1) >= least)
 
 
 def asked(answers: pd.DataFrame, scale: str) -> list[str]:
-    """Return the items of a scale, such as "satisfaction", that anybody answered."""
-    return [name for name in SCALES[scale] if answers[name].notna().any()]
+    """Return the items of a scale that anybody answered: "satisfaction_1", "satisfaction_2" ..."""
+    items = [name for name in answers if re.fullmatch(rf"{scale}_\d+", str(name))]
+    return [name for name in items if answers[name].notna().any()]
 
 
 def index(answers: pd.DataFrame, scale: str) -> pd.Series:
-    """Return the score of a scale of the contract from those of its items that were asked."""
+    """Return the score of a scale from those of its items that were asked."""
     items = asked(answers, scale)
     return score(answers[items]) if items else pd.Series(np.nan, answers.index, name=scale)
 
@@ -156,7 +159,7 @@ def item_table(
         As for `alpha`.
     """
     complete = _complete(items)
-    values, answered = _numbers(items), items.notna().sum()
+    values, answered = items.apply(floats), items.notna().sum()
     lowest = values.min().min() if lowest is None else lowest
     highest = values.max().max() if highest is None else highest
     total = complete.sum(axis=1)
@@ -177,7 +180,7 @@ def _reliability(
     items: pd.DataFrame, function: Callable, name: str, n_boot: int, seed: int
 ) -> Estimate:
     """Return a function of the covariance matrix with its bootstrap interval."""
-    values = _complete(items).to_numpy()
+    values, n_boot = _complete(items).to_numpy(), effort.draws(n_boot)
     value = float(function(np.cov(values.T)[None])[0])
     if not value > 0:
         raise NotEstimable(
@@ -260,7 +263,7 @@ def _complete(items: pd.DataFrame) -> pd.DataFrame:
     """Return the customers who answered every item, or say what a scale lacks."""
     if items.shape[1] < 2:
         raise ValueError("A scale needs at least 2 items.")
-    complete = _numbers(items).dropna()
+    complete = items.apply(floats).dropna()
     if len(complete) < MIN_ANSWERERS:
         raise NotEstimable(
             f"Only {len(complete)} customers answered every item; {MIN_ANSWERERS} are needed."
@@ -269,13 +272,3 @@ def _complete(items: pd.DataFrame) -> pd.DataFrame:
     if constant:
         raise NotEstimable(f"Everybody gave the same answer to {', '.join(constant)}.")
     return complete
-
-
-def _numbers(items: pd.DataFrame) -> pd.DataFrame:
-    """Return answers as floats, or say which item is infinite."""
-    values = items.apply(lambda item: item.astype(object).where(item.notna(), np.nan).astype(float))
-    infinite = np.isinf(values).sum()
-    if infinite.any():
-        name = infinite.idxmax()
-        raise NotEstimable(f'"{name}" is infinite in {infinite[name]:,} of {len(items):,} rows.')
-    return values

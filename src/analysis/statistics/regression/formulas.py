@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import patsy
 
+from analysis.statistics._aligned import floats
 from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.regression.controls import left_out
 
@@ -132,15 +133,6 @@ def coded(formula: str, data: pd.DataFrame) -> pd.DataFrame:
         )
     words = list(found.select_dtypes("category"))
     return found.assign(**{name: found[name].cat.remove_unused_categories() for name in words})
-
-
-def floats(values: pd.Series) -> pd.Series:
-    """Return numbers, decimals, or true and false as floats, missing ones as nan."""
-    plain = pd.Series(values.to_numpy(float, na_value=np.nan), values.index, name=values.name)
-    infinite = int(np.isinf(plain).sum())
-    if infinite:
-        raise NotEstimable(f'"{values.name}" is infinite in {infinite:,} of {len(plain):,} rows.')
-    return plain
 
 
 def _joined(left: str, right: Iterable[str]) -> str:

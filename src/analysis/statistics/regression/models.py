@@ -17,11 +17,12 @@ import statsmodels.formula.api as smf
 from statsmodels.base.model import Model
 from statsmodels.tools.sm_exceptions import MissingDataError
 
+from analysis.statistics._aligned import floats
 from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.regression import _covariance, _glm, _ordinal
 from analysis.statistics.regression._contrast import Fit, coefficients, contrast
 from analysis.statistics.regression._glm import FAMILIES
-from analysis.statistics.regression.formulas import coded, floats
+from analysis.statistics.regression.formulas import coded
 
 __all__ = [
     "Family",
