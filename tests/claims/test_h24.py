@@ -1,0 +1,44 @@
+"""H24 Drivers who live from the road: its notebook in simulated regions."""
+
+import pandas as pd
+import pytest
+
+from simulation import World, draw, rehearsal
+
+
+def found(world=None, tables=None, seed=1):
+    tables = tables or draw(world or World(), 3_000, seed)
+    return rehearsal.run("H24", rehearsal.region_of(tables))
+
+
+def test_drivers_are_found_as_planted():
+    parts = found()[0].estimates
+    for key, true in {"litres": 261, "visits": 3.46, "evening": 0.674}.items():
+        assert parts[key].ci_low < true < parts[key].ci_high
+
+
+def test_drivers_who_come_half_as_often_contradict_the_claim():
+    assert found(World(driver_pace=-0.7))[0].verdict == "contradicted"
+
+
+def test_months_in_which_a_driver_was_not_there_do_not_count():
+    _, known = found(World(late_newcomers=0.8))
+    people = known["people"]
+    assert people["year"].mean() < 0.9 * people["litres"].mean()
+    assert people["litres"].mean() > 235
+
+
+def test_litres_of_a_block_are_those_of_its_days():
+    """A driver who buys 20 litres every other day: 304 a month, at 18:00 one time in two."""
+    tables = draw(World(), 600, 1)
+    lines, people = tables["transactions"], tables["customers"]
+    one = people.loc[people["segment"] == "van", "customer_id"].iloc[0]
+    days = pd.date_range(rehearsal.END, periods=182, freq="-2D").astype("datetime64[us]")
+    own = lines.iloc[:182].assign(customer_id=one, product="fuel", quantity=20.0)
+    own["bought_at"] = [day + pd.Timedelta(hours=18 if i % 2 else 9) for i, day in enumerate(days)]
+    tables["transactions"] = pd.concat([lines[lines["customer_id"] != one], own])
+    _, known = found(tables=tables)
+    row = known["people"].loc[one]
+    assert row["litres"] == pytest.approx(14 * 20 * 365.25 / 12 / 28)
+    assert row["visits"] == pytest.approx(3.5)
+    assert row["evening"] == pytest.approx(0.5)
