@@ -41,6 +41,11 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip install --quiet --disable-pip-version-check --no-deps \
 		--no-build-isolation --editable .
+	$(BIN)/python -m ipykernel install --prefix .venv --name customer-research-workbook \
+		--display-name "Customer research workbook"
+	mkdir -p .venv/etc/jupyter && printf '%s\n' \
+		'{"FileContentsManager": {"pre_save_hook": "workbook.lab.save_as_in_git"}}' \
+		> .venv/etc/jupyter/jupyter_server_config.json
 	@touch $@
 
 lock:

@@ -1,12 +1,17 @@
 """The project's own files agree with each other."""
 
+import pkgutil
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+import nbformat
 import pytest
+from jupyter_server.services.contents.filemanager import FileContentsManager
+
+from workbook import lab
 
 ROOT = Path(__file__).resolve().parents[1]
 CONDA_NAMES = {
@@ -89,3 +94,28 @@ def test_the_tree_of_the_readme_is_the_tree():
     tree = re.search(r"```text\n(.*?)```", read("README.md"), re.DOTALL)[1]
     named = set(re.findall(r"^src/(\w+)/", tree, re.MULTILINE))
     assert named == {path.parent.name for path in (ROOT / "src").glob("*/__init__.py")}
+
+
+def test_a_notebook_that_was_run_in_jupyterlab_is_saved_as_it_is_in_git():
+    path = ROOT / "notebooks" / "data_profile.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata.kernelspec.name = "customer-research-workbook"
+    notebook.metadata.language_info |= {"version": "3.11.7", "pygments_lexer": "ipython3"}
+    for cell in notebook.cells:
+        cell.metadata |= {"execution": {"iopub.execute_input": "2026-01-01"}, "scrolled": True}
+        if cell.cell_type == "code":
+            cell.execution_count = 3
+            cell.outputs = [nbformat.v4.new_output("stream", text="something")]
+    manager = FileContentsManager(root_dir=str(ROOT))
+    for place in ("reports/data_profile.ipynb", "notebooks/data_profile.ipynb"):
+        before = nbformat.writes(notebook)
+        model = {"type": "notebook", "content": notebook}
+        lab.save_as_in_git(model, path=place, contents_manager=manager)
+        assert (nbformat.writes(notebook) == before) == place.startswith("reports")
+    assert nbformat.writes(notebook) + "\n" == path.read_text(encoding="utf-8")
+
+
+def test_make_tells_jupyterlab_to_save_so():
+    hook = "workbook.lab.save_as_in_git"
+    assert pkgutil.resolve_name(hook) is lab.save_as_in_git
+    assert f'"pre_save_hook": "{hook}"' in read("Makefile")

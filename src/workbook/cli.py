@@ -201,6 +201,15 @@ def example(
     console.print(f"Six regions in {_relative(folder)}", soft_wrap=True)
 
 
+@app.command(name="clear-cache")
+def clear_cache() -> None:
+    """Delete what notebooks in JupyterLab have computed and kept; they compute it again."""
+    from analysis.data import cache
+
+    cache.clear()
+    console.print("The cache is empty.")
+
+
 @app.command()
 def index(
     reports: Annotated[Path, typer.Option(help="Where the reports are.")] = ROOT / "reports",
