@@ -77,7 +77,7 @@ def test_both_arms_need_customers():
 def test_a_claim_ends_where_the_data_lack_what_it_needs():
     taken = claims.claim("H01", region_of(draw(World(), 60, 1)))
     taken.require([])
-    with pytest.raises(NotEstimable, match="^7 customers answered. 50 are needed.$"):
+    with pytest.raises(NotEstimable, match="7 customers answered"):
         taken.require(["7 customers answered.", "50 are needed."])
     assert taken.not_testable("7 customers answered.").reason == "7 customers answered."
 
