@@ -47,7 +47,7 @@ NOTEBOOK = [
     v4.new_markdown_cell("## H03 Loss against gain"),
     v4.new_code_cell(
         "from analysis.statistics.estimate import from_se\n"
-        "from analysis.claims.findings import conclude\n"
+        "from analysis.claims.finding import conclude\n"
         "from analysis.claims.hypotheses import hypothesis\n"
         "from analysis.claims.verdicts import Check\n"
         "print('a line of output')\n"

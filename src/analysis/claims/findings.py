@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 
-from analysis.claims.finding import MIME_TYPE, Finding, conclude, no_finding, part_record  # noqa: F401
+from analysis.claims.finding import MIME_TYPE
 from analysis.data.files import csv_safe, whole
 from analysis.data.sources import DataError, reports_folder
 
