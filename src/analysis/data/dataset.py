@@ -49,11 +49,11 @@ class Dataset:
         people = self.tables["customers"].good
         names = [name for name in ("area", "segment") if name in people.columns]
         counts = people.group_by(["region", *names]).agg(customers=people.count()).to_pandas()
-        found = counts.groupby("region")[["customers"]].sum()
+        traits = counts.groupby("region")[["customers"]].sum()
         for name in names:
-            own = counts.pivot_table("customers", "region", name, aggfunc="sum", fill_value=0)
-            found = found.join(own.div(own.sum(axis=1), axis=0).add_prefix("share_"))
-        return found.sort_index()
+            n = counts.pivot_table("customers", "region", name, aggfunc="sum", fill_value=0)
+            traits = traits.join(n.div(n.sum(axis=1), axis=0).add_prefix("share_"))
+        return traits.sort_index()
 
     def regions(self) -> pd.DataFrame:
         """Return `region` and its number of `customers`, by name."""
@@ -102,7 +102,7 @@ class Validated:
     problems: Mapping[str, str]
 
     def rejected_in(self, region: str) -> pd.DataFrame:
-        """Return what was rejected in a region, and of customers that nobody knows.
+        """Return what was rejected in a region, and rows of unknown customers.
 
         Customers' identifiers are taken out of the examples: reports do not show them.
 
@@ -164,13 +164,12 @@ def open_source(source: Source) -> Dataset:
         raise DataError("\n".join(problems.values()))
     rows = readers.stored(engine, source, "customers", opened["customers"].rows)
     people = CheckedTable(rows, opened.pop("customers").rules)
-    good = people.good.select("customer_id", "region")
-    good = readers.stored(engine, source, "customers", good)
-    everybody = rows.select(known_id="customer_id").distinct()
-    everybody = readers.stored(engine, source, "customers", everybody)
+    known = rows.group_by(known_id="customer_id")
+    known = known.agg(region=rows["region"].max(where=~people.broken))
+    known = readers.stored(engine, source, "customers", known)
     tables = {"customers": people}
     for name, each in opened.items():
-        placed = each.of_customers(good, everybody)
+        placed = each.of_customers(known)
         rows = readers.stored(engine, source, name, placed.rows)
         tables[name] = CheckedTable(rows, placed.rules)
     return Dataset(source, tables, problems)

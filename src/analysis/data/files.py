@@ -1,4 +1,4 @@
-"""Files that are whole or not there and safe to open; temporary folders that go in the end."""
+"""Atomic writes, CSV escaping, and temporary folders."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a text begins that a spreadsheet may take for a formula."""
+"""First characters of a text that a spreadsheet may take for a formula."""
 HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
-"""What tells this machine, or container, from others that may see the same temporary folders."""
+"""Tells this machine, or container, from others that may see the same temporary folders."""
 TEMPORARY = f"workbook-{HOST}-"
-"""How temporary folders begin; the number of the process that made them follows."""
+"""Prefix of temporary folders; the number of the process that made them follows."""
 SHORT = Path("/tmp")
-"""Where sockets go if the folder for temporary files has a long name."""
+"""Folder for sockets if the folder for temporary files has a long name."""
 SOCKET = 107
-"""Bytes that the path of a socket may have."""
+"""Longest path of a socket, in bytes."""
 ROOM = 60
-"""Bytes for what stands behind the folder in the path of a socket."""
+"""Bytes reserved for what follows the folder in the path of a socket."""
 
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Give a draft to write to, which takes the place of `path` if all went well.
+    """Write atomically: give a draft, which replaces `path` unless an exception is raised.
 
-    The draft stands beside the file, hidden, and is gone afterwards, whatever happened.
+    The draft is a hidden file in the same folder, and is always removed.
     """
     draft = path.with_name(f".{path.name}.part")
     try:
@@ -43,16 +43,15 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text as UTF-8 with plain line ends, whole or not at all."""
+    """Write text atomically, as UTF-8 with Unix line ends."""
     with whole(path) as draft:
         draft.write_text(text, encoding="utf-8", newline="\n")
 
 
 def csv_safe(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table for spreadsheets: an apostrophe stands before texts that could be formulas.
+    """Return a table for spreadsheets, with an apostrophe before texts that could be formulas.
 
-    Texts that begin as in `FORMULA`, also negative numbers that are texts; numbers are as they
-    were.
+    These are texts that begin as in `FORMULA`, negative numbers stored as text included.
 
     References
     ----------
@@ -62,17 +61,17 @@ def csv_safe(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def temporary(place: str | None = None) -> tempfile.TemporaryDirectory:
-    """Make a folder that goes with this process, or with the next run if it is killed."""
+    """Make a temporary folder, removed with this process, or by the next run if it is killed."""
     return tempfile.TemporaryDirectory(prefix=prefix(), dir=place)
 
 
 def prefix() -> str:
-    """Return how the names of this process's temporary folders begin."""
+    """Return the prefix of this process's temporary folders."""
     return f"{TEMPORARY}{os.getpid()}-"
 
 
 def place_of_sockets() -> str:
-    """Return where temporary folders with sockets go, whose paths must be short."""
+    """Return the folder for temporary folders with sockets, whose paths must be short."""
     place = tempfile.gettempdir()
     is_long = len(os.fsencode(place)) + ROOM > SOCKET
     return str(SHORT) if is_long and SHORT.is_dir() else place

@@ -248,12 +248,12 @@ def _existing(folder: Path, file: str) -> Path:
         start = opened.read(4096)
     if not start.strip():
         raise DataError(f"{file}: the file is empty; expected a header and at least one row.")
-    found = next((kind for mark, kind in _SIGNATURES.items() if start.startswith(mark)), None)
-    found = found or ("a binary file" if b"\0" in start else "a text file")
+    kind = next((kind for mark, kind in _SIGNATURES.items() if start.startswith(mark)), None)
+    kind = kind or ("a binary file" if b"\0" in start else "a text file")
     expected = "an Excel or zip file" if ending in _EXCEL else "a text file"
     expected = "a Parquet file" if ending == ".parquet" else expected
-    if found != expected:
-        raise DataError(f"{file}: expected {expected} by its ending {ending}, found {found}.")
+    if kind != expected:
+        raise DataError(f"{file}: expected {expected} by its ending {ending}, found {kind}.")
     return path
 
 

@@ -21,7 +21,7 @@ from analysis.data.readers import ROW
 from analysis.data.validation.rules import ORPHAN, REST
 
 MAX_SILENCE = 60
-"""Days without any purchase before the end, after which nothing about a year can be said."""
+"""Days without any purchase before the end, after which a year can't be judged."""
 COSTED = 0.99
 """Share of lines that must have a cost for margins to be used."""
 
@@ -54,7 +54,7 @@ class Region:
     purchases : Table
         The table transactions, in the engine.
     columns : frozenset of str
-        "table.column" names that hold at least one value.
+        "table.column" names with at least one value.
     rows : dict of str to int
         Valid rows of each table.
     rejected : DataFrame
@@ -89,7 +89,7 @@ class Region:
     computed: dict[str, object] = field(default_factory=dict, init=False)
 
     def __repr__(self) -> str:
-        """Name the region; its customers stay out of what a notebook keeps."""
+        """Name the region; its customers stay out of saved notebooks."""
         return f"<Region {self.name!r} of {self.source.name!r}>"
 
     @property
@@ -275,7 +275,7 @@ def _day(moment: pd.Timestamp | None) -> dt.date | None:
 
 
 def _filled(frames: Mapping[str, pd.DataFrame], bought: pd.Series) -> list[str]:
-    """Return the "table.column" names that hold at least one value."""
+    """Return the "table.column" names with at least one value."""
     filled = [
         f"{name}.{column}"
         for name, frame in frames.items()

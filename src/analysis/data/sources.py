@@ -171,8 +171,9 @@ def _table(name: str, tables: Mapping[str, dict], top: dict) -> TableMap:
         raise DataError(f"[{name}] needs a key 'file'.")
     columns, known = entry.get("columns", {}), TABLES[name].columns
     _check_keys(columns, dict.fromkeys(known, (str, dict)), f"[{name}.columns] ")
-    entry = {key: top[key] for key in ("delimiter", "encoding") if key in top} | entry
-    _check_text_file(**{key: entry[key] for key in ("delimiter", "encoding") if key in entry})
+    common = {key: top[key] for key in ("delimiter", "encoding") if key in top}
+    entry = {"delimiter": ",", "encoding": "utf-8"} | common | entry
+    _check_text_file(entry["delimiter"], entry["encoding"])
     given = {key: entry[key] for key in entry if key not in ("same_file_as", "columns")}
     return TableMap(
         **given
@@ -252,7 +253,7 @@ def _check_row_numbers(tables: Mapping[str, TableMap], database: str | None) -> 
         )
 
 
-def _check_text_file(delimiter: str = ",", encoding: str = "utf-8") -> None:
+def _check_text_file(delimiter: str, encoding: str) -> None:
     """Refuse a delimiter of several characters, and an unknown encoding."""
     if len(delimiter) != 1 and delimiter != "whitespace":
         raise DataError(f"delimiter = {delimiter!r}: expected one character, or 'whitespace'.")

@@ -59,10 +59,10 @@ def _first(broken: Table, value: str) -> dict[str | None, str]:
     """Return the first row that breaks a rule, and what stands there, for each region."""
     own = ibis.window(group_by="region", order_by=ROW)
     placed = broken.mutate(place=ibis.row_number().over(own))
-    found = placed.filter(placed["place"] == 0).select("region", ROW, value).to_pandas()
-    texts = ["nothing" if pd.isna(text) else repr(str(text)) for text in found[value]]
-    examples = [f"row {row}: {text}" for row, text in zip(found[ROW], texts, strict=True)]
-    return dict(zip(_keys(found["region"]), examples, strict=True))
+    first = placed.filter(placed["place"] == 0).select("region", ROW, value).to_pandas()
+    texts = ["nothing" if pd.isna(text) else repr(str(text)) for text in first[value]]
+    examples = [f"row {row}: {text}" for row, text in zip(first[ROW], texts, strict=True)]
+    return dict(zip(_keys(first["region"]), examples, strict=True))
 
 
 def _keys(regions: pd.Index | pd.Series) -> list[str | None]:

@@ -19,7 +19,7 @@ from analysis.data.validation.values import AFTER_TIME, ZONE, RawColumn, local_t
 REST = "rest_of_row"
 """Column with a hash of what a purchase line holds beside the contract's values."""
 WRITTEN = "written."
-"""What the columns begin with that hold the values as they were written."""
+"""Prefix of the columns with the values as they were written."""
 ZONE_EXPECTED = "after the time nothing, or a zone that is Z, UTC, GMT or an offset up to 14:00"
 
 
@@ -72,21 +72,21 @@ class CheckedTable:
         """The rows that break no rule."""
         return self.rows.filter(~self.broken)
 
-    def of_customers(self, good: Table, everybody: Table) -> CheckedTable:
+    def of_customers(self, customers: Table) -> CheckedTable:
         """Give each row the region of its customer; flag rows of unknown or rejected customers.
 
         Parameters
         ----------
-        good : Table
-            `customer_id` and `region` of the valid customers.
-        everybody : Table
-            `known_id` of all of them.
+        customers : Table
+            `known_id` of all customers, and `region` of the valid ones.
         """
-        placed = self.rows.left_join(good, "customer_id").drop("customer_id_right")
-        placed = placed.left_join(everybody, placed["customer_id"] == everybody["known_id"])
-        lost = placed["region"].isnull() & placed["customer_id"].notnull()
-        n, unknown = len(self.rules), placed["known_id"].isnull()
-        flags = {f"broken_{n}": lost & unknown, f"broken_{n + 1}": lost & ~unknown}
+        placed = self.rows.left_join(customers, self.rows["customer_id"] == customers["known_id"])
+        is_without = placed["region"].isnull() & placed["customer_id"].notnull()
+        n, is_unknown = len(self.rules), placed["known_id"].isnull()
+        flags = {
+            f"broken_{n}": is_without & is_unknown,
+            f"broken_{n + 1}": is_without & ~is_unknown,
+        }
         rows = placed.mutate(**flags).drop("known_id")
         return CheckedTable(rows, (*self.rules, ORPHAN, FOLLOWER))
 
@@ -194,7 +194,7 @@ def _rules(name: str, rows: Table, columns: Mapping[str, RawColumn]) -> Iterator
 def _column_rules(each: RawColumn, value: Value, text: Value) -> Iterator[Rule]:
     """Yield the rules of one column: a value, of the right kind, that passes the checks.
 
-    A column that has the right type in the engine can't hold a value of another kind.
+    A column that has the right type in the engine has no value of another kind.
     """
     name = each.name
     conversion = _conversion(each.map)
