@@ -48,10 +48,10 @@ def outputs(reports):
 
 
 def test_a_year_of_one_time_buyers_gives_no_absurd_margin(ran):
-    reports = ran("21-absurd-margin-H16", "04_customer_value")
+    reports = ran("21-absurd-margin-H16", "H16_buying_beyond_fuel")
     table = pd.read_csv(reports / "findings.csv").set_index("hypothesis")
-    kept = history.read(reports)
-    for numbers in (table, findings.read_all(reports), kept):
+    earlier = history.read(reports)
+    for numbers in (table, findings.read_all(reports), earlier):
         ends = numbers[["estimate", "ci_low", "ci_high"]].to_numpy(float)
         assert np.nanmax(np.abs(np.where(np.isfinite(ends), ends, np.nan))) < 3_660
     assert set(table.loc["H16", "verdict"]) == {"not testable"}
@@ -61,8 +61,8 @@ def test_a_year_of_one_time_buyers_gives_no_absurd_margin(ran):
 
 
 def test_who_bought_once_is_neither_loyal_nor_at_risk(ran):
-    reports = ran("21-absurd-margin-H16", "04_customer_value")  # 87 % bought once
-    (path,) = reports.rglob("04*.ipynb")
+    name = "segments_and_lifetime_value"
+    (path,) = ran("21-absurd-margin-H16", name).rglob(f"{name}.ipynb")  # 87 % bought once
     shown = [
         output["data"]["text/html"]
         for cell in nbformat.read(path, as_version=4).cells
@@ -79,12 +79,13 @@ def test_who_bought_once_is_neither_loyal_nor_at_risk(ran):
 
 
 def test_a_scale_that_is_coded_the_other_way_round_is_found(ran):
-    (path,) = ran("22-one-is-best", "02_satisfaction_drivers").rglob("02*.ipynb")
-    found = findings.records(nbformat.read(path, as_version=4))
-    found = {each["hypothesis"]: each for each in found}
-    for key in ("H01", "H02"):
-        assert found[key]["verdict"] == "inconclusive"
-        failed = [each for each in found[key]["checks"] if not each["passed"] and each["blocking"]]
+    names = ("H01_performance_against_expectation", "H02_delivered_value")
+    reports = ran("22-one-is-best", *names)
+    for name in names:
+        (path,) = reports.rglob(f"{name}.ipynb")
+        (found,) = findings.records(nbformat.read(path, as_version=4))
+        assert found["verdict"] == "inconclusive"
+        failed = [each for each in found["checks"] if not each["passed"] and each["blocking"]]
         said = " ".join(f"{each['name']} {each['value']}" for each in failed)
         assert "satisfaction" in said
         assert re.search("loyalty|performance|value", said)
