@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.cohorts import churn, fuel_card, landmark
+from analysis.cohorts import churn, landmark, target_trial
+from analysis.statistics.regression.controls import controls
 from analysis.statistics.regression.hazards import cox
 from simulation import TRUTHS, World, draw
 from simulation.rehearsal import END, region_of
@@ -42,7 +43,7 @@ def on(days):
 
 def rows_of(here):
     """Return each customer's rows: from_day, to_day, lost, card, ever."""
-    found = fuel_card.histories(here).set_index("customer_id")
+    found = target_trial.card_spells(here).set_index("customer_id")
     found = found[["from_day", "to_day", "lost", "card", "ever"]]
     return {who: found.loc[[who]].to_numpy().tolist() for who in found.index.unique()}
 
@@ -88,22 +89,22 @@ def test_a_card_dated_before_joining_counts_from_joining_on():
         {"a": -30, "b": -30, "c": 50},
         {"b": -100, "c": 49},
     )
-    assert fuel_card.since(here).dropna().to_dict() == dict(
+    assert target_trial.card_since(here).dropna().to_dict() == dict(
         zip("abc", on([0, -30, 50]), strict=True)
     )
-    assert fuel_card.misdated(here) == pytest.approx(1 / 3)
+    assert target_trial.early_cards(here) == pytest.approx(1 / 3)
     assert list(rows_of(here)) == ["d"]
 
 
 def test_where_joining_is_not_known_the_card_is_taken_as_dated():
     here = small({"a": WEEKLY, "b": WEEKLY}, {"a": 300}, {"a": None, "b": None})
-    assert fuel_card.since(here).dropna().tolist() == on([300])
-    assert fuel_card.misdated(here) == 0
+    assert target_trial.card_since(here).dropna().tolist() == on([300])
+    assert target_trial.early_cards(here) == 0
     assert rows_of(here)["a"] == [[182, 300, 0, 0, 1], [300, LENGTH - 70, 0, 1, 1]]
 
 
 def test_without_a_card_none_is_misdated():
-    assert fuel_card.misdated(small({"a": [0]})) == 0
+    assert target_trial.early_cards(small({"a": [0]})) == 0
 
 
 # --- who is followed, and what is known of them
@@ -115,7 +116,7 @@ def test_newcomers_are_followed_after_a_half_year_of_their_own():
         joined={"old": -100, "new": 100, "late": 600},
     )
     assert rows_of(here) == {"new": [[282, 499, 1, 0, 0]], "old": [[182, LENGTH - 70, 0, 0, 0]]}
-    found = fuel_card.histories(here).set_index("customer_id")
+    found = target_trial.card_spells(here).set_index("customer_id")
     years = np.array([182, 282]) / 365.25
     assert found["log_tenure"].to_dict() == pytest.approx(
         dict(zip(["new", "old"], np.log1p(years), strict=True))
@@ -133,13 +134,13 @@ def test_only_those_who_bought_in_the_quarter_before_are_followed():
 
 def test_purchases_on_the_day_or_later_are_not_what_was_known_before():
     once, more = [*range(0, 182, 7)], [*range(0, 182, 7), *range(182, 420)]
-    found = fuel_card.histories(small({"a": [*once, 182, 189, 250], "b": more}))
+    found = target_trial.card_spells(small({"a": [*once, 182, 189, 250], "b": more}))
     assert found["log_visits"].nunique() == 1
     assert found["log_pace"].to_numpy() == pytest.approx(np.log(1.001))
 
 
 def test_nobody_followed_is_a_table_without_rows():
-    found = fuel_card.histories(small({"a": range(0, 100, 7), "b": [0, 300]}, {"a": 50}))
+    found = target_trial.card_spells(small({"a": range(0, 100, 7), "b": [0, 300]}, {"a": 50}))
     assert found.empty
     assert {"customer_id", "from_day", "to_day", "lost", "card", "ever"} <= set(found)
 
@@ -171,7 +172,7 @@ def takers():
 
 
 def test_new_holders_by_hand():
-    found = fuel_card.new_holders(takers()).set_index("customer_id")
+    found = target_trial.card_holders(takers()).set_index("customer_id")
     assert found["card"].to_dict() == {"holder": 1, "in time": 0, "later": 0, "never": 0}
     assert found["own_day"].unique().tolist() == on([200])
     visits = {"holder": 29, "in time": 29, "later": 29, "never": 29}
@@ -188,7 +189,7 @@ def test_new_holders_by_hand():
 
 def test_the_same_seed_draws_the_same_days(drawn):
     here, _ = drawn
-    one, again, other = (fuel_card.new_holders(here, seed) for seed in (1, 1, 2))
+    one, again, other = (target_trial.card_holders(here, seed) for seed in (1, 1, 2))
     pd.testing.assert_frame_equal(one, again)
     days = [each.loc[each["card"] == 0, "own_day"].tolist() for each in (one, other)]
     assert days[0] != days[1]
@@ -198,8 +199,8 @@ def test_the_same_seed_draws_the_same_days(drawn):
 
 def test_new_holders_start_on_the_day_of_their_card_and_others_have_none_yet(drawn):
     here, _ = drawn
-    found = fuel_card.new_holders(here)
-    since = fuel_card.since(here).dt.normalize().reindex(found["customer_id"]).to_numpy()
+    found = target_trial.card_holders(here)
+    since = target_trial.card_since(here).dt.normalize().reindex(found["customer_id"]).to_numpy()
     treated = found["card"].to_numpy() == 1
     own_day = found["own_day"].to_numpy()
     assert (own_day[treated] == since[treated]).all()
@@ -208,7 +209,7 @@ def test_new_holders_start_on_the_day_of_their_card_and_others_have_none_yet(dra
 
 
 def test_where_nobody_takes_a_card_nobody_is_compared():
-    found = fuel_card.new_holders(small({"a": WEEKLY, "b": WEEKLY}))
+    found = target_trial.card_holders(small({"a": WEEKLY, "b": WEEKLY}))
     assert found.empty
     assert {"card", "tenure_bend", "retained", "value_after"} <= set(found)
 
@@ -222,7 +223,7 @@ def five():
 @given(st.lists(st.none() | st.integers(-100, 800), min_size=5, max_size=5))
 def test_time_with_a_card_is_the_time_followed_from_the_card_on(cards):
     people = five().customers.assign(card_since=pd.Series(on(cards), dtype="datetime64[us]"))
-    found = fuel_card.histories(five().with_tables(customers=people))
+    found = target_trial.card_spells(five().with_tables(customers=people))
     to_day = {"a": 657, "b": 420, "c": 294, "d": 657, "e": 420}
     of = dict(zip(to_day, cards, strict=True))
     to_day = {who: last for who, last in to_day.items() if of[who] is None or of[who] > 182}
@@ -244,7 +245,7 @@ def test_time_with_a_card_is_the_time_followed_from_the_card_on(cards):
 @pytest.fixture(scope="module")
 def drawn():
     here = region_of(draw(World(), 3_000, 2))
-    return here, fuel_card.histories(here)
+    return here, target_trial.card_spells(here)
 
 
 def test_rows_add_up_to_the_time_followed(drawn):
@@ -263,7 +264,7 @@ def test_rows_add_up_to_the_time_followed(drawn):
 
 def test_two_rows_of_a_customer_meet_on_the_day_of_his_card(drawn):
     here, found = drawn
-    since = (fuel_card.since(here) - pd.Timestamp(here.start)).dt.days
+    since = (target_trial.card_since(here) - pd.Timestamp(here.start)).dt.days
     changes = found[found.groupby("customer_id")["card"].transform("size") == 2]
     first, second = (changes[changes["card"] == card].set_index("customer_id") for card in (0, 1))
     assert len(first) == len(second) > 150
@@ -276,14 +277,14 @@ def test_two_rows_of_a_customer_meet_on_the_day_of_his_card(drawn):
 
 def hazard(rows, card="card"):
     """Fit hazard ratios of being lost, at equal traits."""
-    terms = [card, *landmark.controls(rows, fuel_card.TRAITS)]
+    terms = [card, *controls(rows, target_trial.CARD_TRAITS)]
     return cox(" + ".join(terms), rows, "from_day", "to_day", "lost")
 
 
 def test_a_card_that_does_nothing_does_nothing_unless_it_counts_from_the_start():
     """Whoever takes a card later has stayed until then: that time is not the card's."""
     world = World(card_log_hazard=0, affinity_log_hazard=0)
-    found = fuel_card.histories(region_of(draw(world, 3_000, 3)))
+    found = target_trial.card_spells(region_of(draw(world, 3_000, 3)))
     honest, naive = (hazard(found, card) for card in ("card", "ever"))
     error = np.sqrt(honest.cov_params().loc["card", "card"])
     assert abs(honest.params["card"]) < 2 * error
@@ -294,7 +295,7 @@ def test_a_card_that_does_nothing_does_nothing_unless_it_counts_from_the_start()
 def test_the_effect_of_the_card_is_the_planted_one():
     world, found = World(), []
     for seed in range(6):
-        rows = fuel_card.histories(region_of(draw(world, 3_000, seed)))
+        rows = target_trial.card_spells(region_of(draw(world, 3_000, seed)))
         found.append(hazard(rows))
     truth = np.log(TRUTHS["H19"](large_draw(world, 3, 100_000))["hazard_ratio"])
     estimate = np.mean([fit.params["card"] for fit in found])
@@ -305,6 +306,6 @@ def test_the_effect_of_the_card_is_the_planted_one():
 
 def test_cards_that_are_not_recorded_are_not_none():
     tables = draw(World(), 50, 8)
-    assert fuel_card.holders(region_of(tables)).endswith(" took a card")
+    assert target_trial.cards_in_words(region_of(tables)).endswith(" took a card")
     tables["customers"] = tables["customers"].assign(card_since=pd.NaT)
-    assert fuel_card.holders(region_of(tables)) == "cards are not recorded"
+    assert target_trial.cards_in_words(region_of(tables)) == "cards are not recorded"

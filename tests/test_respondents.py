@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.claims import checks
-from analysis.cohorts import answer_quality, landmark
+from analysis.cohorts import answer_quality
 from analysis.cohorts import survey as respondents
 from analysis.data.contract import SCALES, TABLES
 from analysis.statistics.estimate import NotEstimable
+from analysis.statistics.regression.controls import design
 from simulation.drawing.tables import draw
 from simulation.rehearsal import region_of
 from simulation.scenes import _NO_EFFECT
@@ -266,7 +267,7 @@ def test_little_data_gives_small_tables(tables):
     assert respondents.retest(waves, ["performance"]) == {} or len(waves) > 100
     filled = respondents.imputed(people)
     assert {len(each) for each in filled} == {len(people)}
-    assert len(landmark.design(filled[0], respondents.TRAITS)) == len(people)
+    assert len(design(filled[0], respondents.TRAITS)) == len(people)
 
 
 def test_thirds_are_thirds_even_where_scores_are_tied():

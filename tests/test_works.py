@@ -113,7 +113,7 @@ def test_the_last_wave_is_compared_with_the_one_before():
 
 
 def test_stations_with_too_few_answers_in_a_wave_are_left_out():
-    rows = simulated(seed=3, informing=3, others=3, n=service_works.LEAST_ANSWERS)
+    rows = simulated(seed=3, informing=3, others=3, n=service_works.MIN_ANSWERS)
     assert len(service_works.station_changes(rows)) == 6
     once = rows.drop(index=rows.index[(rows["station_id"] == 0) & (rows["wave"] == 1)][0])
     unknown = once.copy()

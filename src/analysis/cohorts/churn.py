@@ -12,7 +12,7 @@ import pandas as pd
 from analysis.cohorts import landmark, purchases
 from analysis.data.cache import per_region
 from analysis.data.region import Region
-from analysis.statistics.concentration import tiers
+from analysis.statistics.customer_segments import tiers
 from analysis.statistics.estimate import NotEstimable
 
 FACTOR = 10

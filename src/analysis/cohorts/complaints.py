@@ -14,6 +14,7 @@ from analysis.data.calendars import working_days, working_days_later
 from analysis.data.region import Region
 from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.measurement import scales
+from analysis.statistics.regression.controls import without_rare
 
 PROMISE = 3
 """Working days within which a case is to be settled."""
@@ -117,10 +118,10 @@ def table(region: Region) -> pd.DataFrame:
 def rated(cases: pd.DataFrame) -> pd.DataFrame:
     """Return the settled cases with an answer, and z_after: it, in standard deviations.
 
-    Categories of few such cases are held together (`landmark.without_rare`).
+    Categories of few such cases are held together (`controls.without_rare`).
     """
     found = cases.dropna(subset=["days", "satisfaction_after"])
-    found = landmark.without_rare(found, (*HANDLING, *TRAITS))
+    found = without_rare(found, (*HANDLING, *TRAITS))
     return survey.standardised(found, ["satisfaction_after"]).rename(
         columns={"z_satisfaction_after": "z_after"}
     )
@@ -130,7 +131,7 @@ def still_open(cases: pd.DataFrame) -> pd.DataFrame:
     """Return the cases open at the end of day three, but for those explained before that day."""
     early = cases["explained_days"] < PROMISE
     found = cases[(cases["within"] == 0) & ~early]
-    return landmark.without_rare(found, (*HANDLING, *TRAITS))
+    return without_rare(found, (*HANDLING, *TRAITS))
 
 
 def followed(region: Region, cases: pd.DataFrame, seed: int = 0) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Visits to key accounts against the promise; what winning and keeping a customer costs."""
+"""Contacts: visits to key accounts, and the costs of winning and of keeping a customer."""
 
 from __future__ import annotations
 
@@ -9,26 +9,25 @@ import numpy as np
 import pandas as pd
 
 from analysis.cohorts import landmark, purchases, target_trial
+from analysis.data.cache import per_region
 from analysis.data.region import Region
-from analysis.statistics.concentration import tiers
+from analysis.statistics.customer_segments import tiers
 from analysis.statistics.estimate import Estimate, NotEstimable, from_se, jackknife_se
 
 PROMISED = {"A": 3.0, "B": 2.0, "C": 1.0}
-"""Visits a month that the texts promise to the tiers of key accounts."""
+"""Visits a month that are promised to key accounts, by tier."""
 KEPT = 0.8
 """Share of the promised visits from which on an account counts as visited as promised."""
-STILL = 28
-"""Days up to the end of the visits within which accounts buy that are compared."""
-MONTH = landmark.YEAR / 12
-"""Days of a month."""
-DRAWS, LARGE_DF = 20_000, 1_000
-"""Draws of an interval, and degrees of freedom that are as good as infinitely many."""
-LEAST_CAMPAIGNS = 3
-"""Months with campaigns without which an error by campaign can't be told."""
+MONTH = landmark.YEAR / 12  # days
+DRAWS, LARGE_DF = 20_000, 1_000  # of an interval; as good as infinitely many
+MIN_CAMPAIGNS = 3
+"""Months with campaigns that a standard error by campaign needs."""
+NO_MORE_SPENT = "No more was spent on customers who were contacted than on the others."
 BEFORE = ("tier", "segment", "area", "log_tenure", "log_visits", "log_sales", "trend")
-"""What accounts are compared at: known before the visits."""
+"""Covariates that accounts are compared at: known before the visits."""
 
 
+@per_region
 def accounts(region: Region) -> pd.DataFrame:
     """Return the key accounts, how often they were visited, and whether they stayed.
 
@@ -41,57 +40,66 @@ def accounts(region: Region) -> pd.DataFrame:
     -------
     DataFrame
         By customer_id, customers visited in the year before the landmark who bought in its last
-        quarter and in the last four weeks of the one after: tier (A, B, C), monthly (visits a
-        month), as_promised (1 if at least 0.8 of the promise), retained (1 if bought in the last
-        quarter of the year after), tier_after (class by sales of the year after), segment, area,
-        log_tenure, log_visits, log_sales (year before), trend (log of its second half over its
-        first), satisfaction and loyalty (of answers before it).
+        quarter and in the last four weeks of the one after: the columns of `landmark.observe`,
+        tier (A, B, C), trend (log of the visits of the last half year over those of the half year
+        before), log_sales (year before), satisfaction and loyalty (of answers before); monthly
+        (visits a month), as_promised (1 if at least 0.8 of the promise), tier_after (class by
+        sales of the year after).
     """
-    day = landmark.landmark(region)
-    until = day + dt.timedelta(days=landmark.QUARTER)
-    people = _visited(region, day)
-    people = people[(people["active"] > 0) & _buys(region, until)[people.index]]
-    visits = _visits(region, day, until).reindex(people.index).fillna(0)
-    monthly = visits / (landmark.QUARTER / MONTH)
-    promised = people["tier"].map(PROMISED).astype(float)
-    own_day = pd.Series(pd.Timestamp(day), people.index)
-    columns = ["segment", "area", "log_tenure", "log_visits", "retained", "tier"]
-    found = people[columns].assign(
-        monthly=monthly,
-        as_promised=(monthly >= KEPT * promised).astype(float),
-        tier_after=_tier(region, region.end, people.index),
-        log_sales=landmark.log_of_mean(people["sales_before"]),
-        trend=_trend(region, day).reindex(people.index),
+    day, people = landmark.landmark(region), landmark.table(region, landmark.landmark(region))
+    visited = _visits(region, day - dt.timedelta(days=landmark.YEAR), day)
+    people = people[(people["sales_before"] > 0) & people.index.isin(visited.index)]
+    spans = {
+        "earlier": (1 - landmark.YEAR, -landmark.HALF_YEAR),
+        "later": (1 - landmark.HALF_YEAR, 0),
+        "year": (1 - landmark.YEAR, 0),
+        "still": (landmark.QUARTER - landmark.FOUR_WEEKS + 1, landmark.QUARTER),
+        "after": (1, landmark.YEAR),
+    }
+    bought = purchases.around(region, people["own_day"], spans)
+    sales = "fuel_sales" if "fuel_sales_year" in bought else "sales"
+    people = people.assign(
+        tier=tiers(bought[f"{sales}_year"]),
+        trend=np.log1p(bought["visits_later"]) - np.log1p(bought["visits_earlier"]),
     )
-    return found.join(landmark.opinions(region, own_day))
+    people = people[(people["active"] > 0) & (bought["visits_still"] > 0)]
+    visits = _visits(region, day, day + dt.timedelta(days=landmark.QUARTER))
+    monthly = visits.reindex(people.index).fillna(0) / (landmark.QUARTER / MONTH)
+    return people.assign(
+        monthly=monthly,
+        as_promised=(monthly >= KEPT * people["tier"].map(PROMISED).astype(float)).astype(float),
+        tier_after=tiers(bought[f"{sales}_after"].reindex(people.index)),
+        log_sales=landmark.log_of_mean(people["sales_before"]),
+    ).join(landmark.opinions(region, people["own_day"]))
 
 
+@per_region
 def campaigns(region: Region, seed: int = 0) -> pd.DataFrame:
-    """Compare who was contacted in a campaign with who was not at that time.
+    """Emulate a trial of a customer's first contact to keep them.
 
     Parameters
     ----------
     region : Region
         The data.
     seed : int
-        Seed of the days of those who were not contacted.
+        Of the days of those who were not contacted.
 
     Returns
     -------
     DataFrame
-        The rows of `target_trial.emulate`, treated being a customer's first contact to keep
-        them, with spent (to keep them, from that day for a year) and campaign (calendar month
-        of that day).
+        As from `target_trial.emulate`, with spent (to keep the customer, from that day for a year)
+        and campaign (calendar month of that day).
     """
     rows = _spending(region, "retain")
-    found = target_trial.emulate(region, rows.groupby("customer_id")["contacted_on"].min(), seed)
-    days = rows.merge(found[["customer_id", "own_day"]].reset_index(), on="customer_id")
+    trial = target_trial.emulate(region, rows.groupby("customer_id")["contacted_on"].min(), seed)
+    days = rows.merge(trial[["customer_id", "own_day"]].reset_index(), on="customer_id")
     since = (days["contacted_on"] - days["own_day"]).dt.days
     spent = days["cost"].where(since.between(0, landmark.YEAR)).groupby(days["index"]).sum()
-    month = found["own_day"].dt.to_period("M").dt.to_timestamp()
-    return found.assign(spent=spent.reindex(found.index).fillna(0.0), campaign=month)
+    campaign = trial["own_day"].dt.to_period("M").dt.to_timestamp()
+    return trial.assign(spent=spent.reindex(trial.index).fillna(0.0), campaign=campaign)
 
 
+@per_region
 def won(region: Region) -> pd.DataFrame:
     """Return what was spent to win customers, and who was won.
 
@@ -106,14 +114,15 @@ def won(region: Region) -> pd.DataFrame:
     last = pd.Timestamp(region.end) - pd.Timedelta(days=landmark.HALF_YEAR)
     rows = rows[rows["contacted_on"] <= last]
     day, ids = rows["contacted_on"].dt.normalize(), rows["customer_id"]
-    month = day.dt.to_period("M").dt.to_timestamp()
     first = purchases.per_customer(region, region.start, region.end)["first_on"].reindex(ids)
     joined = region.customers.set_index("customer_id")["joined_on"].reindex(ids)
     wait = (first.to_numpy() - day).dt.days
     came = wait.between(0, landmark.HALF_YEAR) & ~(joined.to_numpy() < day.to_numpy())
     is_first = came.groupby(ids).cumsum() == 1
-    columns = {"customer_id": ids, "campaign": month, "cost": rows["cost"]}
-    return pd.DataFrame(columns).assign(won=(came & is_first).astype(float)).reset_index(drop=True)
+    wins = rows[["customer_id", "cost"]].assign(
+        campaign=day.dt.to_period("M").dt.to_timestamp(), won=(came & is_first).astype(float)
+    )
+    return wins.reset_index(drop=True)
 
 
 def reached(region: Region) -> str:
@@ -129,40 +138,25 @@ def lacking(wins: pd.DataFrame, trial: pd.DataFrame) -> list[str]:
 
     Parameters
     ----------
-    wins : DataFrame
-        As from `won`.
-    trial : DataFrame
-        As from `campaigns`.
+    wins, trial : DataFrame
+        As from `won` and `campaigns`.
     """
     contacted = trial[trial["treated"] == 1]
-    for what, days in (
-        ("won customers", wins.loc[wins["won"] > 0, "campaign"]),
-        ("contacted customers to keep them, a year before the end", contacted["campaign"]),
-    ):
-        if days.nunique() < LEAST_CAMPAIGNS:
-            return [f"Campaigns of {days.nunique()} months {what}; {LEAST_CAMPAIGNS} are needed."]
     spent = trial.groupby("treated")["spent"].mean().reindex([0.0, 1.0], fill_value=0.0)
-    if spent[1.0] <= spent[0.0]:
-        return ["No more was spent on customers who were contacted than on the others."]
-    for what, cost in (
-        ("to win customers", wins.groupby("campaign")["cost"].sum()),
-        ("to keep them", contacted.groupby("campaign")["spent"].sum()),
-    ):
-        if (cost > 0).sum() < LEAST_CAMPAIGNS:
-            months = f"Campaigns of {(cost > 0).sum()} months {what} had a cost"
-            return [f"{months}; {LEAST_CAMPAIGNS} are needed."]
-    return []
+    months = {
+        "won customers": wins.loc[wins["won"] > 0, "campaign"].nunique(),
+        "contacted customers to keep them, a year before the end": contacted["campaign"].nunique(),
+        "to win customers had a cost": (wins.groupby("campaign")["cost"].sum() > 0).sum(),
+        "to keep them had a cost": (contacted.groupby("campaign")["spent"].sum() > 0).sum(),
+    }
+    for what, count in months.items():
+        if count < MIN_CAMPAIGNS:
+            return [f"Campaigns of {count} months {what}; {MIN_CAMPAIGNS} are needed."]
+    return [] if spent[1.0] > spent[0.0] else [NO_MORE_SPENT]
 
 
 def by_campaign(wins: pd.DataFrame, contacted: pd.DataFrame) -> pd.DataFrame:
-    """Return what each campaign cost per customer won, or per customer contacted.
-
-    Parameters
-    ----------
-    wins : DataFrame
-        As from `won`.
-    contacted : DataFrame
-        Rows of `campaigns` of those who were contacted.
+    """Return costs per customer won, and per customer contacted, of `won` and of `campaigns`.
 
     Returns
     -------
@@ -173,8 +167,8 @@ def by_campaign(wins: pd.DataFrame, contacted: pd.DataFrame) -> pd.DataFrame:
     won_by = wins.groupby("campaign")[["cost", "won"]].sum().query("won > 0")
     kept_by = contacted.groupby("campaign")["spent"].mean()
     costs = {"won": won_by["cost"] / won_by["won"], "contacted": kept_by}
-    found = pd.concat(costs, names=["purpose", "campaign"]).rename("cost_per_head")
-    return found.reset_index()
+    costs = pd.concat(costs, names=["purpose", "campaign"])
+    return costs.rename("cost_per_head").reset_index()
 
 
 def cost_known(region: Region) -> float:
@@ -212,18 +206,18 @@ def per_head(cost: pd.Series, heads: pd.Series, campaign: pd.Series) -> Estimate
     Medicine 16, 783-790.
     """
     sums = pd.DataFrame({"cost": cost, "heads": heads}).groupby(campaign.to_numpy()).sum()
-    left_out = sums.sum() - sums
-    if len(sums) < LEAST_CAMPAIGNS or (left_out <= 0).any().any():
-        raise NotEstimable(
-            f"A cost per head needs {LEAST_CAMPAIGNS} campaigns, no one with all of it; there are "
-            f"{len(sums)}."
-        )
-    each = np.log(left_out["cost"] / left_out["heads"])
-    k = len(sums)
-    middle = sums["cost"].sum() / sums["heads"].sum()
+    k, left_out = len(sums), sums.sum() - sums
+    if k < MIN_CAMPAIGNS or (left_out <= 0).any(axis=None):
+        needs = f"A cost per head needs {MIN_CAMPAIGNS} campaigns, no one with all of it"
+        raise NotEstimable(f"{needs}; there are {k}.")
+    jackknife = jackknife_se(np.log(left_out["cost"] / left_out["heads"]))
+    some = sums[(sums > 0).all(axis=1)]
+    variance = np.log(some["cost"] / some["heads"]).var() if len(some) > 1 else 0.0
+    log_normal = float(np.sqrt(variance / k + variance**2 / (2 * (k - 1))))
     return from_se(
-        middle, max(jackknife_se(each), _log_normal_se(sums)), int(sums["heads"].sum()),
-        scale="log", df=k - 1, method=f"jackknife over {k} campaigns, at least log-normal",
+        sums["cost"].sum() / sums["heads"].sum(), max(jackknife, log_normal),
+        int(sums["heads"].sum()), scale="log", df=k - 1,
+        method=f"jackknife over {k} campaigns, at least log-normal",
     )  # fmt: skip
 
 
@@ -235,7 +229,7 @@ def cost_ratio(winning: Estimate, contact: Estimate, kept: Estimate, saved: floa
     winning, contact : Estimate
         Cost per customer won, and per customer contacted, on the log scale.
     kept : Estimate
-        Retained of those contacted less of those not contacted then.
+        Difference in retention between those contacted and those not contacted then.
     saved : float
         Spent per customer on those who were not contacted then: the others' contacts are paid
         for, too, and only the difference keeps more customers.
@@ -243,9 +237,8 @@ def cost_ratio(winning: Estimate, contact: Estimate, kept: Estimate, saved: floa
     Returns
     -------
     Estimate
-        `winning` x `kept` / (`contact` less `saved`). Its interval is that of 20,000 draws of
-        the three from their own distributions, the same every time: it stands where nobody is
-        kept, and is as skewed as costs are.
+        `winning` x `kept` / (`contact` less `saved`), with an interval of 20,000 draws of the three
+        from their own distributions: it exists where nobody is kept, and is as skewed as costs.
 
     Raises
     ------
@@ -254,7 +247,7 @@ def cost_ratio(winning: Estimate, contact: Estimate, kept: Estimate, saved: floa
     """
     net = contact.estimate - saved
     if net <= 0:
-        raise NotEstimable("No more was spent on customers who were contacted than on the others.")
+        raise NotEstimable(NO_MORE_SPENT)
     rng = np.random.default_rng(0)
     wins, costs, keeps = (
         each.se * rng.standard_t(min(each.df, LARGE_DF), DRAWS) for each in (winning, contact, kept)
@@ -262,94 +255,42 @@ def cost_ratio(winning: Estimate, contact: Estimate, kept: Estimate, saved: floa
     # A contact that costs more costs more on those who are contacted later, too.
     drawn = winning.estimate * np.exp(wins - costs) * (kept.estimate + keeps) / net
     low, high = np.quantile(drawn, [0.025, 0.975])
-    ratio = winning.estimate * kept.estimate / net
-    method = f"costs by campaign times {kept.method}"
+    ratio, method = winning.estimate * kept.estimate / net, f"costs by campaign times {kept.method}"
     return Estimate(float(ratio), float(low), float(high), kept.n_obs, method=method)
 
 
 def costs_in_words(
     winning: Estimate, contact: Estimate, kept: Estimate, saved: float, currency: str
 ) -> str:
-    """Say what winning and keeping cost, with the numbers that their ratio follows from.
-
-    Parameters
-    ----------
-    winning, contact, kept, saved
-        As in `cost_ratio`.
-    currency : str
-        Of the costs.
-    """
+    """Say what winning and keeping cost, from the arguments of `cost_ratio`."""
     net = contact.estimate - saved
-    said = (
-        f"Winning a customer costs {_in_digits(winning.estimate)} {currency}. On each customer "
-        f"contacted to keep them {_in_digits(net)} {currency} more was spent than on those not "
-        f"contacted then ({_in_digits(contact.estimate)} less {_in_digits(saved)}), and of a "
+    text = (
+        f"Winning a customer costs {_amount(winning.estimate)} {currency}. On each customer "
+        f"contacted to keep them {_amount(net)} {currency} more was spent than on those not "
+        f"contacted then ({_amount(contact.estimate)} less {_amount(saved)}), and of a "
         f"hundred {100 * kept.estimate:+.2f} more are there a year later than of comparable ones"
     )
     if kept.estimate <= 0:
-        return f"{said}: nobody seems to be kept by it."
+        return f"{text}: nobody seems to be kept by it."
     each = net / kept.estimate
     return (
-        f"{said}: {_in_digits(each)} {currency} for each customer kept because of it. Winning "
+        f"{text}: {_amount(each)} {currency} for each customer kept because of it. Winning "
         f"costs {winning.estimate / each:.1f} times as much as keeping."
     )
 
 
-def _in_digits(amount: float) -> str:
+def _amount(value: float) -> str:
     """Write an amount with four significant digits or more."""
-    digits = 3 - math.floor(math.log10(abs(amount))) if amount else 0
-    return f"{amount:,.{min(max(digits, 0), 8)}f}"
-
-
-def _log_normal_se(sums: pd.DataFrame) -> float:
-    """Return the error of the log of a mean, if costs per head of campaigns are log-normal."""
-    some = sums[(sums["cost"] > 0) & (sums["heads"] > 0)]
-    variance = np.log(some["cost"] / some["heads"]).var() if len(some) > 1 else 0.0
-    return float(np.sqrt(variance / len(sums) + variance**2 / (2 * (len(sums) - 1))))
-
-
-def _trend(region: Region, day: dt.date) -> pd.Series:
-    """Return the log of the visits of the half year before a day over those of the one before."""
-    half = dt.timedelta(days=landmark.HALF_YEAR)
-    earlier = purchases.per_customer(region, day - 2 * half + dt.timedelta(days=1), day - half)
-    later = purchases.per_customer(region, day - half + dt.timedelta(days=1), day)
-    return np.log1p(later["visits"]) - np.log1p(earlier["visits"])
-
-
-def _visited(region: Region, day: dt.date) -> pd.DataFrame:
-    """Return who had sales and visits in the year up to a day, with the tier that these make."""
-    people = landmark.table(region, day)
-    visited = _visits(region, day - dt.timedelta(days=landmark.YEAR), day).index
-    people = people[(people["sales_before"] > 0) & people.index.isin(visited)]
-    return people.assign(tier=_tier(region, day, people.index))
-
-
-def _tier(region: Region, day: dt.date, ids: pd.Index) -> pd.Series:
-    """Return the classes of customers by their sales of the year up to a day."""
-    return tiers(_fuel_sales(region, day).reindex(ids).fillna(0.0))
-
-
-def _buys(region: Region, day: dt.date) -> pd.Series:
-    """Tell who bought in the weeks up to a day, by customer_id."""
-    found = purchases.per_customer(region, day - dt.timedelta(days=STILL - 1), day)
-    return found["visits"] > 0
-
-
-def _fuel_sales(region: Region, day: dt.date) -> pd.Series:
-    """Return sales of fuel and gas of the year up to a day, or all where products are unknown."""
-    year = purchases.per_customer(region, day - dt.timedelta(days=landmark.YEAR - 1), day)
-    return year["fuel_sales"] if "fuel_sales" in year else year["sales"]
+    digits = 3 - math.floor(math.log10(abs(value))) if value else 0
+    return f"{value:,.{min(max(digits, 0), 8)}f}"
 
 
 def _visits(region: Region, after: dt.date, until: dt.date) -> pd.Series:
     """Count the visits to customers, by customer_id."""
     rows = region.contacts[region.contacts["kind"] == "visit"]
     day = rows["contacted_on"].dt.normalize()
-    return (
-        rows[(day > pd.Timestamp(after)) & (day <= pd.Timestamp(until))]
-        .groupby("customer_id")
-        .size()
-    )
+    rows = rows[(day > pd.Timestamp(after)) & (day <= pd.Timestamp(until))]
+    return rows.groupby("customer_id").size()
 
 
 def _spending(region: Region, purpose: str) -> pd.DataFrame:

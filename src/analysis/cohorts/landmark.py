@@ -13,13 +13,7 @@ from analysis.data.cache import per_region
 from analysis.data.region import Region
 from analysis.statistics.estimate import Estimate, NotEstimable, from_se
 from analysis.statistics.measurement import scales
-from analysis.statistics.regression.controls import (  # noqa: F401
-    UNKNOWN,
-    controls,
-    controls_in_words,
-    design,
-    without_rare,
-)
+from analysis.statistics.regression.controls import UNKNOWN
 from analysis.statistics.regression.models import contrast, ols
 
 YEAR, HALF_YEAR, QUARTER, FOUR_WEEKS = 364, 182, 91, 28

@@ -1,4 +1,4 @@
-"""Works on site: how satisfaction changed at stations that began to inform their customers."""
+"""Works at stations: difference in differences of stations that began to inform customers."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from analysis.statistics.estimate import Estimate
 
 RISE = 2.0
 """Points of 10 by which communication must rise for a station to count as informing."""
-LEAST_STATIONS = 3
+MIN_STATIONS = 3
 COLUMNS = ["answers_before", "answers_after", "communication", "satisfaction", "informs"]
-LEAST_ANSWERS = 3
+MIN_ANSWERS = 3
 """Answers on works that a station needs in each wave."""
 AT_ONCE, BEFORE = "less customers without works", "less the waves before"
 _TAKEN_OUT = {
@@ -43,7 +43,7 @@ def station_changes(answers: pd.DataFrame, rise: float = RISE, back: int = 0) ->
     Parameters
     ----------
     answers : DataFrame
-        As from `respondents.by_wave`, with satisfaction as a column, of customers who had
+        As from `survey.by_wave`, with satisfaction as a column, of customers who had
         works; the last wave is compared with the one before.
     rise : float
         Points of communication from which on a station counts as informing.
@@ -57,25 +57,26 @@ def station_changes(answers: pd.DataFrame, rise: float = RISE, back: int = 0) ->
         satisfaction (change in points at equal quality of the works), informs (bool).
     """
     rows = answers[_USED].dropna()
-    pair = _pair(rows, back)
-    if not pair:
+    waves = sorted(rows["wave"].unique())
+    waves = waves[: len(waves) - back][-2:]
+    if len(waves) < 2:
         return pd.DataFrame(columns=COLUMNS).astype({"informs": bool, "satisfaction": float})
-    rows = rows.assign(time=rows["wave"].map(pair)).dropna(subset=["time"])
-    rows["satisfaction"] = _at_equal_quality(rows)
-    groups = rows.groupby(["station_id", "time"])
-    means = groups[["works_communication", "satisfaction"]].mean().unstack("time")
-    counts = groups.size().unstack("time").reindex(columns=["before", "after"]).fillna(0)
-    enough = counts.min(axis=1) >= LEAST_ANSWERS
-    found = pd.DataFrame(
+    before, after = waves
+    rows = rows[rows["wave"].isin(waves)]
+    cells = rows.assign(satisfaction=_at_equal_quality(rows)).groupby(["station_id", "wave"])
+    means = cells[["works_communication", "satisfaction"]].mean()
+    change = means.xs(after, level="wave") - means.xs(before, level="wave")
+    counts = cells.size().unstack("wave", fill_value=0)
+    changes = pd.DataFrame(
         {
-            "answers_before": counts["before"],
-            "answers_after": counts["after"],
-            "communication": _change(means, "works_communication"),
-            "satisfaction": _change(means, "satisfaction"),
+            "answers_before": counts[before],
+            "answers_after": counts[after],
+            "communication": change["works_communication"],
+            "satisfaction": change["satisfaction"],
         }
     )
-    found = found[enough].astype({"answers_before": int, "answers_after": int})
-    return found.assign(informs=found["communication"] >= rise)
+    changes = changes[counts.min(axis=1) >= MIN_ANSWERS]
+    return changes.assign(informs=changes["communication"] >= rise)
 
 
 def placebo_changes(answers: pd.DataFrame, waves: Sequence[int]) -> pd.Series:
@@ -86,7 +87,7 @@ def placebo_changes(answers: pd.DataFrame, waves: Sequence[int]) -> pd.Series:
     Parameters
     ----------
     answers : DataFrame
-        As from `respondents.by_wave`, with satisfaction as a column, of those without works.
+        As from `survey.by_wave`, with satisfaction as a column, of those without works.
     waves : sequence of int, length 2
         The waves to compare.
 
@@ -97,7 +98,7 @@ def placebo_changes(answers: pd.DataFrame, waves: Sequence[int]) -> pd.Series:
     """
     rows = answers[["station_id", "wave", "satisfaction"]].dropna()
     groups = rows.groupby(["station_id", "wave"])["satisfaction"]
-    means = groups.mean().where(groups.size() >= LEAST_ANSWERS).unstack("wave")
+    means = groups.mean().where(groups.size() >= MIN_ANSWERS).unstack("wave")
     before, after = (means.get(each, pd.Series(dtype=float)) for each in waves)
     return (after - before).dropna()
 
@@ -119,13 +120,13 @@ def difference_or_open(changes: pd.DataFrame, spread: float, effect: Estimate) -
         The finding; without anything to hold it against, anything is possible.
     """
     counts = changes["informs"].value_counts().reindex([True, False], fill_value=0)
-    if counts.min() < LEAST_STATIONS or changes["satisfaction"].std() < 1e-9:
+    if counts.min() < MIN_STATIONS or changes["satisfaction"].std() < 1e-9:
         return replace(effect, ci_low=-np.inf, ci_high=np.inf)
     return difference(changes, spread)
 
 
 def moods_in_words(computed: Collection[str]) -> str:
-    """Say which moods of a station are taken out of its change, and which can't be.
+    """Say which other changes at the stations are removed from the effect, and which can't be.
 
     Parameters
     ----------
@@ -159,9 +160,9 @@ def lacking(answers: pd.DataFrame, changes: pd.DataFrame) -> list[str]:
     informing, others = int(changes["informs"].sum()), int((~changes["informs"]).sum())
     few = (
         f"{informing} stations with enough answers began to inform and {others} did not; "
-        f"{LEAST_STATIONS} of each are needed."
+        f"{MIN_STATIONS} of each are needed."
     )
-    if min(informing, others) < LEAST_STATIONS:
+    if min(informing, others) < MIN_STATIONS:
         return [few]
     spread = changes.groupby("informs")["satisfaction"].std().max()
     return [] if spread > 1e-9 else ["Satisfaction changed alike at all stations of a kind."]
@@ -197,30 +198,15 @@ def permutation_p(changes: pd.DataFrame, seed: int = 0) -> float:
     return float(test.pvalue)
 
 
-def _pair(rows: pd.DataFrame, back: int) -> dict[int, str]:
-    """Return which wave is before and which after; empty where there are not enough waves."""
-    waves = sorted(rows["wave"].unique())
-    waves = waves[: len(waves) - back]
-    return dict(zip(waves[-2:], ("before", "after"), strict=True)) if len(waves) > 1 else {}
-
-
 def _at_equal_quality(rows: pd.DataFrame) -> pd.Series:
     """Return satisfaction less what the quality of the works explains within station and wave."""
-    cell = rows.groupby(["station_id", "wave"])
-    inner = rows[["satisfaction", "works_quality"]] - cell[
-        ["satisfaction", "works_quality"]
-    ].transform("mean")
-    varied = (inner["works_quality"] ** 2).sum()
-    if varied < 1e-9:
+    both = rows[["satisfaction", "works_quality"]]
+    within = both - both.groupby([rows["station_id"], rows["wave"]]).transform("mean")
+    variation = (within["works_quality"] ** 2).sum()
+    if variation < 1e-9:
         return rows["satisfaction"]
-    slope = (inner["satisfaction"] * inner["works_quality"]).sum() / varied
+    slope = (within["satisfaction"] * within["works_quality"]).sum() / variation
     return rows["satisfaction"] - slope * (rows["works_quality"] - rows["works_quality"].mean())
-
-
-def _change(means: pd.DataFrame, name: str) -> pd.Series:
-    """Return the mean after less the mean before, missing where there is only one of them."""
-    table = means[name].reindex(columns=["before", "after"])
-    return table["after"] - table["before"]
 
 
 def _arms(changes: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.cohorts import churn, landmark, purchases
+from analysis.data.cache import per_region
 from analysis.data.region import Region
 from analysis.statistics.regression.controls import without_rare
 
@@ -112,19 +113,27 @@ def card_since(region: Region) -> pd.Series:
     return card.where(~(card < joined), joined)
 
 
+def cards_in_words(region: Region) -> str:
+    """Say how many customers took a card, or that this is not recorded."""
+    if "customers.card_since" not in region.columns:
+        return "cards are not recorded"
+    return f"{region.customers['card_since'].notna().sum():,} took a card"
+
+
 def cards_of_one_day(region: Region) -> float:
     """Return the share of cards with the commonest date: a roll-out, or a filled-in date."""
     days = region.customers["card_since"].dropna().dt.normalize()
     return float(days.value_counts(normalize=True).max()) if len(days) else 0.0
 
 
-def cards_before_joining(region: Region) -> float:
+def early_cards(region: Region) -> float:
     """Return the share of cards that are dated before their customer joined."""
     people = region.customers.dropna(subset=["card_since"])
     earlier = people["card_since"].dt.normalize() < people["joined_on"].dt.normalize()
     return float(earlier.mean()) if len(people) else 0.0
 
 
+@per_region
 def card_holders(region: Region, seed: int = 0) -> pd.DataFrame:
     """Compare new holders of a card with those without one, from the day of the card on.
 
@@ -145,6 +154,7 @@ def card_holders(region: Region, seed: int = 0) -> pd.DataFrame:
     return without_rare(trial, ("segment", "area"), trial["card"], least=10)
 
 
+@per_region
 def card_spells(region: Region, factor: float = churn.FACTOR) -> pd.DataFrame:
     """Follow customers who had no card after their first half year, before and with one.
 

@@ -12,6 +12,7 @@ from analysis.cohorts import landmark, purchases
 from analysis.data.cache import per_region
 from analysis.data.region import Region
 from analysis.statistics.estimate import NotEstimable
+from analysis.statistics.regression.controls import without_rare
 
 WEEK = purchases.DAYS_IN_WEEK
 MOST = 104
@@ -112,7 +113,7 @@ def landmarks(region: Region) -> Landmarks:
     rows = moments(weeks, changed)
     if rows.empty:
         raise NotEstimable("Nobody had bought in the quarter before a landmark.")
-    rows = landmark.without_rare(rows, ("segment", "area"))
+    rows = without_rare(rows, ("segment", "area"))
     return Landmarks(weeks, changed, rows, judged(weeks))
 
 
