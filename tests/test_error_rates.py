@@ -15,7 +15,7 @@ from scipy import stats
 
 from analysis.claims import across_regions, calibration, findings
 from analysis.claims.hypotheses import hypothesis
-from analysis.statistics import concentration
+from analysis.statistics import customer_segments
 from analysis.statistics.estimate import LINKS
 from analysis.statistics.regression import models
 from simulation import World, draw, error_rates, rehearsal
@@ -242,7 +242,7 @@ class TestTheNaiveAnswerIsMisled:
         here = rehearsal.region_of(draw(scene.world, 3_000, 13))
         _, known = rehearsal.run("H15", here)
         staged, long_ago = known["staged"], pd.Series(10_000, known["staged"].index)
-        naive = concentration.lifecycle_stage(
+        naive = customer_segments.lifecycle_stage(
             staged["sales_first"], staged["sales_second"], long_ago
         )
         assert (naive == "growing").mean() > 1.4 * (staged["stage"] == "growing").mean()
@@ -306,13 +306,11 @@ def test_the_engine_of_a_rehearsal_is_its_own():
 
 def test_the_calibration_command_replaces_the_lines_of_one_world(tmp_path, monkeypatch):
     monkeypatch.setattr(calibration, "FILE", tmp_path / "calibration.csv")
-    calibration.table.cache_clear()
     scene = Scene("a small world", World(), ("H06",), (300,))
     for replicates in (10, 12):
         for rows in error_rates.calibrate(replicates, n_draw=20_000, scenes=[scene]):
             calibration.write(calibration.merged(rows))
     found = pd.read_csv(calibration.FILE)
-    calibration.table.cache_clear()
     assert found[["scene", "customers", "hypothesis", "part", "regions"]].values.tolist() == [
         ["a small world", 300, "H06", "told_ratio", 12]
     ]

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.statistics.estimate import NotEstimable
+from analysis.statistics.measurement import correlations
 from analysis.statistics.measurement import relative_importance as imp
 
 # Fertility in 47 French-speaking provinces of Switzerland about 1888, from Mosteller & Tukey
@@ -109,7 +110,7 @@ def covers(row, truth):
 def test_lmg_of_a_published_example():
     """Values of R's relaimpo, type "lmg", for the fertility of Swiss provinces."""
     drivers = SWISS.columns.drop("Fertility")
-    found = imp.lmg(imp.correlations(SWISS[[*drivers, "Fertility"]].to_numpy()))[0]
+    found = imp.lmg(correlations.correlations(SWISS[[*drivers, "Fertility"]].to_numpy()))[0]
     expected = [0.0570912, 0.1711730, 0.2601347, 0.1055702, 0.1127659]
     assert found == pytest.approx(expected, abs=1e-6)
     assert found.sum() == pytest.approx(0.7067350, abs=1e-6)
@@ -126,7 +127,7 @@ def test_lmg_equals_refits_in_all_orders():
     for order in permutations(DRIVERS):
         for place, name in enumerate(order):
             added[name] += fits[frozenset(order[: place + 1])] - fits[frozenset(order[:place])]
-    found = imp.lmg(imp.correlations(data.to_numpy()))[0]
+    found = imp.lmg(correlations.correlations(data.to_numpy()))[0]
     assert found == pytest.approx(np.array(list(added.values())) / 24, abs=1e-10)
 
 
@@ -169,9 +170,9 @@ def test_two_drivers_have_a_closed_form(among, first, second):
 def test_duplicates_share_what_one_of_them_adds(sign):
     data = survey()
     values = np.column_stack([data["a"], data["b"], sign * data["a"], data["y"]])
-    doubled = imp.lmg(imp.correlations(values))[0]
+    doubled = imp.lmg(correlations.correlations(values))[0]
     assert doubled[0] == pytest.approx(doubled[2])
-    single = imp.lmg(imp.correlations(values[:, [0, 1, 3]]))[0]
+    single = imp.lmg(correlations.correlations(values[:, [0, 1, 3]]))[0]
     assert doubled.sum() == pytest.approx(single.sum())
     # "b" comes before both of them in a third of the orders
     correlation = np.corrcoef(values, rowvar=False)
@@ -183,7 +184,7 @@ def test_a_sum_of_drivers_adds_nothing_to_r2():
     data = survey()
     total = data["a"] + data["b"] - 2 * data["c"]
     values = np.column_stack([data[["a", "b", "c"]], total, data["y"]])
-    found = imp.lmg(imp.correlations(values))[0]
+    found = imp.lmg(correlations.correlations(values))[0]
     expected = smf.ols("y ~ a + b + c", data).fit().rsquared
     assert found.sum() == pytest.approx(expected)
     assert (found > 0).all()
@@ -208,21 +209,21 @@ def test_impossible_numbers_of_drivers_are_refused():
 
 def test_bootstrap_from_products_equals_resampled_rows():
     values = 50 + 3 * survey(200)[[*DRIVERS, "y"]].to_numpy()
-    found = imp.correlations(values, n_boot=6, seed=3)
+    found = correlations.correlations(values, n_boot=6, seed=3)
     assert found[0] == pytest.approx(np.corrcoef(values, rowvar=False), abs=1e-12)
     assert found[1:] == pytest.approx(np.array(resampled(values, 6, 3)), abs=1e-10)
 
 
 def test_bootstrap_of_many_rows_in_pieces_equals_resampled_rows():
     values = np.random.default_rng(1).normal(size=(100_000, 2))
-    found = imp.correlations(values, n_boot=45, seed=4)  # 40 samples fit into a piece
+    found = correlations.correlations(values, n_boot=45, seed=4)  # 40 samples fit into a piece
     assert found[1:] == pytest.approx(np.array(resampled(values, 45, 4)), abs=1e-10)
 
 
 def test_bootstrap_by_group_equals_resampled_groups():
     rng = np.random.default_rng(2)
     values, groups = rng.normal(size=(90, 3)), rng.choice(["x", "y", "z", "u", "v"], 90)
-    found = imp.correlations(values, n_boot=8, seed=5, groups=groups)
+    found = correlations.correlations(values, n_boot=8, seed=5, groups=groups)
     names, rng = pd.unique(groups), np.random.default_rng(5)
     for sample in found[1:]:
         rows = [np.flatnonzero(groups == names[i]) for i in rng.integers(0, 5, 5)]
@@ -234,7 +235,7 @@ def test_a_constant_column_correlates_with_nothing():
     rare = np.zeros(12)
     rare[0] = 1
     values = np.column_stack([rare, np.arange(12.0), np.full(12, 0.1)])
-    found = imp.correlations(values, n_boot=200)
+    found = correlations.correlations(values, n_boot=200)
     assert np.isfinite(found).all()
     assert (found[:, 2, :2] == 0).all()
     share = np.mean(found[1:, 0, 1] == 0)  # the one row is not drawn
@@ -243,11 +244,11 @@ def test_a_constant_column_correlates_with_nothing():
 
 def test_correlations_need_complete_values_and_groups():
     with pytest.raises(ValueError, match="a number in every row"):
-        imp.correlations(np.array([[1, 2], [np.nan, 3]]))
+        correlations.correlations(np.array([[1, 2], [np.nan, 3]]))
     with pytest.raises(ValueError, match="Every row needs a group"):
-        imp.correlations(np.eye(3), groups=np.array(["x", None, "y"], object))
+        correlations.correlations(np.eye(3), groups=np.array(["x", None, "y"], object))
     with pytest.raises(ValueError, match="at least 2 rows or groups"):
-        imp.correlations(np.eye(3), groups=np.ones(3))
+        correlations.correlations(np.eye(3), groups=np.ones(3))
 
 
 # --- reliability
@@ -255,7 +256,7 @@ def test_correlations_need_complete_values_and_groups():
 
 def test_correction_divides_by_the_root_of_the_reliabilities():
     observed = population()
-    found = imp.disattenuated(observed, np.array([0.8, 1, 1, 1, 0.9]))
+    found = correlations.disattenuated(observed, np.array([0.8, 1, 1, 1, 0.9]))
     assert found[0, 1] == pytest.approx(0.3 / np.sqrt(0.8))
     assert found[0, 4] == pytest.approx(observed[0, 4] / np.sqrt(0.72))
     assert (np.diag(found) == 1).all()
@@ -277,7 +278,7 @@ def test_correction_recovers_the_importance_without_error():
 
 def test_a_correlation_above_one_becomes_one():
     observed = np.array([[[1, 0.9], [0.9, 1]], [[1, 0.2], [0.2, 1]]])
-    found = imp.disattenuated(observed, np.array([0.8, 0.9]))
+    found = correlations.disattenuated(observed, np.array([0.8, 0.9]))
     assert found[0] == pytest.approx(np.ones((2, 2)))
     assert found[1, 0, 1] == pytest.approx(0.2 / np.sqrt(0.72))
 
@@ -285,7 +286,7 @@ def test_a_correlation_above_one_becomes_one():
 @properties
 @given(st.integers(0, 10_000), st.lists(st.floats(0.05, 1), min_size=5, max_size=5))
 def test_corrected_matrices_are_correlations(seed, reliabilities):
-    found = imp.disattenuated(random_correlations(seed, 4)[None], np.array(reliabilities))
+    found = correlations.disattenuated(random_correlations(seed, 4)[None], np.array(reliabilities))
     assert np.linalg.eigvalsh(found).min() > -1e-9
     assert np.abs(found).max() < 1 + 1e-9
     total = imp.lmg(found)[0]
@@ -296,7 +297,7 @@ def test_corrected_matrices_are_correlations(seed, reliabilities):
 @pytest.mark.parametrize("wrong", [[0, 1], [1.1, 1], [np.nan, 1], [1, 1, 1]])
 def test_impossible_reliabilities_are_refused(wrong):
     with pytest.raises(ValueError, match="eliabilities"):
-        imp.disattenuated(np.eye(2)[None], np.array(wrong))
+        correlations.disattenuated(np.eye(2)[None], np.array(wrong))
 
 
 # --- importance

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 
 from analysis.statistics import _likelihood as likelihood
-from analysis.statistics import lifetime_value
+from analysis.statistics import lifetime_value, purchase_models
 
 CDNOW = Path(__file__).parents[2] / "shared" / "data" / "cdnow"
 HISTORY = ["frequency", "recency_weeks", "age_weeks"]
@@ -21,11 +21,11 @@ LOWEST_COVERAGE = 0.95 - 3 * np.sqrt(0.95 * 0.05 / N_COVERAGE)  # three Monte-Ca
 
 
 def buying_model(kind, r, alpha, a, b):
-    return lifetime_value.BuyingModel(kind, r, alpha, a, b, 0.0, 0, True, np.eye(4))
+    return purchase_models.BuyingModel(kind, r, alpha, a, b, 0.0, 0, True, np.eye(4))
 
 
 def spend_model(p, q, v):
-    return lifetime_value.SpendModel(p, q, v, 0.0, 0, 0.0, True, np.eye(3))
+    return purchase_models.SpendModel(p, q, v, 0.0, 0, 0.0, True, np.eye(3))
 
 
 def simulate(kind, n, seed, *, horizon=0.0, ages=(26, 52), r, alpha, a, b):
@@ -76,7 +76,7 @@ def summarise(visits, end):
 
 def test_bg_reproduces_published_cdnow(cdnow):
     summary = summarise(cdnow, "1997-09-30")
-    model = lifetime_value.fit_buying(summary, "bg")
+    model = purchase_models.fit_buying(summary, "bg")
     assert model.converged
     assert (round(model.r, 3), round(model.alpha, 3)) == (0.243, 4.414)
     assert (round(model.a, 3), round(model.b, 3)) == (0.793, 2.426)
@@ -86,7 +86,7 @@ def test_bg_reproduces_published_cdnow(cdnow):
 def test_cdnow_holdout_fits_and_counts_everybody(cdnow):
     summary = summarise(cdnow, "1997-09-30")
     later = summarise(cdnow, "1998-06-30")["frequency"] - summary["frequency"]
-    found = lifetime_value.holdout(summary, later, lifetime_value.fit_buying(summary, "bg"), 39)
+    found = lifetime_value.holdout(summary, later, purchase_models.fit_buying(summary, "bg"), 39)
     assert found.table["customers"].tolist() == [1411, 439, 214, 100, 62, 38, 29, 64]
     assert found.fits
     assert found.total_error == pytest.approx(-0.12, abs=0.01)
@@ -113,7 +113,7 @@ def test_likelihood_is_the_integral_of_the_model(kind, x, recency, age):
     )
     assert value[0] == pytest.approx(np.log(still + gone), abs=1e-6)
     summary = pd.DataFrame([[x, recency, age]], columns=HISTORY)
-    alive = lifetime_value.p_alive(buying_model(kind, **PLANTED), summary)[0]
+    alive = purchase_models.p_alive(buying_model(kind, **PLANTED), summary)[0]
     assert alive == pytest.approx(still / (still + gone), abs=1e-6)
 
 
@@ -134,8 +134,8 @@ def test_buying_gradient_equals_finite_differences(logs, kind):
 @pytest.mark.parametrize("kind", ["bg", "mbg"])
 def test_fit_recovers_planted_parameters(kind):
     summary, _, _ = simulate(kind, 8000, 3, **PLANTED)
-    model = lifetime_value.fit_buying(summary, kind)
-    table = lifetime_value.parameter_table(model).set_index("parameter")
+    model = purchase_models.fit_buying(summary, kind)
+    table = purchase_models.parameter_table(model).set_index("parameter")
     assert model.converged
     for name, planted in PLANTED.items():
         se = np.log(table.loc[name, "ci_high"] / table.loc[name, "ci_low"]) / (2 * 1.96)
@@ -151,12 +151,12 @@ def test_fit_is_the_same_in_days_and_of_merged_rows():
     daily = weekly.assign(
         recency_weeks=weekly["recency_weeks"] * 7, age_weeks=weekly["age_weeks"] * 7
     )
-    model, other = lifetime_value.fit_buying(weekly), lifetime_value.fit_buying(daily)
+    model, other = purchase_models.fit_buying(weekly), purchase_models.fit_buying(daily)
     assert other.alpha == pytest.approx(7 * model.alpha, rel=1e-4)
     assert (other.r, other.a) == pytest.approx((model.r, model.a), rel=1e-4)
     shift = weekly["frequency"].sum() * np.log(7)
     assert other.log_likelihood == pytest.approx(model.log_likelihood - shift, abs=1e-5)
-    twice = lifetime_value.fit_buying(pd.concat([weekly, weekly]))
+    twice = purchase_models.fit_buying(pd.concat([weekly, weekly]))
     assert twice.log_likelihood == pytest.approx(2 * model.log_likelihood, abs=1e-4)
     assert twice.covariance == pytest.approx(model.covariance / 2, rel=1e-2)
 
@@ -194,22 +194,22 @@ def test_expected_purchases_equal_their_integral(x, weeks):
     cuts = leave.ppf([0.01, 0.5, 0.99, 0.9999])
     edges = [1e-14, *cuts, 1.0]
     parts = [integrate.quad(buys, *pair, limit=500)[0] for pair in pairwise(edges)]
-    alive = lifetime_value.p_alive(model, summary)[0]
-    found = lifetime_value.expected_purchases(model, summary, weeks)[0]
+    alive = purchase_models.p_alive(model, summary)[0]
+    found = purchase_models.expected_purchases(model, summary, weeks)[0]
     assert found == pytest.approx(alive * sum(parts), rel=1e-5)
 
 
 def test_only_bg_keeps_everybody_without_a_repeat_purchase():
     summary = pd.DataFrame({"frequency": [0, 0], "recency_weeks": 0.0, "age_weeks": [1.0, 300.0]})
-    assert lifetime_value.p_alive(buying_model("bg", **PLANTED), summary).tolist() == [1.0, 1.0]
-    young, old = lifetime_value.p_alive(buying_model("mbg", **PLANTED), summary)
+    assert purchase_models.p_alive(buying_model("bg", **PLANTED), summary).tolist() == [1.0, 1.0]
+    young, old = purchase_models.p_alive(buying_model("mbg", **PLANTED), summary)
     assert 0 < old < young < 5.0 / 5.8  # who is left after the first purchase at most
 
 
 @pytest.mark.parametrize("kind", ["bg", "mbg"])
 def test_p_alive_is_calibrated(kind):
     summary, _, still = simulate(kind, 60_000, 6, **PLANTED)
-    alive = lifetime_value.p_alive(buying_model(kind, **PLANTED), summary)
+    alive = purchase_models.p_alive(buying_model(kind, **PLANTED), summary)
     tenths = pd.Series(still).groupby(np.floor(alive * 9.999)).agg(["mean", "size"])
     said = pd.Series(alive).groupby(np.floor(alive * 9.999)).mean()
     error = np.sqrt(said * (1 - said) / tenths["size"]) + 1e-9
@@ -219,13 +219,13 @@ def test_p_alive_is_calibrated(kind):
 def test_fit_says_what_is_missing():
     few = pd.DataFrame({"frequency": 1, "recency_weeks": 2.0, "age_weeks": 9.0}, index=range(49))
     with pytest.raises(ValueError, match="Only 49 customers have a repeat purchase; 50"):
-        lifetime_value.fit_buying(few)
+        purchase_models.fit_buying(few)
     with pytest.raises(ValueError, match="impossible history"):
-        lifetime_value.fit_buying(few.assign(recency_weeks=10.0))
+        purchase_models.fit_buying(few.assign(recency_weeks=10.0))
     with pytest.raises(ValueError, match='Unknown kind "pareto"'):
-        lifetime_value.fit_buying(few, "pareto")
+        purchase_models.fit_buying(few, "pareto")
     with pytest.raises(ValueError, match="Only 49"):
-        lifetime_value.fit_spend(np.ones(49), np.ones(49))
+        purchase_models.fit_spend(np.ones(49), np.ones(49))
 
 
 def test_data_that_cannot_tell_are_flagged_not_raised():
@@ -233,7 +233,7 @@ def test_data_that_cannot_tell_are_flagged_not_raised():
     rng = np.random.default_rng(7)
     count = rng.poisson(20, 400).clip(1)
     same = pd.DataFrame({"frequency": count, "recency_weeks": 51.9, "age_weeks": 52.0})
-    model = lifetime_value.fit_buying(same)
+    model = purchase_models.fit_buying(same)
     assert not model.converged
     assert np.isfinite(model.log_likelihood)
 
@@ -243,7 +243,7 @@ def test_data_that_cannot_tell_are_flagged_not_raised():
 
 def test_spend_reproduces_published_cdnow(cdnow):
     summary = summarise(cdnow, "1997-09-30")
-    model = lifetime_value.fit_spend(summary["frequency"], summary["mean_amount"])
+    model = purchase_models.fit_spend(summary["frequency"], summary["mean_amount"])
     assert model.n_customers == 946
     assert (round(model.p, 2), round(model.q, 2), round(model.v, 2)) == (6.25, 3.74, 15.44)
     assert round(model.correlation, 2) == 0.11  # published: 0.11
@@ -263,7 +263,7 @@ def test_spend_likelihood_and_expectation_are_integrals_of_the_model(x, amount):
     )
     assert value[0] == pytest.approx(np.log(whole), abs=1e-6)
     mean = integrate.quad(lambda y: p / y * density(y), 0, 5, limit=200)[0] / whole
-    assert lifetime_value.expected_spend(spend_model(p, q, v), [x], [amount])[0] == pytest.approx(
+    assert purchase_models.expected_spend(spend_model(p, q, v), [x], [amount])[0] == pytest.approx(
         mean
     )
 
@@ -286,22 +286,22 @@ def test_spend_recovers_planted_truth_and_shrinks():
     x = rng.integers(1, 12, n)
     nu = rng.gamma(q, 1 / v, n)
     amount = rng.gamma(p * x, 1 / (nu * x))
-    model = lifetime_value.fit_spend(x, amount)
-    table = lifetime_value.parameter_table(model)
+    model = purchase_models.fit_spend(x, amount)
+    table = purchase_models.parameter_table(model)
     half = np.log(table["ci_high"] / table["ci_low"]) / 2
     assert (np.abs(np.log(table["estimate"] / [p, q, v])) < 2 * half).all()
-    assert lifetime_value.expected_spend(model, [0], [0.0])[0] == pytest.approx(
+    assert purchase_models.expected_spend(model, [0], [0.0])[0] == pytest.approx(
         p * v / (q - 1), rel=0.03
     )
-    seldom, often = lifetime_value.expected_spend(model, [1, 50], [300.0, 300.0])
+    seldom, often = purchase_models.expected_spend(model, [1, 50], [300.0, 300.0])
     assert 100 < seldom < often < 300
-    in_fen = lifetime_value.fit_spend(x, 100 * amount)
+    in_fen = purchase_models.fit_spend(x, 100 * amount)
     assert (in_fen.p, in_fen.q, in_fen.v) == pytest.approx((model.p, model.q, 100 * model.v), 1e-4)
 
 
 def test_spend_without_a_mean_is_refused():
     with pytest.raises(ValueError, match=r"q = 0\.90"):
-        lifetime_value.expected_spend(spend_model(6, 0.9, 15), [1], [20.0])
+        purchase_models.expected_spend(spend_model(6, 0.9, 15), [1], [20.0])
 
 
 # --- value
@@ -311,9 +311,9 @@ def test_value_is_purchases_times_spend_and_discounts():
     summary, _, _ = simulate("mbg", 200, 11, **PLANTED)
     model = buying_model("mbg", **PLANTED)
     flat = lifetime_value.lifetime_value(model, 3.0, summary, weeks=52, discount_rate=0)
-    assert flat == pytest.approx(3 * lifetime_value.expected_purchases(model, summary, 52))
+    assert flat == pytest.approx(3 * purchase_models.expected_purchases(model, summary, 52))
     edges = np.linspace(0, 52, 1001)
-    bought = np.array([lifetime_value.expected_purchases(model, summary, week) for week in edges])
+    bought = np.array([purchase_models.expected_purchases(model, summary, week) for week in edges])
     years = (edges[1:] + edges[:-1]) / 2 * 7 / 365.25
     fine = 3 * (1.1**-years @ np.diff(bought, axis=0))
     assert lifetime_value.lifetime_value(model, 3.0, summary) == pytest.approx(
@@ -325,7 +325,7 @@ def test_value_takes_a_spend_model():
     summary, _, _ = simulate("mbg", 200, 12, **PLANTED)
     summary["mean_amount"] = np.where(summary["frequency"] > 0, 20.0, 0.0)
     model, spend = buying_model("mbg", **PLANTED), spend_model(6.25, 3.74, 15.44)
-    each = lifetime_value.expected_spend(spend, summary["frequency"], summary["mean_amount"])
+    each = purchase_models.expected_spend(spend, summary["frequency"], summary["mean_amount"])
     by_model = lifetime_value.lifetime_value(model, spend, summary)
     assert by_model == pytest.approx(lifetime_value.lifetime_value(model, each, summary))
 
@@ -337,10 +337,10 @@ def test_holdout_rule_accepts_the_right_model_and_refuses_a_wrong_one():
     right, wrong, halved = 0, 0, 0
     for seed in range(10):
         summary, later, _ = simulate("mbg", 2000, seed, horizon=26, **PLANTED)
-        model = lifetime_value.fit_buying(summary, "mbg")
+        model = purchase_models.fit_buying(summary, "mbg")
         right += lifetime_value.holdout(summary, later, model, 26).fits
         wrong += lifetime_value.holdout(
-            summary, later, lifetime_value.fit_buying(summary, "bg"), 26
+            summary, later, purchase_models.fit_buying(summary, "bg"), 26
         ).fits
         fewer = np.random.default_rng(seed).binomial(later, 0.5)
         halved += lifetime_value.holdout(summary, fewer, model, 26).fits
@@ -352,7 +352,7 @@ def test_holdout_rule_accepts_the_right_model_and_refuses_a_wrong_one():
 def test_holdout_refuses_errors_that_cancel_in_the_total():
     summary, later, _ = simulate("mbg", 5000, 1, horizon=26, **PLANTED)
     woken = np.where(summary["frequency"] == 0, 1, later)
-    found = lifetime_value.holdout(summary, woken, lifetime_value.fit_buying(summary), 26)
+    found = lifetime_value.holdout(summary, woken, purchase_models.fit_buying(summary), 26)
     assert abs(found.total_error) < 0.2
     assert found.table.set_index("frequency")["fits"].to_dict()["0"] is False
     assert not found.fits
@@ -375,8 +375,8 @@ def test_coverage_of_parameters_and_holdout_rule():
     hits, fits = np.zeros(4), 0
     for seed in range(N_COVERAGE):
         summary, later, _ = simulate("mbg", 1500, 100 + seed, horizon=26, **PLANTED)
-        model = lifetime_value.fit_buying(summary)
-        table = lifetime_value.parameter_table(model)
+        model = purchase_models.fit_buying(summary)
+        table = purchase_models.parameter_table(model)
         planted = np.array(list(PLANTED.values()))
         hits += ((table["ci_low"] <= planted) & (planted <= table["ci_high"])).to_numpy()
         fits += lifetime_value.holdout(summary, later, model, 26).fits

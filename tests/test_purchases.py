@@ -10,7 +10,7 @@ import pytest
 from analysis.cohorts import churn, data_profile, purchases
 from analysis.data import cache
 from analysis.data.region import load_region
-from analysis.statistics import lifetime_value
+from analysis.statistics import purchase_models
 from simulation.drawing.tables import draw
 from simulation.rehearsal import region_of
 from simulation.world import World
@@ -302,6 +302,6 @@ def test_cdnow_history_is_the_published_one(shared, real_source):
     assert found["frequency"].tolist() == published["x"].tolist()
     for ours, theirs in (("recency_weeks", "t_x"), ("age_weeks", "T"), ("mean_amount", "zbar")):
         assert found[ours].to_numpy() == pytest.approx(published[theirs].to_numpy(), abs=0.0051)
-    fit = lifetime_value.fit_buying(found, "bg")
+    fit = purchase_models.fit_buying(found, "bg")
     assert (fit.r, fit.alpha, fit.a, fit.b) == pytest.approx((0.243, 4.414, 0.793, 2.426), abs=5e-4)
     assert fit.log_likelihood == pytest.approx(-9582.4, abs=0.05)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.statistics import concentration
+from analysis.statistics import concentration, customer_segments
 from analysis.statistics.estimate import NotEstimable
 
 N_COVERAGE = 300
@@ -183,7 +183,7 @@ def test_coverage_of_the_concentration_of_lognormal_sales():
 
 def test_classes_by_hand():
     sales = pd.Series([10, 40, 0, 20, 30], index=list("abcde"))
-    found = concentration.abc_classes(sales)
+    found = customer_segments.abc_classes(sales)
     # from the largest: 40 (to 40 %), 30 (passes 55 %), 20 (passes 85 %), 10, 0
     assert found.to_dict() == {"b": "A", "e": "A", "d": "B", "a": "C", "c": "C"}
     assert found.cat.ordered
@@ -191,24 +191,29 @@ def test_classes_by_hand():
 
 
 def test_whoever_ends_on_the_limit_ends_the_class():
-    assert concentration.abc_classes(pd.Series([55, 30, 15])).tolist() == ["A", "B", "C"]
-    assert concentration.abc_classes(pd.Series([0.55, 0.30, 0.15])).tolist() == ["A", "B", "C"]
+    assert customer_segments.abc_classes(pd.Series([55, 30, 15])).tolist() == ["A", "B", "C"]
+    assert customer_segments.abc_classes(pd.Series([0.55, 0.30, 0.15])).tolist() == ["A", "B", "C"]
 
 
 def test_tiers_stand_for_one_customer_and_for_none():
-    assert concentration.tiers(pd.Series([55.0, 30, 15], ["x", "y", "z"])).to_dict() == {
+    assert customer_segments.tiers(pd.Series([55.0, 30, 15], ["x", "y", "z"])).to_dict() == {
         "x": "A", "y": "B", "z": "C",
     }  # fmt: skip
-    assert concentration.tiers(pd.Series([0.0], ["x"])).to_dict() == {"x": "A"}
-    assert concentration.tiers(pd.Series([], dtype=float)).empty
-    assert concentration.abc_classes(pd.Series([25, 25, 25, 25])).tolist() == ["A", "A", "A", "B"]
+    assert customer_segments.tiers(pd.Series([0.0], ["x"])).to_dict() == {"x": "A"}
+    assert customer_segments.tiers(pd.Series([], dtype=float)).empty
+    assert customer_segments.abc_classes(pd.Series([25, 25, 25, 25])).tolist() == [
+        "A",
+        "A",
+        "A",
+        "B",
+    ]
 
 
 @properties
 @given(amounts)
 def test_classes_partition_customers_at_the_limits(sales):
     sales = pd.Series(sales, dtype=float)
-    classes = concentration.abc_classes(sales)
+    classes = customer_segments.abc_classes(sales)
     assert classes.notna().all()
     total = sales.sum()
     for limit, upper in ((0.55, classes == "A"), (0.85, classes != "C")):
@@ -223,11 +228,11 @@ def test_classes_partition_customers_at_the_limits(sales):
 def test_class_a_is_the_smooth_share_rounded_up(sales):
     curve = concentration.lorenz(sales)
     found = np.interp(0.55, curve["share_sales"], curve["share_customers"]) * len(sales)
-    assert (concentration.abc_classes(pd.Series(sales)) == "A").sum() == np.ceil(found - 1e-6)
+    assert (customer_segments.abc_classes(pd.Series(sales)) == "A").sum() == np.ceil(found - 1e-6)
 
 
 def test_class_table_by_hand():
-    found = concentration.abc_table(pd.Series([10, 40, 0, 20, 30]))
+    found = customer_segments.abc_table(pd.Series([10, 40, 0, 20, 30]))
     expected = pd.DataFrame(
         {
             "customers": [2, 1, 2],
@@ -244,13 +249,13 @@ def test_class_table_by_hand():
 
 def test_limits_out_of_order_are_refused():
     with pytest.raises(ValueError, match=r"a = 0\.9 and b = 0\.5"):
-        concentration.abc_classes(pd.Series([1, 2]), a=0.9, b=0.5)
+        customer_segments.abc_classes(pd.Series([1, 2]), a=0.9, b=0.5)
 
 
 def test_migration_by_hand():
-    before = concentration.abc_classes(pd.Series([40, 30, 20, 10, 0], index=list("vwxyz")))
+    before = customer_segments.abc_classes(pd.Series([40, 30, 20, 10, 0], index=list("vwxyz")))
     after = pd.Series(pd.Categorical(["A", "C", "B", "A"], list("ABC")), index=list("vwxn"))
-    found = concentration.migration(before, after)
+    found = customer_segments.migration(before, after)
     assert found.columns.tolist() == ["A", "B", "C", "none"]
     assert found.loc["A"].tolist() == [0.5, 0, 0.5, 0]
     assert found.loc["B"].tolist() == [0, 1, 0, 0]
@@ -260,8 +265,8 @@ def test_migration_by_hand():
 @properties
 @given(amounts, amounts)
 def test_migration_rows_add_up(first, second):
-    before, after = (concentration.abc_classes(pd.Series(each)) for each in (first, second))
-    rows = concentration.migration(before, after).sum(axis=1)
+    before, after = (customer_segments.abc_classes(pd.Series(each)) for each in (first, second))
+    rows = customer_segments.migration(before, after).sum(axis=1)
     assert rows[before.unique()].to_numpy() == pytest.approx(1)
 
 
@@ -269,7 +274,9 @@ def test_migration_rows_add_up(first, second):
 
 
 def sorted_out(rows, weeks=52):
-    return concentration.segments(pd.DataFrame(rows, columns=["recency_days", "purchases"]), weeks)
+    return customer_segments.segments(
+        pd.DataFrame(rows, columns=["recency_days", "purchases"]), weeks
+    )
 
 
 def test_every_segment_follows_its_breaks():
@@ -298,7 +305,7 @@ def test_purchases_count_for_a_year():
        st.floats(0.5, 104))  # fmt: skip
 def test_everybody_is_in_a_segment_and_who_bought_once_is_never_loyal(rows, weeks):
     found = sorted_out(rows, weeks)
-    names = {each["name"] for each in concentration.segment_rules()["segments"]}
+    names = {each["name"] for each in customer_segments.segment_rules()["segments"]}
     assert set(found["segment"]) <= names
     once = found["segment"][[purchases == 1 for _, purchases in rows]]
     assert not once.isin(["champions", "loyal", "at risk"]).any()
@@ -310,12 +317,12 @@ def test_where_most_bought_once_they_are_still_seldom(share):
     once = np.arange(n) < share * n
     rows = {"recency_days": rng.integers(1, 400, n), "purchases": rng.integers(12, 60, n)}
     rows = pd.DataFrame(rows).assign(purchases=lambda x: x["purchases"].mask(once, 1))
-    found = concentration.segments(rows, 52)
+    found = customer_segments.segments(rows, 52)
     assert (found["segment"].isin(["champions", "loyal", "at risk"]) == ~once).all()
 
 
 def test_the_breaks_are_said_in_words():
-    assert concentration.breaks_in_words() == (
+    assert customer_segments.breaks_in_words() == (
         "Last purchase: lately within 28 days, a while ago within 91, long ago before that. "
         "Purchases in 52 weeks: seldom fewer than 12, or a single one, often fewer than 52, very "
         "often 52 or more."
@@ -324,7 +331,7 @@ def test_the_breaks_are_said_in_words():
 
 def test_segments_add_up_by_hand():
     customers = pd.DataFrame({"sales": [10.0, 30, 60], "visits": [1, 2, 60]})
-    found = concentration.segment_table(pd.Series(["lost", "lost", "champions"]), customers)
+    found = customer_segments.segment_table(pd.Series(["lost", "lost", "champions"]), customers)
     assert found.index.tolist() == ["champions", "lost"]
     assert found["customers"].tolist() == [1, 2]
     assert found["share_of_sales"].tolist() == [0.6, 0.4]
@@ -344,7 +351,7 @@ def test_segments_need_every_value():
 
 def stages(rows, **options):
     table = pd.DataFrame(rows, columns=["first", "second", "tenure"], dtype=float)
-    return concentration.lifecycle_stage(
+    return customer_segments.lifecycle_stage(
         table["first"], table["second"], table["tenure"], **options
     )
 

@@ -11,7 +11,7 @@ import pandas as pd
 from analysis.cohorts.complaints import PROMISE
 from analysis.figures import marks, theme
 from analysis.figures.display import figure
-from analysis.statistics.causal.discontinuity import Bunching
+from analysis.statistics.causal.bunching import Bunching
 from analysis.statistics.estimate import Estimate
 
 

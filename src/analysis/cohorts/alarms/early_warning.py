@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.cohorts import weekly_activity
 from analysis.cohorts.weekly_activity import Weeks
-from analysis.statistics import prediction
+from analysis.statistics import discrimination, prediction
 from analysis.statistics.estimate import Estimate, from_se, jackknife_se
 
 FALSE_ALARMS = 0.10
@@ -163,7 +163,7 @@ def _gain(rows: pd.DataFrame, judged: Sequence[int]) -> float | None:
     lost = rows["lapse_later"].to_numpy()[told]
     if min(lost.sum(), (1 - lost).sum()) < LEAST:
         return None
-    return prediction.auc_gain(more[told], base[told], lost).estimate
+    return discrimination.auc_gain(more[told], base[told], lost).estimate
 
 
 def paths(found: Weeks, changed: np.ndarray) -> pd.DataFrame:

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-import patsy
 
-from analysis.statistics.estimate import LINKS, Estimate, NotEstimable, moved, on_scale
+from analysis.statistics.causal._partial import classical, columns_by_term, strength
+from analysis.statistics.estimate import LINKS, Estimate, moved, on_scale
 from analysis.statistics.regression.controls import in_words
-from analysis.statistics.regression.formulas import coded
 
 LEAST_ASKED = 50
 """Customers of whom a benchmark must be known."""
@@ -92,9 +91,11 @@ def confounding(
     Cinelli, C., & Hazlett, C. (2020). Making sense of sensitivity: extending omitted
     variable bias. Journal of the Royal Statistical Society B 82, 39-67.
     """
-    columns = _columns(data.dropna(subset=[outcome, treatment]), outcome, treatment, controls)
+    columns = columns_by_term(
+        data.dropna(subset=[outcome, treatment]), outcome, treatment, controls
+    )
     named = _benchmarks(columns, outcome, treatment, benchmarks, together)
-    t, df, error = _classical(columns, outcome, treatment)
+    t, df, error = classical(columns, outcome, treatment)
     if effect.scale == "log":
         error /= float(columns[outcome].mean())
     if not named:  # nothing is known of how strong a hidden one may be
@@ -102,7 +103,7 @@ def confounding(
         open_ended = replace(effect, ci_low=float(lowest), ci_high=np.inf)
         return Confounding("none was recorded", robustness_value(t, df), open_ended, open_ended)
     found = {
-        name: _confounded(effect, df, error, *_strength(columns, outcome, treatment, terms))
+        name: _confounded(effect, df, error, *strength(columns, outcome, treatment, terms))
         for name, terms in named.items()
     }
     far = max(found, key=lambda name: _reach(*found[name]))
@@ -236,18 +237,6 @@ def e_value(ratio: float) -> float:
     return float(above + np.sqrt(above * (above - 1)))
 
 
-def _columns(
-    data: pd.DataFrame, outcome: str, treatment: str, controls: Sequence[str]
-) -> dict[str, np.ndarray]:
-    """Return the columns of a regression by term, each an array of shape (n, some)."""
-    formula = f"{outcome} ~ " + " + ".join([treatment, *controls])
-    left, right = patsy.dmatrices(formula, coded(formula, data))
-    places = right.design_info.term_name_slices
-    return {name: np.asarray(right)[:, place] for name, place in places.items()} | {
-        outcome: np.asarray(left)
-    }
-
-
 def _benchmarks(
     columns: dict[str, np.ndarray],
     outcome: str,
@@ -262,50 +251,6 @@ def _benchmarks(
         raise ValueError(f"No control {unknown}; there are {known}.")
     found = {name: [name] for name in (known if named is None else named)}
     return found | ({" and ".join(together): list(together)} if len(together) > 1 else {})
-
-
-def _classical(
-    columns: dict[str, np.ndarray], outcome: str, treatment: str
-) -> tuple[float, float, float]:
-    """Return t, degrees of freedom and classical error of the treatment's coefficient."""
-    others = [name for name in columns if name not in (outcome, treatment)]
-    y, d = (_left(columns, name, others)[:, 0] for name in (outcome, treatment))
-    df = len(y) - sum(columns[name].shape[1] for name in [treatment, *others])
-    if df < 2 or np.ptp(d) < 1e-9:
-        raise NotEstimable(
-            f"{len(y):,} rows are too few to tell {in_words(treatment)} from what is held equal."
-        )
-    slope = (d @ y) / (d @ d)
-    error = np.sqrt(((y - slope * d) ** 2).sum() / df / (d @ d))
-    return float(slope / error), float(df), float(error)
-
-
-def _strength(
-    columns: dict[str, np.ndarray], outcome: str, treatment: str, terms: Sequence[str]
-) -> tuple[float, float]:
-    """Return the shares of treatment and outcome of a confounder like these controls together."""
-    others = [each for each in columns if each not in (outcome, treatment, *terms)]
-    of_treatment = _share(columns, treatment, others, terms)
-    of_outcome = _share(columns, outcome, [treatment, *others], terms)
-    with_treatment = min(of_treatment / (1 - of_treatment), 0.99)
-    overlap = min((of_treatment / (1 - of_treatment)) ** 2, 0.99)
-    factor = (1 + np.sqrt(overlap)) / np.sqrt(1 - overlap)
-    return with_treatment, min(factor**2 * of_outcome / (1 - of_outcome), 0.99)
-
-
-def _share(
-    columns: dict[str, np.ndarray], outcome: str, others: Sequence[str], terms: Sequence[str]
-) -> float:
-    """Return the share of what the others leave of the outcome that the terms explain."""
-    without = (_left(columns, outcome, others) ** 2).sum()
-    left = (_left(columns, outcome, [*others, *terms]) ** 2).sum()
-    return float(min(max(1 - left / without, 0.0), 0.99)) if without > 0 else 0.0
-
-
-def _left(columns: dict[str, np.ndarray], name: str, others: Sequence[str]) -> np.ndarray:
-    """Return what the other terms leave of a term's columns."""
-    x = np.column_stack([columns[each] for each in others])
-    return columns[name] - x @ np.linalg.lstsq(x, columns[name], rcond=None)[0]
 
 
 def _confounded(

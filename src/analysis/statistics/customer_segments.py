@@ -1,0 +1,240 @@
+"""Classes, segments by recency and frequency, and stages of the relationship of customers."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analysis.statistics.concentration import A_LIMIT, B_LIMIT, checked
+from analysis.statistics.estimate import NotEstimable
+
+CLASSES = ("A", "B", "C")
+SEGMENTS_FILE = Path(__file__).with_name("segments.toml")
+STAGES = ("forming", "growing", "mature", "declining")
+
+
+def abc_classes(sales: pd.Series, a: float = A_LIMIT, b: float = B_LIMIT) -> pd.Series:
+    """Assign customers to class A, B or C by cumulated sales, largest first.
+
+    A customer belongs to the class in which their own sales begin: the one who takes the
+    total past a limit is still in the class above it. Of customers with equal sales the
+    earlier row comes first. Customers without sales are C.
+
+    Parameters
+    ----------
+    sales : Series, shape (n,)
+        Per customer.
+    a, b : float
+        Cumulated shares of sales that end class A and class B, 0 < a < b < 1.
+
+    Returns
+    -------
+    Series of ordered categories A < B < C, with the index of `sales`.
+
+    Raises
+    ------
+    ValueError
+        If the limits are out of order, or as in `concentration`.
+    """
+    if not 0 < a < b < 1:
+        raise ValueError(f"Limits must satisfy 0 < a < b < 1, not a = {a} and b = {b}.")
+    largest_first, order = checked(sales), np.argsort(-np.asarray(sales, float), kind="stable")
+    before = np.cumsum(largest_first) - largest_first
+    rounding = 1e-12 * largest_first.sum()
+    codes = np.empty(len(order), dtype=int)
+    limits = np.array([a, b]) * largest_first.sum() - rounding
+    codes[order] = np.searchsorted(limits, before, side="right")
+    return pd.Series(
+        pd.Categorical.from_codes(codes, CLASSES, ordered=True), index=pd.Series(sales).index
+    )
+
+
+def tiers(sales: pd.Series) -> pd.Series:
+    """Return the classes by sales as text; all are A where fewer than two have any."""
+    if (sales > 0).sum() < 2:
+        return pd.Series("A", sales.index, dtype=object)
+    return abc_classes(sales).astype(str)
+
+
+def abc_table(sales: pd.Series, a: float = A_LIMIT, b: float = B_LIMIT) -> pd.DataFrame:
+    """Return customers, share_customers, sales, share_sales, lowest_sales, mean_sales by class.
+
+    Parameters and errors are those of `abc_classes`; an empty class has missing values.
+    """
+    sales = pd.Series(sales)
+    groups = sales.groupby(abc_classes(sales, a, b), observed=False)
+    table = groups.agg(customers="size", sales="sum", lowest_sales="min", mean_sales="mean")
+    table.insert(1, "share_customers", table["customers"] / table["customers"].sum())
+    table.insert(3, "share_sales", table["sales"] / table["sales"].sum())
+    return table.set_axis(pd.Index(CLASSES, name="class"))
+
+
+def migration(before: pd.Series, after: pd.Series) -> pd.DataFrame:
+    """Return where the customers of each class went, as shares of the class.
+
+    Parameters
+    ----------
+    before, after : Series of classes, indexed by customer
+        As from `abc_classes` in two periods. `after` holds only customers who bought then;
+        those who are only in `after` are left out.
+
+    Returns
+    -------
+    DataFrame
+        One row per class before, one column per class after and "none" for customers
+        who did not buy in the second period; rows add up to 1.
+    """
+    later = after.astype(object).reindex(before.index).fillna("none")
+    columns = pd.Categorical(later, [*CLASSES, "none"])
+    rows = pd.Categorical(before.astype(object), CLASSES)
+    table = pd.crosstab(rows, columns, normalize="index", dropna=False)
+    return table.rename_axis(index="before", columns="after")
+
+
+@cache
+def segment_rules() -> dict:
+    """Return the breaks and segments of segments.toml: recency, frequency and segments."""
+    return tomllib.loads(SEGMENTS_FILE.read_text(encoding="utf-8"))
+
+
+def segments(customers: pd.DataFrame, weeks: float) -> pd.DataFrame:
+    """Sort every customer into one segment, by breaks that are the same everywhere.
+
+    Parameters
+    ----------
+    customers : DataFrame
+        recency_days (since the last purchase) and purchases (one or more) in a time.
+    weeks : float
+        Length of that time; purchases count for 52 weeks. A single one is never often.
+
+    Returns
+    -------
+    DataFrame
+        recency and frequency (ordered categories) and segment, with the index of `customers`.
+
+    Raises
+    ------
+    ValueError
+        If a value is missing.
+    """
+    columns = customers[["recency_days", "purchases"]].astype(float)
+    if columns.isna().to_numpy().any():
+        raise ValueError("Recency and purchases must be known for every customer.")
+    rules = segment_rules()
+    yearly = (columns["purchases"] * 52 / weeks).where(columns["purchases"] > 1, 0.0)
+    recency = _bands(columns["recency_days"], rules["recency"], right=True)
+    frequency = _bands(yearly, rules["frequency"], right=False)
+    fits = [
+        recency.isin(each["recency"]) & frequency.isin(each["frequency"])
+        for each in rules["segments"]
+    ]
+    named = np.select(fits, [each["name"] for each in rules["segments"]], default="")
+    return pd.DataFrame({"recency": recency, "frequency": frequency, "segment": named})
+
+
+def breaks_in_words() -> str:
+    """Return the breaks of the segments as a sentence."""
+    rules = segment_rules()
+    (lately, days), (while_ago, more), (long_ago, _) = rules["recency"].items()
+    (seldom, few), (often, many), (very_often, _) = rules["frequency"].items()
+    return (
+        f"Last purchase: {lately} within {days} days, {while_ago} within {more}, {long_ago} before "
+        f"that. Purchases in 52 weeks: {seldom} fewer than {few}, or a single one, {often} fewer "
+        f"than {many}, {very_often} {many} or more."
+    )
+
+
+def segment_table(segments: pd.Series, customers: pd.DataFrame) -> pd.DataFrame:
+    """Add up customers and sales by segment, the largest first.
+
+    Parameters
+    ----------
+    segments : Series
+        Segment of each customer, as from `segments`.
+    customers : DataFrame
+        sales and visits, by the same index.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by segment: who (in words), customers, sales, share_of_sales, median_visits.
+    """
+    words = {each["name"]: each["words"] for each in segment_rules()["segments"]}
+    groups = customers.groupby(segments)
+    table = groups.agg(customers=("sales", "size"), sales=("sales", "sum"))
+    table.insert(0, "who", table.index.map(words))
+    table["share_of_sales"] = table["sales"] / table["sales"].sum()
+    table["median_visits"] = groups["visits"].median()
+    return table.sort_values("sales", ascending=False)
+
+
+def lifecycle_stage(
+    first_half: pd.Series,
+    second_half: pd.Series,
+    tenure_days: pd.Series,
+    *,
+    forming_days: int = 180,
+    threshold: float = 0.20,
+) -> pd.Series:
+    """Assign each customer's stage of the relationship from the past alone.
+
+    The two halves are equal periods next to each other, of at most `forming_days` in all,
+    that end where the stage is assigned. So whoever is no longer forming was a customer
+    throughout both. His change is second over first half, divided by the same ratio of all
+    who are no longer forming, which takes out season and trend. In this order:
+
+    1. none: no purchase in either half;
+    2. forming: tenure under `forming_days`;
+    3. growing: change above 1 + `threshold`, also after an empty first half;
+    4. declining: change below 1 - `threshold`, also with an empty second half;
+    5. mature: all others.
+
+    Parameters
+    ----------
+    first_half, second_half : Series, shape (n,)
+        Volume (litres, amount or visits) per customer, zero if none.
+    tenure_days : Series, shape (n,)
+        Since the first purchase, or since joining if the data begin later.
+    forming_days : int
+    threshold : float
+        Relative change that counts, between 0 and 1.
+
+    Returns
+    -------
+    Series of ordered categories, missing for "none", with the index of `first_half`.
+
+    Raises
+    ------
+    ValueError
+        If a volume is missing or negative.
+    NotEstimable
+        If a half is without any purchase of those who are no longer forming.
+    """
+    table = pd.DataFrame({"first": first_half, "second": second_half, "tenure": tenure_days})
+    if table.isna().to_numpy().any() or (table[["first", "second"]] < 0).to_numpy().any():
+        raise ValueError("Volumes and tenure must be known, and volumes not negative.")
+    forming = table["tenure"] < forming_days
+    total = table.loc[~forming, ["first", "second"]].sum()
+    if not forming.all() and total.min() <= 0:
+        raise NotEstimable("Nobody bought in one of the two halves, so no change can be told.")
+    season = 1.0 if forming.all() else total["second"] / total["first"]
+    expected = season * table["first"]
+    bought = (table["first"] > 0) | (table["second"] > 0)
+    rules = {
+        "forming": forming,
+        "growing": table["second"] > (1 + threshold) * expected,
+        "declining": table["second"] < (1 - threshold) * expected,
+    }
+    stage = np.select(list(rules.values()), list(rules), default="mature")
+    stage = pd.Series(pd.Categorical(stage, STAGES, ordered=True), index=table.index)
+    return stage.where(bought)
+
+
+def _bands(values: pd.Series, breaks: dict[str, float], *, right: bool) -> pd.Series:
+    """Return the band of each value: up to its break with `right`, else below it."""
+    edges = [-1.0 if right else 0.0, *breaks.values()]
+    return pd.cut(values, edges, right=right, labels=list(breaks))
