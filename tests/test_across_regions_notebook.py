@@ -68,7 +68,9 @@ def effect_of(part, times, se):
 def across(folder, records, names):
     """Run the notebook over all regions on written findings; return it and its page."""
     toml = write_regions(folder, names)
-    findings.write(findings.tidy(records), findings.variants(records), folder)
+    findings.write(
+        findings.tidy(records), findings.variants(records), folder, findings.tests(records)
+    )
     outcome = execute.execute(Task(OVER, "six", "", {"source": str(toml)}, folder))
     assert outcome.failure == ""
     page = outcome.task.executed.with_suffix(".html").read_text(encoding="utf-8")

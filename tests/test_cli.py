@@ -143,7 +143,9 @@ def test_export_writes_beside_the_reports_unless_told_where(tmp_path, folder):
     records = [loss_against_gain(0.3, 0.05, region=name).record() for name in ("A", "B", "C")]
     reports = tmp_path / "reports"
     reports.mkdir()
-    findings.write(findings.tidy(records), findings.variants(records), reports)
+    findings.write(
+        findings.tidy(records), findings.variants(records), reports, findings.tests(records)
+    )
     words = [] if folder is None else ["--folder", tmp_path / folder]
     code, said = workbook("export", "--reports", reports, *words)
     assert code == 0, said

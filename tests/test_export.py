@@ -113,7 +113,7 @@ def test_no_name_is_taken_for_a_formula(start, tmp_path):
     inert = f"'{region}".replace("\r", " ")
     found, pools = tables([finding("H03", name, -9) for name in (region, *REGIONS[:2])])
     csv, pooled_csv, *_ = export.write(found, pools, tmp_path / "export", "en")
-    findings.write(found, findings.variants([]), tmp_path)
+    findings.write(found, findings.variants([]), tmp_path, findings.tests([]))
     for path in (csv, tmp_path / "findings.csv"):
         read = pd.read_csv(path)
         assert read["region"].tolist() == [inert, *REGIONS[:2]]

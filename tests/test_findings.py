@@ -142,22 +142,19 @@ def test_reports_of_an_older_run_have_no_variants(tmp_path):
 
 @given(st.sampled_from(sorted(register())), st.floats(-2, 2), st.floats(0.001, 1))
 def test_every_hypothesis_of_the_register_can_be_concluded(key, middle, width):
-    entry, size = hypothesis(key), 0.1
-    estimates = {
-        each.key: Estimate(
-            *[
-                {
-                    "identity": max(each.null, each.sane.low + 1) + size * x,
-                    "log": np.exp(x),
-                    "logit": 1 / (1 + np.exp(-x)),
-                }[each.scale]
-                for x in (middle, middle - width, middle + width)
-            ],
-            99,
-            each.scale,
-        )
-        for each in entry.parts
-    }
+    entry, estimates = hypothesis(key), {}
+    for each in entry.parts:
+        low, high = each.sane.low, each.sane.high
+        centre = each.null if low < each.null < high else (low + high) / 2
+        known = {
+            "identity": lambda x, centre=centre, step=min(0.1, (high - low) / 10): (
+                centre + step * x
+            ),
+            "log": np.exp,
+            "logit": lambda x: 1 / (1 + np.exp(-x)),
+        }
+        ends = (known[each.scale](x) for x in (middle, middle - width, middle + width))
+        estimates[each.key] = Estimate(*ends, 99, each.scale)
     record = conclude(entry, "s", "r", estimates).record()
     assert record["verdict"] in VERDICTS
     assert all(0 <= each["p_value"] <= 1 for each in record["parts"])
