@@ -211,7 +211,7 @@ def test_a_chinese_card_says_it_in_chinese(measured):
 
 
 def test_every_misleading_world_has_a_chinese_name():
-    named = set(wording.scenes("zh"))
+    named = set(wording.words("zh")["scenes"]["names"])
     assert named == {scene.name for scene in SCENES} - {calibration.PLANTED}
 
 

@@ -6,11 +6,13 @@ import math
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
+from gettext import NullTranslations
 from pathlib import Path
 
 import numpy as np
 
 from analysis.figures.numbers import decimals_of, format_value, printed, sign, suffix
+from analysis.language import catalogue
 
 EDGE_DIGITS, MORE, SAME = 3, 7, 1e-9
 """Decimals of the register's numbers; decimals that an effect may get beyond its own, less one, to
@@ -18,31 +20,29 @@ be told from them; a distance that is none."""
 WORDS_FILE = Path(__file__).parent / "tables" / "words.toml"
 
 
-@lru_cache(maxsize=1)
-def _read(changed: int) -> dict:
-    """Read the words as of a change of their file."""
-    return tomllib.loads(WORDS_FILE.read_text(encoding="utf-8"))
-
-
 def words(language: str) -> dict:
-    """Return every fixed word that a reader sees, by its key; read again when the file changes.
+    """Return every fixed word that a reader sees, by its key; read again when a file changes.
 
     Parameters
     ----------
     language : {"en", "zh"}
     """
-    return _read(WORDS_FILE.stat().st_mtime_ns)[language]
+    return _words(WORDS_FILE.stat().st_mtime_ns, catalogue(language))
 
 
-def scenes(language: str) -> dict[str, str]:
-    """Return what is true in the worlds made to mislead verdicts, by its English words.
+@lru_cache(maxsize=8)
+def _words(changed: int, known: NullTranslations) -> dict:
+    """Read the words as of a change of their file, in the language of a catalogue."""
+    return _translated(tomllib.loads(WORDS_FILE.read_text(encoding="utf-8")), known)
 
-    Parameters
-    ----------
-    language : {"en", "zh"}
-        Empty for "en".
-    """
-    return words("scenes").get(language, {})
+
+def _translated(value: object, known: NullTranslations) -> object:
+    """Translate every text of a table; a list becomes texts by their English."""
+    if isinstance(value, dict):
+        return {key: _translated(each, known) for key, each in value.items()}
+    if isinstance(value, list):
+        return {each: known.gettext(each) for each in value}
+    return known.gettext(value) if value else value
 
 
 def interval(part: Mapping) -> str:
@@ -98,7 +98,7 @@ def _misled(record: Mapping, world: Mapping, i: int) -> str:
     worlds, coverage = record["calibration"]["worlds"], _percent(world["coverage"])
     if len(record["parts"]) > 1:
         coverage = said["part"].format(rate=coverage, label=_labels(record)[world["part"]])
-    scene = scenes(record["language"]).get(world["scene"], world["scene"])
+    scene = words(record["language"])["scenes"]["names"].get(world["scene"], world["scene"])
     facts = _counts(world) | {"worlds": worlds, "scene": scene}
     key = "another" if i else "worst" if worlds > 1 else "one"
     text = said[key].format(coverage=coverage, **facts)

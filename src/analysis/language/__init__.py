@@ -18,6 +18,8 @@ from babel.messages.pofile import read_po
 LANGUAGES = ("en", "zh")
 CATALOGUES = Path(__file__).parent / "locale"
 
+ENGLISH = gettext.NullTranslations()
+
 _current = "en"
 
 
@@ -68,14 +70,16 @@ def translate(message: str, plural: str, language: str, values: Mapping[str, obj
 def catalogue(language: str) -> gettext.NullTranslations:
     """Return the catalogue of a language, read again when its file changes; English has none."""
     path = CATALOGUES / language / "LC_MESSAGES" / "workbook.po"
-    return _read(path, path.stat().st_mtime_ns) if path.exists() else gettext.NullTranslations()
+    if not path.exists():
+        return ENGLISH
+    return _read(path, language, path.stat().st_mtime_ns)
 
 
 @cache
-def _read(path: Path, changed: int) -> gettext.GNUTranslations:
+def _read(path: Path, language: str, changed: int) -> gettext.GNUTranslations:
     """Read a catalogue of a time; what is compiled stays in memory."""
     compiled = io.BytesIO()
     with path.open("rb") as file:
-        write_mo(compiled, read_po(file))
+        write_mo(compiled, read_po(file, locale=language))
     compiled.seek(0)
     return gettext.GNUTranslations(compiled)

@@ -55,8 +55,8 @@ def _calls(source: str) -> Iterator[Message]:
 
 def _texts(value: object) -> Iterator[str]:
     """Yield the texts of a table, in order."""
-    if isinstance(value, dict):
-        for each in value.values():
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
             yield from _texts(each)
     elif isinstance(value, str) and value.strip():
         yield value
