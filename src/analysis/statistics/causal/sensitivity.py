@@ -126,11 +126,13 @@ def strongest(
 
     Parameters
     ----------
-    effect, data, outcome, treatment, controls, together
+    effect, data, outcome, treatment, controls
         As in `confounding`.
     partly : sequence of str
         Columns with missing values, such as satisfaction; those that are known of fewer than
         `LEAST_ASKED` customers, or do not vary, are left out.
+    together : sequence of str
+        Columns that say nearly the same; those of them that are controls are one more benchmark.
 
     Returns
     -------
@@ -138,7 +140,8 @@ def strongest(
         The one that moves the ends of the interval furthest; its robustness is that among all
         customers.
     """
-    found = [confounding(effect, data, outcome, treatment, controls, together=together)]
+    alike = [name for name in controls if name in together]
+    found = [confounding(effect, data, outcome, treatment, controls, together=alike)]
     for name in partly:
         rows = data.dropna(subset=[name])
         varies = (rows[[name, treatment, outcome]].nunique() > 1).all()
