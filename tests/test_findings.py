@@ -146,15 +146,13 @@ def test_every_hypothesis_of_the_register_can_be_concluded(key, middle, width):
     for each in entry.parts:
         low, high = each.sane.low, each.sane.high
         centre = each.null if low < each.null < high else (low + high) / 2
-        known = {
-            "identity": lambda x, centre=centre, step=min(0.1, (high - low) / 10): (
-                centre + step * x
-            ),
-            "log": np.exp,
-            "logit": lambda x: 1 / (1 + np.exp(-x)),
+        x = np.array([middle, middle - width, middle + width])
+        places = {
+            "identity": centre + min(0.1, (high - low) / 10) * x,
+            "log": np.exp(x),
+            "logit": 1 / (1 + np.exp(-x)),
         }
-        ends = (known[each.scale](x) for x in (middle, middle - width, middle + width))
-        estimates[each.key] = Estimate(*ends, 99, each.scale)
+        estimates[each.key] = Estimate(*places[each.scale], 99, each.scale)
     record = conclude(entry, "s", "r", estimates).record()
     assert record["verdict"] in VERDICTS
     assert all(0 <= each["p_value"] <= 1 for each in record["parts"])
