@@ -15,9 +15,9 @@ from scipy import stats
 
 from analysis.claims import across_regions, calibration, findings
 from analysis.claims.hypotheses import hypothesis
-from analysis.statistics import customer_segments
 from analysis.statistics.estimate import LINKS
 from analysis.statistics.regression import models
+from analysis.statistics.value import customer_segments
 from simulation import World, draw, error_rates, rehearsal
 from simulation.rehearsal import END
 from simulation.scenes import CASES, PLANTED, RETENTION, SCENES, SURVEY, VALUE, Scene

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from analysis.data.contract import ORDERED, SCALES, TABLES
-from analysis.statistics.customer_segments import abc_classes, lifecycle_stage
+from analysis.statistics.value.customer_segments import abc_classes, lifecycle_stage
 from simulation import (
     REGIONS,
     TRUTHS,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 
 from analysis.statistics import _likelihood as likelihood
-from analysis.statistics import lifetime_value, purchase_models
+from analysis.statistics.value import lifetime_value, purchase_models
 
 CDNOW = Path(__file__).parents[2] / "shared" / "data" / "cdnow"
 HISTORY = ["frequency", "recency_weeks", "age_weeks"]

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import optimize, special, stats
-from statsmodels.regression.linear_model import WLS
 from statsmodels.stats.meta_analysis import combine_effects
 
 from analysis.claims import calibration
@@ -19,7 +18,6 @@ from analysis.statistics.estimate import Estimate, from_se
 from analysis.statistics.meta_analysis import (
     combined_p,
     leave_one_out,
-    meta_regression,
     narrowing,
     pool,
     weighted_mean,
@@ -129,9 +127,9 @@ def test_heterogeneity_equals_that_of_another_implementation():
     assert [found.i2_low, found.i2_high] == pytest.approx([0.819177, 0.976781], abs=5e-5)
 
 
-def test_meta_regression_equals_a_published_one():
+def test_a_pool_with_smoothed_variances_equals_a_published_one():
     """Berkey et al. (1995), Statistics in Medicine 14, p. 408, with their smoothed variances."""
-    ill, well, other_ill, other_well, latitude = BCG.T
+    ill, well, other_ill, other_well, _ = BCG.T
     effects = np.log([each.estimate for each in risk_ratios()])
     variances = (well / ill).mean() / (ill + well)
     variances = variances + (other_well / other_ill).mean() / (other_ill + other_well)
@@ -140,10 +138,6 @@ def test_meta_regression_equals_a_published_one():
     assert np.log(found.estimate) == pytest.approx(-0.5429, abs=5e-5)
     assert found.normal_se == pytest.approx(0.1842, abs=5e-5)
     assert found.tau**2 == pytest.approx(0.268, abs=5e-4)
-    slope = meta_regression(trials, latitude)
-    assert slope.estimate == pytest.approx(-0.0268, abs=5e-5)
-    assert slope.se == pytest.approx(0.0110, abs=5e-5)
-    assert (slope.scale, slope.df, slope.n_obs) == ("identity", 11, 13)
 
 
 def test_prediction_interval_is_near_that_of_its_authors():
@@ -214,16 +208,6 @@ def test_prediction_from_many_regions_is_the_normal_range_of_effects():
     assert found.prediction_low == pytest.approx(-found.prediction_high, rel=1e-6)
 
 
-def test_slope_over_equal_errors_is_that_of_least_squares():
-    x, effects = np.arange(7.0), np.array([0.1, 0.3, 0.2, 0.6, 0.5, 0.4, 0.9])
-    plain = stats.linregress(x, effects)
-    for se in (0.01, 10):  # heterogeneous, and not at all
-        found = meta_regression(regions(effects, se), x)
-        assert found.estimate == pytest.approx(plain.slope)
-        assert found.se == pytest.approx(plain.stderr)
-        assert found.p_value(0) == pytest.approx(plain.pvalue)
-
-
 # --- other implementations
 
 
@@ -259,20 +243,6 @@ def test_variances_solve_their_equations(sample):
         else:
             expected = optimize.brentq(excess, 0, 1e6, args=target)
             assert tau**2 == pytest.approx(expected, abs=1e-9)
-
-
-def test_slope_equals_weighted_least_squares():
-    trials, latitude = risk_ratios(), BCG[:, 4].astype(float)
-    effects, variances = np.log([each.estimate for each in trials]), [x.se**2 for x in trials]
-    design = np.column_stack([np.ones(13), latitude])
-
-    def fit(tau2):
-        return WLS(effects, design, 1 / (np.array(variances) + tau2)).fit()
-
-    tau2 = optimize.brentq(lambda x: fit(x).ssr - 11, 0, 10)
-    found = meta_regression(trials, latitude)
-    assert found.estimate == pytest.approx(fit(tau2).params[1])
-    assert interval(found) == pytest.approx(fit(tau2).conf_int()[1].tolist())
 
 
 @pytest.mark.parametrize(("k", "tau", "seed"), [(3, 0.2, 267), (6, 0.05, 41), (12, 0.1, 0)])
@@ -433,21 +403,6 @@ def test_what_can_not_be_pooled_is_refused(estimates, sentence):
 def test_too_few_regions_are_refused():
     with pytest.raises(ValueError, match="At least 4 regions"):
         leave_one_out(regions([0.1, 0.2, 0.3], 0.1))
-    with pytest.raises(ValueError, match="At least 5 regions"):
-        meta_regression(regions([0.1, 0.2, 0.3, 0.4], 0.1), [1, 2, 3, 4])
-
-
-@pytest.mark.parametrize(
-    ("moderator", "sentence"),
-    [
-        ([2, 2, 2, 2, 2], "the same in all regions"),
-        ([1, 2, 3, 4], "one finite value for each"),
-        ([1, 2, 3, 4, np.nan], "one finite value for each"),
-    ],
-)
-def test_moderators_without_a_slope_are_refused(moderator, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        meta_regression(regions([0.1, 0.2, 0.3, 0.4, 0.5], 0.1), moderator)
 
 
 # --- coverage

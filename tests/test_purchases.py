@@ -10,7 +10,7 @@ import pytest
 from analysis.cohorts import churn, data_profile, purchases
 from analysis.data import cache
 from analysis.data.region import load_region
-from analysis.statistics import purchase_models
+from analysis.statistics.value import purchase_models
 from simulation.drawing.tables import draw
 from simulation.rehearsal import region_of
 from simulation.world import World

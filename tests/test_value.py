@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.statistics import concentration, customer_segments
 from analysis.statistics.estimate import NotEstimable
+from analysis.statistics.value import concentration, customer_segments
 
 N_COVERAGE = 300
 MC_ERROR = np.sqrt(0.95 * 0.05 / N_COVERAGE)

@@ -39,8 +39,8 @@ _FACE = {
     "response_style": ("statistics.measurement", "extreme answers and the halo effect"),
     "relative_importance": ("statistics.measurement", "shares of explained variance (LMG)"),
     "prediction": ("statistics", "predictions of rows not seen; calibration and lift"),
-    "concentration": ("statistics", "Lorenz curve, top shares, tail index"),
-    "lifetime_value": ("statistics", "forecasts of purchases and customer value"),
+    "concentration": ("statistics.value", "Lorenz curve, top shares, tail index"),
+    "lifetime_value": ("statistics.value", "forecasts of purchases and customer value"),
     # claims
     "claim": ("claims.claim", "take a claim of the register to a region; then conclude"),
     "checks": ("claims", "conditions that a finding rests on"),

@@ -15,8 +15,8 @@ from analysis.claims.verdicts import Check
 from analysis.cohorts.answer_quality import ItemCoding, Reversed
 from analysis.cohorts.churn import Completeness
 from analysis.statistics.causal.treatment_effects import AIPW
-from analysis.statistics.concentration import tail_index
 from analysis.statistics.estimate import Estimate
+from analysis.statistics.value.concentration import tail_index
 
 if TYPE_CHECKING:  # claims use checks
     from analysis.claims.claim import Claim

@@ -12,8 +12,8 @@ import pandas as pd
 from analysis.cohorts import landmark, purchases
 from analysis.data.cache import per_region
 from analysis.data.region import Region
-from analysis.statistics.customer_segments import tiers
 from analysis.statistics.estimate import NotEstimable
+from analysis.statistics.value.customer_segments import tiers
 
 FACTOR = 10
 """Times a customer's usual gap between two purchases from which on inactivity is churn."""

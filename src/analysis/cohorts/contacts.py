@@ -11,8 +11,8 @@ import pandas as pd
 from analysis.cohorts import landmark, purchases, target_trial
 from analysis.data.cache import per_region
 from analysis.data.region import Region
-from analysis.statistics.customer_segments import tiers
 from analysis.statistics.estimate import Estimate, NotEstimable, from_se, jackknife_se
+from analysis.statistics.value.customer_segments import tiers
 
 PROMISED = {"A": 3.0, "B": 2.0, "C": 1.0}
 """Visits a month that are promised to key accounts, by tier."""

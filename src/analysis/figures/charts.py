@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from analysis.figures import marks, theme
 from analysis.figures.display import figure
 from analysis.statistics.estimate import Estimate
-from analysis.statistics.lifetime_value import Holdout
+from analysis.statistics.value.lifetime_value import Holdout
 
 
 def months(table: pd.DataFrame, currency: str) -> None:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy import optimize, special, stats
+from scipy import stats
 
-from analysis.statistics.estimate import LINKS, Estimate, Scale, from_se
+from analysis.statistics._random_effects import (
+    between,
+    half_widths,
+    hartung_knapp,
+    on_link_scale,
+    prediction_interval,
+    typical_variance,
+    weighted_fit,
+)
+from analysis.statistics.estimate import LINKS, Estimate
 
-MAX_STEPS = 100
-"""Newton steps to a variance between regions; about five are needed."""
-
-_CLOSE = 1e-10
-"""Relative length of a step that is not worth taking."""
-_LEAST = 1e-9
-"""Smallest Q that is looked for; to lower ones belongs a variance that is nearly infinite."""
 _BLOCK = 64
 """Regions that are left out at a time: memory grows with their number, not its square."""
-_NODES, _WEIGHTS = special.roots_sh_legendre(40)
-"""Probabilities at which quantiles are taken to average over a distribution, and weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,7 @@ class Pooled(Estimate):
             Confidence between 0 and 1, such as 0.99.
         """
         _, inverse = LINKS[self.scale]
-        half = np.max(_half_widths(self.normal_se, self.hk_se, self.n_regions - 1, level))
+        half = np.max(half_widths(self.normal_se, self.hk_se, self.n_regions - 1, level))
         low, high = inverse(self._middle - half), inverse(self._middle + half)
         return replace(self, ci_low=float(low), ci_high=float(high))
 
@@ -146,18 +146,18 @@ def pool(estimates: Sequence[Estimate]) -> Pooled:
     Higgins, J. P. T., & Thompson, S. G. (2002). Quantifying heterogeneity in a
     meta-analysis. Statistics in Medicine 21, 1539-1558.
     """
-    effects, variances, scale = _on_link_scale(estimates, least=3)
+    effects, variances, scale = on_link_scale(estimates, least=3)
     _, inverse = LINKS[scale]
-    fit, df = partial(_mean, effects, variances), len(effects) - 1
-    found = _between(fit, [df, *stats.chi2.ppf([0.975, 0.025], df)])
+    fit, df = partial(weighted_fit, effects, variances), len(effects) - 1
+    found = between(fit, [df, *stats.chi2.ppf([0.975, 0.025], df)])
     q, mean, tau2 = fit(np.zeros(1)).q[0], found.value[0], found.tau2
-    normal_se, hk_se = found.se[0], _hartung_knapp(found.se, found.q, df)[0]
-    normal, knapp = _half_widths(normal_se, hk_se, df)
+    normal_se, hk_se = found.se[0], hartung_knapp(found.se, found.q, df)[0]
+    normal, knapp = half_widths(normal_se, hk_se, df)
     ends = mean + np.array([-1, 1]) * max(normal, knapp)
-    points = [mean, *ends, *_prediction(fit, q, df)]
+    points = [mean, *ends, *prediction_interval(fit, q, df)]
     estimate, ci_low, ci_high, prediction_low, prediction_high = map(float, inverse(points))
     tau, tau_low, tau_high = map(float, np.sqrt(tau2))
-    i2, i2_low, i2_high = map(float, tau2 / (tau2 + _typical(variances)))
+    i2, i2_low, i2_high = map(float, tau2 / (tau2 + typical_variance(variances)))
     return Pooled(
         estimate=estimate,
         ci_low=ci_low,
@@ -201,18 +201,18 @@ def leave_one_out(estimates: Sequence[Estimate]) -> pd.DataFrame:
     ValueError
         As in `pool`, with fewer than four regions.
     """
-    effects, variances, scale = _on_link_scale(estimates, least=4)
+    effects, variances, scale = on_link_scale(estimates, least=4)
     _, inverse = LINKS[scale]
     df, everyone = len(effects) - 2, np.arange(len(effects))
-    start = _between(partial(_mean, effects, variances), [df + 1]).tau2[0]
+    start = between(partial(weighted_fit, effects, variances), [df + 1]).tau2[0]
     parts = []
     for left_out in np.split(everyone, everyone[_BLOCK::_BLOCK]):
-        fit = partial(_mean, effects, variances, left_out=left_out)
-        found = _between(fit, np.full(len(left_out), df), start)
+        fit = partial(weighted_fit, effects, variances, left_out=left_out)
+        found = between(fit, np.full(len(left_out), df), start)
         parts.append([found.tau2, found.value, found.se, found.q])
     tau2, mean, se, q = np.hstack(parts)
-    knapp = _hartung_knapp(se, q, df)
-    half = np.max(_half_widths(se, knapp, df), axis=0)
+    knapp = hartung_knapp(se, q, df)
+    half = np.max(half_widths(se, knapp, df), axis=0)
     limits = {"estimate": mean, "ci_low": mean - half, "ci_high": mean + half}
     limits = pd.DataFrame(limits).apply(inverse)
     return limits.assign(tau=np.sqrt(tau2), normal_se=se, hk_se=knapp)
@@ -268,7 +268,7 @@ def weighted_mean(values: ArrayLike, estimates: Sequence[Estimate], pooled: Pool
     pooled : Pooled
         What `pool` makes of them.
     """
-    _, variances, _ = _on_link_scale(estimates, least=1)
+    _, variances, _ = on_link_scale(estimates, least=1)
     return float(np.average(values, weights=1 / (variances + pooled.tau**2)))
 
 
@@ -286,193 +286,3 @@ def narrowing(estimates: Sequence[Estimate], pooled: Pooled) -> float:
     ends = np.array([[each.ci_low, each.ci_high] for each in [*estimates, pooled]])
     *widths, width = np.diff(link(ends), axis=1).ravel()
     return float(min(width / np.median(widths), 1.0))
-
-
-def meta_regression(estimates: Sequence[Estimate], moderator: ArrayLike) -> Estimate:
-    """Fit how the effect changes with one property of the regions.
-
-    It compares regions, not customers: a slope over regions need not hold within any of them,
-    and whatever else sets these regions apart is in it. With few regions its interval is wide
-    and one region can turn it; draw it with the regions' effects, and claim nothing by it.
-
-    Parameters
-    ----------
-    estimates : sequence of Estimate, length k
-        As in `pool`.
-    moderator : array_like, shape (k,)
-        Property of each region, such as stations per customer.
-
-    Returns
-    -------
-    Estimate
-        Change of the effect, on its link scale, per unit of the moderator, by the t(k - 2)
-        interval of Knapp and Hartung; `n_obs` counts regions.
-
-    Raises
-    ------
-    ValueError
-        As in `pool`, with fewer than five regions; or if the moderator is missing somewhere,
-        or the same everywhere.
-
-    References
-    ----------
-    Knapp, G., & Hartung, J. (2003). Improved tests for a random effects meta-regression with
-    a single covariate. Statistics in Medicine 22, 2693-2710.
-    """
-    effects, variances, _ = _on_link_scale(estimates, least=5)
-    values, df = np.asarray(moderator, dtype=float), len(effects) - 2
-    if values.shape != effects.shape or not np.isfinite(values).all():
-        raise ValueError("The moderator must have one finite value for each region.")
-    if np.ptp(values) == 0:
-        raise ValueError("The moderator is the same in all regions, so it has no slope.")
-    fit = partial(_line, effects, variances, values)
-    found = _between(fit, [df])
-    se = _hartung_knapp(found.se, found.q, df)[0]
-    method = "meta-regression over regions, Paule-Mandel, Knapp-Hartung"
-    return from_se(found.value[0], se, len(effects), df=df, method=method)
-
-
-def _on_link_scale(
-    estimates: Sequence[Estimate], least: int
-) -> tuple[np.ndarray, np.ndarray, Scale]:
-    """Return effects, their squared standard errors, and their scale."""
-    if len(estimates) < least:
-        raise ValueError(f"At least {least} regions are needed, not {len(estimates)}.")
-    scales = sorted({each.scale for each in estimates})
-    if len(scales) > 1:
-        raise ValueError(f"Effects must be on one scale to be pooled, not on {scales}.")
-    link, _ = LINKS[scales[0]]
-    limits = np.array([[each.ci_low, each.ci_high, each.df] for each in estimates]).T
-    with np.errstate(divide="ignore", invalid="ignore"):
-        low, high = link(limits[:2])
-        effects, half = (low + high) / 2, (high - low) / 2
-        variances = (half / stats.t.ppf(0.975, limits[2])) ** 2
-    bad = np.flatnonzero(~(np.isfinite(variances) & (variances > 0)))
-    if len(bad):
-        raise ValueError(f"Region {bad[0] + 1} has a standard error of zero, or no finite one.")
-    return effects, variances, scales[0]
-
-
-@dataclass(frozen=True)
-class _Fit:
-    """A weighted mean (or slope) for each of m variances between regions; arrays, shape (m,).
-
-    `se` is its normal standard error, `q` the weighted sum of squared residuals, and `fall`
-    how fast that falls as `tau2` rises.
-    """
-
-    tau2: np.ndarray
-    value: np.ndarray
-    se: np.ndarray
-    q: np.ndarray
-    fall: np.ndarray
-
-
-def _mean(
-    effects: np.ndarray,
-    variances: np.ndarray,
-    tau2: np.ndarray,
-    left_out: np.ndarray | None = None,
-) -> _Fit:
-    """Return the weighted mean for each tau2, without a region for each if so asked."""
-    weights = 1 / (variances + tau2[:, None])
-    if left_out is not None:
-        weights[np.arange(len(tau2)), left_out] = 0
-    total = weights.sum(axis=1)
-    mean = weights @ effects / total
-    residuals = effects - mean[:, None]
-    weighted = weights * residuals
-    q, fall = np.vecdot(weighted, residuals), np.vecdot(weighted, weighted)
-    return _Fit(tau2, mean, total**-0.5, q, fall)
-
-
-def _line(
-    effects: np.ndarray, variances: np.ndarray, moderator: np.ndarray, tau2: np.ndarray
-) -> _Fit:
-    """Return the slope of the weighted line for each tau2."""
-    weights = 1 / (variances + tau2[:, None])
-    total = weights.sum(axis=1, keepdims=True)
-    x = moderator - weights @ moderator[:, None] / total
-    y = effects - weights @ effects[:, None] / total
-    information = np.vecdot(weights * x, x)
-    slope = np.vecdot(weights * x, y) / information
-    residuals = y - slope[:, None] * x
-    weighted = weights * residuals
-    q, fall = np.vecdot(weighted, residuals), np.vecdot(weighted, weighted)
-    return _Fit(tau2, slope, information**-0.5, q, fall)
-
-
-def _between(fit: Callable[[np.ndarray], _Fit], targets: ArrayLike, start: float = 0) -> _Fit:
-    """Return the fit with the variances at which Q equals the targets, 0 where it is below.
-
-    By Newton steps on 1/Q. Q is a sum of terms b / (a + tau2), hence 1/Q concave: after the
-    first step the solution is approached from below, and with equal variances it is there.
-    """
-    tau2 = np.full(len(targets), float(start))
-    for _ in range(MAX_STEPS):
-        found = fit(tau2)
-        size = found.q / np.maximum(found.fall, np.finfo(float).tiny)
-        step = np.where(found.q > 0, (found.q / targets - 1) * size, -tau2)
-        step = np.maximum(step, -tau2)
-        if (np.abs(step) <= _CLOSE * (tau2 + size)).all():
-            break
-        tau2 = tau2 + step
-    return found
-
-
-def _hartung_knapp(se: np.ndarray, q: np.ndarray, df: int) -> np.ndarray:
-    """Return standard errors whose scale comes from the residuals, from the normal ones."""
-    return se * np.sqrt(q / df)
-
-
-def _half_widths(
-    normal_se: ArrayLike, hk_se: ArrayLike, df: int, level: float = 0.95
-) -> tuple[ArrayLike, ArrayLike]:
-    """Return half the width of the normal interval and of that by Hartung and Knapp."""
-    normal, t = stats.t.ppf((1 + level) / 2, [np.inf, df])
-    return normal * normal_se, t * hk_se
-
-
-def _typical(variances: np.ndarray) -> float:
-    """Return the sampling variance that I2 compares with (Higgins and Thompson)."""
-    weights = 1 / variances
-    total = weights.sum()
-    return (len(weights) - 1) * total / (total**2 - weights @ weights)
-
-
-def _prediction(fit: Callable[[np.ndarray], _Fit], q: float, df: int) -> tuple[float, float]:
-    """Return the 95 % interval for another region, by confidence distributions.
-
-    Its effect is the mean plus tau times a normal variate plus the error of the mean times a
-    t variate with k - 1 degrees of freedom. tau2 is where Q equals a chi2 variate, mean and
-    error are those at that tau2, and the error is at least the normal one. The distribution
-    of all this is averaged over quantiles of the two chi2 variates, not over random numbers:
-    that of Q, and that in the denominator of t. Of the first, those above `q`, which is Q at
-    0, all belong to a tau2 of 0.
-
-    Nagashima, K., Noma, H., & Furukawa, T. A. (2019). Prediction intervals for random-effects
-    meta-analysis: a confidence distribution approach. Statistical Methods in Medical Research
-    28, 1689-1702.
-    """
-    below = stats.chi2.cdf(q, df)
-    drawn = stats.chi2.ppf(below * _NODES, df)
-    tau2 = np.append(_between(fit, np.maximum(drawn, _LEAST)).tau2, 0)
-    weights = np.outer(np.append(below * _WEIGHTS, 1 - below), _WEIGHTS)
-    found = fit(tau2)
-    error = np.maximum(found.se, _hartung_knapp(found.se, found.q, df)) ** 2
-    variances = tau2[:, None] + error[:, None] * df / stats.chi2.ppf(_NODES, df)
-    centre, spread = found.value[:, None], np.sqrt(variances)
-    return tuple(_mixed_quantile(each, weights, centre, spread) for each in (0.025, 0.975))
-
-
-def _mixed_quantile(
-    probability: float, weights: np.ndarray, centre: np.ndarray, spread: np.ndarray
-) -> float:
-    """Return a quantile of a mixture of normal distributions; it lies among theirs."""
-    quantiles = centre + special.ndtri(probability) * spread
-
-    def miss(value: float) -> float:
-        return np.vdot(weights, special.ndtr((value - centre) / spread)) - probability
-
-    close = 1e-9 * spread.min()
-    return optimize.brentq(miss, quantiles.min() - close, quantiles.max() + close, xtol=close)

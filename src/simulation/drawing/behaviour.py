@@ -13,7 +13,7 @@ from numpy.random import Generator
 from pandas import DataFrame
 from scipy import special
 
-from analysis.statistics.customer_segments import abc_classes
+from analysis.statistics.value.customer_segments import abc_classes
 from simulation.drawing import accounts
 from simulation.drawing.accounts import VISITED_UNTIL
 from simulation.drawing.people import draw_people

@@ -9,8 +9,8 @@ import numpy as np
 from numpy import ndarray
 from pandas import DataFrame
 
-from analysis.statistics.concentration import A_LIMIT, TOP_SHARE, lorenz
-from analysis.statistics.customer_segments import lifecycle_stage
+from analysis.statistics.value.concentration import A_LIMIT, TOP_SHARE, lorenz
+from analysis.statistics.value.customer_segments import lifecycle_stage
 from simulation.drawing.behaviour import beyond_probability, visit_rate, weekly_price, with_lapse
 from simulation.sample import CHUNK, Sample
 from simulation.truth.comparison import gain, log_slopes, scaled

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.statistics.concentration import A_LIMIT, B_LIMIT, checked
 from analysis.statistics.estimate import NotEstimable
+from analysis.statistics.value.concentration import A_LIMIT, B_LIMIT, checked
 
 CLASSES = ("A", "B", "C")
 SEGMENTS_FILE = Path(__file__).with_name("segments.toml")

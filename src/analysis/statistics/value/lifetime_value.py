@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from analysis.statistics.purchase_models import (
+from analysis.statistics.value.purchase_models import (
     BuyingModel,
     SpendModel,
     expected_purchases,

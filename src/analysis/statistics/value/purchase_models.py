@@ -10,13 +10,13 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
 
-from analysis.statistics._likelihood import (
+from analysis.statistics.estimate import NotEstimable, from_se
+from analysis.statistics.value._likelihood import (
     buying_likelihood,
     log_odds_gone,
     maximise,
     spend_likelihood,
 )
-from analysis.statistics.estimate import NotEstimable, from_se
 
 MIN_REPEATERS = 50
 """Customers with a repeat purchase that a fit needs; with fewer, parameters run away."""
