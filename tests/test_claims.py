@@ -25,10 +25,14 @@ def here():
 
 def test_a_causal_claim_needs_a_hidden_cause_and_no_other_claim_has_one(here):
     with pytest.raises(ValueError, match="H14 needs estimates with a hidden cause"):
-        claim.claim("H14", here).conclude({"margin": CLEAR}, checks=[], caveats=[])
+        claim.claim("H14", here).conclude({"margin": CLEAR}, formula="", checks=[], caveats=[])
     with pytest.raises(ValueError, match="H03 is no causal claim"):
         claim.claim("H03", here).conclude(
-            {"asymmetry": Estimate(0.4, 0.3, 0.5, 500)}, checks=[], caveats=[], hidden=[]
+            {"asymmetry": Estimate(0.4, 0.3, 0.5, 500)},
+            formula="",
+            checks=[],
+            caveats=[],
+            hidden=[],
         )
 
 
@@ -39,7 +43,7 @@ def test_a_causal_claim_needs_a_hidden_cause_and_no_other_claim_has_one(here):
 def test_a_causal_verdict_must_survive_a_hidden_cause(here, hidden, verdict, blocked):
     variants = [{"margin": hidden}, {"margin": CLEAR}]
     found = claim.claim("H14", here).conclude(
-        {"margin": CLEAR}, checks=[], caveats=[], hidden=variants
+        {"margin": CLEAR}, formula="", checks=[], caveats=[], hidden=variants
     )
     failed = [check.name for check in found.checks if not check.passed]
     assert (found.verdict, "".join(failed)) == (verdict, blocked)
@@ -52,7 +56,7 @@ def test_refunds_that_stay_in_the_sales_block_claims_about_money(here, share, ve
 
     refunds = Refunds(lines=1, amount=10 * share, sales=10.0, share=share)
     found = claim.claim("H14", replace(here, refunds=refunds)).conclude(
-        {"margin": CLEAR}, checks=[], caveats=[], hidden=[{"margin": CLEAR}]
+        {"margin": CLEAR}, formula="", checks=[], caveats=[], hidden=[{"margin": CLEAR}]
     )
     assert found.verdict == verdict
     names = [check.name for check in found.checks]
@@ -71,16 +75,21 @@ def test_every_claim_says_how_it_is_read():
 
 def test_nothing_is_concluded_where_nothing_tells_a_hidden_cause(here):
     found = claim.claim("H14", here).conclude(
-        {"margin": CLEAR}, checks=[], caveats=[], hidden=[], hidden_as="net of the others"
+        {"margin": CLEAR},
+        formula="",
+        checks=[],
+        caveats=[],
+        hidden=[],
+        hidden_as="net of the others",
     )
     assert found.verdict == "inconclusive"
     said = [(check.name, check.value) for check in found.checks if not check.passed]
     assert said == [("net of the others", "nothing recorded to tell")]
 
 
-def concluded(here, **texts):
+def concluded(here, formula=""):
     loss = claim.claim("H03", here)
-    loss.conclude({"asymmetry": ESTIMATE}, checks=[], caveats=[], **texts)
+    loss.conclude({"asymmetry": ESTIMATE}, formula=formula, checks=[], caveats=[])
     return loss
 
 
@@ -124,7 +133,7 @@ def test_a_variant_stands_beside_what_is_registered_and_is_never_collected(here)
 def test_a_variant_is_held_to_the_checks_of_the_finding_or_to_its_own(here):
     loss = claim.claim("H03", here)
     failed = Check("customers", "at least 600", "500", False)
-    loss.conclude({"asymmetry": ESTIMATE}, checks=[failed], caveats=[])
+    loss.conclude({"asymmetry": ESTIMATE}, formula="", checks=[failed], caveats=[])
     assert loss.compare({"asymmetry": ESTIMATE}).variant.verdict == "inconclusive"
     assert loss.compare({"asymmetry": ESTIMATE}, checks=[]).variant.verdict == "supported"
 
@@ -149,3 +158,8 @@ def test_quick_mode_is_said_on_the_card_and_is_off_where_reports_are_written(her
     monkeypatch.setenv(effort.REPORTS, "reports")
     assert (effort.imputations(20), effort.draws(999)) == (20, 999)
     assert said not in concluded(here).finding._repr_mimebundle_()["text/html"]
+
+
+def test_a_conclusion_without_its_formula_is_refused(here):
+    with pytest.raises(TypeError, match="formula"):
+        claim.claim("H03", here).conclude({"asymmetry": ESTIMATE}, checks=[], caveats=[])

@@ -90,7 +90,7 @@ class Claim:
         self,
         estimates: Mapping[str, Estimate],
         *,
-        formula: str = "",
+        formula: str,
         checks: Sequence[Check],
         caveats: Sequence[str],
         meaning: str = "",
