@@ -1,5 +1,7 @@
 """Small tables of a source: two regions, three customers."""
 
+from analysis.data import dataset, sources
+
 CUSTOMERS = """customer_id,region,segment,area,joined_on,card_since
 a,North,private,urban,2024-01-05,
 b,North,van,suburban,2023-11-01,2024-06-01
@@ -16,3 +18,14 @@ SURVEY = """customer_id,answered_on,satisfaction_1,satisfaction_2,satisfaction_3
 a,2024-03-01,7,8,9,online,true
 b,2024-03-02,3,,4,phone,false
 """
+
+
+def opened(path):
+    return dataset.open_source(sources.read(str(path)))
+
+
+def only_problem(path):
+    """Return the one thing that is wrong with a source."""
+    found = dataset.problems(opened(path))
+    assert len(found) == 1, found.to_string()
+    return found.iloc[0]
