@@ -10,7 +10,7 @@ from analysis.claims import claim, findings
 from analysis.claims.hypotheses import register
 from simulation import World, draw
 from workbook import notebooks
-from workbook.pages import report
+from workbook.pages import collect, report
 from workbook.running import execute, plan
 from workbook.running.plan import Task
 
@@ -44,7 +44,7 @@ def reports(tmp_path_factory):
         for path in NOTEBOOKS.values()
     ]
     outcomes = list(execute.run(tasks, jobs=2))
-    execute.rebuild(folder / "reports")
+    collect.rebuild(folder / "reports")
     outcomes += map(
         execute.execute,
         plan.Plan(
@@ -55,7 +55,7 @@ def reports(tmp_path_factory):
             folder / "reports",
         ).across(),
     )
-    execute.rebuild(folder / "reports")
+    collect.rebuild(folder / "reports")
     return outcomes, folder / "reports"
 
 
@@ -124,7 +124,7 @@ def test_a_run_on_the_same_data_changes_no_byte(reports):
     files = [task.executed, task.executed.with_suffix(".html"), folder / "findings.csv"]
     before = [path.read_bytes() for path in files]
     execute.execute(task)
-    execute.rebuild(folder)
+    collect.rebuild(folder)
     assert [path.read_bytes() for path in files] == before
 
 

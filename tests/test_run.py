@@ -13,6 +13,7 @@ from analysis.claims import findings
 from sample_findings import loss_against_gain
 from workbook import notebooks
 from workbook.notebooks import UsageError
+from workbook.pages import collect
 from workbook.running import execute, plan, up_to_date
 from workbook.running.plan import Task
 
@@ -74,7 +75,7 @@ def test_a_notebook_that_breaks_fails_its_claim_and_no_other(folder):
     paths = [write(folder / "value", "H13_b", *broken, claim="H13"), write(folder, "H12_a", CLAIM)]
     outcomes = [execute.execute(task(folder, path)) for path in paths]
     reports = folder.parent / "reports"
-    entries = execute.rebuild(reports)
+    entries = collect.rebuild(reports)
     assert [each.failure for each in outcomes] == ["ValueError: no such thing", ""]
     assert [(each.claim, each.theme) for each in entries] == [("H12", ""), ("H13", "value")]
     found = verdicts(reports)
@@ -107,7 +108,7 @@ def test_a_notebook_without_its_claim_or_with_another_one_says_so(folder):
     own = task(folder, write(folder / "mine", "my_experiment", CLAIM, claim="H12"))
     assert execute.execute(own).failure.startswith("my_experiment concludes on H12.")
     reports = folder.parent / "reports"
-    execute.rebuild(reports)
+    collect.rebuild(reports)
     assert verdicts(reports) == {"H12": "failed", "H13": "failed"}
 
 
@@ -118,7 +119,7 @@ def test_a_set_up_that_breaks_fails_the_notebook_with_its_message(folder, tmp_pa
     )
     todo = task(folder, write(folder, "H12_a", setup, CLAIM))
     outcome = execute.execute(todo)
-    execute.rebuild(todo.reports)
+    collect.rebuild(todo.reports)
     assert outcome.failure == "lines.csv: row 7 is odd."
     assert set(verdicts(todo.reports).values()) == {"failed"}
     page = todo.executed.with_suffix(".html").read_text(encoding="utf-8")
@@ -131,7 +132,7 @@ def test_a_set_up_that_breaks_fails_the_notebook_with_its_message(folder, tmp_pa
 def test_a_kernel_that_dies_is_reported_and_nothing_is_left_behind(folder):
     todo = task(folder, write(folder, "H12_a", "import os\nos._exit(1)", CLAIM))
     outcome = execute.execute(todo)
-    execute.rebuild(todo.reports)
+    collect.rebuild(todo.reports)
     assert "The kernel died" in outcome.failure
     assert verdicts(todo.reports) == {"H12": "failed"}
     left = {path.name for path in todo.executed.parent.iterdir()}
@@ -178,7 +179,7 @@ def test_tasks_run_side_by_side_and_a_failure_stops_none(folder):
     assert failures == ["", "", *["ZeroDivisionError: division by zero"] * 2]
     reports = tasks[0].reports
     (reports / "small" / "North" / ".draft.ipynb").write_text("{}")  # of a run that was killed
-    entries = execute.rebuild(reports)
+    entries = collect.rebuild(reports)
     assert len(entries) == 4
     index = (reports / "index.html").read_text(encoding="utf-8")
     assert "South 华南" in index
@@ -303,10 +304,10 @@ def test_a_region_that_is_no_longer_in_the_data_counts_nowhere_and_nothing_is_de
     write(folder, "H03_loss")
     before = ["Central 华中", "East", "North", "South"]
     write_reports(tmp_path, *before)
-    execute.rebuild(tmp_path)
+    collect.rebuild(tmp_path)
     assert findings.read_all(tmp_path)["region"].tolist() == before  # nothing is noted
     note(tmp_path, *before)
-    execute.rebuild(tmp_path)
+    collect.rebuild(tmp_path)
     assert findings.read_all(tmp_path)["region"].tolist() == before
     fingerprint = up_to_date.of_reports(tmp_path, "example")
     assert up_to_date.is_indexed(tmp_path)
@@ -315,7 +316,7 @@ def test_a_region_that_is_no_longer_in_the_data_counts_nowhere_and_nothing_is_de
     assert not up_to_date.is_indexed(tmp_path)
     assert up_to_date.of_reports(tmp_path, "example") != fingerprint
     write_reports(tmp_path, "Centre")
-    entries = execute.rebuild(tmp_path)
+    entries = collect.rebuild(tmp_path)
     now = ["Centre", *before[1:]]
     assert [each.region for each in entries] == now
     assert findings.read_all(tmp_path)["region"].tolist() == now
@@ -327,7 +328,7 @@ def test_a_region_that_is_no_longer_in_the_data_counts_nowhere_and_nothing_is_de
     assert (tmp_path / "example" / "Central 华中" / "H03_loss.ipynb").exists()
 
     note(tmp_path, *before)  # it comes back
-    assert [each.region for each in execute.rebuild(tmp_path)] == before
+    assert [each.region for each in collect.rebuild(tmp_path)] == before
 
 
 def test_parameters_have_a_fingerprint_that_does_not_depend_on_where_the_source_is(folder):
@@ -356,7 +357,7 @@ def test_a_list_stands_beside_its_page_until_a_run_that_makes_none(folder):
     execute.execute(todo)
     beside = todo.executed.with_name("H12_a_customers_to_call.csv")
     assert beside.read_text() == "rank,customer_id"
-    (entry,) = execute.rebuild(todo.reports)
+    (entry,) = collect.rebuild(todo.reports)
     assert entry.files == ("small/North/H12_a_customers_to_call.csv",)
     assert entry.files[0] in (todo.reports / "index.html").read_text(encoding="utf-8")
     os.utime(beside, (0, 0))  # written by a run of long ago
@@ -366,5 +367,5 @@ def test_a_list_stands_beside_its_page_until_a_run_that_makes_none(folder):
     execute.execute(task(folder, write(folder, "H12_a", "1 / 0", CLAIM)))
     assert not beside.exists()
     assert other.exists()
-    (entry,) = execute.rebuild(todo.reports)
+    (entry,) = collect.rebuild(todo.reports)
     assert entry.files == ()

@@ -215,7 +215,7 @@ def index(
     reports: Annotated[Path, typer.Option(help="Where the reports are.")] = ROOT / "reports",
 ) -> None:
     """Write findings and index anew from the executed notebooks."""
-    from workbook.running.execute import rebuild
+    from workbook.pages.collect import rebuild
 
     with run_lock.alone(reports, "workbook index"):
         entries = rebuild(reports)

@@ -1,22 +1,19 @@
-"""Doing it: execute notebooks side by side, export each, and make the index from what is there."""
+"""Execute notebooks in parallel, and write each with its page."""
 
 from __future__ import annotations
 
 import contextvars
-import json
 import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 import dask
 import nbformat
-import pandas as pd
 import papermill
 from distributed import (
     CancelledError,
@@ -31,16 +28,12 @@ from nbformat import NotebookNode
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.iorw import write_ipynb
 
-from analysis.claims import across_regions, findings
-from analysis.data import sources
-from analysis.data.files import whole, write_text
+from analysis.data.files import whole
 from analysis.data.sources import DataError
 from workbook import notebooks
-from workbook.pages import history, index, report
-from workbook.pages.index import Entry
-from workbook.pages.overview import Overview
+from workbook.pages import collect, report
 from workbook.running import executed, fork_server, kernels, up_to_date
-from workbook.running.plan import ACROSS, Task
+from workbook.running.plan import Task
 
 CLOCK = 2.0
 """Seconds by which clocks of file systems may be behind."""
@@ -48,14 +41,11 @@ TRIES = 2
 """Times that a notebook is executed whose kernel dies or hangs."""
 TIMEOUT = 30 * 60.0
 """Seconds after which a notebook hangs, unless said otherwise."""
-CONNECT = 15
-"""Seconds to wait for a scheduler."""
 STARTED = "notebook-started"
 """Topic under which workers say what they begin."""
 
 DIED = "The kernel died; most often there was not enough memory."
 HUNG = "It was stopped after {minutes:g} minutes; --timeout gives it more."
-
 GONE = "The scheduler went away before this was done."
 
 _stopping = threading.Event()
@@ -145,7 +135,7 @@ def execute(task: Task, how: How = How()) -> Outcome:
     while stop and tries < TRIES:
         (notebook, stop), tries = _run(task, how), tries + 1
     cells = executed.slowest(notebook)
-    failure = executed.tidy(notebook, task, stop, _secrets(task))
+    failure = executed.tidy(notebook, task, stop, executed.secrets_of(task))
     _write(notebook, task, before)
     seconds = time.monotonic() - started
     up_to_date.finish(task, seconds, bool(failure))
@@ -200,63 +190,6 @@ def run(
             raise
 
 
-def rebuild(reports: Path, lost: Sequence[Outcome] = ()) -> list[Entry]:
-    """Write findings, history and index anew from the executed notebooks in a folder.
-
-    Parameters
-    ----------
-    reports : Path
-        The folder.
-    lost : sequence of Outcome
-        What could not be written; the index says so.
-
-    Returns
-    -------
-    list of Entry
-        The reports of regions that are there.
-    """
-    entries = collect(reports)
-    write_index(reports, entries, write_findings(reports, entries), lost)
-    return entries
-
-
-def collect(reports: Path) -> list[Entry]:
-    """Return what the index needs to know of the regions' executed notebooks in a folder.
-
-    Those of regions that are no longer in the data are left out.
-    """
-    return [_entry(path, reports) for path in up_to_date.of_regions(reports)]
-
-
-def write_findings(reports: Path, entries: Sequence[Entry]) -> pd.DataFrame:
-    """Write the findings of all reports, and return them as from `findings.tidy`."""
-    records = _records(entries)
-    found = findings.tidy(records)
-    findings.write(found, findings.variants(records), reports, findings.tests(records))
-    return found
-
-
-def write_index(
-    reports: Path, entries: Sequence[Entry], found: pd.DataFrame, lost: Sequence[Outcome] = ()
-) -> None:
-    """Write the history and the index; see `rebuild`."""
-    records = _records(entries)
-    pools = across_regions.pooled(found, findings.variants(records), findings.tests(records))
-    past = history.append(reports, found, pools)
-    over = [_entry(path, reports) for path in sorted(reports.glob(f"*/{ACROSS}.ipynb"))]
-    pages = {each.source: (each.href, each.error) for each in over}
-    gone = dict.fromkeys(path.parts[-3:-1] for path in up_to_date.of_regions(reports, gone=True))
-    beyond = Overview(pools, across_regions.by_region(found), past, pages, tuple(gone))
-    not_renewed = [f"{name_of(each.task)}: {each.failure}" for each in lost]
-    write_text(reports / "index.html", index.index(entries, beyond, not_renewed))
-    up_to_date.indexed(reports)
-
-
-def name_of(task: Task) -> str:
-    """Return a task as a reader knows it."""
-    return f"{task.region or 'all regions'} · {task.notebook.stem}"
-
-
 @contextmanager
 def _client(jobs: int, scheduler: str) -> Iterator[Client]:
     """Connect to a cluster: one in this process, or that of a scheduler elsewhere."""
@@ -271,7 +204,7 @@ def _client(jobs: int, scheduler: str) -> Iterator[Client]:
             yield client
         return
     try:
-        client = Client(scheduler, timeout=CONNECT)
+        client = Client(scheduler, timeout=15)
     except (OSError, ValueError) as error:
         why = type(error).__name__
         raise DataError(f"No scheduler answers at {scheduler} ({why}).") from None
@@ -314,8 +247,8 @@ def _outcome(future: Future, task: Task) -> Outcome:
 
 def _not_run(task: Task, error: BaseException) -> Outcome:
     """Return the outcome of a task that could not even be written down."""
-    why = executed.without_paths(f"{type(error).__name__}: {error}")
-    return Outcome(task, why, 0.0, written=False)
+    why = f"{type(error).__name__}: {error}"
+    return Outcome(task, executed.without_paths(why), 0.0, written=False)
 
 
 def _run(task: Task, how: How) -> tuple[NotebookNode, str]:
@@ -351,7 +284,7 @@ def _run_papermill(task: Task, draft: Path, how: How) -> str:
     except RuntimeError:  # it died; `DeadKernelError` is one, and so is a death in starting
         return HUNG.format(minutes=how.timeout / 60) if limit.is_over else DIED
     finally:
-        if _stopping.is_set() or limit.is_vain:
+        if _stopping.is_set() or limit.is_abandoned:
             raise StoppedError
     return ""
 
@@ -362,46 +295,6 @@ def _write(notebook: NotebookNode, task: Task, before: float) -> None:
     with whole(task.executed) as first, whole(task.executed.with_suffix(".html")) as second:
         first.write_text(nbformat.writes(notebook), encoding="utf-8", newline="\n")
         second.write_text(page, encoding="utf-8", newline="\n")
-    for file in _files(task.executed):
+    for file in collect.files_of(task.executed):
         if file.stat().st_mtime < before - CLOCK:  # of an earlier run: this one wrote none
             file.unlink()
-
-
-def _records(entries: Sequence[Entry]) -> list[Mapping]:
-    """Return the records of all reports."""
-    return [entry.record for entry in entries if entry.claim]
-
-
-def _secrets(task: Task) -> list[str]:
-    """Return what no report may show: what a source takes from the environment."""
-    try:
-        return sources.secrets(str(task.parameters["source"]))
-    except (DataError, KeyError):
-        return []
-
-
-def _entry(path: Path, reports: Path) -> Entry:
-    """Return what the index needs to know of an executed notebook."""
-    # Read as it stands: to validate all reports again would take longer than to make one.
-    notebook = nbformat.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    about = notebook.metadata["workbook"]
-    page = path.with_suffix(".html").relative_to(reports)
-    record = next(findings.records(notebook), None)
-    return Entry(
-        source=about["source"],
-        region=about["region"],
-        notebook=about["notebook"],
-        theme=about["theme"],
-        claim=about["claim"],
-        href=quote(page.as_posix()),
-        status=about["status"],
-        error=about["error"],
-        title=report.title(notebook),
-        record=record | about["provenance"] if record else None,
-        files=tuple(quote(file.relative_to(reports).as_posix()) for file in _files(path)),
-    )
-
-
-def _files(executed: Path) -> list[Path]:
-    """Return the files that a notebook wrote beside its page, for the region's team."""
-    return sorted(executed.parent.glob(f"{executed.stem}_*.csv"))

@@ -14,6 +14,8 @@ from nbformat import NotebookNode
 from analysis.claims import findings
 from analysis.claims.finding import MIME_TYPE, no_finding
 from analysis.claims.hypotheses import hypothesis
+from analysis.data import sources
+from analysis.data.sources import DataError
 from analysis.statistics.estimate import NotEstimable
 from workbook.notebooks import theme_of
 from workbook.running.plan import Task
@@ -96,6 +98,14 @@ def slowest(notebook: NotebookNode, n: int = 3) -> tuple[tuple[str, float], ...]
 def without_paths(text: str) -> str:
     """Return a text without folders of this machine."""
     return _PATHS.sub("", text)
+
+
+def secrets_of(task: Task) -> list[str]:
+    """Return what no report may show: what a source takes from the environment."""
+    try:
+        return sources.secrets(str(task.parameters["source"]))
+    except (DataError, KeyError):
+        return []
 
 
 def _hidden(value: object, secrets: Sequence[str]) -> object:

@@ -47,14 +47,14 @@ class Limit:
     ----------
     is_over : bool
         Whether the time was up before the execution had ended.
-    is_vain : bool
+    is_abandoned : bool
         Whether nobody waited for it any more.
     has_ended : bool
         Whether its kernels were killed; one that starts later is killed at once.
     """
 
     def __init__(self, seconds: float, is_wanted: Callable[[], bool] = lambda: True) -> None:
-        self.is_over = self.is_vain = self.has_ended = False
+        self.is_over = self.is_abandoned = self.has_ended = False
         self._seconds, self._is_wanted = seconds, is_wanted
         self._left = threading.Event()
         self._managers: list[ColdKernelManager] = []
@@ -83,8 +83,8 @@ class Limit:
         """Kill the kernels when the time is up or nobody waits for them any more."""
         deadline = time.monotonic() + self._seconds
         while not self._left.wait(min(LOOK, max(deadline - time.monotonic(), 0))):
-            self.is_over, self.is_vain = time.monotonic() >= deadline, not self._is_wanted()
-            if self.is_over or self.is_vain:
+            self.is_over, self.is_abandoned = time.monotonic() >= deadline, not self._is_wanted()
+            if self.is_over or self.is_abandoned:
                 self.end()
                 return
 

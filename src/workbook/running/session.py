@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 
 from analysis.data import cache, files
+from workbook.pages import collect
 from workbook.running import execute, up_to_date
 from workbook.running.execute import How, Outcome
 from workbook.running.plan import Plan, Task
@@ -41,16 +42,15 @@ class _Told:
 
     progress: Progress
     failed: int = 0
-    lost: list[Outcome] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
 
     def ended(self, outcome: Outcome, step: Step) -> None:
         """Tell how a task ended."""
         note = "second try" if outcome.tries > 1 else ""
-        failures = [outcome.failure] if outcome.failure else []
-        self.progress.ended(step, failures, outcome.seconds, outcome.cells, note)
+        self.progress.ended(step, outcome.failure, outcome.seconds, outcome.cells, note)
         self.failed += bool(outcome.failure)
         if not outcome.written:
-            self.lost.append(outcome)
+            self.lost.append(f"{step.name}: {outcome.failure}")
 
 
 def perform(
@@ -88,14 +88,14 @@ def perform(
         told = _Told(progress)
         try:
             _execute(todo, told, where, how)
-            entries = execute.collect(reports)
-            found = execute.write_findings(reports, entries)
+            entries = collect.collect(reports)
+            found = collect.write_findings(reports, entries)
             # On this machine: they read what was just written.
             _execute(plan.across(), told, Where(where.jobs), how)
         except KeyboardInterrupt:
-            execute.rebuild(reports, told.lost)
+            collect.rebuild(reports, told.lost)
             raise
-        execute.write_index(reports, entries, found, told.lost)
+        collect.write_index(reports, entries, found, told.lost)
     return told.failed
 
 

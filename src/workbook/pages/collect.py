@@ -1,0 +1,96 @@
+"""Findings, history and index of all reports in a folder, from the executed notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+import nbformat
+import pandas as pd
+
+from analysis.claims import across_regions, findings
+from analysis.data.files import write_text
+from workbook.pages import history, index, report
+from workbook.pages.index import Entry
+from workbook.pages.overview import Overview
+from workbook.running import up_to_date
+from workbook.running.plan import ACROSS
+
+
+def rebuild(reports: Path, lost: Sequence[str] = ()) -> list[Entry]:
+    """Write findings, history and index anew from the executed notebooks in a folder.
+
+    Parameters
+    ----------
+    reports : Path
+        The folder.
+    lost : sequence of str
+        Reports that could not be written, each with the reason; the index says so.
+
+    Returns
+    -------
+    list of Entry
+        The reports of regions that are there.
+    """
+    entries = collect(reports)
+    write_index(reports, entries, write_findings(reports, entries), lost)
+    return entries
+
+
+def collect(reports: Path) -> list[Entry]:
+    """Return what the index needs to know of the regions' executed notebooks in a folder.
+
+    Those of regions that are no longer in the data are left out.
+    """
+    return [_entry(path, reports) for path in up_to_date.of_regions(reports)]
+
+
+def write_findings(reports: Path, entries: Sequence[Entry]) -> pd.DataFrame:
+    """Write the findings of all reports, and return them as from `findings.tidy`."""
+    records = [entry.record for entry in entries if entry.claim]
+    found = findings.tidy(records)
+    findings.write(found, findings.variants(records), reports, findings.tests(records))
+    return found
+
+
+def write_index(
+    reports: Path, entries: Sequence[Entry], found: pd.DataFrame, lost: Sequence[str] = ()
+) -> None:
+    """Write the history and the index; see `rebuild`."""
+    records = [entry.record for entry in entries if entry.claim]
+    pools = across_regions.pooled(found, findings.variants(records), findings.tests(records))
+    past = history.append(reports, found, pools)
+    over = [_entry(path, reports) for path in sorted(reports.glob(f"*/{ACROSS}.ipynb"))]
+    pages = {each.source: (each.href, each.error) for each in over}
+    gone = dict.fromkeys(path.parts[-3:-1] for path in up_to_date.of_regions(reports, gone=True))
+    beyond = Overview(pools, across_regions.by_region(found), past, pages, tuple(gone))
+    write_text(reports / "index.html", index.index(entries, beyond, lost))
+    up_to_date.indexed(reports)
+
+
+def _entry(path: Path, reports: Path) -> Entry:
+    """Return what the index needs to know of an executed notebook."""
+    # Not validated: for all reports together that would take longer than to make one.
+    notebook = nbformat.v4.reads(path.read_text(encoding="utf-8"))
+    about = notebook.metadata["workbook"]
+    page = path.with_suffix(".html").relative_to(reports)
+    record = next(findings.records(notebook), None)
+    return Entry(
+        source=about["source"],
+        region=about["region"],
+        notebook=about["notebook"],
+        theme=about["theme"],
+        claim=about["claim"],
+        href=quote(page.as_posix()),
+        status=about["status"],
+        error=about["error"],
+        title=report.title(notebook),
+        record=record | about["provenance"] if record else None,
+        files=tuple(quote(file.relative_to(reports).as_posix()) for file in files_of(path)),
+    )
+
+
+def files_of(executed: Path) -> list[Path]:
+    """Return the files that a notebook wrote beside its page, for the region's team."""
+    return sorted(executed.parent.glob(f"{executed.stem}_*.csv"))
