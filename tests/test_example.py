@@ -701,8 +701,8 @@ def test_a_halo_is_half_as_strong_on_expectation_and_changes_no_truth():
     moved = (items[1.0] - items[0.0]).mul(1 / people["halo"], axis=0).median()
     assert moved.to_list() == pytest.approx([1.0, 0.5, 1.0, 0.0], abs=1e-9)
     scenes = [each for each in SCENES if "halo" in each.name]
-    assert all(each.world.halo and not each.told_by.halo for each in scenes)
-    truths = [TRUTHS["H03"](large_draw(each.told_by, 3, N_LARGE)) for each in scenes]
+    assert all(each.world.halo and not each.truth.halo for each in scenes)
+    truths = [TRUTHS["H03"](large_draw(each.truth, 3, N_LARGE)) for each in scenes]
     assert max(abs(each["asymmetry"]) for each in truths if each) < 0.10
 
 

@@ -55,7 +55,7 @@ def rehearse(
 
 def planted(scene: Scene, n_draw: int, seed: int = 4_000) -> dict[tuple[str, str], float]:
     """Return the true value of every part of a scene's hypotheses, from a large draw."""
-    sample = large_draw(scene.told_by or scene.world, seed, n_draw)
+    sample = large_draw(scene.truth, seed, n_draw)
     return {
         (name, key): float(value)
         for name in scene.hypotheses

@@ -185,7 +185,7 @@ def _days_since(visits: ndarray, rng: Generator) -> ndarray:
 def _leads(history: History, changes: ndarray, moments: DataFrame, rng: Generator) -> pd.Series:
     """Return days of unbroken alarm up to the last purchase, of regulars who lapsed alarmed.
 
-    A regular of the 26 weeks before; where he is none any more, his alarm is as it was last known.
+    Regulars of the 26 weeks before; of those who are none any more, the alarm as last known.
     """
     calm = moments[moments["watched"] & ~moments["lapse_later"]]
     last = N_WEEKS - 1 - (history.visits > 0)[:, ::-1].argmax(axis=1)

@@ -31,8 +31,8 @@ class Scene:
     without : tuple of str
         "table.column" names that these regions did not record.
     told_by : World or None
-        Where the true values are taken from, if not from `world`: a style of answering
-        changes the answers, not what is true.
+        Where the true values are taken from, if not from `world` without what only changes the
+        answers: styles, halos and single numbers throughout.
     """
 
     name: str
@@ -42,7 +42,13 @@ class Scene:
     without: tuple[str, ...] = ()
     told_by: World | None = field(default=None, repr=False)
 
+    @property
+    def truth(self) -> World:
+        """The world that the true values are taken from."""
+        return self.told_by or replace(self.world, **_HONEST)
 
+
+_HONEST = dict.fromkeys(("acquiescence", "halo", "halo_on_loyalty", "straight_lining"), 0.0)
 _NO_VIEWS = {
     "value_slopes": (0.0,) * 4,
     "cost_slopes": (0.0,) * 4,
@@ -105,42 +111,32 @@ SCENES = (
         "only expectation matters, and a style of answering",
         replace(_ONLY_EXPECTATION, acquiescence=0.5),
         ("H01",),
-        told_by=_ONLY_EXPECTATION,
     ),
     Scene(
         "costs matter more, and a style of answering",
         replace(_COSTS_MATTER, acquiescence=0.5),
         ("H02",),
-        told_by=_COSTS_MATTER,
     ),
     Scene(
         "no effect, and a style of answering",
         replace(_NO_EFFECT, acquiescence=0.5),
         ("H01", "H02", "H07"),
-        told_by=_NO_EFFECT,
     ),
-    Scene(
-        "gains and losses weigh alike, at the top of the scale",
-        _ALIKE,
-        ("H03",),
-    ),
+    Scene("gains and losses weigh alike, at the top of the scale", _ALIKE, ("H03",)),
     Scene(
         "gains and losses weigh alike, and a halo half as strong on expectation",
         replace(_ALIKE, halo=1.5),
         ("H03",),
-        told_by=_ALIKE,
     ),
     Scene(
         "only expectation matters, and a halo half as strong on expectation",
         replace(_ONLY_EXPECTATION, halo=0.6),
         ("H01",),
-        told_by=_ONLY_EXPECTATION,
     ),
     Scene(
         "no effect, and a halo half as strong on expectation",
         replace(_NO_EFFECT, halo=1.0),
         ("H01", "H03"),
-        told_by=_NO_EFFECT,
     ),
     Scene(
         "a mood of its own comes to the stations that inform",
@@ -225,17 +221,11 @@ SCENES = (
         replace(_NOTHING_KEEPS, pauses=0.5),
         ("H19", "H20", "H21"),
     ),
-    Scene(
-        "rough answers",
-        replace(World(**_ROUGH_ANSWERS), straight_lining=0.15),
-        SURVEY,
-        told_by=World(**_ROUGH_ANSWERS),
-    ),
+    Scene("rough answers", replace(World(**_ROUGH_ANSWERS), straight_lining=0.15), SURVEY),
     Scene(
         "no effect, and rough answers",
         replace(_NO_EFFECT, **_ROUGH_ANSWERS, straight_lining=0.15),
         (*SURVEY, "H08", "H09"),
-        told_by=replace(_NO_EFFECT, **_ROUGH_ANSWERS),
     ),
     Scene("rough purchases", World(**_ROUGH_PURCHASES), (*VALUE, *RETENTION[:-1])),
     Scene(
@@ -243,17 +233,12 @@ SCENES = (
         replace(_NEITHER, **_ROUGH_PURCHASES),
         ("H13", "H14", "H16", "H19", "H20", "H21"),
     ),
-    Scene(
-        "no synergy, at the top of the scale",
-        World(synergy=0.0, loyalty_slope=1.4),
-        ("H22",),
-    ),
+    Scene("no synergy, at the top of the scale", World(synergy=0.0, loyalty_slope=1.4), ("H22",)),
     Scene("satisfaction has nothing to do with loyalty", _NOT_LOYAL, ("H23",)),
     Scene(
         "satisfaction has nothing to do with loyalty, and a style of answering",
         replace(_NOT_LOYAL, acquiescence=0.5),
         ("H23",),
-        told_by=_NOT_LOYAL,
     ),
     Scene("drivers come half as often", World(driver_pace=-0.7), ("H24",)),
     Scene("fuel, price and location weigh alike", _ALL_ALIKE, ("H25",)),
@@ -261,6 +246,5 @@ SCENES = (
         "fuel, price and location weigh alike, and a halo on fuel and loyalty",
         replace(_ALL_ALIKE, halo_on_loyalty=0.6),
         ("H25",),
-        told_by=_ALL_ALIKE,
     ),
 )

@@ -186,7 +186,7 @@ def _habits(
 
 
 def bought_before(history: History, week: pd.Series) -> pd.Series:
-    """Return who bought in the 13 weeks before a week of his own; nobody before week `N_WEEKS`."""
+    """Return who bought in the 13 weeks before their own week; nobody before week `N_WEEKS`."""
     so_far = np.pad(np.cumsum(history.visits > 0, axis=1), ((0, 0), (1, 0)))
     rows, end = np.arange(len(week)), week.to_numpy()
     recent = so_far[rows, end] > so_far[rows, np.maximum(end - 13, 0)]

@@ -73,10 +73,10 @@ def _wave(
     frame = DataFrame({"customer_id": ids, "answered_on": answered_on}).assign(
         station_id=station_names(people["station"]),
         **scale,
+        **reasons.mask(rng.spawn(1)[0].random(reasons.shape) < 0.03),
         channel=people["channel"],
         had_works=np.where(latent["had_works"], "true", "false"),
         told_others=latent["told_others"].astype("Int64"),
-        **reasons.mask(rng.spawn(1)[0].random(reasons.shape) < 0.03),
     )
     return frame[survey.took_part(people, latent, wave)]
 

@@ -85,7 +85,7 @@ def bought_in(world: World, people: DataFrame, start: ndarray, weeks: int) -> nd
 
 
 def yearly_margin(world: World, people: DataFrame, start: ndarray) -> ndarray:
-    """Return each customer's expected margin in CNY in the year from his start, (n_customers,)."""
+    """Return each customer's expected margin in CNY in the year from a start, (n_customers,)."""
     weeks = np.reshape(start, (-1, 1)) + np.arange(52)
     beyond = beyond_probability(world, people, weeks) * world.beyond_spend * world.beyond_margin
     fuel = people["margin"].to_numpy()[:, None] * weekly_price(people, weeks)
