@@ -32,7 +32,7 @@ def test_a_model_needs_rows_in_which_everything_is_known():
     assert checks.lacking(frame, ["log_sales", "told"]) == []
     frame.loc[:10, "told"] = np.nan
     assert checks.lacking(frame, ["log_sales", "told"]) == [
-        "49 customers have all of log sales, told; 50 are needed."
+        "Customers with a value for all of log sales, told: 49; 50 are needed."
     ]
     assert checks.lacking(frame, ["log_sales", "told"], 49, "cases") == []
 
@@ -43,7 +43,9 @@ def test_a_model_needs_columns_that_differ():
         "All 60 cases have the same x 1.",
         "All 60 cases have the same area.",
     ]
-    assert checks.lacking(frame.head(0), ["y"]) == ["0 customers have all of y; 50 are needed."]
+    assert checks.lacking(frame.head(0), ["y"]) == [
+        "Customers with a value for all of y: 0; 50 are needed."
+    ]
 
 
 @given(st.integers(0, 120), st.integers(1, 100))
@@ -56,8 +58,8 @@ def test_lacking_counts_rows(n, least):
 def test_small_cells_are_named():
     cells = pd.DataFrame({"online": [40, 9], "on_site": [0, 10]}, index=["urban", "sub_urban"])
     assert checks.too_small(cells, 10) == [
-        "0 customers are urban and on site; 10 are needed.",
-        "9 customers are sub urban and online; 10 are needed.",
+        "Customers who are urban and on site: 0; 10 are needed.",
+        "Customers who are sub urban and online: 9; 10 are needed.",
     ]
     assert checks.too_small(cells + 10, 10) == []
 
@@ -65,11 +67,11 @@ def test_small_cells_are_named():
 def test_both_arms_need_customers():
     counts = pd.Series({1.0: 9, 0.0: 1200})
     assert checks.few_in_arm(counts, "explained") == [
-        "9 were explained and 1,200 were not; 10 of each are needed."
+        "Customers explained: 9; not explained: 1,200; 10 of each are needed."
     ]
     assert checks.few_in_arm(counts, "explained", 9) == []
     assert checks.few_in_arm(pd.Series({1.0: 50}), "explained") == [
-        "50 were explained and 0 were not; 10 of each are needed."
+        "Customers explained: 50; not explained: 0; 10 of each are needed."
     ]
     assert len(checks.few_in_arm(pd.Series(dtype=int), "explained")) == 1
 
@@ -208,8 +210,8 @@ def test_variants_replace_only_the_parts_they_name():
 def test_nobody_of_one_kind_is_said_not_dropped():
     treated, stayed = pd.Series([1, 1, 1, 0, 0, 0]), pd.Series([1, 1, 1, 1, 1, 1])
     assert checks.few_ends(treated, stayed, "with a card", 3) == [
-        "0 customers are with a card and lost; 3 are needed.",
-        "0 customers are not with a card and lost; 3 are needed.",
+        "Customers who are with a card and lost: 0; 3 are needed.",
+        "Customers who are not with a card and lost: 0; 3 are needed.",
     ]
     assert checks.few_ends(treated, pd.Series([1, 1, 0, 1, 0, 0]), "with a card", 1) == []
 
@@ -221,7 +223,7 @@ def test_answers_that_are_two_or_mirrors_can_not_be_told_apart():
         "There are fewer than 3 different answers on org benefit."
     ]
     (said,) = checks.same_answers(frame, "org_benefit", "personal_benefit")
-    assert said == "Org benefit and personal benefit say the same of everybody."
+    assert said == "Org benefit and personal benefit can't be told apart."
     frame["personal_benefit"] = [1, 9, 2, 8, 3, 7, 4, 6, 5, 5]
     assert checks.same_answers(frame, "org_benefit", "personal_benefit") == []
 

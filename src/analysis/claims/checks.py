@@ -46,7 +46,8 @@ def lacking(
     rows = frame[list(names)].dropna()
     if len(rows) < least:
         words = ", ".join(name.replace("_", " ") for name in names)
-        return [f"{len(rows):,} {what} have all of {words}; {least} are needed."]
+        known = f"{what} with a value for all of {words}: {len(rows):,}"
+        return [f"{known[:1].upper()}{known[1:]}; {least} are needed."]
     same = [name.replace("_", " ") for name in names if rows[name].nunique() == 1]
     return [f"All {len(rows):,} {what} have the same {name}." for name in same]
 
@@ -55,7 +56,7 @@ def too_small(cells: pd.DataFrame, least: int) -> list[str]:
     """Say which cells of a table of counts hold fewer customers than are needed."""
     counts = cells.stack()
     return [
-        f"{count:,} customers are {row} and {column}; {least} are needed.".replace("_", " ")
+        f"Customers who are {row} and {column}: {count:,}; {least} are needed.".replace("_", " ")
         for (row, column), count in counts[counts < least].items()
     ]
 
@@ -65,7 +66,8 @@ def few_in_arm(counts: pd.Series, what: str, least: int = 10) -> list[str]:
     counts = counts.reindex([1, 0], fill_value=0)
     if counts.min() >= least:
         return []
-    return [f"{counts[1]:,} were {what} and {counts[0]:,} were not; {least} of each are needed."]
+    arms = f"Customers {what}: {counts[1]:,}; not {what}: {counts[0]:,}"
+    return [f"{arms}; {least} of each are needed."]
 
 
 def few_ends(treated: pd.Series, retained: pd.Series, what: str, least: int) -> list[str]:
@@ -90,7 +92,7 @@ def same_answers(frame: pd.DataFrame, first: str, second: str) -> list[str]:
     """Say that two columns are one and the same, or each other's mirror."""
     if abs(frame[first].astype(float).corr(frame[second].astype(float))) <= MOST_ALIKE:
         return []
-    return [f"{first} and {second} say the same of everybody.".replace("_", " ").capitalize()]
+    return [f"{first} and {second} can't be told apart.".replace("_", " ").capitalize()]
 
 
 def _told(value: float, limit: float, style: str) -> str:

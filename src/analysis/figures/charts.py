@@ -28,7 +28,7 @@ def months(table: pd.DataFrame, currency: str) -> None:
     axes[1].set(ylabel=f"sales (1,000 {currency})")
     least = table.loc[table["customers"].idxmin()]
     alt = (
-        f"Steps of {len(table)} months: {table['customers'].min():,} to "
+        f"Steps by month ({len(table)}): {table['customers'].min():,} to "
         f"{table['customers'].max():,} customers bought in a month, fewest in "
         f"{least['month']:%B %Y}; sales were {sales.min():,.0f} to {sales.max():,.0f} thousand."
     )
@@ -69,7 +69,7 @@ def boxes(table: pd.DataFrame, value: str, group: str, unit: str, caption: str) 
     sns.boxplot(table, x=value, y=group, order=medians.index, ax=ax, fliersize=1.5)
     ax.set(xscale="log", xlabel=f"{unit}, logarithmic", ylabel="")
     alt = (
-        f"Boxes for {len(medians)} groups; the median runs from {medians.iloc[0]:,.0f} "
+        f"Boxes by group ({len(medians)}); the median runs from {medians.iloc[0]:,.0f} "
         f"({medians.index[0]}) to {medians.iloc[-1]:,.0f} ({medians.index[-1]})."
     )
     figure(fig, alt, caption)
@@ -89,7 +89,7 @@ def spread(values: pd.Series, unit: str, caption: str) -> None:
 
 
 def concentration(curve: pd.DataFrame, top: Estimate, claimed: float, caption: str) -> None:
-    """Show a Lorenz curve, as from `value.lorenz`, beside the claimed share of the top 20 %."""
+    """Show a Lorenz curve (`concentration.lorenz`) and the claimed share of the best 20 %."""
     fig, ax = plt.subplots(figsize=(4.8, 3.6))
     marks.lorenz(ax, curve)
     ax.plot(0.2, claimed, "x", color=theme.GREY, ms=9)
@@ -121,15 +121,15 @@ def forecasts(holdouts: Mapping[str, Holdout], weeks: float) -> None:
     actual = next(iter(holdouts.values())).table
     ax.bar(actual["frequency"], actual["actual"], color=theme.BAND, label="actual")
     ax.vlines(actual["frequency"], actual["ci_low"], actual["ci_high"], color=theme.GREY)
-    marks = zip(holdouts.items(), ("o", "x"), (theme.BLUE, theme.ORANGE), strict=False)
-    for (name, each), mark, colour in marks:
+    looks = zip(holdouts.items(), ("o", "x"), (theme.BLUE, theme.ORANGE), strict=False)
+    for (name, each), mark, colour in looks:
         ax.plot(each.table["frequency"], each.table["expected"], mark, color=colour, label=name)
     ax.set(xlabel="repeat purchases before", ylabel=f"purchases in {weeks:.0f} weeks")
     ax.legend(frameon=False)
     missed = ", ".join(f"{name} {each.total_error:+.0%}" for name, each in holdouts.items())
     figure(
         fig,
-        f"Actual and forecast purchases in {len(actual)} groups; forecast against actual total: "
+        f"Actual and forecast purchases by group ({len(actual)}); forecast against actual total: "
         f"{missed}.",
         "Purchases after the fit: bars are means with 95 % intervals, marks are forecasts.",
     )
@@ -160,7 +160,7 @@ def bins(x: pd.Series, y: pd.Series, labels: tuple[str, str], caption: str) -> N
 
 
 def balance(table: pd.DataFrame, caption: str) -> None:
-    """Show differences between two groups before and after weighting, as from `causal.aipw`."""
+    """Show differences between two groups before and after weighting (`AIPW.balance`)."""
     table = table.sort_values("smd_before")
     fig, ax = plt.subplots(figsize=(7.2, 0.9 + 0.3 * len(table)))
     ax.axvspan(-0.1, 0.1, color=theme.BAND)

@@ -66,7 +66,7 @@ def survival(curves: pd.DataFrame, unit: str, caption: str) -> None:
 
 
 def rules(table: pd.DataFrame, caption: str) -> None:
-    """Show what other rules would call lost, as from `lapse.rules`; the main one in orange."""
+    """Show what other rules would call lost, as from `churn.rules`; the main one in orange."""
     fig, axes = plt.subplots(1, 2, figsize=(7.2, 2.8), sharex=True)
     labels = {"lost": "share lost", "returned": "came back, of the lost"}
     for ax, (column, label) in zip(axes, labels.items(), strict=True):
@@ -126,7 +126,7 @@ def alarm_curve(table: pd.DataFrame, enough: float, caption: str) -> None:
     Parameters
     ----------
     table : DataFrame
-        As from `alarms.curve`.
+        As from `early_warning.curve`.
     enough : float
         Days of lead that are early enough.
     """
@@ -156,7 +156,7 @@ def alarm_curve(table: pd.DataFrame, enough: float, caption: str) -> None:
 
 
 def calibration(table: pd.DataFrame, caption: str) -> None:
-    """Show predicted against observed shares, as from `discrimination.calibration`."""
+    """Show predicted against observed shares, as from `prediction.calibration`."""
     fig, ax = plt.subplots(figsize=(4.6, 3.8))
     end = 1.05 * np.fmax(table[["predicted", "observed", "ci_high"]].max(axis=None), 0.01)
     ax.plot([0, end], [0, end], color=theme.GREY, lw=1, label="as predicted")
@@ -235,7 +235,7 @@ def costs(campaigns: pd.DataFrame, caption: str) -> None:
 
 
 def lists(table: pd.DataFrame, base_rate: float, caption: str) -> None:
-    """Show which share of the first on each list was lost, as from `alarms.caught`.
+    """Show which share of the first on each list was lost, as from `call_list.caught`.
 
     Parameters
     ----------

@@ -116,7 +116,7 @@ def shares(found: Importance, caption: str) -> None:
 
 
 def performance_map(table: pd.DataFrame, caption: str) -> None:
-    """Show importance against performance, as from `importance.performance_map`."""
+    """Show importance against performance, as from `relative_importance.performance_map`."""
     fig, ax = plt.subplots(figsize=(5.6, 3.6))
     ax.axhline(0, color=theme.GREY, lw=1)
     ax.axvline(table["performance"].mean(), color=theme.GREY, lw=1, ls=":")
@@ -181,7 +181,7 @@ def stations(changes: pd.DataFrame, caption: str) -> None:
     ax.legend(frameon=False)
     means = changes.groupby("informs")["satisfaction"].mean()
     alt = (
-        f"{len(changes)} stations; satisfaction changed by {means.get(True, np.nan):+.2f} points "
+        f"Stations: {len(changes)}; satisfaction changed by {means.get(True, np.nan):+.2f} points "
         f"where they began to inform, by {means.get(False, np.nan):+.2f} elsewhere."
     )
     figure(fig, alt, caption)
@@ -209,7 +209,7 @@ def specifications(
     table: pd.DataFrame, unit: str, caption: str, band: tuple[float, float] | None = None,
     null: float = 0.0, main: Estimate | None = None,
 ) -> None:  # fmt: skip
-    """Show a specification curve, as from `specifications.curve`; the main one in orange.
+    """Show a specification curve, as from `specification_curve.curve`; the main one in orange.
 
     The main mark is `main`, where it is given, such as the estimate that is pooled over all
     imputations: the curve is from one of them.
@@ -224,7 +224,7 @@ def specifications(
     )
     marks.specification_curve(top, bottom, table, null, band, unit)
     alt = (
-        f"{len(table)} specifications: estimates from {table['estimate'].min():.2f} to "
+        f"Specifications: {len(table)}; estimates from {table['estimate'].min():.2f} to "
         f"{table['estimate'].max():.2f}, median {table['estimate'].median():.2f}."
     )
     said = _agreement_in_words(table, null)

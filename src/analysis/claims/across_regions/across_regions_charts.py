@@ -29,7 +29,7 @@ def forests(
     Parameters
     ----------
     found, others, pools : DataFrame
-        As from `findings.tidy`, `findings.variants` and `synthesis.pooled`, of one source.
+        As from `findings.tidy`, `findings.variants` and `across_regions.pooled`, of one source.
     hypothesis : str
         Its id; without any estimate nothing is shown but why.
     """
@@ -58,7 +58,7 @@ def forest(part: Part, regions: pd.DataFrame, pooled: pd.Series, caption: str) -
         Rows of findings of that part: region, estimate, ci_low, ci_high, and used (whether the
         region takes part; drawn open if not).
     pooled : Series
-        Its row as from `synthesis.pooled`; without numbers where nothing is pooled.
+        Its row as from `across_regions.pooled`; without numbers where nothing is pooled.
     caption : str
         What is shown.
     """
@@ -105,7 +105,7 @@ def moderators(effects: pd.DataFrame, traits: pd.DataFrame, part: Part, caption:
     _as_effects(axes[0, 0].yaxis, part)
     ranks = both.corr(method="spearman")["estimate"]
     named = ", ".join(f"{name.replace('_', ' ')} {ranks[name]:+.2f}" for name in traits)
-    alt = f"Dots of {len(both)} regions; rank correlations with the effect: {named}."
+    alt = f"Dots by region ({len(both)}); rank correlations with the effect: {named}."
     figure(fig, alt, caption)
 
 

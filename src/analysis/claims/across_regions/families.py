@@ -87,7 +87,7 @@ def ranked(pools: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     pools : DataFrame
-        As from `synthesis.pooled`.
+        As from `across_regions.pooled`.
 
     Returns
     -------

@@ -183,7 +183,7 @@ def pooled_needs(found: pd.DataFrame, others: pd.DataFrame, pools: pd.DataFrame)
     Parameters
     ----------
     found, others, pools : DataFrame
-        As from `findings.tidy`, `findings.variants` and `synthesis.pooled`, of one source.
+        As from `findings.tidy`, `findings.variants` and `across_regions.pooled`, of one source.
 
     Returns
     -------
