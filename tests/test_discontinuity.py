@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from analysis.statistics.causal import bunching, discontinuity
+from analysis.statistics.causal import _curvature, bunching, discontinuity
 
 properties = settings(max_examples=25)
 COVARIATES = ["prior", "C(severity)"]
@@ -163,21 +163,21 @@ def test_worst_case_of_weights_that_change_sign_equals_linear_programming():
     for _ in range(5):
         distance = np.repeat([-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 3.5], 2)
         weights = rng.normal(size=len(distance))
-        found = discontinuity._worst_bias(weights, distance)
+        found = _curvature.worst_bias(weights, distance)
         assert found == pytest.approx(largest_error(weights, distance), rel=0.02)
 
 
 @properties
 @given(st.floats(0, 20), st.floats(0.01, 10))
 def test_half_width_is_a_quantile_of_the_folded_normal(ratio, se):
-    found = discontinuity._half_width(ratio * se, se, np.inf)
+    found = _curvature.half_width(ratio * se, se, np.inf)
     assert found / se == pytest.approx(np.sqrt(stats.ncx2.ppf(0.95, 1, ratio**2 + 1e-12)), rel=1e-5)
 
 
 @pytest.mark.parametrize(("ratio", "quantile"), [(0, 1.960), (0.5, 2.181), (1, 2.646), (2, 3.645)])
 def test_half_width_equals_the_published_table(ratio, quantile):
     """Critical values of Armstrong and Kolesár (2020)."""
-    assert discontinuity._half_width(ratio, 1.0, np.inf) == pytest.approx(quantile, abs=6e-4)
+    assert _curvature.half_width(ratio, 1.0, np.inf) == pytest.approx(quantile, abs=6e-4)
 
 
 @settings(properties, max_examples=10)
@@ -199,15 +199,6 @@ def test_negative_or_unknown_curvature_is_refused():
     for curvature in (-0.1, np.nan):
         with pytest.raises(ValueError, match="Curvature must be 0 or more"):
             discontinuity.honest_jump(cases(100), "y", "day", curvature=curvature)
-
-
-def test_rule_of_thumb_is_the_bend_of_the_more_curved_side():
-    frame = spread_days()
-    distance = frame["day"] - 3.5
-    frame["y"] = np.where(distance < 0, 1 - 0.04 * distance**2, 0.03 * distance**2)
-    assert discontinuity.curvature_rule_of_thumb(frame, "y", "day") == pytest.approx(0.08)
-    with pytest.raises(ValueError, match="3 different days"):
-        discontinuity.curvature_rule_of_thumb(frame, "y", "day", cutoff=1)
 
 
 # --- other days, and covariates

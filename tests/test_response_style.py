@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from analysis.statistics.estimate import from_se
-from analysis.statistics.measurement import relative_importance, response_style
+from analysis.statistics.measurement import _style, relative_importance, response_style
 
 N_COVERAGE = 1000
 properties = settings(max_examples=25)
@@ -159,7 +159,7 @@ def test_no_more_of_a_style_is_taken_out_than_answers_can_have():
         0, abs=1e-9
     )
     found = response_style.slope_shifts([ratings], mixes, ITEMS, style)
-    at_most = replace(style, share=response_style.MOST * most, low=0.0, se=0.0)
+    at_most = replace(style, share=_style.MOST * most, low=0.0, se=0.0)
     expected = response_style.slope_shifts([ratings], mixes, ITEMS, at_most)
     assert found["high"].to_numpy() == pytest.approx(expected["share"].to_numpy())
 
@@ -169,7 +169,7 @@ def test_the_error_of_a_hardly_known_style_is_that_of_its_possible_shares(seed):
     ratings, style = hardly_known(seed=seed)
     mixes = {name: {name: 1.0} for name in ITEMS}
     pair = (["a", "b"], ["c"])
-    most = response_style.MOST / np.linalg.inv(ratings[list(ITEMS)].corr()).sum()
+    most = _style.MOST / np.linalg.inv(ratings[list(ITEMS)].corr()).sum()
     drawn = np.random.default_rng(seed).normal(style.share, style.se, 20_000)
     drawn = drawn[(drawn >= 0) & (drawn <= most)]
     cleaned = ratings[list(ITEMS)].corr().to_numpy() - drawn[:, None, None]

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import statsmodels.api as sm
 import statsmodels.formula.api as smf
-from scipy import optimize, stats
 
+from analysis.statistics.causal._curvature import half_width, worst_bias
 from analysis.statistics.estimate import Estimate, NotEstimable
 from analysis.statistics.regression.models import contrast, ols
 
@@ -103,7 +103,7 @@ def honest_jump(
         As in `jump`.
     curvature : float
         Largest size of the second derivative on either side, in units of the outcome per
-        day squared: declared, or from `curvature_rule_of_thumb`.
+        day squared, declared beforehand.
 
     Returns
     -------
@@ -128,51 +128,14 @@ def honest_jump(
     plain = jump(frame, outcome, days, **options)
     model, rows = _local_lines(frame, outcome, days, **options)
     weights = np.linalg.pinv(model.exog)[model.exog_names.index("_within")]
-    bias = curvature * _worst_bias(weights, rows["_distance"].to_numpy())
-    half_width = _half_width(bias, plain.se, plain.df)
+    bias = curvature * worst_bias(weights, rows["_distance"].to_numpy())
+    half = half_width(bias, plain.se, plain.df)
     return replace(
         plain,
-        ci_low=plain.estimate - half_width,
-        ci_high=plain.estimate + half_width,
+        ci_low=plain.estimate - half,
+        ci_high=plain.estimate + half,
         method=f"{plain.method}, curvature up to {curvature:.3g}",
     )
-
-
-def curvature_rule_of_thumb(frame: pd.DataFrame, outcome: str, days: str, cutoff: int = 3) -> float:
-    """Return the larger size of the second derivatives of a parabola on each side.
-
-    A guess from all days for `honest_jump`, where nothing was declared. The paper fits
-    polynomials of degree four; the few days up to a cutoff of 3 carry no more than degree
-    two. A parabola tells the average bend of a side, less than its sharpest; with few cases
-    it errs high, since of two noisy sizes the larger is taken.
-
-    Parameters
-    ----------
-    frame, outcome, days, cutoff
-        As in `jump`; all days are used.
-
-    Returns
-    -------
-    float
-        In units of the outcome per day squared.
-
-    Raises
-    ------
-    ValueError
-        If a side has fewer than 3 different days or 10 cases.
-
-    References
-    ----------
-    Armstrong, T. B., & Kolesár, M. (2020). Simple and honest confidence intervals in
-    nonparametric regression. Quantitative Economics 11, 1-39.
-    Gelman, A., & Imbens, G. (2019). Why high-order polynomials should not be used in
-    regression discontinuity designs. Journal of Business & Economic Statistics 37, 447-456.
-    """
-    rows = _sides(frame, outcome, days, cutoff).dropna(subset=["_outcome", "_distance"])
-    _check_sides(rows, min_days=3)
-    sides = [side for _, side in rows.groupby("_within")]
-    squares = [np.polyfit(side["_distance"], side["_outcome"], 2)[0] for side in sides]
-    return float(2 * np.abs(squares).max())
 
 
 def placebos(
@@ -301,47 +264,12 @@ def _local_lines(
     return model, rows
 
 
-def _check_sides(rows: pd.DataFrame, min_days: int = MIN_DAYS) -> None:
-    """Refuse a side that cannot carry a line, or a parabola."""
+def _check_sides(rows: pd.DataFrame) -> None:
+    """Refuse a side that cannot carry a line."""
     for name, within in (("up to the cutoff", 1), ("after the cutoff", 0)):
         distance = rows.loc[rows["_within"] == within, "_distance"]
-        if distance.nunique() < min_days or len(distance) < MIN_ROWS:
+        if distance.nunique() < MIN_DAYS or len(distance) < MIN_ROWS:
             raise NotEstimable(
-                f"Each side needs {min_days} different days and {MIN_ROWS} cases; "
+                f"Each side needs {MIN_DAYS} different days and {MIN_ROWS} cases; "
                 f"{name} there are {distance.nunique()} and {len(distance)}."
             )
-
-
-def _worst_bias(weights: np.ndarray, distance: np.ndarray) -> float:
-    """Return the largest error of a weighted sum under a second derivative of at most 1.
-
-    A side's deviation from its tangent at the cutoff is the integral, over s, of the
-    second derivative at s times (|distance| - s) where that is positive. The weighted sum
-    is then the integral of the second derivative times a function that is linear between
-    days, and largest when the derivative is 1 with that function's sign.
-    """
-    return sum(
-        _absolute_area(weights[side], np.abs(distance[side]))
-        for side in (distance < 0, distance > 0)
-    )
-
-
-def _absolute_area(weights: np.ndarray, reach: np.ndarray) -> float:
-    """Return the integral over s >= 0 of |sum of weights * max(reach - s, 0)|."""
-    knots = np.unique(np.append(reach, 0.0))
-    value = np.maximum(reach - knots[:, None], 0) @ weights
-    left, right = np.abs(value[:-1]), np.abs(value[1:])
-    total = np.maximum(left + right, np.finfo(float).tiny)
-    crosses = value[:-1] * value[1:] < 0
-    mean = np.where(crosses, (left**2 + right**2) / total, left + right) / 2
-    return float(np.diff(knots) @ mean)
-
-
-def _half_width(bias: float, se: float, df: float) -> float:
-    """Return the 95 % quantile of |bias + se * T|, T with a t distribution."""
-    ratio = bias / se if se > 0 else np.inf
-
-    def excess(value: float) -> float:
-        return stats.t.cdf(value, df) - stats.t.cdf(-value - 2 * ratio, df) - 0.95
-
-    return float(bias + se * optimize.brentq(excess, 0, 2 * stats.t.ppf(0.975, df)))

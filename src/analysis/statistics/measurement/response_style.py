@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,39 +11,23 @@ from scipy import stats
 
 from analysis.statistics.estimate import Estimate, from_se, moved, pooled
 from analysis.statistics.measurement import relative_importance
+from analysis.statistics.measurement._style import (
+    Style,
+    correlation_of,
+    mixed,
+    possible,
+    shifts_at,
+    slopes_of,
+)
 
 STYLE = 0.20
 """Share of a rating's variance that a style of answering may well have, where nothing tells."""
 Z = stats.norm.ppf(0.975)
 
 
-@dataclass(frozen=True)
-class Style:
-    """A style of answering that several ratings share.
-
-    Attributes
-    ----------
-    share : float
-        Its share of each rating's variance; 0 where the estimate is not above 0.
-    low, high : float
-        95 % interval of the share, both ends 0 or more.
-    se : float
-        Error of the share; 0 where it is assumed and not estimated.
-    """
-
-    share: float
-    low: float
-    high: float
-    se: float
-
-
 ASSUMED = Style(0.0, 0.0, STYLE, 0.0)
 HALO_ON_MARKER = 0.5
 """How strong a halo may be on the rating that tells it, as a share of its strength on others."""
-MOST = 0.99
-"""Of the style that would leave nothing of some rating: as much as is taken out at the most."""
-DRAWS = (np.arange(200) + 0.5) / 200
-"""Places in the distribution of a style's share at which its error is worked out."""
 
 
 def without_style(
@@ -80,8 +64,8 @@ def without_style(
     Lindell, M. K., & Whitney, D. J. (2001). Accounting for common method variance in
     cross-sectional research designs. Journal of Applied Psychology 86, 114-121.
     """
-    covariance, strong = _mixed(frames, mixes, ratings)
-    return _correlation(covariance), _correlation(covariance - share * np.outer(strong, strong))
+    covariance, strong = mixed(frames, mixes, ratings)
+    return correlation_of(covariance), correlation_of(covariance - share * np.outer(strong, strong))
 
 
 def estimated(
@@ -194,13 +178,13 @@ def slope_shifts(
         share (column "share") and at both ends of its interval ("low", "high"), and the error
         that the share's own error gives it ("se").
     """
-    covariance, strong = _mixed(frames, mixes, ratings)
-    observed = _slopes(_correlation(covariance))
+    covariance, strong = mixed(frames, mixes, ratings)
+    observed = slopes_of(correlation_of(covariance))
 
     def shift(share: float) -> np.ndarray:
-        return _slopes(_correlation(covariance - share * np.outer(strong, strong))) - observed
+        return slopes_of(correlation_of(covariance - share * np.outer(strong, strong))) - observed
 
-    return _shifts(shift, list(mixes)[:-1], _possible(style, covariance, strong))
+    return shifts_at(shift, list(mixes)[:-1], possible(style, covariance, strong))
 
 
 def importance_shifts(
@@ -230,18 +214,18 @@ def importance_shifts(
     """
     signs = np.array([(name in first) - (name in second) for name in list(mixes)[:-1]], float)
 
-    covariance, strong = _mixed(frames, mixes, ratings)
+    covariance, strong = mixed(frames, mixes, ratings)
 
     def shift(share: float) -> np.ndarray:
         cleaned = covariance - share * np.outer(strong, strong)
         shares = relative_importance.lmg(
-            np.stack([_correlation(each) for each in (covariance, cleaned)])
+            np.stack([correlation_of(each) for each in (covariance, cleaned)])
         )
         before, after = (shares @ signs) / shares.sum(axis=1)
         return np.array([after - before])
 
-    weaker = _possible(replace(style, low=style.low / 2), covariance, strong)
-    return _shifts(shift, ["difference"], weaker).loc["difference"]
+    weaker = possible(replace(style, low=style.low / 2), covariance, strong)
+    return shifts_at(shift, ["difference"], weaker).loc["difference"]
 
 
 def taken_out(
@@ -281,55 +265,6 @@ def taken_out(
     return found, ends
 
 
-def _mixed(
-    frames: Sequence[pd.DataFrame],
-    mixes: Mapping[str, Mapping[str, float]],
-    ratings: Sequence[str] | Mapping[str, float],
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the covariances of mixes of ratings, and how much a style of share 1 adds to each."""
-    weights = pd.DataFrame({name: dict(mix) for name, mix in mixes.items()}).fillna(0.0)
-    columns, mix = list(weights.index), weights.to_numpy()
-    covariance = np.mean([each[columns].astype(float).cov().to_numpy() for each in frames], axis=0)
-    strong = ratings if isinstance(ratings, Mapping) else dict.fromkeys(ratings, 1.0)
-    spread = np.sqrt(np.diag(covariance)) * [strong.get(name, 0.0) for name in columns]
-    return mix.T @ covariance @ mix, mix.T @ spread
-
-
-def _possible(style: Style, covariance: np.ndarray, strong: np.ndarray) -> _Bounded:
-    """Return a style of no more than these answers can have.
-
-    Taking out more than 1 / (s' C^-1 s), C the covariances and s what the style adds, would leave
-    correlations that no answers can have.
-    """
-    reach = strong @ np.linalg.pinv(covariance, hermitian=True) @ strong
-    most = MOST / reach if reach > MOST else 1.0
-    share, low, high = (min(each, most) for each in (style.share, style.low, style.high))
-    return _Bounded(share, low, high, style.se, most)
-
-
-@dataclass(frozen=True)
-class _Bounded(Style):
-    """A style, and the most that the answers can have of it."""
-
-    most: float
-
-
-def _shifts(shift, names: Sequence[str], style: _Bounded) -> pd.DataFrame:
-    """Return shifts at a style's share and ends, and the error that the share's own gives them.
-
-    The error is the root mean square of what the shift differs by from that at the share, over the
-    normal distribution of the share, cut off at 0 and at the most that is possible: a derivative
-    would count on shares that can't be.
-    """
-    at = {name: shift(getattr(style, name)) for name in ("share", "low", "high")}
-    if style.se == 0:
-        return pd.DataFrame(at | {"se": 0.0}, index=list(names))
-    ends = (np.array([0.0, style.most]) - style.share) / style.se
-    drawn = stats.truncnorm.ppf(DRAWS, *ends, loc=style.share, scale=style.se)
-    apart = np.array([shift(each) for each in drawn]) - at["share"]
-    return pd.DataFrame(at | {"se": np.sqrt((apart**2).mean(axis=0))}, index=list(names))
-
-
 def _moved_share(effect: Estimate, shift: float, se: float) -> Estimate:
     """Return a difference of shares moved, with an interval inside -1 to 1."""
     value = np.clip(effect.estimate + shift, -0.999, 0.999)
@@ -347,15 +282,3 @@ def _mean_correlation(answers: pd.DataFrame) -> Estimate:
     mean = np.clip(each.mean(), -0.999, 0.999)
     se = influence.std(ddof=1) / np.sqrt(len(answers))
     return from_se(float(mean), float(se), len(answers))
-
-
-def _correlation(covariance: np.ndarray) -> np.ndarray:
-    """Return the correlations of a covariance matrix, 0 with what does not vary."""
-    spread = np.sqrt(np.clip(np.diag(covariance), 0, None))
-    scale = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 1e-9)
-    return covariance * np.outer(scale, scale)
-
-
-def _slopes(correlation: np.ndarray) -> np.ndarray:
-    """Return standardised slopes of the last variable on the others."""
-    return np.linalg.pinv(correlation[:-1, :-1]) @ correlation[:-1, -1]
