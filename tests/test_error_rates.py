@@ -20,7 +20,7 @@ from analysis.statistics.regression import models
 from analysis.statistics.value import customer_segments
 from simulation import World, draw, error_rates, rehearsal
 from simulation.rehearsal import END
-from simulation.scenes import CASES, PLANTED, RETENTION, SCENES, SURVEY, VALUE, Scene
+from simulation.scenes import ADDED, CASES, PLANTED, RETENTION, SCENES, SURVEY, VALUE, Scene
 from simulation.world import REGIONS, region_seed, regional_worlds
 
 pytestmark = pytest.mark.slow
@@ -30,7 +30,7 @@ TRAP_REPLICATES = max(3, REPLICATES // 3)
 CUSTOMERS = 1_000
 TRUTH_CUSTOMERS = 80_000
 SHORTFALL = {"H12": 0.02}  # of coverage below 95 %, in heavy tails
-TESTED = (*SURVEY, "H08", "H09", "H10", *VALUE, *RETENTION)  # H11 needs larger regions
+TESTED = (*SURVEY, "H08", "H09", "H10", *VALUE, *RETENTION, *ADDED)  # H11 needs larger regions
 PARTS = [(name, part.key) for name in TESTED for part in hypothesis(name).parts]
 EACH = 1 if "CALIBRATION_REPLICATES" in os.environ else 3  # every third is what a test can afford
 MISLEADING = [scene for scene in SCENES if scene.name != PLANTED]
@@ -44,7 +44,7 @@ ATTACHED = next(each for each in SCENES if each.name.startswith("a hidden attach
 OF_RETENTION = [scene for scene in KEEPING if scene is not ATTACHED]
 KEEPERS = ["H19", "H20", "H21"]
 EXAMPLE = (*SURVEY, *CASES, *RETENTION)
-ALL = (*EXAMPLE, *VALUE)
+ALL = (*EXAMPLE, *VALUE, *ADDED)
 REGIONS_ALIKE = 10
 
 
@@ -55,7 +55,7 @@ def most(rate, n):
 
 @pytest.fixture(scope="module")
 def planted():
-    scene = Scene(PLANTED, World(), (*SURVEY, *CASES, *VALUE, *RETENTION))
+    scene = Scene(PLANTED, World(), (*SURVEY, *CASES, *VALUE, *RETENTION, *ADDED))
     return error_rates.planted(scene, TRUTH_CUSTOMERS)
 
 

@@ -142,7 +142,7 @@ def test_tables_have_the_columns_of_the_contract(tables):
 def test_values_are_in_range(tables):
     survey, complaints = tables["survey"], tables["complaints"]
     items = [name for name in survey if survey[name].dtype == "Int64" and name != "told_others"]
-    assert len(items) == 22
+    assert len(items) == 25
     assert survey[items].min().min() == 1
     assert survey[items].max().max() == 10
     assert complaints["severity"].between(1, 5).all()
@@ -314,7 +314,7 @@ def test_claims_are_mostly_true_and_some_false(default_truth):
     }
     assert planted_false <= false
     near_the_edge = {("H15", "growing_forming"), ("H11", "indirect"), ("H19", "margin")}
-    near_the_edge |= {("H18", "lead_days")}
+    near_the_edge |= {("H18", "lead_days"), ("H24", "litres")}
     assert len(false - near_the_edge) == 3
     assert 0.62 < values["H12", "top20_share"] < 0.68
     assert 5.2 < values["H21", "cost_ratio"] < 6.8
@@ -700,7 +700,7 @@ def test_a_halo_is_half_as_strong_on_expectation_and_changes_no_truth():
         items[halo] = latent[["performance", "expectation", "satisfaction_1", "loyalty_1"]]
     moved = (items[1.0] - items[0.0]).mul(1 / people["halo"], axis=0).median()
     assert moved.to_list() == pytest.approx([1.0, 0.5, 1.0, 0.0], abs=1e-9)
-    scenes = [each for each in SCENES if "halo" in each.name]
+    scenes = [each for each in SCENES if "halo half" in each.name]
     assert all(each.world.halo and not each.truth.halo for each in scenes)
     truths = [TRUTHS["H03"](large_draw(each.truth, 3, N_LARGE)) for each in scenes]
     assert max(abs(each["asymmetry"]) for each in truths if each) < 0.10
@@ -824,4 +824,4 @@ def test_the_example_is_written_in_time_and_size(tmp_path):
     lines = pd.read_parquet(tmp_path / "example" / "transactions.parquet")
     assert lines["bought_at"].is_monotonic_increasing
     assert 300_000 < len(lines) < 700_000
-    assert len(pd.read_csv(tmp_path / "example" / "truth.csv")) == 40 * len(REGIONS)
+    assert len(pd.read_csv(tmp_path / "example" / "truth.csv")) == 46 * len(REGIONS)
