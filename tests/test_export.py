@@ -21,7 +21,7 @@ from analysis.claims.hypotheses import hypothesis, register
 from analysis.data.files import FORMULA
 from analysis.statistics.estimate import LINKS, from_se
 from sample_findings import BLOCKING, each_verdict, loss_against_gain, performance
-from workbook.pages import export, index
+from workbook.pages import excel, export, index
 
 REGIONS = ["North 华北", "South 华南", "East 华东", "West 华西", "Centre 华中", "Coast 沿海"]
 A4 = (595, 842)
@@ -74,7 +74,7 @@ def written(tmp_path_factory):
 
 def sheet(found, pools, name="findings", language="en"):
     """A sheet of the Excel file as openpyxl reads it, and its columns by name."""
-    book = openpyxl.load_workbook(io.BytesIO(export.workbook(found, pools, language)))
+    book = openpyxl.load_workbook(io.BytesIO(excel.workbook(found, pools, language)))
     letters = {cell.value: cell.column_letter for cell in book[name][1]}
     return book[name], letters
 
@@ -89,8 +89,8 @@ def test_csv_and_excel_hold_the_tables_value_by_value(written):
         pd.testing.assert_frame_equal(pd.read_csv(path), empty, check_dtype=False, rtol=1e-12)
         again = sheets[name][list(table.columns)].replace("∞", np.inf)
         rows = zip(table["hypothesis"], table["part"], strict=True)
-        times = [100 if export._part(*row).show == "points" else 1 for row in rows]
-        effects = [column for column in table if column in export.IN_UNIT]
+        times = [100 if excel._part(*row).show == "points" else 1 for row in rows]
+        effects = [column for column in table if column in excel.IN_UNIT]
         empty[effects] = empty[effects].mul(times, axis=0)
         pd.testing.assert_frame_equal(again, empty, check_dtype=False, rtol=1e-14)
 
@@ -175,7 +175,7 @@ def test_long_text_is_wrapped():
     cells, letters = sheet(*tables([record]))
     assert cells[f"{letters['method']}2"].alignment.wrap_text
     assert not cells[f"{letters['region']}2"].alignment.wrap_text
-    assert cells.column_dimensions[letters["method"]].width == export.WIDEST
+    assert cells.column_dimensions[letters["method"]].width == excel.WIDEST
 
 
 def test_verdicts_have_the_colours_of_the_report():

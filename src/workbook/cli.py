@@ -6,7 +6,6 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,12 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from analysis.data import sources
 from analysis.data.sources import ROOT, DataError
 from workbook import notebooks
-from workbook.running import fingerprints, fork_server, plan, run_lock, up_to_date
+from workbook.running import fork_server, plan, run_lock, up_to_date
 
 if TYPE_CHECKING:
     from analysis.data.dataset import Dataset
@@ -76,52 +74,44 @@ def run(
     chosen = notebooks.select(notebook)
     given = notebooks.parameters(chosen, parameter)
     as_of = next((str(own["as_of"]) for own in given.values() if "as_of" in own), "")
-    given = {each: own | {"source": _portable(source)} for each, own in given.items()}
+    given = {each: own | {"source": plan.portable(source)} for each, own in given.items()}
     style = "json" if as_json else "quiet" if quiet else "auto"
-    name = _read(source).name
-    data = _data(source, as_of, up_to_date.data(reports, name), style, not (cold or scheduler))
+    known = _read(source)
+    noted = up_to_date.data(reports, known.name)
+    data = plan.noted_data(known, as_of, noted) or _read_data(
+        known, as_of, style, not (cold or scheduler)
+    )
     regions = notebooks.choose(region, list(data.prints), "region")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     with run_lock.alone(reports, f"workbook run --source {source}"):
-        up_to_date.note_data(reports, name, vars(data))
-        asked = plan.Plan(name, data, regions, given, reports)
+        up_to_date.note_data(reports, known.name, vars(data))
+        asked = plan.Plan(known.name, data, regions, given, reports)
         tasks = asked.regional()
         todo = tasks if force else [task for task in tasks if not up_to_date.is_done(task)]
         todo = plan.in_turns(todo, jobs)
         failed = _perform(asked, todo, style, (jobs, scheduler), (cold, 60 * timeout))
     if style == "auto":
-        _say_what_was_left_out(notebook)
+        for each in notebooks.discover().values() if not notebook else ():
+            if each.defaults is None:
+                console.print(f"Left out: {each.about}.", soft_wrap=True)
         console.print(f"Index: {_relative(reports / 'index.html')}", soft_wrap=True)
     raise typer.Exit(1 if failed else 0)
 
 
-def _data(source: str, as_of: str, noted: Mapping, style: str, warm: bool) -> plan.Data:
-    """Return what a run must know of a source's data; its files are read only if they changed."""
-    content = fingerprints.content(_read(source))
-    if content is not None and (noted.get("content"), noted.get("as_of")) == (content, as_of):
-        return plan.Data(**noted)
+def _read_data(source: sources.Source, as_of: str, style: str, warm: bool) -> plan.Data:
+    """Read what a run must know of a source's data, and say what is wrong with it."""
     if warm:
         fork_server.warm(notebooks.FOLDER)  # it imports while we read
-    from analysis.data.region import last_day
-    from workbook.running import contents
+    from analysis.data import dataset
+    from workbook import source_check
 
-    dataset = _open(source)
-    until = str(last_day(dataset, as_of) or "")
-    prints = contents.regions(dataset, as_of)
-    if not prints:
-        raise DataError(f"{source}: no customer has a region that can be used: workbook check.")
+    opened = dataset.open_source(source)
     if style == "auto":
-        _say_what_is_wrong(dataset)
-    return plan.Data(prints, until, as_of, content)
+        source_check.warn(opened, console)
+    return plan.read_data(opened, as_of)
 
 
-def _perform(
-    asked: plan.Plan,
-    todo: list[plan.Task],
-    style: str,
-    where: tuple[int, str],
-    how: tuple[bool, float],
-) -> int:
+def _perform(asked: plan.Plan, todo: list[plan.Task], style: str, where: tuple, how: tuple) -> int:
     """Do what is to be done, and what follows from it; return how many reports failed."""
     across = asked.across()
     if not todo and all(map(up_to_date.is_done, across)) and up_to_date.is_indexed(asked.reports):
@@ -142,14 +132,6 @@ def _perform(
         raise typer.Exit(130) from None
 
 
-def _say_what_was_left_out(names: list[str]) -> None:
-    """Name the notebooks that can't be run, where all were asked for."""
-    for each in notebooks.discover().values() if not names else ():
-        if each.defaults is None:
-            why = 'no cell is tagged "parameters"'
-            console.print(f"Not run: {each.name}, for {why}.", soft_wrap=True)
-
-
 @app.command(name="list")
 def list_everything(source: SourceName = EXAMPLE) -> None:
     """List sources, a source's regions, the notebooks and their hypotheses."""
@@ -159,35 +141,16 @@ def list_everything(source: SourceName = EXAMPLE) -> None:
             f"Region of {source}: {row.region} ({sources.counted(row.customers, 'customer')})"
         )
     for each in notebooks.discover().values():
-        about = [each.claim] if each.claim else []
-        about += [] if each.is_per_region else ["over all regions"]
-        about = ['not run, for no cell is tagged "parameters"'] if each.defaults is None else about
-        place = f" ({', '.join([each.theme, *about])})".replace("(, ", "(").replace(" ()", "")
-        console.print(f"Notebook: {each.name}{place}", soft_wrap=True)
+        console.print(f"Notebook: {each.about}", soft_wrap=True)
 
 
 @app.command()
 def check(source: Annotated[str, typer.Argument(help="Name of a source, or a TOML file.")]) -> None:
     """Say everything in a source that breaks the data contract."""
-    from analysis.data import dataset as opened
-    from analysis.data import exclusions
+    from workbook import source_check
 
-    dataset = _open(source)
-    found = opened.problems(dataset)
-    refunds, repeated = exclusions.refunds_by_region(dataset), exclusions.repeated_answers(dataset)
-    for row in dataset.regions().itertuples():
-        console.print(f"{row.region}: {sources.counted(row.customers, 'customer')}")
-        if row.region in refunds:
-            said = refunds[row.region].sentence(dataset.source.currency)
-            console.print(f"{row.region}: {said}", soft_wrap=True)
-        if row.region in repeated:
-            said = exclusions.repeated_sentence(repeated[row.region])
-            console.print(f"{row.region}: {said}", soft_wrap=True)
-    if found.empty:
-        console.print("Every table and every row keeps the contract.")
-        return
-    console.print(_table_of(found))
-    raise typer.Exit(1)
+    if not source_check.show(_open(source), console):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -330,47 +293,9 @@ def _open(source: str) -> Dataset:
     return dataset.open_source(_read(source))
 
 
-def _portable(source: str) -> str:
-    """Return a source as a name, or as a path from where the workbook is."""
-    if not source.endswith(".toml"):
-        return source
-    return Path(os.path.relpath(sources.find(source), ROOT)).as_posix()
-
-
 def _relative(path: Path) -> str:
     """Return a path from here, for the reader."""
     return os.path.relpath(path)
-
-
-def _say_what_is_wrong(dataset: Dataset) -> None:
-    """Point to the rows that are set aside, and to tables that can't be read."""
-    from analysis.data.dataset import problems
-
-    for name, text in dataset.problems.items():
-        console.print(f"[yellow]Table {name} can't be read:[/] {escape(text)}", soft_wrap=True)
-    found = problems(dataset)
-    rows = int(found["rows"].fillna(0).sum())
-    if rows:
-        console.print(
-            f"{sources.counted(rows, 'time')} a row breaks the data contract and is set aside: "
-            f"workbook check {dataset.source.name}",
-            soft_wrap=True,
-        )
-
-
-def _table_of(found: object) -> Table:
-    """Return the problems of a source as a table for the terminal."""
-    table = Table("file", "column", "rows", "where", "expected", box=None, pad_edge=False)
-    for row in found.itertuples():
-        whole = row.rows != row.rows
-        table.add_row(
-            row.file,
-            "" if whole else row.column,
-            "" if whole else f"{row.rows:,.0f} ({row.share:.1%})",
-            "whole table" if whole else escape(row.example),
-            escape(row.expected),
-        )
-    return table
 
 
 if __name__ == "__main__":

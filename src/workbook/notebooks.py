@@ -56,6 +56,14 @@ class Notebook:
         return theme_of(self.path)
 
     @property
+    def about(self) -> str:
+        """Its name, theme and claim, and how it is run, for a list."""
+        runs = "" if self.is_per_region else "over all regions"
+        runs = 'not run, as no cell is tagged "parameters"' if self.defaults is None else runs
+        said = ", ".join(filter(None, [self.theme, self.claim, runs]))
+        return f"{self.name} ({said})" if said else self.name
+
+    @property
     def is_per_region(self) -> bool:
         """Whether it is run for each region, and not once over the findings of all."""
         return "region" in (self.defaults or ())

@@ -2,57 +2,18 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
-from functools import cache
-from io import BytesIO
 from pathlib import Path
-from unicodedata import east_asian_width
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import pandas as pd
 from markupsafe import Markup
-from openpyxl import Workbook
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, Cell
-from openpyxl.styles import Alignment, Font, PatternFill
-from openpyxl.utils import get_column_letter
-from openpyxl.worksheet.properties import PageSetupProperties
-from openpyxl.worksheet.worksheet import Worksheet
-from openpyxl.writer.excel import ExcelWriter
 
 from analysis.claims import across_regions, card, findings, wording
 from analysis.claims.finding import part_record
-from analysis.claims.hypotheses import Part, hypothesis, register
-from analysis.data.files import FORMULA, whole
-from workbook.pages import index, overview, report
+from analysis.claims.hypotheses import hypothesis, register
+from analysis.data.files import whole
+from workbook.pages import excel, index, overview, report
 from workbook.pages.overview import MOST_NAMED
-
-WIDEST = 48
-"""Characters of the widest column of a sheet; longer text is wrapped."""
-
-ONE_LINE, WRAPPED = (Alignment(vertical="top", wrap_text=wrap) for wrap in (False, True))
-UNDATED = datetime(1980, 1, 1)
-"""The date of every Excel file, so that equal findings make equal files."""
-
-SHOWN_AS = {
-    "number": "0.000",
-    "ratio": '0.00"×"',
-    "percent": '0.00"×"',  # the value is a ratio, which no format can print as a change
-    "share": "0.0%",
-    "points": '0.0" pp"',  # of the value times 100
-}
-IN_UNIT = {
-    "estimate", "ci_low", "ci_high", "prediction_low", "prediction_high", "claim_low", "claim_high",
-}  # fmt: skip
-"""Columns in the unit of the effect."""
-FORMATS = {
-    "n_obs": "#,##0", "n_regions": "0", "df": "#,##0", "q": "0.00",
-    "p_value": "0.0000", "p_holm": "0.0000", "q_p_value": "0.0000",
-    "tau": "0.000", "tau_low": "0.000", "tau_high": "0.000",
-    "i2": "0.0%", "i2_low": "0.0%", "i2_high": "0.0%",
-}  # fmt: skip
 
 
 def write(found: pd.DataFrame, pools: pd.DataFrame, folder: Path, language: str) -> list[Path]:
@@ -84,7 +45,7 @@ def write(found: pd.DataFrame, pools: pd.DataFrame, folder: Path, language: str)
         raise ValueError("There are no findings to export.")
     if language not in ("en", "zh"):
         raise ValueError(f"Language {language!r}: expected one of en, zh.")
-    book, page = workbook(found, pools, language), summary(found, pools, language)
+    book, page = excel.workbook(found, pools, language), summary(found, pools, language)
     saves = {
         "findings.csv": lambda path: findings.save_csv(found, path),
         "pooled.csv": lambda path: findings.save_csv(pools, path),
@@ -96,25 +57,6 @@ def write(found: pd.DataFrame, pools: pd.DataFrame, folder: Path, language: str)
         with whole(folder / name) as draft:
             save(draft)
     return [folder / name for name in saves]
-
-
-def workbook(found: pd.DataFrame, pools: pd.DataFrame, language: str) -> bytes:
-    """Return an Excel file with one sheet of findings and one of pooled effects.
-
-    Columns are those of the tables, with the hypothesis's title, the part's label and, where
-    the table has none, its unit and what n_obs counts. An infinite number is the text "∞";
-    differences of shares are in percentage points.
-
-    Parameters
-    ----------
-    found, pools, language
-        As in `write`.
-    """
-    book, names = Workbook(), wording.words(language)["export"]["sheets"]
-    book.remove(book.active)
-    for name, table in {names["findings"]: found, names["pooled"]: pools}.items():
-        _fill(book.create_sheet(name), _with_words(table, language), _parts(table))
-    return _undated(book)
 
 
 def summary(found: pd.DataFrame, pools: pd.DataFrame, language: str) -> str:
@@ -146,125 +88,6 @@ def summary(found: pd.DataFrame, pools: pd.DataFrame, language: str) -> str:
         css=assets["css"],
         policy=assets["policy"],
     )
-
-
-def _parts(table: pd.DataFrame) -> list[Part]:
-    """Return the part of the register that each row is about."""
-    return [_part(*row) for row in table[["hypothesis", "part"]].itertuples(index=False)]
-
-
-@cache
-def _part(key: str, name: str) -> Part:
-    """Return a part of a hypothesis by its key."""
-    for part in hypothesis(key).parts:
-        if part.key == name:
-            return part
-    raise ValueError(f"{key} has no part {name!r} in the register.")
-
-
-def _with_words(table: pd.DataFrame, language: str) -> pd.DataFrame:
-    """Return a table with the words for its hypotheses and parts, and with units."""
-    table, parts = table.copy(), _parts(table)
-    titles = [hypothesis(key).title[language] for key in table["hypothesis"]]
-    table.insert(table.columns.get_loc("hypothesis") + 1, "title", titles)
-    table.insert(table.columns.get_loc("part") + 1, "label", [p.label[language] for p in parts])
-    for name, after in {"unit": "ci_high", "counts": "n_obs"}.items():
-        if name not in table:
-            words = [getattr(part, name)[language] for part in parts]
-            table.insert(table.columns.get_loc(after) + 1, name, words)
-    return table
-
-
-def _fill(sheet: Worksheet, table: pd.DataFrame, parts: Sequence[Part]) -> None:
-    """Write a table to a sheet, with a head that stays in sight and filters its rows."""
-    for column, name in enumerate(table.columns, start=1):
-        _put(sheet.cell(1, column), name)
-        sheet.cell(1, column).font = Font(bold=True)
-    rows = table.astype(object).itertuples(index=False)
-    for number, (row, part) in enumerate(zip(rows, parts, strict=True), start=2):
-        for column, (name, value) in enumerate(zip(table.columns, row, strict=True), start=1):
-            if name in IN_UNIT and part.show == "points":
-                value = 100 * value
-            _put(sheet.cell(number, column), value, _shown_as(name, part))
-            if name in ("verdict", "part_verdict") and isinstance(value, str):
-                _colour(sheet.cell(number, column), value)
-    sheet.freeze_panes = "A2"
-    sheet.auto_filter.ref = sheet.dimensions
-    _for_print(sheet)
-    for column, cells in enumerate(sheet.columns, start=1):
-        sheet.column_dimensions[get_column_letter(column)].width = _width(cells)
-
-
-def _for_print(sheet: Worksheet) -> None:
-    """Let a sheet print on A4 landscape, as wide as the page, with its head on each page."""
-    sheet.page_setup.orientation = sheet.ORIENTATION_LANDSCAPE
-    sheet.page_setup.paperSize = sheet.PAPERSIZE_A4
-    sheet.page_setup.fitToHeight = 0  # as many pages as it takes
-    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
-    sheet.print_title_rows = "1:1"
-
-
-def _shown_as(column: str, part: Part) -> str:
-    """Return Excel's format for the numbers of a column; effects have that of their unit."""
-    return SHOWN_AS[part.show] if column in IN_UNIT else FORMATS.get(column, "General")
-
-
-def _put(cell: Cell, value: object, shown_as: str = "General") -> None:
-    """Write a value to a cell; text stays text, whatever it begins with."""
-    if pd.isna(value) or value == "":
-        return
-    if isinstance(value, float) and math.isinf(value):
-        value = wording.format_value(value, "number")
-    cell.alignment = WRAPPED if _length(value) > WIDEST else ONE_LINE
-    if isinstance(value, str):
-        cell.value = ILLEGAL_CHARACTERS_RE.sub("", value)
-        cell.data_type = "s"
-        cell.quotePrefix = value.startswith(FORMULA)
-    else:
-        cell.value, cell.number_format = value, shown_as
-
-
-def _colour(cell: Cell, verdict: str) -> None:
-    """Give a verdict's cell the colours of its chip."""
-    ink, ground = _colours()[card.slug(verdict)]
-    cell.font = Font(color=ink)
-    cell.fill = PatternFill("solid", start_color=ground)
-
-
-@cache
-def _colours() -> dict[str, tuple[str, str]]:
-    """Return ink and ground of each verdict's chip, as the style sheet has them for light."""
-    css = report.assets()["css"]
-    light = dict(re.findall(r"--([\w-]+): light-dark\(#(\w{6})", css))
-    ground = r"(?: background: var\(--([\w-]+)\))?"
-    chips = re.findall(r"\.chip\.([\w-]+) \{ color: var\(--([\w-]+)\);" + ground, css)
-    return {name: (light[ink], light[tint or "paper"]) for name, ink, tint in chips}
-
-
-def _width(cells: Sequence[Cell]) -> int:
-    """Return the width of a column that shows its cells and the head's button, in characters."""
-    head, *rest = (_length(cell.value) for cell in cells if cell.value is not None)
-    return min(max([head + 4, *(length + 2 for length in rest)]), WIDEST)
-
-
-def _length(value: object) -> int:
-    """Return the characters that a value takes; a Chinese one is as wide as two others."""
-    if not isinstance(value, str):
-        return 8
-    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in value)
-
-
-def _undated(book: Workbook) -> bytes:
-    """Return an Excel file without author and time; openpyxl dates the file and its entries."""
-    book.properties.creator = None
-    book.properties.created = book.properties.modified = UNDATED
-    dated, undated = BytesIO(), BytesIO()
-    ExcelWriter(book, ZipFile(dated, "w")).save()  # Workbook.save would set the time anew
-    with ZipFile(dated) as old, ZipFile(undated, "w") as new:
-        for name in old.namelist():
-            entry = ZipInfo(name, UNDATED.timetuple()[:6])
-            new.writestr(entry, old.read(name), compress_type=ZIP_DEFLATED)
-    return undated.getvalue()
 
 
 def _blocks(own: pd.DataFrame, pools: pd.DataFrame, language: str) -> Iterator[dict]:

@@ -12,7 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from analysis.claims import card, hypotheses, wording
-from workbook.pages import overview, report
+from workbook.pages import changes, overview, report
 from workbook.pages.overview import Overview
 
 
@@ -84,7 +84,7 @@ def index(entries: Sequence[Entry], beyond: Overview, not_renewed: Sequence[str]
             page_words=words["page"],
             pooled=overview.heads(beyond, len({source for source, _ in columns}) > 1, language),
             columns=_column_heads(columns),
-            changes=overview.changes(beyond, language),
+            changes=changes.changes(beyond.past, language),
             change_words=words["changes"],
             not_renewed=not_renewed,
             notes=overview.notes(beyond, language),

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from analysis.data import sources
+from analysis.data.sources import ROOT
 from workbook import notebooks
-from workbook.notebooks import Notebook
+from workbook.notebooks import Notebook, UsageError
 from workbook.running import fingerprints, up_to_date
+
+if TYPE_CHECKING:
+    from analysis.data.dataset import Dataset
+    from analysis.data.mapping import Source
 
 ACROSS = "across_regions"
 """The notebook whose page the index links to from its columns over all regions."""
@@ -151,3 +159,35 @@ def in_turns(tasks: Sequence[Task], jobs: int) -> list[Task]:
     regions = dict.fromkeys(task.region for task in tasks)
     turn = {region: number // jobs for number, region in enumerate(regions)}
     return sorted(tasks, key=lambda task: (turn[task.region], task.notebook.name))
+
+
+def noted_data(source: Source, as_of: str, noted: Mapping[str, object]) -> Data | None:
+    """Return what was noted of a source's data, if its files are still the same; else None."""
+    content = fingerprints.content(source)
+    same = content is not None and (noted.get("content"), noted.get("as_of")) == (content, as_of)
+    return Data(**noted) if same else None
+
+
+def read_data(dataset: Dataset, as_of: str) -> Data:
+    """Read what a run must know of a source's data.
+
+    Raises
+    ------
+    UsageError
+        If no customer has a region.
+    """
+    from analysis.data.region import last_day  # which brings pandas and more
+    from workbook.running import contents
+
+    prints, name = contents.regions(dataset, as_of), dataset.source.name
+    if not prints:
+        raise UsageError(f"{name}: no customer has a region that can be used: workbook check.")
+    until = str(last_day(dataset, as_of) or "")
+    return Data(prints, until, as_of, fingerprints.content(dataset.source))
+
+
+def portable(source: str) -> str:
+    """Return a source as a name, or as a path from where the workbook is."""
+    if not source.endswith(".toml"):
+        return source
+    return Path(os.path.relpath(sources.find(source), ROOT)).as_posix()

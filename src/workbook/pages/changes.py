@@ -1,0 +1,84 @@
+"""What changed since the run before, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from analysis.claims import across_regions, wording
+from workbook.pages import history
+
+
+def changes(past: pd.DataFrame, language: str) -> list[str]:
+    """Say what changed since the run before, and why, one sentence for each region.
+
+    Parameters
+    ----------
+    past : DataFrame
+        As from `history.read`.
+    language : {"en", "zh"}
+
+    Returns
+    -------
+    list of str
+        Plain text; regions in which nothing changed are counted together at the end.
+    """
+    words = wording.words(language)["changes"]
+    if past.empty:
+        return []
+    if past["run"].max() == 1:
+        return [words["first"]]
+    return list(_sentences(history.changes(past), words, language))
+
+
+def _sentences(found: pd.DataFrame, words: Mapping, language: str) -> Iterator[str]:
+    """Yield a sentence for each region in which something changed, and one for the others."""
+    several, calm = found["source"].nunique() > 1, 0
+    for (source, region), own in found.groupby(["source", "region"], sort=False):
+        if not own[["moved", "anew"]].any(axis=None):
+            calm += region != history.EVERYWHERE
+            continue
+        where = region or words["everywhere"]
+        where = f"{source} · {where}" if several else where
+        yield words["region"].format(where=where, what=_what(own, words, language))
+    if calm:
+        yield words["calm"].format(n=calm)
+
+
+def _what(own: pd.DataFrame, words: Mapping, language: str) -> str:
+    """Say what changed in a region: new, gone, or by which cause, with the verdicts that moved."""
+    if own["before"].isna().all() or own["verdict"].isna().all():
+        return words["new" if own["before"].isna().all() else "gone"]
+    own = own.fillna({"before": "", "verdict": ""})
+    turned = own["before"] != own["verdict"]
+    turns = [*_turns(own[turned], words, language), *_stands(own, words)]
+    counts = words["counts"].format(
+        moved=(own["moved"] & ~turned).sum(), same=(~own["moved"] & ~turned).sum()
+    )
+    why = _why(set().union(*own["causes"]), words, language)
+    turns = wording.join(turns, language) or words["none"]
+    return words["what"].format(why=why, turns=turns, counts=counts)
+
+
+def _why(causes: set[str], words: Mapping, language: str) -> str:
+    """Say why something was computed anew, as far as it was recorded."""
+    names = [words["causes"][name] for name in history.REASONS if name in causes]
+    if not names:
+        return words["unexplained"]
+    return words["because"].format(causes=wording.join(names, language))
+
+
+def _turns(turned: pd.DataFrame, words: Mapping, language: str) -> Iterator[str]:
+    """Say of each claim whose verdict moved what it was and what it is."""
+    verdict = wording.words(language)["verdict"] | {"": "–"}
+    for row in turned.itertuples():
+        before, after = verdict[row.before], verdict[row.verdict]
+        yield words["turn"].format(key=row.hypothesis, before=before, after=after)
+
+
+def _stands(own: pd.DataFrame, words: Mapping) -> Iterator[str]:
+    """Say of each claim that is decided whether its standing in the family was won or lost."""
+    for row in own[own["verdict"].isin(across_regions.BEST_FIRST[:3])].itertuples():
+        if row.stood and row.stands and row.stood != row.stands:
+            yield words["stands" if row.stands == "yes" else "falls"].format(key=row.hypothesis)

@@ -1,0 +1,58 @@
+"""What in a source breaks the data contract, for the terminal."""
+
+from __future__ import annotations
+
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from analysis.data import exclusions
+from analysis.data.dataset import Dataset, problems
+from analysis.data.sources import counted
+
+
+def show(dataset: Dataset, console: Console) -> bool:
+    """Print each region, what is left out of it, and all problems; tell whether there is none."""
+    found = problems(dataset)
+    refunds, repeated = exclusions.refunds_by_region(dataset), exclusions.repeated_answers(dataset)
+    for row in dataset.regions().itertuples():
+        said = [counted(row.customers, "customer")]
+        if row.region in refunds:
+            said.append(refunds[row.region].sentence(dataset.source.currency))
+        if row.region in repeated:
+            said.append(exclusions.repeated_sentence(repeated[row.region]))
+        for sentence in said:
+            console.print(f"{row.region}: {sentence}", soft_wrap=True)
+    whole = "Every table and every row keeps the contract."
+    console.print(whole if found.empty else _table_of(found))
+    return found.empty
+
+
+def warn(dataset: Dataset, console: Console) -> None:
+    """Point to the rows that are excluded, and to tables that can't be read."""
+    for name, text in dataset.problems.items():
+        console.print(f"[yellow]Table {name} can't be read:[/] {escape(text)}", soft_wrap=True)
+    rows = int(problems(dataset)["rows"].fillna(0).sum())
+    if rows:
+        verb = "row is" if rows == 1 else "rows are"
+        console.print(
+            f"{counted(rows, 'rule violation')}; the {verb} excluded: "
+            f"workbook check {dataset.source.name}",
+            soft_wrap=True,
+        )
+
+
+def _table_of(found: pd.DataFrame) -> Table:
+    """Return the problems of a source as a table for the terminal."""
+    table = Table("file", "column", "rows", "where", "expected", box=None, pad_edge=False)
+    for row in found.itertuples():
+        whole = row.rows != row.rows
+        table.add_row(
+            row.file,
+            "" if whole else row.column,
+            "" if whole else f"{row.rows:,.0f} ({row.share:.1%})",
+            "whole table" if whole else escape(row.example),
+            escape(row.expected),
+        )
+    return table
