@@ -10,7 +10,7 @@ import ibis
 import pandas as pd
 
 from analysis.data.contract import ITEMS
-from analysis.data.sources import counted
+from analysis.language import text
 
 if TYPE_CHECKING:
     from analysis.data.dataset import Dataset
@@ -43,14 +43,25 @@ class Refunds:
 
     def sentence(self, currency: str) -> str:
         """Say how many refunds are excluded, and how much of sales that affects."""
-        is_one = self.lines == 1
-        lines = f"{counted(self.lines, 'refund line')} {'is' if is_one else 'are'} excluded"
         if self.sales <= 0:
-            they, amount = "it" if is_one else "they", f"{self.amount:,.0f} {currency}".rstrip()
-            return f"{lines}: {amount}; there are no sales that {they} could belong to"
-        rest = "purchase it belongs to stays" if is_one else "purchases they belong to stay"
-        amounts = f"{self.amount:,.0f} of {self.sales:,.0f} {currency}".rstrip()
-        return f"{lines}: {amounts}, {100 * self.share:.1f} % of sales; the {rest} in"
+            return text(
+                "{n:,} refund line is excluded: {amount}; there are no sales that it could belong "
+                "to",
+                "{n:,} refund lines are excluded: {amount}; there are no sales that they could "
+                "belong to",
+                n=self.lines,
+                amount=f"{self.amount:,.0f} {currency}".rstrip(),
+            )
+        return text(
+            "{n:,} refund line is excluded: {amount:,.0f} of {sales}, {share:.1f} % of sales; the "
+            "purchase it belongs to stays in",
+            "{n:,} refund lines are excluded: {amount:,.0f} of {sales}, {share:.1f} % of sales; "
+            "the purchases they belong to stay in",
+            n=self.lines,
+            amount=self.amount,
+            sales=f"{self.sales:,.0f} {currency}".rstrip(),
+            share=100 * self.share,
+        )
 
 
 def refunds(dataset: Dataset) -> pd.DataFrame:
@@ -117,10 +128,12 @@ def repeated_answers(dataset: Dataset) -> dict[str, int]:
 
 def repeated_sentence(answers: int) -> str:
     """Say how many answers do not count, since the same customer gave another on that day."""
-    left_out = f"{counted(answers, 'answer')} {'is' if answers == 1 else 'are'}"
-    return (
-        f"{left_out} left out: the same customer gave one with more ratings, or a later one with "
-        "as many, on that day"
+    return text(
+        "{n:,} answer is left out: the same customer gave one with more ratings, or a later one "
+        "with as many, on that day",
+        "{n:,} answers are left out: the same customer gave one with more ratings, or a later one "
+        "with as many, on that day",
+        n=answers,
     )
 
 

@@ -19,6 +19,7 @@ from analysis.data.exclusions import Refunds, one_a_day, refunds_until
 from analysis.data.mapping import Source
 from analysis.data.readers import ROW
 from analysis.data.validation.rules import ORPHAN, REST
+from analysis.language import text
 
 MAX_SILENCE = 60
 """Days without any purchase before the end, after which a year can't be judged."""
@@ -143,11 +144,19 @@ class Region:
         """Say what a claim needs and this region does not have, as sentences."""
         reasons = self._missing_columns(claim.needs)
         if not reasons and self.days < claim.min_days:
-            are = "is 1" if self.days == 1 else f"are {self.days}"
-            reasons = [f"It needs {claim.min_days} days of purchases; there {are}."]
+            reason = text(
+                "It needs {days} days of purchases; there is {n}.",
+                "It needs {days} days of purchases; there are {n}.",
+                n=self.days,
+                days=claim.min_days,
+            )
+            reasons = [reason]
         silent = (self.end - self.last).days if self.last and claim.min_days else 0
         if not reasons and silent > MAX_SILENCE:
-            reasons = [f"Nobody bought in the last {silent} days: the data or the business ended."]
+            reason = text(
+                "Nobody bought in the last {n} days: the data or the business ended.", n=silent
+            )
+            reasons = [reason]
         return reasons
 
     def _missing_columns(self, needs: tuple[str, ...]) -> list[str]:
@@ -162,13 +171,20 @@ class Region:
     def _missing_of(self, table: str, names: list[str]) -> str:
         """Say what of one table is missing."""
         if table in self.problems:
-            return f"The table {table!r} can't be read: {self.problems[table]}"
+            why = self.problems[table]
+            return text("The table {table!r} can't be read: {why}", table=table, why=why)
         if any(each.startswith(f"{table}.") for each in self.columns):
-            return f"The table {table!r} has no values in {', '.join(names)}."
+            columns = ", ".join(names)
+            return text(
+                "The table {table!r} has no values in {columns}.", table=table, columns=columns
+            )
         own = self.rejected["expected"] != ORPHAN.expected
         if table in set(self.rejected.loc[own, "table"]):
-            return f"The table {table!r} has no row for this region that meets the data contract."
-        return f"There is no table {table!r} for this region."
+            return text(
+                "The table {table!r} has no row for this region that meets the data contract.",
+                table=table,
+            )
+        return text("There is no table {table!r} for this region.", table=table)
 
 
 def load_region(source: str, region: str, as_of: str = "") -> Region:
@@ -224,8 +240,8 @@ def of_validated(whole: Validated, region: str, as_of: str = "") -> Region:
     return Region(
         source=whole.source,
         name=region,
-        start=_day(bought["first"]),
-        last=_day(bought["last"]),
+        start=None if pd.isna(bought["first"]) else bought["first"].date(),
+        last=None if pd.isna(bought["last"]) else bought["last"].date(),
         end=end,
         tables=frames,
         purchases=purchases,
@@ -267,11 +283,6 @@ def _summary(purchases: Table | None) -> pd.Series:
         **{_VALUES + column: purchases[column].count() for column in own},
     )
     return summary.to_pandas().astype(object).iloc[0]
-
-
-def _day(moment: pd.Timestamp | None) -> dt.date | None:
-    """Return the day of a moment; None where there is none."""
-    return None if pd.isna(moment) else moment.date()
 
 
 def _filled(frames: Mapping[str, pd.DataFrame], bought: pd.Series) -> list[str]:
