@@ -28,7 +28,7 @@ RATINGS = (
 """Items that everybody is asked; those on works and on business are asked of some."""
 HALO = dict.fromkeys(("performance", *SCALES["satisfaction"]), 1.0)
 HALO |= {"expectation": response_style.HALO_ON_MARKER}
-"""Assumed strength of a halo on the ratings of H01, at most."""
+"""Assumed strength of a halo on ratings, at most."""
 SERVICE_HALO = {"added_service": 1.0, "personnel_value": 1.0}
 TRAITS = ("segment", "area", "log_tenure")
 
@@ -90,16 +90,13 @@ class Answers:
     def summary(self) -> str:
         """Who answered, who is left out, and how many ratings are missing."""
         missing = self.people[self.asked].isna()
-        if all(self.everybody[list(names)].notna().any(axis=None) for names in (VALUES, COSTS)):
-            excluded = (
-                f"{len(self.everybody) - len(self.people):,} gave values and costs one and the "
-                "same number throughout, which says nothing of either: they are left out."
-            )
-        else:
-            excluded = (
-                "Values and costs were not both asked: whoever gives one number throughout can't "
-                "be told from the others, and stays in."
-            )
+        sides = [self.everybody[list(names)] for names in (VALUES, COSTS)]
+        excluded = (
+            f"{len(self.everybody) - len(self.people):,} gave values and costs one and the same "
+            "number throughout, which says nothing of either: they are left out."
+            if all(each.notna().any(axis=None) for each in sides)
+            else "Values and costs were not both asked: straight-lining can't be recognised."
+        )
         return (
             f"{len(self.everybody):,} customers answered at least half of the {len(self.asked)} "
             f"ratings; {self.n_answerers - len(self.everybody):,} answered fewer. {excluded} "
@@ -112,11 +109,8 @@ class Answers:
     @property
     def style_in_words(self) -> str:
         """The share of the response style, how it is known, and what is done about it."""
-        source = (
-            "estimated from these answers"
-            if self.style_is_estimated
-            else "assumed, because too few customers gave all the ratings that it is estimated from"
-        )
+        few = "assumed, because too few customers gave all the ratings that it is estimated from"
+        source = "estimated from these answers" if self.style_is_estimated else few
         return (
             f"A common response style accounts for **{self.style.share:.0%}** of each rating's "
             f"variance here [{self.style.low:.0%}, {self.style.high:.0%}], {source}. Where a "
@@ -129,12 +123,7 @@ class Answers:
 def answers(region: Region, seed: int = 0) -> Answers:
     """Return a region's survey answers, with missing ratings imputed; computed once per region.
 
-    Parameters
-    ----------
-    region : Region
-        The data.
-    seed : int
-        Of the imputations.
+    The seed is that of the imputations.
 
     Raises
     ------
@@ -193,8 +182,8 @@ def table(region: Region) -> pd.DataFrame:
 def by_wave(region: Region) -> pd.DataFrame:
     """Return all answers, one row per customer and wave, with a column `wave` (1, 2, ...).
 
-    A wave ends where nobody answers for four weeks. Of several answers of a customer in a
-    wave the latest counts; undated answers are in no wave.
+    A wave ends where nobody answers for four weeks. Of each customer's answers in a wave the
+    latest counts; undated answers are in no wave.
     """
     rows = region.survey.dropna(subset=["answered_on"]).sort_values("answered_on", kind="stable")
     rows = rows.assign(wave=(rows["answered_on"].diff() > PAUSE).cumsum().astype(int) + 1)
@@ -304,8 +293,7 @@ def mixes(people: pd.DataFrame, names: Sequence[str]) -> dict[str, dict[str, flo
 def thirds(scores: pd.Series, seed: int = 0) -> pd.Series:
     """Sort scores into "dissatisfied", "middle" and "satisfied", a third each.
 
-    Ties at a border are broken at random: with a cut at a score the sizes of the groups would jump
-    from sample to sample, and the comparison with them.
+    Ties at a border are broken at random: a cut at a score would give groups of unequal sizes.
     """
     order = np.random.default_rng(seed).permutation(len(scores))
     ranks = scores.iloc[order].rank(method="first").reindex(scores.index)
