@@ -21,10 +21,11 @@ import pyarrow.parquet as pq
 from analysis.claims import findings
 from simulation import World, draw
 from simulation.rehearsal import END
+from workbook import notebooks
 from workbook.running import execute, plan
 
 PART = 10_000
-NOTEBOOK = "05_customer_retention"
+NOTEBOOK = "H17_recency"
 
 
 def write(folder: Path, customers: int) -> str:
@@ -58,7 +59,11 @@ def main() -> None:
         lines = pq.ParquetFile(folder / "transactions.parquet").metadata.num_rows
         print(f"{customers:,} customers, {lines:,} purchase lines")
         task = plan.Task(
-            plan.notebooks()[NOTEBOOK], "large", "Large", {"source": source}, folder / "reports"
+            notebooks.discover()[NOTEBOOK].path,
+            "large",
+            "Large",
+            {"source": source},
+            folder / "reports",
         )
         began = time.monotonic()
         outcome = execute.execute(task, execute.How(cold=True, timeout=3_600))

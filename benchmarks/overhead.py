@@ -20,13 +20,14 @@ from runs import BIN, WORKERS, small_regions, timed
 
 from analysis.data import dataset, sources
 from analysis.data.region import last_day
+from workbook import notebooks
 from workbook.running import contents, execute, fingerprints, plan, up_to_date
 
 
 def main(regions: int = 100, times: int = 5) -> None:
     """Print medians of both."""
     nothing_changed(regions, times)
-    cluster(regions * len(plan.notebooks()), times)
+    cluster(regions * len(notebooks.discover()), times)
 
 
 def nothing_changed(regions: int, times: int) -> None:
@@ -44,7 +45,7 @@ def nothing_changed(regions: int, times: int) -> None:
 
 def cluster(tasks: int, times: int) -> None:
     """Print how long it takes to hand out tasks that do nothing."""
-    execute.execute = lambda task, how: execute.Outcome(task, (), 0.0)
+    execute.execute = lambda task, how: execute.Outcome(task, "", 0.0)
     task = plan.Task(Path("nothing.ipynb"), "", "", {}, Path())
     how, alone, more = execute.How(cold=True), [], []
     for _ in range(times):
@@ -65,11 +66,12 @@ def done(source: str, reports: Path) -> int:
     seen = plan.Data(prints, until, "", fingerprints.content(known))
     up_to_date.note_data(reports, known.name, vars(seen))
     named = {"source": Path(os.path.relpath(source, sources.ROOT)).as_posix()}
-    given = dict.fromkeys(plan.notebooks().values(), named)
-    tasks = plan.tasks(known.name, seen, list(prints), given, reports)
+    given = dict.fromkeys(notebooks.discover().values(), named)
+    asked = plan.Plan(known.name, seen, list(prints), given, reports)
+    tasks = asked.regional()
     for task in tasks:
         mark(task)
-    over = plan.across(tasks)
+    over = asked.across()
     for task in over:
         mark(task)
     for name in up_to_date.INDEX:

@@ -2,13 +2,15 @@
 
     python benchmarks/runs.py [times] [loops]
     python benchmarks/runs.py many [regions]
+    python benchmarks/runs.py one [times]
 
 The first compares in turn, each with one thread per process for BLAS, (1) `workbook run` with two
 workers, then a run in which nothing has changed, (2) the same cells as plain scripts in one warm
 process per core, with nothing written, (3) a shell loop over `papermill` and `jupyter nbconvert`,
 which takes long and may be run fewer times. The second runs two notebooks for small regions of one
 source: time for each report with 6 regions and with many, the driver's memory as the reports grow
-in number, and how long a run takes in which nothing has changed.
+in number, and how long a run takes in which nothing has changed. The third times a notebook that
+only loads its region, with two at once: what kernel, load and page cost for each notebook.
 """
 
 from __future__ import annotations
@@ -33,12 +35,13 @@ import psutil
 
 from simulation import World, draw
 from simulation.world import REGIONS
-from workbook.running import fork_server, plan
+from workbook import notebooks
+from workbook.running import execute, fork_server, plan
 
 WORKERS, CUSTOMERS = 2, 60
-FEW = ("01_data_profile", "04_customer_value")
+FEW = ("data_profile", "H12_concentration_of_sales")
 BIN = Path(sys.executable).parent
-ACROSS = plan.NOTEBOOKS / f"{plan.ACROSS}.ipynb"
+ACROSS = notebooks.FOLDER / f"{plan.ACROSS}.ipynb"
 
 
 def main() -> None:
@@ -47,7 +50,9 @@ def main() -> None:
     print(
         f"{os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}"
     )
-    if sys.argv[1:2] == ["many"]:
+    if sys.argv[1:2] == ["one"]:
+        one(*map(int, sys.argv[2:]))
+    elif sys.argv[1:2] == ["many"]:
         many(int(sys.argv[2]) if len(sys.argv) > 2 else 200)
     else:
         compare(*map(int, sys.argv[1:]))
@@ -74,6 +79,11 @@ def compare(times: int = 5, loops: int = 5) -> None:
         print(f"{name:18} {each:7.1f} s (median of {count}); workbook run is {share:.3f} of it")
 
 
+def per_region() -> list[Path]:
+    """Return the notebooks that are run for each region."""
+    return [each.path for each in notebooks.discover().values() if each.is_per_region]
+
+
 def workbook(reports: Path) -> None:
     """Run all notebooks for all regions, with pages and index."""
     command = [BIN / "workbook", "run", "--reports", reports, "--jobs", str(WORKERS), "--quiet"]
@@ -82,7 +92,7 @@ def workbook(reports: Path) -> None:
 
 def shell_loop(done: Path) -> None:
     """Run papermill and nbconvert for each region and notebook, one after the other."""
-    tasks = [(path, region) for region in REGIONS for path in plan.notebooks().values()]
+    tasks = [(path, region) for region in REGIONS for path in per_region()]
     with tempfile.TemporaryDirectory() as place:
         for path, region in [*tasks, (ACROSS, "")]:
             executed = Path(place) / f"{region} {path.name}"
@@ -105,14 +115,14 @@ def warm_pool() -> Pool:
 
 def cells_alone(done: Path, pool: Pool) -> None:
     """Run the cells as plain scripts; those over all regions read the reports that are done."""
-    tasks = [(path, region) for region in REGIONS for path in plan.notebooks().values()]
+    tasks = [(path, region) for region in REGIONS for path in per_region()]
     pool.starmap(script, [(*task, str(done)) for task in tasks], chunksize=1)
     pool.apply(script, (ACROSS, "", str(done)))
 
 
 def warm() -> None:
     """Import what the notebooks import, and what is imported when something is first used."""
-    for name in [*fork_server.LATE, *fork_server.imports([*plan.notebooks().values(), ACROSS])]:
+    for name in [*fork_server.LATE, *fork_server.imports([*per_region(), ACROSS])]:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
 
@@ -136,6 +146,38 @@ def sources_of(path: Path) -> list[str]:
     cells = nbformat.read(path, as_version=4).cells
     code = [cell.source for cell in cells if cell.cell_type == "code"]
     return ["\n".join(row for row in each.splitlines() if not row.startswith("%")) for each in code]
+
+
+LOAD = """from analysis.data.region import load_region
+here = load_region(source, region, as_of)"""
+
+
+def one(times: int = 5, copies: int = 20) -> None:
+    """Time copies of a notebook that only loads its region, beyond the first two."""
+    parameters = 'region = "North 华北"\nsource = "example"\nas_of = ""'
+    new, seconds = nbformat.v4, []
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        for number in range(copies):
+            tags = {"tags": ["parameters"]}
+            cells = [new.new_code_cell(parameters, metadata=tags), new.new_code_cell(LOAD)]
+            nbformat.write(new.new_notebook(cells=cells), folder / f"load_{number}.ipynb")
+        notebooks.FOLDER = folder
+        for number in range(times):
+            tasks = [
+                plan.Task(
+                    each.path, "example", "North 华北", {"source": "example"}, folder / "done"
+                )
+                for each in notebooks.discover().values()
+            ]
+            done = execute.run(tasks, WORKERS)
+            failures = [next(done).failure, next(done).failure]
+            began = time.monotonic()
+            failures += [outcome.failure for outcome in done]
+            assert not any(failures), failures
+            seconds.append((time.monotonic() - began) / (copies - 2))
+            print(f"{number + 1}: {seconds[-1]:.3f} s a notebook", flush=True)
+    print(f"{statistics.median(seconds):.3f} s a notebook (median of {times})")
 
 
 def many(regions: int) -> None:

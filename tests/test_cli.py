@@ -64,8 +64,8 @@ def test_check_says_what_refunds_and_repeated_answers_do(write_source):
     code, text = workbook("check", path)
     assert code == 1  # the refund breaks the contract
     assert (
-        "North: 1 refund line is excluded: 20 of 695 CNY, 2.9 % of sales; the purchase it belongs to "
-        "stays in\n"
+        "North: 1 refund line is excluded: 20 of 695 CNY, 2.9 % of sales; the purchase it belongs "
+        "to stays in\n"
     ) in text
     assert (
         "North: 1 answer is left out: the same customer gave one with more ratings, or a later "
@@ -79,7 +79,10 @@ def test_check_says_what_refunds_and_repeated_answers_do(write_source):
     [
         (["run", "-s", "exmple"], "No source 'exmple'. Did you mean 'example'?"),
         (["run", "-s", "SOURCE", "-r", "Nroth"], "No region 'Nroth'. Did you mean 'North'?"),
-        (["run", "-s", "SOURCE", "-n", "04_custmer_value"], "Did you mean '04_customer_value'?"),
+        (
+            ["run", "-s", "SOURCE", "-n", "H12_concentration_of_sale"],
+            "Did you mean 'H12_concentration_of_sales'?",
+        ),
         (["run", "-s", "SOURCE", "-p", "sed=3"], "no parameter 'sed'. Did you mean 'seed'?"),
         (["run", "-s", "SOURCE", "-p", "seed=x"], "Parameter seed = 'x': expected a whole number."),
         (["check", "SOURCE2"], "No source"),
@@ -101,10 +104,10 @@ def test_a_misspelt_name_is_refused_before_anything_runs(write_source, tmp_path,
 def test_bad_input_stands_in_the_report_and_damages_nothing(write_source, tmp_path):
     reports = tmp_path / "reports"
     path = write_source(survey=SURVEY.replace(",9,", ",11,"))
-    run = ["run", "-s", path, "-n", "01_data_profile", "--reports", reports]
+    run = ["run", "-s", path, "-n", "data_profile", "--reports", reports]
     code, text = workbook(*run, "-r", "North")
     assert code == 0, text
-    page = (reports / "small" / "North" / "01_data_profile.html").read_text(encoding="utf-8")
+    page = (reports / "small" / "North" / "data_profile.html").read_text(encoding="utf-8")
     for words in ("satisfaction_3", "row 2: &#x27;11&#x27;", "a number from 1 to 10"):
         assert words in page or words.replace("&#x27;", "'") in page
     before = snapshot(reports)
@@ -120,7 +123,7 @@ def test_a_region_with_too_many_bad_rows_fails_alone(write_source, tmp_path):
     toml = "as_of = 2024-12-31\nmax_set_aside = 0.1\n"
     path = write_source(toml, survey=SURVEY.replace(",9,", ",11,"))
     reports = tmp_path / "reports"
-    code, text = workbook("run", "-s", path, "-n", "01_data_profile", "--reports", reports)
+    code, text = workbook("run", "-s", path, "-n", "data_profile", "--reports", reports)
     assert code == 1
     assert "done South" in text
     assert "failed North" in text
@@ -135,7 +138,7 @@ def test_list_names_what_there_is(write_source):
     assert "Region of" in text
     assert "North (2 customers)" in text
     assert "South (1 customer)" in text
-    assert "04_customer_value H12 H13 H14 H15 H16" in text
+    assert "H12_concentration_of_sales (value, H12)" in text
 
 
 @pytest.mark.parametrize("folder", [None, "elsewhere"])

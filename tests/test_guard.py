@@ -13,7 +13,7 @@ from workbook.running import run_lock
 
 HOLD = """import sys, time
 from pathlib import Path
-from analysis import files, guard
+from workbook.running import run_lock
 with run_lock.alone(Path(sys.argv[1]), "workbook run --source ours"):
     print("held", flush=True)
     time.sleep(1000)

@@ -25,7 +25,7 @@ from analysis.data.sources import DATA, ROOT
 from shells import PATIENCE, wait_for
 from workbook.running import fork_server, kernels
 
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("0*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 SILENT = ["--IPKernelApp.log_level=CRITICAL"]
 
 pytestmark = pytest.mark.skipif(not fork_server.available(), reason="kernels are not forked here")
@@ -91,7 +91,7 @@ def test_imports_are_found_and_magics_passed_over(tmp_path):
     path = notebook(
         tmp_path,
         "%load_ext autoreload\n!ls\nimport numpy as np, pandas.api",
-        "from scipy import stats\n\ndef f():\n    from analysis.show import (\n        say,\n    )",
+        "from scipy import stats\n\ndef f():\n    from analysis.figures import (\n        display,\n    )",
         "not python at all",
     )
     found = [
@@ -99,8 +99,8 @@ def test_imports_are_found_and_magics_passed_over(tmp_path):
         "pandas.api",
         "scipy",
         "scipy.stats",
+        "analysis.figures",
         "analysis.figures.display",
-        "analysis.figures.display.say",
     ]
     assert fork_server.imports([path]) == found
 
@@ -274,7 +274,8 @@ def test_nothing_is_left_however_a_notebook_ends(warm, tmp_path, monkeypatch, en
 
 DRIVER = """
 import sys, papermill
-from analysis import files, forks, kernels
+from analysis.data import files
+from workbook.running import fork_server, kernels
 if __name__ == "__main__":
     fork_server.start(sys.argv[2:])
     silent = ["--IPKernelApp.log_level=CRITICAL"]

@@ -29,10 +29,8 @@ app = typer.Typer(
 )
 console = Console()
 
-EXAMPLE = "example"
-POOLED = "pooled over regions"
+EXAMPLE, POOLED = "example", "pooled over regions"
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
-"""What keeps files from being written that is no error of ours."""
 
 SourceName = Annotated[
     str, typer.Option("--source", "-s", help="Name of a source in data/, or a TOML file.")
@@ -121,7 +119,7 @@ def _perform(asked: plan.Plan, todo: list[plan.Task], style: str, where: tuple, 
             count = sources.counted(number, "report")
             console.print(f"{count} {verb} unchanged: same notebooks, parameters, data and code.")
         return 0
-    if todo and not (how[0] or where[1]):
+    if todo and not (how[0] or where[1]):  # neither cold nor elsewhere
         fork_server.warm(notebooks.FOLDER)  # it imports while we do
     from workbook.running import session
     from workbook.running.execute import How
@@ -167,9 +165,9 @@ def example(
 @app.command(name="clear-cache")
 def clear_cache() -> None:
     """Delete what notebooks in JupyterLab have computed and kept; they compute it again."""
-    from analysis.data import cache
+    from analysis.data.cache import clear
 
-    cache.clear()
+    clear()
     console.print("The cache is empty.")
 
 
