@@ -118,7 +118,7 @@ def table(region: Region) -> pd.DataFrame:
 def rated(cases: pd.DataFrame) -> pd.DataFrame:
     """Return the settled cases with an answer, and z_after: it, in standard deviations.
 
-    Categories of few such cases are held together (`controls.without_rare`).
+    Rare categories are merged (`controls.without_rare`).
     """
     found = cases.dropna(subset=["days", "satisfaction_after"])
     found = without_rare(found, (*HANDLING, *TRAITS))

@@ -17,7 +17,7 @@ from analysis.statistics.measurement import scales
 
 MIN_ANSWERS = 30
 DAYS_IN_MONTH, LEAST_DAYS = 365.25 / 12, 28
-"""Days of a month, and days without which no rate by month is told."""
+"""Days of a month, and days of data that a rate by month needs."""
 
 
 def tables(region: Region) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from analysis.statistics.estimate import NotEstimable
 
 DAYS_IN_WEEK = 7
 LEAST_LINES = 10
-"""Lines of a day from which on it can be told that all of them stand twice."""
+"""Lines that a day needs to be recognised as loaded twice."""
 LEAD_IN = 182
 """Days without a purchase that make a first purchase credible where joining is not known."""
 
@@ -195,7 +195,7 @@ def first_silences(region: Region, limits: pd.DataFrame) -> pd.DataFrame:
 
 
 def repeated_days(region: Region) -> list[dt.date]:
-    """Return the days all of whose lines stand at least twice: loaded more than once.
+    """Return the days that were loaded more than once: all of their lines stand at least twice.
 
     Lines are equal if all columns of the file are, also those that the contract does not have. Only
     days with ten lines or more are looked at; two equal lines on a day may be two purchases.

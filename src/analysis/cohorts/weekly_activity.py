@@ -1,4 +1,4 @@
-"""Purchases week by week, as arrays; what was known of each customer at several landmarks."""
+"""Purchases by week, as arrays; covariates and outcomes of customers at several landmarks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RECENT, USUAL, REGULAR = 4, 20, 10
 QUARTER, HORIZON, GAP = 13, 8, 4
 """Weeks: a customer counts who bought in the last quarter; outcome; gap of an early warning."""
 YEAR = 52
-"""Weeks of a silence that is no pause."""
+"""Weeks of inactivity that are no pause."""
 STEP, LAST, JUDGED = 8, GAP + QUARTER + 3, 5
 """Weeks between landmarks, weeks from the last one to the end, and landmarks that are judged."""
 STEEPEST = 3.0
