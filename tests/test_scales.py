@@ -64,11 +64,7 @@ def test_score_needs_half_of_the_items():
     found = scales.score(items)
     assert found[:2].tolist() == [3, 2.5]
     assert found[2:].isna().all()
-    assert scales.score(items, min_answered=1)[2] == 4
-    assert scales.score(items, min_answered=3).notna().tolist() == [True, False, False, False]
     assert scales.score(items[[0, 1]])[1] == 1  # one of two is half
-    with pytest.raises(ValueError, match="between 1 and 3, not 4"):
-        scales.score(items, min_answered=4)
 
 
 def test_the_index_is_the_mean_of_the_items_that_were_asked():

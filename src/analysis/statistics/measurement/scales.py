@@ -22,15 +22,13 @@ _CHUNK = 4_000_000
 _ROUNDS, _STEP = 2_000, 1e-10
 
 
-def score(items: pd.DataFrame, min_answered: int | None = None) -> pd.Series:
-    """Return the mean of the items that a customer answered.
+def score(items: pd.DataFrame) -> pd.Series:
+    """Return the mean of the items that a customer answered, if they are half or more.
 
     Parameters
     ----------
     items : DataFrame, shape (n, k)
         All coded in the same direction.
-    min_answered : int, optional
-        Whoever answered fewer has no score; by default half of the items, rounded up.
 
     Returns
     -------
@@ -39,16 +37,11 @@ def score(items: pd.DataFrame, min_answered: int | None = None) -> pd.Series:
 
     Raises
     ------
-    ValueError
-        If `min_answered` is not between 1 and k.
     NotEstimable
         If an answer is infinite.
     """
-    least = -(-items.shape[1] // 2) if min_answered is None else min_answered
-    if not 1 <= least <= items.shape[1]:
-        raise ValueError(f"min_answered must be between 1 and {items.shape[1]}, not {least}.")
     values = items.apply(floats)
-    return values.mean(axis=1).where(values.notna().sum(axis=1) >= least)
+    return values.mean(axis=1).where(2 * values.notna().sum(axis=1) >= items.shape[1])
 
 
 def asked(answers: pd.DataFrame, scale: str) -> list[str]:

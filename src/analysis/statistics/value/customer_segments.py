@@ -17,8 +17,10 @@ SEGMENTS_FILE = Path(__file__).with_name("segments.toml")
 STAGES = ("forming", "growing", "mature", "declining")
 
 
-def abc_classes(sales: pd.Series, a: float = A_LIMIT, b: float = B_LIMIT) -> pd.Series:
+def abc_classes(sales: pd.Series) -> pd.Series:
     """Assign customers to class A, B or C by cumulated sales, largest first.
+
+    Class A ends at `A_LIMIT` of all sales, class B at `B_LIMIT`.
 
     A customer belongs to the class in which their own sales begin: the one who takes the
     total past a limit is still in the class above it. Of customers with equal sales the
@@ -28,8 +30,6 @@ def abc_classes(sales: pd.Series, a: float = A_LIMIT, b: float = B_LIMIT) -> pd.
     ----------
     sales : Series, shape (n,)
         Per customer.
-    a, b : float
-        Cumulated shares of sales that end class A and class B, 0 < a < b < 1.
 
     Returns
     -------
@@ -38,15 +38,13 @@ def abc_classes(sales: pd.Series, a: float = A_LIMIT, b: float = B_LIMIT) -> pd.
     Raises
     ------
     ValueError
-        If the limits are out of order, or as in `concentration`.
+        As in `concentration`.
     """
-    if not 0 < a < b < 1:
-        raise ValueError(f"Limits must satisfy 0 < a < b < 1, not a = {a} and b = {b}.")
     largest_first, order = checked(sales), np.argsort(-np.asarray(sales, float), kind="stable")
     before = np.cumsum(largest_first) - largest_first
     rounding = 1e-12 * largest_first.sum()
     codes = np.empty(len(order), dtype=int)
-    limits = np.array([a, b]) * largest_first.sum() - rounding
+    limits = np.array([A_LIMIT, B_LIMIT]) * largest_first.sum() - rounding
     codes[order] = np.searchsorted(limits, before, side="right")
     return pd.Series(
         pd.Categorical.from_codes(codes, CLASSES, ordered=True), index=pd.Series(sales).index
@@ -60,13 +58,13 @@ def tiers(sales: pd.Series) -> pd.Series:
     return abc_classes(sales).astype(str)
 
 
-def abc_table(sales: pd.Series, a: float = A_LIMIT, b: float = B_LIMIT) -> pd.DataFrame:
+def abc_table(sales: pd.Series) -> pd.DataFrame:
     """Return customers, share_customers, sales, share_sales, lowest_sales, mean_sales by class.
 
     Parameters and errors are those of `abc_classes`; an empty class has missing values.
     """
     sales = pd.Series(sales)
-    groups = sales.groupby(abc_classes(sales, a, b), observed=False)
+    groups = sales.groupby(abc_classes(sales), observed=False)
     table = groups.agg(customers="size", sales="sum", lowest_sales="min", mean_sales="mean")
     table.insert(1, "share_customers", table["customers"] / table["customers"].sum())
     table.insert(3, "share_sales", table["sales"] / table["sales"].sum())
