@@ -20,7 +20,7 @@ def test_the_names_are_few_and_listed_once():
 
 
 def test_another_name_is_refused_with_those_there_are():
-    with pytest.raises(AttributeError, match="analysis has no 'charms'; it has .*charts"):
+    with pytest.raises(AttributeError, match=r"analysis has no 'charms'; it has .*charts"):
         analysis.charms  # noqa: B018
 
 

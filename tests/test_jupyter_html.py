@@ -62,7 +62,8 @@ def test_the_regions_of_a_source_can_be_copied_without_javascript():
 
 
 def test_a_finding_brings_a_style_that_follows_light_and_dark():
-    page = BeautifulSoup(loss_against_gain(0.3, 0.05)._repr_mimebundle_()["text/html"], "html.parser")
+    html = loss_against_gain(0.3, 0.05)._repr_mimebundle_()["text/html"]
+    page = BeautifulSoup(html, "html.parser")
     style = page.style.text
     assert "var(--jp-ui-font-color1, currentColor)" in style
     assert "prefers-color-scheme: dark" in style
