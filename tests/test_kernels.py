@@ -91,7 +91,7 @@ def test_imports_are_found_and_magics_passed_over(tmp_path):
     path = notebook(
         tmp_path,
         "%load_ext autoreload\n!ls\nimport numpy as np, pandas.api",
-        "from scipy import stats\n\ndef f():\n    from analysis.figures import (\n        display,\n    )",
+        "from scipy import stats\n\ndef f():\n    from analysis.figures import (\n    display,\n)",
         "not python at all",
     )
     found = [

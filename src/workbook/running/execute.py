@@ -37,8 +37,7 @@ from workbook.running.plan import Task
 
 CLOCK = 2.0
 """Seconds by which clocks of file systems may be behind."""
-TRIES = 2
-"""Times that a notebook is executed whose kernel dies or hangs."""
+TRIES = 2  # of a notebook whose kernel dies or hangs
 TIMEOUT = 30 * 60.0
 """Seconds after which a notebook hangs, unless said otherwise."""
 STARTED = "notebook-started"
@@ -266,6 +265,7 @@ def _run_papermill(task: Task, draft: Path, how: How) -> str:
     options = {
         "parameters": task.given,
         "kernel_name": "python3",
+        "language": "python",  # which a notebook need not say
         "progress_bar": False,
         "engine_name": "once",
         "extra_arguments": ["--IPKernelApp.log_level=CRITICAL"],

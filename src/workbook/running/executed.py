@@ -16,6 +16,7 @@ from analysis.claims.finding import MIME_TYPE, no_finding
 from analysis.claims.hypotheses import hypothesis
 from analysis.data import sources
 from analysis.data.sources import DataError
+from analysis.language import translate
 from analysis.statistics.estimate import NotEstimable
 from workbook.notebooks import theme_of
 from workbook.running.plan import Task
@@ -46,9 +47,11 @@ def tidy(notebook: NotebookNode, task: Task, stop: str, secrets: Sequence[str] =
     str
         What broke, as a sentence; empty if nothing did.
     """
+    language = str(task.parameters.get("language", "en"))
     for cell in notebook.cells:
         cell["outputs"] = _hidden(cell.get("outputs", []), secrets)
         if cell.cell_type != "code":
+            cell.source = translate(cell.source, "", language, {})
             del cell["outputs"]
     failure = _end(notebook, task) or stop
     failure = _foreign_findings(notebook, task) or failure
@@ -67,7 +70,7 @@ def tidy(notebook: NotebookNode, task: Task, stop: str, secrets: Sequence[str] =
             "claim": task.claim,
             "status": "failed" if failure else "ok",
             "error": failure,
-            "language": str(task.parameters.get("language", "en")),
+            "language": language,
             "parameters": task.given | {"source": task.source},
             "provenance": dict(task.provenance),
         },
