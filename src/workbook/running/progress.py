@@ -20,8 +20,7 @@ from workbook.terminal import Display
 
 Style = Literal["auto", "quiet", "json"]
 
-SLOWEST = 3
-"""Notebooks and cells that are named at the end."""
+SLOWEST = 3  # notebooks and cells that are named at the end
 
 
 @dataclass(frozen=True)
