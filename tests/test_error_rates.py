@@ -212,7 +212,7 @@ class TestTheNaiveAnswerIsMisled:
         scene = next(scene for scene in SCENES if scene.name == "nobody leaves")
         here = rehearsal.region_of(draw(scene.world, 3_000, 10))
         found, known = rehearsal.run("H17", here)
-        assert models.contrast(known["raw"], "recency").ci_low > 1.2
+        assert models.contrast(known["alone"], "recency").ci_low > 1.2
         assert known["areas"]["recency alone"].estimate > 0.6
         assert found.verdict != "supported"
 
