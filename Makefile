@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help report test lab calibrate lint lock clean
+.PHONY: help report test lab calibrate lint lock messages clean
 
 help:
 	@echo "make report   run every notebook for every example region; reports/index.html"
@@ -13,6 +13,7 @@ help:
 	@echo "make calibrate  error rates of the verdicts, in simulated regions (hours)"
 	@echo "make lint     what a commit must pass"
 	@echo "make lock     resolve requirements.lock anew from pyproject.toml"
+	@echo "make messages sentences of the sources into the catalogue of translations"
 	@echo "make clean    remove the virtual environment"
 
 report: $(READY)
@@ -55,6 +56,9 @@ lock:
 		--extra test --extra build --no-annotate --no-header \
 		pyproject.toml --output-file requirements.lock
 	rm -rf .venv-lock
+
+messages: $(READY)
+	$(BIN)/python -m analysis.language.update
 
 clean:
 	rm -rf .venv

@@ -5,21 +5,17 @@ import string
 
 import nbformat
 import pytest
-from babel.messages.extract import extract, extract_from_dir, extract_from_file
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract, extract_from_file
 from babel.messages.pofile import read_po
 
 from analysis import language
 from analysis.data.sources import ROOT
+from analysis.language import update
 
 CHINESE = language.CATALOGUES / "zh" / "LC_MESSAGES" / "workbook.po"
 IN_CHINESE = "notebooks/value/H12_concentration_of_sales.ipynb"
 METHOD = "analysis.language.extract"
-PLACES = {
-    "notebooks/**.ipynb": f"{METHOD}:notebook",
-    "src/analysis/**.py": f"{METHOD}:python",
-    "src/workbook/**.py": f"{METHOD}:python",
-    "src/analysis/claims/tables/words.toml": f"{METHOD}:toml",
-}
 
 HEADER = """
 msgid ""
@@ -106,13 +102,7 @@ def extracted(content, method):
 
 @pytest.fixture(scope="module")
 def sources():
-    found = extract_from_dir(
-        str(ROOT),
-        method_map=list(PLACES.items()),
-        options_map={},
-        directory_filter=lambda path: "/." not in path.removeprefix(str(ROOT)),
-    )
-    return {message[0] if isinstance(message, tuple) else message for _, _, message, _, _ in found}
+    return {each.id[0] if isinstance(each.id, tuple) else each.id for each in update.messages()}
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +114,19 @@ def chinese():
 def test_the_catalogue_has_nothing_that_no_source_says(sources, chinese):
     known = {each.id[0] if isinstance(each.id, tuple) else each.id for each in chinese}
     assert known - sources == set(), "make messages"
+
+
+def test_an_update_keeps_translations_and_takes_out_what_nothing_says(catalogue):
+    template = Catalog()
+    template.add("{share:.0%} of customers")
+    template.add("a new sentence")
+    update.update(catalogue, "zh", template)
+    written = catalogue.read_text(encoding="utf-8")
+    assert 'msgid "a new sentence"\nmsgstr ""' in written
+    assert "客户的{share:.0%}" in written
+    assert "station" not in written
+    update.update(catalogue, "zh", template)
+    assert catalogue.read_text(encoding="utf-8") == written
 
 
 def test_translations_fill_the_same_gaps(chinese):

@@ -13,6 +13,7 @@ from ibis.expr.types import Table
 from analysis.data.cache import per_region
 from analysis.data.contract import FUEL
 from analysis.data.region import Region
+from analysis.language import text
 from analysis.statistics.estimate import NotEstimable
 
 DAYS_IN_WEEK = 7
@@ -53,11 +54,18 @@ class LastYear:
     def summary(self) -> str:
         """How many bought, and for how much."""
         sales = self.buyers["sales"]
-        return (
-            f"{len(self.buyers):,} of {self.n_customers:,} customers bought in the "
-            f"{self.weeks:.3g} weeks from {self.first} to {self.last}; a year is 52 weeks here, "
-            f"so that each has as many Mondays. Their median sales were {sales.median():,.0f} "
-            f"{self.currency}, the mean {sales.mean():,.0f} {self.currency}."
+        return text(
+            "{n:,} of {n_customers:,} customers bought in the {weeks:.3g} weeks from {first} to "
+            "{last}; a year is 52 weeks here, so that each has as many Mondays. Their median "
+            "sales were {median:,.0f} {currency}, the mean {mean:,.0f} {currency}.",
+            n=len(self.buyers),
+            n_customers=self.n_customers,
+            weeks=self.weeks,
+            first=self.first,
+            last=self.last,
+            median=sales.median(),
+            mean=sales.mean(),
+            currency=self.currency,
         )
 
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from analysis.figures import marks, theme
 from analysis.figures.display import figure
+from analysis.language import text
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.value.lifetime_value import Holdout
 
@@ -93,10 +94,14 @@ def concentration(curve: pd.DataFrame, top: Estimate, claimed: float, caption: s
     fig, ax = plt.subplots(figsize=(4.8, 3.6))
     marks.lorenz(ax, curve)
     ax.plot(0.2, claimed, "x", color=theme.GREY, ms=9)
-    ax.annotate("claimed", (0.2, claimed), (8, 4), textcoords="offset points", color=theme.GREY)
-    alt = (
-        f"Lorenz curve: the best 20 % of customers bring {top.estimate:.1%} of sales; the claim "
-        f"says {claimed:.0%}."
+    ax.annotate(
+        text("claimed"), (0.2, claimed), (8, 4), textcoords="offset points", color=theme.GREY
+    )
+    alt = text(
+        "Lorenz curve: the best 20 % of customers bring {top:.1%} of sales; the claim says "
+        "{claimed:.0%}.",
+        top=top.estimate,
+        claimed=claimed,
     )
     figure(fig, alt, caption)
 

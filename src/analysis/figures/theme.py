@@ -10,6 +10,7 @@ from IPython import get_ipython
 from matplotlib import font_manager
 
 from analysis.figures import jupyter
+from analysis.language import use
 
 BLUE, ORANGE, GREY, BAND, INK = "#0b63b0", "#d1600a", "#7a8490", "#e4e7ec", "#1d2733"
 
@@ -57,6 +58,7 @@ def use_theme(language: str = "en", fonts: Sequence[str] = CHINESE_FONTS) -> Non
     fonts : sequence of str
         Names of fonts with Chinese characters, the best first.
     """
+    use(language)
     chinese = chinese_font(fonts)
     if chinese is None and language == "zh":
         message = (
