@@ -11,10 +11,10 @@ import pandas as pd
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import HTML, display
 
-from analysis.figures.display import table_html
+from analysis.figures.display import say, table_html
 from analysis.figures.numbers import three_digits
 from analysis.language import text
-from analysis.statistics.estimate import Estimate
+from analysis.statistics.estimate import Estimate, NotEstimable
 
 if TYPE_CHECKING:
     from analysis.data.region import Region
@@ -28,13 +28,26 @@ FITS = {
 
 
 def register(shell: InteractiveShell) -> None:
-    """Make a cell that ends with a region, an estimate or a fit show it as a table."""
+    """Make a cell that ends with a region, an estimate or a fit show it as a table.
+
+    `NotEstimable` ends a notebook with its sentence; `claim` has a card for it instead.
+    """
+    shell.set_custom_exc((NotEstimable,), _end_notebook)
     html = shell.display_formatter.formatters["text/html"]
     html.for_type_by_name("analysis.data.region", "Region", region_html)
     html.for_type(Estimate, estimate_html)
     for module, names in FITS.items():
         for name in names:
             html.for_type_by_name(module, name, lambda fit: fit.summary().as_html())
+
+
+def _end_notebook(
+    shell: InteractiveShell, kind: type, why: NotEstimable, trace: object, **_: object
+) -> None:
+    """Show what the data do not allow, and end the notebook without a traceback."""
+    say(str(why))
+    line = text("The notebook ends with this cell.")
+    shell._showtraceback(SystemExit, "", [line])  # papermill's name for a regular end
 
 
 def region_html(here: Region) -> str:
