@@ -13,7 +13,7 @@ from workbook import notebooks
 
 ALL = notebooks.discover()
 CLAIMS = {name: each for name, each in ALL.items() if each.claim}
-MOST_CELLS, MOST_LINES, MOST_LINES_OF_CELL = 20, 150, 26
+MOST_CELLS, MOST_LINES, MOST_LINES_OF_CELL = 20, 155, 28
 PER_REGION = ["region", "source", "as_of", "language", "seed"]
 
 
