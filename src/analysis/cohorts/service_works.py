@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
+from analysis.language import text
 from analysis.statistics.estimate import Estimate
 
 RISE = 2.0
@@ -158,9 +159,14 @@ def lacking(answers: pd.DataFrame, changes: pd.DataFrame) -> list[str]:
         many = "only one" if waves else "none"
         return [f"It needs two waves of answers on works; there is {many}."]
     informing, others = int(changes["informs"].sum()), int((~changes["informs"]).sum())
-    few = (
-        f"{informing} stations with enough answers began to inform and {others} did not; "
-        f"{MIN_STATIONS} of each are needed."
+    few = text(
+        "{n} station with enough answers began to inform and {others} did not; {least} of each "
+        "are needed.",
+        "{n} stations with enough answers began to inform and {others} did not; {least} of each "
+        "are needed.",
+        n=informing,
+        others=others,
+        least=MIN_STATIONS,
     )
     if min(informing, others) < MIN_STATIONS:
         return [few]
