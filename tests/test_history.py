@@ -46,6 +46,15 @@ def test_a_run_that_finds_the_same_adds_nothing_and_changes_no_byte(tmp_path):
     assert past["run"].max() == 1
 
 
+def test_a_finding_that_stands_twice_counts_once(tmp_path):
+    append(tmp_path, pd.concat([found(), found()]))
+    past = history.read(tmp_path)
+    pd.concat([past, past]).to_parquet(tmp_path / history.FILE)  # of an earlier version
+    past = append(tmp_path, found((0.30, 0.01, 0.32)))
+    assert len(history.lines(past, "example", "H03", "asymmetry")) == 2
+    assert len(history.changes(past)) == 4
+
+
 def test_what_is_read_is_what_was_written(tmp_path):
     past = append(tmp_path, found())
     pd.testing.assert_frame_equal(history.read(tmp_path), past)

@@ -17,7 +17,7 @@ from workbook.pages import collect
 from workbook.running import execute, plan, up_to_date
 from workbook.running.plan import Task
 
-SETUP = 'region = "North"\nsource = "nowhere"\nlanguage = "en"\nseed = 1'
+SETUP = 'region = "North"\nsource = "small"\nas_of = ""\nlanguage = "en"\nseed = 1'
 CLAIM = """from analysis.claims.finding import conclude
 from analysis.claims.hypotheses import hypothesis
 from analysis.statistics.estimate import Estimate
@@ -110,6 +110,26 @@ def test_a_notebook_without_its_claim_or_with_another_one_says_so(folder):
     reports = folder.parent / "reports"
     collect.rebuild(reports)
     assert verdicts(reports) == {"H12": "failed", "H13": "failed"}
+
+
+BREAKS = f"{CLAIM.replace('conclude(', 'display(conclude(')})\n1 / 0"
+OTHER = CLAIM.replace("0.5, 0.4, 0.6", "0.7, 0.6, 0.8")
+
+
+@pytest.mark.slow
+def test_a_finding_of_another_region_of_a_broken_cell_or_beside_another_one_does_not_count(folder):
+    elsewhere = CLAIM.replace("source, region", "source, 'East'")
+    said = {
+        "H12_a": (elsewhere, "H12_a was run for North (small) and concludes on East (small)."),
+        "H13_b": (BREAKS, "ZeroDivisionError: division by zero"),
+        "H14_c": (f"{CLAIM}\n", "H14_c concludes on H14 more than once"),
+    }
+    for name, (cell, failure) in said.items():
+        cells = [cell, OTHER] if name == "H14_c" else [cell]
+        todo = task(folder, write(folder, name, *cells, claim=name[:3]))
+        assert execute.execute(todo).failure.startswith(failure)
+    collect.rebuild(folder.parent / "reports")
+    assert set(verdicts(folder.parent / "reports").values()) == {"failed"}
 
 
 @pytest.mark.slow
@@ -212,8 +232,9 @@ def test_notebooks_are_found_in_any_folder_and_taken_by_name_or_theme(folder):
     }  # fmt: skip
     assert [each.name for each in notebooks.select(["value"])] == ["H12_a", "H13_b"]
     assert [each.name for each in notebooks.select(["an idea", "value"])][-1] == "H13_b"
+    assert [each.name for each in notebooks.select(["H13"])] == ["H13_b"]
     assert len(notebooks.select([])) == 4
-    message = r"No notebook or theme folder 'valeu'\. Did you mean 'value'\?"
+    message = r"No notebook, claim or theme 'valeu'\. Did you mean 'value'\?"
     with pytest.raises(UsageError, match=message):
         notebooks.select(["valeu"])
 
@@ -232,21 +253,35 @@ def test_a_notebook_without_parameters_is_left_out_unless_it_is_named_or_tests_a
 def test_two_notebooks_for_one_claim_and_a_claim_that_is_not_registered_are_refused(folder):
     first = write(folder / "mine", "H12_again")
     write(folder / "value", "H12_a")
+    write(folder / "value", "H13_b")
     both = "notebooks/mine/H12_again.ipynb and notebooks/value/H12_a.ipynb"
-    with pytest.raises(UsageError, match=f"Two notebooks test H12: {both}"):
-        notebooks.discover()
+    for names in [], ["H12"], ["mine"]:
+        with pytest.raises(UsageError, match=f"Two notebooks test H12: {both}"):
+            notebooks.select(names)
+    assert [each.name for each in notebooks.select(["H13"])] == ["H13_b"]
     first.rename(folder / "value" / "H92_a.ipynb")
     with pytest.raises(UsageError, match=r"H92_a.ipynb: the register has no claim H92\."):
-        notebooks.discover()
+        notebooks.select([])
     (folder / "value" / "H92_a.ipynb").rename(folder / "mine" / "H12_a.ipynb")
     with pytest.raises(UsageError, match="Two notebooks have one name: notebooks/mine/H12_a"):
-        notebooks.discover()
+        notebooks.select(["H12_a"])
 
 
 def test_parameters_must_be_plain_values(folder):
     write(folder, "odd", parameters="region = 'North'\nseed = len(region)")
-    with pytest.raises(UsageError, match=r'odd.ipynb: the cell tagged "parameters" must assign'):
-        notebooks.discover()
+    write(folder, "H12_a")
+    odd, good = sorted(notebooks.find_all(), key=lambda each: not each.problem)
+    assert odd.problem.startswith('notebooks/odd.ipynb: the cell tagged "parameters" must assign')
+    assert good.problem == ""
+    assert notebooks.select(["H12"]) == [good]
+    with pytest.raises(UsageError, match=r"odd\.ipynb"):
+        notebooks.select([])
+
+
+def test_the_notebook_of_a_claim_without_a_region_is_refused(folder):
+    write(folder, "H12_a", parameters='source = "small"\nlanguage = "en"')
+    with pytest.raises(UsageError, match=r"H12_a\.ipynb.*it lacks region, as_of, seed"):
+        notebooks.select([])
 
 
 def test_parameters_are_read_in_the_type_of_their_default(folder):
@@ -329,6 +364,21 @@ def test_a_region_that_is_no_longer_in_the_data_counts_nowhere_and_nothing_is_de
 
     note(tmp_path, *before)  # it comes back
     assert [each.region for each in collect.rebuild(tmp_path)] == before
+
+
+def test_a_report_of_an_earlier_version_with_another_regions_finding_fails_its_claim(
+    folder, tmp_path
+):
+    write(folder, "H03_loss")
+    write_reports(tmp_path, "North", "East")
+    north, east = (tmp_path / "example" / name / "H03_loss.ipynb" for name in ("North", "East"))
+    wrong = nbformat.read(north, as_version=4)
+    wrong.cells = nbformat.read(east, as_version=4).cells
+    nbformat.write(wrong, north)
+    for _ in range(2):  # the history is read again
+        collect.rebuild(tmp_path)
+    found = findings.read_all(tmp_path).set_index("region")["verdict"]
+    assert found.to_dict() == {"East": "supported", "North": "failed"}
 
 
 def test_parameters_have_a_fingerprint_that_does_not_depend_on_where_the_source_is(folder):

@@ -45,9 +45,7 @@ def run(
     ] = [],  # noqa: B006 - typer copies it
     notebook: Annotated[
         list[str],
-        typer.Option(
-            "--notebook", "-n", help="Only this notebook, or those of this theme; may be repeated."
-        ),
+        typer.Option("--notebook", "-n", help="Only this notebook, claim or theme; repeatable."),
     ] = [],  # noqa: B006
     parameter: Annotated[
         list[str], typer.Option("--parameter", "-p", help="name=value for the notebooks.")
@@ -89,7 +87,7 @@ def run(
         todo = plan.in_turns(todo, jobs)
         failed = _perform(asked, todo, style, (jobs, scheduler), (cold, 60 * timeout))
     if style == "auto":
-        for each in notebooks.discover().values() if not notebook else ():
+        for each in notebooks.find_all() if not notebook else ():
             if each.defaults is None:
                 console.print(f"Left out: {each.about}.", soft_wrap=True)
         console.print(f"Index: {_relative(reports / 'index.html')}", soft_wrap=True)
@@ -138,8 +136,10 @@ def list_everything(source: SourceName = EXAMPLE) -> None:
         console.print(
             f"Region of {source}: {row.region} ({sources.counted(row.customers, 'customer')})"
         )
-    for each in notebooks.discover().values():
+    for each in notebooks.find_all():
         console.print(f"Notebook: {each.about}", soft_wrap=True)
+        if each.problem:
+            console.print(f"  [yellow]{escape(each.problem)}[/]", soft_wrap=True)
 
 
 @app.command()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import combinations
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from analysis.claims.hypotheses import nearest, register
@@ -15,6 +15,8 @@ from analysis.data.sources import ROOT, DataError
 
 FOLDER = ROOT / "notebooks"
 LANGUAGES = ("en", "zh")
+NEEDED = ("region", "source", "as_of", "language", "seed")
+"""Parameters of a notebook that is named after a claim."""
 OWN = ("region", "source")
 """Parameters that have options of their own on the command line."""
 
@@ -35,10 +37,13 @@ class Notebook:
         Its file, somewhere under `FOLDER`.
     defaults : dict or None
         Its parameters and their defaults; None where it has no cell tagged "parameters".
+    problem : str
+        Why it can't be run, as a message for the user; empty where it can.
     """
 
     path: Path
     defaults: Mapping[str, object] | None = field(hash=False)
+    problem: str = field(default="", compare=False)
 
     @property
     def name(self) -> str:
@@ -60,6 +65,7 @@ class Notebook:
         """Its name, theme and claim, and how it is run, for a list."""
         runs = "" if self.is_per_region else "over all regions"
         runs = 'not run, as no cell is tagged "parameters"' if self.defaults is None else runs
+        runs = "can't be run" if self.problem else runs
         said = ", ".join(filter(None, [self.theme, self.claim, runs]))
         return f"{self.name} ({said})" if said else self.name
 
@@ -89,68 +95,100 @@ def names() -> set[str]:
 
 
 def discover() -> dict[str, Notebook]:
-    """Return all notebooks below `FOLDER`, in any folder, by name.
+    """Return all notebooks below `FOLDER`, in any folder, by name; see `find_all`."""
+    return {each.name: each for each in find_all()}
+
+
+def find_all() -> list[Notebook]:
+    """Return all notebooks below `FOLDER`, in any folder, each with what keeps it from being run.
+
+    That is: its file is not a notebook, another one has its name or tests its claim, the register
+    does not have the claim, or a parameter is missing.
 
     Raises
     ------
     UsageError
-        If there is none, a file is not a notebook, two have one name or test one claim, or one
-        has the name of a claim and does not test it: the register has no such claim, or the
-        notebook has no parameters.
+        If there is none.
     """
     paths = [path for path in FOLDER.rglob("*.ipynb") if not _is_hidden(path)]
     if not paths:
         raise UsageError(f"There is no notebook in {FOLDER.name}/.")
-    found = [Notebook(path, read_defaults(path)) for path in sorted(paths, key=_place)]
-    for one, other in combinations(found, 2):
-        both = f"{_shown(one.path)} and {_shown(other.path)}"
-        if one.name == other.name:
-            raise UsageError(f"Two notebooks have one name: {both}. Rename one of them.")
-        if one.claim and one.claim == other.claim:
-            raise UsageError(
-                f"Two notebooks test {one.claim}: {both}. Rename one of them, so that its name "
-                f"does not begin with {one.claim}_."
-            )
-    for each in found:
-        if each.claim and each.claim not in register():
-            missing = f"the register has no claim {each.claim}."
-            raise UsageError(f"{each.path.name}: {missing}{nearest(each.claim, register())}")
-        if each.claim:
-            require_parameters(each)
-    return {each.name: each for each in found}
+    found = [_read(path) for path in sorted(paths, key=_place)]
+    return [replace(each, problem=each.problem or _problem(each, found)) for each in found]
 
 
 def select(names: Sequence[str]) -> list[Notebook]:
-    """Return the notebooks of some names or theme folders; all that can be run if none is given.
+    """Return the notebooks of some names, claims or theme folders; all if none is given.
 
     A notebook without parameters can't be run. It is left out, unless it is named.
 
     Raises
     ------
     UsageError
-        As in `discover`; if a name is neither a notebook's nor a folder's, or if a notebook that
-        is named has no parameters.
+        If a name is none of these, if a notebook that is asked for can't be run, or if there is
+        none. What is not asked for is not looked at.
     """
-    known = discover()
-    folders = [each.theme for each in known.values() if each.theme]
-    names = choose(names, list(dict.fromkeys([*known, *folders])), "notebook or theme folder")
+    found = find_all()
+    known = [name for each in found for name in (each.name, each.claim, each.theme) if name]
     for name in names:
-        if name in known and len(names) < len(known):
-            require_parameters(known[name])
-    return [
-        each
-        for each in known.values()
-        if (each.name in names or each.theme in names) and each.defaults is not None
+        if name not in known:
+            (near,) = difflib.get_close_matches(name, dict.fromkeys(known), n=1, cutoff=0)
+            raise UsageError(f"No notebook, claim or theme {name!r}. Did you mean {near!r}?")
+    chosen = [
+        each for each in found if not names or {each.name, each.claim, each.theme} & set(names)
     ]
+    for each in chosen:
+        if each.problem:
+            raise UsageError(each.problem)
+        if each.defaults is None and each.name in names:
+            raise UsageError(_untagged(each))
+    return [each for each in chosen if each.defaults is not None]
 
 
-def require_parameters(notebook: Notebook) -> None:
-    """Refuse a notebook that has no cell of parameters."""
+def _read(path: Path) -> Notebook:
+    """Read a notebook, or why it can't be read."""
+    try:
+        return Notebook(path, read_defaults(path))
+    except UsageError as error:
+        return Notebook(path, None, str(error))
+
+
+def _problem(notebook: Notebook, others: Sequence[Notebook]) -> str:
+    """Say what keeps a notebook from being run beside others; nothing where nothing does."""
+    claim = notebook.claim
+    for other in others:
+        if other.path == notebook.path:
+            continue
+        both = " and ".join(_shown(each.path) for each in others if each in (notebook, other))
+        if other.name == notebook.name:
+            return f"Two notebooks have one name: {both}. Rename one of them."
+        if claim and other.claim == claim:
+            return (
+                f"Two notebooks test {claim}: {both}. Rename one of them, so that its name "
+                f"does not begin with {claim}_."
+            )
+    if not claim:
+        return ""
+    if claim not in register():
+        missing = f"the register has no claim {claim}."
+        return f"{notebook.path.name}: {missing}{nearest(claim, register())}"
     if notebook.defaults is None:
-        raise UsageError(
-            f'{_shown(notebook.path)}: no cell is tagged "parameters", so it can\'t be run for a '
-            'region. Add one, such as: region = "North".'
-        )
+        return _untagged(notebook)
+    lacks = [name for name in NEEDED if name not in notebook.defaults]
+    if not lacks:
+        return ""
+    return (
+        f"{_shown(notebook.path)}: a notebook named after a claim needs the parameters "
+        f"{', '.join(NEEDED)}; it lacks {', '.join(lacks)}."
+    )
+
+
+def _untagged(notebook: Notebook) -> str:
+    """Say that a notebook has no cell of parameters."""
+    return (
+        f'{_shown(notebook.path)}: no cell is tagged "parameters", so it can\'t be run for a '
+        'region. Add one, such as: region = "North".'
+    )
 
 
 def choose(names: Sequence[str], known: Sequence[str], kind: str) -> list[str]:

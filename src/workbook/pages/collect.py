@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
 import nbformat
 import pandas as pd
 
-from analysis.claims import across_regions, findings
+from analysis.claims import across_regions, findings, hypotheses
+from analysis.claims.finding import no_finding
 from analysis.data.files import write_text
 from workbook.pages import history, index, report
 from workbook.pages.index import Entry
@@ -75,7 +76,7 @@ def _entry(path: Path, reports: Path) -> Entry:
     notebook = nbformat.v4.reads(path.read_text(encoding="utf-8"))
     about = notebook.metadata["workbook"]
     page = path.with_suffix(".html").relative_to(reports)
-    record = next(findings.records(notebook), None)
+    record = _record(notebook, about) if about["claim"] else None
     return Entry(
         source=about["source"],
         region=about["region"],
@@ -89,6 +90,19 @@ def _entry(path: Path, reports: Path) -> Entry:
         record=record | about["provenance"] if record else None,
         files=tuple(quote(file.relative_to(reports).as_posix()) for file in files_of(path)),
     )
+
+
+def _record(notebook: nbformat.NotebookNode, about: Mapping) -> dict:
+    """Return the finding of an executed notebook; one of an earlier version may be another's."""
+    own = {"source": about["source"], "region": about["region"], "hypothesis": about["claim"]}
+    for record in findings.records(notebook):
+        if own.items() <= record.items():
+            return record
+    known = hypotheses.hypothesis(about["claim"])
+    why = about["error"] or f"The report has no finding on {known.id} for {about['region']}."
+    return no_finding(
+        known, about["source"], about["region"], "failed", why, language=about.get("language", "en")
+    ).record()
 
 
 def files_of(executed: Path) -> list[Path]:

@@ -54,7 +54,8 @@ def read(folder: Path) -> pd.DataFrame:
         table = pd.read_parquet(path)
         if set(COLUMNS) - set(table) - set(LATER):
             raise ValueError("It lacks columns.")
-        return _filled(table).astype(_KINDS)
+        one = _filled(table).drop_duplicates(["run", *KEYS], ignore_index=True)
+        return one.astype(_KINDS)
     except (ValueError, OSError):
         raise DataError(
             f"{path.name}: this is no history of findings; expected a Parquet file with the "
@@ -147,7 +148,7 @@ def _rows(found: pd.DataFrame, pools: pd.DataFrame) -> pd.DataFrame:
     numbers = pools[pools["estimate"].notna()].assign(region=EVERYWHERE)
     numbers["survives"] = np.where(numbers["survives"].astype(bool), "yes", "no")
     both = [table.reindex(columns=COLUMNS[1:]) for table in (found, numbers)]
-    return _filled(pd.concat(both, ignore_index=True))
+    return _filled(pd.concat(both, ignore_index=True).drop_duplicates(KEYS, ignore_index=True))
 
 
 def _filled(table: pd.DataFrame) -> pd.DataFrame:

@@ -132,11 +132,11 @@ def _summary(record: Mapping) -> dict:
 
 def _until_failure(cells: Sequence[NotebookNode]) -> list[NotebookNode]:
     """Return the cells before the one that broke or was never run."""
-    broken = (i for i, cell in enumerate(cells) if cell.cell_type == "code" and _is_broken(cell))
+    broken = (i for i, cell in enumerate(cells) if cell.cell_type == "code" and is_broken(cell))
     return list(cells[: next(broken, len(cells))])
 
 
-def _is_broken(cell: NotebookNode) -> bool:
+def is_broken(cell: NotebookNode) -> bool:
     """Tell whether a code cell ended with an error, or was never run."""
     failed = any(output.output_type == "error" for output in cell.outputs)
     return failed or (bool(cell.source.strip()) and cell.execution_count is None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote, quote_plus
 
 import nbformat
@@ -19,6 +19,7 @@ from analysis.data.sources import DataError
 from analysis.language import translate
 from analysis.statistics.estimate import NotEstimable
 from workbook.notebooks import theme_of
+from workbook.pages.report import is_broken
 from workbook.running.plan import Task
 
 HIDDEN = "***"
@@ -54,7 +55,9 @@ def tidy(notebook: NotebookNode, task: Task, stop: str, secrets: Sequence[str] =
             cell.source = translate(cell.source, "", language, {})
             del cell["outputs"]
     failure = _end(notebook, task) or stop
-    failure = _foreign_findings(notebook, task) or failure
+    if failure:
+        _take_records(_broken_and_after(notebook))
+    failure = _foreign_findings(notebook, task) or _several_findings(notebook, task) or failure
     if task.claim and not list(findings.records(notebook)):
         failure = failure or f"The notebook ended without a finding on {task.claim}."
         notebook.cells.append(_failed_finding(task, failure))
@@ -164,21 +167,59 @@ def _is_banner(cell: NotebookNode) -> bool:
     return "papermill-error-cell-tag" in cell.metadata.get("tags", ())
 
 
-def _foreign_findings(notebook: NotebookNode, task: Task) -> str:
-    """Take out the findings on claims that the notebook's name does not have; name them."""
-    foreign = {}
-    for cell in notebook.cells:
+def _broken_and_after(notebook: NotebookNode) -> list[NotebookNode]:
+    """Return the cell that broke, if one did, and those after it: what they found is not known."""
+    cells = notebook.cells
+    broken = (n for n, cell in enumerate(cells) if cell.cell_type == "code" and is_broken(cell))
+    return cells[next(broken, len(cells)) :]
+
+
+def _take_records(
+    cells: Sequence[NotebookNode], is_wrong: Callable[[Mapping], bool] = lambda record: True
+) -> list[Mapping]:
+    """Take findings out of cells, all or the wrong ones, and return their records."""
+    taken = []
+    for cell in cells:
         for output in list(cell.get("outputs", ())):
             record = output.get("data", {}).get(MIME_TYPE)
-            if record is not None and record["hypothesis"] != task.claim:
-                foreign[record["hypothesis"]] = None
+            if record is not None and is_wrong(record):
+                taken.append(record)
                 cell.outputs.remove(output)
-    if not foreign:
+    return taken
+
+
+def _foreign_findings(notebook: NotebookNode, task: Task) -> str:
+    """Take out findings on other claims or on other data than the task's; name them."""
+    name = task.notebook.stem
+    others = _take_records(notebook.cells, lambda record: record["hypothesis"] != task.claim)
+    if others:
+        keys = ", ".join(dict.fromkeys(record["hypothesis"] for record in others))
+        return (
+            f"{name} concludes on {keys}. A finding counts only in the notebook whose "
+            f"name begins with the claim: {keys}_... Take it out, or rename the notebook."
+        )
+    own = (task.source, task.region)
+    elsewhere = _take_records(
+        notebook.cells, lambda record: (record["source"], record["region"]) != own
+    )
+    if not elsewhere:
         return ""
-    keys = ", ".join(foreign)
+    places = dict.fromkeys(f"{each['region']} ({each['source']})" for each in elsewhere)
     return (
-        f"{task.notebook.stem} concludes on {keys}. A finding counts only in the notebook whose "
-        f"name begins with the claim: {keys}_... Take it out, or rename the notebook."
+        f"{name} was run for {task.region} ({task.source}) and concludes on {', '.join(places)}. "
+        "Load the region that the notebook is given: load_region(source, region, as_of)."
+    )
+
+
+def _several_findings(notebook: NotebookNode, task: Task) -> str:
+    """Take out the findings of a notebook that concludes more than once, and say so."""
+    found = list(findings.records(notebook))
+    if all(record == found[0] for record in found):  # shown twice, it is still one
+        return ""
+    _take_records(notebook.cells, lambda record: not record.get("variant"))
+    return (
+        f"{task.notebook.stem} concludes on {task.claim} more than once, and not in the same way. "
+        "Keep one conclusion; show another with claim.compare(...)."
     )
 
 
