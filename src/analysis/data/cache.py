@@ -8,6 +8,8 @@ comes from the data and the code: what changed is computed again.
 from __future__ import annotations
 
 import contextlib
+import copy
+import dataclasses
 import datetime as dt
 import functools
 import hashlib
@@ -16,12 +18,12 @@ import os
 import pickle
 import shutil
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-import duckdb
+import numpy as np
+import pandas as pd
 import platformdirs
 from filelock import FileLock
 from ibis.expr.types import Table
@@ -43,7 +45,7 @@ HERE = Path(__file__).parent
 PACKAGE = HERE.parent
 """The package whose code decides about what is computed of a region."""
 MAX_AGE, MAX_BYTES = dt.timedelta(days=30), 2 * 1024**3
-"""Limits of the user's own cache, of what was loaded and what was computed each."""
+"""Limits of the user's own cache."""
 
 Value = TypeVar("Value")
 Arguments = ParamSpec("Arguments")
@@ -56,8 +58,8 @@ def per_region(
 
     The value is looked up first on the `Region`, then on disk, where its name comes from the
     region's data, the arguments and the code of this package. A `Region` that was simulated
-    or changed after it was loaded has no key; its values stay in memory. Callers share the
-    value: they must not change it.
+    or changed after it was loaded has no key; its values stay in memory. Each caller gets a
+    value of its own (`private`).
 
     Parameters
     ----------
@@ -74,9 +76,31 @@ def per_region(
         own = repr((name, list(given.arguments.items())[1:], code() if here.key else ""))
         if own not in here.computed:
             here.computed[own] = _computed(here.key, own, lambda: function(here, *args, **kwargs))
-        return here.computed[own]
+        return private(here.computed[own])
 
     return cached
+
+
+def private(value: Value) -> Value:
+    """Return a value whose frames and arrays can be changed without changing the value's own.
+
+    Also those in dataclasses, lists, tuples and dicts; frames copy what is changed (pandas 3).
+    """
+    if isinstance(value, pd.DataFrame | pd.Series):
+        return value.copy(deep=False)
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if isinstance(value, dict):
+        return type(value)((key, private(each)) for key, each in value.items())
+    if isinstance(value, list | tuple):
+        parts = map(private, value)
+        return value._make(parts) if hasattr(value, "_make") else type(value)(parts)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        own = copy.copy(value)
+        for name, part in vars(value).items():
+            object.__setattr__(own, name, private(part))
+        return own
+    return value
 
 
 def clear() -> None:
@@ -124,7 +148,7 @@ def load_or_compute(path: Path | None, compute: Callable[[], Value]) -> Value:
         try:
             with whole(path) as draft, draft.open("wb") as file:
                 _Writer(file, path).dump(value)
-        except (OSError, duckdb.IOException):  # no room: each notebook computes its own
+        except Exception:  # no room, or it can't be pickled: each notebook computes its own
             for rows in path.parent.glob(f"{path.name}.*.parquet"):
                 rows.unlink()
             return value
@@ -172,34 +196,16 @@ def _computed(key: str, own: str, compute: Callable[[], Value]) -> Value:
     folder = _folder()
     if not key or folder is None:
         return compute()
-    from joblib import Memory  # takes a moment to import
-    from joblib.memory import CacheWarning
-
-    warnings.filterwarnings("ignore", category=CacheWarning)  # no room: computed each time
-    name = short(each.encode() for each in (key, own))
-    with _locked(folder / name) as is_locked:
-        if not is_locked:
-            return compute()
-        try:
-            return Memory(folder, verbose=0).cache(_call, ignore=["compute"])(name, compute)
-        except OSError:
-            return compute()
-        finally:
-            if not os.environ.get(FOLDER):
-                _drop_old(folder)
-
-
-def _call(name: str, compute: Callable[[], Value]) -> Value:
-    """Compute the value that is stored under a name."""
-    return compute()
+    try:
+        return load_or_compute(folder / short(each.encode() for each in (key, own)), compute)
+    finally:
+        if not os.environ.get(FOLDER):
+            _drop_old(folder)
 
 
 @functools.cache
 def _drop_old(folder: Path) -> None:
     """Keep the user's own cache within its limits; looked at once in a process."""
-    from joblib import Memory
-
-    Memory(folder, verbose=0).reduce_size(bytes_limit=MAX_BYTES, age_limit=MAX_AGE)
     total, oldest = 0, time.time() - MAX_AGE.total_seconds()
     files = [(path.stat(), path) for path in folder.iterdir() if path.is_file()]
     for about, path in sorted(files, key=lambda each: each[0].st_mtime, reverse=True):

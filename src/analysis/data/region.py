@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -36,6 +36,22 @@ class Needs(Protocol):
     min_days: int
 
 
+class Tables(Mapping[str, pd.DataFrame]):
+    """A region's tables by name; each caller gets a frame of its own."""
+
+    def __init__(self, frames: Mapping[str, pd.DataFrame]) -> None:
+        self._frames = cache.private(dict(frames))
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        return cache.private(self._frames[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._frames)
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+
 @dataclass(frozen=True, repr=False)
 class Region:
     """One region's validated data.
@@ -48,7 +64,7 @@ class Region:
         The region.
     start, last, end : date or None
         First and last day of its purchases; last day that the data can show.
-    tables : dict of str to DataFrame
+    tables : Tables
         Each table of the contract but transactions, by customer_id (empty where the source has
         none). Of several answers of a customer on one day, `survey` has that with most ratings,
         or the latest of these.
@@ -88,6 +104,10 @@ class Region:
     repeated_answers: int = 0
     key: str = field(default="", init=False)
     computed: dict[str, object] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        """Keep the tables from being changed in place."""
+        object.__setattr__(self, "tables", Tables(self.tables))
 
     def __repr__(self) -> str:
         """Name the region; its customers stay out of saved notebooks."""
