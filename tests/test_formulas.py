@@ -59,3 +59,15 @@ def test_controls_that_say_nothing_are_left_out():
     assert formulas.usable("y ~ z + area:x", table(), ["area"]) == "y ~ z"
     assert formulas.usable("y ~ area", table(), ["area", "segment"]) == "y ~ 1"
     assert "prior" not in names
+
+
+def test_what_is_held_follows_the_text():
+    text = "z ~ x * w + I(x**2) + C(area) + np.log(size) + area:kind"
+    assert formulas.held(text, "x", "w") == ["area", "size", "kind"]
+    assert formulas.held("z ~ x", "x") == []
+
+
+def test_another_outcome_than_the_registered_one_is_refused():
+    formulas.require_outcome("retained ~ card", "retained")
+    with pytest.raises(ValueError, match=r'with "retained ~", not with "visits ~"\.'):
+        formulas.require_outcome("visits ~ card", "retained")

@@ -249,13 +249,21 @@ def test_a_formula_alone_is_a_curve_of_one():
     assert found["main"].tolist() == [True]
 
 
-def test_unknown_columns_are_named_in_the_main_formula_and_left_out_among_the_choices():
-    data = survey()
+@pytest.mark.parametrize("formula", ["index ~ x + zz", "index ~ x"])
+def test_unknown_columns_are_named_in_every_formula(formula):
+    variants = {"as written": formula, "misspelt": "index ~ x + zz"}
     with pytest.raises(ValueError, match=r"names zz, which .* Its columns are x, z, w, index"):
-        specification_curve.curve("index ~ x + zz", "x", data)
-    variants = {"as written": "index ~ x", "not asked here": "index ~ x + cost"}
-    found = specification_curve.curve("index ~ x", "x", data, controls=variants)
-    assert found[["as written", "not asked here"]].to_numpy().tolist() == [[True, False]]
+        specification_curve.curve(formula, "x", survey(), controls=variants)
+
+
+def test_two_choices_of_one_name_are_refused():
+    """Issue 15: "all" controls and "all" customers were one column."""
+    data = survey()
+    variants = {"all": "index ~ x + z", "none": "index ~ x"}
+    samples = {"all": data, "half": data.iloc[::2]}
+    with pytest.raises(ValueError, match='name of its own; more than one is called "all"'):
+        specification_curve.curve("index ~ x + z", "x", data, controls=variants, samples=samples)
+    assert len(specification_curve.curve("index ~ x + z", "x", data, controls=variants)) == 2
 
 
 def test_a_main_formula_that_is_no_choice_is_refused():

@@ -14,6 +14,8 @@ from analysis.data.region import Region
 from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.regression.controls import without_rare
 
+BEFORE = ("log_visits", "segment", "area", "landmark", "log_weeks", "log_tenure")
+"""Covariates that forecasts at several landmarks hold equal."""
 WEEK = purchases.DAYS_IN_WEEK
 MOST = 104
 """Weeks before the end of the data that are looked at."""
@@ -90,7 +92,7 @@ class Landmarks:
         """How many landmarks and customers there are, and how many of them stopped buying."""
         rows, count = self.moments, self.moments["week"].nunique()
         return (
-            f"{count} landmarks with {rows['customer_id'].nunique():,} customers; at one, "
+            f"Landmarks: {count}, customers: {rows['customer_id'].nunique():,}. At a landmark, "
             f"{len(rows) / count:,.0f} had bought in the quarter before, "
             f"{rows['lapse'].mean():.1%} of whom bought nothing in the eight weeks after."
         )

@@ -57,6 +57,28 @@ def without_terms(formula: str, *dropped: str) -> str:
     return _joined(outcome(formula), [each for each in terms(formula) if _bare(each) not in plain])
 
 
+def held(formula: str, *drivers: str) -> list[str]:
+    """Return the columns that a formula holds equal: those of its terms without a driver."""
+    own = [_names(term) for term in terms(formula)]
+    found = [name for names in own if not names & {*drivers} for name in sorted(names - _KNOWN)]
+    return list(dict.fromkeys(found))
+
+
+def require_outcome(formula: str, registered: str) -> None:
+    """Refuse an outcome that is not the registered one, whose unit the finding speaks of.
+
+    Raises
+    ------
+    ValueError
+        In one sentence that names both.
+    """
+    if (left := outcome(formula)) != registered:
+        raise ValueError(
+            f'The claim is about "{registered}", so its formula must start with '
+            f'"{registered} ~", not with "{left} ~".'
+        )
+
+
 def columns(formula: str, frame: pd.DataFrame, optional: Sequence[str] = ()) -> list[str]:
     """Return the columns that a formula names, in the order of the table.
 

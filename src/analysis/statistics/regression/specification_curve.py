@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from itertools import product
 from typing import Literal
@@ -49,15 +49,15 @@ def curve(
     Returns
     -------
     DataFrame
-        One row per model that can be fitted (a choice may name a column that the table does not
-        have): estimate, ci_low, ci_high, n_obs, main (bool),
+        One row per model that can be fitted: estimate, ci_low, ci_high, n_obs, main (bool),
         and a true-or-false column for each choice of which there is more than one. Choices
         that come to the same terms and the same rows are one model, and all of them are true.
 
     Raises
     ------
     ValueError
-        If the main specification names an unknown column, or is not among the choices.
+        If a specification names an unknown column, the main one is not among the choices, or two
+        choices have the same name.
     NotEstimable
         If none can be fitted.
 
@@ -71,17 +71,18 @@ def curve(
         controls or {"controls": formula},
         samples or {"all": data},
     )
+    _check_names(choices)
     prints = {name: _Fingerprints(sample) for name, sample in choices[2].items()}
     main, found, chosen_by = _Fingerprints(data).of(formula), {}, defaultdict(list)
     is_among, problem = False, None
     for chosen in product(*choices):
         text = formulas.with_outcome(choices[1][chosen[1]], choices[0][chosen[0]])
+        model = prints[chosen[2]].of(text)
+        is_among |= model == main
         try:
-            model = prints[chosen[2]].of(text)
-            is_among |= model == main
             if model not in chosen_by:
                 found[model] = _effect(text, choices[2][chosen[2]], family, effect)
-        except ValueError as error:  # a column is not there, too few rows, or nothing varies
+        except ValueError as error:  # too few rows, or nothing varies
             problem = error
             continue
         chosen_by[model].append(chosen)
@@ -109,6 +110,16 @@ def agreement(table: pd.DataFrame, null: float = 0.0) -> float:
     low, high = np.sign(table["ci_low"] - null), np.sign(table["ci_high"] - null)
     sides = low.where(low == high, 0)
     return float((sides == sides[table["main"]].iloc[0]).mean())
+
+
+def _check_names(choices: Sequence[Mapping]) -> None:
+    """Refuse a name that two choices share: one would overwrite the column of the other."""
+    shown = [name for options in choices if len(options) > 1 for name in options]
+    repeated = sorted({name for name in shown if shown.count(name) > 1})
+    if repeated:
+        raise ValueError(
+            f'Each choice needs a name of its own; more than one is called "{repeated[0]}".'
+        )
 
 
 class _Fingerprints:
