@@ -1,5 +1,6 @@
 """`workbook new`: what it writes runs at once and decides nothing; what is there stays."""
 
+import ast
 import re
 import shutil
 
@@ -31,12 +32,13 @@ def here():
 
 @pytest.mark.parametrize("theme", new.THEMES)
 def test_what_it_writes_runs_and_decides_nothing(project, here, theme):
-    title = 'Loyal "friends" & {others}'
+    title = 'Loyal "friends" & {others}\\ """ + 1/0 "'
     paths = new.write("H97", title, theme)
     assert all(path.is_file() for path in paths)
-    assert paths[0] == project / "notebooks" / theme / "H97_loyal_friends_others.ipynb"
+    assert paths[0] == project / "notebooks" / theme / "H97_loyal_friends_others_1_0.ipynb"
     nbformat.validate(nbformat.read(paths[0], as_version=4))
-    compile(paths[1].read_text(encoding="utf-8"), "test", "exec")
+    doc = ast.get_docstring(ast.parse(paths[1].read_text(encoding="utf-8")))
+    assert doc == f"H97 {title}: its notebook in simulated regions."
     (found,) = notebooks.discover().values()
     assert (found.claim, found.theme, found.is_per_region) == ("H97", theme, True)
     assert hypothesis("H97").title["en"] == title
@@ -45,6 +47,25 @@ def test_what_it_writes_runs_and_decides_nothing(project, here, theme):
     assert finding.verdict == "inconclusive"
     assert "filled in" in next(each.name for each in finding.checks if not each.passed)
     assert finding.formula == known["formula"]
+
+
+def test_its_check_passes_only_when_every_marked_sentence_is_gone(project, here):
+    notebook, _, table = new.write("H97", "Loyal friends", "value")
+
+    def left_after(change):
+        for path in (notebook, table):
+            path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
+        return new.unfilled("H97")
+
+    marked = new.unfilled("H97")
+    assert len(marked) == 11
+    assert left_after(lambda text: text.replace(new.MARK + " ", "")) == marked
+    for sentence in marked:
+        last = left_after(lambda text, own=sentence: text.replace(own, "Our own words."))
+        assert sentence not in last
+    assert last == []
+    finding, _ = rehearsal.run("H97", here)
+    assert next(each.passed for each in finding.checks if "filled in" in each.name)
 
 
 def test_a_region_without_the_columns_is_not_testable(project):
@@ -61,6 +82,7 @@ def test_a_region_without_the_columns_is_not_testable(project):
         (("H01", "Again", "value"), "H01 is there already, in hypotheses.toml."),
         (("H9", "Again", "value"), "'H9' is no id of a claim"),
         (("H97", "满意", "value"), "needs a Latin letter"),
+        (("H97", "Two\rlines", "value"), "in one line"),
         (("H97", "Again", "values"), "No theme 'values'. Did you mean 'value'?"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from types import SimpleNamespace
 
 import nbformat
 import papermill
@@ -13,7 +14,7 @@ from workbook import notebooks
 
 ALL = notebooks.discover()
 CLAIMS = {name: each for name, each in ALL.items() if each.claim}
-MOST_CELLS, MOST_LINES, MOST_LINES_OF_CELL = 20, 155, 28
+MOST_CELLS, MOST_LINES, MOST_LINES_OF_CELL = 20, 165, 28
 PER_REGION = ["region", "source", "as_of", "language", "seed"]
 
 
@@ -146,6 +147,18 @@ class TestTheNotebookOfAClaim:
         ]  # fmt: skip
         assert typed == []
 
+    def test_what_it_says_is_held_equal_is_what_the_formula_says(self, notebook):
+        made = [
+            node.targets[0].id
+            for cell in cells(notebook)
+            for node in ast.walk(tree(cell))
+            if isinstance(node, ast.Assign) and ast.unparse(node.value)[:14] == "formulas.held("
+        ]
+        assert {each.args[1].id for each in calls(notebook, "controls_in_words")} <= {*made}
+
+    def test_no_riddle_about_expectation(self, notebook):
+        assert not [c for c in cells(notebook, "markdown") if "Expectation tells" in c.source]
+
 
 def edited(notebook, folder, old, new):
     """Write a notebook whose formula is another."""
@@ -190,6 +203,51 @@ def test_one_edit_of_the_formula_moves_fit_variants_curve_and_finding(
     assert after["finding"].formula == after["formula"] != before["finding"].formula
     main = [known["curve"].query("main")["estimate"].iloc[0] for known in (before, after)]
     assert main[0] != main[1]
+
+
+@pytest.mark.parametrize("name", ["H13", "H07"])
+def test_a_control_that_was_dropped_is_not_said_to_be_held(here, tmp_path, name):
+    notebook = next(each for each in CLAIMS.values() if each.claim == name)
+    known = variables(edited(notebook, tmp_path, " + segment", ""), here)
+    assert known["held"] == ["area", "log_tenure"]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("H13", "visits_half ~", "visits_after ~"),
+        ("H04", "z_satisfaction ~", "z_satisfaction_1 ~"),
+        ("H16", "gain ~", "retained ~"),
+        ("H24", "litres ~", "visits ~"),
+    ],
+)
+def test_another_outcome_than_the_registered_one_is_refused(here, tmp_path, name, old, new):
+    notebook = next(each for each in CLAIMS.values() if each.claim == name)
+    with pytest.raises(ValueError, match=f'The claim is about "{old[:-2]}"'):
+        variables(edited(notebook, tmp_path, old, new), here)
+
+
+@pytest.mark.parametrize(
+    ("slope", "bend", "words"),
+    [
+        ((-0.01, 0.01), (-0.01, 0.01), "acceptable"),
+        ((-0.01, 0.01), (0.2, 0.3), "rejected"),
+        ((-0.01, 0.01), (-0.3, 0.3), "can't be told"),
+        ((0.2, 0.3), (-0.3, 0.3), "rejected"),
+    ],
+)
+def test_a_difference_would_do_only_without_slope_and_bend(slope, bend, words):
+    notebook = next(each for each in CLAIMS.values() if each.claim == "H01")
+    (cell,) = (each for each in cells(notebook) if "along equality" in each.source)
+    ends = {"slope": slope, "bend": bend}
+    shape = {
+        f"along equality, {name}": SimpleNamespace(ci_low=low, ci_high=high)
+        for name, (low, high) in ends.items()
+    }
+    said = []
+    small = register()["H01"].parts[0].negligible
+    exec(cell.source[cell.source.index("along =") :], locals() | {"say": said.append})
+    assert words in said[0]
 
 
 def test_a_formula_that_names_an_unknown_column_says_which_there_are(here, tmp_path):

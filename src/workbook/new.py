@@ -17,6 +17,8 @@ from workbook import notebooks
 from workbook.notebooks import UsageError
 
 TEMPLATES = Path(__file__).parent / "templates"
+MARK = "✎"
+"""Stands before each sentence of the templates that the author has to replace."""
 FACE = (
     "checks", "claim", "coefficients", "formulas", "load_region", "models", "say",
     "specification_curve", "survey_charts", "use_theme",
@@ -75,7 +77,8 @@ def write(key: str, title: str, theme: str) -> list[Path]:
     """Write what a new claim needs, all of it or nothing.
 
     The notebook runs at once, with an example of a regression. It concludes *inconclusive*
-    until its author takes out the check that says that it is not filled in.
+    until its author has written their own sentences in the place of the template's; see
+    `unfilled`.
 
     Parameters
     ----------
@@ -99,7 +102,7 @@ def write(key: str, title: str, theme: str) -> list[Path]:
     words = re.findall(r"[a-z0-9]+", title.lower())
     if not re.fullmatch(r"H\d\d", key):
         raise UsageError(f"{key!r} is no id of a claim: expected H and two digits, such as H23.")
-    if not words or "\n" in title:
+    if not words or len(title.splitlines()) > 1 or "\0" in title:
         raise UsageError(f"The title {title!r} needs a Latin letter or digit, in one line.")
     if theme not in THEMES:
         raise UsageError(f"No theme {theme!r}.{nearest(theme, THEMES)}")
@@ -127,6 +130,38 @@ def write(key: str, title: str, theme: str) -> list[Path]:
         with whole(path) as draft:
             draft.write_text(text, encoding="utf-8")
     return list(texts)
+
+
+def unfilled(key: str) -> list[str]:
+    """Return the sentences of the templates that still stand in a claim's notebook or entry.
+
+    In the templates they begin with `MARK`; taking out the mark alone leaves them there.
+
+    Parameters
+    ----------
+    key : str
+        Id of the claim.
+    """
+    cells = (
+        cell["source"]
+        for path in notebooks.FOLDER.rglob(f"{key}_*.ipynb")
+        for cell in nbformat.read(path, as_version=4).cells
+    )
+    entry = tomllib.loads(hypotheses.REGISTER_FILE.read_text(encoding="utf-8"))[key]
+    text = "\n".join([*cells, *_texts(entry)])
+    marked = (
+        re.findall(f'{MARK} ([^"\n]+)', (TEMPLATES / name).read_text(encoding="utf-8"))
+        for name in ("notebook.py.j2", "entry.toml.j2")
+    )
+    return [sentence for found in marked for sentence in found if sentence in text]
+
+
+def _texts(entry: object) -> list[str]:
+    """Return every text of a table of the register."""
+    if isinstance(entry, dict | list):
+        each = entry.values() if isinstance(entry, dict) else entry
+        return [text for one in each for text in _texts(one)]
+    return [entry] if isinstance(entry, str) else []
 
 
 def _rendered(name: str, values: dict) -> str:

@@ -42,3 +42,15 @@ def test_litres_of_a_block_are_those_of_its_days():
     assert row["litres"] == pytest.approx(14 * 20 * 365.25 / 12 / 28)
     assert row["visits"] == pytest.approx(3.5)
     assert row["evening"] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("n", "verdict"), [(9, "not testable"), (25, "inconclusive")])
+def test_few_drivers_are_either_too_few_to_test_or_fail_the_check(n, verdict):
+    tables = draw(World(), 3_000, 1)
+    people = tables["customers"]
+    extra = people.index[people["segment"].isin(["ride_hailing", "van"])][n:]
+    people.loc[extra, "segment"] = "private"
+    finding, _ = found(tables=tables)
+    assert finding.verdict == verdict
+    if n == 25:
+        assert not next(each.passed for each in finding.checks if each.name == "drivers")
