@@ -3,13 +3,14 @@
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from IPython.core.formatters import DisplayFormatter
 
-from analysis.claims import claim, findings
+from analysis.claims import checks, claim, finding, findings
 from analysis.claims.hypotheses import register
 from analysis.claims.verdicts import Check
 from analysis.data.exclusions import Refunds
 from analysis.statistics import effort
-from analysis.statistics.estimate import Estimate
+from analysis.statistics.estimate import Estimate, NotEstimable
 from simulation import World, draw
 from simulation.rehearsal import region_of
 
@@ -24,7 +25,7 @@ def here():
 
 
 def test_a_causal_claim_needs_a_hidden_cause_and_no_other_claim_has_one(here):
-    with pytest.raises(ValueError, match="H14 needs estimates with a hidden cause"):
+    with pytest.raises(ValueError, match=r"H14 needs estimates with a hidden cause"):
         claim.claim("H14", here).conclude({"margin": CLEAR}, formula="", checks=[], caveats=[])
     with pytest.raises(ValueError, match="H03 is no causal claim"):
         claim.claim("H03", here).conclude(
@@ -163,3 +164,84 @@ def test_quick_mode_is_said_on_the_card_and_is_off_where_reports_are_written(her
 def test_a_conclusion_without_its_formula_is_refused(here):
     with pytest.raises(TypeError, match="formula"):
         claim.claim("H03", here).conclude({"asymmetry": ESTIMATE}, checks=[], caveats=[])
+
+
+class Cell:
+    """Stands for the shell of a JupyterLab cell that runs."""
+
+    def __init__(self, name, count=1):
+        self.name, self.execution_count, self.ended = name, count, []
+
+    def get_parent(self):
+        return {"metadata": {"cellId": self.name}}
+
+    def set_custom_exc(self, kinds, handler):
+        self.end = handler
+
+    def _showtraceback(self, kind, why, lines):
+        self.ended += lines
+
+
+def test_a_claim_is_concluded_once_and_its_cell_may_run_again(here, monkeypatch):
+    again = {"formula": "", "checks": [], "caveats": []}
+    with pytest.raises(ValueError, match="H03 is concluded already"):
+        concluded(here).conclude({"asymmetry": ESTIMATE}, **again)
+    monkeypatch.setattr(claim, "get_ipython", lambda: Cell("one"))
+    loss = concluded(here)
+    loss.conclude({"asymmetry": ESTIMATE}, **again)
+    monkeypatch.setattr(claim, "get_ipython", lambda: Cell("other"))
+    with pytest.raises(ValueError, match="H03 is concluded already"):
+        loss.conclude({"asymmetry": ESTIMATE}, **again)
+
+
+def test_what_the_data_do_not_allow_ends_its_own_claim_and_no_conclusion(here, monkeypatch):
+    shell, shown = Cell("one"), []
+    monkeypatch.setattr(claim, "get_ipython", lambda: shell)
+    monkeypatch.setattr(claim, "display", shown.append)
+    first, last = claim.claim("H03", here), claim.claim("H12", here)
+    for act in (
+        lambda: first.require(["Too few."]),
+        lambda: first.conclude(
+            {"asymmetry": Estimate(0.4, 0.4, 0.4, 5)}, formula="", checks=[], caveats=[]
+        ),
+    ):
+        with pytest.raises(NotEstimable) as why:
+            act()
+        shell.end(shell, NotEstimable, why.value, None)
+        assert (first.finding.verdict, last.finding) == ("not testable", None)
+        assert shell.ended.pop() == "H03 is not testable here; the notebook ends with this cell."
+    loss, shown[:] = concluded(here), []
+    shell.end(shell, NotEstimable, NotEstimable("Too <few>."), None)
+    assert [each.data for each in shown] == ["Too &lt;few&gt;."]
+    assert loss.finding.verdict == "supported"
+
+
+def test_an_estimate_on_another_scale_than_its_part_is_refused(here):
+    with pytest.raises(ValueError, match=r"H14 needs .* on the scale 'log', got .* 'identity'"):
+        claim.claim("H14", here).conclude(
+            {"margin": ESTIMATE}, formula="", checks=[], caveats=[], hidden=[{"margin": CLEAR}]
+        )
+
+
+def test_a_cell_that_ends_with_what_is_shown_shows_it_once(here, monkeypatch):
+    shell, shown = Cell("one"), []
+    for module in (claim, finding):
+        monkeypatch.setattr(module, "get_ipython", lambda: shell)
+    as_usual = DisplayFormatter()
+    monkeypatch.setattr(claim, "display", lambda each: shown.append(as_usual.format(each)[0]))
+    loss = concluded(here)
+    seen = [loss, loss.finding, loss.compare({"asymmetry": ESTIMATE})]
+    assert ["text/html" in each for each in shown] == [True, True, True]
+    assert [as_usual.format(each)[0] for each in seen] == [{}, {}, {}]
+    shell.execution_count = 2
+    assert [as_usual.format(each)[0] for each in seen] == shown
+
+
+def test_a_fact_for_information_neither_passes_nor_fails(here):
+    loss = claim.claim("H03", here)
+    held = [Check("customers", "at least 5", "9", True), checks.shown("reach", "0.1 to 0.9")]
+    loss.conclude({"asymmetry": ESTIMATE}, formula="", checks=held, caveats=[])
+    page = BeautifulSoup(loss.finding._repr_mimebundle_()["text/html"], "html.parser")
+    assert "1 of 1 checks passed" in page.select_one("summary").text
+    rows = [[cell.text for cell in row("td")] for row in page.select(".all-checks tbody tr")]
+    assert [row[0] for row in rows] == ["✓ passed", ""]

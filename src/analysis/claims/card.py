@@ -185,7 +185,7 @@ def _environment() -> jinja2.Environment:
     made.filters["drawn"] = lambda part, scale: jinja2.utils.markupsafe.Markup(
         interval_svg(part, *scale)
     )
-    made.globals["symbols"] = SYMBOLS
+    made.globals |= {"symbols": SYMBOLS, "information": wording.INFORMATION}
     return made
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import statsmodels.api as sm
 from statsmodels.stats.outliers_influence import variance_inflation_factor
 
-from analysis.claims import verdicts
+from analysis.claims import verdicts, wording
 from analysis.claims.verdicts import Check
 from analysis.cohorts.answer_quality import ItemCoding, Reversed
 from analysis.cohorts.churn import Completeness
@@ -244,7 +244,7 @@ def same_verdict(
 
 def shown(name: str, value: str) -> Check:
     """State a fact beside the checks, which blocks nothing."""
-    return Check(name, "for information", value, passed=True, blocking=False)
+    return Check(name, wording.INFORMATION, value, passed=True, blocking=False)
 
 
 def comparison(arms: pd.Series, adjusted: AIPW, least: int = 100) -> list[Check]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from IPython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.display import display
+from IPython.display import Markdown, display
 
-from analysis.claims import calibration, card, checks, finding
-from analysis.claims.finding import Finding
+from analysis.claims import calibration, checks, finding
+from analysis.claims.finding import Comparison, Finding, ShownOnce
 from analysis.claims.hypotheses import Hypothesis, hypothesis
 from analysis.claims.verdicts import Check
 from analysis.data.region import Region
@@ -20,37 +22,12 @@ from analysis.statistics.estimate import Estimate, NotEstimable
 
 MOST_REFUNDED = 0.02
 """Share of sales that refunds may have whose purchases stay in, where a claim is about money."""
+Shown = TypeVar("Shown", bound=ShownOnce)
 HIDDEN = "with a hidden cause as strong as any recorded"
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """A researcher's variant beside the finding as registered; a cell that ends with it shows both.
-
-    Attributes
-    ----------
-    registered, variant : Finding
-    same_checks : bool
-        Whether the variant was held to the checks of the registered finding.
-    """
-
-    registered: Finding
-    variant: Finding
-    same_checks: bool
-
-    def _repr_html_(self) -> str:
-        """Draw both side by side."""
-        records = self.registered.record(), self.variant.record()
-        return card.styled(card.comparison(*records, same_checks=self.same_checks))
-
-    def __repr__(self) -> str:
-        """Give both verdicts."""
-        found = f"{self.registered.verdict!r}, {self.variant.variant}: {self.variant.verdict!r}"
-        return f"<{self.registered.hypothesis.id} as registered: {found}, not registered>"
-
-
 @dataclass(repr=False)
-class Claim:
+class Claim(ShownOnce):
     """A hypothesis in one region; a cell that ends with it prints the claim.
 
     Attributes
@@ -63,12 +40,20 @@ class Claim:
         "en" or "zh".
     finding : Finding or None
         What was concluded, once it was.
+    concluded_in : str
+        JupyterLab's id of the cell that did; it may be run again.
     """
 
     hypothesis: Hypothesis
     region: Region
     language: str = "en"
     finding: Finding | None = field(default=None, init=False)
+    concluded_in: str = field(default="", init=False)
+
+    @property
+    def is_concluded(self) -> bool:
+        """Whether there is a finding with estimates."""
+        return self.finding is not None and bool(self.finding.estimates)
 
     def require(self, lacking: Sequence[str]) -> None:
         """End the notebook here, *not testable*, if the data lack anything.
@@ -84,7 +69,8 @@ class Claim:
             If it is not empty.
         """
         if lacking:
-            raise NotEstimable(" ".join(lacking))
+            with self._named():
+                raise NotEstimable(" ".join(lacking))
 
     def conclude(
         self,
@@ -125,16 +111,23 @@ class Claim:
         Raises
         ------
         ValueError
-            If a causal claim has no `hidden`, or another one has; or as in `finding.conclude`.
+            If a causal claim has no `hidden`, or another one has; if another cell has concluded
+            already; or as in `finding.conclude`.
         """
         if (hidden is not None) != self.hypothesis.causal:
             rule = "needs" if self.hypothesis.causal else "is no causal claim and has no"
             raise ValueError(f"{self.hypothesis.id} {rule} estimates with a hidden cause.")
-        standard = self._standard_checks(estimates, hidden, hidden_as)
+        if self.is_concluded and (not _cell() or _cell() != self.concluded_in):
+            raise ValueError(
+                f"{self.hypothesis.id} is concluded already; for another conclusion run its "
+                "claim(...) again, for a variant use compare(...)."
+            )
         texts = {"caveats": caveats, "meaning": meaning, "formula": formula}
-        self.finding = self._judged(estimates, checks=[*checks, *standard], **texts)
-        display(self.finding)
-        return self.finding
+        with self._named():
+            standard = self._standard_checks(estimates, hidden, hidden_as)
+            self.finding = self._judged(estimates, checks=[*checks, *standard], **texts)
+        self.concluded_in = _cell()
+        return _show(self.finding)
 
     def compare(
         self,
@@ -164,16 +157,24 @@ class Claim:
         ValueError
             If nothing was concluded yet, the name is empty, or as in `finding.conclude`.
         """
-        if self.finding is None or not self.finding.estimates:
+        if not self.is_concluded:
             raise ValueError(f"{self.hypothesis.id} has no conclusion to compare a variant with.")
         if not name.strip():
             raise ValueError("A variant needs a name.")
         held_to = self.finding.checks if checks is None else checks
         estimates = {**self.finding.estimates, **parts}
-        variant = self._judged(estimates, checks=held_to, variant=name, formula=formula)
-        found = Comparison(self.finding, variant, same_checks=checks is None)
-        display(found)
-        return found
+        with self._named():
+            variant = self._judged(estimates, checks=held_to, variant=name, formula=formula)
+        return _show(Comparison(self.finding, variant, same_checks=checks is None))
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Name this claim in what the data do not allow: a notebook may have several."""
+        try:
+            yield
+        except NotEstimable as why:
+            why.claim = self
+            raise
 
     def _judged(self, estimates: Mapping[str, Estimate], **known: object) -> Finding:
         """Return the finding of estimates in this region."""
@@ -202,18 +203,28 @@ class Claim:
         return found
 
     def not_testable(self, reason: str) -> Finding:
-        """Show and return the finding that the data does not allow a test."""
+        """Show and return the finding that the data does not allow a test.
+
+        A conclusion stays the finding; then the reason alone is shown.
+        """
+        if self.is_concluded:
+            display(Markdown(html.escape(reason, quote=False)))
+            return self.finding
         where = (self.hypothesis, self.region.source.name, self.region.name)
         self.finding = finding.no_finding(*where, "not testable", reason, language=self.language)
-        display(self.finding)
-        return self.finding
+        return _show(self.finding)
 
     def _end_notebook(
         self, shell: InteractiveShell, kind: type, why: NotEstimable, trace: object, **_: object
     ) -> None:
-        """Show why the claim is not testable, and end the notebook without a traceback."""
-        self.not_testable(str(why))
-        line = f"{self.hypothesis.id} is not testable here; the notebook ends with this cell."
+        """Show why a claim is not testable, and end the notebook without a traceback.
+
+        The claim is the one that the exception names, or else the last that was taken.
+        """
+        own = getattr(why, "claim", self)
+        own.not_testable(str(why))
+        state = "is concluded" if own.is_concluded else "is not testable here"
+        line = f"{own.hypothesis.id} {state}; the notebook ends with this cell."
         shell._showtraceback(SystemExit, "", [line])  # papermill's name for a regular end
 
     def __repr__(self) -> str:
@@ -256,6 +267,19 @@ def claim(key: str, region: Region, language: str = "en") -> Claim:
     found = Claim(hypothesis(key), region, language)
     if shell := get_ipython():
         shell.set_custom_exc((NotEstimable,), found._end_notebook)
-    display(found)
-    found.require(region.missing(found.hypothesis))
+    _show(found).require(region.missing(found.hypothesis))
     return found
+
+
+def _show(value: Shown) -> Shown:
+    """Show a value, and not once more where the cell ends with it."""
+    display(value)
+    if shell := get_ipython():
+        object.__setattr__(value, "shown_in", shell.execution_count)
+    return value
+
+
+def _cell() -> str:
+    """Return JupyterLab's id of the cell that runs; empty elsewhere."""
+    parent = getattr(get_ipython(), "get_parent", dict)() or {}
+    return parent.get("metadata", {}).get("cellId", "")

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
+from IPython import get_ipython
+
 from analysis.claims import card
 from analysis.claims.hypotheses import Hypothesis, Part, Range, fingerprint
 from analysis.claims.verdicts import Check, Verdict, judge, judge_part
@@ -15,8 +17,19 @@ from analysis.statistics.estimate import Estimate, NotEstimable
 MIME_TYPE = "application/vnd.customer-workbook.finding+json"
 
 
+class ShownOnce:
+    """What a call shows; a cell that ends with the call does not show it a second time."""
+
+    shown_in = None  # execution count of the cell
+
+    def _ipython_display_(self) -> None:
+        """Show nothing in the cell that shows it already, and the usual in any other."""
+        if self.shown_in is None or self.shown_in != get_ipython().execution_count:
+            raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class Finding:
+class Finding(ShownOnce):
     """What a region's data say about one hypothesis.
 
     Attributes
@@ -113,6 +126,32 @@ class Finding:
         }
 
 
+@dataclass(frozen=True)
+class Comparison(ShownOnce):
+    """A researcher's variant beside the finding as registered; a cell that ends with it shows both.
+
+    Attributes
+    ----------
+    registered, variant : Finding
+    same_checks : bool
+        Whether the variant was held to the checks of the registered finding.
+    """
+
+    registered: Finding
+    variant: Finding
+    same_checks: bool
+
+    def _repr_html_(self) -> str:
+        """Draw both side by side."""
+        records = self.registered.record(), self.variant.record()
+        return card.styled(card.comparison(*records, same_checks=self.same_checks))
+
+    def __repr__(self) -> str:
+        """Give both verdicts."""
+        found = f"{self.registered.verdict!r}, {self.variant.variant}: {self.variant.verdict!r}"
+        return f"<{self.registered.hypothesis.id} as registered: {found}, not registered>"
+
+
 def conclude(
     hypothesis: Hypothesis,
     source: str,
@@ -135,7 +174,7 @@ def conclude(
     Raises
     ------
     ValueError
-        If a part has no estimate, or an estimate no part.
+        If a part has no estimate, an estimate no part, or another scale than its part.
     NotEstimable
         If an estimate or an end of its interval is not finite, the interval has no width or does
         not hold its estimate, or the estimate lies where none can lie (`Part.sane`).
@@ -144,6 +183,11 @@ def conclude(
     if sorted(estimates) != sorted(expected):
         raise ValueError(f"{hypothesis.id} needs estimates of {expected}, got {sorted(estimates)}.")
     for part in hypothesis.parts:
+        if (scale := estimates[part.key].scale) != part.scale:
+            raise ValueError(
+                f"{hypothesis.id} needs {part.label['en']} ({part.unit['en']}) as an estimate on "
+                f"the scale {part.scale!r}, got one on the scale {scale!r}."
+            )
         _refuse_absurd(part, estimates[part.key])
     verdict = judge(hypothesis, estimates, checks)
     known = {"estimates": dict(estimates), "checks": tuple(checks), "caveats": tuple(caveats)}

@@ -17,6 +17,8 @@ from analysis.language import catalogue
 EDGE_DIGITS, MORE, SAME = 3, 7, 1e-9
 """Decimals of the register's numbers; decimals that an effect may get beyond its own, less one, to
 be told from them; a distance that is none."""
+INFORMATION = "for information"
+"""In place of a check's rule: a fact beside the checks, which neither passes nor fails."""
 WORDS_FILE = Path(__file__).parent / "tables" / "words.toml"
 
 
@@ -72,7 +74,7 @@ def failed_checks(record: Mapping, *, blocking: bool = False) -> list[str]:
 def checks_in_words(record: Mapping) -> str:
     """Say how many checks passed, and which failed."""
     said, failed = words(record["language"])["checks"], failed_checks(record)
-    n = len(record["checks"])
+    n = sum(check["rule"] != INFORMATION for check in record["checks"])
     text = said["count"].format(passed=n - len(failed), n=n)
     if failed:
         text += said["broken"].format(names=join(failed, record["language"]))
