@@ -70,7 +70,7 @@ def test_the_pooled_effect_stands_first_with_its_numbers():
     cell = pooled_cell(soup)
     assert wording.interval(part) in cell.text
     assert "3 regions" in cell.text
-    assert "stands among 1 claims" in cell.text
+    assert "stands as the only claim tested" in cell.text
     assert "another region" not in cell.text  # of three regions that can't be said
 
 
@@ -80,7 +80,9 @@ def test_a_verdict_that_falls_in_its_family_says_so():
     pools = many.pools.assign(p_value=0.04, p_holm=0.4, survives=False)
     changed = type(many)(pools, many.families, many.past, {})
     soup = BeautifulSoup(index.index(edge, changed), "html.parser")
-    assert "does not stand among 1 claims" in pooled_cell(soup).select_one(".warn").text
+    assert (
+        "does not stand, though it is the only claim" in pooled_cell(soup).select_one(".warn").text
+    )
 
 
 def test_the_column_of_all_regions_links_its_page_and_the_claim_on_it():
@@ -95,7 +97,11 @@ def test_two_regions_are_not_pooled_and_each_has_its_own_family():
     soup = page(entries((0.30, 0.31)))
     assert soup.select("td.pooled") == []
     assert "example has 2 regions: from fewer than 3 nothing is pooled" in soup.text
-    assert soup.text.count("stands among 1 claims") == 2
+    assert soup.text.count("stands as the only claim tested") == 2
+
+
+def test_one_region_is_a_region():
+    assert "example has one region: from fewer than 3" in page(entries((0.30,))).text
 
 
 def test_three_regions_that_are_blocked_leave_nothing_to_pool():
@@ -111,7 +117,7 @@ def test_what_is_not_pooled_beside_what_is_belongs_to_no_family():
     assert "not pooled: part of no family" in first.text
     assert "1 of 3 regions can be pooled; 3 are needed." in first.text
     assert "no family" not in second.text
-    assert soup.text.count("claims tested at once") == 1  # that of the pooled claim
+    assert soup.text.count("the only claim tested") == 1  # that of the pooled claim
     assert "nothing is pooled" not in soup.text
 
 

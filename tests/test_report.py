@@ -119,6 +119,12 @@ def test_parameters_cells_are_hidden_and_code_is_folded():
     assert "printed" in soup.text
 
 
+def test_the_cell_of_the_formula_is_open():
+    soup = parsed(code('formula = "y ~ x"'), code("formula = usable(formula)\nfit(formula)"))
+    (shown,) = soup.select("details.code[open]")
+    assert shown.pre.text.strip() == 'formula = "y ~ x"'
+
+
 def test_footer_says_what_the_page_is_made_of():
     footer = parsed().footer.text
     for expected in ("region = North 华北", "seed = 7", "Python 3.11.7", hypotheses.fingerprint()):
@@ -194,7 +200,7 @@ def test_same_notebook_same_bytes_and_left_alone():
 def test_language_of_the_page():
     soup = parsed(language="zh")
     assert soup.html["lang"] == "zh"
-    assert soup.select_one(".toolbar a").text == "全部地区"
+    assert soup.select_one(".toolbar a").text == "所有地区"
 
 
 def test_title_without_heading_is_the_name_of_the_notebook():
@@ -260,9 +266,17 @@ def test_index_tells_failed_checks_and_failed_runs():
     assert "File y.csv is <missing>." in rows["Drivers"][1].text
 
 
+def test_an_index_has_one_language_whatever_that_of_a_run():
+    record = performance(from_se(0.3, 0.04, 900), from_se(0.0, 0.02, 900), "zh").record()
+    soup, rows = matrix(entry(record=record), *entries_of(*each_verdict().values()))
+    assert soup.html["lang"] == "en"
+    said = rows["H01"][0].text.replace("North 华北", "")
+    assert not re.search("[\u4e00-\u9fff]", said), said
+
+
 def test_index_names_what_no_notebook_tests():
     soup, rows = matrix(*entries_of(*each_verdict().values()))
-    (line,) = (p.text for p in soup.find_all("p") if "no notebook tests them" in p.text)
+    (line,) = (p.text for p in soup.find_all("p") if "Not run here yet: " in p.text)
     register = hypotheses.register()
     assert {key for key in register if f"{key} {register[key].title['en']}" in line} == (
         set(register) - set(rows)

@@ -46,7 +46,7 @@ def test_only_what_depends_on_a_change_is_run_again_and_the_index_says_so(shell,
     index = BeautifulSoup(now["index.html"], "html.parser")
     told = [each.text for each in index.select(".changes li")]
     assert told[0].startswith("South: computed anew because of the data")
-    assert told[1] == "1 regions: nothing changed."
+    assert told[1] == "1 region: nothing changed."
 
     write_notebook(notebooks / "retention", "H17_retention", CLAIMS, "1 + 1")
     assert ran(shell.workbook(notebooks, *words)[1]) == ["North H17", "South H17", "across"]

@@ -43,7 +43,7 @@ def _sentences(found: pd.DataFrame, words: Mapping, language: str) -> Iterator[s
         where = f"{source} · {where}" if several else where
         yield words["region"].format(where=where, what=_what(own, words, language))
     if calm:
-        yield words["calm"].format(n=calm)
+        yield words["calm_one" if calm == 1 else "calm"].format(n=calm)
 
 
 def _what(own: pd.DataFrame, words: Mapping, language: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
@@ -66,7 +66,12 @@ def index(entries: Sequence[Entry], beyond: Overview, not_renewed: Sequence[str]
         Reports that the last run could not write, each with the reason.
     """
     records = [entry.record for entry in entries if entry.claim]
-    language = records[0]["language"] if records else "en"
+    used = Counter(record["language"] for record in records)
+    language = used.most_common(1)[0][0] if used else "en"  # one run in another one is no majority
+    entries = [
+        replace(entry, record=_worded(entry.record, language)) if entry.claim else entry
+        for entry in entries
+    ]
     words = wording.words(language)
     columns = list(dict.fromkeys((entry.source, entry.region) for entry in entries))
     rows = [
@@ -102,6 +107,17 @@ def index(entries: Sequence[Entry], beyond: Overview, not_renewed: Sequence[str]
     )
 
 
+def _worded(record: Mapping, language: str) -> dict:
+    """Return a record with the register's words in the index's language, whatever its run's was."""
+    known = hypotheses.register().get(record["hypothesis"])
+    words = {
+        part.key: {name: getattr(part, name)[language] for name in ("label", "unit", "counts")}
+        for part in (known.parts if known else ())
+    }
+    parts = [part | words.get(part["key"], {}) for part in record["parts"]]
+    return {**record, "language": language, "parts": parts}
+
+
 def _column_heads(columns: Sequence[tuple[str, str]]) -> list[dict]:
     """Return the regions, with their source where there is more than one."""
     several = len({source for source, _ in columns}) > 1
@@ -115,7 +131,7 @@ def _row(
     beyond: Overview,
     language: str,
 ) -> dict | None:
-    """Return the row of a hypothesis, None where no notebook tests it."""
+    """Return the row of a hypothesis, None where no report tests it."""
     known = hypotheses.hypothesis(key)
     found = {(each.source, each.region): each for each in entries if each.claim == key}
     if not found:
@@ -246,7 +262,7 @@ def _without_file(
 
 
 def _untested(rows: Sequence[Mapping], language: str) -> str:
-    """Name the hypotheses of the register that no notebook tests."""
+    """Name the hypotheses of the register that no report here tests."""
     tested = {row["id"] for row in rows}
     words = wording.words(language)
     register = hypotheses.register()

@@ -166,8 +166,9 @@ def notes(beyond: Overview, language: str) -> list[str]:
 def why_not_pooled(source: str, row: Mapping, language: str) -> str:
     """Say why nothing is pooled over a source's regions; row as from `across_regions.family`."""
     words, least = wording.words(language)["index"], across_regions.LEAST_REGIONS
-    said = words["not_pooled" if row["regions"] < least else "none_pooled"]
-    return said.format(source=source, n=row["regions"], most=row["poolable"], least=least)
+    name = "not_pooled" if row["regions"] < least else "none_pooled"
+    name = "one_region" if row["regions"] == 1 else name
+    return words[name].format(source=source, n=row["regions"], most=row["poolable"], least=least)
 
 
 def _named(regions: Sequence[str], language: str) -> str:
@@ -195,9 +196,10 @@ def _family_note(verdict: str, survives: bool, size: int, words: Mapping) -> dic
     """Return whether a verdict that decides something stands among all that were tried."""
     if verdict not in across_regions.BEST_FIRST[:3]:
         return {}
+    alone = "_alone" if size == 1 else ""
     if survives:
-        return {"stands": words["stands"].format(n=size)}
-    return {"warning": words["falls"].format(n=size)}
+        return {"stands": words[f"stands{alone}"].format(n=size)}
+    return {"warning": words[f"falls{alone}"].format(n=size)}
 
 
 def _elsewhere(part: Mapping, row: Mapping, words: Mapping) -> list[str]:

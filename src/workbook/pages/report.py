@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import hashlib
 import re
@@ -148,12 +149,22 @@ def _shown_cells(cells: Sequence[NotebookNode], language: str) -> list[NotebookN
     for cell in cells:
         if cell.cell_type == "code":
             outputs = [new for old in cell.outputs if (new := _output(old, seen, language))]
-            shown.append(v4.new_code_cell(cell.source, outputs=outputs))
+            shown.append(v4.new_code_cell(cell.source, outputs=outputs, metadata=_kept_open(cell)))
         elif cell.cell_type == "markdown":
             source = cell.source if is_titled else _TITLE.sub("", cell.source, count=1)
             is_titled |= source != cell.source
             shown.append(v4.new_markdown_cell(_harmless(source)))
     return shown
+
+
+def _kept_open(cell: NotebookNode) -> dict:
+    """Mark the cell that writes the regression's formula, and only that: its code is not folded."""
+    try:
+        body = ast.parse(cell.source).body
+    except SyntaxError:  # a line that is IPython's own
+        return {}
+    names = [ast.unparse(line.targets[0]) for line in body if isinstance(line, ast.Assign)]
+    return {"formula": True} if len(body) == 1 and names == ["formula"] else {}
 
 
 def _output(output: NotebookNode, seen: set[str], language: str) -> NotebookNode | None:

@@ -44,7 +44,7 @@ STARTED = "notebook-started"
 """Topic under which workers say what they begin."""
 
 DIED = "The kernel died; most often there was not enough memory."
-HUNG = "It was stopped after {minutes:g} minutes; --timeout gives it more."
+HUNG = "It was stopped after {minutes:g} min; --timeout gives it more."
 GONE = "The scheduler went away before this was done."
 
 _stopping = threading.Event()

@@ -31,5 +31,5 @@ button("print", () => window.print());
 button("show-code", (event) => {
   const open = event.currentTarget.getAttribute("aria-pressed") !== "true";
   event.currentTarget.setAttribute("aria-pressed", String(open));
-  document.querySelectorAll("details.code").forEach((each) => (each.open = open));
+  document.querySelectorAll("details.code:not(.formula)").forEach((each) => (each.open = open));
 });
