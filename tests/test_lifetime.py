@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 
-from analysis.statistics import _likelihood as likelihood
+from analysis.statistics.value import _likelihood as likelihood
 from analysis.statistics.value import lifetime_value, purchase_models
 
 CDNOW = Path(__file__).parents[2] / "shared" / "data" / "cdnow"
@@ -218,7 +218,7 @@ def test_p_alive_is_calibrated(kind):
 
 def test_fit_says_what_is_missing():
     few = pd.DataFrame({"frequency": 1, "recency_weeks": 2.0, "age_weeks": 9.0}, index=range(49))
-    with pytest.raises(ValueError, match="Only 49 customers have a repeat purchase; 50"):
+    with pytest.raises(ValueError, match="Customers with a repeat purchase: 49; 50"):
         purchase_models.fit_buying(few)
     with pytest.raises(ValueError, match="impossible history"):
         purchase_models.fit_buying(few.assign(recency_weeks=10.0))

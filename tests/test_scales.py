@@ -268,7 +268,7 @@ def test_what_is_no_scale_is_refused():
     for function in (scales.alpha, scales.omega, scales.item_table):
         with pytest.raises(ValueError, match="at least 2 items"):
             function(items[["a"]])
-        with pytest.raises(ValueError, match="Only 29 customers answered every item"):
+        with pytest.raises(ValueError, match="Customers who answered every item: 29"):
             function(items.head(29))
         with pytest.raises(ValueError, match="same answer to b"):
             function(items.assign(b=4))

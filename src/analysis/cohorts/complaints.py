@@ -60,9 +60,9 @@ class Cases:
         """How many cases are settled, in time, and rated."""
         opened = self.opened
         return (
-            f"{opened['days'].notna().sum():,} of {len(opened):,} cases are settled, "
-            f"{opened['within'].mean():.0%} within {PROMISE} working days; "
-            f"{len(self.rated):,} settled cases have an answer on satisfaction. "
+            f"Cases: {len(opened):,}; settled: {opened['days'].notna().sum():,}, "
+            f"{opened['within'].mean():.0%} of all within {PROMISE} working days; "
+            f"settled with an answer on satisfaction: {len(self.rated):,}. "
             f"Calendar: {self.calendar}. Before the case, "
             f"the satisfaction of {opened['prior_known'].mean():.0%} was known."
         )

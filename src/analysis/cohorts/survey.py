@@ -98,9 +98,9 @@ class Answers:
             else "Values and costs were not both asked: straight-lining can't be recognised."
         )
         return (
-            f"{len(self.everybody):,} customers answered at least half of the {len(self.asked)} "
-            f"ratings; {self.n_answerers - len(self.everybody):,} answered fewer. {excluded} "
-            f"The other {len(self.people):,} are used. "
+            f"Customers who answered at least half of the {len(self.asked)} ratings: "
+            f"{len(self.everybody):,}; fewer: {self.n_answerers - len(self.everybody):,}. "
+            f"{excluded} Used: {len(self.people):,}. "
             f"{missing.to_numpy().mean():.1%} of their ratings are missing, and "
             f"{missing.any(axis=1).mean():.0%} lack at least one. "
             f"Waves of answers: {self.waves['wave'].nunique() or 'not dated'}."

@@ -259,7 +259,7 @@ def _complete(items: pd.DataFrame) -> pd.DataFrame:
     complete = items.apply(floats).dropna()
     if len(complete) < MIN_ANSWERERS:
         raise NotEstimable(
-            f"Only {len(complete)} customers answered every item; {MIN_ANSWERERS} are needed."
+            f"Customers who answered every item: {len(complete)}; {MIN_ANSWERERS} are needed."
         )
     constant = [str(name) for name in complete if complete[name].nunique() == 1]
     if constant:

@@ -209,7 +209,7 @@ def _check_histories(summary: pd.DataFrame) -> None:
     possible = (x >= 0) & (recency >= 0) & (recency <= age) & ((x > 0) == (recency > 0))
     if not possible.all():
         raise ValueError(
-            f"{int((~possible).sum())} customers have an impossible history: frequency and "
+            f"Customers with an impossible history: {int((~possible).sum())}. Frequency and "
             "recency must be positive together, and recency may not exceed age."
         )
     _check_repeaters(int((x > 0).sum()))
@@ -219,5 +219,5 @@ def _check_repeaters(count: int) -> None:
     """Refuse a fit on too few customers with a repeat purchase."""
     if count < MIN_REPEATERS:
         raise NotEstimable(
-            f"Only {count} customers have a repeat purchase; {MIN_REPEATERS} are needed."
+            f"Customers with a repeat purchase: {count}; {MIN_REPEATERS} are needed."
         )
