@@ -1,5 +1,6 @@
 """Findings inside notebooks, as records and as tables."""
 
+import dataclasses
 import json
 import math
 
@@ -62,7 +63,7 @@ def test_a_missing_part_or_number_is_refused():
 )
 def test_an_estimate_without_a_sane_error_reaches_no_card(estimate, said):
     with pytest.raises(NotEstimable, match=said):
-        concluded(a_share=estimate)
+        concluded(a_share=dataclasses.replace(estimate, scale="logit"))
 
 
 def test_no_part_is_supported_where_nothing_is_concluded():
