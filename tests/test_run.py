@@ -21,7 +21,7 @@ SETUP = 'region = "North"\nsource = "small"\nas_of = ""\nlanguage = "en"\nseed =
 CLAIM = """from analysis.claims.finding import conclude
 from analysis.claims.hypotheses import hypothesis
 from analysis.statistics.estimate import Estimate
-found = {part.key: Estimate(0.5, 0.4, 0.6, 100) for part in hypothesis(KEY).parts}
+found = {part.key: Estimate(0.5, 0.4, 0.6, 100, part.scale) for part in hypothesis(KEY).parts}
 conclude(hypothesis(KEY), source, region, found)"""
 STOP = """from IPython import get_ipython
 class Stop(Exception): ...
