@@ -55,7 +55,7 @@ if len(tries.read_text()) < LIVES:
 def write_notebook(folder, name, *cells):
     """Write a small notebook; NAME in a cell is its name."""
     new = nbformat.v4
-    first = "" if name == "across_regions" else 'region = "North"\n'
+    first = "" if name == "across_regions" else 'region = "North"\nas_of = ""\nseed = 1\n'
     tags = {"tags": ["parameters"]}
     first = new.new_code_cell(first + 'source = "small"\nlanguage = "en"', metadata=tags)
     made = [first, *(new.new_code_cell(cell.replace("NAME", repr(name))) for cell in cells)]
