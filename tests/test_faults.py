@@ -48,8 +48,8 @@ def test_a_kernel_that_starts_after_its_time_is_stopped(shell, place, tmp_path):
     # The first kernel of a process takes longer than 0.6 seconds to start.
     code, said = shell.workbook(tmp_path / "notebooks", *words, "--timeout", "0.01")
     assert code == 1
-    assert "It was stopped after 0.01 minutes" in said
-    assert "It was stopped after 0.01 minutes" in index_of(tmp_path / "reports")
+    assert "It was stopped after 0.01 min" in said
+    assert "It was stopped after 0.01 min" in index_of(tmp_path / "reports")
     assert shell.is_left_alone()
 
 
@@ -87,7 +87,7 @@ def test_a_notebook_that_hangs_is_stopped_with_all_that_it_has_started(shell, pl
     assert code == 1
     assert said.count("second try)") == 1
     table = pd.read_csv(tmp_path / "reports" / "findings.csv").set_index("hypothesis")["reason"]
-    reason = "It was stopped after 0.1 minutes; --timeout gives it more."
+    reason = "It was stopped after 0.1 min; --timeout gives it more."
     assert set(table["H08"]) == {reason}
     assert reason in index_of(tmp_path / "reports")
     assert shell.is_left_alone()
