@@ -36,13 +36,14 @@ NOTEBOOK = [
     v4.new_markdown_cell("## Data\nA picture before any model."),
     v4.new_code_cell(
         "import matplotlib.pyplot as plt\nimport pandas as pd\n"
-        "from analysis import figures, show\nfigures.use_theme(language)\n"
+        "from analysis import figure, table, use_theme\n"
+        "from analysis.figures import marks\nuse_theme(language)\n"
         "data = pd.DataFrame({'visits': [1.0, 2, 3, 4], 'sales': [2.0, 3, 5, 9]})\n"
         "wide = pd.DataFrame(1234.5, index=['north'], columns=[f'column_{i}' for i in range(20)])\n"
-        "show.table(wide, 'A table that is wider than a phone', key='north')\n"
+        "table(wide, 'A table that is wider than a phone', key='north')\n"
         "fig, ax = plt.subplots(figsize=(7.2, 2.5))\n"
-        "figures.binned_means(ax, data['visits'], data['sales'], bins=2)\n"
-        "show.figure(fig, 'Two means.', 'Sales rise with visits.')"
+        "marks.binned_means(ax, data['visits'], data['sales'], bins=2)\n"
+        "figure(fig, 'Two means.', 'Sales rise with visits.')"
     ),
     v4.new_markdown_cell("## H03 Loss against gain"),
     v4.new_code_cell(

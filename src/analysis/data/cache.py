@@ -18,7 +18,7 @@ import os
 import pickle
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
@@ -101,6 +101,22 @@ def private(value: Value) -> Value:
             object.__setattr__(own, name, private(part))
         return own
     return value
+
+
+class Tables(Mapping[str, pd.DataFrame]):
+    """Tables by name; each caller gets a frame of its own."""
+
+    def __init__(self, frames: Mapping[str, pd.DataFrame]) -> None:
+        self._frames = private(dict(frames))
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        return private(self._frames[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._frames)
+
+    def __len__(self) -> int:
+        return len(self._frames)
 
 
 def clear() -> None:

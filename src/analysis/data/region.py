@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -34,22 +34,6 @@ class Needs(Protocol):
 
     needs: tuple[str, ...]
     min_days: int
-
-
-class Tables(Mapping[str, pd.DataFrame]):
-    """A region's tables by name; each caller gets a frame of its own."""
-
-    def __init__(self, frames: Mapping[str, pd.DataFrame]) -> None:
-        self._frames = cache.private(dict(frames))
-
-    def __getitem__(self, name: str) -> pd.DataFrame:
-        return cache.private(self._frames[name])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._frames)
-
-    def __len__(self) -> int:
-        return len(self._frames)
 
 
 @dataclass(frozen=True, repr=False)
@@ -107,7 +91,7 @@ class Region:
 
     def __post_init__(self) -> None:
         """Keep the tables from being changed in place."""
-        object.__setattr__(self, "tables", Tables(self.tables))
+        object.__setattr__(self, "tables", cache.Tables(self.tables))
 
     def __repr__(self) -> str:
         """Name the region; its customers stay out of saved notebooks."""
@@ -217,18 +201,16 @@ def load_region(source: str, region: str, as_of: str = "") -> Region:
     region : str
         Name of the region.
     as_of : str, default ""
-        Day such as "2026-06-30" after which nothing is known; the source's own end
-        when empty.
+        Day such as "2026-06-30" after which nothing is known; empty for the source's own end.
 
     Raises
     ------
     DataError
-        If source or region are not there, or too many of the region's rows break
-        the contract.
+        If source or region are not there, or too many of its rows break the contract.
     """
     entry = sources.read(source)
-    path = cache.path_of(entry, region, as_of)
-    return cache.load_or_compute(path, lambda: _loaded(entry, region, as_of))
+    place = cache.path_of(entry, region, as_of)
+    return cache.load_or_compute(place, lambda: _loaded(entry, region, as_of))
 
 
 def _loaded(source: Source, region: str, as_of: str) -> Region:
@@ -252,8 +234,8 @@ def of_validated(whole: Validated, region: str, as_of: str = "") -> Region:
         )
     rejected, end = whole.rejected_in(region), last_day(whole, as_of)
     good = whole.known_by(end, region)
-    frames = {name: _frame(name, good.get(name)) for name in TABLES if name != "transactions"}
     purchases = good.get("transactions")
+    frames = {name: _frame(name, good.get(name)) for name in TABLES if name != "transactions"}
     bought = _summary(purchases)
     rows = {name: len(frames[name]) if name in frames else int(bought["rows"]) for name in good}
     frames["survey"] = one_a_day(frames["survey"])
@@ -275,10 +257,7 @@ def of_validated(whole: Validated, region: str, as_of: str = "") -> Region:
 
 
 def _frame(name: str, rows: Table | None) -> pd.DataFrame:
-    """Bring a table's rows into pandas, and validate them by the schema once more.
-
-    They are in the order of the file where it counts, and of their values otherwise.
-    """
+    """Bring a table's rows into pandas, in the file's order where it counts, and validate them."""
     schema = TABLES[name]
     kinds = {column: each.dtype.type for column, each in schema.columns.items()}
     if rows is None:
