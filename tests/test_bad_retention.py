@@ -243,8 +243,11 @@ YOUNG = {
     100: {"H17": "are 100", "H18": "are 100", "H21": "are 100"},
     200: {"H17": "are 200", "H18": "are 200", "H21": "are 200"},
     330: {"H17": "are 330", "H18": "are 330", "H21": "are 330"},
-    400: {"H18": "lost after a gap", "H21": "contacted"},
-    600: {"H18": "after a gap"},
+    400: {
+        "H18": "lost whose outcome was known",
+        "H21": "contacted to keep them, a year before the end: 0",
+    },
+    600: {"H18": "lost whose outcome was known"},
 }
 
 
@@ -356,7 +359,7 @@ CONTACTS = {
     "visits only": (
         lambda t: kept_contacts(t, t["contacts"]["kind"] == "visit"),
         None,
-        "0 were contacted",
+        "customers contacted to keep them, a year before the end: 0",
     ),
     "campaigns only": (
         lambda t: kept_contacts(t, t["contacts"]["kind"] == "campaign"),
@@ -365,7 +368,11 @@ CONTACTS = {
     ),
     "one campaign to keep": (lambda t: on_one_day(t, "retain"), None, "campaign"),
     "one campaign to win": (lambda t: on_one_day(t, "acquire"), None, "campaign"),
-    "everybody on one day": (everybody_on_one_day, "0 were visited as promised", "0 were not"),
+    "everybody on one day": (
+        everybody_on_one_day,
+        "customers visited as promised: 0",
+        "not contacted to keep them, a year before the end: 0",
+    ),
     "costs of 0": (lambda t: told(t, cost=0.0), None, "cost"),
     "winning was free": (winning_was_free, None, "cost"),
     "one campaign paid for all that won": (
@@ -417,8 +424,8 @@ def visited(tables, monthly):
 
 
 VISITS = {
-    "as promised": ({"A": 3, "B": 2, "C": 1}, "visited as promised and 0 were not"),
-    "nobody": ({"A": 0, "B": 0, "C": 0}, "0 were visited as promised"),
+    "as promised": ({"A": 3, "B": 2, "C": 1}, "not visited as promised: 0"),
+    "nobody": ({"A": 0, "B": 0, "C": 0}, "customers visited as promised: 0"),
     "not the small ones": ({"A": 3, "B": 2, "C": 0}, "no finite ratio"),
 }
 
