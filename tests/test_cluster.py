@@ -78,7 +78,7 @@ def test_another_worker_does_the_work_of_one_that_is_killed(
     assert drafts(reports) == []
     there = {name: each for name, each in shown(reports).items() if name.count("/") == 2}
     same = {name for name in there if there[name] == undisturbed.get(name)}
-    assert {name for name in there if "01_slow" not in name} == same
+    assert {name for name in there if "slow" not in name} == same
 
 
 def test_a_scheduler_that_goes_away_is_named_on_the_index(cluster, shell, place, tmp_path):

@@ -18,7 +18,6 @@ from analysis.data import sources
 from analysis.data.sources import DataError
 from analysis.language import translate
 from analysis.statistics.estimate import NotEstimable
-from workbook.notebooks import theme_of
 from workbook.pages.report import is_broken
 from workbook.running.plan import Task
 
@@ -69,7 +68,7 @@ def tidy(notebook: NotebookNode, task: Task, stop: str, secrets: Sequence[str] =
             "source": task.source,
             "region": task.region,
             "notebook": task.notebook.stem,
-            "theme": theme_of(task.notebook),
+            "theme": task.theme,
             "claim": task.claim,
             "status": "failed" if failure else "ok",
             "error": failure,

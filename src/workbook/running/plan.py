@@ -41,6 +41,8 @@ class Task:
         Where the executed notebook and its page go.
     provenance : dict of str
         Fingerprints of what its finding comes from; see `findings.PROVENANCE`.
+    theme : str
+        The folder of the notebook below that of all; a worker elsewhere may not know the latter.
     """
 
     notebook: Path
@@ -49,6 +51,7 @@ class Task:
     parameters: Mapping[str, object]
     reports: Path
     provenance: Mapping[str, str] = field(default_factory=dict)
+    theme: str = ""
 
     @property
     def claim(self) -> str:
@@ -148,7 +151,8 @@ class Plan:
             "notebook": fingerprints.notebook(notebook.path),
             "parameters": fingerprints.short([json.dumps(own, sort_keys=True).encode()]),
         }
-        return Task(notebook.path, self.source, "", given, self.reports, provenance)
+        about = (notebook.path, self.source, "", given, self.reports, provenance)
+        return Task(*about, notebook.theme)
 
 
 def in_turns(tasks: Sequence[Task], jobs: int) -> list[Task]:
