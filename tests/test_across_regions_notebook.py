@@ -212,7 +212,7 @@ def test_over_three_regions_that_are_all_blocked_nothing_is_pooled_and_nothing_b
     notebook, page = across(tmp_path, records_of(names, blocked), names)
     assert is_clean(page)
     shown = " ".join(re.sub(r"<[^>]+>", " ", text_of(notebook)).split())
-    assert "0 claims are pooled over 3 regions or more; 0 are supported" in shown
+    assert "No claim has enough regions that can say something: nothing is pooled." in shown
     assert "Pooled effects" not in shown
     assert "nothing is pooled" in page
     why = table_of(notebook, "Why a claim is open")
