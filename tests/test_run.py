@@ -57,7 +57,8 @@ def write(folder, name, *cells, claim="H12", parameters=SETUP):
 
 
 def task(folder, path, **parameters):
-    return Task(path, "small", "North", parameters, folder.parent / "reports")
+    theme = notebooks.theme_of(path)
+    return Task(path, "small", "North", parameters, folder.parent / "reports", theme=theme)
 
 
 def verdicts(reports):
