@@ -224,7 +224,7 @@ def test_fit_says_what_is_missing():
         purchase_models.fit_buying(few.assign(recency_weeks=10.0))
     with pytest.raises(ValueError, match='Unknown kind "pareto"'):
         purchase_models.fit_buying(few, "pareto")
-    with pytest.raises(ValueError, match="Only 49"):
+    with pytest.raises(ValueError, match="Customers with a repeat purchase: 49; 50 are needed"):
         purchase_models.fit_spend(np.ones(49), np.ones(49))
 
 

@@ -392,7 +392,9 @@ def test_straight_customers_are_counted_where_good_and_bad_sides_were_asked():
     here = region_of(draw(World(), 120, 5))
     items = [*respondents.VALUES, *respondents.COSTS]
     straight = here.survey.index[here.survey["customer_id"].isin(here.survey["customer_id"][:1])]
-    here.survey.loc[straight, items] = 5.0
+    answers = here.survey
+    answers.loc[straight, items] = 5.0
+    here = here.with_tables(survey=answers)
     found = respondents.answers(here, 1)
     assert ". 1 gave values and costs one and the same number" in found.summary
     assert len(found.people) == len(found.everybody) - 1
