@@ -122,7 +122,7 @@ def test_a_notebook_runs_top_to_bottom_in_jupyterlab(server, example, name):
 def test_a_change_of_the_module_is_picked_up_without_restarting(tmp_path):
     package = tmp_path / "analysis"
     shutil.copytree(Path(analysis.__file__).parent, package)
-    module = package / "statistics" / "concentration.py"
+    module = package / "statistics" / "value" / "concentration.py"
     manager = KernelManager(kernel_name="python3")
     manager.start_kernel(env=os.environ | {"PYTHONPATH": str(tmp_path)})
     client = manager.client()

@@ -118,7 +118,9 @@ print(json.dumps({
     "figures": [pyplot.get_backend(), pyplot.isinteractive(), pyplot.get_fignums()],
     "numpy": [repr(numpy.geterr()), repr(numpy.get_printoptions())],
     "arguments": [each for each in sys.argv[1:] if "kernel" not in each and "/" not in each],
-    "environment": {k: v for k, v in os.environ.items() if k != "JPY_PARENT_PID"},
+    "environment": {  # the debugger sets a variable of its own when it is imported
+        k: v for k, v in os.environ.items() if k not in ("JPY_PARENT_PID", "PYDEVD_USE_FRAME_EVAL")
+    },
     "folder": os.getcwd(),
     "handlers": [each if each is None else str(each).split(" at ")[0] for each in handlers],
     "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
