@@ -12,9 +12,9 @@ from pathlib import Path
 
 from analysis.claims.hypotheses import nearest, register
 from analysis.data.sources import ROOT, DataError
+from analysis.language import LANGUAGES
 
 FOLDER = ROOT / "notebooks"
-LANGUAGES = ("en", "zh")
 NEEDED = ("region", "source", "as_of", "language", "seed")
 """Parameters of a notebook that is named after a claim."""
 OWN = ("region", "source")
