@@ -213,7 +213,7 @@ def test_the_second_of_two_runs_is_refused_and_the_first_can_be_stopped(shell, p
     shell.order(notebooks, "run", "-s", source, "--reports", reports, "-j", 3)
     assert wait_for(lambda: len(shell.asleep()) == 2)
     first = f"process {shell.process.pid}, workbook run --source {source}"
-    for words in (["run", "-s", source, "-n", "H12_value"], ["index"]):
+    for words in (["run", "-s", source, "-n", "H12"], ["index"]):
         second = [COMMAND, *words, "--reports", reports]
         done = subprocess.run(second, capture_output=True, text=True, env=WIDE)
         assert done.returncode == 2

@@ -136,7 +136,7 @@ def real_reports(tmp_path_factory):
         folder, found = tmp_path_factory.mktemp("real"), {}
         for name, path in NOTEBOOKS.items():
             if name.startswith(starts):
-                task = Task(path, "real", region, {"source": str(toml)}, folder)
+                task = Task(path, toml.stem, region, {"source": str(toml)}, folder)
                 assert execute.execute(task).failure == ""
                 found[name.partition("_")[0]] = nbformat.read(task.executed, as_version=4)
         return found

@@ -78,8 +78,10 @@ def list_regions(source: str = "example") -> None:
     """
     from analysis.data import dataset, sources  # which load the engine
 
-    traits = dataset.open_source(sources.read(source)).traits()
+    known = sources.read(source)
+    traits = dataset.open_source(known).traits()
     table = pd.DataFrame({"customers": traits["customers"]}).rename_axis("region")
     table["line to copy"] = [f'region = "{name}"' for name in traits.index]
-    caption = text("{n} region of {source}", "{n} regions of {source}", n=len(table), source=source)
+    counted = {"n": len(table), "source": known.name}
+    caption = text("{n} region of {source}", "{n} regions of {source}", **counted)
     display(HTML(table_html(table, caption, folded=True)))
