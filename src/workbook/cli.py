@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from analysis.data import sources
+from analysis.data.errors import counted
 from analysis.data.sources import ROOT, DataError
 from workbook import notebooks
 from workbook.running import fork_server, plan, run_lock, up_to_date
@@ -114,7 +115,7 @@ def _perform(asked: plan.Plan, todo: list[plan.Task], style: str, where: tuple, 
         if style == "auto":
             number = len(asked.regional()) + len(across)
             verb = "is" if number == 1 else "are"
-            count = sources.counted(number, "report")
+            count = counted(number, "report")
             console.print(f"{count} {verb} unchanged: same notebooks, parameters, data and code.")
         return 0
     if todo and not (how[0] or where[1]):  # neither cold nor elsewhere
@@ -133,9 +134,7 @@ def list_everything(source: SourceName = EXAMPLE) -> None:
     """List sources, a source's regions, the notebooks and their hypotheses."""
     console.print("Sources:", ", ".join(sources.available()))
     for row in _open(source).regions().itertuples():
-        console.print(
-            f"Region of {source}: {row.region} ({sources.counted(row.customers, 'customer')})"
-        )
+        console.print(f"Region of {source}: {row.region} ({counted(row.customers, 'customer')})")
     for each in notebooks.find_all():
         console.print(f"Notebook: {each.about}", soft_wrap=True)
         if each.problem:
@@ -180,7 +179,7 @@ def index(
 
     with run_lock.alone(reports, "workbook index"):
         entries = rebuild(reports)
-    count = sources.counted(len(entries), "report")
+    count = counted(len(entries), "report")
     console.print(f"{count} in {_relative(reports / 'index.html')}", soft_wrap=True)
 
 

@@ -9,17 +9,23 @@ from rich.table import Table
 
 from analysis.data import exclusions
 from analysis.data.dataset import Dataset, problems
-from analysis.data.sources import counted
+from analysis.data.errors import counted
 
 
 def show(dataset: Dataset, console: Console) -> bool:
     """Print each region, what is left out of it, and all problems; tell whether there is none."""
     found = problems(dataset)
     refunds, repeated = exclusions.refunds_by_region(dataset), exclusions.repeated_answers(dataset)
+    currency, left_out = dataset.source.currency, exclusions.left_out(dataset)
+    of_none = left_out[left_out["region"].isna()]
+    for sentence in exclusions.left_out_sentences(of_none, currency):
+        console.print(f"{sentence}.", soft_wrap=True)
     for row in dataset.regions().itertuples():
         said = [counted(row.customers, "customer")]
         if row.region in refunds:
-            said.append(refunds[row.region].sentence(dataset.source.currency))
+            said.append(refunds[row.region].sentence(currency))
+        own = left_out[left_out["region"] == row.region]
+        said += exclusions.left_out_sentences(own, currency)
         if row.region in repeated:
             said.append(exclusions.repeated_sentence(repeated[row.region]))
         for sentence in said:

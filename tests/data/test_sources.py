@@ -42,11 +42,11 @@ MISTAKES = {
     ),
     "two places for a column": (
         WHOLE.replace("decimal =", "value ="),
-        r"amount: expected one of 'column', 'columns', 'value'",
+        r"amount: expected one of 'column', 'columns', 'key', 'value'",
     ),
     "no place for a column": (
         WHOLE.replace('column = "Summe", decimal = ","', "row = false"),
-        r"amount: expected one of 'column', 'columns', 'value', 'row'",
+        r"amount: expected one of 'column', 'columns', 'key', 'value', 'row', 'expression'",
     ),
     "an offset that is no number": (
         WHOLE.replace('decimal = ","', 'offset = "11"'),
@@ -180,7 +180,7 @@ def test_a_whole_file_is_read(tmp_path):
     assert (source.name, source.title, source.currency) == ("own", "Ours", "CNY")
     assert source.as_of == dt.date(2026, 6, 30)
     assert source.folder == tmp_path.resolve() / "own"
-    assert source.tables["transactions"].columns["amount"].decimal == ","
+    assert source.tables["transactions"].parts[0].columns["amount"].decimal == ","
     assert source.max_set_aside == 0.05
 
 
@@ -192,10 +192,10 @@ def test_a_mistake_gets_one_message(tmp_path, mistake):
 
 
 def test_a_number_has_a_scale_and_an_offset(tmp_path):
-    plain = sources.read(written(tmp_path, WHOLE)).tables["transactions"].columns["amount"]
+    plain = sources.read(written(tmp_path, WHOLE)).tables["transactions"].parts[0].columns["amount"]
     assert (plain.scale, plain.offset) == (1, 0)
     text = WHOLE.replace('decimal = ","', "scale = -1, offset = 11")
-    turned = sources.read(written(tmp_path, text)).tables["transactions"].columns["amount"]
+    turned = sources.read(written(tmp_path, text)).tables["transactions"].parts[0].columns["amount"]
     assert (turned.scale, turned.offset) == (-1, 11)
 
 
@@ -248,7 +248,7 @@ def test_a_password_comes_from_the_environment(tmp_path, monkeypatch):
 def test_a_format_without_a_literal_zone_or_one_that_ends_in_utc_is_read(tmp_path, text):
     path = tmp_path / "own.toml"
     path.write_text(f'date_format = "{text}"\n{WHOLE}', encoding="utf-8")
-    assert sources.read(str(path)).tables["transactions"].plain["bought_at"].format == text
+    assert sources.read(str(path)).tables["transactions"].parts[0].plain["bought_at"].formats == (text,)
 
 
 def test_an_unknown_source_names_the_nearest():
@@ -268,4 +268,4 @@ def test_the_questionnaire_that_ships_is_one_file_of_rows_without_names():
     assert {name: each.file for name, each in tables.items()} == dict.fromkeys(
         ("survey", "customers"), "customer_sat.csv"
     )
-    assert all(each.columns["customer_id"].row for each in tables.values())
+    assert all(each.parts[0].columns["customer_id"].row for each in tables.values())

@@ -28,9 +28,10 @@ import platformdirs
 from filelock import FileLock
 from ibis.expr.types import Table
 
-from analysis.data import readers
 from analysis.data.files import whole
-from analysis.data.mapping import Source
+from analysis.data.mapping.source import Source
+from analysis.data.reading import engine as readers
+from analysis.data.reading.raw import paths_of
 from analysis.data.sources import ROOT
 
 if TYPE_CHECKING:
@@ -176,14 +177,7 @@ def content(source: Source) -> str | None:
     """Return the fingerprint of a source's files; None for a database by address."""
     if "://" in (source.database or ""):
         return None
-    files = [
-        source.folder / each.file
-        for table in source.tables.values()
-        for each in (table, *table.joins)
-    ]
-    if source.database is not None:
-        files = [source.folder.parent / source.database]
-    files = list(dict.fromkeys(files))
+    files = paths_of(source)
     if not all(path.is_file() for path in files):
         return None
     return short([repr(source).encode(), *map(_digest, files)])

@@ -109,6 +109,8 @@ TABLES: dict[str, pa.DataFrameSchema] = {
             "channel": _choice("channel of service", "online", "on_site", "phone"),
             "had_works": _choice("had works on site", "true", "false"),
             "told_others": _number("people told", _NOT_NEGATIVE),
+            "recommend": _number("would recommend", pa.Check.in_range(0, 10)),
+            "weight": _number("weight of the answers", _NOT_NEGATIVE),
         }
     ),
     "complaints": pa.DataFrameSchema(
@@ -129,6 +131,7 @@ TABLES: dict[str, pa.DataFrameSchema] = {
         {
             "customer_id": CUSTOMER_ID,
             "bought_at": _day("bought", required=True),
+            "order_id": _text("order or receipt"),
             "station_id": _text("station"),
             "product": _text("kind of product"),
             "quantity": _number("quantity", _NOT_NEGATIVE),

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ibis
 import pandas as pd
 from ibis.expr.types import Table
 
-from analysis.data import exclusions, readers
+from analysis.data import exclusions
 from analysis.data.contract import TABLES, kind_of
 from analysis.data.errors import DataError
-from analysis.data.mapping import Source
-from analysis.data.readers import ROW
+from analysis.data.mapping.source import Source
+from analysis.data.reading import engine as engines
+from analysis.data.reading.raw import ROW, raw_tables
+from analysis.data.validation.refunds import KEPT, UNDONE, netted
+from analysis.data.validation.regions import EACH, rule_of
 from analysis.data.validation.rejected import rejected
 from analysis.data.validation.rules import FOLLOWER, REST, CheckedTable, checked
 
@@ -87,6 +90,8 @@ class Validated:
         Rows that break the contract, by region; as from `rejected`.
     refunds : DataFrame
         As from `exclusions.refunds`.
+    left_out : DataFrame
+        As from `exclusions.left_out`.
     end : date or None
         The last day that the data can show.
     problems : dict of str to str
@@ -98,6 +103,7 @@ class Validated:
     regions: tuple[str, ...]
     rejected: pd.DataFrame
     refunds: pd.DataFrame
+    left_out: pd.DataFrame
     end: dt.date | None
     problems: Mapping[str, str]
 
@@ -152,34 +158,43 @@ def open_source(source: Source) -> Dataset:
     DataError
         If the customers can't be read: without them there are no regions.
     """
-    engine = readers.connect(source)
+    engine = engines.connect(source)
     opened, problems = {}, {}
     for name in source.tables:
         try:
-            raw = readers.raw_table(engine, source, source.tables[name])
-            opened[name] = checked(source, name, raw)
+            opened[name] = checked(source, name, raw_tables(engine, source, name))
         except DataError as error:
             problems[name] = str(error)
     if "customers" in problems:
         raise DataError("\n".join(problems.values()))
-    rows = readers.stored(engine, source, "customers", opened["customers"].rows)
-    people = CheckedTable(rows, opened.pop("customers").rules)
-    known = rows.group_by(known_id="customer_id")
-    known = known.agg(region=rows["region"].max(where=~people.broken))
-    known = readers.stored(engine, source, "customers", known)
+    people = opened.pop("customers")
+    people = replace(people, rows=engines.stored(engine, source, "customers", people.rows))
+    known = engines.stored(engine, source, "customers", _known(source, people))
     tables = {"customers": people}
     for name, each in opened.items():
         placed = each.of_customers(known)
-        rows = readers.stored(engine, source, name, placed.rows)
-        tables[name] = CheckedTable(rows, placed.rules)
+        stored = replace(placed, rows=engines.stored(engine, source, name, placed.rows))
+        is_net = name == "transactions" and source.tables[name].refunds == "net"
+        tables[name] = netted(stored) if is_net else stored
     return Dataset(source, tables, problems)
+
+
+def _known(source: Source, people: CheckedTable) -> Table:
+    """Return `known_id` of all customers, and `region` of the valid ones."""
+    rows = people.rows
+    known = rows.group_by(known_id="customer_id")
+    known = known.agg(region=rows["region"].max(where=~people.broken))
+    if rule_of(source) != EACH:
+        return known
+    each = people.good.select(known_id="customer_id", region="region").distinct()
+    return each.union(known.filter(known["region"].isnull()).select("known_id", "region"))
 
 
 def validate(dataset: Dataset) -> Validated:
     """Return the valid rows of a source, and what was rejected, of all regions at once."""
     good = {}
     for name, table in dataset.tables.items():
-        also = {"survey": [ROW], "transactions": [REST]}.get(name, [])
+        also = {"survey": [ROW], "transactions": [REST, KEPT, UNDONE]}.get(name, [])
         columns = [each for each in table.rows.columns if each in [*TABLES[name].columns, *also]]
         good[name] = table.good.select(*dict.fromkeys([*columns, "region"]))
     return Validated(
@@ -188,6 +203,7 @@ def validate(dataset: Dataset) -> Validated:
         regions=tuple(dataset.regions()["region"]),
         rejected=rejected(dataset.tables),
         refunds=exclusions.refunds(dataset),
+        left_out=exclusions.left_out(dataset),
         end=dataset.end,
         problems=dataset.problems,
     )
@@ -240,7 +256,18 @@ def _known_by(name: str, rows: Table, end: dt.date) -> Table:
     first = next((each for each in moments if each != "card_since"), None)
     if first is not None:
         rows = rows.filter(rows[first].isnull() | (rows[first] < tomorrow))
+    if UNDONE in rows.columns:
+        rows = _without_refunds(rows, tomorrow)
     return _without_later(rows, [each for each in moments if each != first], tomorrow)
+
+
+def _without_refunds(rows: Table, tomorrow: dt.date) -> Table:
+    """Take what was given back by a day out of purchases."""
+    kept = ibis.ifelse(rows[UNDONE] < tomorrow, rows[KEPT], 1.0).fill_null(1.0)
+    names = [each for each in ("amount", "quantity", "cost") if each in rows.columns]
+    left = rows.filter(kept > 0)
+    kept = ibis.ifelse(left[UNDONE] < tomorrow, left[KEPT], 1.0).fill_null(1.0)
+    return left.mutate(**{each: left[each] * kept for each in names}).drop(KEPT, UNDONE)
 
 
 def _without_later(rows: Table, later: list[str], tomorrow: dt.date) -> Table:

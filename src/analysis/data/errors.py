@@ -10,6 +10,11 @@ class DataError(ValueError):
     """What is wrong with a user's data, as a message for that user."""
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number and what is counted: "1 line", "2 lines"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def nearest(name: str, names: Iterable[object]) -> str:
     """Return " Did you mean ...?" for a misspelt name, or the known names where none is near."""
     known = [str(each) for each in names]

@@ -1,4 +1,4 @@
-"""Refunds and repeated answers: what does not count, and how much of it there is."""
+"""What does not count although it breaks no rule, and how much of it there is."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ import ibis
 import pandas as pd
 
 from analysis.data.contract import ITEMS
+from analysis.data.validation.rules import ANONYMOUS, EQUAL, LEFT_OUT, NETTED
 from analysis.language import text
 
 if TYPE_CHECKING:
     from analysis.data.dataset import Dataset
+    from analysis.data.region import Region
+
+FILTERED = "not kept"
+"""Reason of rows that `keep` and `drop` take out."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,8 @@ def refunds(dataset: Dataset) -> pd.DataFrame:
     if "transactions" not in dataset.tables:
         return pd.DataFrame(columns=["region", "day", "lines", "amount"])
     rows = dataset.tables["transactions"].rows
-    rows = rows.filter((rows["amount"] < 0) & rows["region"].notnull())
+    is_open = rows[LEFT_OUT].isnull() & rows["region"].notnull()
+    rows = rows.filter((rows["amount"] < 0) & is_open)
     days = rows.group_by("region", day=rows["bought_at"].truncate("D"))
     return days.agg(lines=rows.count(), amount=-rows["amount"].sum()).to_pandas()
 
@@ -112,6 +118,92 @@ def refunds_until(
     if end is not None:
         own = own[~(own["day"] > pd.Timestamp(end))]
     return Refunds.of(own["lines"].sum(), own["amount"].sum(), 0.0 if pd.isna(sales) else sales)
+
+
+def left_out(dataset: Dataset) -> pd.DataFrame:
+    """Count the rows that do not count although they break no rule.
+
+    Returns
+    -------
+    DataFrame
+        table, region (missing where a row has none), reason, rows, amount (of purchases, source
+        currency), share (of anonymous sales: of all sales).
+    """
+    found = [pd.DataFrame(columns=["table", "region", "reason", "rows", "amount", "share"])]
+    for name, table in dataset.tables.items():
+        rows = table.rows.filter(table.rows[LEFT_OUT].notnull())
+        amount = rows["amount"].sum() if "amount" in rows.columns else ibis.null("float64")
+        counts = rows.group_by("region", reason=LEFT_OUT).agg(rows=rows.count(), amount=amount)
+        found.append(counts.to_pandas().assign(table=name))
+        if table.filtered:
+            filtered = {"table": name, "reason": FILTERED, "rows": table.filtered}
+            found.append(pd.DataFrame([filtered]))
+    every = pd.concat([each for each in found if len(each)] or found, ignore_index=True)
+    every = every.reindex(columns=found[0].columns)
+    is_anonymous = every["reason"] == ANONYMOUS
+    if is_anonymous.any():
+        sales = dataset.tables["transactions"].good["amount"].sum().execute()
+        own = every.loc[is_anonymous, "amount"].astype(float)
+        every.loc[is_anonymous, "share"] = own / (own.sum() + (sales or 0.0))
+    return every.sort_values(["table", "reason", "region"], ignore_index=True)
+
+
+def left_out_sentences(rows: pd.DataFrame, currency: str) -> list[str]:
+    """Say what does not count.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As from `left_out`, of one region or of a source.
+    currency : str
+        Code of the currency.
+    """
+    sentences = []
+    for row in rows.itertuples():
+        amount = f"{abs(row.amount):,.0f} {currency}".rstrip() if row.amount == row.amount else ""
+        if row.reason == EQUAL:
+            sentence = text(
+                "{n:,} row of customers is equal to an earlier one, and counts once with it",
+                "{n:,} rows of customers are equal to earlier ones, and count once with these",
+                n=row.rows,
+            )
+        elif row.reason == ANONYMOUS:
+            sentence = text(
+                "{n:,} purchase line has no customer: {amount}, {share:.1f} % of all sales; it "
+                "belongs to no region",
+                "{n:,} purchase lines have no customer: {amount}, {share:.1f} % of all sales; they "
+                "belong to no region",
+                n=row.rows,
+                amount=amount,
+                share=100 * row.share,
+            )
+        elif row.reason == NETTED:
+            sentence = text(
+                "{n:,} refund line, {amount}, is netted against the purchase that it undoes",
+                "{n:,} refund lines, {amount}, are netted against the purchases that they undo",
+                n=row.rows,
+                amount=amount,
+            )
+        else:
+            sentence = text(
+                "{n:,} row of the table {table!r} is left out by keep and drop",
+                "{n:,} rows of the table {table!r} are left out by keep and drop",
+                n=row.rows,
+                table=row.table,
+            )
+        sentences.append(sentence)
+    return sentences
+
+
+def sentences(here: Region) -> list[str]:
+    """Say all that does not count in a region although it breaks no rule, and its refunds."""
+    currency = here.source.currency
+    said = left_out_sentences(here.left_out, currency)
+    if here.refunds.lines:
+        said.append(here.refunds.sentence(currency))
+    if here.repeated_answers:
+        said.append(repeated_sentence(here.repeated_answers))
+    return said
 
 
 def repeated_answers(dataset: Dataset) -> dict[str, int]:

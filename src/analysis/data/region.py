@@ -16,8 +16,8 @@ from analysis.data.contract import TABLES
 from analysis.data.dataset import Validated, last_day, open_source, validate
 from analysis.data.errors import DataError, nearest
 from analysis.data.exclusions import Refunds, one_a_day, refunds_until
-from analysis.data.mapping import Source
-from analysis.data.readers import ROW
+from analysis.data.mapping.source import Source
+from analysis.data.reading.raw import ROW
 from analysis.data.validation.rules import ORPHAN, REST
 from analysis.language import text
 
@@ -64,6 +64,9 @@ class Region:
         Why a table could not be read.
     refunds : Refunds
         What of its sales was given back, and is not netted.
+    left_out : DataFrame
+        Rows that do not count although they break no rule, its own and those of no region; as
+        from `exclusions.left_out`.
     repeated_answers : int
         Answers that are not in `survey`, since another of that customer's on that day is.
     key : str
@@ -85,6 +88,7 @@ class Region:
     rejected: pd.DataFrame
     problems: Mapping[str, str]
     refunds: Refunds = field(default_factory=Refunds)
+    left_out: pd.DataFrame = field(default_factory=pd.DataFrame)
     repeated_answers: int = 0
     key: str = field(default="", init=False)
     computed: dict[str, object] = field(default_factory=dict, init=False)
@@ -252,8 +256,14 @@ def of_validated(whole: Validated, region: str, as_of: str = "") -> Region:
         rejected=rejected,
         problems=whole.problems,
         refunds=refunds_until(whole.refunds, region, end, bought["sales"]),
+        left_out=_of_region(whole.left_out, region),
         repeated_answers=rows.get("survey", 0) - len(frames["survey"]),
     )
+
+
+def _of_region(left_out: pd.DataFrame, region: str) -> pd.DataFrame:
+    """Return what does not count in a region, and what belongs to none."""
+    return left_out[left_out["region"].isna() | (left_out["region"] == region)]
 
 
 def _frame(name: str, rows: Table | None) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pandas as pd
 from ibis.expr.types import Table
 
 from analysis.data.dataset import Dataset, last_day
-from analysis.data.readers import ROW
+from analysis.data.reading.raw import ROW
 from analysis.data.validation.rules import CheckedTable
 from workbook.running import fingerprints
 

@@ -17,7 +17,7 @@ from workbook.running import fingerprints, up_to_date
 
 if TYPE_CHECKING:
     from analysis.data.dataset import Dataset
-    from analysis.data.mapping import Source
+    from analysis.data.mapping.source import Source
 
 ACROSS = "across_regions"
 """The notebook whose page the index links to from its columns over all regions."""

@@ -15,7 +15,7 @@ from typing import Literal, Self, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from analysis.data.sources import counted
+from analysis.data.errors import counted
 from workbook.terminal import Display
 
 Style = Literal["auto", "quiet", "json"]

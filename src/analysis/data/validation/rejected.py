@@ -8,7 +8,7 @@ import ibis
 import pandas as pd
 from ibis.expr.types import Table
 
-from analysis.data.readers import ROW
+from analysis.data.reading.raw import ROW, place
 from analysis.data.validation.rules import WRITTEN, CheckedTable
 
 
@@ -42,7 +42,7 @@ def _broken_rules(name: str, table: CheckedTable, by_region: bool) -> list[dict]
     counts = counts.set_index(counts.pop("region").astype(object)).sort_index()  # missing: last
     counts["n"] = counts["n"].mask(counts.index.isna(), counts["n"].sum())
     first = {
-        flag: _first(rows.filter(rows[flag]), WRITTEN + rule.column)
+        flag: _first(rows.filter(rows[flag]), WRITTEN + rule.column, table.files)
         for flag, rule in flags.items()
         if counts[flag].any()
     }
@@ -55,13 +55,13 @@ def _broken_rules(name: str, table: CheckedTable, by_region: bool) -> list[dict]
     ]
 
 
-def _first(broken: Table, value: str) -> dict[str | None, str]:
+def _first(broken: Table, value: str, files: tuple[str, ...]) -> dict[str | None, str]:
     """Return the first row that breaks a rule, and what stands there, for each region."""
     own = ibis.window(group_by="region", order_by=ROW)
-    placed = broken.mutate(place=ibis.row_number().over(own))
-    first = placed.filter(placed["place"] == 0).select("region", ROW, value).to_pandas()
+    placed = broken.mutate(nth=ibis.row_number().over(own))
+    first = placed.filter(placed["nth"] == 0).select("region", ROW, value).to_pandas()
     texts = ["nothing" if pd.isna(text) else repr(str(text)) for text in first[value]]
-    examples = [f"row {row}: {text}" for row, text in zip(first[ROW], texts, strict=True)]
+    examples = [f"{place(row, files)}: {text}" for row, text in zip(first[ROW], texts, strict=True)]
     return dict(zip(_keys(first["region"]), examples, strict=True))
 
 

@@ -2,70 +2,42 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import re
 from dataclasses import dataclass
 from functools import cached_property
 
 import ibis
-import ibis.expr.datatypes as types
+import ibis.expr.operations as ops
 import pandera.pandas as pa
-from ibis.expr.types import StringValue, Table, Value
+from ibis.expr.types import NumericValue, StringValue, Table, Value
 
 from analysis.data.contract import TABLES, failing, kind_of
 from analysis.data.errors import DataError
-from analysis.data.mapping import ColumnMap, Source, is_utc
-from analysis.data.readers import ROW
+from analysis.data.mapping.expressions import parse
+from analysis.data.mapping.source import ColumnMap, Source
+from analysis.data.reading.names import BLANKS
+from analysis.data.reading.raw import NEXT, REPEAT, ROW
+from analysis.data.validation import moments
+from analysis.data.validation.numbers import number
 
-INSTANT = types.Timestamp(timezone="UTC")
-"""A moment that was stored with its zone."""
-OFFSET = r"[+-](?:(?:0\d|1[0-3])(?::?[0-5]\d)?|14(?::?00)?)"
-"""How far from UTC a clock may be: up to 14 hours."""
-ZONE = rf":\d{{2}}(?:\.\d+)? ?([Zz]|UTC|GMT|{OFFSET})$"
-"""How a moment in ISO 8601 with a zone ends; the zone."""
-AFTER_TIME = r":\d{2}(?:[.,]\d+)? *[^\d:., ]"
-"""What a moment has that goes on after its time, with a zone or with something that is none."""
+LOW, HIGH = 1.0, 10.0
+"""Ends of a rating in the contract."""
 
 
-@ibis.udf.scalar.builtin(name="try_strptime")
-def _try_strptime(text: str, format: str) -> dt.datetime:
-    """Parse a date by its format; nothing where it does not fit (DuckDB's own function)."""
-
-
-@ibis.udf.scalar.builtin(name="try_strptime", signature=((types.string, types.string), INSTANT))
-def _try_strptime_with_zone(text: str, format: str) -> dt.datetime:
-    """Parse a date by a format that has a zone (DuckDB's own function)."""
-
-
-@ibis.udf.scalar.builtin(name="timezone", signature=((types.string, INSTANT), types.timestamp))
-def _timezone(zone: str, moment: dt.datetime) -> dt.datetime:
-    """Return what the clocks of a zone show (a function of DuckDB and PostgreSQL)."""
-
-
-def local_time(source: Source, file: str, name: str, moment: Value) -> Value:
-    """Return the local time of the moments in a file's column that have a zone.
-
-    Raises
-    ------
-    DataError
-        If the source does not say whose days count.
-    """
-    if source.timezone is None:
-        raise DataError(
-            f"{file}: the moments in {name!r} have a time zone, and {source.name}.toml does not "
-            "say whose days count: expected a key such as timezone = 'Asia/Shanghai'."
-        )
-    return _timezone(source.timezone, moment)
+@ibis.udf.scalar.builtin(name="trim")
+def _trim(text: str, characters: str) -> str:
+    """Take characters off both ends of a text (DuckDB's own function)."""
 
 
 @dataclass(frozen=True)
 class RawColumn:
-    """One column of the contract, as a source has it.
+    """One column of the contract, as a file has it.
 
     Attributes
     ----------
     raw : Table
         The file as it was read.
+    file : str
+        Its name.
     source : Source
         Whose file it is.
     table, name : str
@@ -75,6 +47,7 @@ class RawColumn:
     """
 
     raw: Table
+    file: str
     source: Source
     table: str
     name: str
@@ -91,33 +64,29 @@ class RawColumn:
         return kind_of(self.schema)
 
     @property
-    def is_zoned(self) -> bool:
-        """Whether the format of its dates has a zone."""
-        own = self.map.format or ""
-        return is_utc(own) or bool(re.search("%[zZ]", own))
-
-    @property
     def is_typed(self) -> bool:
         """Whether the engine has the file's column in the contract's kind already."""
-        if len(self.map.columns) != 1 or self.map.scale_by:
+        own = self.map
+        if len(own.columns) != 1 or own.scale_by or own.values or own.missing or own.formats:
             return False
-        kind = self.raw[self.map.columns[0]].type()
+        kind = self.raw[own.columns[0]].type()
         return {"number": kind.is_numeric(), "moment": kind.is_temporal()}.get(self.kind, False)
 
     @cached_property
     def text(self) -> StringValue:
-        """The text as it was written; nothing where it is empty."""
-        if self.map.value is not None:
-            return ibis.literal(self.map.value)
-        if self.map.row:
-            return self.raw[ROW].cast("string")
-        parts = [self.raw[column].cast("string").strip() for column in self.map.columns]
-        if self.kind == "number" and len(parts) > 1:  # one that is missing leaves the others
-            return ibis.literal(" ").join([part.nullif("") for part in parts]).nullif("")
-        text = parts[0]
-        for part in parts[1:]:
-            text = text + " " + part
-        return text.nullif("")
+        """The text as it was written; nothing where it is empty, or a word for no value."""
+        own = self.map
+        if own.value is not None:
+            return ibis.literal(own.value)
+        if own.row:
+            return self._row()
+        if own.expression:
+            return self._joined(parse(own.expression).columns, all_needed=False)
+        needs_all = own.is_key or self.kind == "moment"
+        text = self._joined(own.columns, all_needed=needs_all)
+        if own.numeric:
+            return text.re_replace(r"^0*(\d+)(\.0+)?$", r"\1")
+        return text
 
     def value(self) -> Value:
         """Return the values in the contract's type; nothing where they do not fit."""
@@ -125,104 +94,140 @@ class RawColumn:
             return self._category()
         if self.kind == "moment":
             return self._moment()
+        if self.map.expression:
+            return self._scaled(parse(self.map.expression).value(self._operand))
         if len(self.map.columns) > 1:
             return self._mean()
-        return self._number(self.text, self.raw[self.map.columns[0]] if self.map.columns else None)
+        return self._number(self.map.columns[0]) if self.map.columns else self._read(self.text)
 
-    def _local_time(self, moment: Value) -> Value:
-        """Return the local time of moments that have a zone."""
-        file, name = self.source.tables[self.table].file, " ".join(self.map.columns)
-        return local_time(self.source, file, name, moment)
+    def written(self, column: str) -> StringValue:
+        """Return the texts in a column of the file, trimmed; nothing for words for no value."""
+        raw = self.raw[column]
+        text = raw.cast("string")
+        if raw.type().is_floating():  # an identifier that became a number is 123, not 123.0
+            whole = (raw == raw.floor()) & (raw.abs() < 1e15)
+            text = ibis.ifelse(whole, raw.cast("int64").cast("string"), text)
+        if raw.type().is_string():
+            can_trim = self.raw.get_backend().name == "duckdb"
+            text = _trim(text, BLANKS) if can_trim else text.strip()
+        text = text.nullif("")
+        if self.map.missing:
+            text = ibis.ifelse(text.isin(list(self.map.missing)), ibis.null("string"), text)
+        return text
 
-    def _number(self, text: StringValue, typed: Value | None) -> Value:
-        """Return numbers, in the contract's unit; nothing where a text is none."""
+    def _joined(self, columns: tuple[str, ...], all_needed: bool) -> StringValue:
+        """Return the texts of several columns, joined by a blank."""
+        parts = [self.written(column) for column in columns]
+        if len(parts) > 1 and not all_needed:  # one that is missing leaves the others
+            return ibis.literal(" ").join(parts).nullif("")
+        text = parts[0]
+        for part in parts[1:]:
+            text = text + " " + part
+        return text.nullif("")
+
+    def _row(self) -> StringValue:
+        """Return the row's number as an identifier."""
+        text = (self.raw[ROW] % NEXT).cast("string")
+        if REPEAT not in self.raw.columns:
+            return text
+        again = self.raw[REPEAT]
+        return ibis.ifelse(again == 0, text, text + "-" + again.cast("string"))
+
+    def _number(self, column: str) -> NumericValue:
+        """Return the numbers of one column, in the contract's unit."""
+        raw = self.raw[column]
+        if raw.type().is_numeric() and not self.map.values and not self.map.missing:
+            value = raw.cast("float64")
+            bad = value.isnan() | value.isinf()
+            return self._scaled(ibis.ifelse(bad, ibis.null("float64"), value))
+        return self._read(self.written(column))
+
+    def _read(self, text: StringValue) -> NumericValue:
+        """Return the numbers that texts or words are, in the contract's unit."""
+        return self._scaled(self._parsed(text))
+
+    def _parsed(self, text: StringValue) -> NumericValue:
+        self._check_can_parse()
         own = self.map
-        if typed is not None and typed.type().is_numeric():
-            number = typed.cast("float64")
-        else:
-            self._check_can_parse()
-            plain = self._without_thousands(text) if own.thousands else text
-            number = plain.replace(own.decimal, ".").try_cast("float64")
-        number = ibis.ifelse(number.isnan() | number.isinf(), ibis.null("float64"), number)
+        value = number(text, own.decimal, own.thousands)
+        if not own.values:
+            return value
+        words = [(word, float(to)) for to, words in own.values.items() for word in words]
+        other = value if own.default is None else ibis.literal(float(own.default))
+        named = text.cases(*words, else_=other)
+        return ibis.ifelse(text.isnull(), ibis.null("float64"), named)
+
+    def _operand(self, column: str) -> NumericValue:
+        """Return a column of an expression as numbers."""
+        raw = self.raw[column]
+        if raw.type().is_numeric() and not self.map.missing:
+            return raw.cast("float64")
+        return self._parsed(self.written(column))
+
+    def _scaled(self, value: NumericValue) -> NumericValue:
+        """Return numbers in the contract's unit."""
+        own = self.map
+        scale, offset = own.scale, own.offset
+        if own.scale_of:
+            low, high = own.scale_of
+            scale = (HIGH - LOW) / (high - low) * (-1 if own.reverse else 1)
+            offset = (HIGH if own.reverse else LOW) - scale * low
         if own.scale_by:
-            scales = [(key, float(value)) for key, value in own.scales.items()]
-            number = number * self.raw[own.scale_by].cast("string").strip().cases(*scales)
-        elif own.scale != 1:
-            number = number * own.scale
-        if own.offset:  # rounded, so that the end of a scale of 1 to 21 is 10 and no hair more
-            number = (number + own.offset).round(9)
-        return number
+            scales = [(key, float(each)) for key, each in own.scales.items()]
+            value = value * self.written(own.scale_by).cases(*scales)
+        elif scale != 1:
+            value = value * scale
+        if offset:  # rounded, so that the end of a scale of 1 to 21 is 10 and no hair more
+            value = (value + offset).round(9)
+        return value
 
     def _mean(self) -> Value:
         """Return the mean of the numbers that are there; nothing where one of them is wrong."""
-        columns = [self.raw[name] for name in self.map.columns]
-        texts = [column.cast("string").strip().nullif("") for column in columns]
-        numbers = [self._number(text, own) for text, own in zip(texts, columns, strict=True)]
-        wrong = [a.isnull() & text.notnull() for a, text in zip(numbers, texts, strict=True)]
-        wrong += [failing(check, a) for check in self.schema.checks for a in numbers]
-        total = sum(a.fill_null(0.0) for a in numbers)
-        count = sum(a.notnull().cast("int64") for a in numbers)
+        texts = [self.written(name) for name in self.map.columns]
+        values = [self._number(name) for name in self.map.columns]
+        wrong = [a.isnull() & text.notnull() for a, text in zip(values, texts, strict=True)]
+        wrong += [failing(check, a) for check in self.schema.checks for a in values]
+        total = sum(a.fill_null(0.0) for a in values)
+        count = sum(a.notnull().cast("int64") for a in values)
         return ibis.ifelse(ibis.or_(*wrong), ibis.null("float64"), total / count.nullif(0))
-
-    def _without_thousands(self, text: StringValue) -> StringValue:
-        """Take the separators out of numbers in groups of three; nothing else is touched."""
-        mark, point = re.escape(self.map.thousands), re.escape(self.map.decimal)
-        grouped = text.re_search(rf"^-?\d{{1,3}}({mark}\d{{3}})+({point}\d+)?$")
-        plain = text.re_search(rf"^-?\d+({point}\d+)?$")
-        without = text.replace(self.map.thousands, "")
-        return ibis.cases((grouped, without), (plain, text), else_=ibis.null("string"))
 
     def _check_can_parse(self) -> None:
         """Refuse text in an engine that can't tell whether a text is a number or a date."""
-        if not self.raw.get_backend().has_operation(ibis.expr.operations.TryCast):
-            name = " ".join(self.map.columns)
+        if not self.raw.get_backend().has_operation(ops.TryCast):
+            name = " ".join(self.map.used)
             raise DataError(f"The column {name!r} is text: the database must give its own type.")
 
     def _moment(self) -> Value:
         """Return moments, in the local time of the source; nothing where a text is none."""
-        text, own = self.text, self.map.format
-        typed = self.raw[self.map.columns[0]] if len(self.map.columns) == 1 else text
+        text, own = self.text, self.map
+        typed = self.raw[own.columns[0]] if len(own.columns) == 1 else text
         if typed.type().is_temporal():
+            if typed.type().is_time():
+                raise DataError(
+                    f"{self.file}: {own.columns[0]!r} holds times of a day; expected a date."
+                )
             return typed.cast("timestamp")
         self._check_can_parse()
-        if is_utc(own):
-            return self._local_time(_try_strptime_with_zone(text + " +0000", f"{own} %z"))
-        if self.is_zoned:
-            return self._local_time(_try_strptime_with_zone(_with_offset(text, own), own))
-        if own:
-            return _try_strptime(text, own).cast("timestamp")
-        plain, zoned = text.try_cast("timestamp"), text.re_search(ZONE)
-        plain = ibis.ifelse(text.re_search(AFTER_TIME), ibis.null("timestamp"), plain)
+        if own.formats:
+            where = (self.source, self.file, " ".join(own.columns))
+            return ibis.coalesce(*(moments.with_format(text, each, *where) for each in own.formats))
+        zoned = text.re_search(moments.ZONE)
+        plain = moments.iso(text)
         if self.source.timezone is None and not self.raw.filter(zoned).count().execute():
             return plain
-        return ibis.ifelse(zoned, self._local_time(_instant(text)), plain)
+        name = " ".join(own.columns)
+        local = moments.local_time(self.source, self.file, name, moments.instant(text))
+        return ibis.ifelse(zoned, local, plain)
 
     def _category(self) -> StringValue:
         """Return texts under the contract's names."""
-        text = self.text if self.map.values else _as_allowed(self.text, self.schema)
-        names = [(own, name) for name, owns in self.map.values.items() for own in owns]
+        own = self.map
+        text = self.text if own.values else _as_allowed(self.text, self.schema)
+        names = [(word, name) for name, words in own.values.items() for word in words]
         if not names:
             return text
-        named = text.cases(*names, else_=self.map.default or text)
+        named = text.cases(*names, else_=own.default or text)
         return ibis.ifelse(text.isnull(), ibis.null("string"), named)
-
-
-def _with_offset(text: StringValue, format: str) -> StringValue:
-    """Return the texts in a format whose %z is an offset that clocks have; nothing for others."""
-    if "%z" not in format:
-        return text
-    parts = [
-        ".*?".join(map(re.escape, re.split(r"%-?\w|%(?=%)", each))) for each in format.split("%z")
-    ]
-    return ibis.ifelse(text.re_search(f"^{OFFSET.join(parts)}$"), text, ibis.null("string"))
-
-
-def _instant(text: StringValue) -> Value:
-    """Return the moments of texts in ISO 8601 that have a zone."""
-    zone = text.re_extract(ZONE, 1)
-    moment = text.left(text.length() - zone.length()).try_cast("timestamp")
-    offset = ibis.ifelse(zone.re_search(r"\d"), zone, "+00")
-    return (moment.cast("string") + offset).try_cast(INSTANT)
 
 
 def _as_allowed(text: StringValue, schema: pa.Column) -> StringValue:

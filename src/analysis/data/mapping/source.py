@@ -1,0 +1,190 @@
+"""A source as the program knows it: its files, and where each column's values come from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from analysis.data.mapping.expressions import parse
+from analysis.data.mapping.keys import JoinKeys, Limits, is_utc
+
+
+@dataclass(frozen=True)
+class ColumnMap:
+    """Where the values of one column of the contract come from; see `keys.ColumnKeys`.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Columns of the file. Empty with `value`, `row` and `expression`.
+    is_key : bool
+        Whether the columns are one identifier together.
+    value : str or None
+        The same value for every row.
+    row : bool
+        The row's number in the file.
+    expression : str or None
+        Arithmetic on columns of the file, as `expressions.parse` reads it.
+    formats : tuple of str
+        Formats of dates that are tried in turn; ISO dates where there is none.
+    decimal, thousands : str
+        Marks of numbers.
+    missing : tuple of str
+        Words that stand for no value.
+    values : dict of str to tuple of str
+        Own words, by the contract's value.
+    default : str or None
+        The contract's value for every other word.
+    scale, offset : float
+        The contract's number is the file's times `scale` plus `offset`.
+    scale_by : str or None
+        Column whose value chooses the scale out of `scales`.
+    scale_of : tuple of float, or None
+        Lowest and highest answer of a rating, which become 1 and 10; 10 and 1 with `reverse`.
+    numeric : bool
+        An identifier that is a number: 00123 and 123.0 are 123.
+    first : bool
+        With `one_row_per`: the smallest value of the group.
+    by : str or None
+        Which region of a customer counts.
+    """
+
+    columns: tuple[str, ...] = ()
+    is_key: bool = False
+    value: str | None = None
+    row: bool = False
+    expression: str | None = None
+    formats: tuple[str, ...] = ()
+    decimal: str = "."
+    thousands: str = ""
+    missing: tuple[str, ...] = ()
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    default: str | None = None
+    scale: float = 1.0
+    offset: float = 0.0
+    scale_by: str | None = None
+    scales: Mapping[str, float] = field(default_factory=dict)
+    scale_of: tuple[float, ...] | None = None
+    reverse: bool = False
+    numeric: bool = False
+    first: bool = False
+    by: str | None = None
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """All columns of the file that are read for it."""
+        own = parse(self.expression).columns if self.expression else self.columns
+        return (*own, *([self.scale_by] if self.scale_by else []))
+
+    @property
+    def is_zoned(self) -> bool:
+        """Whether a format of its dates has a zone."""
+        return any(is_utc(each) or re.search("%[zZ]", each) for each in self.formats)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Files of one layout that are a table of the contract, or a part of it.
+
+    Attributes
+    ----------
+    files : tuple of str
+        Names in the source's folder, or of a table of its database.
+    is_pattern : bool
+        Whether a name may hold * and ? for several files.
+    sheet, skip, header, encoding, delimiter, joins, one_row_per, keep, drop, count, refunds
+        As in `keys.TableKeys`.
+    columns : dict of str to ColumnMap
+        By the contract's name; columns that the file calls as the contract does need no entry.
+    marks : dict of str to ColumnMap
+        By kind (text, number, moment), how a column is written that says nothing else.
+    plain : dict of str to ColumnMap
+        For every column, how it is read where the file calls it as the contract does.
+    """
+
+    files: tuple[str, ...]
+    is_pattern: bool = False
+    sheet: str = ""
+    skip: int = 0
+    header: tuple[str, ...] = ()
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    joins: tuple[JoinKeys, ...] = ()
+    one_row_per: str | None = None
+    keep: Mapping[str, Limits | list[str]] = field(default_factory=dict)
+    drop: Mapping[str, Limits | list[str]] = field(default_factory=dict)
+    count: str | None = None
+    refunds: str | None = None
+    columns: Mapping[str, ColumnMap] = field(default_factory=dict)
+    marks: Mapping[str, ColumnMap] = field(default_factory=dict)
+    plain: Mapping[str, ColumnMap] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TableMap:
+    """Where one table of the contract is, in parts of one layout each.
+
+    Attributes
+    ----------
+    parts : tuple of Part
+        At least one.
+    refunds : str
+        Whether negative purchase lines are netted ("net") or left out ("leave_out").
+    """
+
+    parts: tuple[Part, ...]
+    refunds: str = "net"
+
+    @property
+    def file(self) -> str:
+        """The table's file, or its files, for a message."""
+        names = [name for part in self.parts for name in part.files]
+        return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set that the workbook can read.
+
+    Its `repr` says what the file says of the data, without the folder and the address.
+
+    Attributes
+    ----------
+    name, title : str
+        File name without ending; a line for the reader.
+    folder : Path
+        Where its files are.
+    database : str or None
+        DuckDB or SQLite file, or address; ${NAME} is taken from the environment.
+    currency, calendar : str
+        Code of the currency; country whose working days count.
+    timezone : str or None
+        Zone whose days count for moments that are stored with a zone, such as "Asia/Shanghai".
+        None where it is not stated and the country of a stated calendar has several.
+    earliest : date
+        Days before it are errors.
+    as_of : date or None
+        Day on which the data was taken; days after it (or after today) are errors.
+    max_set_aside : float
+        Share of rows that may break the contract before a region is refused.
+    notes : tuple of str
+        What a reader of the reports should know about the data.
+    tables : dict of str to TableMap
+        By the contract's name.
+    """
+
+    name: str
+    title: str
+    folder: Path = field(repr=False)
+    database: str | None = field(repr=False)
+    currency: str
+    calendar: str
+    timezone: str | None
+    earliest: date
+    as_of: date | None
+    max_set_aside: float
+    notes: tuple[str, ...]
+    tables: Mapping[str, TableMap]

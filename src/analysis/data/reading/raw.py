@@ -1,0 +1,317 @@
+"""Raw tables: each file of a source as its owner wrote it, with the numbers of its rows."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import ibis
+from ibis import BaseBackend
+from ibis.expr.types import Table
+
+from analysis.data.errors import DataError, counted, nearest
+from analysis.data.mapping.keys import JoinKeys
+from analysis.data.mapping.source import Part, Source
+from analysis.data.reading import engine as engines
+from analysis.data.reading import names, sheets, text
+
+ROW = "row_in_file"
+"""Column with a row's number in its file; files after the first begin at multiples of `NEXT`."""
+NEXT = 10**12
+"""Added to the row numbers for each earlier file of the same table."""
+REPEAT = "repeat_of_row"
+"""Column with the number of the repetition of a row that stands for several; the first is 0."""
+
+_TEXT = (".csv", ".txt", ".tsv")
+_JSON = (".jsonl", ".ndjson")
+_PACKED = (".gz", ".zst")
+_ENDINGS = (*_TEXT, *_JSON, ".parquet", *sheets.ENDINGS)
+_ZIP = "an Excel, OpenDocument or zip file"
+_SIGNATURES = {
+    b"PK\x03\x04": _ZIP,
+    b"\xd0\xcf\x11\xe0": "an old Excel file",
+    b"PAR1": "a Parquet file",
+    b"\x1f\x8b": "a file packed by gzip",
+    b"\x28\xb5\x2f\xfd": "a file packed by zstd",
+}
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """One file as its owner wrote it.
+
+    Attributes
+    ----------
+    file : str
+        Its name in the source's folder, or that of a table of the database.
+    rows : Table
+        Its columns, completed by joins, and `ROW`; `REPEAT` where a row stands for several.
+    part : Part
+        How its columns become those of the contract.
+    """
+
+    file: str
+    rows: Table
+    part: Part
+
+
+def raw_tables(engine: BaseBackend, source: Source, name: str) -> list[RawTable]:
+    """Return the files of a table of the contract as their owner wrote them.
+
+    Parameters
+    ----------
+    engine : BaseBackend
+        As from `engine.connect`.
+    source : Source
+        Whose table it is.
+    name : str
+        Table of the contract.
+
+    Raises
+    ------
+    DataError
+        If a file is missing, empty, of another layout than the others of its kind, not what its
+        ending says, or can't be read.
+    """
+    tables: list[RawTable] = []
+    for part in source.tables[name].parts:
+        first = None
+        for file in files_of(source, part):
+            rows = _one(engine, source, part, file, is_main=True)
+            _check_layout(file, rows, first)
+            first = first or (file, rows)
+            for join in part.joins:
+                rows = _joined(rows, _one(engine, source, part, join.file, join=join), join, file)
+            rows = rows.mutate(**{ROW: rows[ROW] + len(tables) * NEXT})
+            tables.append(RawTable(file, _repeated(rows, part, file), part))
+    return tables
+
+
+def files_of(source: Source, part: Part) -> list[str]:
+    """Return the names of a part's files, patterns resolved.
+
+    Raises
+    ------
+    DataError
+        If a pattern matches nothing, or a file stands there twice.
+    """
+    if source.database is not None or not part.is_pattern:
+        return list(part.files)
+    found = [name for each in part.files for name in _matching(source.folder, each)]
+    twice = sorted({name for name in found if found.count(name) > 1})
+    if twice:
+        raise DataError(f"{twice[0]}: files = {list(part.files)!r} names it twice.")
+    return found
+
+
+def paths_of(source: Source) -> list[Path]:
+    """Return the paths of all files that a source reads."""
+    if source.database is not None:
+        return [source.folder.parent / source.database]
+    names = {}
+    for table in source.tables.values():
+        for part in table.parts:
+            with contextlib.suppress(DataError):  # reading says it
+                names |= dict.fromkeys(files_of(source, part))
+            names |= dict.fromkeys(join.file for join in part.joins)
+    paths = [source.folder / name for name in names]
+    return [
+        each
+        for path in paths
+        for each in (sorted(path.rglob("*.parquet")) if path.is_dir() else [path])
+    ]
+
+
+def place(row: int, files: tuple[str, ...]) -> str:
+    """Return "row 5", or "sales_2.csv, row 5" where a table has several files."""
+    number, own = divmod(int(row), NEXT)
+    return f"row {own}" if len(files) < 2 else f"{files[number]}, row {own}"
+
+
+def _matching(folder: Path, pattern: str) -> Iterator[str]:
+    """Yield the files that match a pattern, by name; a name without * and ? is that file."""
+    if not set("*?") & set(pattern):
+        yield pattern
+        return
+    try:
+        found = sorted(path.relative_to(folder).as_posix() for path in folder.glob(pattern))
+    except (ValueError, NotImplementedError):
+        found = []
+    found = [name for name in found if (folder / name).is_file() and not _is_hidden(name)]
+    if not found:
+        there = sorted(each.name for each in folder.glob("*") if each.is_file())
+        raise DataError(
+            f"{pattern}: no file in the folder {folder.name}/ matches.{nearest(pattern, there)}"
+        )
+    yield from found
+
+
+def _is_hidden(name: str) -> bool:
+    """Tell whether a name is a hidden file's, or that of Excel's own beside an open one."""
+    return Path(name).name.startswith((".", "~$"))
+
+
+def _check_layout(file: str, rows: Table, first: tuple[str, Table] | None) -> None:
+    """Refuse a file whose columns are not those of the first file of its kind."""
+    if first is None or set(rows.columns) == set(first[1].columns):
+        return
+    own, other = set(rows.columns), set(first[1].columns)
+    said = [f"without {', '.join(map(repr, sorted(other - own)))}"] if other - own else []
+    said += [f"with {', '.join(map(repr, sorted(own - other)))}"] if own - other else []
+    raise DataError(
+        f"{file}: its columns are not those of {first[0]}: {', '.join(said)}. Files of another "
+        "layout are a part of their own: [[table]] twice, each with its file and columns."
+    )
+
+
+def _one(
+    engine: BaseBackend,
+    source: Source,
+    part: Part,
+    file: str,
+    *,
+    is_main: bool = False,
+    join: JoinKeys | None = None,
+) -> Table:
+    """Return one file or database table, with the row numbers that its owner sees."""
+    if source.database is not None:
+        rows = engines.database_table(engine, source, file)
+        return rows.mutate(**{ROW: ibis.row_number() + 1})
+    path = _existing(source.folder, file, part.encoding)
+    skip, header = (part.skip, part.header) if is_main else (0, ())
+    sheet = part.sheet if is_main else join.sheet or ""
+    try:
+        rows, first_row = _open(engine, path, part, sheet, skip, header)
+    except (duckdb.Error, UnicodeError, ValueError, OSError, EOFError) as error:
+        line = re.search(r"Line: (\d+)", str(error))
+        where = f"{file}, row {int(line[1]) + skip}" if line else file
+        raise DataError(f"{where}: {_in_words(error, part)}") from None
+    if rows.count().execute() == 0:
+        raise DataError(f"{file}: the file has no rows; expected a header and at least one row.")
+    return rows.mutate(**{ROW: ibis.row_number() + first_row})
+
+
+def _open(
+    engine: BaseBackend, path: Path, part: Part, sheet: str, skip: int, header: tuple[str, ...]
+) -> tuple[Table, int]:
+    """Open a file by its ending; return it with the number of its first row."""
+    first_row = skip + (1 if header else 2)
+    ending = _ending(path)
+    if path.is_dir():
+        found = sorted(str(each) for each in path.rglob("*.parquet"))
+        rows = engine.read_parquet(found, hive_partitioning=True, union_by_name=False)
+        return _trimmed(rows), 1
+    if ending == ".parquet":
+        return _trimmed(engine.read_parquet(path)), 1
+    if ending in sheets.ENDINGS:
+        return engines.own_types(engine, sheets.read(path, sheet, skip, header)), first_row
+    if ending in _JSON:
+        return text.read_json_lines(engine, path), 1
+    how = {"delimiter": part.delimiter, "encoding": part.encoding, "skip": skip}
+    return text.read(engine, path, **how, header=header), first_row
+
+
+def _trimmed(rows: Table) -> Table:
+    """Return a table with its columns' names trimmed."""
+    new = dict(zip(names.of_columns(rows.columns), rows.columns, strict=True))
+    return rows.rename({name: old for name, old in new.items() if name != old})
+
+
+def _repeated(rows: Table, part: Part, file: str) -> Table:
+    """Repeat each row as often as its column `count` says."""
+    if part.count is None:
+        return rows
+    if part.count not in rows.columns:
+        raise DataError(
+            f"{file}: no column {part.count!r} (count).{nearest(part.count, rows.columns)}"
+        )
+    times = rows[part.count].cast("string").strip().try_cast("float64")
+    bad = rows.filter(times.isnull() | (times < 0) | (times != times.floor()) | (times > 10**7))
+    first = bad[ROW].min().execute()
+    if first == first and first is not None:
+        raise DataError(
+            f"{file}, row {int(first) % NEXT}: expected a whole number of rows in {part.count!r} "
+            "(count)."
+        )
+    each = ibis.range(0, times.cast("int64")).unnest()
+    return rows.mutate(**{REPEAT: each})
+
+
+def _joined(rows: Table, other: Table, join: JoinKeys, file: str) -> Table:
+    """Complete each row by the row of another file with the same key."""
+    for table, name in ((rows, file), (other, join.file)):
+        if join.on not in table.columns:
+            raise DataError(f"{name}: no column {join.on!r}.{nearest(join.on, table.columns)}")
+    stem = Path(join.file).stem
+    other = other.drop(ROW).rename(lambda name: f"{stem}.{name}")
+    key = f"{stem}.{join.on}"
+    once = other.distinct()
+    if once.count().execute() > once[key].nunique().execute():
+        raise DataError(
+            f"{join.file}: a value of {join.on!r} stands in several rows that differ; expected one."
+        )
+    return rows.left_join(once, rows[join.on].cast("string") == once[key].cast("string"))
+
+
+def _ending(path: Path) -> str:
+    """Return a file's ending in lower case, without that of the program that packed it."""
+    suffix = path.suffix.lower()
+    return path.with_suffix("").suffix.lower() if suffix in _PACKED else suffix
+
+
+def _existing(folder: Path, file: str, encoding: str) -> Path:
+    """Return the path of a file, if it exists and its first bytes fit its ending."""
+    path = folder / file
+    if path.is_dir() and next(path.rglob("*.parquet"), None):
+        return path
+    is_there = False
+    with contextlib.suppress(OSError, ValueError):  # a name longer than the file system takes
+        is_there = path.is_file()
+    if not is_there:
+        there = sorted(each.name for each in folder.glob("*") if each.is_file())
+        raise DataError(f"{file}: no such file in the folder {folder.name}/.{nearest(file, there)}")
+    ending = _ending(path)
+    if ending not in _ENDINGS:
+        raise DataError(f"{file}: expected a file that ends in one of {', '.join(_ENDINGS)}.")
+    with path.open("rb") as opened:
+        start = opened.read(4096)
+    if not start.strip():
+        raise DataError(f"{file}: the file is empty; expected a header and at least one row.")
+    _check_kind(file, path, ending, start, encoding)
+    return path
+
+
+def _check_kind(file: str, path: Path, ending: str, start: bytes, encoding: str) -> None:
+    """Refuse a file whose first bytes are not of the kind that its ending says."""
+    found = next((kind for mark, kind in _SIGNATURES.items() if start.startswith(mark)), None)
+    if found is None and start.startswith(text.UTF16) and "16" not in encoding:
+        raise DataError(f"{file}: a text file in UTF-16; expected the key encoding = 'utf-16'.")
+    is_wide = encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32", "utf16", "utf32"))
+    if found is None:
+        found = "a binary file" if b"\0" in start and not is_wide else "a text file"
+    expected = {
+        ".parquet": ["a Parquet file"],
+        ".xls": ["an old Excel file", _ZIP],
+    }.get(ending, [_ZIP if ending in sheets.ENDINGS else "a text file"])
+    packed = {".gz": "a file packed by gzip", ".zst": "a file packed by zstd"}
+    if path.suffix.lower() in packed:
+        expected = [packed[path.suffix.lower()]]
+    if found not in expected:
+        raise DataError(
+            f"{file}: expected {expected[0]} by its ending {path.suffix.lower()}, found {found}."
+        )
+
+
+def _in_words(error: Exception, part: Part) -> str:
+    """Return what is wrong with a file in a sentence, without paths."""
+    said = str(error)
+    columns = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", said)
+    if columns:
+        return f"expected {counted(int(columns[1]), 'column')}, found {columns[2]}."
+    if isinstance(error, UnicodeError) or "unicode" in said or "utf-8" in said:
+        return f"not text in {part.encoding!r}; name its encoding, such as encoding = 'gb18030'."
+    return f"the file can't be read: {said.splitlines()[0].split(': ', 1)[-1]}"

@@ -1,0 +1,130 @@
+"""Text files: CSV and its kin, in any encoding, compressed or not; JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import itertools
+from pathlib import Path
+from typing import IO
+
+import duckdb
+import ibis
+import pyarrow as pa
+from ibis import BaseBackend
+from ibis.expr.types import Table
+
+from analysis.data import files
+from analysis.data.reading import names
+
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
+"""The marks with which a file in UTF-16 begins."""
+
+
+def opened(path: Path, encoding: str, newline: str | None = "") -> IO[str]:
+    """Open a text file for reading, compressed or not."""
+    encoding = "utf-8-sig" if _is_utf8(encoding) else encoding
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding=encoding, newline=newline)
+    if path.suffix == ".zst":
+        stream = pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
+        return io.TextIOWrapper(io.BufferedReader(stream), encoding=encoding, newline=newline)
+    return path.open(encoding=encoding, newline=newline)
+
+
+def read(
+    engine: BaseBackend,
+    path: Path,
+    *,
+    delimiter: str,
+    encoding: str,
+    skip: int = 0,
+    header: tuple[str, ...] = (),
+) -> Table:
+    """Read a text file into the engine, every value as text.
+
+    Parameters
+    ----------
+    engine : BaseBackend
+        The embedded DuckDB.
+    path : Path
+        Ends in .csv, .txt or .tsv, and then perhaps in .gz or .zst.
+    delimiter : str
+        One character, or "whitespace" for any run of blanks; of .tsv always the tabulator.
+    encoding : str
+        Of the file.
+    skip : int
+        Lines above the header.
+    header : tuple of str
+        Names of the columns of a file that has no header.
+
+    Raises
+    ------
+    duckdb.Error, UnicodeDecodeError, ValueError
+        If it can't be read.
+    """
+    delimiter = "\t" if ".tsv" in path.suffixes else delimiter
+    arguments = {"delimiter": delimiter, "skip": skip, "header": header}
+    if delimiter != "whitespace" and _is_utf8(encoding):
+        try:
+            return _read_utf8(engine, path, **arguments)
+        except duckdb.Error as error:
+            if "Columns" in str(error):
+                raise
+    with files.temporary() as folder:  # lines of one end, in UTF-8
+        whole = _as_utf8(path, Path(folder) / "text", encoding, blanks=delimiter == "whitespace")
+        arguments["delimiter"] = "\t" if delimiter == "whitespace" else delimiter
+        return _read_utf8(engine, whole, **arguments)
+
+
+def read_json_lines(engine: BaseBackend, path: Path) -> Table:
+    """Read a file of one JSON object per line; texts stay texts."""
+    frame_of = "read_json(?, format = 'newline_delimited', auto_detect = true, dateformat = 'x')"
+    rows = engine.con.execute(f"select * from {frame_of}", [str(path)]).to_arrow_table()
+    rows = rows.rename_columns(names.of_columns(rows.column_names))
+    nested = [field.name for field in rows.schema if pa.types.is_nested(field.type)]
+    if nested:
+        raise ValueError(f"the values of {nested[0]!r} are lists or objects; expected single ones.")
+    return engine.create_table(ibis.util.gen_name("json"), rows, temp=True)
+
+
+def _read_utf8(
+    engine: BaseBackend, path: Path, delimiter: str, skip: int, header: tuple[str, ...]
+) -> Table:
+    """Read a text file in UTF-8."""
+    own = header or _header(path, delimiter, skip)
+    lines = engine.read_csv(
+        path,
+        auto_detect=False,
+        columns=dict.fromkeys(own, "VARCHAR"),
+        header=not header,
+        skip=skip,
+        delim=delimiter,
+        quote='"',
+        escape='"',
+    )
+    return engine.create_table(ibis.util.gen_name("text"), lines, temp=True)
+
+
+def _header(path: Path, delimiter: str, skip: int) -> list[str]:
+    """Return the names in the header of a text file in UTF-8."""
+    with opened(path, "utf-8") as file:
+        lines = itertools.islice(file, skip, None)
+        row = next(csv.reader(lines, delimiter=delimiter), None)
+    if row is None:
+        raise ValueError(f"the file ends before its header, which skip = {skip} looks for.")
+    return names.of_columns(row)
+
+
+def _as_utf8(path: Path, target: Path, encoding: str, blanks: bool) -> Path:
+    """Write a text file again in UTF-8 with Unix line ends, runs of blanks as tabs."""
+    with opened(path, encoding, newline=None) as old, target.open("w", encoding="utf-8") as new:
+        for line in old:
+            new.write("\t".join(line.split()) + "\n" if blanks else line)
+    return target
+
+
+def _is_utf8(encoding: str) -> bool:
+    """Tell whether a name of an encoding means UTF-8, with or without a mark."""
+    return encoding.lower().replace("-", "").replace("_", "") in ("utf8", "utf8sig")

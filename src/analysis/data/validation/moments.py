@@ -1,0 +1,112 @@
+"""Dates and moments as people write them, in the local time of the source."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+import ibis
+import ibis.expr.datatypes as types
+from ibis.expr.types import StringValue, TimestampValue, Value
+
+from analysis.data.errors import DataError
+from analysis.data.mapping.keys import NAMED_FORMATS, is_utc
+from analysis.data.mapping.source import Source
+
+INSTANT = types.Timestamp(timezone="UTC")
+"""A moment that was stored with its zone."""
+OFFSET = r"[+-](?:(?:0\d|1[0-3])(?::?[0-5]\d)?|14(?::?00)?)"
+"""How far from UTC a clock may be: up to 14 hours."""
+ZONE = rf":\d{{2}}(?:\.\d+)? ?([Zz]|UTC|GMT|{OFFSET})$"
+"""How a moment in ISO 8601 with a zone ends; the zone."""
+AFTER_TIME = r":\d{2}(?:[.,]\d+)? *[^\d:., ]"
+"""What a moment has that goes on after its time, with a zone or with something that is none."""
+NUMERIC = r"^\d+(\.\d+)?$"
+"""A date that is a number, for which a format must be named."""
+_CHINESE = r"^(\d{4})年(\d{1,2})月(\d{1,2})[日号]"
+_CLOCKS = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
+
+
+@ibis.udf.scalar.builtin(name="try_strptime")
+def _try_strptime(text: str, format: str) -> dt.datetime:
+    """Parse a date by its format; nothing where it does not fit (DuckDB's own function)."""
+
+
+@ibis.udf.scalar.builtin(name="try_strptime", signature=((types.string, types.string), INSTANT))
+def _try_strptime_with_zone(text: str, format: str) -> dt.datetime:
+    """Parse a date by a format that has a zone (DuckDB's own function)."""
+
+
+@ibis.udf.scalar.builtin(name="timezone", signature=((types.string, INSTANT), types.timestamp))
+def _timezone(zone: str, moment: dt.datetime) -> dt.datetime:
+    """Return what the clocks of a zone show (a function of DuckDB and PostgreSQL)."""
+
+
+@ibis.udf.scalar.builtin(name="epoch_ms", signature=((types.int64,), types.timestamp))
+def _since_1970(milliseconds: int) -> dt.datetime:
+    """Return the moment so long after the beginning of 1970 in UTC (DuckDB's own function)."""
+
+
+def local_time(source: Source, file: str, name: str, moment: Value) -> Value:
+    """Return the local time of the moments in a file's column that have a zone.
+
+    Raises
+    ------
+    DataError
+        If the source does not say whose days count.
+    """
+    if source.timezone is None:
+        raise DataError(
+            f"{file}: the moments in {name!r} have a time zone, and {source.name}.toml does not "
+            "say whose days count: expected a key such as timezone = 'Asia/Shanghai'."
+        )
+    return _timezone(source.timezone, moment)
+
+
+def with_format(
+    text: StringValue, format: str, source: Source, file: str, name: str
+) -> TimestampValue:
+    """Return the moments of texts in a format; nothing where a text does not fit it."""
+    if format in NAMED_FORMATS:
+        number = text.try_cast("float64")
+        if format == "excel":  # day 60 is a 29 February 1900 that never was: later days are right
+            ms = ((number - 25569) * 86_400_000).round().cast("int64")
+            return ibis.ifelse(
+                (number >= 61) & (number < 2_958_466), _since_1970(ms), ibis.null("timestamp")
+            )
+        ms = (number * (1000 if format == "unix" else 1)).round().cast("int64")
+        moment = _since_1970(ms).cast("string") + "+00"
+        return local_time(source, file, name, moment.try_cast(INSTANT))
+    if is_utc(format):
+        parsed = _try_strptime_with_zone(text + " +0000", f"{format} %z")
+        return local_time(source, file, name, parsed)
+    if re.search("%[zZ]", format):
+        parsed = _try_strptime_with_zone(_with_offset(text, format), format)
+        return local_time(source, file, name, parsed)
+    return _try_strptime(text, format).cast("timestamp")
+
+
+def iso(text: StringValue) -> TimestampValue:
+    """Return the moments of texts in ISO 8601 without a zone, or such as 2024年3月5日 08:30."""
+    plain = ibis.ifelse(text.re_search(AFTER_TIME), ibis.null("string"), text)
+    western = plain.re_replace(_CHINESE, r"\1-\2-\3")
+    chinese = ibis.coalesce(*(_try_strptime(western, each) for each in _CLOCKS)).cast("timestamp")
+    return ibis.ifelse(text.re_search(_CHINESE), chinese, plain.try_cast("timestamp"))
+
+
+def instant(text: StringValue) -> Value:
+    """Return the moments of texts in ISO 8601 that have a zone."""
+    zone = text.re_extract(ZONE, 1)
+    moment = text.left(text.length() - zone.length()).try_cast("timestamp")
+    offset = ibis.ifelse(zone.re_search(r"\d"), zone, "+00")
+    return (moment.cast("string") + offset).try_cast(INSTANT)
+
+
+def _with_offset(text: StringValue, format: str) -> StringValue:
+    """Return the texts in a format whose %z is an offset that clocks have; nothing for others."""
+    if "%z" not in format:
+        return text
+    parts = [
+        ".*?".join(map(re.escape, re.split(r"%-?\w|%(?=%)", each))) for each in format.split("%z")
+    ]
+    return ibis.ifelse(text.re_search(f"^{OFFSET.join(parts)}$"), text, ibis.null("string"))

@@ -1,0 +1,90 @@
+"""The region of a customer who is in several: `region = { by = ... }`."""
+
+from __future__ import annotations
+
+import ibis
+from ibis.expr.types import Table, Value
+
+from analysis.data.errors import DataError
+from analysis.data.mapping.source import ColumnMap, Source
+from analysis.data.reading.raw import ROW, RawTable
+from analysis.data.validation.values import RawColumn
+
+EACH = "each"
+OWN_REGION = "own_region"
+"""Column with the region that a row itself names, where a customer counts in each of several."""
+_SALES, _MOMENT = "region_sales", "region_moment"
+
+
+def rule_of(source: Source) -> str | None:
+    """Return which region of a customer counts: None, or one of the words of `by`."""
+    parts = source.tables["customers"].parts
+    rules = {part.columns["region"].by for part in parts if "region" in part.columns}
+    return next(iter(rules - {None}), None)
+
+
+def region_map(source: Source) -> ColumnMap:
+    """Return where the region of customers comes from."""
+    part = source.tables["customers"].parts[0]
+    return part.columns.get("region", part.plain["region"])
+
+
+def scores(source: Source, raw: RawTable, rows: Table) -> dict[str, Value]:
+    """Return what decides about a customer's region, for each row of the file of customers.
+
+    Raises
+    ------
+    DataError
+        If it is sales, and the file has none.
+    """
+    by = rule_of(source)
+    if by in (None, EACH):
+        return {}
+    lines = source.tables.get("transactions")
+    own = (
+        next((part for part in lines.parts if part.files == raw.part.files), None)
+        if lines
+        else None
+    )
+    values = {}
+    for hidden, name in ((_SALES, "amount"), (_MOMENT, "bought_at")):
+        each = own and own.columns.get(name, own.plain[name])
+        if each and set(each.used) <= set(rows.columns):
+            values[hidden] = RawColumn(rows, raw.file, source, "transactions", name, each).value()
+    if by == "most sales" and _SALES not in values:
+        raise DataError(
+            f"{raw.file}: region = {{ by = 'most sales' }} needs the sales beside the region: "
+            "[customers] same_file_as = 'transactions'."
+        )
+    return values
+
+
+def one_region(rows: Table, by: str) -> Table:
+    """Return the rows of customers with the one region that counts for each.
+
+    Parameters
+    ----------
+    rows : Table
+        customer_id, region, `ROW`, and what `scores` gave.
+    by : str
+        "most sales", "last" or "first": by the moment of the purchase, or by the file's order.
+    """
+    hidden = [name for name in (_SALES, _MOMENT) if name in rows.columns]
+    moment = rows[_MOMENT] if _MOMENT in rows.columns else rows[ROW]
+    pairs = rows.filter(rows["region"].notnull()).group_by("customer_id", "region")
+    pairs = pairs.agg(
+        sales=rows[_SALES].sum() if _SALES in rows.columns else ibis.literal(0.0),
+        begin=moment.min(),
+        end=moment.max(),
+        row=rows[ROW].min(),
+    )
+    order = {
+        "most sales": [pairs["sales"].desc(), pairs["row"]],
+        "last": [pairs["end"].desc(), pairs["row"]],
+        "first": [pairs["begin"], pairs["row"]],
+    }[by]
+    place = ibis.row_number().over(group_by="customer_id", order_by=order)
+    chosen = pairs.mutate(place=place).filter(ibis._.place == 0)
+    chosen = chosen.select(chosen_for="customer_id", chosen="region")
+    joined = rows.left_join(chosen, rows["customer_id"] == chosen["chosen_for"])
+    return joined.mutate(region=joined["chosen"]).drop("chosen", "chosen_for", *hidden)
