@@ -100,11 +100,11 @@ def _read_data(source: sources.Source, as_of: str, style: str, warm: bool) -> pl
     if warm:
         fork_server.warm(notebooks.FOLDER)  # it imports while we read
     from analysis.data import dataset
-    from workbook import source_check
+    from workbook.checking import problems
 
     opened = dataset.open_source(source)
     if style == "auto":
-        source_check.warn(opened, console)
+        problems.warn(opened, console)
     return plan.read_data(opened, as_of)
 
 
@@ -143,10 +143,10 @@ def list_everything(source: SourceName = EXAMPLE) -> None:
 
 @app.command()
 def check(source: Annotated[str, typer.Argument(help="Name of a source, or a TOML file.")]) -> None:
-    """Say everything in a source that breaks the data contract."""
-    from workbook import source_check
+    """Say what in a source breaks the data contract, looks wrong, and what it can test."""
+    from workbook.checking import report
 
-    if not source_check.show(_open(source), console):
+    if not report.check(_open(source), console):
         raise typer.Exit(1)
 
 

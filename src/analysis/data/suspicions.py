@@ -1,0 +1,184 @@
+"""Suspicions: what keeps every rule, and yet looks as if it meant something else."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterator
+
+import ibis
+from ibis.expr.types import BooleanValue, StringValue, Table
+
+from analysis.data.contract import TABLES, kind_of
+from analysis.data.dataset import Dataset
+from analysis.data.errors import counted
+from analysis.data.reading.raw import ROW, paths_of, place
+from analysis.data.validation.rules import CheckedTable
+
+MOJIBAKE = r"\x{FFFD}|Ã[\x{80}-\x{BF}]|â€|锟斤|烫烫|[ÄÅÂÃÐÊËÖ×Ñ][\x{A1}-\x{FE}][ÄÅÂÃÐÊËÖ×Ñ]"
+"""What texts hold that were read under a wrong encoding."""
+QUIET_DAYS = 60
+"""Days between the last purchase and `as_of` from which on it is worth a word."""
+DOUBLED = 0.3
+"""Share of a file's rows that stand there twice, from which on the file may be loaded twice."""
+UNKNOWN = 0.05
+"""Share of rows of unknown customers from which on identifiers may be written in two ways."""
+FLAT = 0.05
+"""Correlation of amount and quantity below which an amount may be the price of a unit."""
+FEW = 30
+"""Rows below which nothing is suspected from shares and correlations."""
+
+
+def suspicions(dataset: Dataset) -> list[str]:
+    """Return what looks wrong in a source though it breaks no rule, a sentence each.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        As from `dataset.open_source`.
+
+    Returns
+    -------
+    list of str
+        Each names the file, what was seen, and the key that would mend it.
+    """
+    found = [*_same_files(dataset), *_end(dataset)]
+    for name, table in dataset.tables.items():
+        file = dataset.source.tables[name].file
+        found += [f"{file}: {each}" for each in _of_table(name, table)]
+        if name != "customers":
+            found += [f"{file}: {each}" for each in _identifiers(dataset, name, table)]
+    return found
+
+
+def _of_table(name: str, table: CheckedTable) -> Iterator[str]:
+    """Yield what looks wrong in one table by itself."""
+    yield from _mojibake(name, table.rows)
+    if name == "transactions":
+        yield from _unit_prices(table)
+    yield from _doubled(name, table)
+
+
+def _mojibake(name: str, rows: Table) -> Iterator[str]:
+    """Yield the columns of text that seem to be read under a wrong encoding."""
+    columns = [
+        column
+        for column, each in TABLES[name].columns.items()
+        if column in rows.columns and kind_of(each) == "text"
+    ]
+    wrong = {column: rows[column].re_search(MOJIBAKE) for column in columns}
+    if not wrong:
+        return
+    counts = rows.agg(**{column: each.sum() for column, each in wrong.items()}).to_pandas().iloc[0]
+    for column, count in counts.items():
+        if count and count == count:
+            yield (
+                f"{counted(int(count), 'value')} of {column!r} look like text under a wrong "
+                "encoding: try encoding = 'gb18030', 'utf-8' or 'cp1252'."
+            )
+
+
+def _unit_prices(table: CheckedTable) -> Iterator[str]:
+    """Yield that amounts look like prices of a unit: they do not grow with the quantity."""
+    rows = table.good
+    if not {"quantity", "amount"} <= set(rows.columns):
+        return
+    rows = rows.filter((rows["quantity"] > 0) & (rows["amount"] > 0))
+    keys = ["product"] if "product" in rows.columns else []
+    logs = rows.select(*keys, x=rows["quantity"].ln(), y=rows["amount"].ln())
+    groups = logs.group_by(keys) if keys else logs.group_by(key=ibis.literal(1))
+    found = groups.agg(n=logs.count(), r=logs["x"].corr(logs["y"], how="pop"), sd=logs["x"].std())
+    found = found.filter((found["n"] >= FEW) & (found["sd"] > 0.1)).to_pandas()
+    if len(found) and (found["r"].fillna(0).abs() * found["n"]).sum() < FLAT * found["n"].sum():
+        yield (
+            "amounts do not grow with quantities: if they are prices of a unit, "
+            'amount = { expression = "quantity * amount" } with the file\'s names.'
+        )
+
+
+def _doubled(name: str, table: CheckedTable) -> Iterator[str]:
+    """Yield that many rows of a file stand there twice, equal in all columns."""
+    if name == "customers":
+        return
+    columns = [each for each in table.rows.columns if each in TABLES[name].columns]
+    columns += [each for each in ("rest_of_row",) if each in table.rows.columns]
+    same = table.rows.group_by(columns).agg(n=table.rows.count())
+    row = same.agg(n=same["n"].sum(), distinct=same.count()).to_pandas().iloc[0]
+    extra = int(row["n"] - row["distinct"]) if row["n"] else 0
+    if row["n"] >= FEW and extra > DOUBLED * row["n"]:
+        yield (
+            f"{extra:,} of {int(row['n']):,} rows are equal in all columns to another one: was "
+            "the file, or a part of it, loaded twice?"
+        )
+
+
+def _same_files(dataset: Dataset) -> Iterator[str]:
+    """Yield files of one table with the same bytes."""
+    if dataset.source.database is not None:
+        return
+    known: dict[bytes, str] = {}
+    for path in paths_of(dataset.source):
+        if path.is_file():
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").digest()
+            if digest in known:
+                yield f"{path.name}: the same content as {known[digest]}; it counts twice."
+            known.setdefault(digest, path.name)
+
+
+def _end(dataset: Dataset) -> Iterator[str]:
+    """Yield that `as_of` lies long after the last purchase, or before many."""
+    as_of, table = dataset.source.as_of, dataset.tables.get("transactions")
+    if as_of is None or table is None:
+        return
+    bought = table.rows["bought_at"]
+    later = bought >= as_of + dt.timedelta(days=1)
+    row = (
+        table.rows.agg(last=bought.max(), known=bought.max(where=~later), later=later.sum())
+        .to_pandas()
+        .iloc[0]
+    )
+    if row["later"] and row["later"] == row["later"]:
+        yield (
+            f"{counted(int(row['later']), 'purchase')} after as_of = {as_of}; "
+            f"as_of = {row['last'].date()} has them all."
+        )
+    elif row["last"] == row["last"] and (as_of - row["last"].date()).days > QUIET_DAYS:
+        quiet = (as_of - row["last"].date()).days
+        yield (
+            f"as_of = {as_of}: nobody bought in the {quiet} days before it; "
+            f"as_of = {row['last'].date()} fits the data."
+        )
+
+
+def _identifiers(dataset: Dataset, name: str, table: CheckedTable) -> Iterator[str]:
+    """Yield that identifiers of unknown customers are known when they are read as numbers."""
+    people, rows = dataset.tables["customers"].rows, table.rows
+    unknown = rows.filter(rows["customer_id"].notnull() & _is_orphan(table))
+    n, total = int(unknown.count().execute()), int(rows.count().execute())
+    if n < max(1, UNKNOWN * total):
+        return
+    known = people.select(own=_as_number(people["customer_id"])).distinct()
+    ids = unknown.mutate(own=_as_number(unknown["customer_id"]))
+    found = ids.semi_join(known, "own")
+    if int(found.count().execute()) < n / 2:
+        return
+    first = place(found[ROW].min().execute(), table.files)
+    column = "{ column = '...', numeric = true }"
+    yield (
+        f"{n:,} rows are of customers whom [customers] writes in another way (the first: {first}): "
+        f"customer_id = {column} in [customers] and in [{name}] reads 00123, 123 and 123.0 as one."
+    )
+
+
+def _is_orphan(table: CheckedTable) -> BooleanValue:
+    """Tell which rows are of a customer who is not in the table of customers."""
+    number = next(
+        i for i, rule in enumerate(table.rules) if rule.expected.startswith("a customer of")
+    )
+    return table.rows[f"broken_{number}"]
+
+
+def _as_number(text: StringValue) -> StringValue:
+    """Return identifiers as numbers, where they are some."""
+    return text.re_replace(r"^0*(\d+)(\.0+)?$", r"\1")

@@ -1,0 +1,59 @@
+"""The words of `workbook check`, for the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from analysis.data.dataset import Dataset
+from analysis.data.errors import counted
+from analysis.data.suspicions import suspicions
+from workbook.checking import claims, problems
+
+MOST_COLUMNS = 15
+"""Columns to supply that are listed; those that most claims need come first."""
+
+
+def check(dataset: Dataset, console: Console) -> bool:
+    """Print all that is known of a source before it is run; tell whether it breaks no rule."""
+    is_whole = problems.show(dataset, console)
+    for sentence in suspicions(dataset):
+        console.print(f"[yellow]Look:[/] {escape(sentence)}", soft_wrap=True)
+    use = claims.use_of(dataset)
+    for region, sentence in use.reversed.items():
+        console.print(
+            f"[yellow]Look:[/] {escape(region)}: {escape(sentence)}. If 1 is the best answer: "
+            "reverse = true.",
+            soft_wrap=True,
+        )
+    for region, why in use.stopped.items():
+        console.print(f"[red]{escape(region)} would be stopped:[/] {escape(why)}", soft_wrap=True)
+    _show_claims(use, console)
+    return is_whole
+
+
+def _show_claims(use: claims.Use, console: Console) -> None:
+    """Print which claims the data can test, and which columns would make others testable."""
+    if not use.regions:
+        return
+    everywhere = [key for key, n in use.testable.items() if n == use.regions]
+    console.print(
+        f"{len(everywhere)} of {counted(len(use.testable), 'claim')} have their tables, columns "
+        f"and days in {'every region' if use.regions > 1 else 'the region'}"
+        + (f": {', '.join(everywhere)}." if everywhere else "."),
+        soft_wrap=True,
+    )
+    for row in use.lacking[use.lacking["column"] == ""].itertuples():
+        where = f" ({counted(row.regions, 'region')})" if use.regions > 1 else ""
+        console.print(f"{row.claim}{where}: {escape(row.why)}", soft_wrap=True)
+    columns = claims.columns_to_supply(use.lacking)
+    if columns.empty:
+        return
+    console.print("To make more claims testable, supply (a line for the TOML file each):")
+    table = Table("for the claims", "line", box=None, pad_edge=False)
+    for row in columns.head(MOST_COLUMNS).itertuples():
+        table.add_row(", ".join(row.claims), escape(row.example))
+    console.print(table)
+    if len(columns) > MOST_COLUMNS:
+        console.print(f"... and {counted(len(columns) - MOST_COLUMNS, 'more column')}.")
