@@ -248,7 +248,9 @@ def test_a_password_comes_from_the_environment(tmp_path, monkeypatch):
 def test_a_format_without_a_literal_zone_or_one_that_ends_in_utc_is_read(tmp_path, text):
     path = tmp_path / "own.toml"
     path.write_text(f'date_format = "{text}"\n{WHOLE}', encoding="utf-8")
-    assert sources.read(str(path)).tables["transactions"].parts[0].plain["bought_at"].formats == (text,)
+    assert sources.read(str(path)).tables["transactions"].parts[0].plain["bought_at"].formats == (
+        text,
+    )
 
 
 def test_an_unknown_source_names_the_nearest():

@@ -110,7 +110,6 @@ TABLES: dict[str, pa.DataFrameSchema] = {
             "had_works": _choice("had works on site", "true", "false"),
             "told_others": _number("people told", _NOT_NEGATIVE),
             "recommend": _number("would recommend", pa.Check.in_range(0, 10)),
-            "weight": _number("weight of the answers", _NOT_NEGATIVE),
         }
     ),
     "complaints": pa.DataFrameSchema(

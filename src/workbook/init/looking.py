@@ -1,0 +1,296 @@
+"""What is there: the files of a folder, or tables of a database, with what their columns hold."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import ibis
+import ibis.expr.operations as ops
+import pandas as pd
+import python_calamine as calamine
+from ibis import BaseBackend
+from ibis.expr.types import Table
+
+from analysis.data.errors import DataError
+from analysis.data.mapping.source import Part, Source, TableMap
+from analysis.data.reading import engine as engines
+from analysis.data.reading import sheets
+from analysis.data.reading.names import BLANKS
+from analysis.data.reading.raw import ROW, raw_tables
+from workbook.init import text_files
+
+TEXT = (".csv", ".txt", ".tsv")
+TYPED = (".parquet", ".jsonl", ".ndjson")
+PACKED = (".gz", ".zst")
+SAMPLE = 20_000
+"""Different values of a column that are looked at."""
+LEAST_COLUMNS = 2
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a file is opened: keys of a table, and what was seen."""
+
+    encoding: str = ""
+    delimiter: str = ""
+    skip: int = 0
+    sheet: str = ""
+    header: tuple[str, ...] = ()
+    seen: dict[str, str] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a column holds.
+
+    Attributes
+    ----------
+    name : str
+        In the header.
+    kind : {"text", "number", "moment"}
+        Its type in the engine.
+    has_zone : bool
+        Whether the engine has it as moments with a time zone.
+    rows, filled, distinct : int
+        Rows, those with a value, different values.
+    texts : tuple of str
+        Different values (at most `SAMPLE`), as text and trimmed.
+    counts : dict of str to int
+        How often each of them stands there.
+    """
+
+    name: str
+    kind: str
+    has_zone: bool
+    rows: int
+    filled: int
+    distinct: int
+    counts: dict[str, int]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Different values (at most `SAMPLE`), as text and trimmed."""
+        return tuple(self.counts)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Files of one layout, or a table of a database.
+
+    Attributes
+    ----------
+    files : tuple of str
+        Their names.
+    layout : Layout
+        How they are opened.
+    columns : dict of str to Profile
+        By name, in the file's order.
+    rows : int
+        Of all files.
+    table : Table
+        The rows of all files.
+    """
+
+    files: tuple[str, ...]
+    layout: Layout
+    columns: dict[str, Profile]
+    rows: int
+    table: Table = field(repr=False)
+
+
+def look(source: Source) -> tuple[list[Found], dict[str, str]]:
+    """Look at everything in a source's folder or database.
+
+    Returns
+    -------
+    list of Found
+        Files of one layout together.
+    dict of str to str
+        Why a file was passed over, by its name.
+
+    Raises
+    ------
+    DataError
+        If there is no such database.
+    """
+    engine = engines.connect(source)
+    groups: dict[tuple, list[tuple[str, Layout, Table]]] = {}
+    passed: dict[str, str] = {}
+    for file, layout in _files(source, engine, passed):
+        try:
+            table = _open(engine, source, file, layout)
+        except DataError as error:
+            passed[_label(file, layout)] = str(error).removeprefix(f"{file}: ")
+            continue
+        names = tuple(sorted(each for each in table.columns if each != ROW))
+        if len(names) < LEAST_COLUMNS:
+            passed[_label(file, layout)] = "it has one column"
+            continue
+        ending = Path(file).suffix if source.database is None else file
+        key = (names, layout, ending)
+        groups.setdefault(key, []).append((file, layout, table))
+    found = [_profiled(group) for group in groups.values()]
+    return _without_copies(found, passed), passed
+
+
+def _files(source: Source, engine: BaseBackend, passed: dict) -> Iterator[tuple[str, Layout]]:
+    """Yield each file, sheet or table, and how it is opened."""
+    if source.database is not None:
+        yield from ((name, Layout()) for name in _tables(source, engine))
+        return
+    taken: list[Path] = []
+    for path in sorted(source.folder.rglob("*")):
+        name = path.relative_to(source.folder).as_posix()
+        if any(part.startswith((".", "~$")) for part in path.parts[len(source.folder.parts) :]):
+            continue
+        if path.is_dir():
+            if any("=" in each.name for each in path.glob("*=*")) and any(path.rglob("*.parquet")):
+                taken.append(path)
+                yield f"{name}/", Layout()
+            continue
+        if any(folder in path.parents for folder in taken):
+            continue
+        try:
+            yield from ((name, each) for each in _layouts(path))
+        except UnicodeError:
+            passed[name] = "no text in a known encoding"
+        except (OSError, EOFError, calamine.CalamineError) as error:
+            passed[name] = f"it can't be read ({type(error).__name__})"
+
+
+def _layouts(path: Path) -> Iterator[Layout]:
+    """Yield how a file is opened: once for each sheet; nothing for files of another kind."""
+    suffix = path.suffix.lower()
+    ending = path.with_suffix("").suffix.lower() if suffix in PACKED else suffix
+    if ending in TYPED:
+        yield Layout()
+    elif ending in TEXT and path.stat().st_size:
+        yield _text_layout(path, ending)
+    elif ending in sheets.ENDINGS:
+        for sheet in sheets.sheets(path):
+            yield from _sheet_layout(path, sheet)
+
+
+def _text_layout(path: Path, ending: str) -> Layout:
+    encoding, seen = text_files.encoding_of(path)
+    delimiter, skip, header = text_files.layout_of(path, encoding)
+    notes = {"encoding": seen} if seen else {}
+    own: tuple[str, ...] = ()
+    if header and not text_files.is_header(header) and skip == 0:
+        own = tuple(f"column {i}" for i in range(1, len(header) + 1))
+        notes["header"] = f"the first row has no names: {_shown(header)}"
+    if skip:
+        notes["skip"] = f"the header is row {skip + 1}: {_shown(header)}"
+    if ending == ".tsv":
+        delimiter = "\t"
+    return Layout(encoding, delimiter, skip, "", own, notes)
+
+
+def _sheet_layout(path: Path, sheet: str) -> Iterator[Layout]:
+    """Yield how a sheet is opened, if it has a table."""
+    with calamine.CalamineWorkbook.from_path(path) as book:
+        rows = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False, nrows=100)
+    widths = [sum(str(cell).strip() != "" for cell in row) for row in rows]
+    widest = max(widths, default=0)
+    for i, row in enumerate(rows):
+        cells = [str(cell) for cell in row]
+        if widths[i] >= max(LEAST_COLUMNS, 0.8 * widest) and text_files.is_header(cells):
+            named = {"skip": f"the header is row {i + 1}: {_shown(cells)}"} if i else {}
+            yield Layout(skip=i, sheet=sheet, seen=named)
+            return
+
+
+def _open(engine: BaseBackend, source: Source, file: str, layout: Layout) -> Table:
+    """Return the rows of a file, read as the workbook will."""
+    part = Part(
+        files=(file,),
+        sheet=layout.sheet,
+        skip=layout.skip,
+        header=layout.header,
+        encoding=layout.encoding or "utf-8",
+        delimiter=layout.delimiter or ",",
+    )
+    own = Source(**{**vars(source), "tables": {"customers": TableMap((part,))}})
+    return raw_tables(engine, own, "customers")[0].rows
+
+
+def _tables(source: Source, engine: BaseBackend) -> list[str]:
+    """Return the names of a database's tables."""
+    found = engines.tables_of(engine, source)
+    return sorted(each for each in found if not each.startswith(("sqlite_", "pg_")))
+
+
+def _profiled(group: list[tuple[str, Layout, Table]]) -> Found:
+    """Describe the columns of files of one layout."""
+    files = tuple(file for file, _, _ in group)
+    first = group[0][2]
+    table = first
+    if len(group) > 1:
+        names = first.columns
+        kinds = [each.schema() for _, _, each in group]
+        is_same = all(kind[name] == kinds[0][name] for kind in kinds for name in names)
+        texts = [
+            each.select(names) if is_same else each.select(*(each[n].cast("string") for n in names))
+            for _, _, each in group
+        ]
+        table = ibis.union(*(each.rename(dict(zip(names, each.columns))) for each in texts))
+    rows = int(table.count().execute())
+    columns = {
+        name: _profile(table, name, first[name].type(), rows)
+        for name in first.columns
+        if name != ROW
+    }
+    return Found(files, group[0][1], columns, rows, table)
+
+
+def _profile(table: Table, name: str, kind: object, rows: int) -> Profile:
+    """Describe one column."""
+    values = table.filter(table[name].notnull()).group_by(value=table[name]).agg(n=ibis._.count())
+    totals = values.agg(filled=values["n"].sum(), distinct=values.count()).execute().iloc[0]
+    if table.get_backend().has_operation(ops.Hash):
+        values = values.order_by(values["value"].hash(), values["value"])
+    frame = values.limit(SAMPLE).execute()
+    counts: dict[str, int] = {}
+    for value, n in zip(frame["value"], frame["n"], strict=True):
+        if text := as_text(value):
+            counts[text] = counts.get(text, 0) + int(n)
+    filled = 0 if pd.isna(totals["filled"]) else int(totals["filled"])
+    word = "number" if kind.is_numeric() else "moment" if kind.is_temporal() else "text"
+    has_zone = bool(getattr(kind, "timezone", None))
+    return Profile(name, word, has_zone, rows, filled, int(totals["distinct"]), counts)
+
+
+def as_text(value: object) -> str:
+    """Return a value as the text that the workbook reads: whole numbers without a mark."""
+    if isinstance(value, float):
+        return "" if value != value else str(int(value)) if value.is_integer() else repr(value)
+    if isinstance(value, dt.datetime):
+        return "" if pd.isna(value) else value.isoformat(sep=" ")
+    return str(value).strip(BLANKS)
+
+
+def _without_copies(found: list[Found], passed: dict[str, str]) -> list[Found]:
+    """Leave out tables that hold the same rows as an earlier one."""
+    kept: dict[tuple, Found] = {}
+    for each in found:
+        key = (each.rows, *((p.name, p.distinct, *sorted(p.texts)) for p in each.columns.values()))
+        if key in kept:
+            first = _label(kept[key].files[0], kept[key].layout)
+            passed[_label(each.files[0], each.layout)] = f"it holds the same rows as {first}"
+        else:
+            kept[key] = each
+    return list(kept.values())
+
+
+def _label(file: str, layout: Layout) -> str:
+    """Return the name of a file, and of its sheet."""
+    return f"{file}, sheet {layout.sheet}" if layout.sheet else file
+
+
+def _shown(cells: Iterable[str]) -> str:
+    """Return the first cells of a row."""
+    text = ", ".join(each.strip() for each in cells if each.strip())
+    return text if len(text) <= 50 else f"{text[:47]}..."
