@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +27,7 @@ from workbook.init import text_files
 TEXT = (".csv", ".txt", ".tsv")
 TYPED = (".parquet", ".jsonl", ".ndjson")
 PACKED = (".gz", ".zst")
+SQLITE = (".sqlite", ".sqlite3", ".db")
 SAMPLE = 20_000
 """Different values of a column that are looked at."""
 LEAST_COLUMNS = 2
@@ -56,10 +59,8 @@ class Profile:
         Whether the engine has it as moments with a time zone.
     rows, filled, distinct : int
         Rows, those with a value, different values.
-    texts : tuple of str
-        Different values (at most `SAMPLE`), as text and trimmed.
     counts : dict of str to int
-        How often each of them stands there.
+        Different values (at most `SAMPLE`), as text and trimmed, and how often each stands there.
     """
 
     name: str
@@ -72,7 +73,7 @@ class Profile:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """Different values (at most `SAMPLE`), as text and trimmed."""
+        """The different values."""
         return tuple(self.counts)
 
 
@@ -170,8 +171,9 @@ def _layouts(path: Path) -> Iterator[Layout]:
     elif ending in TEXT and path.stat().st_size:
         yield _text_layout(path, ending)
     elif ending in sheets.ENDINGS:
-        for sheet in sheets.sheets(path):
-            yield from _sheet_layout(path, sheet)
+        names = sheets.sheets(path)
+        for sheet in names:
+            yield from _sheet_layout(path, sheet, is_only=len(names) == 1)
 
 
 def _text_layout(path: Path, ending: str) -> Layout:
@@ -189,7 +191,7 @@ def _text_layout(path: Path, ending: str) -> Layout:
     return Layout(encoding, delimiter, skip, "", own, notes)
 
 
-def _sheet_layout(path: Path, sheet: str) -> Iterator[Layout]:
+def _sheet_layout(path: Path, sheet: str, is_only: bool) -> Iterator[Layout]:
     """Yield how a sheet is opened, if it has a table."""
     with calamine.CalamineWorkbook.from_path(path) as book:
         rows = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False, nrows=100)
@@ -199,7 +201,7 @@ def _sheet_layout(path: Path, sheet: str) -> Iterator[Layout]:
         cells = [str(cell) for cell in row]
         if widths[i] >= max(LEAST_COLUMNS, 0.8 * widest) and text_files.is_header(cells):
             named = {"skip": f"the header is row {i + 1}: {_shown(cells)}"} if i else {}
-            yield Layout(skip=i, sheet=sheet, seen=named)
+            yield Layout(skip=i, sheet="" if is_only else sheet, seen=named)
             return
 
 
@@ -219,7 +221,17 @@ def _open(engine: BaseBackend, source: Source, file: str, layout: Layout) -> Tab
 
 def _tables(source: Source, engine: BaseBackend) -> list[str]:
     """Return the names of a database's tables."""
-    found = engines.tables_of(engine, source)
+    if (source.database or "").endswith(SQLITE):
+        path = source.folder.parent / source.database
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            found = [
+                row[0]
+                for row in database.execute(
+                    "select name from sqlite_master where type in ('table', 'view')"
+                )
+            ]
+    else:
+        found = engine.list_tables()
     return sorted(each for each in found if not each.startswith(("sqlite_", "pg_")))
 
 
@@ -232,14 +244,14 @@ def _profiled(group: list[tuple[str, Layout, Table]]) -> Found:
         names = first.columns
         kinds = [each.schema() for _, _, each in group]
         is_same = all(kind[name] == kinds[0][name] for kind in kinds for name in names)
-        texts = [
-            each.select(names) if is_same else each.select(*(each[n].cast("string") for n in names))
+        own = [
+            each.select(**{n: each[n] if is_same else each[n].cast("string") for n in names})
             for _, _, each in group
         ]
-        table = ibis.union(*(each.rename(dict(zip(names, each.columns))) for each in texts))
+        table = ibis.union(*own)
     rows = int(table.count().execute())
     columns = {
-        name: _profile(table, name, first[name].type(), rows)
+        name: _profile(table, name, table[name].type(), rows)
         for name in first.columns
         if name != ROW
     }
