@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from analysis.cohorts import landmark, purchases
-from analysis.data.contract import TABLES, kind_of
+from analysis.data.contract import TABLES
 from analysis.data.region import Needs, Region
 from analysis.statistics.measurement import scales
 
@@ -98,7 +98,7 @@ def spans(region: Region) -> pd.DataFrame:
     found = {}
     for name in ("survey", "complaints", "contacts"):
         frame, schema = getattr(region, name), TABLES[name].columns
-        moment = next(column for column, each in schema.items() if kind_of(each) == "moment")
+        moment = next(column for column, each in schema.items() if each.kind == "moment")
         days = frame[moment].dropna()
         if len(days):
             found[name] = (days.min(), days.max(), frame["customer_id"].nunique())

@@ -2,15 +2,105 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
-import pandera.pandas as pa
-from ibis.expr.types import BooleanValue, Value
+if TYPE_CHECKING:
+    from ibis.expr.types import BooleanValue, Value
 
 # A region's name becomes the name of a folder, and stands in pages and addresses.
 REGION_NAME = r"^[^\s.\-/\\<>:\"|?*{}$%~][^/\\<>:\"|?*{}$%~\t\r\n]{0,59}$"
 
-CUSTOMER_ID = pa.Column(str, required=True, description="customer")
+Kind = Literal["text", "number", "moment"]
+DTYPES = {"text": "str", "number": "float64", "moment": "datetime64[us]"}
+"""What a column of each kind is in pandas."""
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A text with a few allowed values."""
+
+    allowed: tuple[str, ...]
+
+    def broken(self, value: Value) -> BooleanValue:
+        """Return the rows that break the rule, as an expression that the engine evaluates."""
+        return ~value.isin(self.allowed)
+
+    def __str__(self) -> str:
+        return f"one of {', '.join(self.allowed)}"
+
+
+@dataclass(frozen=True)
+class Between:
+    """A number in a range, both ends included."""
+
+    low: float
+    high: float = float("inf")
+
+    def broken(self, value: Value) -> BooleanValue:
+        """Return the rows that break the rule, as an expression that the engine evaluates."""
+        if self.high == float("inf"):
+            return value < self.low
+        return (value < self.low) | (value > self.high)
+
+    def __str__(self) -> str:
+        if self.high == float("inf"):
+            return f"a number not below {self.low}"
+        return f"a number from {self.low} to {self.high}"
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name that can be that of a folder."""
+
+    def broken(self, value: Value) -> BooleanValue:
+        """Return the rows that break the rule, as an expression that the engine evaluates."""
+        return ~value.re_search(REGION_NAME)
+
+    def __str__(self) -> str:
+        return (
+            "a name of at most 60 characters that begins with none of . - and has no "
+            '/ \\ < > : " | ? * { } $ % ~'
+        )
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a column of the contract holds.
+
+    Attributes
+    ----------
+    kind : {"text", "number", "moment"}
+        A moment is a day or a time of a day; the source says from when to when they may be.
+    description : str
+        In a few words.
+    rule : OneOf, Between or Name, optional
+        What every value must be.
+    required : bool
+        Whether each row must have a value.
+    """
+
+    kind: Kind
+    description: str
+    rule: OneOf | Between | Name | None = None
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A table of the contract.
+
+    Attributes
+    ----------
+    columns : dict of str to Column
+        In their order.
+    unique : str
+        Column whose value stands once; empty where there is none.
+    """
+
+    columns: Mapping[str, Column]
+    unique: str = ""
 
 
 @dataclass(frozen=True)
@@ -21,38 +111,33 @@ class Link:
     later: str
 
 
-def _text(description: str, *checks: pa.Check, required: bool = False) -> pa.Column:
+def _text(description: str, rule: OneOf | Name | None = None, required: bool = False) -> Column:
     """Return a column of text; empty values are allowed unless it is required."""
-    return pa.Column(
-        str, list(checks), nullable=not required, required=required, description=description
-    )
+    return Column("text", description, rule, required)
 
 
-def _number(description: str, *checks: pa.Check, required: bool = False) -> pa.Column:
+def _number(description: str, rule: Between | None = None, required: bool = False) -> Column:
     """Return a column of numbers."""
-    return pa.Column(
-        float, list(checks), nullable=not required, required=required, description=description
-    )
+    return Column("number", description, rule, required)
 
 
-def _day(description: str, required: bool = False) -> pa.Column:
-    """Return a column of days or moments; their range is set by the source."""
-    return pa.Column(
-        "datetime64[us]", nullable=not required, required=required, description=description
-    )
+def _day(description: str, required: bool = False) -> Column:
+    """Return a column of days or moments."""
+    return Column("moment", description, None, required)
 
 
-def _choice(description: str, *allowed: str) -> pa.Column:
+def _choice(description: str, *allowed: str) -> Column:
     """Return a column of text with a few allowed values."""
-    return _text(description, pa.Check.isin(list(allowed)))
+    return _text(description, OneOf(allowed))
 
 
-def _item(description: str) -> pa.Column:
+def _item(description: str) -> Column:
     """Return a survey item from 1 to 10."""
-    return _number(description, pa.Check.in_range(1, 10))
+    return _number(description, Between(1, 10))
 
 
-_NOT_NEGATIVE = pa.Check.greater_than_or_equal_to(0)
+CUSTOMER_ID = _text("customer", required=True)
+_NOT_NEGATIVE = Between(0)
 
 ITEMS = {
     "expectation": "what the customer expected",
@@ -88,19 +173,19 @@ SCALES = {
     "loyalty": ("loyalty_1", "loyalty_2", "loyalty_3"),
 }
 
-TABLES: dict[str, pa.DataFrameSchema] = {
-    "customers": pa.DataFrameSchema(
+TABLES: dict[str, Schema] = {
+    "customers": Schema(
         {
             "customer_id": CUSTOMER_ID,
-            "region": _text("region", pa.Check.str_matches(REGION_NAME), required=True),
+            "region": _text("region", Name(), required=True),
             "segment": _text("segment"),
             "area": _choice("area", "urban", "suburban"),
             "joined_on": _day("day of joining"),
             "card_since": _day("holder of a card since"),
         },
-        unique=["customer_id"],
+        unique="customer_id",
     ),
-    "survey": pa.DataFrameSchema(
+    "survey": Schema(
         {
             "customer_id": CUSTOMER_ID,
             "answered_on": _day("day of the answers"),
@@ -109,24 +194,24 @@ TABLES: dict[str, pa.DataFrameSchema] = {
             "channel": _choice("channel of service", "online", "on_site", "phone"),
             "had_works": _choice("had works on site", "true", "false"),
             "told_others": _number("people told", _NOT_NEGATIVE),
-            "recommend": _number("would recommend", pa.Check.in_range(0, 10)),
+            "recommend": _number("would recommend", Between(0, 10)),
         }
     ),
-    "complaints": pa.DataFrameSchema(
+    "complaints": Schema(
         {
             "complaint_id": _text("complaint"),
             "customer_id": CUSTOMER_ID,
             "kind": _text("kind of complaint"),
             "channel": _text("channel of the complaint"),
-            "severity": _number("severity", pa.Check.in_range(1, 5)),
+            "severity": _number("severity", Between(1, 5)),
             "opened_at": _day("opened", required=True),
             "explained_at": _day("explained"),
             "resolved_at": _day("resolved"),
             "satisfaction_after": _item("satisfaction after the complaint"),
         },
-        unique=["complaint_id"],
+        unique="complaint_id",
     ),
-    "transactions": pa.DataFrameSchema(
+    "transactions": Schema(
         {
             "customer_id": CUSTOMER_ID,
             "bought_at": _day("bought", required=True),
@@ -138,7 +223,7 @@ TABLES: dict[str, pa.DataFrameSchema] = {
             "cost": _number("cost of sales", _NOT_NEGATIVE),
         }
     ),
-    "contacts": pa.DataFrameSchema(
+    "contacts": Schema(
         {
             "customer_id": CUSTOMER_ID,
             "contacted_on": _day("contacted", required=True),
@@ -154,37 +239,3 @@ ORDERED = {
 }
 
 FUEL = ("fuel", "gas")
-
-
-def kind_of(column: pa.Column) -> str:
-    """Return "text", "number" or "moment" for a column of the contract."""
-    return {"M": "moment", "f": "number"}.get(column.dtype.type.kind, "text")
-
-
-def failing(check: pa.Check, value: Value) -> BooleanValue:
-    """Return the rows that fail a check, as an expression that the engine evaluates."""
-    limits = check.statistics
-    if check.name == "isin":
-        return ~value.isin(limits["allowed_values"])
-    if check.name == "in_range":
-        return (value < limits["min_value"]) | (value > limits["max_value"])
-    if check.name == "greater_than_or_equal_to":
-        return value < limits["min_value"]
-    if check.name == "str_matches":
-        return ~value.re_search(limits["pattern"])
-    raise NotImplementedError(f"The check {check.name!r} has no expression for the engine.")
-
-
-def in_words(check: pa.Check) -> str:
-    """Return a check in words."""
-    limits = check.statistics
-    if check.name == "isin":
-        return f"one of {', '.join(limits['allowed_values'])}"
-    if check.name == "in_range":
-        return f"a number from {limits['min_value']} to {limits['max_value']}"
-    if check.name == "greater_than_or_equal_to":
-        return f"a number not below {limits['min_value']}"
-    return (
-        "a name of at most 60 characters that begins with none of . - and has no "
-        '/ \\ < > : " | ? * { } $ % ~'
-    )

@@ -11,15 +11,16 @@ import pandas as pd
 from ibis.expr.types import Table
 
 from analysis.data import exclusions
-from analysis.data.contract import TABLES, kind_of
+from analysis.data.contract import TABLES
 from analysis.data.errors import DataError
 from analysis.data.mapping.source import Source
 from analysis.data.reading import engine as engines
 from analysis.data.reading.raw import ROW, raw_tables
+from analysis.data.validation.checked import checked
 from analysis.data.validation.refunds import KEPT, UNDONE, netted
 from analysis.data.validation.regions import EACH, rule_of
 from analysis.data.validation.rejected import rejected
-from analysis.data.validation.rules import FOLLOWER, REST, CheckedTable, checked
+from analysis.data.validation.tables import FOLLOWER, REST, CheckedTable
 
 
 @dataclass(frozen=True)
@@ -250,9 +251,7 @@ def problems(dataset: Dataset) -> pd.DataFrame:
 def _known_by(name: str, rows: Table, end: dt.date) -> Table:
     """Return the rows of a table that were known on a day, without what came later."""
     schema, tomorrow = TABLES[name].columns, end + dt.timedelta(days=1)
-    moments = [
-        each for each in rows.columns if each in schema and kind_of(schema[each]) == "moment"
-    ]
+    moments = [each for each in rows.columns if each in schema and schema[each].kind == "moment"]
     first = next((each for each in moments if each != "card_since"), None)
     if first is not None:
         rows = rows.filter(rows[first].isnull() | (rows[first] < tomorrow))

@@ -12,13 +12,13 @@ import pandas as pd
 from ibis.expr.types import Table
 
 from analysis.data import cache, sources
-from analysis.data.contract import TABLES
+from analysis.data.contract import DTYPES, TABLES
 from analysis.data.dataset import Validated, last_day, open_source, validate
 from analysis.data.errors import DataError, nearest
 from analysis.data.exclusions import Refunds, one_a_day, refunds_until
 from analysis.data.mapping.source import Source
 from analysis.data.reading.raw import ROW
-from analysis.data.validation.rules import ORPHAN, REST
+from analysis.data.validation.tables import ORPHAN, REST
 from analysis.language import text
 
 MAX_SILENCE = 60
@@ -267,15 +267,15 @@ def _of_region(left_out: pd.DataFrame, region: str) -> pd.DataFrame:
 
 
 def _frame(name: str, rows: Table | None) -> pd.DataFrame:
-    """Bring a table's rows into pandas, in the file's order where it counts, and validate them."""
+    """Bring a table's rows into pandas, in the file's order where it counts."""
     schema = TABLES[name]
-    kinds = {column: each.dtype.type for column, each in schema.columns.items()}
+    kinds = {column: DTYPES[each.kind] for column, each in schema.columns.items()}
     if rows is None:
         return pd.DataFrame(columns=list(kinds)).astype(kinds)
     frame = rows.drop(*({"region"} - set(schema.columns))).to_pandas()
     order = [ROW] if ROW in frame else list(kinds)
     frame = frame.reindex(columns=list(dict.fromkeys([*kinds, *order]))).astype(kinds)
-    return schema.validate(frame.sort_values(order, ignore_index=True)[list(kinds)])
+    return frame.sort_values(order, ignore_index=True)[list(kinds)]
 
 
 def _summary(purchases: Table | None) -> pd.Series:

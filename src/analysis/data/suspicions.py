@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import ibis
 from ibis.expr.types import BooleanValue, StringValue, Table
 
-from analysis.data.contract import TABLES, kind_of
+from analysis.data.contract import TABLES
 from analysis.data.dataset import Dataset
 from analysis.data.errors import counted
 from analysis.data.reading.raw import ROW, paths_of, place
-from analysis.data.validation.rules import CheckedTable
+from analysis.data.validation.tables import CheckedTable
 
 MOJIBAKE = r"\x{FFFD}|Ã[\x{80}-\x{BF}]|â€|锟斤|烫烫|[ÄÅÂÃÐÊËÖ×Ñ][\x{A1}-\x{FE}][ÄÅÂÃÐÊËÖ×Ñ]"
 """What texts hold that were read under a wrong encoding."""
@@ -64,7 +64,7 @@ def _mojibake(name: str, rows: Table) -> Iterator[str]:
     columns = [
         column
         for column, each in TABLES[name].columns.items()
-        if column in rows.columns and kind_of(each) == "text"
+        if column in rows.columns and each.kind == "text"
     ]
     wrong = {column: rows[column].re_search(MOJIBAKE) for column in columns}
     if not wrong:

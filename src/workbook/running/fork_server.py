@@ -50,7 +50,6 @@ LATE = (
     "IPython.extensions.autoreload",
     "matplotlib.backends.backend_agg",
     "ibis.backends.duckdb",
-    "pandera.backends.pandas.builtin_checks",
     "holidays.countries",
     "workbook.cli",  # the command's main module, which multiprocessing imports in each child
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from analysis.data.calendars import check_calendar, check_timezone, timezone_of
-from analysis.data.contract import ITEMS, TABLES, kind_of
+from analysis.data.contract import ITEMS, TABLES
 from analysis.data.errors import DataError, nearest
 from analysis.data.mapping.keys import ColumnKeys, JoinKeys, Keys, Marks, SourceKeys, TableKeys
 from analysis.data.mapping.source import ColumnMap, Part, Source, TableMap
@@ -261,7 +261,7 @@ def _check_filters(keys: TableKeys, where: str) -> None:
 def _column(table: str, name: str, keys: ColumnKeys, part: TableKeys, common: dict) -> ColumnMap:
     """Build the map of one column; what it does not say, its table and its source do."""
     where = f"[{table}.columns] {name}: "
-    kind = kind_of(TABLES[table].columns[name])
+    kind = TABLES[table].columns[name].kind
     _check_column(table, name, kind, keys, part, where)
     values = {each: tuple(owns) for each, owns in keys.values.items()}
     is_rating = table == "survey" and name in ITEMS

@@ -8,7 +8,7 @@ from datetime import date
 import ibis
 from ibis.expr.types import BooleanValue, Table
 
-from analysis.data.contract import TABLES, kind_of
+from analysis.data.contract import TABLES
 from analysis.data.errors import DataError, nearest
 from analysis.data.mapping.keys import Limits
 from analysis.data.mapping.source import Source
@@ -60,7 +60,5 @@ def _within(source: Source, raw: RawTable, column: str, limits: Limits) -> Boole
 
 def _column(source: Source, raw: RawTable, table: str, name: str, column: str) -> RawColumn:
     """Return a column of the file, read as a column of the contract would be."""
-    own = dataclasses.replace(
-        raw.part.marks[kind_of(TABLES[table].columns[name])], columns=(column,)
-    )
+    own = dataclasses.replace(raw.part.marks[TABLES[table].columns[name].kind], columns=(column,))
     return RawColumn(raw.rows, raw.file, source, table, name, own)

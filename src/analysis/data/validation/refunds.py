@@ -9,7 +9,7 @@ import pandas as pd
 from ibis.expr.types import Table
 
 from analysis.data.reading.raw import ROW
-from analysis.data.validation.rules import LEFT_OUT, NETTED, CheckedTable
+from analysis.data.validation.tables import LEFT_OUT, NETTED, CheckedTable
 
 KEPT, UNDONE = "share_kept", "undone_at"
 """Columns of purchases: the share that was not given back, and when the rest was."""

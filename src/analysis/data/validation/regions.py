@@ -8,11 +8,10 @@ from ibis.expr.types import Table, Value
 from analysis.data.errors import DataError
 from analysis.data.mapping.source import ColumnMap, Source
 from analysis.data.reading.raw import ROW, RawTable
+from analysis.data.validation.tables import OWN_REGION, WRITTEN
 from analysis.data.validation.values import RawColumn
 
 EACH = "each"
-OWN_REGION = "own_region"
-"""Column with the region that a row itself names, where a customer counts in each of several."""
 _SALES, _MOMENT = "region_sales", "region_moment"
 
 
@@ -59,6 +58,26 @@ def scores(source: Source, raw: RawTable, rows: Table) -> dict[str, Value]:
     return values
 
 
+def own(source: Source, name: str, raw: RawTable, rows: Table) -> dict[str, Value]:
+    """Return the region that each row of a file names itself, where the file says it.
+
+    Raises
+    ------
+    DataError
+        If purchases do not say it: they would count in each region of their customer.
+    """
+    where = region_map(source)
+    if where.columns and set(where.used) <= set(rows.columns):
+        region = RawColumn(rows, raw.file, source, "customers", "region", where)
+        return {OWN_REGION: region.value()}
+    if name == "transactions" and where.columns:
+        raise DataError(
+            f"{raw.file}: no column {' '.join(where.columns)!r}, and region = {{ by = 'each' }} "
+            "needs the region of each purchase."
+        )
+    return {}
+
+
 def one_region(rows: Table, by: str) -> Table:
     """Return the rows of customers with the one region that counts for each.
 
@@ -87,4 +106,5 @@ def one_region(rows: Table, by: str) -> Table:
     chosen = pairs.mutate(place=place).filter(ibis._.place == 0)
     chosen = chosen.select(chosen_for="customer_id", chosen="region")
     joined = rows.left_join(chosen, rows["customer_id"] == chosen["chosen_for"])
-    return joined.mutate(region=joined["chosen"]).drop("chosen", "chosen_for", *hidden)
+    chosen = {each: joined["chosen"] for each in ("region", WRITTEN + "region")}
+    return joined.mutate(**chosen).drop("chosen", "chosen_for", *hidden)

@@ -9,7 +9,7 @@ import pandas as pd
 from ibis.expr.types import Table
 
 from analysis.data.reading.raw import ROW, place
-from analysis.data.validation.rules import WRITTEN, CheckedTable
+from analysis.data.validation.tables import WRITTEN, CheckedTable
 
 
 def rejected(tables: Mapping[str, CheckedTable], by_region: bool = True) -> pd.DataFrame:

@@ -7,10 +7,9 @@ from functools import cached_property
 
 import ibis
 import ibis.expr.operations as ops
-import pandera.pandas as pa
 from ibis.expr.types import NumericValue, StringValue, Table, Value
 
-from analysis.data.contract import TABLES, failing, kind_of
+from analysis.data.contract import TABLES, Column, OneOf
 from analysis.data.errors import DataError
 from analysis.data.mapping.expressions import parse
 from analysis.data.mapping.source import ColumnMap, Source
@@ -54,14 +53,14 @@ class RawColumn:
     map: ColumnMap
 
     @property
-    def schema(self) -> pa.Column:
+    def schema(self) -> Column:
         """What the contract says of the column."""
         return TABLES[self.table].columns[self.name]
 
     @property
     def kind(self) -> str:
         """One of "text", "number" and "moment"."""
-        return kind_of(self.schema)
+        return self.schema.kind
 
     @property
     def is_typed(self) -> bool:
@@ -186,7 +185,7 @@ class RawColumn:
         texts = [self.written(name) for name in self.map.columns]
         values = [self._number(name) for name in self.map.columns]
         wrong = [a.isnull() & text.notnull() for a, text in zip(values, texts, strict=True)]
-        wrong += [failing(check, a) for check in self.schema.checks for a in values]
+        wrong += [self.schema.rule.broken(a) for a in values if self.schema.rule]
         total = sum(a.fill_null(0.0) for a in values)
         count = sum(a.notnull().cast("int64") for a in values)
         return ibis.ifelse(ibis.or_(*wrong), ibis.null("float64"), total / count.nullif(0))
@@ -230,11 +229,10 @@ class RawColumn:
         return ibis.ifelse(text.isnull(), ibis.null("string"), named)
 
 
-def _as_allowed(text: StringValue, schema: pa.Column) -> StringValue:
+def _as_allowed(text: StringValue, schema: Column) -> StringValue:
     """Return the values of a choice in lower case, and 1 and 0 as true and false."""
-    allowed = [each.statistics["allowed_values"] for each in schema.checks if each.name == "isin"]
-    if not allowed:
+    if not isinstance(schema.rule, OneOf):
         return text
-    if "true" in allowed[0]:
+    if "true" in schema.rule.allowed:
         return text.lower().cases(("1", "true"), ("0", "false"), else_=text.lower())
     return text.lower()

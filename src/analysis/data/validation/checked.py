@@ -1,0 +1,225 @@
+"""The files of a table in the contract's columns, put together, and every row checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import ibis
+import ibis.expr.operations as ops
+from ibis.expr.types import Table, Value
+
+from analysis.data.contract import TABLES
+from analysis.data.errors import DataError, nearest
+from analysis.data.mapping.source import ColumnMap, Source
+from analysis.data.reading.raw import REPEAT, ROW, RawTable
+from analysis.data.validation import regions, rules
+from analysis.data.validation.filters import kept
+from analysis.data.validation.moments import local_time
+from analysis.data.validation.tables import (
+    ANONYMOUS,
+    EQUAL,
+    LEFT_OUT,
+    REST,
+    WRITTEN,
+    CheckedTable,
+    Rule,
+)
+from analysis.data.validation.values import RawColumn
+
+_TYPES = {"text": "string", "number": "float64", "moment": "timestamp"}
+
+
+def checked(source: Source, name: str, raws: Sequence[RawTable]) -> CheckedTable:
+    """Bring the files of a table into the contract's columns, and check every row.
+
+    Parameters
+    ----------
+    source : Source
+        Whose table it is.
+    name : str
+        Table of the contract.
+    raws : sequence of RawTable
+        As their owner wrote them, from `raw.raw_tables`.
+
+    Raises
+    ------
+    DataError
+        If a column that is mapped or required is not there, `keep` and `drop` leave nothing, or a
+        column holds moments with a zone and it is not known which zone's days count.
+    """
+    parts = [_part(source, name, each) for each in raws]
+    rows, own = _union(name, parts)
+    filtered = _filtered(source, raws)
+    by = regions.rule_of(source)
+    later: list[Rule] = []
+    if name == "customers" and by not in (None, regions.EACH):
+        rows = regions.one_region(rows, by)
+        region = RawColumn(rows, "", source, name, "region", ColumnMap())
+        later += rules.of_column(region, rows["region"], rows[WRITTEN + "region"])
+    rows = _flagged(rows, len(own), later)
+    if any(each.part.one_row_per for each in raws):
+        rows = _one_row_per(name, rows, raws)
+    between = list(rules.between(source, name, rows))
+    rows = _flagged(rows, len(own) + len(later), between)
+    rows = rows.mutate(**{LEFT_OUT: _left_out(name, rows)})
+    every = (*own, *later, *between)
+    if name == "customers":  # an equal row is the same customer, and breaks nothing
+        is_equal = rows[LEFT_OUT].notnull()
+        flags = {f"broken_{i}": rows[f"broken_{i}"] & ~is_equal for i in range(len(every))}
+        rows = rows.mutate(**flags)
+    return CheckedTable(rows, every, tuple(each.file for each in raws), filtered)
+
+
+def _flagged(rows: Table, first: int, later: Sequence[Rule]) -> Table:
+    """Return rows with a flag for each of some more rules."""
+    flags = {f"broken_{first + i}": each.broken.fill_null(False) for i, each in enumerate(later)}
+    return rows.mutate(**flags) if flags else rows
+
+
+def _filtered(source: Source, raws: Sequence[RawTable]) -> int:
+    """Return how many rows `keep` and `drop` take out.
+
+    Raises
+    ------
+    DataError
+        If these are all.
+    """
+    filters = [column for each in raws for column in (*each.part.keep, *each.part.drop)]
+    if not filters:
+        return 0
+    every = sum(int(each.rows.count().execute()) for each in raws)
+    left = sum(int(kept(source, each).count().execute()) for each in raws)
+    if not left:
+        names = ", ".join(dict.fromkeys(filters))
+        raise DataError(
+            f"{raws[0].file}: keep and drop leave none of {every:,} rows; expected words and "
+            f"ranges as they stand in {names}."
+        )
+    return every - left
+
+
+def _part(source: Source, name: str, raw: RawTable) -> tuple[Table, list[Rule]]:
+    """Bring one file into the contract's columns; its rules are expressions of these."""
+    maps = _maps(name, raw)
+    rows = _in_local_time(source, raw.file, kept(source, raw), maps)
+    columns = {
+        column: RawColumn(rows, raw.file, source, name, column, each)
+        for column, each in maps.items()
+    }
+    values = {column: each.value() for column, each in columns.items()}
+    values |= {WRITTEN + column: each.text for column, each in columns.items()}
+    by = regions.rule_of(source)
+    if name == "customers":
+        values |= regions.scores(source, raw, rows)
+    elif by == regions.EACH:
+        values |= regions.own(source, name, raw, rows)
+    if name == "transactions":
+        values |= _rest(rows, maps)
+        values |= {REPEAT: rows[REPEAT]} if REPEAT in rows.columns else {}
+    found = rows.select(**values, **{ROW: rows[ROW]})
+    is_late = name == "customers" and by not in (None, regions.EACH)  # once the region is chosen
+    own = [
+        rule
+        for column, each in columns.items()
+        if not (is_late and column == "region")
+        for rule in rules.of_column(each, found[column], found[WRITTEN + column])
+        if (name, column, rule.expected) != ("transactions", "customer_id", "a value")
+    ]
+    return found, own
+
+
+def _union(name: str, parts: list[tuple[Table, list[Rule]]]) -> tuple[Table, list[Rule]]:
+    """Return all rows of a table, with a flag for each of its rules, and the rules."""
+    order = list(TABLES[name].columns)
+    keys = dict.fromkeys((rule.column, rule.expected) for _, own in parts for rule in own)
+    keys = sorted(keys, key=lambda key: order.index(key[0]))  # stable: within a column as given
+    known = {column: kind for rows, _ in parts for column, kind in rows.schema().items()}
+    tables = []
+    for rows, own in parts:
+        broken = {(rule.column, rule.expected): rule.broken for rule in own}
+        flags = {
+            f"broken_{i}": broken[key].fill_null(False) if key in broken else ibis.literal(False)
+            for i, key in enumerate(keys)
+        }
+        absent = {
+            column: ibis.null(_TYPES[TABLES[name].columns[column].kind])
+            if column in TABLES[name].columns
+            else ibis.null(kind)
+            for column, kind in known.items()
+            if column not in rows.columns
+        }
+        tables.append(rows.mutate(**flags, **absent))
+    names = tables[0].columns
+    rows = tables[0]
+    if len(tables) > 1:
+        rows = ibis.union(*(each.select(*names) for each in tables))
+    return rows, [Rule(*key, rows[f"broken_{i}"]) for i, key in enumerate(keys)]
+
+
+def _maps(name: str, raw: RawTable) -> dict[str, ColumnMap]:
+    """Return the map of every column that the file has, in the contract's order."""
+    part, rows = raw.part, raw.rows
+    own = [column for column in rows.columns if column not in (ROW, REPEAT)]
+    maps, missing = {}, []
+    for column, schema in TABLES[name].columns.items():
+        each = part.columns.get(column)
+        if each is None and column in own:
+            each = part.plain[column]
+        if each is not None:
+            maps[column] = each
+            missing += [
+                f"no column {used!r}.{nearest(used, own)}" for used in each.used if used not in own
+            ]
+        elif schema.required:
+            hint = nearest(column, own)
+            missing.append(f"no column {column!r}, which the table {name!r} needs.{hint}")
+    if missing:
+        raise DataError("\n".join(f"{raw.file}: {each}" for each in missing))
+    return maps
+
+
+def _in_local_time(source: Source, file: str, rows: Table, maps: Mapping[str, ColumnMap]) -> Table:
+    """Turn the columns that the engine has with a zone into what the source's clocks showed."""
+    used = dict.fromkeys(column for each in maps.values() for column in each.columns)
+    zoned = [name for name in used if getattr(rows[name].type(), "timezone", None)]
+    return rows.mutate(**{name: local_time(source, file, name, rows[name]) for name in zoned})
+
+
+def _rest(rows: Table, maps: Mapping[str, ColumnMap]) -> dict[str, Value]:
+    """Return a hash of what a row holds beside the contract's values; nothing if it is all there.
+
+    Two lines are the same purchase only if all columns of the file agree. Where the engine has no
+    hash, every row is unlike the others.
+    """
+    alone = {each.columns for each in maps.values() if len(each.columns) == 1 and not each.values}
+    rest = {name: rows[name] for name in rows.columns if name != ROW and (name,) not in alone}
+    if not rest:
+        return {}
+    can_hash = rows.get_backend().has_operation(ops.Hash)
+    return {REST: ibis.struct(rest).hash() if can_hash else rows[ROW]}
+
+
+def _one_row_per(name: str, rows: Table, raws: Sequence[RawTable]) -> Table:
+    """Return the distinct rows, with the smallest value of the columns marked `first`."""
+    maps = [(column, each) for raw in raws for column, each in raw.part.columns.items()]
+    least = {column for column, each in maps if each.first}
+    keys = [column for column in rows.columns if column in TABLES[name].columns]
+    keys = [column for column in keys if column not in least]
+    sums = {
+        column: rows[column].any() if column.startswith("broken_") else rows[column].min()
+        for column in rows.columns
+        if column not in keys
+    }
+    return rows.group_by(keys).agg(**sums)
+
+
+def _left_out(name: str, rows: Table) -> Value:
+    """Return why a row does not count although it breaks no rule; nothing where it does."""
+    if name == "transactions":
+        return ibis.ifelse(rows["customer_id"].isnull(), ANONYMOUS, ibis.null("string"))
+    if name != "customers":
+        return ibis.null("string")
+    same = [column for column in rows.columns if column in TABLES[name].columns]
+    before = ibis.row_number().over(group_by=same, order_by=rows[ROW])
+    is_equal = rows["customer_id"].notnull() & (before > 0)
+    return ibis.ifelse(is_equal, EQUAL, ibis.null("string"))
