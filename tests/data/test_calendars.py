@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.data.calendars import check_timezone, working_days, working_days_later
+from analysis.data.calendars import working_days, working_days_later
 from analysis.data.errors import DataError
+from analysis.data.places import check_timezone
 from simulation import World, draw
 
 COUNTRIES = st.sampled_from(["CN", "US", "DE-BY", "AE", "IL"])

@@ -10,7 +10,7 @@ import ibis
 import pandas as pd
 
 from analysis.data.contract import ITEMS
-from analysis.data.validation.rules import ANONYMOUS, EQUAL, LEFT_OUT, NETTED
+from analysis.data.validation.tables import ANONYMOUS, EQUAL, LEFT_OUT, NETTED
 from analysis.language import text
 
 if TYPE_CHECKING:

@@ -18,7 +18,11 @@ _OPERATORS: dict[type, Callable] = {
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
 }
-_EXPECTED = "expected column names, numbers, + - * / and brackets, such as Quantity * UnitPrice"
+_LARGEST = 1e15
+_EXPECTED = (
+    "expected column names (`in backticks` where they have blanks), numbers, + - * / and brackets, "
+    "such as Quantity * UnitPrice"
+)
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,9 @@ def parse(text: str) -> Expression:
     names = [quoted.get(node.id, node.id) for node in nodes if isinstance(node, ast.Name)]
     if not names:
         raise ValueError(f"it names no column; {_EXPECTED}")
+    divisors = [node.right for node in nodes if isinstance(getattr(node, "op", None), ast.Div)]
+    if any(_is_zero(each) for each in divisors):
+        raise ValueError("it divides by 0")
     return Expression(tuple(dict.fromkeys(names)), tree, quoted)
 
 
@@ -89,11 +96,21 @@ def _checked(node: ast.expr) -> list[ast.expr]:
     if isinstance(node, ast.Name):
         return [node]
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        if abs(node.value) > _LARGEST:
+            raise ValueError("a number in it is too large")
         return [node]
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return [node, *_checked(node.operand)]
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
-        if isinstance(node.op, ast.Div) and getattr(node.right, "value", None) == 0:
-            raise ValueError("it divides by 0")
         return [node, *_checked(node.left), *_checked(node.right)]
     raise ValueError(_EXPECTED)
+
+
+def _is_zero(node: ast.expr) -> bool:
+    """Tell whether a part that names no column comes to 0."""
+    if any(isinstance(each, ast.Name) for each in ast.walk(node)):
+        return False
+    try:
+        return Expression((), node, {}).value(float) == 0
+    except ZeroDivisionError:
+        return True

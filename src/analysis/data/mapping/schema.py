@@ -10,11 +10,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from analysis.data.calendars import check_calendar, check_timezone, timezone_of
 from analysis.data.contract import ITEMS, TABLES
 from analysis.data.errors import DataError, nearest
 from analysis.data.mapping.keys import ColumnKeys, JoinKeys, Keys, Marks, SourceKeys, TableKeys
 from analysis.data.mapping.source import ColumnMap, Part, Source, TableMap
+from analysis.data.places import check_calendar, check_timezone, timezone_of
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _PLACES = ("column", "columns", "key", "value", "row", "expression")

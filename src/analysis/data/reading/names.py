@@ -1,8 +1,11 @@
-"""Names of columns as a header has them."""
+"""Names of columns as a header has them, and values as texts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+import ibis
+from ibis.expr.types import StringValue, Table
 
 BLANKS = " \t\r\n\v\f\u00a0\u3000\ufeff"
 """What is trimmed at both ends of names and values: blanks, also no-break and full-width ones."""
@@ -22,3 +25,27 @@ def of_columns(header: Sequence[object]) -> list[str]:
     if twice:
         raise ValueError(f"the column {twice[0]!r} stands twice in the header.")
     return names
+
+
+@ibis.udf.scalar.builtin(name="trim")
+def _trim(text: str, characters: str) -> str:
+    """Take characters off both ends of a text (DuckDB's own function)."""
+
+
+def written(rows: Table, column: str) -> StringValue:
+    """Return a column as trimmed texts; nothing where it is empty.
+
+    A number without decimals is 123, not 123.0, and a day without an hour has none.
+    """
+    raw = rows[column]
+    kind, text = raw.type(), raw.cast("string")
+    if kind.is_floating() or kind.is_decimal():
+        number = raw.cast("float64")
+        whole = (number == number.floor()) & (number.abs() < 1e15)
+        text = ibis.ifelse(whole, number.cast("int64").cast("string"), text)
+        return ibis.ifelse(number.isnan(), ibis.null("string"), text)
+    if kind.is_timestamp():
+        return text.re_replace(" 00:00:00$", "")
+    if kind.is_string():
+        text = _trim(text, BLANKS) if rows.get_backend().name == "duckdb" else text.strip()
+    return text.nullif("")

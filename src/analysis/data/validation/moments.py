@@ -24,7 +24,10 @@ AFTER_TIME = r":\d{2}(?:[.,]\d+)? *[^\d:., ]"
 NUMERIC = r"^\d+(\.\d+)?$"
 """A date that is a number, for which a format must be named."""
 _CHINESE = r"^(\d{4})年(\d{1,2})月(\d{1,2})[日号]"
-_CLOCKS = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
+_CLOCK = r"(\d{1,2})[时時点](\d{1,2})分(?:(\d{1,2})秒)?$"
+_CLOCKS = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:")
+_FAR = 10_000 * 366 * 86_400_000
+"""Milliseconds from 1970 beyond which there is no date."""
 
 
 @ibis.udf.scalar.builtin(name="try_strptime")
@@ -70,11 +73,12 @@ def with_format(
     if format in NAMED_FORMATS:
         number = text.try_cast("float64")
         if format == "excel":  # day 60 is a 29 February 1900 that never was: later days are right
-            ms = ((number - 25569) * 86_400_000).round().cast("int64")
-            return ibis.ifelse(
-                (number >= 61) & (number < 2_958_466), _since_1970(ms), ibis.null("timestamp")
-            )
-        ms = (number * (1000 if format == "unix" else 1)).round().cast("int64")
+            is_day = (number >= 61) & (number < 2_958_466)
+            day = ibis.ifelse(is_day, number, ibis.null("float64"))
+            return _since_1970(((day - 25569) * 86_400_000).round().cast("int64"))
+        ms = number * (1000 if format == "unix" else 1)
+        is_near = (ms.abs() < _FAR) & ~ms.isnan()
+        ms = ibis.ifelse(is_near, ms, ibis.null("float64")).round().cast("int64")
         moment = _since_1970(ms).cast("string") + "+00"
         return local_time(source, file, name, moment.try_cast(INSTANT))
     if is_utc(format):
@@ -89,7 +93,8 @@ def with_format(
 def iso(text: StringValue) -> TimestampValue:
     """Return the moments of texts in ISO 8601 without a zone, or such as 2024年3月5日 08:30."""
     plain = ibis.ifelse(text.re_search(AFTER_TIME), ibis.null("string"), text)
-    western = plain.re_replace(_CHINESE, r"\1-\2-\3")
+    western = plain.re_replace(_CHINESE, r"\1-\2-\3 ").re_replace(_CLOCK, r"\1:\2:\3")
+    western = western.re_replace(" +", " ").strip()
     chinese = ibis.coalesce(*(_try_strptime(western, each) for each in _CLOCKS)).cast("timestamp")
     return ibis.ifelse(text.re_search(_CHINESE), chinese, plain.try_cast("timestamp"))
 

@@ -7,21 +7,23 @@ import re
 import ibis
 from ibis.expr.types import FloatingValue, StringValue
 
-_WIDE, _NARROW = "０１２３４５６７８９．，－＋", "0123456789.,-+"
-_CURRENCY = r"(?:\p{Sc}|[A-Z]{3}|元|圆|円)"
-_SIGNED = rf"^([+-]?)\s*{_CURRENCY}?\s*([+-]?)\s*(\S.*?)\s*{_CURRENCY}?$"
+WIDE, NARROW = "０１２３４５６７８９．，－＋−", "0123456789.,-+-"
+"""Digits and marks of full width, and what they mean."""
+_ANY_CURRENCY = r"(?:\p{Sc}|[A-Z]{3}|元|圆|円)"
+_OF_ONE = {"€": "EUR", "£": "GBP", "¥￥": "CNY JPY", "元圆": "CNY TWD HKD", "円": "JPY", "₹": "INR"}
+_OF_SEVERAL = "$＄¢₩₽₺₴₫฿₱₪"
 _SPACES = "[ '’\u00a0\u2009\u202f]"
 
 
-def number(text: StringValue, decimal: str, thousands: str) -> FloatingValue:
+def number(text: StringValue, decimal: str, thousands: str, currency: str = "") -> FloatingValue:
     """Return the numbers that texts are; nothing for other texts.
 
     A currency's sign or code on either side, full-width digits, and blanks or apostrophes between
     groups of three digits are read past. A comma (or a dot beside a decimal comma) separates
     thousands without being named where the text can't mean anything else: beside a decimal mark,
-    or between several groups.
+    or between several groups. Where the source has a currency, the sign of another is no number.
     """
-    cleaned = _cleaned(text, decimal, thousands)
+    cleaned = _cleaned(text, decimal, thousands, currency)
     used = ibis.ifelse(_is_plain(text, decimal), text.replace(decimal, "."), cleaned)
     value = used.try_cast("float64")
     return ibis.ifelse(value.isnan() | value.isinf(), ibis.null("float64"), value)
@@ -33,13 +35,24 @@ def _is_plain(text: StringValue, decimal: str) -> StringValue:
     return text.re_search(rf"^[+-]?(\d+{point}?\d*|{point}\d+)([eE][+-]?\d+)?$")
 
 
-def _cleaned(text: StringValue, decimal: str, thousands: str) -> StringValue:
+def _currency(code: str) -> str:
+    """Return the pattern of signs and codes of a currency, or of any."""
+    if not code:
+        return _ANY_CURRENCY
+    dollars = "" if code in ("CNY", "EUR", "GBP", "JPY", "INR") else _OF_SEVERAL
+    signs = dollars + "".join(each for each, codes in _OF_ONE.items() if code in codes)
+    words = [re.escape(code), *(["RMB"] if code == "CNY" else []), *([f"[{signs}]"] * bool(signs))]
+    return f"(?:{'|'.join(words)})"
+
+
+def _cleaned(text: StringValue, decimal: str, thousands: str, currency: str) -> StringValue:
     """Return the digits of other numbers, with a dot; nothing where a text is none."""
-    text = text.translate(_WIDE, _NARROW)
-    signs = text.re_extract(_SIGNED, 1) + text.re_extract(_SIGNED, 2)
-    digits = text.re_extract(_SIGNED, 3)
+    text, sign = text.translate(WIDE, NARROW), _currency(currency)
+    signed = rf"^([+-]?)\s*{sign}?\s*([+-]?)\s*(\S.*?)\s*{sign}?$"
+    signs = text.re_extract(signed, 1) + text.re_extract(signed, 2)
+    digits = text.re_extract(signed, 3)
     point = re.escape(decimal)
-    mark = re.escape(thousands) if thousands else _SPACES
+    mark = re.escape(thousands) if thousands.strip() else _SPACES
     groups = rf"^\d{{1,3}}({mark}\d{{3}})+({point}\d+)?$"
     other = "," if decimal == "." else "."
     sure = rf"^\d{{1,3}}({re.escape(other)}\d{{3}})+{point}\d+$"

@@ -96,15 +96,16 @@ def one_region(rows: Table, by: str) -> Table:
         begin=moment.min(),
         end=moment.max(),
         row=rows[ROW].min(),
+        last_row=rows[ROW].max(),
     )
     order = {
-        "most sales": [pairs["sales"].desc(), pairs["row"]],
-        "last": [pairs["end"].desc(), pairs["row"]],
+        "most sales": [pairs["sales"].fill_null(0.0).desc(), pairs["row"]],
+        "last": [pairs["end"].desc(), pairs["last_row"].desc()],
         "first": [pairs["begin"], pairs["row"]],
     }[by]
     place = ibis.row_number().over(group_by="customer_id", order_by=order)
     chosen = pairs.mutate(place=place).filter(ibis._.place == 0)
     chosen = chosen.select(chosen_for="customer_id", chosen="region")
     joined = rows.left_join(chosen, rows["customer_id"] == chosen["chosen_for"])
-    chosen = {each: joined["chosen"] for each in ("region", WRITTEN + "region")}
+    chosen = dict.fromkeys(("region", WRITTEN + "region"), joined["chosen"])
     return joined.mutate(**chosen).drop("chosen", "chosen_for", *hidden)

@@ -9,6 +9,7 @@ import ibis
 from ibis.expr.types import Table, Value
 
 from analysis.data.contract import ORDERED, TABLES
+from analysis.data.mapping.expressions import parse
 from analysis.data.mapping.source import ColumnMap, Source
 from analysis.data.reading.raw import ROW
 from analysis.data.validation import regions
@@ -51,8 +52,6 @@ def of_column(each: RawColumn, value: Value, text: Value) -> Iterator[Rule]:
         yield Rule(name, "a value", value.isnull() if each.is_typed else text.isnull())
     if each.kind != "text" and not each.is_typed:
         unread = value.isnull() & text.notnull()
-        if each.map.expression:  # a part may be missing, or a divisor 0: then there is no value
-            unread = ibis.literal(False)
         if each.kind == "number":
             missing = text.upper().isin(MISSING_WORDS)
             yield Rule(name, f"a number; if {MISSING_KEY}", unread & missing)
@@ -112,6 +111,9 @@ def _readable(each: RawColumn, limits: list[str]) -> str:
         words = " or ".join(own.formats) or "YYYY-MM-DD"
         offset = ", a zone offset up to 14:00 for %z" if "%z" in words else ""
         return f"a date in the format {words}{offset}"
+    if own.expression:
+        names = ", ".join(parse(own.expression).columns)
+        return f"numbers in {names}, and no division by 0 in {own.expression}"
     if len(own.columns) > 1:
         return f"in each of {', '.join(own.columns)} {' and '.join(limits) or 'a number'}"
     if own.scale_by:
@@ -120,4 +122,5 @@ def _readable(each: RawColumn, limits: list[str]) -> str:
         words = [word for each_word in own.values.values() for word in each_word]
         return f"a number, or one of {', '.join(words)} (values)"
     separator = f"; {own.thousands!r} separates thousands" if own.thousands else ""
-    return f"a number such as 1234{own.decimal}5{separator}"
+    currency = f", in {each.currency}" if each.currency else ""
+    return f"a number such as 1234{own.decimal}5{currency}{separator}"

@@ -13,18 +13,14 @@ from analysis.data.contract import TABLES, Column, OneOf
 from analysis.data.errors import DataError
 from analysis.data.mapping.expressions import parse
 from analysis.data.mapping.source import ColumnMap, Source
-from analysis.data.reading.names import BLANKS
+from analysis.data.reading import names
 from analysis.data.reading.raw import NEXT, REPEAT, ROW
 from analysis.data.validation import moments
-from analysis.data.validation.numbers import number
+from analysis.data.validation.numbers import NARROW, WIDE, number
 
+IDENTIFIERS = ("customer_id", "complaint_id")
 LOW, HIGH = 1.0, 10.0
 """Ends of a rating in the contract."""
-
-
-@ibis.udf.scalar.builtin(name="trim")
-def _trim(text: str, characters: str) -> str:
-    """Take characters off both ends of a text (DuckDB's own function)."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +76,11 @@ class RawColumn:
         if own.row:
             return self._row()
         if own.expression:
-            return self._joined(parse(own.expression).columns, all_needed=False)
-        needs_all = own.is_key or self.kind == "moment"
-        text = self._joined(own.columns, all_needed=needs_all)
-        if own.numeric:
-            return text.re_replace(r"^0*(\d+)(\.0+)?$", r"\1")
-        return text
+            return self._joined(parse(own.expression).columns, all_needed=True)
+        if own.is_key:
+            return self._key()
+        needs_all = self.kind == "moment" or self.name in IDENTIFIERS
+        return self._identifier(self._joined(own.columns, all_needed=needs_all))
 
     def value(self) -> Value:
         """Return the values in the contract's type; nothing where they do not fit."""
@@ -94,24 +89,37 @@ class RawColumn:
         if self.kind == "moment":
             return self._moment()
         if self.map.expression:
-            return self._scaled(parse(self.map.expression).value(self._operand))
+            return self._scaled(_finite(parse(self.map.expression).value(self._operand)))
         if len(self.map.columns) > 1:
             return self._mean()
         return self._number(self.map.columns[0]) if self.map.columns else self._read(self.text)
 
     def written(self, column: str) -> StringValue:
         """Return the texts in a column of the file, trimmed; nothing for words for no value."""
-        raw = self.raw[column]
-        text = raw.cast("string")
-        if raw.type().is_floating():  # an identifier that became a number is 123, not 123.0
-            whole = (raw == raw.floor()) & (raw.abs() < 1e15)
-            text = ibis.ifelse(whole, raw.cast("int64").cast("string"), text)
-        if raw.type().is_string():
-            can_trim = self.raw.get_backend().name == "duckdb"
-            text = _trim(text, BLANKS) if can_trim else text.strip()
-        text = text.nullif("")
-        if self.map.missing:
-            text = ibis.ifelse(text.isin(list(self.map.missing)), ibis.null("string"), text)
+        text = names.written(self.raw, column)
+        if not self.map.missing:
+            return text
+        plain = text.re_replace(r"^([+-]?\d+)[.,]0+$", r"\1")  # 99 stands for 99.0, too
+        is_missing = text.isin(list(self.map.missing)) | plain.isin(list(self.map.missing))
+        return ibis.ifelse(is_missing, ibis.null("string"), text)
+
+    @property
+    def currency(self) -> str:
+        """The currency of amounts, where the source says it."""
+        return self.source.currency if self.name in ("amount", "cost") else ""
+
+    def _identifier(self, text: StringValue) -> StringValue:
+        """Return an identifier; as a number, if it is said to be one."""
+        if not self.map.numeric:
+            return text
+        return text.translate(WIDE, NARROW).re_replace(r"^0*(\d+)(\.0*)?$", r"\1")
+
+    def _key(self) -> StringValue:
+        """Return several columns as one identifier; nothing where one is missing."""
+        parts = [self._identifier(self.written(column)) for column in self.map.columns]
+        text, *later = (each.replace("\\", "\\\\").replace("|", "\\|") for each in parts)
+        for part in later:
+            text = text + "|" + part
         return text
 
     def _joined(self, columns: tuple[str, ...], all_needed: bool) -> StringValue:
@@ -127,6 +135,9 @@ class RawColumn:
     def _row(self) -> StringValue:
         """Return the row's number as an identifier."""
         text = (self.raw[ROW] % NEXT).cast("string")
+        parts = self.source.tables[self.table].parts
+        if any(part.is_pattern for part in parts):
+            text = ibis.literal(f"{self.file} ") + text
         if REPEAT not in self.raw.columns:
             return text
         again = self.raw[REPEAT]
@@ -134,12 +145,7 @@ class RawColumn:
 
     def _number(self, column: str) -> NumericValue:
         """Return the numbers of one column, in the contract's unit."""
-        raw = self.raw[column]
-        if raw.type().is_numeric() and not self.map.values and not self.map.missing:
-            value = raw.cast("float64")
-            bad = value.isnan() | value.isinf()
-            return self._scaled(ibis.ifelse(bad, ibis.null("float64"), value))
-        return self._read(self.written(column))
+        return self._scaled(self._operand(column))
 
     def _read(self, text: StringValue) -> NumericValue:
         """Return the numbers that texts or words are, in the contract's unit."""
@@ -148,20 +154,27 @@ class RawColumn:
     def _parsed(self, text: StringValue) -> NumericValue:
         self._check_can_parse()
         own = self.map
-        value = number(text, own.decimal, own.thousands)
+        return self._named(text, number(text, own.decimal, own.thousands, self.currency))
+
+    def _named(self, text: StringValue, value: NumericValue) -> NumericValue:
+        """Return numbers, and those that words stand for."""
+        own = self.map
         if not own.values:
-            return value
+            return ibis.ifelse(text.isnull(), ibis.null("float64"), value) if own.missing else value
         words = [(word, float(to)) for to, words in own.values.items() for word in words]
         other = value if own.default is None else ibis.literal(float(own.default))
         named = text.cases(*words, else_=other)
         return ibis.ifelse(text.isnull(), ibis.null("float64"), named)
 
     def _operand(self, column: str) -> NumericValue:
-        """Return a column of an expression as numbers."""
+        """Return the numbers of one column, in the file's unit."""
         raw = self.raw[column]
-        if raw.type().is_numeric() and not self.map.missing:
-            return raw.cast("float64")
-        return self._parsed(self.written(column))
+        if not raw.type().is_numeric():
+            return self._parsed(self.written(column))
+        value = _finite(raw.cast("float64"))
+        if not self.map.values and not self.map.missing:
+            return value
+        return self._named(self.written(column), value)
 
     def _scaled(self, value: NumericValue) -> NumericValue:
         """Return numbers in the contract's unit."""
@@ -205,9 +218,11 @@ class RawColumn:
                 raise DataError(
                     f"{self.file}: {own.columns[0]!r} holds times of a day; expected a date."
                 )
-            return typed.cast("timestamp")
+            moment = typed.cast("timestamp")
+            return ibis.ifelse(text.isnull(), ibis.null("timestamp"), moment)
         self._check_can_parse()
-        if own.formats:
+        is_mixed = any(self.raw[each].type().is_temporal() for each in own.columns)
+        if own.formats and not is_mixed:  # days of a sheet beside their hours are ISO dates
             where = (self.source, self.file, " ".join(own.columns))
             return ibis.coalesce(*(moments.with_format(text, each, *where) for each in own.formats))
         zoned = text.re_search(moments.ZONE)
@@ -222,11 +237,16 @@ class RawColumn:
         """Return texts under the contract's names."""
         own = self.map
         text = self.text if own.values else _as_allowed(self.text, self.schema)
-        names = [(word, name) for name, words in own.values.items() for word in words]
-        if not names:
+        words = [(word, name) for name, each in own.values.items() for word in each]
+        if not words:
             return text
-        named = text.cases(*names, else_=own.default or text)
+        named = text.cases(*words, else_=own.default or text)
         return ibis.ifelse(text.isnull(), ibis.null("string"), named)
+
+
+def _finite(value: NumericValue) -> NumericValue:
+    """Return numbers; nothing for those that are none, or without bounds."""
+    return ibis.ifelse(value.isnan() | value.isinf(), ibis.null("float64"), value)
 
 
 def _as_allowed(text: StringValue, schema: Column) -> StringValue:
