@@ -18,6 +18,7 @@ from analysis.data import sources
 from analysis.data.errors import counted
 from analysis.data.sources import ROOT, DataError
 from workbook import notebooks
+from workbook.init import command
 from workbook.running import fork_server, plan, run_lock, up_to_date
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Tests what the literature claims about customers against a region's own data.",
 )
+app.command()(command.init)
 console = Console()
 
 EXAMPLE, POOLED = "example", "pooled over regions"
@@ -237,8 +239,7 @@ def calibrate(
     from simulation.error_rates import calibrate as measure
     from simulation.scenes import SCENES
 
-    worlds = list(dict.fromkeys(each.name for each in SCENES))
-    names = notebooks.choose(scene, [*worlds, POOLED], "scene")
+    names = notebooks.choose(scene, [*dict.fromkeys(each.name for each in SCENES), POOLED], "scene")
     chosen = [
         replace(each, sizes=tuple(n for n in each.sizes if not size or n in size))
         for each in SCENES

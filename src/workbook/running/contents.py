@@ -8,7 +8,7 @@ from ibis.expr.types import Table
 
 from analysis.data.dataset import Dataset, last_day
 from analysis.data.reading.raw import ROW
-from analysis.data.validation.rules import CheckedTable
+from analysis.data.validation.tables import CheckedTable
 from workbook.running import fingerprints
 
 

@@ -8,8 +8,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from ibis.expr.types import NumericValue
+if TYPE_CHECKING:
+    from ibis.expr.types import NumericValue
 
 _QUOTED = re.compile(r"`([^`]+)`")
 _OPERATORS: dict[type, Callable] = {

@@ -1,0 +1,131 @@
+"""The TOML file as text, each guess with a comment of what was seen."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from workbook.init.drafts import DEFAULTS, OF_SOURCE, Draft
+from workbook.init.entries import Entry
+
+WIDTH = 44
+"""Column in which comments begin, where there is room."""
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def lifted(drafts: Sequence[Draft]) -> tuple[dict[str, object], dict[str, str], list[Draft]]:
+    """Take what all tables agree on out of them.
+
+    Returns
+    -------
+    dict of str to object
+        Keys of the source.
+    dict of str to str
+        What was seen, by key.
+    list of Draft
+        Without these keys, and without those that say what holds anyway.
+    """
+    keys: dict[str, object] = {}
+    saw: dict[str, str] = {}
+    left = list(drafts)
+    for key in OF_SOURCE:
+        about = [each for each in left if _concerns(each, key)]
+        values = [each.keys.get(key, DEFAULTS.get(key)) for each in about]
+        if key == "thousands":  # belongs to its decimal mark
+            is_same = len({each.keys["decimal"] for each in drafts if "decimal" in each.keys}) == 1
+            values = [each for each in values if each] if is_same else []
+        if key == "missing" and len(about) < len(drafts):
+            values = []
+        if values and all(value == values[0] for value in values) and values[0] is not None:
+            if values[0] != DEFAULTS.get(key):
+                keys[key] = values[0]
+                saw[key] = next((each.saw[key] for each in about if each.saw.get(key)), "")
+            left = [_without(each, key) for each in left]
+        else:
+            default = DEFAULTS.get(key)
+            left = [_without(each, key) if each.keys.get(key) == default else each for each in left]
+    return keys, saw, left
+
+
+def text_of(head: Sequence[str], drafts: Sequence[Draft]) -> str:
+    """Return the TOML file.
+
+    Parameters
+    ----------
+    head : sequence of str
+        Lines of the source itself.
+    drafts : sequence of Draft
+        The tables; parts of one stand one after the other.
+    """
+    lines = list(head)
+    names = [each.table for each in drafts]
+    for each in drafts:
+        is_part = names.count(each.table) > 1
+        title = f"[[{each.table}]]" if is_part else f"[{each.table}]"
+        lines += ["", commented(title, each.saw.get("", ""))]
+        for key, value in each.keys.items():
+            lines.append(line(key, value, each.saw.get(key, "")))
+        lines += [f"# {advice}" for advice in each.advice]
+        if each.columns:
+            lines += ["", f"[{each.table}.columns]"]
+            lines += [_column(own) for own in each.columns]
+    return "\n".join(lines) + "\n"
+
+
+def line(key: str, value: object, saw: str = "") -> str:
+    """Return a key and its value, with a comment."""
+    return commented(f"{_key(key)} = {_value(value)}", saw)
+
+
+def commented(text: str, saw: str) -> str:
+    """Return a line with a comment behind it."""
+    words = " ".join("".join(c if c.isprintable() else " " for c in saw).split())
+    return f"{text:<{WIDTH}}  # {words}" if words else text
+
+
+def _column(entry: Entry) -> str:
+    """Return the line of one column."""
+    keys = {key: each for key, each in entry.keys.items() if each is not None}
+    value = keys["column"] if set(keys) == {"column"} else keys
+    saw = "; ".join(
+        each for each in (entry.saw, f"CHECK: {entry.unsure}" * bool(entry.unsure)) if each
+    )
+    return line(entry.name, value, saw)
+
+
+def _concerns(draft: Draft, key: str) -> bool:
+    """Tell whether a key says something of a table."""
+    if "same_file_as" in draft.keys and key in ("encoding", "delimiter"):
+        return False
+    if key in ("encoding", "delimiter"):
+        return draft.is_text
+    return key in draft.keys
+
+
+def _without(draft: Draft, key: str) -> Draft:
+    return replace(draft, keys={name: each for name, each in draft.keys.items() if name != key})
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else quoted(name)
+
+
+def _value(value: object) -> str:
+    """Return a value as TOML has it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return quoted(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, dict):
+        own = ", ".join(f"{_key(str(key))} = {_value(each)}" for key, each in value.items())
+        return f"{{ {own} }}"
+    return str(value)
+
+
+def quoted(text: str) -> str:
+    """Return a text in quotes; JSON and TOML write it alike, but for the character DEL."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
