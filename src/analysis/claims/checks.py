@@ -262,7 +262,7 @@ def comparison(arms: pd.Series, adjusted: AIPW, least: int = 100) -> list[Check]
     apart = adjusted.balance["smd_after"]
     rule, worst = f"below {MOST_APART} SD", apart.abs().max()
     value, passed = _told(worst, MOST_APART, ".2f"), worst < MOST_APART
-    low, high = adjusted.lowest_propensity, adjusted.highest_propensity
+    low, high = adjusted.propensity.min(), adjusted.propensity.max()
     return [
         at_least("customers in the smaller group", arms.min(), least),
         Check("balance after weighting", rule, value, passed, biases=dict(apart), most=MOST_APART),

@@ -35,7 +35,7 @@ def auc(score: ArrayLike, lost: ArrayLike, customers: ArrayLike | None = None) -
         True or 1 if lost.
     customers : array_like, shape (n,), optional
         Label of the customer of each row; by default each row is another customer. Series are
-        paired by their index, here and below.
+        paired by their index.
 
     Returns
     -------
@@ -52,14 +52,11 @@ def auc(score: ArrayLike, lost: ArrayLike, customers: ArrayLike | None = None) -
 
     References
     ----------
-    DeLong, E. R., DeLong, D. M., & Clarke-Pearson, D. L. (1988). Comparing the areas under
-    two or more correlated receiver operating characteristic curves: a nonparametric
-    approach. Biometrics 44, 837-845.
-    Obuchowski, N. A. (1997). Nonparametric analysis of clustered ROC curve data.
-    Biometrics 53, 567-578.
-    Newcombe, R. G. (2006). Confidence intervals for an effect size measure based on the
-    Mann-Whitney statistic. Part 2: asymptotic methods and evaluation. Statistics in
-    Medicine 25, 559-573.
+    DeLong, DeLong & Clarke-Pearson (1988). Comparing the areas under two or more correlated
+    receiver operating characteristic curves. Biometrics 44, 837-845.
+    Obuchowski (1997). Nonparametric analysis of clustered ROC curve data. Biometrics 53, 567-578.
+    Newcombe (2006). Confidence intervals for an effect size measure based on the Mann-Whitney
+    statistic. Part 2. Statistics in Medicine 25, 559-573.
     """
     lost, codes, score = checked(lost, customers, score)
     if score.min() == score.max():
@@ -80,32 +77,15 @@ def auc_gain(
 ) -> Estimate:
     """Estimate by how much the AUC of a score exceeds that of another on the same rows.
 
-    The error takes into account that both scores meet the same customers.
-
-    Parameters
-    ----------
-    score, base : array_like, shape (n,)
-        The score, and the one it is compared with; only their order counts.
-    lost, customers : array_like, shape (n,)
-        As in `auc`.
-
-    Returns
-    -------
-    Estimate
-        Difference of two probabilities; `n_obs` is the number of customers.
+    The error takes into account that both scores meet the same customers. Parameters and errors
+    are those of `auc`, but a score may be the same in every row: its AUC is 0.5. The estimate is a
+    difference of two probabilities.
 
     Raises
     ------
-    ValueError
-        As in `auc`.
     NotEstimable
-        As in `auc`, but a score may be the same in every row, its AUC is 0.5; also if every
-        customer adds the same to the gain, as where both scores order the rows alike: there is
-        no error then to judge it by.
-
-    References
-    ----------
-    As in `auc`.
+        If every customer adds the same to the gain, as where both scores order the rows alike:
+        there is no error then to judge it by.
     """
     lost, codes, score, base = checked(lost, customers, score, base)
     placed = _placements(score, lost) - _placements(base, lost)
