@@ -10,7 +10,8 @@ import pandas as pd
 
 from analysis.cohorts.survey import MIDDLE
 from analysis.figures import marks, theme
-from analysis.figures.display import figure
+from analysis.figures.display import enumerated, figure
+from analysis.language import text
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.measurement.relative_importance import Importance
 from analysis.statistics.regression.specification_curve import agreement
@@ -25,10 +26,11 @@ def answers(people: pd.DataFrame, names: Sequence[str], caption: str) -> None:
         ax.bar(shares.index, shares, color=theme.BLUE, width=0.85)
         ax.set(xlabel=_words(name), xticks=[1, 5, 10])
         tops.append(f"{_words(name)} {shares.loc[10]:.0%}")
-    axes[0, 0].set(ylabel="share of answers")
-    figure(
-        fig, f"Bars of answers from 1 to 10. At the top of the scale: {', '.join(tops)}.", caption
+    axes[0, 0].set(ylabel=text("share of answers"))
+    alt = text(
+        "Bars of answers from 1 to 10. At the top of the scale: {tops}.", tops=enumerated(tops)
     )
+    figure(fig, alt, caption)
 
 
 def surface(params: Mapping[str, float], people: pd.DataFrame, caption: str) -> None:
@@ -37,7 +39,8 @@ def surface(params: Mapping[str, float], people: pd.DataFrame, caption: str) -> 
     Parameters
     ----------
     params : mapping of str to float
-        Coefficients of c_performance, c_expectation, their squares and their product.
+        Coefficients of c_performance, c_expectation, their squares and their product; without
+        the controls.
     people : DataFrame
         With performance and expectation from 1 to 10, for the dots.
     caption : str
@@ -45,20 +48,29 @@ def surface(params: Mapping[str, float], people: pd.DataFrame, caption: str) -> 
     """
     scale = np.linspace(1, 10, 60)
     wanted, seen = np.meshgrid(scale, scale)
-    height = _height(params, people, wanted, seen)
+    p = (seen - MIDDLE) / people["performance"].std()
+    e = (wanted - MIDDLE) / people["expectation"].std()
+    height = (
+        params["c_performance"] * p
+        + params["c_expectation"] * e
+        + params["I(c_performance ** 2)"] * p**2
+        + params["I(c_performance * c_expectation)"] * p * e
+        + params["I(c_expectation ** 2)"] * e**2
+    )
     fig, ax = plt.subplots(figsize=(5.2, 4))
     drawn = ax.contourf(wanted, seen, height, levels=12, cmap="Blues")
-    fig.colorbar(drawn, ax=ax, label="satisfaction (SD)")
+    fig.colorbar(drawn, ax=ax, label=text("satisfaction (SD)"))
     ax.plot([1, 10], [1, 10], color=theme.INK, lw=1, ls="--")
     cells = people.groupby([people["expectation"].round(), people["performance"].round()]).size()
     sizes = 4 + 60 * cells / cells.max()
     ax.scatter(*zip(*cells.index, strict=True), s=sizes, color=theme.ORANGE, alpha=0.7, lw=0)
-    ax.set(xlabel="expectation", ylabel="performance", xlim=(1, 10), ylim=(1, 10))
-    alt = (
-        f"Contours of fitted satisfaction. On the dashed line, where performance equals "
-        f"expectation, it goes from {height[0, 0]:+.1f} SD at 1 to {height[-1, -1]:+.1f} SD at 10; "
-        f"at performance 10 and expectation 1 it is {height[-1, 0]:+.1f} SD."
-    )
+    ax.set(xlabel=text("expectation"), ylabel=text("performance"), xlim=(1, 10), ylim=(1, 10))
+    alt = text(
+        "Contours of fitted satisfaction. On the dashed line, where performance equals "
+        "expectation, it goes from {low:+.1f} SD at 1 to {high:+.1f} SD at 10; at performance 10 "
+        "and expectation 1 it is {beyond:+.1f} SD.",
+        low=height[0, 0], high=height[-1, -1], beyond=height[-1, 0],
+    )  # fmt: skip
     figure(fig, alt, caption)
 
 
@@ -93,11 +105,13 @@ def interaction(
     ax.plot(inside[names[0]], inside[names[1]], "o", color=theme.ORANGE, alpha=0.3, ms=3)
     words = [_words(name.removeprefix("z_")) for name in names]
     ax.set(xlabel=f"{words[0]} (SD)", ylabel=f"{words[1]} (SD)")
-    alt = (
-        f"Contours of fitted {outcome}: {height[-1, -1]:+.1f} SD where both are two standard "
-        f"deviations high, {height[0, -1]:+.1f} and {height[-1, 0]:+.1f} SD where one of them is, "
-        f"{height[0, 0]:+.1f} SD where both are low."
-    )
+    alt = text(
+        "Contours of fitted {outcome}: {both:+.1f} SD where both are two standard deviations "
+        "high, {first:+.1f} and {second:+.1f} SD where one of them is, {none:+.1f} SD where both "
+        "are low.",
+        outcome=outcome, both=height[-1, -1], first=height[0, -1], second=height[-1, 0],
+        none=height[0, 0],
+    )  # fmt: skip
     figure(fig, alt, caption)
 
 
@@ -108,11 +122,10 @@ def shares(found: Importance, caption: str) -> None:
     names = [_words(name) for name in table.index]
     ax.barh(names, table["share"], color=theme.BAND)
     marks.intervals(ax, names, table, "share")
-    ax.set(xlabel="share of explained variance (LMG)")
-    listed = ", ".join(
-        f"{name} {share:.0%}" for name, share in zip(names, table["share"], strict=True)
-    )
-    figure(fig, f"Shares of an R² of {found.r2:.2f}, smallest first: {listed}.", caption)
+    ax.set(xlabel=text("share of explained variance (LMG)"))
+    listed = enumerated(f"{_words(name)} {share:.0%}" for name, share in table["share"].items())
+    alt = text("Shares of an R² of {r2:.2f}, smallest first: {listed}.", r2=found.r2, listed=listed)
+    figure(fig, alt, caption)
 
 
 def performance_map(table: pd.DataFrame, caption: str) -> None:
@@ -126,12 +139,15 @@ def performance_map(table: pd.DataFrame, caption: str) -> None:
         ax.annotate(_words(name), (row["performance"], row["importance"]), va="center", size=9,
                     textcoords="offset points", **side)  # fmt: skip
     ax.margins(x=0.3)
-    ax.set(xlabel="performance (0 to 100)", ylabel="slope of satisfaction, points per point")
-    listed = ", ".join(
-        f"{_words(name)} {row.importance:+.2f} at {row.performance:.0f}"
+    ax.set(xlabel=text("performance (0 to 100)"))
+    ax.set(ylabel=text("slope of satisfaction, points per point"))
+    listed = enumerated(
+        text("{name} {slope:+.2f} at {performance:.0f}", name=_words(name), slope=row.importance,
+             performance=row.performance)
         for name, row in table.iterrows()
-    )
-    figure(fig, f"Slope of satisfaction and mean performance: {listed}.", caption)
+    )  # fmt: skip
+    alt = text("Slope of satisfaction and mean performance: {listed}.", listed=listed)
+    figure(fig, alt, caption)
 
 
 def gain_and_loss(people: pd.DataFrame, caption: str) -> None:
@@ -142,11 +158,14 @@ def gain_and_loss(people: pd.DataFrame, caption: str) -> None:
     fig, ax = plt.subplots(figsize=(5.6, 3))
     ax.axvline(0, color=theme.GREY, lw=1)
     ax.errorbar(means.index, means["mean"], 1.96 * means["sem"], fmt="o-", color=theme.BLUE)
-    ax.set(xlabel="performance less expectation (points; ends: 4 or more)", ylabel="satisfaction")
-    alt = (
-        f"Mean satisfaction is {means['mean'].iloc[0]:.1f} at {means.index[0]:+.0f} points, "
-        f"{means['mean'].iloc[-1]:.1f} at {means.index[-1]:+.0f} points."
-    )
+    ax.set(xlabel=text("performance less expectation (points; ends: 4 or more)"))
+    ax.set(ylabel=text("satisfaction"))
+    alt = text(
+        "Mean satisfaction is {low:.1f} at {lowest:+.0f} points, {high:.1f} at {highest:+.0f} "
+        "points.",
+        low=means["mean"].iloc[0], lowest=means.index[0], high=means["mean"].iloc[-1],
+        highest=means.index[-1],
+    )  # fmt: skip
     figure(fig, alt, caption)
 
 
@@ -159,50 +178,52 @@ def channels(table: pd.DataFrame, caption: str) -> None:
         x = rows["area"].map(places) + 0.1 * (k - 1)
         ax.errorbar(x, rows["mean"], 1.96 * rows["sem"], fmt="o", color=colours[k % 4],
                     label=_words(name))  # fmt: skip
-    ax.set(xticks=list(places.values()), xticklabels=list(places), ylabel="satisfaction")
+    ax.set(xticks=list(places.values()), xticklabels=list(places), ylabel=text("satisfaction"))
     ax.set_xlim(-0.5, len(places) - 0.5)
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    listed = ", ".join(
+    listed = enumerated(
         f"{row.area} {_words(row.channel)} {row.mean:.1f}" for row in table.itertuples()
     )
-    figure(fig, f"Mean satisfaction: {listed}.", caption)
+    figure(fig, text("Mean satisfaction: {listed}.", listed=listed), caption)
 
 
 def stations(changes: pd.DataFrame, caption: str) -> None:
     """Show each station's change of satisfaction against its change of communication."""
     fig, ax = plt.subplots(figsize=(5.6, 3.2))
     ax.axhline(0, color=theme.GREY, lw=1)
-    for informs, colour in ((True, theme.BLUE), (False, theme.GREY)):
+    labels = text("began to inform"), text("the others")
+    for informs, colour, label in zip((True, False), (theme.BLUE, theme.GREY), labels, strict=True):
         rows = changes[changes["informs"] == informs]
         size = 8 * np.sqrt(rows[["answers_before", "answers_after"]].min(axis=1))
-        ax.scatter(rows["communication"], rows["satisfaction"], s=size, color=colour,
-                   label="began to inform" if informs else "the others")  # fmt: skip
-    ax.set(xlabel="change of communication (points)", ylabel="change of satisfaction (points)")
+        ax.scatter(rows["communication"], rows["satisfaction"], s=size, color=colour, label=label)
+    ax.set(xlabel=text("change of communication (points)"))
+    ax.set(ylabel=text("change of satisfaction (points)"))
     ax.legend(frameon=False)
     means = changes.groupby("informs")["satisfaction"].mean()
-    alt = (
-        f"Stations: {len(changes)}; satisfaction changed by {means.get(True, np.nan):+.2f} points "
-        f"where they began to inform, by {means.get(False, np.nan):+.2f} elsewhere."
-    )
+    alt = text(
+        "Stations: {n}; satisfaction changed by {informing:+.2f} points where they began to "
+        "inform, by {others:+.2f} elsewhere.",
+        n=len(changes), informing=means.get(True, np.nan), others=means.get(False, np.nan),
+    )  # fmt: skip
     figure(fig, alt, caption)
 
 
 def told(people: pd.DataFrame, claimed: Mapping[str, float], caption: str) -> None:
     """Show how many are told, by thirds of satisfaction; `claimed` means by group."""
     fig, ax = plt.subplots(figsize=(7.2, 2.6))
-    listed = []
-    for (name, rows), colour in zip(
-        people.groupby("group", observed=True), (theme.ORANGE, theme.GREY, theme.BLUE),
-        strict=False,
-    ):  # fmt: skip
+    listed, colours = [], (theme.ORANGE, theme.GREY, theme.BLUE)
+    groups = people.groupby("group", observed=True)
+    for (name, rows), colour in zip(groups, colours, strict=False):
         counts = rows["told_others"].clip(upper=25).value_counts(normalize=True).sort_index()
         ax.plot(counts.index, counts, "o-", ms=3, lw=1, color=colour, label=_words(name))
         listed.append(f"{_words(name)} {rows['told_others'].mean():.1f}")
         if name in claimed:
             ax.axvline(claimed[name], color=colour, lw=1, ls=":")
-    ax.set(xlabel="people told (25: or more); dotted: claimed", ylabel="share of customers")
+    ax.set(xlabel=text("people told (25: or more); dotted: claimed"))
+    ax.set(ylabel=text("share of customers"))
     ax.legend(frameon=False)
-    figure(fig, f"Shares of customers by people told. Means: {', '.join(listed)}.", caption)
+    means = enumerated(listed)
+    figure(fig, text("Shares of customers by people told. Means: {means}.", means=means), caption)
 
 
 def specifications(
@@ -219,40 +240,34 @@ def specifications(
         table = table.copy()
         table.loc[table["main"], ["estimate", "ci_low", "ci_high"]] = numbers
     choices = table.select_dtypes(bool).shape[1] - 1
-    fig, (top, bottom) = plt.subplots(
+    fig, axes = plt.subplots(
         2, 1, figsize=(7.2, 2.6 + 0.2 * choices), height_ratios=[2.2, 0.25 * choices]
     )
-    marks.specification_curve(top, bottom, table, null, band, unit)
-    alt = (
-        f"Specifications: {len(table)}; estimates from {table['estimate'].min():.2f} to "
-        f"{table['estimate'].max():.2f}, median {table['estimate'].median():.2f}."
-    )
-    said = _agreement_in_words(table, null)
+    marks.specification_curve(axes, table, null, band, unit)
+    found, said = table["estimate"], _agreement_in_words(table, null)
+    alt = text(
+        "Specifications: {n}; estimates from {low:.2f} to {high:.2f}, median {median:.2f}.",
+        n=len(table), low=found.min(), high=found.max(), median=found.median(),
+    )  # fmt: skip
     figure(fig, f"{alt} {said}", f"{caption} {said}")
 
 
 def _agreement_in_words(table: pd.DataFrame, null: float) -> str:
     """Say what `agreement` counts: intervals clear of none, or those that hold it."""
-    main, share = table[table["main"]].iloc[0], agreement(table, null)
-    of = f"{share:.0%} of {len(table)} intervals"
-    if main["ci_low"] <= null <= main["ci_high"]:
-        return f"{of} hold {null:.0f}, no effect, as the main one does."
-    side = "above" if main["ci_low"] > null else "below"
-    return f"{of} lie {side} {null:.0f}, no effect, as the main one does."
-
-
-def _height(
-    params: Mapping[str, float], people: pd.DataFrame, wanted: np.ndarray, seen: np.ndarray
-) -> np.ndarray:
-    """Return the fitted surface, without the controls, at points of the scale."""
-    p = (seen - MIDDLE) / people["performance"].std()
-    e = (wanted - MIDDLE) / people["expectation"].std()
-    return (
-        params["c_performance"] * p
-        + params["c_expectation"] * e
-        + params["I(c_performance ** 2)"] * p**2
-        + params["I(c_performance * c_expectation)"] * p * e
-        + params["I(c_expectation ** 2)"] * e**2
+    main = table[table["main"]].iloc[0]
+    facts = {"share": agreement(table, null), "n": len(table), "none": null}
+    if main["ci_low"] > null:
+        return text(
+            "{share:.0%} of {n} intervals lie above {none:.0f}, no effect, as the main one does.",
+            **facts,
+        )
+    if main["ci_high"] < null:
+        return text(
+            "{share:.0%} of {n} intervals lie below {none:.0f}, no effect, as the main one does.",
+            **facts,
+        )
+    return text(
+        "{share:.0%} of {n} intervals hold {none:.0f}, no effect, as the main one does.", **facts
     )
 
 

@@ -56,7 +56,7 @@ def use_theme(language: str = "en", fonts: Sequence[str] = CHINESE_FONTS) -> Non
     language : {"en", "zh"}
         Warns, once, where Chinese is asked for and no font has its characters.
     fonts : sequence of str
-        Names of fonts with Chinese characters, the best first.
+        With Chinese characters, the best first.
     """
     use(language)
     chinese = chinese_font(fonts)
