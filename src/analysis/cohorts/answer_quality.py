@@ -29,52 +29,36 @@ GAP_RELIABILITY = 0.6
 
 @dataclass(frozen=True)
 class Reversed:
-    """An item or scale that seems to be coded the other way round.
-
-    Attributes
-    ----------
-    name : str
-        The item or scale.
-    r : float
-        Its correlation with the rest of its own scale, or with the one of the other scales that it
-        goes against most.
-    scale : str
-        The scale to whose other items it runs counter; empty where it is compared with others.
-    worst : str
-        The scale that it goes against most; empty where it is compared with its own.
-    n_against, n_others : int
-        Other scales that it goes against, and all that it is compared with.
-    """
+    """An item or scale that seems to be coded the other way round."""
 
     name: str
+    """The item or scale."""
     r: float
+    """Its correlation with the rest of its own scale, or with the one of the other scales that it
+    goes against most."""
     scale: str = ""
+    """The scale to whose other items it runs counter; empty where it is compared with others."""
     worst: str = ""
+    """The scale that it goes against most; empty where it is compared with its own."""
     n_against: int = 0
     n_others: int = 0
+    """Other scales that it goes against, and all that it is compared with."""
 
 
 @dataclass(frozen=True)
 class ItemCoding:
-    """Whether items are coded in the same direction; `checks.coding` makes a check of it.
-
-    Attributes
-    ----------
-    reversed : tuple of Reversed
-        Items and scales that seem to be coded the other way round.
-    n_compared : int
-        Scales that were compared with each other.
-    not_compared : tuple of str
-        Items of the survey that have no direction of their own.
-    """
+    """Whether items are coded in the same direction; `checks.coding` makes a check of it."""
 
     reversed: tuple[Reversed, ...]
+    """Items and scales that seem to be coded the other way round."""
     n_compared: int
+    """Scales that were compared with each other."""
     not_compared: tuple[str, ...]
+    """Items of the survey that have no direction of their own."""
 
 
 def item_coding(answers: pd.DataFrame) -> ItemCoding:
-    """Find scales that are coded the other way round.
+    """Find scales that are coded the other way round, in answers of one row per customer.
 
     Satisfaction, loyalty, performance, the four values and added service should rise together,
     and the four costs fall with them. A scale is taken as reversed that goes against most of the
@@ -82,11 +66,6 @@ def item_coding(answers: pd.DataFrame) -> ItemCoding:
     below -0.1), and so is an item that goes clearly against the rest of its own scale. A response
     style makes costs rise with all others, so that a cost must go against them by more than the
     style can do.
-
-    Parameters
-    ----------
-    answers : DataFrame
-        One row per customer, with the survey's ratings.
     """
     scores = _directed(answers)
     asked = (name for name in UNDIRECTED if name in answers and answers[name].notna().any())
@@ -172,7 +151,7 @@ def retest(waves: pd.DataFrame, names: Sequence[str]) -> dict[str, float]:
     Parameters
     ----------
     waves : DataFrame
-        As from `by_wave`.
+        As from `survey.by_wave`.
     names : sequence of str
         Items.
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis.cohorts import weekly_activity
 from analysis.cohorts.weekly_activity import Weeks
+from analysis.language import text
 from analysis.statistics import discrimination, prediction
 from analysis.statistics.estimate import Estimate, from_se, jackknife_se
 
@@ -68,17 +69,9 @@ def leads(found: Weeks, changed: np.ndarray, alarm_line: float) -> pd.Series:
 def false_alarms(found: Weeks, changed: np.ndarray, alarm_line: float) -> pd.Series:
     """Return how many of the customers who stay are under alarm, too.
 
-    Parameters
-    ----------
-    found, changed, alarm_line
-        As in `leads`.
-
-    Returns
-    -------
-    Series
-        Of who bought in the last quarter and was a regular in the year before it: any_week (share
-        under alarm, in the mean over that year's weeks), ever (share that was at least once in
-        it) and weeks (52, or fewer where the data begin later).
+    Of who bought in the last quarter and was a regular in the year before it: any_week (share under
+    alarm, in the mean over that year's weeks), ever (share that was at least once in it) and weeks
+    (52, or fewer where the data begin later).
     """
     end = found.n_weeks - weekly_activity.QUARTER + 1
     start = max(end - YEAR, weekly_activity.RECENT + weekly_activity.USUAL)
@@ -130,11 +123,11 @@ def added(rows: pd.DataFrame, judged: Sequence[int], seed: int = 0) -> Estimate 
     Parameters
     ----------
     rows : DataFrame
-        As from `weekly_activity.moments`, regulars that are watched, of the earlier landmarks, too.
+        As from `weekly_activity.moments`, watched regulars, of the earlier landmarks, too.
     judged : sequence of int
         Landmarks at which predictions are judged.
     seed : int
-        Seed of the groups.
+        Of the groups.
 
     Returns
     -------
@@ -149,7 +142,7 @@ def added(rows: pd.DataFrame, judged: Sequence[int], seed: int = 0) -> Estimate 
     gain = _gain(rows, judged)
     if gain is None or None in each:
         return None
-    method = f"difference of AUCs, jackknife over {GROUPS} groups of customers"
+    method = text("difference of AUCs, jackknife over {n} groups of customers", n=GROUPS)
     return from_se(gain, jackknife_se(each), len(ids), df=GROUPS - 1, method=method)
 
 
@@ -168,11 +161,6 @@ def _gain(rows: pd.DataFrame, judged: Sequence[int]) -> float | None:
 
 def paths(found: Weeks, changed: np.ndarray) -> pd.DataFrame:
     """Return how volumes change in the 26 weeks before the last purchase, and of those who stay.
-
-    Parameters
-    ----------
-    found, changed
-        As in `leads`.
 
     Returns
     -------
