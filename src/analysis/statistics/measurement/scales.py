@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ import pandas as pd
 from analysis.statistics import effort
 from analysis.statistics._aligned import floats
 from analysis.statistics.estimate import Estimate, NotEstimable, from_se
+from analysis.statistics.measurement.correlations import correlation_of, covariances
 
 MIN_ANSWERERS = 30
 """Customers who answered every item, for a reliability."""
@@ -18,28 +19,11 @@ MIN_ANSWERERS = 30
 MOST_LOST = 0.05
 """Share of bootstrap samples that may have no solution."""
 
-_CHUNK = 4_000_000
 _ROUNDS, _STEP = 2_000, 1e-10
 
 
 def score(items: pd.DataFrame) -> pd.Series:
-    """Return the mean of the items that a customer answered, if they are half or more.
-
-    Parameters
-    ----------
-    items : DataFrame, shape (n, k)
-        All coded in the same direction.
-
-    Returns
-    -------
-    Series, shape (n,)
-        In the unit of the items.
-
-    Raises
-    ------
-    NotEstimable
-        If an answer is infinite.
-    """
+    """Return the mean of the items (columns) that a customer answered, if they are half or more."""
     values = items.apply(floats)
     return values.mean(axis=1).where(2 * values.notna().sum(axis=1) >= items.shape[1])
 
@@ -127,17 +111,15 @@ def omega(items: pd.DataFrame, *, n_boot: int = 999, seed: int = 0) -> Estimate:
     return _reliability(items, _omega, name, n_boot, seed)
 
 
-def item_table(
-    items: pd.DataFrame, lowest: float | None = None, highest: float | None = None
-) -> pd.DataFrame:
+def item_table(items: pd.DataFrame, lowest: float, highest: float) -> pd.DataFrame:
     """Describe the items.
 
     Parameters
     ----------
     items : DataFrame, shape (n, k)
         All coded in the same direction.
-    lowest, highest : float, optional
-        Ends of the rating scale; by default the lowest and highest answer to any item.
+    lowest, highest : float
+        Ends of the rating scale.
 
     Returns
     -------
@@ -153,10 +135,7 @@ def item_table(
     """
     complete = _complete(items)
     values, answered = items.apply(floats), items.notna().sum()
-    lowest = values.min().min() if lowest is None else lowest
-    highest = values.max().max() if highest is None else highest
     total = complete.sum(axis=1)
-    rest = {name: complete[name].corr(total - complete[name]) for name in complete}
     table = {
         "n": answered,
         "missing": len(items) - answered,
@@ -164,7 +143,7 @@ def item_table(
         "sd": values.std(),
         "floor_share": (values == lowest).sum() / answered,
         "ceiling_share": (values == highest).sum() / answered,
-        "item_total": pd.Series(rest),
+        "item_total": complete.corrwith(complete.rsub(total, axis=0)),
     }
     return pd.DataFrame(table).rename_axis("item")
 
@@ -172,18 +151,15 @@ def item_table(
 def _reliability(
     items: pd.DataFrame, function: Callable, name: str, n_boot: int, seed: int
 ) -> Estimate:
-    """Return a function of the covariance matrix with its bootstrap interval."""
+    """Return a function of covariance matrices, shape (m, k, k), with its bootstrap interval."""
     values, n_boot = _complete(items).to_numpy(), effort.draws(n_boot)
-    value = float(function(np.cov(values.T)[None])[0])
+    value, *draws = function(covariances(values - values.mean(axis=0), n_boot, seed))
     if not value > 0:
         raise NotEstimable(
             f"{name} cannot be told: the items hardly correlate, or in opposite "
             "directions. Are all coded in the same direction?"
         )
-    value = min(value, 1 - 1e-6)
-    draws = np.concatenate(
-        [function(each) for each in _bootstrap_covariances(values, n_boot, seed)]
-    )
+    value = min(float(value), 1 - 1e-6)
     lost, spread = np.isnan(draws).mean(), np.nanstd(draws, ddof=1)
     if lost > MOST_LOST or spread < 1e-9:
         raise NotEstimable(
@@ -193,20 +169,6 @@ def _reliability(
     se = spread / (value * (1 - value))
     method = f"{name}, bootstrap ({n_boot})"
     return from_se(value, se, len(values), scale="logit", method=method)
-
-
-def _bootstrap_covariances(values: np.ndarray, n_boot: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield covariance matrices of samples with replacement, (some, k, k) at a time."""
-    (n, k), rng = values.shape, np.random.default_rng(seed)
-    centred = values - values.mean(axis=0)
-    products = (centred[:, :, None] * centred[:, None, :]).reshape(n, k * k)
-    for start in range(0, n_boot, max(1, _CHUNK // n)):
-        size = min(max(1, _CHUNK // n), n_boot - start)
-        counts = [np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(size)]
-        weights = np.array(counts, float) / n
-        means = weights @ centred
-        squares = (weights @ products).reshape(size, k, k)
-        yield (squares - means[:, :, None] * means[:, None, :]) * n / (n - 1)
 
 
 def _alpha(covariances: np.ndarray) -> np.ndarray:
@@ -225,9 +187,9 @@ def _omega(covariances: np.ndarray) -> np.ndarray:
     usable = spread.min(axis=1) > 1e-12
     if covariances.shape[1] == 3:
         usable &= covariances[:, 0, 1] * covariances[:, 0, 2] * covariances[:, 1, 2] > 0
-    found, spread, known = np.full(len(covariances), np.nan), spread[usable], covariances[usable]
-    loadings = _loadings(known / (spread[:, :, None] * spread[:, None, :]))
-    found[usable] = (loadings * spread).sum(axis=1) ** 2 / known.sum(axis=(1, 2))
+    found, known = np.full(len(covariances), np.nan), covariances[usable]
+    common = (_loadings(correlation_of(known)) * spread[usable]).sum(axis=1) ** 2
+    found[usable] = common / known.sum(axis=(1, 2))
     return found
 
 

@@ -120,7 +120,9 @@ def proportional(
     if column not in spells.names:
         raise ValueError(f'No coefficient "{column}"; there are {spells.names}.')
     params, information = _maximum(spells)
-    j, gone = spells.names.index(column), _gone(spells)
+    at_risk = spells.sums_at_risk(np.ones((len(spells.x), 1)))[:, 0]
+    share = np.cumprod(1 - np.bincount(spells.day) / at_risk)
+    gone, j = 1 - np.append(1.0, share[:-1]), spells.names.index(column)
     score, cross = _derivatives(params, spells, gone)
     own = _derivatives(params, spells, gone**2)[1][j, j]
     variance = own - cross[j] @ np.linalg.solve(information, cross[j])
@@ -129,14 +131,6 @@ def proportional(
             f'"{column}" varies among customers at risk on one day with losses only.'
         )
     return float(stats.chi2.sf(score[j] ** 2 / variance, 1))
-
-
-def _days(times: pd.DataFrame) -> np.ndarray:
-    """Return the days with a loss in order, or say that there are none."""
-    days = np.unique(times["stop"][times["lost"] == 1])
-    if not len(days):
-        raise NotEstimable("Nobody was lost, so that hazards cannot be compared.")
-    return days
 
 
 @dataclass(frozen=True)
@@ -159,6 +153,11 @@ class _Spells:
     day: np.ndarray
     size: int
 
+    def sums_at_risk(self, values: np.ndarray) -> np.ndarray:
+        """Return sums of values, shape (n, m), over who is at risk on each day, (size, m)."""
+        moved = _sums(self.before, values, self.size) - _sums(self.until, values, self.size)
+        return np.cumsum(moved, axis=0)
+
 
 def _spells(formula: str, rows: pd.DataFrame, start: str, stop: str, lost: str) -> _Spells:
     """Put the rows in order, centre their columns and find when they are at risk."""
@@ -168,7 +167,9 @@ def _spells(formula: str, rows: pd.DataFrame, start: str, stop: str, lost: str) 
     x = patsy.dmatrix(formula, used, return_type="dataframe")
     x = x.drop(columns="Intercept", errors="ignore")
     times, spread = times.loc[x.index], x.std(ddof=0).to_numpy()
-    scale, days = np.where(spread > 0, spread, 1.0), _days(times)
+    scale, days = np.where(spread > 0, spread, 1.0), np.unique(times["stop"][times["lost"] == 1])
+    if not len(days):
+        raise NotEstimable("Nobody was lost, so that hazards cannot be compared.")
     before, until = (np.searchsorted(days, times[name], "right") for name in ("entry", "stop"))
     events = np.flatnonzero(times["lost"])
     return _Spells(
@@ -231,10 +232,9 @@ def _derivatives(
     hazard = x @ params
     hazard = np.exp(hazard - hazard.max())
     terms = hazard[:, None] * np.column_stack([np.ones(len(x)), x])
-    moved = _sums(spells.before, terms, spells.size) - _sums(spells.until, terms, spells.size)
     place = (np.arange(len(day)) - np.searchsorted(day, day)) / np.bincount(day)[day]
     tied = _sums(day, terms[lost], spells.size)
-    at_risk = np.cumsum(moved, axis=0)[day] - place[:, None] * tied[day]
+    at_risk = spells.sums_at_risk(terms)[day] - place[:, None] * tied[day]
     mean, rate = at_risk[:, 1:] / at_risk[:, :1], weight[day] / at_risk[:, 0]
     total = np.append(0.0, np.cumsum(np.bincount(day, rate)))
     expected = total[spells.until] - total[spells.before]
@@ -246,14 +246,6 @@ def _derivatives(
 def _sums(day: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:
     """Return the sums of values, shape (n, m), over the rows of each day, shape (size, m)."""
     return np.column_stack([np.bincount(day, each, size + 1)[:size] for each in values.T])
-
-
-def _gone(spells: _Spells) -> np.ndarray:
-    """Return 1 less the Kaplan-Meier share on the eve of each day with a loss."""
-    one = np.ones((len(spells.x), 1))
-    moved = _sums(spells.before, one, spells.size) - _sums(spells.until, one, spells.size)
-    stays = 1 - np.bincount(spells.day) / np.cumsum(moved[:, 0])
-    return 1 - np.append(1.0, np.cumprod(stays)[:-1])
 
 
 def _check_columns(information: np.ndarray, spells: _Spells) -> None:
