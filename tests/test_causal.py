@@ -73,10 +73,10 @@ def test_aipw_is_right_if_either_model_is(bent):
     """Both models take the covariate to have straight lines; a square bends one or both."""
     rng, n = np.random.default_rng(2), 40_000
     z = pd.DataFrame({"spend": rng.normal(size=n)})
-    curves = {name: z["spend"] + z["spend"] ** 2 for name in bent}
-    chance = stats.logistic.cdf(curves.get("propensity", z["spend"]) - 0.5)
+    line, curve = z["spend"], z["spend"] + z["spend"] ** 2
+    chance = stats.logistic.cdf((curve if "propensity" in bent else line) - 0.5)
     treated = (rng.random(n) < chance).astype(int)
-    y = 0.5 * treated + curves.get("outcome", z["spend"]) + rng.normal(size=n)
+    y = 0.5 * treated + (curve if "outcome" in bent else line) + rng.normal(size=n)
     found = treatment_effects.aipw(y, treated, z).effect
     away = abs(found.estimate - 0.5) / found.se
     assert away > 10 if len(bent) == 2 else away < 4
