@@ -31,14 +31,8 @@ METADATA = {
 def save_as_in_git(model: Mapping, path: str, contents_manager: FileContentsManager) -> None:
     """Take out, before JupyterLab saves a notebook of the project, all that running it wrote.
 
-    Parameters
-    ----------
-    model : dict
-        What Lab is about to save; its content is changed.
-    path : str
-        Where, from the folder that Lab shows.
-    contents_manager : FileContentsManager
-        Knows that folder.
+    `model` is what Lab is about to save, and is changed; `path` goes from the folder that Lab
+    shows.
     """
     place = Path(contents_manager.root_dir, path).resolve()
     if model["type"] != "notebook" or not place.is_relative_to(notebooks.FOLDER):

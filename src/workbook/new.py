@@ -14,6 +14,7 @@ from analysis.claims.hypotheses import nearest, register
 from analysis.data.files import whole
 from analysis.data.sources import ROOT
 from workbook import notebooks
+from workbook.lab import METADATA
 from workbook.notebooks import UsageError
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -78,21 +79,7 @@ def write(key: str, title: str, theme: str) -> list[Path]:
 
     The notebook runs at once, with an example of a regression. It concludes *inconclusive*
     until its author has written their own sentences in the place of the template's; see
-    `unfilled`.
-
-    Parameters
-    ----------
-    key : str
-        Id of the claim, such as "H23".
-    title : str
-        A few words, such as "Very satisfied customers".
-    theme : str
-        A key of `THEMES`.
-
-    Returns
-    -------
-    list of Path
-        The notebook, the register and the test.
+    `unfilled`. Returned are the paths of notebook, test and register.
 
     Raises
     ------
@@ -136,11 +123,6 @@ def unfilled(key: str) -> list[str]:
     """Return the sentences of the templates that still stand in a claim's notebook or entry.
 
     In the templates they begin with `MARK`; taking out the mark alone leaves them there.
-
-    Parameters
-    ----------
-    key : str
-        Id of the claim.
     """
     cells = (
         cell["source"]
@@ -175,12 +157,7 @@ def _rendered(name: str, values: dict) -> str:
 def _notebook(text: str) -> str:
     """Return the JSON of a notebook whose cells are marked by lines that begin with `# %%`."""
     found = nbformat.v4.new_notebook(nbformat_minor=5)
-    found.metadata = {
-        "kernelspec": {
-            "display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3",
-        },
-        "language_info": {"name": "python"},
-    }  # fmt: skip
+    found.metadata = METADATA
     for number, cell in enumerate(re.split(r"^# %%", text, flags=re.MULTILINE)[1:]):
         kind, _, source = cell.partition("\n")
         is_text = "markdown" in kind

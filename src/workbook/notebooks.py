@@ -20,8 +20,6 @@ NEEDED = ("region", "source", "as_of", "language", "seed")
 OWN = ("region", "source")
 """Parameters that have options of their own on the command line."""
 
-_CLAIM = re.compile(r"H\d\d(?=_)")
-
 
 class UsageError(DataError):
     """A name or value on the command line that can't be right, as a message for the user."""
@@ -52,13 +50,14 @@ class Notebook:
 
     @property
     def claim(self) -> str:
-        """Id of the claim that it tests, from its name; empty where it tests none."""
+        """Id of the claim that it tests; empty where it tests none."""
         return claim_of(self.path)
 
     @property
     def theme(self) -> str:
-        """The folder that it stands in, below `FOLDER`; empty for `FOLDER` itself."""
-        return theme_of(self.path)
+        """The folder that it stands in, below `FOLDER`; empty for `FOLDER` and places elsewhere."""
+        inside = self.path.is_relative_to(FOLDER) and self.path.parent != FOLDER
+        return self.path.parent.relative_to(FOLDER).as_posix() if inside else ""
 
     @property
     def about(self) -> str:
@@ -77,21 +76,18 @@ class Notebook:
 
 def claim_of(path: Path) -> str:
     """Return the id that the name of a notebook begins with, such as "H01"; else nothing."""
-    found = _CLAIM.match(path.stem)
+    found = re.match(r"H\d\d(?=_)", path.stem)
     return found[0] if found else ""
 
 
-def theme_of(path: Path) -> str:
-    """Return the folder of a notebook below `FOLDER`; empty for `FOLDER` and places elsewhere."""
-    if not path.is_relative_to(FOLDER):
-        return ""
-    theme = path.relative_to(FOLDER).parent.as_posix()
-    return "" if theme == "." else theme
-
-
-def names() -> set[str]:
-    """Return the names of all notebooks, whatever is in them."""
-    return {path.stem for path in FOLDER.rglob("*.ipynb") if not _is_hidden(path)}
+def paths() -> list[Path]:
+    """Return the files of all notebooks below `FOLDER`, without JupyterLab's checkpoints."""
+    found = FOLDER.rglob("*.ipynb")
+    return [
+        path
+        for path in found
+        if not any(part.startswith(".") for part in path.relative_to(FOLDER).parts)
+    ]
 
 
 def discover() -> dict[str, Notebook]:
@@ -100,7 +96,7 @@ def discover() -> dict[str, Notebook]:
 
 
 def find_all() -> list[Notebook]:
-    """Return all notebooks below `FOLDER`, in any folder, each with what keeps it from being run.
+    """Return all notebooks below `FOLDER`, theme by theme, each with what keeps it from being run.
 
     That is: its file is not a notebook, another one has its name or tests its claim, the register
     does not have the claim, or a parameter is missing.
@@ -110,23 +106,26 @@ def find_all() -> list[Notebook]:
     UsageError
         If there is none.
     """
-    paths = [path for path in FOLDER.rglob("*.ipynb") if not _is_hidden(path)]
-    if not paths:
+    found = sorted(map(_read, paths()), key=lambda each: (each.theme, each.path.name))
+    if not found:
         raise UsageError(f"There is no notebook in {FOLDER.name}/.")
-    found = [_read(path) for path in sorted(paths, key=_place)]
     return [replace(each, problem=each.problem or _problem(each, found)) for each in found]
 
 
-def select(names: Sequence[str]) -> list[Notebook]:
+def select(names: Sequence[str]) -> tuple[list[Notebook], list[str]]:
     """Return the notebooks of some names, claims or theme folders; all if none is given.
 
-    A notebook without parameters can't be run. It is left out, unless it is named.
+    A notebook without parameters is passed over, unless it is named or tests a claim.
+
+    Returns
+    -------
+    list of Notebook, list of str
+        Those that can be run, and why each other one that was asked for can't.
 
     Raises
     ------
     UsageError
-        If a name is none of these, if a notebook that is asked for can't be run, or if there is
-        none. What is not asked for is not looked at.
+        If a name is none of these, or if nothing that was asked for can be run.
     """
     found = find_all()
     known = [name for each in found for name in (each.name, each.claim, each.theme) if name]
@@ -137,12 +136,15 @@ def select(names: Sequence[str]) -> list[Notebook]:
     chosen = [
         each for each in found if not names or {each.name, each.claim, each.theme} & set(names)
     ]
-    for each in chosen:
-        if each.problem:
-            raise UsageError(each.problem)
-        if each.defaults is None and each.name in names:
-            raise UsageError(_untagged(each))
-    return [each for each in chosen if each.defaults is not None]
+    good = [each for each in chosen if each.defaults is not None and not each.problem]
+    refused = dict.fromkeys(  # two notebooks for one claim have one message
+        each.problem or _untagged(each)
+        for each in chosen
+        if each.problem or (each.defaults is None and each.name in names)
+    )
+    if refused and not good:
+        raise UsageError("\n".join(refused))
+    return good, list(refused)
 
 
 def _read(path: Path) -> Notebook:
@@ -253,16 +255,6 @@ def _like(default: object, name: str, value: str) -> object:
     except ValueError:
         kind = {"int": "a whole number", "float": "a number"}.get(type(default).__name__, "text")
         raise UsageError(f"Parameter {name} = {value!r}: expected {kind}.") from None
-
-
-def _is_hidden(path: Path) -> bool:
-    """Tell whether a file or a folder above it is hidden, as JupyterLab's checkpoints are."""
-    return any(part.startswith(".") for part in path.relative_to(FOLDER).parts)
-
-
-def _place(path: Path) -> tuple[str, str]:
-    """Return where a notebook stands among the others: theme by theme."""
-    return theme_of(path), path.name
 
 
 def _shown(path: Path) -> str:

@@ -40,20 +40,15 @@ _HEADING = re.compile(r'<h2 id="([^"]*)">(.*?)<a class="anchor-link"', re.S)
 def page(notebook: NotebookNode, home: str) -> str:
     """Return an executed notebook as one HTML page that asks for nothing when opened.
 
-    Parameters
-    ----------
-    notebook : NotebookNode
-        Executed; `notebook.metadata["workbook"]` says source, region, notebook, status
-        ("ok" or "failed"), error, language and parameters.
-    home : str
-        Address of the index, relative to the page.
+    The notebook's metadata "workbook" say source, region, notebook, status ("ok" or "failed"),
+    error, language and parameters; `home` is the address of the index, relative to the page.
     """
     run = notebook.metadata["workbook"]
     cells = [
         cell for cell in notebook.cells if not HIDDEN_TAGS & set(cell.metadata.get("tags", ()))
     ]
     if run["status"] == "failed":
-        cells = _until_failure(cells)
+        cells = cells[: first_broken(cells)]
     records = list(findings.records(v4.new_notebook(cells=cells)))
     shown = _shown_cells(cells, run["language"])
     about = _about(run, records) | {
@@ -131,16 +126,14 @@ def _summary(record: Mapping) -> dict:
     return said | {"drawing": drawing, "effect": wording.interval(part), "unit": part["unit"]}
 
 
-def _until_failure(cells: Sequence[NotebookNode]) -> list[NotebookNode]:
-    """Return the cells before the one that broke or was never run."""
-    broken = (i for i, cell in enumerate(cells) if cell.cell_type == "code" and is_broken(cell))
-    return list(cells[: next(broken, len(cells))])
-
-
-def is_broken(cell: NotebookNode) -> bool:
-    """Tell whether a code cell ended with an error, or was never run."""
-    failed = any(output.output_type == "error" for output in cell.outputs)
-    return failed or (bool(cell.source.strip()) and cell.execution_count is None)
+def first_broken(cells: Sequence[NotebookNode]) -> int:
+    """Return the place of the first code cell that broke or was never run; else their number."""
+    for place, cell in enumerate(cells):
+        if cell.cell_type == "code":
+            failed = any(output.output_type == "error" for output in cell.outputs)
+            if failed or (cell.source.strip() and cell.execution_count is None):
+                return place
+    return len(cells)
 
 
 def _shown_cells(cells: Sequence[NotebookNode], language: str) -> list[NotebookNode]:
@@ -174,22 +167,17 @@ def _output(output: NotebookNode, seen: set[str], language: str) -> NotebookNode
     if output.output_type == "error":
         text = plain_message(output.evalue or output.ename)
         said = wording.words(language)["page"]["broken"].format(message=text)
-        return _html(Markup('<p class="message">{}</p>').format(said))
-    if (record := output.data.get(MIME_TYPE)) is not None:
-        anchor = (
-            "" if record["hypothesis"] in seen else Markup(' id="{}"').format(record["hypothesis"])
-        )
-        seen.add(record["hypothesis"])
-        return _html(f"<div{anchor}>{card.card(record)}</div>")
-    data = {name: output.data[name] for name in SHOWN_TYPES if name in output.data}
-    for name in {"text/html", "text/markdown"} & set(data):
-        data[name] = _harmless(data[name])
+        data = {"text/html": str(Markup('<p class="message">{}</p>').format(said))}
+    elif (record := output.data.get(MIME_TYPE)) is not None:
+        key = record["hypothesis"]
+        anchor = "" if key in seen else Markup(' id="{}"').format(key)
+        seen.add(key)
+        data = {"text/html": f"<div{anchor}>{card.card(record)}</div>"}
+    else:
+        data = {name: output.data[name] for name in SHOWN_TYPES if name in output.data}
+        for name in {"text/html", "text/markdown"} & set(data):
+            data[name] = _harmless(data[name])
     return v4.new_output("display_data", data) if data else None
-
-
-def _html(text: str) -> NotebookNode:
-    """Return an output that shows HTML."""
-    return v4.new_output("display_data", {"text/html": str(text)})
 
 
 def _harmless(text: str) -> str:
@@ -217,7 +205,7 @@ def _footer(notebook: NotebookNode, records: Sequence[Mapping]) -> list[tuple[st
         f"{key} = {plain_message(str(given[key]))}" for key in SHOWN_PARAMETERS if key in given
     ]
     python = notebook.metadata.get("language_info", {}).get("version", "")
-    versions = [f"Python {python}"] + [f"{name} {_version(name)}" for name in SHOWN_PACKAGES]
+    versions = [f"Python {python}"] + [f"{name} {version(name)}" for name in SHOWN_PACKAGES]
     return [
         (words["parameters"], ", ".join(chosen)),
         (words["versions"], ", ".join(versions)),
@@ -228,12 +216,6 @@ def _footer(notebook: NotebookNode, records: Sequence[Mapping]) -> list[tuple[st
 def in_words(name: str) -> str:
     """Return the name of a file or folder in words: "data_profile" is "Data profile"."""
     return name[:1].upper() + name[1:].replace("_", " ")
-
-
-@cache
-def _version(package: str) -> str:
-    """Return the version of an installed package."""
-    return version(package)
 
 
 @cache
