@@ -70,13 +70,8 @@ def disattenuated(correlations: np.ndarray, reliabilities: np.ndarray) -> np.nda
     eigenvalues are then set to 0 and the diagonal is scaled back to 1, which gives variables that
     depend on each other exactly; all other matrices stay as they are.
 
-    References
-    ----------
-    Spearman, C. (1904). The proof and measurement of association between two things.
-    American Journal of Psychology 15, 72-101.
-    Rebonato, R., & Jaeckel, P. (1999). The most general methodology to create a valid
-    correlation matrix for risk management and option pricing purposes. Journal of Risk
-    2(2), 17-27.
+    Sources: Spearman (1904), American Journal of Psychology 15, 72-101; Rebonato, Jaeckel (1999),
+    Journal of Risk 2(2), 17-27.
     """
     known = np.asarray(reliabilities, float)
     if not ((known > 0) & (known <= 1)).all():

@@ -12,9 +12,7 @@ _RIDGE = 1e-5
 """Share of each column's variance added to it, so that collinear columns have a solution."""
 
 
-def impute(
-    frame: pd.DataFrame, m: int = 20, cycles: int = 10, seed: int = 0
-) -> list[pd.DataFrame]:
+def impute(frame: pd.DataFrame, m: int = 20, cycles: int = 10, seed: int = 0) -> list[pd.DataFrame]:
     """Fill in missing values several times, by chained equations.
 
     Column by column, from left to right, a linear regression on all other columns predicts
@@ -58,11 +56,8 @@ def impute(
 
     References
     ----------
-    van Buuren, S. (2018). Flexible Imputation of Missing Data, 2nd ed., chapters 3 and 4.
-    Chapman and Hall.
-    Morris, T. P., White, I. R., & Royston, P. (2014). Tuning multiple imputation by
-    predictive mean matching and local residual draws. BMC Medical Research Methodology
-    14, 75.
+    van Buuren (2018), Flexible Imputation of Missing Data, 2nd ed., chapters 3 and 4. Morris,
+    White, Royston (2014), BMC Medical Research Methodology 14, 75.
     """
     values = _checked(frame)
     if not np.isnan(values).any():

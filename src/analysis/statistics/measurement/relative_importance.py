@@ -27,7 +27,6 @@ class Importance:
 
     Attributes
     ----------
-    drivers : tuple of str
     r2 : float
         Share of the outcome's variance that all drivers explain together.
     table : DataFrame, one row per driver
@@ -38,12 +37,10 @@ class Importance:
     draws : ndarray, shape (n_boot, p)
         Shares in the bootstrap samples.
     n_obs : int
-        Rows.
     method : str
         For the reader.
     """
 
-    drivers: tuple[str, ...]
     r2: float
     table: pd.DataFrame
     draws: np.ndarray
@@ -56,10 +53,11 @@ class Importance:
         In shares of R2, with the 95 % percentile interval; not estimable if the difference is the
         same in every bootstrap sample, as of a driver with itself.
         """
-        unknown = sorted({*first, *second} - set(self.drivers))
+        drivers = list(self.table.index)
+        unknown = sorted({*first, *second} - set(drivers))
         if unknown:
-            raise ValueError(f"No driver {unknown}; there are {list(self.drivers)}.")
-        signs = np.array([(name in first) - (name in second) for name in self.drivers], float)
+            raise ValueError(f"No driver {unknown}; there are {drivers}.")
+        signs = np.array([(name in first) - (name in second) for name in drivers], float)
         low, high = np.quantile(self.draws @ signs, [0.025, 0.975])
         value = float(self.table["share"].to_numpy() @ signs)
         if high - low < _TINY:
@@ -106,10 +104,8 @@ def importance(
 
     References
     ----------
-    Groemping, U. (2006). Relative importance for linear regression in R: the package
-    relaimpo. Journal of Statistical Software 17(1).
-    Schomaker, M., & Heumann, C. (2018). Bootstrap inference when using multiple
-    imputation. Statistics in Medicine 37, 2252-2266.
+    Groemping (2006), Journal of Statistical Software 17(1). Schomaker, Heumann (2018), Statistics
+    in Medicine 37, 2252-2266.
     """
     columns, known, n_boot = [*drivers, outcome], dict(reliabilities or {}), effort.draws(n_boot)
     _check_request(frames, columns, n_boot, known)
@@ -136,7 +132,6 @@ def importance(
     corrected = ", corrected for reliability" if known else ""
     of = f" of {len(frames)} imputed tables" if len(frames) > 1 else ""
     return Importance(
-        drivers=tuple(drivers),
         r2=float(found.sum(axis=1).mean()),
         table=pd.DataFrame(table, pd.Index(list(drivers), name="driver")),
         draws=draws,
@@ -153,24 +148,11 @@ def lmg(correlations: np.ndarray) -> np.ndarray:
     subsets: left out, its row is dropped; taken in, it is swept from the others. A driver
     with nothing left of its variance adds nothing, so that duplicates share.
 
-    Parameters
-    ----------
-    correlations : ndarray, shape (m, p + 1, p + 1)
-        The outcome is last; p is at most `MAX_DRIVERS`.
+    Correlations have shape (m, p + 1, p + 1), the outcome last; contributions, shape (m, p), are 0
+    or more and add up to R2.
 
-    Returns
-    -------
-    ndarray, shape (m, p)
-        The p contributions add up to R2; 0 or more.
-
-    References
-    ----------
-    Goodnight, J. H. (1979). A tutorial on the SWEEP operator. American Statistician 33,
-    149-158.
-    Groemping, U. (2007). Estimators of relative importance in linear regression based on
-    variance decomposition. American Statistician 61, 139-147.
-    Lindeman, R. H., Merenda, P. F., & Gold, R. Z. (1980). Introduction to Bivariate and
-    Multivariate Analysis. Scott, Foresman.
+    Sources: Lindeman, Merenda, Gold (1980), Introduction to Bivariate and Multivariate Analysis;
+    Groemping (2007), American Statistician 61, 139-147; Goodnight (1979), the same 33, 149-158.
     """
     p = correlations.shape[1] - 1
     if not 1 <= p <= MAX_DRIVERS:
@@ -210,11 +192,8 @@ def performance_map(frame: pd.DataFrame, drivers: Sequence[str], outcome: str) -
 
     References
     ----------
-    Martilla, J. A., & James, J. C. (1977). Importance-performance analysis. Journal of
-    Marketing 41, 77-79.
-    Ringle, C. M., & Sarstedt, M. (2016). Gain more insight from your PLS-SEM results: the
-    importance-performance map analysis. Industrial Management & Data Systems 116,
-    1865-1886.
+    Martilla, James (1977), Journal of Marketing 41, 77-79. Ringle, Sarstedt (2016), Industrial
+    Management & Data Systems 116, 1865-1886.
     """
     drivers = list(drivers)
     _check_table(frame, [*drivers, outcome])

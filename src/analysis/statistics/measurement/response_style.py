@@ -1,9 +1,8 @@
 """How a style of answering makes ratings of one person go together, and what is left without it.
 
 Some people tick high whatever they are asked. Such a style adds to the covariance of any two
-ratings; here it is taken out, as a share of their variance (Lindell, M. K., & Whitney, D. J. 2001.
-Accounting for common method variance in cross-sectional research designs. Journal of Applied
-Psychology 86, 114-121).
+ratings; here it is taken out, as a share of their variance (Lindell, Whitney 2001, Journal of
+Applied Psychology 86, 114-121).
 """
 
 from __future__ import annotations
@@ -19,6 +18,8 @@ from analysis.statistics.estimate import Estimate, from_se, moved, pooled
 from analysis.statistics.measurement.correlations import correlation_of, slopes_of
 from analysis.statistics.measurement.relative_importance import lmg
 
+Mixes = Mapping[str, Mapping[str, float]]
+Ratings = Sequence[str] | Mapping[str, float]
 STYLE = 0.20
 """Share of a rating's variance that a style of answering may well have, where nothing tells."""
 HALO_ON_MARKER = 0.5
@@ -32,16 +33,10 @@ Z = stats.norm.ppf(0.975)
 
 @dataclass(frozen=True)
 class Style:
-    """A style of answering that several ratings share.
+    """A style of answering that several ratings share: a share of each rating's variance.
 
-    Attributes
-    ----------
-    share : float
-        Its share of each rating's variance; 0 where the estimate is not above 0.
-    low, high : float
-        95 % interval of the share, both ends 0 or more.
-    se : float
-        Error of the share; 0 where it is assumed and not estimated.
+    Of the share (0 where the estimate is not above 0) there are a 95 % interval, both ends 0 or
+    more, and an error, 0 where the share is assumed and not estimated.
     """
 
     share: float
@@ -78,8 +73,7 @@ def estimated(
 
     References
     ----------
-    Billiet, J. B., & McClendon, M. J. (2000). Modeling acquiescence in measurement models
-    for two balanced sets of items. Structural Equation Modeling 7, 608-628.
+    Billiet, McClendon (2000), Structural Equation Modeling 7, 608-628.
     """
     return _from_marker(frames, marker, positive, negative, 1)
 
@@ -98,8 +92,7 @@ def halo(
 
     References
     ----------
-    Thorndike, E. L. (1920). A constant error in psychological ratings. Journal of Applied
-    Psychology 4, 25-29.
+    Thorndike (1920), Journal of Applied Psychology 4, 25-29.
     """
     found = _from_marker(frames, marker, positive, negative, -1)
     share, low, high = (
@@ -109,10 +102,7 @@ def halo(
 
 
 def slope_shifts(
-    frames: Sequence[pd.DataFrame],
-    mixes: Mapping[str, Mapping[str, float]],
-    ratings: Sequence[str] | Mapping[str, float],
-    style: Style,
+    frames: Sequence[pd.DataFrame], mixes: Mixes, ratings: Ratings, style: Style
 ) -> pd.DataFrame:
     """Return what taking out a style of answering does to the slopes on the last of `mixes`.
 
@@ -136,23 +126,13 @@ def slope_shifts(
         share (column "share") and at both ends of its interval ("low", "high"), and the error
         that the share's own error gives it ("se").
     """
-    covariance, strong = _mixed(frames, mixes, ratings)
-    observed = slopes_of(correlation_of(covariance))
-
-    def shift(share: float) -> np.ndarray:
-        return slopes_of(correlation_of(covariance - share * np.outer(strong, strong))) - observed
-
-    return _shifts(shift, list(mixes)[:-1], style, _most(covariance, strong))
+    return _shifts(slopes_of, list(mixes)[:-1], frames, mixes, ratings, style)
 
 
 def importance_shifts(
-    frames: Sequence[pd.DataFrame],
-    mixes: Mapping[str, Mapping[str, float]],
-    ratings: Sequence[str] | Mapping[str, float],
-    style: Style,
-    first: Sequence[str],
-    second: Sequence[str],
-) -> pd.Series:
+    frames: Sequence[pd.DataFrame], mixes: Mixes, ratings: Ratings, style: Style,
+    first: Sequence[str], second: Sequence[str],
+) -> pd.Series:  # fmt: skip
     """Return what taking out a style does to the shares of R2 of some drivers less others'.
 
     A little more or less of the style changes these shares a lot, and it may be weaker in what
@@ -171,22 +151,18 @@ def importance_shifts(
         share, low, high, se; as a row of `slope_shifts`.
     """
     signs = np.array([(name in first) - (name in second) for name in list(mixes)[:-1]], float)
-    covariance, strong = _mixed(frames, mixes, ratings)
 
-    def shift(share: float) -> np.ndarray:
-        cleaned = covariance - share * np.outer(strong, strong)
-        shares = lmg(correlation_of(np.stack([covariance, cleaned])))
-        before, after = (shares @ signs) / shares.sum(axis=1)
-        return np.array([after - before])
+    def difference(correlation: np.ndarray) -> np.ndarray:
+        shares = lmg(correlation[None])
+        return shares @ signs / shares.sum()
 
     weaker = replace(style, low=style.low / 2)
-    return _shifts(shift, ["difference"], weaker, _most(covariance, strong)).loc["difference"]
+    found = _shifts(difference, ["difference"], frames, mixes, ratings, weaker)
+    return found.loc["difference"]
 
 
 def taken_out(
-    effects: Mapping[str, Estimate],
-    shifts: Mapping[str, pd.Series],
-    shares: Sequence[str] = (),
+    effects: Mapping[str, Estimate], shifts: Mapping[str, pd.Series], shares: Sequence[str] = ()
 ) -> tuple[dict[str, Estimate], list[dict[str, Estimate]]]:
     """Return effects without a style of answering, and at both ends of what is known of it.
 
@@ -218,12 +194,9 @@ def taken_out(
 
 
 def _from_marker(
-    frames: Sequence[pd.DataFrame],
-    marker: str,
-    positive: Sequence[str],
-    negative: Sequence[str],
+    frames: Sequence[pd.DataFrame], marker: str, positive: Sequence[str], negative: Sequence[str],
     sign: int,
-) -> Style:
+) -> Style:  # fmt: skip
     """Return the marker's mean correlation with good sides, and with bad ones times a sign."""
     if len(positive) != len(negative):
         raise ValueError(f"There are {len(positive)} good sides, but {len(negative)} bad ones.")
@@ -250,9 +223,7 @@ def _mean_correlation(answers: pd.DataFrame) -> Estimate:
 
 
 def _mixed(
-    frames: Sequence[pd.DataFrame],
-    mixes: Mapping[str, Mapping[str, float]],
-    ratings: Sequence[str] | Mapping[str, float],
+    frames: Sequence[pd.DataFrame], mixes: Mixes, ratings: Ratings
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the covariances of mixes of ratings, and how much a style of share 1 adds to each."""
     weights = pd.DataFrame({name: dict(mix) for name, mix in mixes.items()}).fillna(0.0)
@@ -263,25 +234,29 @@ def _mixed(
     return mix.T @ covariance @ mix, mix.T @ spread
 
 
-def _most(covariance: np.ndarray, strong: np.ndarray) -> float:
-    """Return the largest share of a style that these answers can have.
+def _shifts(
+    statistic: Callable[[np.ndarray], np.ndarray],
+    names: Sequence[str],
+    frames: Sequence[pd.DataFrame],
+    mixes: Mixes,
+    ratings: Ratings,
+    style: Style,
+) -> pd.DataFrame:
+    """Return what taking out a style does to statistics of the correlations; see `slope_shifts`.
 
     Taking out more than 1 / (s' C^-1 s), C the covariances and s what the style adds, would leave
-    correlations that no answers can have.
+    correlations that no answers can have. The error is the root mean square of what the shift
+    differs by from that at the share, over the normal distribution of the share, cut off at 0 and
+    at the most that is possible: a derivative would count on shares that can't be.
     """
+    covariance, strong = _mixed(frames, mixes, ratings)
+
+    def shift(share: float) -> np.ndarray:
+        cleaned = covariance - share * np.outer(strong, strong)
+        return statistic(correlation_of(cleaned)) - statistic(correlation_of(covariance))
+
     reach = strong @ np.linalg.pinv(covariance, hermitian=True) @ strong
-    return MOST / reach if reach > MOST else 1.0
-
-
-def _shifts(
-    shift: Callable[[float], np.ndarray], names: Sequence[str], style: Style, most: float
-) -> pd.DataFrame:
-    """Return shifts at a style's share and ends, and the error that the share's own gives them.
-
-    The error is the root mean square of what the shift differs by from that at the share, over the
-    normal distribution of the share, cut off at 0 and at the most that is possible: a derivative
-    would count on shares that can't be.
-    """
+    most = MOST / reach if reach > MOST else 1.0
     share, low, high = (min(each, most) for each in (style.share, style.low, style.high))
     at = {"share": shift(share), "low": shift(low), "high": shift(high), "se": 0.0}
     if style.se:
@@ -289,7 +264,7 @@ def _shifts(
         drawn = stats.truncnorm.ppf(DRAWS, *ends, loc=share, scale=style.se)
         apart = np.array([shift(each) for each in drawn]) - at["share"]
         at["se"] = np.sqrt((apart**2).mean(axis=0))
-    return pd.DataFrame(at, index=list(names))
+    return pd.DataFrame(at, index=names)
 
 
 def _moved_share(effect: Estimate, shift: float, se: float) -> Estimate:

@@ -65,8 +65,7 @@ def alpha(items: pd.DataFrame, *, n_boot: int = 999, seed: int = 0) -> Estimate:
 
     References
     ----------
-    Cronbach, L. J. (1951). Coefficient alpha and the internal structure of tests.
-    Psychometrika 16, 297-334.
+    Cronbach (1951), Psychometrika 16, 297-334.
     """
     return _reliability(items, _alpha, "Cronbach's alpha", n_boot, seed)
 
@@ -80,23 +79,13 @@ def omega(items: pd.DataFrame, *, n_boot: int = 999, seed: int = 0) -> Estimate:
     (an improper, or Heywood, solution) is held to explain all of it. Two items do not identify
     loadings; they are taken to be equally good, and omega is alpha.
 
-    Parameters
-    ----------
-    items : DataFrame, shape (n, k)
-        All coded in the same direction.
-    n_boot, seed : int
-        Bootstrap samples, and the seed that makes them the same again.
-
-    Raises
-    ------
-    ValueError, NotEstimable
-        As for `alpha`; also if an item goes against the others.
+    Parameters and errors are those of `alpha`. It is not estimable, too, if an item goes against
+    the others.
 
     References
     ----------
-    McDonald, R. P. (1999). Test theory: a unified treatment. Erlbaum.
-    Harman, H. H., & Jones, W. H. (1966). Factor analysis by minimizing residuals (minres).
-    Psychometrika 31, 351-368.
+    McDonald (1999), Test Theory: A Unified Treatment. Harman, Jones (1966), Psychometrika 31,
+    351-368.
     """
     name = "McDonald's omega"
     if items.shape[1] == 2:
@@ -112,26 +101,14 @@ def omega(items: pd.DataFrame, *, n_boot: int = 999, seed: int = 0) -> Estimate:
 
 
 def item_table(items: pd.DataFrame, lowest: float, highest: float) -> pd.DataFrame:
-    """Describe the items.
-
-    Parameters
-    ----------
-    items : DataFrame, shape (n, k)
-        All coded in the same direction.
-    lowest, highest : float
-        Ends of the rating scale.
+    """Describe items that are all coded in the same direction, from `lowest` to `highest`.
 
     Returns
     -------
     DataFrame, one row per item
         n (answers), missing, mean, sd, floor_share and ceiling_share (of answers at the
         ends of the scale), item_total (correlation with the sum of the other items,
-        among customers who answered all).
-
-    Raises
-    ------
-    ValueError
-        As for `alpha`.
+        among customers who answered all). Errors are those of `alpha`.
     """
     complete = _complete(items)
     values, answered = items.apply(floats), items.notna().sum()

@@ -60,25 +60,22 @@ def contrast(
     middle = float(values @ fit.params[names].to_numpy())
     se = float(np.sqrt(values @ fit.cov_params().loc[names, names].to_numpy() @ values))
     n_obs, scale = len(fit.model.endog), scale or _scale(fit)
+    plain = f"{type(fit.model).__name__}, {getattr(fit, 'cov_type', 'nonrobust')} errors"
+    label = getattr(fit, "label", plain)
     with np.errstate(over="ignore"):
         value = np.exp(middle) if scale == "log" else middle
     if not getattr(fit, "converged", True):
-        raise NotEstimable(f"The {_label(fit)} of {n_obs:,} rows did not converge.")
+        raise NotEstimable(f"The {label} of {n_obs:,} rows did not converge.")
     _check_groups(fit, weights)
     rounding = _ROUNDING * np.abs(values) @ _sizes(fit)[names]
     if not (np.isfinite([middle, value, se]).all() and se > max(_EXACT * abs(middle), rounding)):
         raise NotEstimable(f"{n_obs:,} rows give no standard error for {' and '.join(names)}.")
     own_df = getattr(fit, "df_resid_inference", fit.df_resid) if fit.use_t else np.inf
-    return from_se(value, se, n_obs, scale=scale, df=df or own_df, method=_label(fit))
+    return from_se(value, se, n_obs, scale=scale, df=df or own_df, method=label)
 
 
 def coefficients(fits: Fit | Sequence[Fit]) -> pd.DataFrame:
-    """Return the coefficients of a regression as a table.
-
-    Parameters
-    ----------
-    fits : results of statsmodels, or a sequence of them
-        Several are one formula fitted to each of the imputed tables, and are pooled.
+    """Return the coefficients of a regression; of several, fitted to imputed tables, pooled.
 
     Returns
     -------
@@ -97,12 +94,6 @@ def coefficients(fits: Fit | Sequence[Fit]) -> pd.DataFrame:
             p_value = found.p_value(float(found.scale == "log"))
             rows[name] = [found.estimate, found.se, found.ci_low, found.ci_high, p_value]
     return pd.DataFrame.from_dict(rows, "index", columns=columns).rename_axis("term")
-
-
-def _label(fit: Fit) -> str:
-    """Return model and standard error in a few words, also of plain fits of statsmodels."""
-    plain = f"{type(fit.model).__name__}, {getattr(fit, 'cov_type', 'nonrobust')} errors"
-    return getattr(fit, "label", plain)
 
 
 def _scale(fit: Fit) -> Scale:

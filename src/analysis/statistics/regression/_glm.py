@@ -34,39 +34,18 @@ class Separated(NotEstimable):
 def fit(model: sm.GLM | sm.OLS, family: str, outcome: str, rows: str = "rows"):
     """Fit a model of statsmodels, or say why the data do not allow it.
 
+    `outcome` and `rows` are what the reader calls the outcome ("lapse"), and whom rows stand for.
+    Refused are outcomes that are the same in every row or above 0 (binomial: of either kind) in
+    fewer than `LEAST_EVENTS` rows for each coefficient; columns that differ by less than
+    `LEAST_SPREAD` of their size, which no float can tell well from a constant; fits that do not
+    converge; and, as `Separated`, those of which a coefficient would be infinite.
+
     Ten events for each coefficient is the usual advice; five to nine do nearly as well, two to
-    four often give wide or biased answers (Vittinghoff and McCulloch), and what ruins them is
-    separation (van Smeden et al.). So two are the least that is let through, and separation is
-    tested for by itself: by linear programming (Konis; for counts Correia et al.), without a look
-    at how far a fit has come.
-
-    Parameters
-    ----------
-    model : GLM or OLS
-    family : {"gaussian", "poisson", "binomial"}
-    outcome, rows : str
-        What the reader calls the outcome ("lapse"), and whom the rows stand for.
-
-    Raises
-    ------
-    NotEstimable
-        If the outcome is the same in every row; a column differs by less than `LEAST_SPREAD` of
-        its size, which no float can tell well from a constant; fewer than `LEAST_EVENTS` rows
-        for each coefficient have an outcome above 0 (binomial: of either kind); or the fit does
-        not converge.
-    Separated
-        If a coefficient would be infinite.
-
-    References
-    ----------
-    Correia, S., Guimaraes, P., & Zylkin, T. (2019). Verifying the existence of maximum
-    likelihood estimates for generalized linear models. arXiv 1903.01633.
-    Konis, K. (2007). Linear programming algorithms for detecting separated data in binary
-    logistic regression models. DPhil thesis, University of Oxford.
-    van Smeden, M., et al. (2016). No rationale for 1 variable per 10 events criterion for
-    binary logistic regression analysis. BMC Medical Research Methodology 16, 163.
-    Vittinghoff, E., & McCulloch, C. E. (2007). Relaxing the rule of ten events per variable
-    in logistic and Cox regression. American Journal of Epidemiology 165, 710-718.
+    four often give wide or biased answers (Vittinghoff and McCulloch 2007, American Journal of
+    Epidemiology 165, 710-718), and what ruins them is separation (van Smeden et al. 2016, BMC
+    Medical Research Methodology 16, 163). So two are the least that is let through, and separation
+    is tested for by itself: by linear programming (Konis 2007, DPhil thesis, University of Oxford;
+    for counts Correia et al. 2019, arXiv 1903.01633), without a look at how far a fit has come.
     """
     x, y = np.asarray(model.exog, float), np.asarray(model.endog, float)
     _check_events(x, y, family, outcome, rows)

@@ -47,13 +47,6 @@ def left_out(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, str]:
     A control is left out if it is not recorded, incomplete, the same for all rows or determined
     by the earlier ones, and if fewer than `LEAST` rows differ from the others: they alone would
     decide its coefficient. Where rows were dropped after `without_rare`, call that again first.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        The rows of a model.
-    names : sequence of str
-        Columns, also ones that it does not have.
     """
     reasons, columns = {}, np.ones((len(frame), 1))
     for name in names:
@@ -124,7 +117,6 @@ def without_rare(
     ----------
     frame : DataFrame
     names : sequence of str
-        Columns with categories.
     arms : Series, optional
         Groups that are compared: a category must have `least` rows in each.
     least : int

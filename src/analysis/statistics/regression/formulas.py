@@ -94,7 +94,6 @@ def usable(formula: str, frame: pd.DataFrame, controls: Sequence[str]) -> str:
     Parameters
     ----------
     formula : str
-        Such as "z_satisfaction ~ z_delivered + segment + area + log_tenure".
     frame : DataFrame
         The rows of the model.
     controls : sequence of str
@@ -118,15 +117,8 @@ def coded(formula: str, data: pd.DataFrame) -> pd.DataFrame:
 
     Text becomes categories (the design is the same; patsy looks at text value by value), without
     those that no row has; an outcome of true and false becomes 1 and 0; decimals and pandas'
-    nullable numbers become floats.
-
-    Raises
-    ------
-    ValueError
-        If the formula names an unknown column, or the outcome is text or a category: the first
-        level would silently count as 1.
-    NotEstimable
-        If a value is infinite, or no row is complete.
+    nullable numbers become floats. An outcome of text or categories is refused: the first level
+    would silently count as 1. So are infinite values, and a table without a complete row.
     """
     names = columns(formula, data)
     left = outcome(formula) if "~" in formula else None

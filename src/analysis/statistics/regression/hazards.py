@@ -63,9 +63,7 @@ def cox(formula: str, rows: pd.DataFrame, start: str, stop: str, lost: str) -> P
 
     References
     ----------
-    Cox, D. R. (1972). Regression models and life-tables. JRSS B 34, 187-220.
-    Efron, B. (1977). The efficiency of Cox's likelihood function for censored data.
-    JASA 72, 557-565.
+    Cox (1972), JRSS B 34, 187-220. Efron (1977), JASA 72, 557-565.
     """
     spells = _spells(formula, rows, start, stop, lost)
     params, information = _maximum(spells)
@@ -96,25 +94,12 @@ def proportional(
     column on each day as it is. That of a card, say, is small before many have one; versions
     of the test that average it over days find too few changes then.
 
-    Parameters
-    ----------
-    formula, rows, start, stop, lost
-        As in `cox`.
-    column : str
-        Name of a coefficient.
-
-    Raises
-    ------
-    ValueError
-        As in `cox`; also if there is no such coefficient.
-    NotEstimable
-        As in `cox`; also if the column varies among customers at risk on a single day with
-        losses.
+    `column` is the name of a coefficient; all else, and errors, are as in `cox`. It is not
+    estimable, too, if the column varies among customers at risk on a single day with losses.
 
     References
     ----------
-    Grambsch, P. M., & Therneau, T. M. (1994). Proportional hazards tests and diagnostics
-    based on weighted residuals. Biometrika 81, 515-526.
+    Grambsch, Therneau (1994), Biometrika 81, 515-526.
     """
     spells = _spells(formula, rows, start, stop, lost)
     if column not in spells.names:

@@ -81,12 +81,8 @@ def robust_glm(
 
     References
     ----------
-    Bell, R. M., & McCaffrey, D. F. (2002). Bias reduction in standard errors for linear
-    regression with multi-stage samples. Survey Methodology 28, 169-181.
-    Mancl, L. A., & DeRouen, T. A. (2001). A covariance estimator for GEE with improved
-    small-sample properties. Biometrics 57, 126-134.
-    Santos Silva, J. M. C., & Tenreyro, S. (2006). The log of gravity. Review of Economics
-    and Statistics 88, 641-658.
+    Bell, McCaffrey (2002), Survey Methodology 28, 169-181. Mancl, DeRouen (2001), Biometrics 57,
+    126-134. Santos Silva, Tenreyro (2006), Review of Economics and Statistics 88, 641-658.
     """
     _glm.check_family(family)
     if groups is not None:
@@ -140,8 +136,8 @@ def ordered(formula: str, data: pd.DataFrame) -> Fit:
 
     References
     ----------
-    Harrell, F. E. (2015). Regression Modeling Strategies, 2nd ed., section 4.4. Springer.
-    McCullagh, P. (1980). Regression models for ordinal data. JRSS B 42, 109-142.
+    Harrell (2015), Regression Modeling Strategies, 2nd ed., section 4.4. McCullagh (1980), JRSS B
+    42, 109-142.
     """
     maker = OrderedModel.from_formula
     model = _model(maker, formula, coded(formula, data), distr="probit", hasconst=False)
@@ -172,7 +168,7 @@ def cross_validated(formulas: Mapping[str, str], data: pd.DataFrame, seed: int) 
     Parameters
     ----------
     formulas : mapping of str to str
-        By the model's name; all with the same outcome.
+        By the model's name.
     data : DataFrame
         Rows without missing values in any formula.
     seed : int

@@ -35,8 +35,7 @@ def kink_attenuation(reliability: float) -> float:
 
     References
     ----------
-    Nabeya, S. (1951). Absolute moments in 2-dimensional normal distribution. Annals of the
-    Institute of Statistical Mathematics 3, 2-6.
+    Nabeya (1951), Annals of the Institute of Statistical Mathematics 3, 2-6.
     """
     r = np.sqrt(reliability)
     covariance = 2 / np.pi * (r * np.arcsin(r) + np.sqrt(1 - reliability) - 1)
@@ -69,9 +68,7 @@ def features(fits: Sequence[Fit], ratio: float) -> dict[str, Estimate]:
 
     References
     ----------
-    Edwards, J. R., & Parry, M. E. (1993). On the use of polynomial regression equations as
-    an alternative to difference scores in organizational research. Academy of Management
-    Journal 36, 1577-1613.
+    Edwards, Parry (1993), Academy of Management Journal 36, 1577-1613.
     """
     found = {}
     for line, step in (("along equality", ratio), ("across equality", -ratio)):

@@ -35,13 +35,9 @@ def curve(
         Coefficient, or weights of coefficients, as in `models.contrast`.
     data : DataFrame
         The rows of the main specification.
-    outcomes : mapping of str to str, optional
-        Columns, by the name that the reader sees, as in all choices.
-    controls : mapping of str to str, optional
-        Formulas, made of the main one by `formulas.with_terms` or `without_terms`; their outcome
-        does not matter.
-    samples : mapping of str to DataFrame, optional
-        Tables.
+    outcomes, controls, samples : mapping, optional
+        By the name that the reader sees: columns; formulas, made of the main one by
+        `formulas.with_terms` or `without_terms`, whose outcome does not matter; tables.
     family : {"gaussian", "poisson", "binomial", "ordered"}
         Of the regression, errors HC3; or an ordered probit.
 
@@ -62,8 +58,7 @@ def curve(
 
     References
     ----------
-    Simonsohn, U., Simmons, J. P., Nelson, L. D. (2020). Specification curve analysis.
-    Nature Human Behaviour 4, 1208-1214.
+    Simonsohn, Simmons, Nelson (2020), Nature Human Behaviour 4, 1208-1214.
     """
     choices = (
         outcomes or {"outcome": formulas.outcome(formula)},

@@ -39,10 +39,8 @@ def curves(rows: pd.DataFrame, stop: str, lost: str, by: str) -> pd.DataFrame:
 
     References
     ----------
-    Kaplan, E. L., & Meier, P. (1958). Nonparametric estimation from incomplete
-    observations. JASA 53, 457-481.
-    Kalbfleisch, J. D., & Prentice, R. L. (2002). The statistical analysis of failure time
-    data, 2nd ed. Wiley. Section 1.4.
+    Kaplan, Meier (1958), JASA 53, 457-481. Kalbfleisch, Prentice (2002), The Statistical Analysis
+    of Failure Time Data, 2nd ed., section 1.4.
     """
     times = known_times(rows, stop, lost, by=by)
     found = {name: _curve(each) for name, each in times.groupby("group", observed=True)}
@@ -67,23 +65,13 @@ def share_at(curve: pd.DataFrame, day: float) -> pd.DataFrame:
 def differ(rows: pd.DataFrame, stop: str, lost: str, by: str) -> float:
     """Return the p-value of "all groups have the same curve" (log-rank test).
 
-    Parameters
-    ----------
-    rows, stop, lost, by
-        As in `curves`.
-
-    Raises
-    ------
-    ValueError
-        As in `curves`.
-    NotEstimable
-        As in `curves`; also if there are fewer than two groups, nobody was lost, or a group
-        has nobody at risk together with others on any day with a loss.
+    Parameters and errors are those of `curves`. It is not estimable, too, if there are fewer than
+    two groups, nobody was lost, or a group has nobody at risk together with others on any day with
+    a loss.
 
     References
     ----------
-    Mantel, N. (1966). Evaluation of survival data and two new rank order statistics
-    arising in its consideration. Cancer Chemotherapy Reports 50, 163-170.
+    Mantel (1966), Cancer Chemotherapy Reports 50, 163-170.
     """
     times = known_times(rows, stop, lost, by=by)
     codes, groups = pd.factorize(times["group"])
