@@ -67,26 +67,16 @@ def item_coding(answers: pd.DataFrame) -> ItemCoding:
     style makes costs rise with all others, so that a cost must go against them by more than the
     style can do.
     """
-    scores = _directed(answers)
-    asked = (name for name in UNDIRECTED if name in answers and answers[name].notna().any())
-    against = (*_against_own_scale(answers), *_against_others(scores, _tolerance(answers)))
-    return ItemCoding(against, scores.shape[1], tuple(asked))
-
-
-def _directed(answers: pd.DataFrame) -> pd.DataFrame:
-    """Return the scales that have a direction, as they were coded, where answers vary."""
     names = ("performance", *VALUES, "added_service", *COSTS)
     scores = {name: scales.index(answers, name) for name in SCALES}
     scores |= {name: answers[name].astype(float) for name in names}
-    return pd.DataFrame({name: each for name, each in scores.items() if each.nunique() > 1})
-
-
-def _tolerance(answers: pd.DataFrame) -> float:
-    """Return how much a response style may add to the correlation of two ratings."""
-    rows = answers[["expectation", *VALUES, *COSTS]].dropna()
-    if len(rows) < MIN_PAIRS or rows.nunique().min() < 2:
-        return response_style.STYLE
-    return response_style.estimated([rows], "expectation", VALUES, COSTS).high
+    scores = pd.DataFrame({name: each for name, each in scores.items() if each.nunique() > 1})
+    rows, tolerance = answers[["expectation", *VALUES, *COSTS]].dropna(), response_style.STYLE
+    if len(rows) >= MIN_PAIRS and rows.nunique().min() > 1:
+        tolerance = response_style.estimated([rows], "expectation", VALUES, COSTS).high
+    asked = (name for name in UNDIRECTED if name in answers and answers[name].notna().any())
+    against = (*_against_own_scale(answers), *_against_others(scores, tolerance))
+    return ItemCoding(against, scores.shape[1], tuple(asked))
 
 
 def _against_own_scale(answers: pd.DataFrame) -> list[Reversed]:
@@ -146,14 +136,8 @@ def straightlined(people: pd.DataFrame) -> pd.Series:
 def retest(waves: pd.DataFrame, names: Sequence[str]) -> dict[str, float]:
     """Return the correlation of each item with itself, from one wave to the next.
 
-    A lower bound of its reliability, since opinions also change.
-
-    Parameters
-    ----------
-    waves : DataFrame
-        As from `survey.by_wave`.
-    names : sequence of str
-        Items.
+    A lower bound of its reliability, since opinions also change. The waves are those of
+    `survey.by_wave`.
 
     Returns
     -------

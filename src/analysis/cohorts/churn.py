@@ -133,14 +133,7 @@ def cohort(region: Region) -> pd.DataFrame:
 
 
 def rules(region: Region, followed: pd.DataFrame) -> pd.DataFrame:
-    """Return how many customers are lost by other factors on the usual gap.
-
-    Parameters
-    ----------
-    region : Region
-        The data.
-    followed : DataFrame
-        As from `cohort`, by the usual factor.
+    """Return how many customers are lost by other factors on the usual gap than that of `cohort`.
 
     Returns
     -------

@@ -132,16 +132,7 @@ def followed(region: Region, cases: pd.DataFrame, seed: int = 0) -> pd.DataFrame
 
     A customer with a case starts three working days after their first one was opened, whether it
     was settled by then or not. Since somebody who complains is a customer still, all must buy in
-    the four weeks after.
-
-    Parameters
-    ----------
-    region : Region
-        The data.
-    cases : DataFrame
-        As from `table`.
-    seed : int
-        Of the random days.
+    the four weeks after. The cases are those of `table`.
 
     Returns
     -------
@@ -181,12 +172,7 @@ def bought_again(region: Region, cases: pd.DataFrame) -> pd.Series:
 def chain(region: Region, cases: pd.DataFrame) -> pd.DataFrame:
     """Follow customers with a case from its handling to what they bought in the year after.
 
-    Parameters
-    ----------
-    region : Region
-        The data.
-    cases : DataFrame
-        As from `table`.
+    The cases are those of `table`.
 
     Returns
     -------

@@ -273,12 +273,8 @@ def can_be_scored(items: pd.DataFrame) -> bool:
 def reliability(answers: Mapping[str, pd.DataFrame], seed: int) -> pd.DataFrame:
     """Return alpha and omega of each scale.
 
-    Parameters
-    ----------
-    answers : mapping of str to DataFrame
-        Complete answers, one row per customer, by the name of the scale.
-    seed : int
-        Of the bootstrap.
+    `answers` has complete answers, one row per customer, by the name of the scale; the seed is
+    that of the bootstrap.
 
     Returns
     -------

@@ -63,7 +63,9 @@ def customers(region: Region) -> Customers:
         raise NotEstimable(text("There are no purchases."))
     day = landmark(region)
     people = table(region, day)
-    people["satisfaction"] = satisfaction(region, day)
+    answers = region.answers(until=day)
+    is_recent = answers["answered_on"] > pd.Timestamp(day) - pd.Timedelta(days=QUARTER)
+    people["satisfaction"] = scales.index(answers[is_recent], "satisfaction")
     return Customers(day, people, worth(region), region.source.currency)
 
 
@@ -149,28 +151,14 @@ def observe(region: Region, own_day: pd.Series, gap: int = 0) -> pd.DataFrame:
     return people.dropna(subset="tenure_days")
 
 
-def satisfaction(region: Region, day: dt.date) -> pd.Series:
-    """Return customers' satisfaction index, 1 to 10, from answers of the quarter before a day."""
-    answers = region.answers(until=day)
-    recent = answers[answers["answered_on"] > pd.Timestamp(day) - pd.Timedelta(days=QUARTER)]
-    return scales.index(recent, "satisfaction").dropna()
-
-
 def opinions(region: Region, own_day: pd.Series) -> pd.DataFrame:
     """Return satisfaction and loyalty from the latest answers before a day of each customer's own.
-
-    Parameters
-    ----------
-    region : Region
-        The data.
-    own_day : Series of datetime, by customer_id
-        Answers of that day and later ones are not known.
 
     Returns
     -------
     DataFrame
-        Indexed as `own_day`: satisfaction and loyalty (indices from 1 to 10; missing where not
-        asked).
+        Indexed as `own_day` (by customer_id): satisfaction and loyalty, indices from 1 to 10 of
+        answers before that day; missing where not asked.
     """
     rows = region.survey.sort_values("answered_on", kind="stable")
     earlier = rows["answered_on"] < own_day.reindex(rows["customer_id"]).to_numpy()

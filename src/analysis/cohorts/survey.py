@@ -256,14 +256,9 @@ def centred(people: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
 
 def mixes(people: pd.DataFrame, names: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Return what scores are made of, as weights of ratings, for `response_style.slope_shifts`.
+    """Return what scores are made of, as weights of ratings, for `response_style.without_style`.
 
-    Parameters
-    ----------
-    people : DataFrame
-        As from `scored`.
-    names : sequence of str
-        Ratings, or the scores satisfaction, loyalty, delivered, service.
+    `names` are ratings of `people`, or the scores satisfaction, loyalty, delivered, service.
     """
     items = {name: scales.asked(people, name) for name in SCALES}
     made = {name: {item: 1 / len(each) for item in each} for name, each in items.items() if each}

@@ -158,13 +158,6 @@ def card_spells(region: Region, factor: float = churn.FACTOR) -> pd.DataFrame:
     A customer who takes a card is one row until that day and another from then on: the time
     before the card is not the card's (Suissa 2008; see `complaints.followed`).
 
-    Parameters
-    ----------
-    region : Region
-        The data.
-    factor : float
-        What counts as lost, as in `churn.limits`.
-
     Returns
     -------
     DataFrame

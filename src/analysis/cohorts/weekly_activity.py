@@ -152,13 +152,7 @@ def changes(weeks: Weeks) -> np.ndarray:
 def moments(weeks: Weeks, changed: np.ndarray, at: list[int] | None = None) -> pd.DataFrame:
     """Return what was known of customers at landmarks, and what came after.
 
-    Parameters
-    ----------
-    weeks : Weeks
-    changed : ndarray
-        As from `changes`.
-    at : list of int, optional
-        Weeks that begin at a landmark; by default as from `judged` and the earlier ones.
+    Landmarks are the beginnings of the weeks `at`; by default all of `every`.
 
     Returns
     -------

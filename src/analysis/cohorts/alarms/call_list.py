@@ -45,12 +45,7 @@ def in_rhythm(rows: pd.DataFrame) -> pd.DataFrame:
 def lists(rows: pd.DataFrame, sales: pd.Series) -> pd.DataFrame:
     """Return scores that customers could be called by, the highest first.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        One landmark of `scored`.
-    sales : Series
-        Sales of the year before, by customer_id.
+    From one landmark of `scored`, and the sales of the year before by customer_id.
 
     Returns
     -------
@@ -121,14 +116,7 @@ def to_call(
 ) -> pd.DataFrame:
     """Return the customers of a list, the first to call on top, with what a caller should know.
 
-    Parameters
-    ----------
-    rows, sales
-        As in `lists`.
-    scores : DataFrame
-        As from `lists`.
-    currency : str
-        Of the sales, such as "CNY".
+    From `scored` rows of one landmark, their `lists`, and the sales of the year before.
 
     Returns
     -------
