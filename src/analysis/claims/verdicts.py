@@ -14,13 +14,8 @@ from analysis.claims.hypotheses import Hypothesis, Part, Range
 from analysis.statistics.estimate import Estimate
 
 Verdict = Literal[
-    "supported",
-    "too small to matter",
-    "contradicted",
-    "inconclusive",
-    "not testable",
-    "failed",
-]
+    "supported", "too small to matter", "contradicted", "inconclusive", "not testable", "failed",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,16 +26,14 @@ class Check:
     ----------
     name, rule, value : str
         What is checked, what it must be, what it is.
-    passed : bool
-        Whether the rule holds.
     blocking : bool
         Whether a failure caps the verdict at *inconclusive*.
     variants : tuple of mapping
         Estimates of all parts, by key, as they would be if what is checked were otherwise; so
-        that what is pooled over regions can be checked likewise. Empty for most checks.
+        that what is pooled over regions can be checked likewise.
     p_value, least : float or None
         Of a test that must not reject, and the p from which on it does not; so that the tests of
-        several regions can be combined. None for other checks.
+        several regions can be combined.
     biases, most : mapping of str to float, float or None
         What could bias an effect, signed and by name, and the size that each must stay below; so
         that what regions have in common, which pooling does not average away, can be checked.
@@ -67,15 +60,6 @@ def judge_part(part: Part, estimate: Estimate, n_parts: int = 1) -> Verdict:
     A claim falls with any of its parts, so its parts are contradicted by intervals
     at 1 - 5 %/`n_parts` (Bonferroni): a true claim is rejected in at most 2.5 % of
     samples on each side, however many parts it has.
-
-    Parameters
-    ----------
-    part : Part
-        Claim region and negligible band.
-    estimate : Estimate
-        Effect with its 95 % interval.
-    n_parts : int
-        Number of parts of the hypothesis.
     """
     if part.claim.holds(estimate.ci_low, estimate.ci_high):
         return "supported"
@@ -92,14 +76,8 @@ def judge(
 ) -> Verdict:
     """Give the verdict on a hypothesis: supported when all parts are, fallen when any is.
 
-    Parameters
-    ----------
-    hypothesis : Hypothesis
-        The entry of the register.
-    estimates : mapping of str to Estimate
-        One for each part, by its key.
-    checks : sequence of Check
-        A failed blocking check caps the verdict at *inconclusive*.
+    There is an estimate for each part, by its key; a failed blocking check caps the verdict at
+    *inconclusive*.
 
     References
     ----------
@@ -146,13 +124,6 @@ def p_value(hypothesis: Hypothesis, estimates: Mapping[str, Estimate]) -> float:
     verdict that would decide it. It is below 5 % where `judge` at 95 % decides. Adjusted for
     several hypotheses (Holm) it says which verdicts stand as a family.
 
-    Parameters
-    ----------
-    hypothesis : Hypothesis
-        The entry of the register.
-    estimates : mapping of str to Estimate
-        One for each part, by its key.
-
     References
     ----------
     Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal
@@ -171,24 +142,16 @@ def p_of_verdicts(
 ) -> np.ndarray:
     """Return the p of a verdict that is known, also of many regions at once.
 
-    Parameters
-    ----------
-    parts : sequence of Part, length n
-        Those of a hypothesis.
-    estimates : sequence, length n
-        For each part an estimate, or whatever has `middle` and `p_value` as arrays of m regions.
-    verdict : array_like of str, shape () or (m,)
-        On the hypothesis.
-    part_verdicts : ndarray of str, shape (n,) or (n, m)
-        On its parts.
+    The n estimates, one for each part, are `Estimate` or have its `middle` and `p_value` as arrays
+    of m regions; the verdict on the hypothesis has shape () or (m,), those on its parts (n,) or
+    (n, m).
     """
     pairs, n = list(zip(parts, estimates, strict=True)), len(parts)
-    supported = np.max([_inside(part.claim, each) for part, each in pairs], axis=0)
-    falls = {
-        "contradicted": n * np.array([_outside(part.claim, each) for part, each in pairs]),
-        "too small to matter": n
-        * np.array([_inside(part.negligible, each) for part, each in pairs]),
-    }
+    inside = np.array([_inside(part.claim, each) for part, each in pairs])
+    outside = np.array([_outside(part.claim, each) for part, each in pairs])
+    small = np.array([_inside(part.negligible, each) for part, each in pairs])
+    supported = inside.max(axis=0)
+    falls = {"contradicted": n * outside, "too small to matter": n * small}
     decided = {
         name: np.where(part_verdicts == name, p, np.inf).min(axis=0) for name, p in falls.items()
     } | {"supported": supported}
