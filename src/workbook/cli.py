@@ -82,10 +82,13 @@ def run(
         asked = plan.Plan(known.name, data, regions, given, reports, refused)
         tasks = asked.regional()
         todo = tasks if force else [task for task in tasks if not up_to_date.is_done(task)]
-        if _is_unchanged(asked, todo):
-            failed = 0
+        across = asked.across()
+        is_done = not todo and not refused and all(map(up_to_date.is_done, across))
+        if is_done and up_to_date.is_indexed(reports):
+            failed, number = 0, len(tasks) + len(across)
             if style == "auto":
-                _say_unchanged(len(tasks) + len(asked.across()))
+                said = f"{sources.counted(number, 'report')} {'is' if number == 1 else 'are'}"
+                console.print(f"{said} unchanged: same notebooks, parameters, data and code.")
         else:
             if todo and is_forked:
                 fork_server.warm(notebooks.FOLDER)  # it imports while we do
@@ -98,7 +101,7 @@ def run(
                 raise typer.Exit(130) from None
     if style == "auto":
         for each in notebooks.find_all() if not notebook else ():
-            if each.defaults is None:
+            if each.defaults is None and not each.problem:
                 console.print(f"Left out: {each.about}.", soft_wrap=True)
         console.print(f"Index: {os.path.relpath(reports / 'index.html')}", soft_wrap=True)
     raise typer.Exit(1 if failed else 0)
@@ -115,19 +118,6 @@ def _read_data(source: sources.Source, as_of: str, style: str, warm: bool) -> pl
     if style == "auto":
         source_check.warn(opened, console)
     return plan.read_data(opened, as_of)
-
-
-def _is_unchanged(asked: plan.Plan, todo: list[plan.Task]) -> bool:
-    """Tell whether nothing is to be done, also over all regions and for the index."""
-    is_done = not todo and all(map(up_to_date.is_done, asked.across()))
-    return is_done and not asked.refused and up_to_date.is_indexed(asked.reports)
-
-
-def _say_unchanged(number: int) -> None:
-    """Say that so many reports need not be made again."""
-    verb = "is" if number == 1 else "are"
-    count = sources.counted(number, "report")
-    console.print(f"{count} {verb} unchanged: same notebooks, parameters, data and code.")
 
 
 @app.command(name="list")
@@ -263,20 +253,16 @@ def main() -> None:
     """
     try:
         app()
+        return
     except DataError as error:
-        _say_error(str(error))
-        sys.exit(2)
+        text, code = str(error), 2
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise
-        name = f"{os.path.relpath(Path(error.filename))}: " if error.filename else ""
-        _say_error(f"{name}{os.strerror(error.errno)}. What was finished stays.")
-        sys.exit(1)
-
-
-def _say_error(text: str) -> None:
-    """Say why the command ends."""
+        name = f"{os.path.relpath(error.filename)}: " if error.filename else ""
+        text, code = f"{name}{os.strerror(error.errno)}. What was finished stays.", 1
     console.print(f"[bold red]Error:[/] {escape(text)}", soft_wrap=True)
+    sys.exit(code)
 
 
 def _read(source: str) -> sources.Source:

@@ -27,21 +27,13 @@ class UsageError(DataError):
 
 @dataclass(frozen=True)
 class Notebook:
-    """A notebook as it is in git.
-
-    Attributes
-    ----------
-    path : Path
-        Its file, somewhere under `FOLDER`.
-    defaults : dict or None
-        Its parameters and their defaults; None where it has no cell tagged "parameters".
-    problem : str
-        Why it can't be run, as a message for the user; empty where it can.
-    """
+    """A notebook as it is in git, somewhere under `FOLDER`."""
 
     path: Path
     defaults: Mapping[str, object] | None = field(hash=False)
+    """Of its parameters; None where it has no cell tagged "parameters"."""
     problem: str = field(default="", compare=False)
+    """Why it can't be run, as a message for the user; empty where it can."""
 
     @property
     def name(self) -> str:
@@ -83,11 +75,7 @@ def claim_of(path: Path) -> str:
 def paths() -> list[Path]:
     """Return the files of all notebooks below `FOLDER`, without JupyterLab's checkpoints."""
     found = FOLDER.rglob("*.ipynb")
-    return [
-        path
-        for path in found
-        if not any(part.startswith(".") for part in path.relative_to(FOLDER).parts)
-    ]
+    return [path for path in found if "/." not in f"/{path.relative_to(FOLDER).as_posix()}"]
 
 
 def discover() -> dict[str, Notebook]:
@@ -99,12 +87,7 @@ def find_all() -> list[Notebook]:
     """Return all notebooks below `FOLDER`, theme by theme, each with what keeps it from being run.
 
     That is: its file is not a notebook, another one has its name or tests its claim, the register
-    does not have the claim, or a parameter is missing.
-
-    Raises
-    ------
-    UsageError
-        If there is none.
+    does not have the claim, or a parameter is missing. To have none is a `UsageError`.
     """
     found = sorted(map(_read, paths()), key=lambda each: (each.theme, each.path.name))
     if not found:
@@ -150,9 +133,20 @@ def select(names: Sequence[str]) -> tuple[list[Notebook], list[str]]:
 def _read(path: Path) -> Notebook:
     """Read a notebook, or why it can't be read."""
     try:
-        return Notebook(path, read_defaults(path))
-    except UsageError as error:
-        return Notebook(path, None, str(error))
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", ())]
+        code = "".join(tagged[0]["source"]) if tagged else None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        why = f"{type(error).__name__}: {error}"
+        return Notebook(path, None, f"{_shown(path)}: not a notebook ({why}).")
+    try:
+        lines = ast.parse(code or "").body
+        found = {line.targets[0].id: ast.literal_eval(line.value) for line in lines}
+    except (ValueError, AttributeError, SyntaxError, TypeError):
+        expected = "must assign plain values only, such as: seed = 1"
+        why = f'{_shown(path)}: the cell tagged "parameters" {expected}.'
+        return Notebook(path, None, why)
+    return Notebook(path, None if code is None else found)
 
 
 def _problem(notebook: Notebook, others: Sequence[Notebook]) -> str:
@@ -196,10 +190,7 @@ def _untagged(notebook: Notebook) -> str:
 def choose(names: Sequence[str], known: Sequence[str], kind: str) -> list[str]:
     """Return the names that are asked for, or all that are known when none is.
 
-    Raises
-    ------
-    UsageError
-        If a name is not known; the message has the nearest one.
+    A name that is not known is a `UsageError`, with the nearest one.
     """
     for name in names:
         if name not in known:
@@ -210,10 +201,7 @@ def choose(names: Sequence[str], known: Sequence[str], kind: str) -> list[str]:
 def parameters(notebooks: Sequence[Notebook], texts: Sequence[str]) -> dict[Notebook, dict]:
     """Read "name=value" for notebooks; each gets those that it has, in the type of its default.
 
-    Raises
-    ------
-    UsageError
-        If none of the notebooks has a parameter of that name, or a value is of another type.
+    A name that none of them has, or a value of another type, is a `UsageError`.
     """
     given = {each: {} for each in notebooks}
     free = {name for each in notebooks for name in each.defaults if name not in OWN}
@@ -228,24 +216,6 @@ def parameters(notebooks: Sequence[Notebook], texts: Sequence[str]) -> dict[Note
             if name in each.defaults:
                 given[each][name] = _like(each.defaults[name], name, value)
     return given
-
-
-def read_defaults(path: Path) -> dict[str, object] | None:
-    """Return the parameters of a notebook and their defaults; None where no cell is tagged."""
-    try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", ())]
-        code = "".join(tagged[0]["source"]) if tagged else None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        why = f"{type(error).__name__}: {error}"
-        raise UsageError(f"{_shown(path)}: not a notebook ({why}).") from None
-    try:
-        lines = ast.parse(code or "").body
-        found = {line.targets[0].id: ast.literal_eval(line.value) for line in lines}
-    except (ValueError, AttributeError, SyntaxError, TypeError):
-        expected = "must assign plain values only, such as: seed = 1"
-        raise UsageError(f'{_shown(path)}: the cell tagged "parameters" {expected}.') from None
-    return None if code is None else found
 
 
 def _like(default: object, name: str, value: str) -> object:

@@ -51,9 +51,14 @@ def page(notebook: NotebookNode, home: str) -> str:
         cells = cells[: first_broken(cells)]
     records = list(findings.records(v4.new_notebook(cells=cells)))
     shown = _shown_cells(cells, run["language"])
-    about = _about(run, records) | {
+    about = assets() | {
+        "run": run,
+        "words": wording.words(run["language"])["page"],
         "home": home,
         "title": title(notebook),
+        "kicker": " · ".join(filter(None, [in_words(run["theme"]), run["region"], run["source"]])),
+        "message": plain_message(run["error"]),
+        "records": records,
         "contents": list(_contents(shown)),
         "footer": _footer(notebook, records),
     }
@@ -94,36 +99,6 @@ def assets() -> dict:
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
     policy += f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     return {"css": Markup(css), "script": Markup(script), "policy": policy}
-
-
-def _about(run: Mapping, records: Sequence[Mapping]) -> dict:
-    """Return what the page's template says besides the notebook's cells."""
-    words = wording.words(run["language"])
-    return assets() | {
-        "language": run["language"],
-        "words": words["page"],
-        "region": run["region"],
-        "kicker": " · ".join(filter(None, [in_words(run["theme"]), run["region"], run["source"]])),
-        "failed": run["status"] == "failed",
-        "failed_chip": card.chip("failed", run["language"]),
-        "message": plain_message(run["error"]),
-        "verdicts": [_summary(record) for record in records],
-    }
-
-
-def _summary(record: Mapping) -> dict:
-    """Return a finding as it is listed at the top of its page."""
-    part = wording.deciding_part(record)
-    said = {
-        "id": record["hypothesis"],
-        "title": record["title"],
-        "chip": card.chip(record["verdict"], record["language"]),
-        "sentence": wording.sentence(record),
-    }
-    if "estimate" not in part:
-        return said
-    drawing = card.interval_svg(part, *card.scale_of([part]))
-    return said | {"drawing": drawing, "effect": wording.interval(part), "unit": part["unit"]}
 
 
 def first_broken(cells: Sequence[NotebookNode]) -> int:
@@ -196,21 +171,19 @@ def _contents(cells: Sequence[NotebookNode]) -> Iterator[tuple[str, str]]:
                 yield from _HEADING.findall(markdown2html(text))
 
 
-def _footer(notebook: NotebookNode, records: Sequence[Mapping]) -> list[tuple[str, str]]:
+def _footer(notebook: NotebookNode, records: Sequence[Mapping]) -> dict[str, str]:
     """Return what the page was made of; no time and no path, so that equal runs are equal."""
-    run = notebook.metadata["workbook"]
-    words = wording.words(run["language"])["page"]
-    given = run["parameters"]
+    given = notebook.metadata["workbook"]["parameters"]
     chosen = [
         f"{key} = {plain_message(str(given[key]))}" for key in SHOWN_PARAMETERS if key in given
     ]
     python = notebook.metadata.get("language_info", {}).get("version", "")
     versions = [f"Python {python}"] + [f"{name} {version(name)}" for name in SHOWN_PACKAGES]
-    return [
-        (words["parameters"], ", ".join(chosen)),
-        (words["versions"], ", ".join(versions)),
-        (words["register"], fingerprint(records)),
-    ]
+    return {
+        "parameters": ", ".join(chosen),
+        "versions": ", ".join(versions),
+        "register": fingerprint(records),
+    }
 
 
 def in_words(name: str) -> str:
@@ -221,4 +194,12 @@ def in_words(name: str) -> str:
 @cache
 def _template() -> Template:
     """Return the template of pages, with nbconvert's blocks and filters."""
-    return HTMLExporter(template_name="report", extra_template_basedirs=[str(TEMPLATES)]).template
+    filters = {
+        "chip": card.chip,
+        "drawn": lambda part: card.interval_svg(part, *card.scale_of([part])),
+        "deciding_part": wording.deciding_part,
+        "interval": wording.interval,
+        "sentence": wording.sentence,
+    }
+    where = {"template_name": "report", "extra_template_basedirs": [str(TEMPLATES)]}
+    return HTMLExporter(filters=filters, **where).template

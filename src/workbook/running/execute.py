@@ -85,12 +85,7 @@ def execute(task: Task, how: How = How()) -> Outcome:
     """Execute a notebook for a region, and write it and its page, each whole or not at all.
 
     A notebook that breaks, and has not concluded on its claim by then, fails the claim. A kernel
-    that dies or hangs is tried once more.
-
-    Raises
-    ------
-    StoppedError
-        If the run was stopped meanwhile.
+    that dies or hangs is tried once more. `StoppedError` if the run was stopped meanwhile.
     """
     started, before = time.monotonic(), time.time()
     task.executed.parent.mkdir(parents=True, exist_ok=True)
@@ -117,12 +112,8 @@ def run(
     """Execute tasks, so many at once, and yield each outcome as it comes.
 
     `scheduler` is the address of a Dask scheduler whose workers see the same files, empty for this
-    machine; `on_start` is called, from another thread, with the number of a task that begins.
-
-    Raises
-    ------
-    DataError
-        If there is no scheduler at the address.
+    machine: none there is a `DataError`. `on_start` is called, from another thread, with the number
+    of a task that begins.
     """
     _stopping.clear()
     if not (scheduler or how.cold):
@@ -195,10 +186,10 @@ def _wanted() -> Callable[[], bool]:
     return lambda: worker.status == Status.running and own.state == "executing"
 
 
-def _not_run(task: Task, error: BaseException) -> Outcome:
+def _not_run(task: Task, error: Exception) -> Outcome:
     """Return the outcome of a task that could not even be written down."""
-    why = f"{type(error).__name__}: {error}"
-    return Outcome(task, executed.without_paths(why), 0.0, written=False)
+    why = executed.without_paths(f"{type(error).__name__}: {error}")
+    return Outcome(task, why, 0.0, written=False)
 
 
 def _run(task: Task, how: How) -> tuple[NotebookNode, str]:

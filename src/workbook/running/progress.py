@@ -47,31 +47,12 @@ class Step:
 class Progress:
     """Shows a run and logs it: a context manager that is told, from any thread, what goes on.
 
-    Parameters
-    ----------
-    steps : sequence of Step
-        What will be run, each once.
-    skipped : mapping of str to int
-        Why notebooks are not run, such as "unchanged", and how many.
-    jobs : int
-        How many notebooks run at once.
-    style : {"auto", "quiet", "json"}
-        "auto" prints a line for each notebook that ended, and shows on a terminal what is
-        running, with a bar and the time left. "quiet" prints failures and the last line.
-        "json" prints one object per line; see the notes.
-    log : Path
-        Where the log goes. It is written line by line and takes the place of the log
-        before it, which stays if there are no steps.
-    console : Console
-        Where to print.
-    refused : sequence of str
-        Why notebooks that were asked for can't be run.
-    clock : callable
-        Gives the time in seconds.
-
-    Notes
-    -----
-    Each line of JSON has the keys `event` and `elapsed`, the seconds since the start, and
+    It runs each of `steps` once, so many `jobs` at once; `skipped` counts by reason what is not
+    run, and `refused` says why notebooks that were asked for can't be. The style "auto" prints a
+    line for each notebook that ended, and shows on a terminal what is running, with a bar and the
+    time left; "quiet" prints failures and the last line. The log is written line by line and takes
+    the place of the one before it, which stays if there are no steps. Each line of the style
+    "json" is an object with the keys `event` and `elapsed`, the seconds since the start, and
 
     =============  ==================================================================
     skipped        reason, notebooks (how many); once per reason
