@@ -129,23 +129,21 @@ def customers_by_side(lost: np.ndarray, codes: np.ndarray) -> tuple[int, int]:
 
 
 def _at_the_edge(value: float, lost: np.ndarray, codes: np.ndarray) -> tuple[float, float]:
-    """Return an AUC of 0 or 1 moved inside by half a pair, and its error on the logit."""
+    """Return an AUC of 0 or 1 moved inside by half a pair, and its error on the logit.
+
+    Newcombe's far end of an AUC of 1 lies z errors below it, by their size there.
+    """
     half_pair = 0.5 / (lost.sum() * (~lost).sum())
-    inside = half_pair if value == 0 else 1 - half_pair
-    z, far = stats.norm.ppf(0.975), _newcombe_far_end(*customers_by_side(lost, codes))
-    return inside, (special.logit(1 - half_pair) - special.logit(far)) / z
-
-
-def _newcombe_far_end(m: int, n: int) -> float:
-    """Return the lower end for an AUC of 1: where it is z errors away, by their size there."""
+    m, n = customers_by_side(lost, codes)
     z_squared, others = stats.chi2.ppf(0.95, 1), (m + n) / 2 - 1
 
     def excess(area: float) -> float:
-        """Return by how much 1 - area exceeds what chance allows."""
         spread = 1 + others * ((1 - area) / (2 - area) + area / (1 + area))
         return (1 - area) - z_squared * area * spread / (m * n)
 
-    return optimize.brentq(excess, 0, 1)
+    far = optimize.brentq(excess, 0, 1)
+    error = (special.logit(1 - half_pair) - special.logit(far)) / stats.norm.ppf(0.975)
+    return half_pair if value == 0 else 1 - half_pair, error
 
 
 def _method(what: str, customers: ArrayLike | None) -> str:

@@ -54,8 +54,7 @@ def held_out(
     ValueError
         If lengths or labels differ, a value is missing, or the outcome is not 0 or 1.
     NotEstimable
-        If the outcome does not differ among the rows outside a fold, or fewer than 2 of the
-        rarer kind are there for each column.
+        If the outcome does not differ among the rows outside a fold, or as in `_glm.fit`.
 
     References
     ----------
@@ -84,17 +83,13 @@ def walk_forward(
     """Predict who is lost, at each date by a logit fitted to what was known by then.
 
     Rows without an outcome, or without the day on which it became known, are predicted but
-    never fitted. Categories and terms such as center() are as in `held_out`.
+    never fitted. Formula, rows and errors are those of `held_out`.
 
     Parameters
     ----------
-    formula : str
-        Such as "lost ~ trend + C(segment)"; before the "~" a column of 0 and 1.
-    rows : DataFrame, shape (n, k)
-    date : str
-        Column of numbers or dates: when the row is predicted.
-    known : str
-        Column of the same kind: when the row's outcome became known, after its date.
+    date, known : str
+        Columns of numbers or dates: when the row is predicted, and when its outcome became known,
+        which is later.
     least : int
         Rows that must have been known to be lost for a fit, 1 or more.
 
@@ -103,12 +98,6 @@ def walk_forward(
     ndarray, shape (n,)
         Probability of being lost; missing for rows without a date, and at dates when fewer
         than `least`, or than 2 for each column, were known to be lost or to have stayed.
-
-    Raises
-    ------
-    ValueError
-        If the outcome is not 0 or 1, another value is missing, or an outcome was known on
-        the date of its row or before.
     """
     outcome, design = _design(formula, rows)
     if (rows[known] <= rows[date]).any():
@@ -126,16 +115,9 @@ def walk_forward(
 def first(score: ArrayLike, lost: ArrayLike, k: int) -> Estimate:
     """Estimate the share really lost among the k rows with the highest score.
 
-    Of rows with equal scores at the border, the average over all choices counts. The
-    interval is Wilson's. It takes rows to be independent: give one row per customer, such as
-    those of one date. A share of 0 or 1 is kept a millionth inside.
-
-    Parameters
-    ----------
-    score, lost : array_like, shape (n,)
-        As in `discrimination.auc`.
-    k : int
-        From 1 to n.
+    Of rows with equal scores at the border, the average over all choices counts. The interval is
+    Wilson's. It takes rows to be independent: give one row per customer, such as those of one date.
+    A share of 0 or 1 is kept a millionth inside. `score` and `lost` are as in `discrimination.auc`.
 
     References
     ----------
@@ -164,10 +146,8 @@ def calibration(probability: ArrayLike, lost: ArrayLike, groups: int) -> pd.Data
 
     Parameters
     ----------
-    probability : array_like, shape (n,)
-        Predicted, from 0 to 1.
-    lost : array_like, shape (n,)
-        True or 1 if lost.
+    probability, lost : array_like, shape (n,)
+        Predicted, from 0 to 1; true or 1 if lost.
     groups : int
         From 1 to n.
 

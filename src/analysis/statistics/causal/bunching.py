@@ -20,16 +20,10 @@ LAST, MIN_CASES, _DEGREE = 12, 50, 3
 class Bunching:
     """Whether one day holds more cases than its neighbours lead to expect.
 
-    Attributes
-    ----------
-    excess : float
-        Cases of the cutoff day less those expected. If they were moved from the days next
-        to it, fewer were: those days then look emptier than they would have been.
-    p_value : float
-        Of so many or more by chance; one-sided.
-    table : DataFrame
-        Per day count and expected; the last day, which holds all later ones, is not
-        fitted and its expected count is missing.
+    `excess` are the cases of the cutoff day less those expected. If they were moved from the days
+    next to it, fewer were: those days then look emptier than they would have been. `p_value` is
+    one-sided, of so many or more by chance. `table` has count and expected per day; the last day,
+    which holds all later ones, is not fitted and its expected count is missing.
     """
 
     excess: float
@@ -46,10 +40,7 @@ def bunching(days: pd.Series) -> Bunching:
     expects 5 % too many on day 3 and misses what it looks for. The test compares the deviances
     with and without a term for the cutoff day.
 
-    Parameters
-    ----------
-    days : Series
-        Whole days, one per case; missing ones are left out, and `LAST` stands for all later ones.
+    `days` are whole, one per case; missing ones are left out, and `LAST` stands for all later ones.
 
     Raises
     ------

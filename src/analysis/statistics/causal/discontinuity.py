@@ -132,17 +132,9 @@ def placebos(
     Each uses cases of its own side of the real cutoff only, so that the real jump does
     not leak into it.
 
-    Parameters
-    ----------
-    frame, outcome, days, **options
-        As in `jump`: covariates and groups.
-    cutoffs : sequence of int
-        Other days; those that leave too few days or cases on a side are left out.
-
-    Returns
-    -------
-    DataFrame, one row per day that could be estimated
-        estimate, ci_low, ci_high, n_obs.
+    Frame, outcome, days and options are those of `jump`. Of the other days, `cutoffs`, those that
+    leave too few days or cases on a side are left out: one row for each that could be estimated,
+    with estimate, ci_low, ci_high, n_obs.
     """
     in_time = whole_days(frame[days]) <= CUTOFF
     found = {}
@@ -156,17 +148,9 @@ def placebos(
 def covariate_jumps(frame: pd.DataFrame, columns: Sequence[str], days: str) -> pd.DataFrame:
     """Estimate jumps of what was settled before the days were, which should have none.
 
-    Parameters
-    ----------
-    frame, days
-        As in `jump`.
-    columns : sequence of str
-        Numbers or categories; a category counts as its share, one row for each.
-
-    Returns
-    -------
-    DataFrame, one row per column that could be estimated
-        estimate, ci_low, ci_high in standard deviations of all cases; n_obs.
+    Frame and days are those of `jump`, `columns` numbers or categories; a category counts as its
+    share, one row for each. Each row that could be estimated has estimate, ci_low, ci_high in
+    standard deviations of all cases, and n_obs.
     """
     values = pd.get_dummies(frame[list(columns)]).astype(float)
     found = {}

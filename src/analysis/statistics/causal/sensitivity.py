@@ -20,17 +20,11 @@ LEAST_ASKED = 50
 class Confounding:
     """An effect, if something unmeasured were as strong as the strongest control.
 
-    Attributes
-    ----------
-    benchmark : str
-        The control whose strength moves the ends of the interval furthest; "none was recorded"
-        without controls.
-    robustness : float
-        Share of what is left of both sides that a confounder has to explain to bring the
-        estimate to nothing.
-    lower, upper : Estimate
-        The effect with such a confounder against it, and for it, never more precise than the
-        effect itself; anything is possible where there is no control to compare with.
+    `benchmark` is the control whose strength moves the ends of the interval furthest, or "none was
+    recorded". `robustness` is the share of what is left of both sides that a confounder has to
+    explain to bring the estimate to nothing. `lower` and `upper` are the effect with such a
+    confounder against it, and for it, never more precise than the effect itself; anything is
+    possible where there is no control to compare with.
     """
 
     benchmark: str
@@ -123,15 +117,9 @@ def strongest(
     What was asked of a few can't be held equal for all, but it tells how strong such a cause is.
     The robustness is that among all customers.
 
-    Parameters
-    ----------
-    effect, data, outcome, treatment, controls
-        As in `confounding`.
-    partly : sequence of str
-        Columns with missing values, such as satisfaction; those that are known of fewer than
-        `LEAST_ASKED` customers, or do not vary, are left out.
-    together : sequence of str
-        Columns that say nearly the same; those of them that are controls are one more benchmark.
+    `partly` are columns with missing values, such as satisfaction; those that are known of fewer
+    than `LEAST_ASKED` customers, or do not vary, are left out. `together` are columns that say
+    nearly the same; those of them that are controls are one more benchmark.
     """
     alike = [name for name in controls if name in together]
     found = [confounding(effect, data, outcome, treatment, controls, together=alike)]

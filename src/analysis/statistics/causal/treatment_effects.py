@@ -28,17 +28,11 @@ BEYOND = 5
 class AIPW:
     """An average treatment effect by augmented inverse-probability weighting.
 
-    Attributes
-    ----------
-    effect : Estimate
-        Mean outcome if all were treated less mean outcome if none were.
-    propensity : ndarray, shape (n,)
-        Each customer's estimated probability of treatment, before truncation.
-    share_truncated : float
-        Customers whose probability was moved to 0.01 or 0.99.
-    balance : DataFrame
-        Per covariate: mean difference in standard deviations, smd_before and smd_after
-        weighting; under 0.1 in size is usually called balanced.
+    `effect` is the mean outcome if all were treated less that if none were, `propensity` each
+    customer's estimated probability of treatment before truncation, shape (n,), and
+    `share_truncated` the customers whose probability was moved to 0.01 or 0.99. `balance` has per
+    covariate the mean difference in standard deviations, smd_before and smd_after weighting; under
+    0.1 in size is usually called balanced.
     """
 
     effect: Estimate

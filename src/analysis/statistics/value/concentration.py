@@ -25,17 +25,10 @@ _TINY, _LEAST_ERROR = 1e-12, 1e-9
 class Concentration:
     """How unequally customers share the sales; every interval is symmetric on the logit.
 
-    Attributes
-    ----------
-    gini : Estimate
-        0 if all buy the same, near 1 if one buys nearly everything; jackknife.
-    top20_share : Estimate
-        Share of sales of the top 20 % of customers; bootstrap-t, as all below.
-    a_share, b_share, c_share : Estimate
-        Share of customers who bring the first 55 % of sales, the next 30 %, the rest.
+    `gini` is 0 if all buy the same, near 1 if one buys nearly everything (jackknife). The shares
+    have intervals by bootstrap-t: of sales of the top 20 % of customers, and of customers who bring
+    the first 55 % of sales, the next 30 %, the rest.
 
-    Notes
-    -----
     Where a few customers dominate (heavy tails), samples rarely contain the largest, and
     the 95 % intervals cover about 90 % of the time, with 100 customers 80 %. Short
     windows add concentration of their own: identical customers with two visits a month
@@ -52,15 +45,8 @@ class Concentration:
 def lorenz(sales: ArrayLike) -> pd.DataFrame:
     """Return the curve of cumulated sales over cumulated customers, largest first.
 
-    Parameters
-    ----------
-    sales : array_like, shape (n,)
-        As in `concentration`, and so are the errors.
-
-    Returns
-    -------
-    DataFrame, shape (n + 1, 2)
-        share_customers, share_sales, from (0, 0) to (1, 1).
+    `sales` are as in `concentration`, and so are errors. The n + 1 rows run from (0, 0) to (1, 1):
+    share_customers and share_sales.
     """
     largest_first = checked(sales)
     cumulated = np.concatenate([[0.0], np.cumsum(largest_first)])

@@ -67,17 +67,9 @@ def abc_table(sales: pd.Series) -> pd.DataFrame:
 def migration(before: pd.Series, after: pd.Series) -> pd.DataFrame:
     """Return where the customers of each class went, as shares of the class.
 
-    Parameters
-    ----------
-    before, after : Series of classes, indexed by customer
-        As from `abc_classes` in two periods. `after` holds only customers who bought then;
-        those who are only in `after` are left out.
-
-    Returns
-    -------
-    DataFrame
-        One row per class before, one column per class after and "none" for customers
-        who did not buy in the second period; rows add up to 1.
+    `before` and `after` are classes by customer, as from `abc_classes` in two periods. Who is only
+    in `after` is left out, and who is only in `before` did not buy again: one row per class before,
+    one column per class after and "none" for these; rows add up to 1.
     """
     later = after.astype(object).reindex(before.index).fillna("none")
     columns = pd.Categorical(later, [*CLASSES, "none"])
@@ -161,7 +153,7 @@ def lifecycle_stage(
 
     The two halves are equal periods next to each other, of at most `forming_days` in all,
     that end where the stage is assigned. So whoever is no longer forming was a customer
-    throughout both. His change is second over first half, divided by the same ratio of all
+    throughout both. The change is second over first half, divided by the same ratio of all
     who are no longer forming, which takes out season and trend. In this order:
 
     1. none: no purchase in either half;
@@ -176,7 +168,6 @@ def lifecycle_stage(
         Volume (litres, amount or visits) per customer, zero if none.
     tenure_days : Series, shape (n,)
         Since the first purchase, or since joining if the data begin later.
-    forming_days : int
 
     Returns
     -------

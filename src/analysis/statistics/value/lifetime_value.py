@@ -100,12 +100,8 @@ def holdout(
 ) -> Holdout:
     """Compare expected and actual purchases in the `weeks` after the end of a summary.
 
-    Parameters
-    ----------
-    summary : DataFrame
-        What the model knew, as from `purchases.purchase_history`.
-    actual_purchases : array_like, shape (n,)
-        Purchase days in these weeks, in the order of the rows.
+    `summary` is what the model knew, as from `purchases.purchase_history`; `actual_purchases` are
+    purchase days in these weeks, in the order of its rows, shape (n,).
     """
     data = pd.DataFrame(
         {
