@@ -163,18 +163,16 @@ def _names(formula: str) -> frozenset[str]:
 
 def _plain(values: pd.Series, is_outcome: bool) -> pd.Series:
     """Return a column as floats, true and false or categories; see `coded`."""
-    known = values.dropna()
-    kind = known.infer_objects().dtype if values.dtype == object else values.dtype
+    known, is_object = values.dropna(), values.dtype == object
+    kind = known.infer_objects().dtype if is_object else values.dtype
     is_bool = pd.api.types.is_bool_dtype(kind)
     if is_bool and not is_outcome:
         return values.astype("category" if values.isna().any() else bool)
-    is_decimal = len(known) and known.map(lambda value: isinstance(value, Decimal)).all()
-    is_number = pd.api.types.is_numeric_dtype(kind if is_outcome else values)
-    if is_bool or is_decimal or is_number:
+    is_decimal = is_object and len(known) and known.map(lambda v: isinstance(v, Decimal)).all()
+    if is_bool or is_decimal or pd.api.types.is_numeric_dtype(kind if is_outcome else values):
+        is_plain = isinstance(values.dtype, np.dtype) and values.dtype.kind in "iuf"
         plain = floats(values)
-        return (
-            values if isinstance(values.dtype, np.dtype) and values.dtype.kind in "iuf" else plain
-        )
+        return values if is_plain else plain
     if is_outcome:
         levels = ", ".join(map(str, list(dict.fromkeys(known))[:5]))
         raise ValueError(

@@ -18,7 +18,6 @@ from analysis.statistics.regression.survival import known_times
 
 MAX_STEPS = 100
 """Newton steps; each changes the log hazard ratio of any two rows by 1 at most."""
-
 _GAIN = 1e-9
 """Rise of the log-likelihood (doubled) that is none."""
 _LONG = 0.1
@@ -236,8 +235,8 @@ def _sums(day: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:
 def _check_columns(information: np.ndarray, spells: _Spells) -> None:
     """Refuse columns that do not vary among customers at risk, and collinear ones."""
     own = np.diag(information)
-    for name, value in zip(spells.names, own, strict=True):
-        if value < _TINY * len(spells.day):
-            raise NotEstimable(f'"{name}" does not vary among customers at risk; leave it out.')
+    for j in np.flatnonzero(own < _TINY * len(spells.day)):
+        name = spells.names[j]
+        raise NotEstimable(f'"{name}" does not vary among customers at risk; leave it out.')
     if np.linalg.eigvalsh(information / np.sqrt(np.outer(own, own))).min() < _TINY:
         raise NotEstimable(f"Columns {spells.names} are collinear; leave one out.")

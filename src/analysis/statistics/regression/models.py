@@ -139,8 +139,8 @@ def ordered(formula: str, data: pd.DataFrame) -> Fit:
     Harrell (2015), Regression Modeling Strategies, 2nd ed., section 4.4. McCullagh (1980), JRSS B
     42, 109-142.
     """
-    maker = OrderedModel.from_formula
-    model = _model(maker, formula, coded(formula, data), distr="probit", hasconst=False)
+    used = coded(formula, data)
+    model = _model(OrderedModel.from_formula, formula, used, distr="probit", hasconst=False)
     name, n, slopes = model.endog_names, len(model.endog), model.k_vars
     if model.k_levels < 3:
         raise NotEstimable(

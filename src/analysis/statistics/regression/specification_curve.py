@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import product
 from typing import Literal
 
@@ -67,6 +68,7 @@ def curve(
     )
     _check_names(choices)
     main, found, chosen_by = _fingerprint(formula, data), {}, defaultdict(list)
+    fit = ordered if family == "ordered" else partial(robust_glm, family=family)
     is_among, problem = False, None
     for chosen in product(*choices):
         text = formulas.with_outcome(choices[1][chosen[1]], choices[0][chosen[0]])
@@ -75,11 +77,7 @@ def curve(
         is_among |= model == main
         try:
             if model not in chosen_by:
-                is_ordered = family == "ordered"
-                fit = (
-                    ordered(text, sample) if is_ordered else robust_glm(text, sample, family=family)
-                )
-                found[model] = contrast(fit, effect)
+                found[model] = contrast(fit(text, sample), effect)
         except ValueError as error:  # too few rows, or nothing varies
             problem = error
             continue
