@@ -117,16 +117,24 @@ def line_svg(runs: pd.DataFrame, main: str, kind: str, low: float, high: float) 
     """Draw effects (columns) over the runs (rows), the main one in ink, the others pale.
 
     `kind` is the scale on which effects add up; `low` and `high` are its ends, as in
-    `interval_svg`.
+    `interval_svg`. Runs without a value are passed over.
     """
+    place, _ = _axis(kind)
+    step, inner = (WIDTH - 2 * MARGIN) / max(len(runs) - 1, 1), LINE_HEIGHT - 4
+    bottom, span = place(low), (place(high) - place(low)) or 1.0
+
+    def points(values: pd.Series) -> str:
+        heights = [
+            (MARGIN + i * step, (place(value) - bottom) / span)
+            for i, value in enumerate(values)
+            if math.isfinite(value)
+        ]
+        return " ".join(f"{x:.1f},{2 + inner * (1 - min(max(y, 0), 1)):.1f}" for x, y in heights)
+
     others = [name for name in runs.columns if name != main][:MOST_LINES]
-    drawn = [_polyline(runs[name], kind, (low, high), "pale") for name in others]
-    drawn.append(_polyline(runs[main], kind, (low, high), "main"))
-    size = f'width="{WIDTH}" height="{LINE_HEIGHT}" viewBox="0 0 {WIDTH} {LINE_HEIGHT}"'
-    return (
-        f'<svg class="runs" {size} fill="none" stroke="currentColor" aria-hidden="true" '
-        f'focusable="false">{"".join(drawn)}</svg>'
-    )
+    lines = [("pale", points(runs[name])) for name in others] + [("main", points(runs[main]))]
+    size = {"width": WIDTH, "height": LINE_HEIGHT}
+    return _environment().get_template("runs.svg.j2").render(size, lines=lines)
 
 
 @cache
@@ -155,21 +163,6 @@ def _render(template: str, record: Mapping, **known: object) -> str:
     language = record["language"]
     known |= {"record": record, "language": language, "words": wording.words(language)}
     return _environment().get_template(template).render(known)
-
-
-def _polyline(values: pd.Series, kind: str, ends: tuple[float, float], name: str) -> str:
-    """Draw one line over the runs; runs without a value are passed over."""
-    step = (WIDTH - 2 * MARGIN) / max(len(values) - 1, 1)
-    place, _ = _axis(kind)
-    bottom, top = (place(end) for end in ends)
-    points = [
-        (MARGIN + i * step, (place(value) - bottom) / ((top - bottom) or 1.0))
-        for i, value in enumerate(values)
-        if math.isfinite(value)
-    ]
-    inner = LINE_HEIGHT - 4
-    written = " ".join(f"{x:.1f},{2 + inner * (1 - min(max(y, 0), 1)):.1f}" for x, y in points)
-    return f'<polyline class="{name}" points="{written}"/>'
 
 
 def _axis(scale: str) -> tuple[Callable[[float], float], Callable[[float], float]]:

@@ -14,7 +14,7 @@ from analysis.claims import verdicts, wording
 from analysis.claims.verdicts import Check
 from analysis.cohorts.answer_quality import ItemCoding, Reversed
 from analysis.cohorts.churn import Completeness
-from analysis.figures.display import enumerated
+from analysis.figures.display import enumerated, in_words
 from analysis.language import text
 from analysis.statistics.causal.treatment_effects import AIPW
 from analysis.statistics.estimate import Estimate
@@ -46,16 +46,15 @@ def lacking(
         What a row is, for the sentence; by default customers.
     """
     rows, what = frame[list(names)].dropna(), what or text("customers")
-    words = {name: name.replace("_", " ") for name in names}
     if len(rows) < least:
         said = text(
             "{what} with a value for all of {names}: {n:,}; {least} are needed.",
-            what=what[:1].upper() + what[1:], names=enumerated(words.values()), n=len(rows),
+            what=what[:1].upper() + what[1:], names=enumerated(map(in_words, names)), n=len(rows),
             least=least,
         )  # fmt: skip
         return [said]
     return [
-        text("All {n:,} {what} have the same {name}.", n=len(rows), what=what, name=words[name])
+        text("All {n:,} {what} have the same {name}.", n=len(rows), what=what, name=in_words(name))
         for name in names
         if rows[name].nunique() == 1
     ]
@@ -67,7 +66,7 @@ def too_small(cells: pd.DataFrame, least: int) -> list[str]:
     return [
         text(
             "Customers who are {row} and {column}: {n:,}; {least} are needed.",
-            row=row.replace("_", " "), column=column.replace("_", " "), n=count, least=least,
+            row=in_words(row), column=in_words(column), n=count, least=least,
         )
         for (row, column), count in counts[counts < least].items()
     ]  # fmt: skip
@@ -101,7 +100,7 @@ def nothing_in(values: pd.Series, what: str) -> list[str]:
 
 def few_answers(frame: pd.DataFrame, names: Sequence[str], least: int = 3) -> list[str]:
     """Say which columns have too few different values for a model that bends."""
-    few = [name.replace("_", " ") for name in names if frame[name].nunique() < least]
+    few = [in_words(name) for name in names if frame[name].nunique() < least]
     return [
         text("There are fewer than {least} different answers on {name}.", least=least, name=name)
         for name in few
@@ -112,7 +111,7 @@ def same_answers(frame: pd.DataFrame, first: str, second: str) -> list[str]:
     """Say that two columns are one and the same, or each other's mirror."""
     if abs(frame[first].astype(float).corr(frame[second].astype(float))) <= MOST_ALIKE:
         return []
-    first, second = (name.replace("_", " ").lower() for name in (first, second))
+    first, second = (in_words(name).lower() for name in (first, second))
     names = {"first": first.capitalize(), "second": second}
     return [text("{first} and {second} can't be told apart.", **names)]
 
@@ -213,14 +212,14 @@ def coding(items: ItemCoding) -> Check:
     if items.n_compared <= 1:
         value = text("no other scale to compare with")
     if items.not_compared:
-        names = enumerated(items.not_compared).replace("_", " ")
+        names = enumerated(map(in_words, items.not_compared))
         value += text("; not compared: {names}", names=names)
     return Check(*known, value, passed=True)
 
 
 def _reversed_in_words(item: Reversed) -> str:
     """Say what an item goes against."""
-    name, worst = (each.replace("_", " ") for each in (item.name, item.worst))
+    name, worst = map(in_words, (item.name, item.worst))
     if item.scale:
         said = {"name": name, "scale": item.scale, "r": item.r}
         return text("{name} goes against the rest of {scale} (r = {r:+.2f})", **said)

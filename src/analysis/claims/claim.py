@@ -75,16 +75,8 @@ class Claim(ShownOnce):
 
         Parameters
         ----------
-        estimates : mapping of str to Estimate
-            One for each part of the hypothesis, by its key.
-        formula : str
-            Of the regression that they come from; empty where there is none.
-        checks : sequence of Check
-            A failed blocking one caps the verdict at *inconclusive*.
-        caveats : sequence of str
-            What would change the answer.
-        meaning : str
-            The effect in a unit that a manager understands, as a sentence.
+        estimates, checks, formula, caveats, meaning
+            As in `Finding`; a failed blocking check caps the verdict at *inconclusive*.
         hidden : sequence of mapping
             For a causal claim, and only for one: estimates of parts, by key, as they would be with
             something hidden at work against the claim, and for it; as from
@@ -130,12 +122,10 @@ class Claim(ShownOnce):
         ----------
         parts : mapping of str to Estimate
             Of the variant, by key; parts that it does not name stay as concluded.
-        name : str
-            What it is called beside the verdict as registered.
-        formula : str
-            Of the variant's regression.
+        name, formula : str
+            What it is called beside the verdict as registered; of its regression.
         checks : sequence of Check, optional
-            That the variant is held to; by default those of the finding as registered.
+            That it is held to; by default those of the finding as registered.
 
         Raises
         ------
@@ -207,11 +197,11 @@ class Claim(ShownOnce):
         """
         own = getattr(why, "claim", self)
         own.not_testable(str(why))
-        line = text("{id} is not testable here; the notebook ends with this cell.",
-                    id=own.hypothesis.id)  # fmt: skip
+        key = {"id": own.hypothesis.id}
         if own.is_concluded:
-            line = text("{id} is concluded; the notebook ends with this cell.",
-                        id=own.hypothesis.id)  # fmt: skip
+            line = text("{id} is concluded; the notebook ends with this cell.", **key)
+        else:
+            line = text("{id} is not testable here; the notebook ends with this cell.", **key)
         end_notebook(shell, line)
 
     def __repr__(self) -> str:

@@ -147,9 +147,11 @@ def p_of_verdicts(
     (n, m).
     """
     pairs, n = list(zip(parts, estimates, strict=True)), len(parts)
-    inside = np.array([_inside(part.claim, each) for part, each in pairs])
-    outside = np.array([_outside(part.claim, each) for part, each in pairs])
-    small = np.array([_inside(part.negligible, each) for part, each in pairs])
+    inside, outside = (
+        np.array([_p_of(part.claim, each, inside=is_inside) for part, each in pairs])
+        for is_inside in (True, False)
+    )
+    small = np.array([_p_of(part.negligible, each, inside=True) for part, each in pairs])
     supported = inside.max(axis=0)
     falls = {"contradicted": n * outside, "too small to matter": n * small}
     decided = {
@@ -160,24 +162,14 @@ def p_of_verdicts(
     return np.minimum(np.select(known, list(decided.values()), undecided), 1.0)
 
 
-def _inside(where: Range | None, estimate: Estimate) -> ArrayLike:
-    """Return the p of "the effect lies outside": that of the nearest end, 1 if it does."""
+def _p_of(where: Range | None, estimate: Estimate, *, inside: bool) -> ArrayLike:
+    """Return the p of "the effect lies outside" (or inside) a range: 1 where the estimate does.
+
+    Else it is the largest of "the effect is this end", for the ends that are not open.
+    """
     if where is None:
         return np.ones_like(estimate.middle)
-    return np.where(_within(where, estimate), _p_of_ends(where, estimate, 0.0), 1.0)
-
-
-def _outside(where: Range, estimate: Estimate) -> ArrayLike:
-    """Return the p of "the effect lies inside": that of the nearest end, 1 if it does."""
-    return np.where(_within(where, estimate), 1.0, _p_of_ends(where, estimate, 1.0))
-
-
-def _within(where: Range, estimate: Estimate) -> ArrayLike:
-    """Tell whether the middle of an interval lies in a range."""
-    return (where.low <= estimate.middle) & (estimate.middle <= where.high)
-
-
-def _p_of_ends(where: Range, estimate: Estimate, default: float) -> ArrayLike:
-    """Return the largest p of "the effect is this end", for the ends that are not open."""
     ends = [end for end in (where.low, where.high) if math.isfinite(end)]
-    return np.max([estimate.p_value(end) for end in ends], axis=0) if ends else default
+    p = np.max([estimate.p_value(end) for end in ends], axis=0) if ends else float(not inside)
+    is_within = (where.low <= estimate.middle) & (estimate.middle <= where.high)
+    return np.where(is_within == inside, p, 1.0)

@@ -11,7 +11,7 @@ import seaborn as sns
 from numpy.typing import ArrayLike
 
 from analysis.figures import marks, theme
-from analysis.figures.display import enumerated, figure
+from analysis.figures.display import enumerated, figure, in_words
 from analysis.language import text
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.value.lifetime_value import Holdout
@@ -228,7 +228,7 @@ def _short(value: float) -> str:
 
 def _plain(column: str) -> str:
     """Return a column's name in words."""
-    words = column.replace("_", " ")
+    words = in_words(column)
     return f"{words.removeprefix('log ')} (log)" if words.startswith("log ") else words
 
 

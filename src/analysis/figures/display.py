@@ -75,12 +75,12 @@ def table_html(
     columns, heads = [column for _, column in frame.items()], []
     for each in columns:
         is_number = pd.api.types.is_numeric_dtype(each) and not pd.api.types.is_bool_dtype(each)
-        heads.append((_words(each.name), "right" if is_number else "left"))
+        heads.append((in_words(each.name), "right" if is_number else "left"))
     cells = [[_printed(v, (formats or {}).get(c.name)) for v in c] for c in columns]
     return _template().render(
         caption=caption,
         folded=folded,
-        corner=_words(frame.index.name or ""),
+        corner=in_words(frame.index.name or ""),
         heads=heads,
         rows=[(str(name), [column[i] for column in cells]) for i, name in enumerate(frame.index)],
         key=None if key is None else str(key),
@@ -103,6 +103,11 @@ def coefficients(fits: pd.DataFrame | object | Sequence[object], caption: str) -
         fits = models.coefficients(fits)
     formats = {"p_value": lambda p: "< .001" if p < 0.001 else f"{p:.3f}"}
     table(fits, caption, formats, folded=True)
+
+
+def in_words(name: object) -> str:
+    """Return a column's name as words."""
+    return str(name).replace("_", " ")
 
 
 def enumerated(parts: Iterable[str]) -> str:
@@ -149,11 +154,6 @@ def _template() -> jinja2.Template:
     """Return the template of tables."""
     loader = jinja2.FileSystemLoader(TEMPLATES)
     return jinja2.Environment(loader=loader, autoescape=True).get_template("table.html.j2")
-
-
-def _words(name: object) -> str:
-    """Return a column's name as words."""
-    return str(name).replace("_", " ")
 
 
 def _printed(value: object, style: Format | None) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.cohorts.survey import MIDDLE
 from analysis.figures import marks, theme
-from analysis.figures.display import enumerated, figure
+from analysis.figures.display import enumerated, figure, in_words
 from analysis.language import text
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.measurement.relative_importance import Importance
@@ -24,8 +24,8 @@ def answers(people: pd.DataFrame, names: Sequence[str], caption: str) -> None:
     for ax, name in zip(axes[0], names, strict=True):
         shares = people[name].round().value_counts(normalize=True).reindex(range(1, 11)).fillna(0)
         ax.bar(shares.index, shares, color=theme.BLUE, width=0.85)
-        ax.set(xlabel=_words(name), xticks=[1, 5, 10])
-        tops.append(f"{_words(name)} {shares.loc[10]:.0%}")
+        ax.set(xlabel=in_words(name), xticks=[1, 5, 10])
+        tops.append(f"{in_words(name)} {shares.loc[10]:.0%}")
     axes[0, 0].set(ylabel=text("share of answers"))
     alt = text(
         "Bars of answers from 1 to 10. At the top of the scale: {tops}.", tops=enumerated(tops)
@@ -103,7 +103,7 @@ def interaction(
     fig.colorbar(drawn, ax=ax, label=f"{outcome} (SD)")
     inside = people[(people[list(names)].abs() <= 2).all(axis=1)]
     ax.plot(inside[names[0]], inside[names[1]], "o", color=theme.ORANGE, alpha=0.3, ms=3)
-    words = [_words(name.removeprefix("z_")) for name in names]
+    words = [in_words(name.removeprefix("z_")) for name in names]
     ax.set(xlabel=f"{words[0]} (SD)", ylabel=f"{words[1]} (SD)")
     alt = text(
         "Contours of fitted {outcome}: {both:+.1f} SD where both are two standard deviations "
@@ -119,11 +119,11 @@ def shares(found: Importance, caption: str) -> None:
     """Show each driver's share of the explained variance, the largest on top."""
     table = found.table.sort_values("share")
     fig, ax = plt.subplots(figsize=(7.2, 0.8 + 0.32 * len(table)))
-    names = [_words(name) for name in table.index]
+    names = [in_words(name) for name in table.index]
     ax.barh(names, table["share"], color=theme.BAND)
     marks.intervals(ax, names, table, "share")
     ax.set(xlabel=text("share of explained variance (LMG)"))
-    listed = enumerated(f"{_words(name)} {share:.0%}" for name, share in table["share"].items())
+    listed = enumerated(f"{in_words(name)} {share:.0%}" for name, share in table["share"].items())
     alt = text("Shares of an R² of {r2:.2f}, smallest first: {listed}.", r2=found.r2, listed=listed)
     figure(fig, alt, caption)
 
@@ -136,13 +136,13 @@ def performance_map(table: pd.DataFrame, caption: str) -> None:
     ax.plot(table["performance"], table["importance"], "o", color=theme.BLUE)
     for i, (name, row) in enumerate(table.sort_values("importance").iterrows()):
         side = {"ha": "left", "xytext": (6, 0)} if i % 2 else {"ha": "right", "xytext": (-6, 0)}
-        ax.annotate(_words(name), (row["performance"], row["importance"]), va="center", size=9,
+        ax.annotate(in_words(name), (row["performance"], row["importance"]), va="center", size=9,
                     textcoords="offset points", **side)  # fmt: skip
     ax.margins(x=0.3)
     ax.set(xlabel=text("performance (0 to 100)"))
     ax.set(ylabel=text("slope of satisfaction, points per point"))
     listed = enumerated(
-        text("{name} {slope:+.2f} at {performance:.0f}", name=_words(name), slope=row.importance,
+        text("{name} {slope:+.2f} at {performance:.0f}", name=in_words(name), slope=row.importance,
              performance=row.performance)
         for name, row in table.iterrows()
     )  # fmt: skip
@@ -177,12 +177,12 @@ def channels(table: pd.DataFrame, caption: str) -> None:
     for k, (name, rows) in enumerate(table.groupby("channel")):
         x = rows["area"].map(places) + 0.1 * (k - 1)
         ax.errorbar(x, rows["mean"], 1.96 * rows["sem"], fmt="o", color=colours[k % 4],
-                    label=_words(name))  # fmt: skip
+                    label=in_words(name))  # fmt: skip
     ax.set(xticks=list(places.values()), xticklabels=list(places), ylabel=text("satisfaction"))
     ax.set_xlim(-0.5, len(places) - 0.5)
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     listed = enumerated(
-        f"{row.area} {_words(row.channel)} {row.mean:.1f}" for row in table.itertuples()
+        f"{row.area} {in_words(row.channel)} {row.mean:.1f}" for row in table.itertuples()
     )
     figure(fig, text("Mean satisfaction: {listed}.", listed=listed), caption)
 
@@ -215,8 +215,8 @@ def told(people: pd.DataFrame, claimed: Mapping[str, float], caption: str) -> No
     groups = people.groupby("group", observed=True)
     for (name, rows), colour in zip(groups, colours, strict=False):
         counts = rows["told_others"].clip(upper=25).value_counts(normalize=True).sort_index()
-        ax.plot(counts.index, counts, "o-", ms=3, lw=1, color=colour, label=_words(name))
-        listed.append(f"{_words(name)} {rows['told_others'].mean():.1f}")
+        ax.plot(counts.index, counts, "o-", ms=3, lw=1, color=colour, label=in_words(name))
+        listed.append(f"{in_words(name)} {rows['told_others'].mean():.1f}")
         if name in claimed:
             ax.axvline(claimed[name], color=colour, lw=1, ls=":")
     ax.set(xlabel=text("people told (25: or more); dotted: claimed"))
@@ -269,8 +269,3 @@ def _agreement_in_words(table: pd.DataFrame, null: float) -> str:
     return text(
         "{share:.0%} of {n} intervals hold {none:.0f}, no effect, as the main one does.", **facts
     )
-
-
-def _words(name: object) -> str:
-    """Return a column's name in words."""
-    return str(name).replace("_", " ")

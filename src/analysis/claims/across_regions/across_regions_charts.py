@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLoc
 from analysis.claims.across_regions.pooling import LEAST_TO_PREDICT, taking_part
 from analysis.claims.hypotheses import Hypothesis, Part, register
 from analysis.figures import marks, theme
-from analysis.figures.display import enumerated, figure, say
+from analysis.figures.display import enumerated, figure, in_words, say
 from analysis.figures.numbers import format_value
 from analysis.language import current, text
 
@@ -85,7 +85,7 @@ def moderators(effects: pd.DataFrame, traits: pd.DataFrame, part: Part, caption:
     for ax, name in zip(axes[0], traits.columns, strict=True):
         marks.intervals(ax, both[name], both, upright=True)
         ax.axhline(part.null, color=theme.GREY, lw=1)
-        ax.set_xlabel(name.replace("_", " "))
+        ax.set_xlabel(in_words(name))
     axes[0, 0].set_ylabel(textwrap.fill(part.label[current()], 24), size=9)
     axes[0, 0].set_yscale(_axis_scale(part))
     _as_effects(axes[0, 0].yaxis, part)
@@ -93,7 +93,7 @@ def moderators(effects: pd.DataFrame, traits: pd.DataFrame, part: Part, caption:
     alt = text(
         "Dots by region ({n}); rank correlations with the effect: {named}.",
         n=len(both),
-        named=enumerated(f"{name.replace('_', ' ')} {ranks[name]:+.2f}" for name in traits),
+        named=enumerated(f"{in_words(name)} {ranks[name]:+.2f}" for name in traits),
     )
     figure(fig, alt, caption)
 

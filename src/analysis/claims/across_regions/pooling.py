@@ -10,6 +10,7 @@ import pandas as pd
 from analysis.claims import verdicts
 from analysis.claims.across_regions.families import KEYS, complete, has_numbers, in_families
 from analysis.claims.hypotheses import Hypothesis, register
+from analysis.figures.display import in_words
 from analysis.language import text
 from analysis.statistics import meta_analysis
 from analysis.statistics.estimate import Estimate
@@ -48,12 +49,9 @@ def pooled(
 
     Parameters
     ----------
-    found : DataFrame
-        As from `findings.tidy`.
-    others : DataFrame, optional
-        As from `findings.variants`; without it, no check is taken for one for the same verdict.
-    tested : DataFrame, optional
-        As from `findings.tests`; without it, no test is combined.
+    found, others, tested : DataFrame
+        As from `findings.tidy`, `findings.variants` and `findings.tests`; without others no check
+        is taken for one for the same verdict, without tested no test is combined.
 
     Returns
     -------
@@ -247,7 +245,7 @@ def _failed_test(
                 return text(
                     "{check}: {bias} differs by {mean:+.3f} in the mean over regions, and an "
                     "interval so narrow allows less than {most:.3f}",
-                    check=check, bias=bias.replace("_", " "), mean=mean, most=most,
+                    check=check, bias=in_words(bias), mean=mean, most=most,
                 )  # fmt: skip
     return ""
 
