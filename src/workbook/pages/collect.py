@@ -91,9 +91,8 @@ def _record(notebook: nbformat.NotebookNode, about: Mapping) -> dict:
             return record
     known = hypotheses.hypothesis(about["claim"])
     why = about["error"] or f"The report has no finding on {known.id} for {about['region']}."
-    return no_finding(
-        known, about["source"], about["region"], "failed", why, language=about.get("language", "en")
-    ).record()
+    where, language = (about["source"], about["region"]), about.get("language", "en")
+    return no_finding(known, *where, "failed", why, language=language).record()
 
 
 def files_of(executed: Path) -> list[Path]:

@@ -99,11 +99,8 @@ def changes(history: pd.DataFrame) -> pd.DataFrame:
 
 def lines(history: pd.DataFrame, source: str, hypothesis: str, part: str) -> pd.DataFrame:
     """Return an effect by run, one column per region (`EVERYWHERE` for what is pooled)."""
-    own = history[
-        (history["source"] == source)
-        & (history["hypothesis"] == hypothesis)
-        & (history["part"] == part)
-    ]
+    is_own = history[["source", "hypothesis", "part"]] == [source, hypothesis, part]
+    own = history[is_own.all(axis=1)]
     return own.pivot(index="run", columns="region", values="estimate")
 
 
@@ -134,21 +131,24 @@ def _same(rows: pd.DataFrame, before: pd.DataFrame) -> bool:
     if len(rows) != len(before):
         return False
     recorded = [name for name in COLUMNS[1:] if not before[name].isin(["", np.nan]).all()]
-    pairs = [(rows[name].to_numpy(), before[name].to_numpy(), name) for name in recorded]
-    return all(
-        np.isclose(new, old, rtol=NEAR, atol=0, equal_nan=True).all()
-        if name in _FLOATS
-        else (new == old).all()
-        for new, old, name in pairs
-    )
+    floats = [name for name in recorded if name in _FLOATS]
+    texts = [name for name in recorded if name not in _FLOATS]
+    same_texts = (rows[texts].to_numpy() == before[texts].to_numpy()).all()
+    return bool(same_texts and _near(rows[floats], before[floats]).all())
+
+
+def _near(new: pd.DataFrame, old: pd.DataFrame) -> np.ndarray:
+    """Mark the numbers of two tables that are the same but for rounding."""
+    pair = new.to_numpy(float), old.to_numpy(float)
+    return np.isclose(*pair, rtol=NEAR, atol=0, equal_nan=True)
 
 
 def _moved(both: pd.DataFrame) -> pd.Series:
     """Mark the rows in which a verdict, whether it stands, or a number is not what it was."""
     new, old = (both[[f"{name}{end}" for name in NUMBERS]] for end in ("", "_old"))
-    numbers = ~np.isclose(new, old, rtol=NEAR, atol=0, equal_nan=True).all(axis=1)
     verdicts = [both[name].fillna("") != both[f"{name}_old"].fillna("") for name in VERDICTS]
-    return np.logical_or.reduce([*verdicts, _known_to_differ(both, "survives")]) | numbers
+    stands = _known_to_differ(both, "survives")
+    return np.logical_or.reduce([*verdicts, stands, ~_near(new, old).all(axis=1)])
 
 
 def _known_to_differ(both: pd.DataFrame, name: str) -> pd.Series:

@@ -104,9 +104,7 @@ class _Forked:
     """A forked process under the names of `subprocess.Popen`."""
 
     process: BaseProcess
-    stdin: ClassVar[None] = None
-    stdout: ClassVar[None] = None
-    stderr: ClassVar[None] = None
+    stdin = stdout = stderr = None
 
     def poll(self) -> int | None:
         """Return the exit code, or None while the process runs."""

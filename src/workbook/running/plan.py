@@ -89,9 +89,9 @@ class Plan:
         is none while no report that tests a claim is there, or will be.
         """
         there = up_to_date.of_regions(self.reports)
-        own = [path for path in there if path.parts[-3] == self.source]
-        will_be = [each for each in self.given if each.is_per_region and each.claim]
-        if not will_be and not any(map(notebooks.claim_of, own)):
+        claims = [notebooks.claim_of(path) for path in there if path.parts[-3] == self.source]
+        claims += [each.claim for each in self.given if each.is_per_region]
+        if not any(claims):
             return []
         data = {"data": up_to_date.of_reports(self.reports, self.source)}
         tasks = [self._task(each) for each in self.given if not each.is_per_region]
@@ -129,13 +129,7 @@ def noted_data(source: Source, as_of: str, noted: Mapping[str, object]) -> Data 
 
 
 def read_data(dataset: Dataset, as_of: str) -> Data:
-    """Read what a run must know of a source's data.
-
-    Raises
-    ------
-    UsageError
-        If no customer has a region.
-    """
+    """Read what a run must know of a source's data; it is a `UsageError` if it has no region."""
     from analysis.data.region import last_day  # which brings pandas and more
     from workbook.running import contents
 

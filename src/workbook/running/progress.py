@@ -218,7 +218,10 @@ class Progress:
 
     def _print(self, shown: Text) -> None:
         """Print lines above the display, where there is one."""
-        (self._display or self._console).print(shown, soft_wrap=True)
+        if self._display:
+            self._display.print(shown)
+        else:
+            self._console.print(shown, soft_wrap=True)
 
     def _last_line(self, kind: type[BaseException] | None) -> str:
         """Return how the run ended."""
