@@ -8,6 +8,7 @@ import pandas as pd
 from analysis.statistics.estimate import NotEstimable
 
 DONORS = 10
+"""Nearest customers of whom one, at random, gives its value."""
 _RIDGE = 1e-5
 """Share of each column's variance added to it, so that collinear columns have a solution."""
 
@@ -20,7 +21,7 @@ def impute(frame: pd.DataFrame, m: int = 20, cycles: int = 10, seed: int = 0) ->
     predictions are nearest (predictive mean matching), so that only values that occur are filled
     in. The regression is drawn anew each time from its posterior distribution, so that copies
     differ by as much as is unknown. Fit the model to each copy and pool the estimates with
-    `estimates.pooled`. Everything that the model uses belongs into the table, its outcome
+    `estimate.pooled`. Everything that the model uses belongs into the table, its outcome
     too; scores are computed afterwards, from the items of each copy.
 
     Parameters
@@ -38,7 +39,7 @@ def impute(frame: pd.DataFrame, m: int = 20, cycles: int = 10, seed: int = 0) ->
     -------
     list of DataFrame, length m
         As `frame`; columns with missing values are floats. If nothing is missing, a list
-        of one copy, which `estimates.pooled` takes too.
+        of one copy, which `estimate.pooled` takes too.
 
     Raises
     ------

@@ -15,10 +15,8 @@ from analysis.statistics.measurement.correlations import correlation_of, covaria
 
 MIN_ANSWERERS = 30
 """Customers who answered every item, for a reliability."""
-
 MOST_LOST = 0.05
 """Share of bootstrap samples that may have no solution."""
-
 _ROUNDS, _STEP = 2_000, 1e-10
 
 
