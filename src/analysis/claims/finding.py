@@ -100,10 +100,9 @@ class Finding(ShownOnce):
         if estimate is None:
             return rule
         alone = judge_part(part, estimate, len(self.estimates))
-        ends = [end for end in (part.claim.low, part.claim.high) if math.isfinite(end)]
         numbers = {name: _finite(value) for name, value in asdict(estimate).items()}
         return rule | numbers | {
-            "p_value": max(estimate.p_value(end) for end in ends),  # of the nearest edge
+            "p_value": max(map(estimate.p_value, part.claim.ends)),  # of the nearest edge
             "verdict": "inconclusive" if self.is_blocked else alone,
         }  # fmt: skip
 

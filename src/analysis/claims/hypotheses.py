@@ -40,6 +40,11 @@ class Range:
     low: float
     high: float
 
+    @property
+    def ends(self) -> list[float]:
+        """The ends that are not open."""
+        return [end for end in (self.low, self.high) if math.isfinite(end)]
+
     def holds(self, low: float, high: float) -> bool:
         """Tell whether the interval from `low` to `high` lies inside the range."""
         return self.low <= low and high <= self.high
@@ -89,8 +94,7 @@ class Part:
         """Smallest effect of interest, as a distance from none; None where there is none."""
         if self.negligible is None:
             return None
-        edge = self.claim.low if math.isfinite(self.claim.low) else self.claim.high
-        return abs(edge - self.null)
+        return abs(self.claim.ends[0] - self.null)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -169,7 +168,7 @@ def _p_of(where: Range | None, estimate: Estimate, *, inside: bool) -> ArrayLike
     """
     if where is None:
         return np.ones_like(estimate.middle)
-    ends = [end for end in (where.low, where.high) if math.isfinite(end)]
-    p = np.max([estimate.p_value(end) for end in ends], axis=0) if ends else float(not inside)
+    of_ends = [estimate.p_value(end) for end in where.ends]
+    p = np.max(of_ends, axis=0) if of_ends else float(not inside)
     is_within = (where.low <= estimate.middle) & (estimate.middle <= where.high)
     return np.where(is_within == inside, p, 1.0)

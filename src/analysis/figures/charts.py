@@ -45,14 +45,14 @@ def effects(
     null: float = 0.0,
     band: tuple[float, float] | None = None,
 ) -> None:
-    """Show effects with their 95 % intervals, the first in colour.
+    """Show effects with their 95 % intervals, by name, the first in colour.
 
     Parameters
     ----------
     found : mapping of str to Estimate, or DataFrame
-        By name; a table has the columns estimate, ci_low and ci_high.
-    unit, caption : str
-        Label of the axis; what is shown.
+        A table has the columns estimate, ci_low and ci_high.
+    unit : str
+        Label of the axis.
     null : float
         The effect that means "none".
     band : tuple of float, optional
@@ -195,14 +195,9 @@ def balance(table: pd.DataFrame, caption: str) -> None:
 def overlap(
     propensity: ArrayLike, treated: ArrayLike, names: tuple[str, str], caption: str
 ) -> None:
-    """Show the estimated probability of treatment in both arms.
+    """Show the estimated probability of treatment in both arms, named treated first.
 
-    Parameters
-    ----------
-    propensity, treated : array_like, shape (n,)
-        Probability; 1 or True if treated. Missing probabilities are left out.
-    names : tuple of str
-        Labels of the treated and of the others.
+    Probabilities and whether treated (1 or True) have shape (n,); missing ones are left out.
     """
     columns = {"chance": np.asarray(propensity), "treated": np.asarray(treated, dtype=float)}
     people = pd.DataFrame(columns).dropna()

@@ -90,12 +90,8 @@ def table_html(
 def coefficients(fits: pd.DataFrame | object | Sequence[object], caption: str) -> None:
     """Display the coefficients of a regression, folded, so that a reader opens them.
 
-    Parameters
-    ----------
-    fits : DataFrame, fit, or sequence of fits
-        A table as from `models.coefficients`, or what it takes: a fit, or one for each imputation.
-    caption : str
-        What was regressed on what, and for whom.
+    They are a table as from `models.coefficients`, or what it takes: a fit, or one for each
+    imputation. The caption says what was regressed on what, and for whom.
     """
     if not isinstance(fits, pd.DataFrame):
         from analysis.statistics.regression import models  # statsmodels takes a second to load

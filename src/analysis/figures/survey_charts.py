@@ -36,15 +36,8 @@ def answers(people: pd.DataFrame, names: Sequence[str], caption: str) -> None:
 def surface(params: Mapping[str, float], people: pd.DataFrame, caption: str) -> None:
     """Show satisfaction over expectation and performance, as a fitted quadratic surface.
 
-    Parameters
-    ----------
-    params : mapping of str to float
-        Coefficients of c_performance, c_expectation, their squares and their product; without
-        the controls.
-    people : DataFrame
-        With performance and expectation from 1 to 10, for the dots.
-    caption : str
-        What is to be learnt from it.
+    The coefficients are of c_performance, c_expectation, their squares and their product, without
+    the controls; people, for the dots, have performance and expectation from 1 to 10.
     """
     scale = np.linspace(1, 10, 60)
     wanted, seen = np.meshgrid(scale, scale)
@@ -81,18 +74,10 @@ def interaction(
     outcome: str,
     caption: str,
 ) -> None:
-    """Show an outcome over two drivers and their product, in standard deviations.
+    """Show an outcome (its name) over two drivers and their product, in standard deviations.
 
-    Parameters
-    ----------
-    params : mapping of str to float
-        Coefficients of both drivers and of their product, by the names of the formula.
-    people : DataFrame
-        With both drivers, for the dots.
-    names : tuple of str
-        Columns of the drivers, such as z_org_benefit.
-    outcome, caption : str
-        What the height is; what is to be learnt from it.
+    The coefficients are of both drivers (columns such as z_org_benefit) and of their product, by
+    the names of the formula; people, for the dots, have both drivers.
     """
     span = np.linspace(-2, 2, 41)
     x, y = np.meshgrid(span, span)

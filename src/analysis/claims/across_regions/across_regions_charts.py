@@ -27,10 +27,7 @@ def forests(
 ) -> None:
     """Show every part of a hypothesis (its id) in all regions that estimate it, under a heading.
 
-    Parameters
-    ----------
-    found, others, pools : DataFrame
-        As from `findings.tidy`, `findings.variants` and `across_regions.pooled`, of one source.
+    The tables are as from `findings.tidy`, `findings.variants` and `across_regions.pooled`.
     """
     known = register()[hypothesis]
     own = found[(found["hypothesis"] == hypothesis) & found["estimate"].notna()]
@@ -71,14 +68,9 @@ def forest(part: Part, regions: pd.DataFrame, pooled: pd.Series, caption: str) -
 
 
 def moderators(effects: pd.DataFrame, traits: pd.DataFrame, part: Part, caption: str) -> None:
-    """Show an effect of each region over what sets regions apart, without a line through it.
+    """Show the effect of a part in each region over what sets regions apart, without a line.
 
-    Parameters
-    ----------
-    effects : DataFrame
-        By region: estimate, ci_low, ci_high, of a part.
-    traits : DataFrame
-        By region, one column per trait.
+    By region, effects have estimate, ci_low and ci_high, traits a column each.
     """
     fig, axes = plt.subplots(1, traits.shape[1], figsize=(7.2, 2.5), sharey=True, squeeze=False)
     both = effects[["estimate", "ci_low", "ci_high"]].join(traits)
@@ -129,9 +121,8 @@ def _ground(ax: Axes, part: Part) -> None:
     ax.axvline(part.null, color=theme.GREY, lw=1)
     if part.negligible is not None:
         ax.axvspan(part.negligible.low, part.negligible.high, color=theme.BAND, lw=0, zorder=0)
-    for edge in (part.claim.low, part.claim.high):
-        if np.isfinite(edge):
-            ax.axvline(edge, color=theme.ORANGE, lw=1, ls="--")
+    for edge in part.claim.ends:
+        ax.axvline(edge, color=theme.ORANGE, lw=1, ls="--")
 
 
 def _diamond(ax: Axes, pooled: pd.Series) -> None:
@@ -145,8 +136,8 @@ def _diamond(ax: Axes, pooled: pd.Series) -> None:
 def _limits(part: Part, regions: pd.DataFrame, pooled: pd.Series) -> tuple[float, float]:
     """Return the ends of the axis: all estimates are in; a very wide interval leaves it."""
     onto, back = (np.log, np.exp) if part.scale == "log" else (np.array, np.array)
-    points = [*regions["estimate"], *pooled[["ci_low", "ci_high"]].dropna(), part.null]
-    points += [edge for edge in (part.claim.low, part.claim.high) if np.isfinite(edge)]
+    fixed = (part.null, *part.claim.ends)
+    points = [*regions["estimate"], *pooled[["ci_low", "ci_high"]].dropna(), *fixed]
     ends = regions[["ci_low", "ci_high"]].replace([np.inf, -np.inf], np.nan).dropna()
     places = onto(np.array([each for each in points if each > 0 or part.scale != "log"], float))
     ends = onto(ends.to_numpy(float))

@@ -150,9 +150,8 @@ def pooled_needs(found: pd.DataFrame, others: pd.DataFrame, pools: pd.DataFrame)
 
 def _distance(part: Part, estimate: Estimate) -> float:
     """Return how far "none" is from the nearest edge of the claim, on the estimate's scale."""
-    ends = [each for each in (part.claim.low, part.claim.high) if math.isfinite(each)]
     none = on_scale(part.null, estimate.scale)
-    return min(abs(on_scale(each, estimate.scale) - none) for each in ends)
+    return min(abs(on_scale(end, estimate.scale) - none) for end in part.claim.ends)
 
 
 def _quantiles(k: ArrayLike) -> np.ndarray:
