@@ -256,7 +256,7 @@ def centred(people: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
 
 def mixes(people: pd.DataFrame, names: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Return what scores are made of, as weights of ratings, for `response_style.without_style`.
+    """Return what scores are made of, as weights of ratings, for `response_style.slope_shifts`.
 
     `names` are ratings of `people`, or the scores satisfaction, loyalty, delivered, service.
     """
