@@ -302,7 +302,7 @@ def test_spend_recovers_planted_truth_and_shrinks():
 # --- value
 
 
-def valued(spend, margin_rate=1.0):
+def valued(spend, margin_rate):
     """Return a forecast of 200 customers, with their histories and the model of purchases."""
     summary, _, _ = simulate("mbg", 200, 11, **PLANTED)
     summary["mean_amount"] = np.where(summary["frequency"] > 0, 20.0, 0.0)
@@ -323,7 +323,7 @@ def test_value_is_purchases_times_spend_and_discounts():
 
 
 def test_spend_without_a_mean_gives_no_value():
-    found, _, _ = valued(spend_model(6, 0.9, 15))
+    found, _, _ = valued(spend_model(6, 0.9, 15), 1.0)
     assert found["value"].isna().all()
     assert found["purchases"].notna().all()
 

@@ -35,23 +35,13 @@ class Pooled(Estimate):
     Hartung and Knapp's alone can be far too narrow. `df` and `se` are those of the wider one
     at 95 %.
 
-    Attributes
-    ----------
-    n_regions : int
-        Regions, k; `n_obs` is the sum over them.
-    prediction_low, prediction_high : float
-        95 % interval for the true effect in another region, in the unit of the estimand;
-        from 3 or 4 regions so wide that it says little.
-    tau, tau_low, tau_high : float
-        Standard deviation of true effects between regions, on `scale`, and its 95 %
-        interval; all are 0 where regions agree better than they would by chance.
-    i2, i2_low, i2_high : float
-        Share of the variance of estimates that is between regions, 0 to 1, for a region with
-        a typical standard error.
-    q, q_p_value : float
-        Cochran's Q, and the p-value of "the effect is the same in all regions".
-    normal_se, hk_se : float
-        Standard errors of the two intervals, on `scale`.
+    Of k = `n_regions` regions (`n_obs` is the sum over them): the 95 % interval for the true effect
+    in another region, `prediction_low` to `prediction_high`, in the unit of the estimand and from
+    3 or 4 regions so wide that it says little; `tau`, the standard deviation of true effects
+    between regions on `scale`, 0 where regions agree better than they would by chance; `i2`, the
+    share of the variance of estimates that is between regions, 0 to 1, for a region with a typical
+    standard error; Cochran's `q` and the p-value of "the effect is the same in all regions"; and
+    the standard errors of the two intervals, on `scale`.
     """
 
     n_regions: int
@@ -162,16 +152,8 @@ def pool(estimates: Sequence[Estimate]) -> Pooled:
 def leave_one_out(estimates: Sequence[Estimate]) -> pd.DataFrame:
     """Pool again without each of the regions.
 
-    Parameters
-    ----------
-    estimates : sequence of Estimate, length k
-        As in `pool`, but at least four.
-
-    Returns
-    -------
-    DataFrame, shape (k, 6)
-        estimate, ci_low, ci_high (95 %, unit of the estimand), tau, normal_se and hk_se of the
-        other regions, in the order given: what `pool` finds for them.
+    Of at least four: a row for each, in the order given, with what `pool` finds for the others:
+    estimate, ci_low, ci_high (95 %, unit of the estimand), tau, normal_se and hk_se.
     """
     effects, variances, scale = on_link_scale(estimates, least=4)
     _, inverse = LINKS[scale]
@@ -200,12 +182,10 @@ def combined_p(p_values: ArrayLike, least: float, sizes: ArrayLike) -> float:
 
     Parameters
     ----------
-    p_values : array_like, shape (k,)
-        One per region, each at least `least`.
+    p_values, sizes : array_like, shape (k,)
+        One per region, each at least `least`; what each region's test rests on.
     least : float
         Below it a region takes no part.
-    sizes : array_like, shape (k,)
-        What each region's test rests on.
 
     Returns
     -------

@@ -92,18 +92,9 @@ def honest_jump(
     of samples even then. It is never shorter than that of `jump`, and takes the covariates
     to have straight-line effects.
 
-    Parameters
-    ----------
-    frame, outcome, days, covariates, groups
-        As in `jump`.
-    curvature : float
-        Largest size of the second derivative on either side, in units of the outcome per
-        day squared, 0 or more, declared beforehand.
-
-    Returns
-    -------
-    Estimate
-        The interval, and so the standard error read from it, includes the largest error.
+    The other parameters are those of `jump`. `curvature` is the largest size of the second
+    derivative on either side, in units of the outcome per day squared, 0 or more, declared
+    beforehand. The interval, and so the standard error read from it, includes the largest error.
 
     References
     ----------

@@ -27,14 +27,8 @@ def abc_classes(sales: pd.Series) -> pd.Series:
     above it. Of customers with equal sales the earlier row comes first. Customers without sales
     are C.
 
-    Parameters
-    ----------
-    sales : Series, shape (n,)
-        Per customer; errors are those of `concentration`.
-
-    Returns
-    -------
-    Series of ordered categories A < B < C, with the index of `sales`.
+    `sales` is a Series with a row per customer, and so are the ordered classes A < B < C; errors
+    are those of `concentration`.
     """
     largest_first, order = checked(sales), np.argsort(-np.asarray(sales, float), kind="stable")
     before = np.cumsum(largest_first) - largest_first

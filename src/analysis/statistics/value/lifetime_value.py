@@ -49,7 +49,7 @@ class Holdout:
 
 
 def forecast(
-    buying: BuyingModel, spend: SpendModel, summary: pd.DataFrame, margin_rate: float = 1.0
+    buying: BuyingModel, spend: SpendModel, summary: pd.DataFrame, margin_rate: float
 ) -> pd.DataFrame:
     """Forecast each customer's coming `WEEKS`.
 

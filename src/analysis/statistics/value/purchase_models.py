@@ -108,15 +108,8 @@ def fit_buying(summary: pd.DataFrame, kind: Literal["bg", "mbg"] = "mbg") -> Buy
 def fit_spend(frequency: ArrayLike, mean_amount: ArrayLike) -> SpendModel:
     """Fit the gamma-gamma model to customers with repeat purchases of positive amounts.
 
-    Parameters
-    ----------
-    frequency, mean_amount : array_like, shape (n,)
-        As from `purchases.purchase_history`; margins instead of amounts give the margin.
-
-    Raises
-    ------
-    NotEstimable
-        If fewer than `MIN_REPEATERS` customers qualify.
+    Both are as from `purchases.purchase_history`, shape (n,); margins instead of amounts give the
+    margin. NotEstimable says that fewer than `MIN_REPEATERS` customers qualify.
 
     References
     ----------
