@@ -18,14 +18,9 @@ if TYPE_CHECKING:
 
 KEPT = ("tags", "slideshow")
 """What a researcher writes into a cell's metadata; the rest is Lab's."""
-METADATA = {
-    "kernelspec": {
-        "display_name": "Python 3 (ipykernel)",
-        "language": "python",
-        "name": "python3",  # which every Python has: papermill needs no kernel that make installs
-    },
-    "language_info": {"name": "python"},
-}
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+"""A kernel that every Python has: papermill needs none that make installs."""
+METADATA = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
 
 
 def save_as_in_git(model: Mapping, path: str, contents_manager: FileContentsManager) -> None:

@@ -38,8 +38,7 @@ def regions(dataset: Dataset, as_of: str = "") -> dict[str, str]:
 
 def _contents(name: str, table: CheckedTable) -> pd.DataFrame:
     """Return, for each region, the number of rows and two sums of their hashes."""
-    rows = table.rows
-    placed = table.broken
+    rows, placed = table.rows, table.broken
     values = {column: rows[column] for column in sorted(set(rows.columns) - {ROW})}
     if name == "survey":
         day = [rows["answered_on"].date()] if "answered_on" in rows.columns else []

@@ -23,12 +23,7 @@ def alone(reports: Path, what: str) -> Iterator[None]:
     """Hold a folder of reports, and sweep away what an earlier run has left half-written.
 
     The system lets go of the lock when its process ends, however it ends. `what` this process
-    does is for whoever comes second.
-
-    Raises
-    ------
-    DataError
-        If another process holds the folder; the message names it.
+    does is for whoever comes second, who gets a `DataError` that names it.
     """
     reports.mkdir(parents=True, exist_ok=True)
     lock = FileLock(reports / LOCK, blocking=False)
