@@ -15,7 +15,7 @@ import statsmodels
 import statsmodels.api as sm
 import statsmodels.formula.api as smf
 
-from analysis.statistics.measurement import relative_importance
+from analysis.statistics.measurement import correlations, relative_importance
 from analysis.statistics.regression import models
 
 N_ROWS, N_DRIVERS, N_BOOT, N_REFITTED, RUNS = 1_500, 9, 2_000, 3, 5
@@ -43,9 +43,7 @@ def survey(seed: int = 0) -> np.ndarray:
 
 def compare_importance(values: np.ndarray) -> None:
     """Compare LMG of bootstrap samples with refits of every subset of the drivers."""
-    ours, found = timed(
-        lambda: relative_importance.lmg(relative_importance.correlations(values, N_BOOT))
-    )
+    ours, found = timed(lambda: relative_importance.lmg(correlations.correlations(values, N_BOOT)))
     samples = resampled(values, N_REFITTED)
     print(f"\nLMG, {N_DRIVERS} drivers, {N_ROWS:,} rows, {N_BOOT:,} bootstrap samples")
     print(f"  cross-products and sweeps      {ours:10.3f} s")
@@ -78,13 +76,13 @@ def compare_errors(values: np.ndarray, groups: int) -> None:
     design = sm.add_constant(values[:, :-1])
     for name, refit in refits.items():
         theirs, covariance = timed(lambda refit=refit: jackknife(refit, station, groups))
-        away = np.abs(fit.covariance.to_numpy() / covariance - 1).max()
+        away = np.abs(fit.cov_params().to_numpy() / covariance - 1).max()
         print(f"  {name:30} {1000 * theirs:10.1f} ms, ratio {theirs / ours:.1f}")
         print(f"    largest relative difference between the covariances {away:.1e}")
 
 
 def resampled(values: np.ndarray, size: int, seed: int = 0) -> list[np.ndarray]:
-    """Return the first samples of rows that `relative_importance.correlations` draws."""
+    """Return the first samples of rows that `correlations.correlations` draws."""
     rng = np.random.default_rng(seed)
     return [values[rng.integers(0, len(values), len(values))] for _ in range(size)]
 

@@ -66,5 +66,5 @@ def test_what_a_contract_adds_to_charges_is_seen_in_customers_left_out(churn):
     )
     gain = discrimination.auc_gain(more, base, churn["lost"])
     assert gain.ci_low > 0.1
-    groups = prediction.calibration(more, churn["lost"])
+    groups = prediction.calibration(more, churn["lost"], 10)
     assert (groups["observed"] - groups["predicted"]).abs().max() < 0.12

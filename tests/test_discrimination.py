@@ -503,11 +503,11 @@ def test_true_probabilities_are_calibrated_and_others_are_not():
     rng = np.random.default_rng(5)
     truth = rng.beta(1, 4, 20_000)
     lost = rng.random(20_000) < truth
-    found = prediction.calibration(truth, lost)
+    found = prediction.calibration(truth, lost, 10)
     assert (found["customers"] == 2000).all()
     assert found["predicted"].is_monotonic_increasing
     assert found["predicted"].between(found["ci_low"], found["ci_high"]).sum() >= 9
-    bold = prediction.calibration(special.expit(2 * special.logit(truth)), lost)
+    bold = prediction.calibration(special.expit(2 * special.logit(truth)), lost, 10)
     assert bold["predicted"].between(bold["ci_low"], bold["ci_high"]).sum() <= 3
 
 
@@ -546,8 +546,8 @@ def test_series_are_paired_by_their_labels():
     risk = prediction.held_out(FORMULA, data, data["customer"])
     assert prediction.held_out(FORMULA, data, mixed[3]) == pytest.approx(risk)
     chance = pd.Series(risk, data.index)
-    table = prediction.calibration(chance, data["lost"])
-    pd.testing.assert_frame_equal(prediction.calibration(chance[::-1], data["lost"]), table)
+    table = prediction.calibration(chance, data["lost"], 10)
+    pd.testing.assert_frame_equal(prediction.calibration(chance[::-1], data["lost"], 10), table)
     first = prediction.first(chance, data["lost"], 30)
     assert prediction.first(chance, mixed[2], 30) == first
 

@@ -243,7 +243,7 @@ class TestTheNaiveAnswerIsMisled:
         _, known = rehearsal.run("H15", here)
         staged, long_ago = known["staged"], pd.Series(10_000, known["staged"].index)
         naive = customer_segments.lifecycle_stage(
-            staged["sales_first"], staged["sales_second"], long_ago
+            staged["sales_first"], staged["sales_second"], long_ago, forming_days=180
         )
         assert (naive == "growing").mean() > 1.4 * (staged["stage"] == "growing").mean()
         old = staged["stage"] != "forming"

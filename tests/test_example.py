@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from statsmodels.genmod.families import Poisson
 
 from analysis.data.contract import ORDERED, SCALES, TABLES
 from analysis.statistics.value.customer_segments import abc_classes, lifecycle_stage
@@ -802,7 +803,7 @@ def beyond_fuel(seed, **parameters):
     frame = frame[(frame["sales_before"] > 0) & (frame["tenure_days"] >= 182)]
     columns = design(frame, frame["log_visits"], frame["recent"], np.log(frame["fuel"]))
     arms = [
-        np.exp(columns @ likeliest(columns[own], scaled[own], np.exp)).mean()
+        np.exp(columns @ likeliest(columns[own], scaled[own], Poisson())).mean()
         for own in (frame["beyond"].to_numpy(), ~frame["beyond"].to_numpy())
         for scaled in [(frame["margin_after"] / frame["margin_after"].mean()).to_numpy()]
     ]

@@ -42,7 +42,6 @@ def task(tmp_path):
 
 def test_the_slowest_cells_are_named_by_their_heading():
     assert executed.slowest(notebook()) == (("H12 A claim", 9.0), ("Data", 2.5))
-    assert executed.slowest(notebook(), 1) == (("H12 A claim", 9.0),)
 
 
 @pytest.mark.parametrize("written", WRITTEN.values(), ids=WRITTEN)

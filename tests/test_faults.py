@@ -108,17 +108,19 @@ def test_a_kernel_that_dies_while_it_starts_is_started_again(shell, place, tmp_p
 
 @pytest.mark.parametrize("name", ["H01_satisfaction", "across_regions"])
 @pytest.mark.parametrize("text", ["<<<<<<< HEAD\n{}", '{"nothing": 1}'])
-def test_a_file_that_is_no_notebook_is_named_before_anything_runs(
-    shell, place, tmp_path, text, name
-):
+def test_a_file_that_is_no_notebook_is_named_and_the_others_run(shell, place, tmp_path, text, name):
     notebooks = write_notebooks(tmp_path / "notebooks")
     (notebooks / f"{name}.ipynb").write_text(text, encoding="utf-8")
     words = ("run", "-s", place / "small.toml", "--reports", tmp_path / "reports")
-    code, said = shell.workbook(notebooks, *words)
+    code, said = shell.workbook(notebooks, *words, "-n", name)
     assert code == 2
     assert f"{name}.ipynb: not a notebook" in said
-    assert "Traceback" not in said
     assert not list((tmp_path / "reports").rglob("*.html"))
+    code, said = shell.workbook(notebooks, *words)
+    assert code == 1
+    assert said.count(f"{name}.ipynb: not a notebook") == 1
+    assert "done North · H12_value" in said
+    assert "Traceback" not in said
 
 
 def test_a_folder_without_notebooks_is_named(shell, place, tmp_path):

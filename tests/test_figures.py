@@ -63,14 +63,15 @@ def test_binned_means_survive_ties():
 
 
 def test_specification_curve_sorts_and_marks_choices():
-    _, (top, bottom) = plt.subplots(2, 1)
+    _, axes = plt.subplots(2, 1)
+    top, bottom = axes
     table = pd.DataFrame(
         {
             "estimate": [0.3, 0.1], "ci_low": [0.2, 0.0], "ci_high": [0.4, 0.2],
             "tenure": [True, False], "price": [False, True], "main": [True, False],
         }
     )  # fmt: skip
-    marks.specification_curve(top, bottom, table, unit="SD")
+    marks.specification_curve(axes, table, 0, None, "SD")
     places = {to_hex(line.get_color()): line.get_xydata().tolist() for line in top.lines[1:]}
     assert places == {figures.BLUE: [[0, 0.1]], figures.ORANGE: [[1, 0.3]]}
     assert [tick.get_text() for tick in bottom.get_yticklabels()] == ["price", "tenure"]

@@ -49,9 +49,9 @@ def test_past_and_future_do_not_mix(here):
 
 
 def test_satisfaction_is_that_of_the_last_answers_before(here):
-    found = landmark.satisfaction(here, dt.date(2024, 1, 1))
-    assert found.to_dict() == {"a": 8.5}
-    assert landmark.satisfaction(here, dt.date(2024, 1, 1), days=5).empty
+    assert landmark.customers(here).people["satisfaction"].to_dict() == {"a": 8.5}
+    later = here.with_tables(survey=here.survey[here.survey["answered_on"] > "2024-01-01"])
+    assert landmark.customers(later).people["satisfaction"].isna().all()
 
 
 def test_groups_of_satisfaction_at_their_edges():

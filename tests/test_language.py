@@ -94,6 +94,8 @@ def test_messages_are_found_in_code_and_in_notebooks():
         "# Title", "x",
     ]  # fmt: skip
     assert extracted(b"a = 'x'\n[b]\nc = 'y'\n", f"{METHOD}:toml") == ["x", "y"]
+    register = b"[H01]\nestimand = 'x'\n[H01.claim]\nen = 'y'\n"
+    assert extracted(register, f"{METHOD}:estimands") == ["x"]
 
 
 def extracted(content, method):

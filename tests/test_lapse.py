@@ -204,7 +204,7 @@ def test_the_customers_of_the_first_half_year_by_hand():
 def test_other_rules_by_hand():
     """A factor of 16 gives the weekly buyers, of whom one paused for 107 days, a limit of 112."""
     here = small(COHORT)
-    found = churn.rules(here, churn.cohort(here), (4, 16))
+    found = churn.rules(here, churn.cohort(here)).drop(6)
     assert found.index.tolist() == [4, 10, 16]
     assert found["customers"].tolist() == [4, 4, 4]
     assert found["limit_days"].tolist() == [56, 70, 112]
@@ -215,7 +215,7 @@ def test_other_rules_by_hand():
 def test_a_single_customer_is_a_cohort():
     here = small({"a": range(0, 295, 7)})
     assert churn.cohort(here)["days"].to_dict() == {"a": 294 - 182}
-    assert churn.rules(here, churn.cohort(here), ())["lost"].tolist() == [1]
+    assert churn.rules(here, churn.cohort(here))["lost"].loc[churn.FACTOR] == 1
 
 
 # --- stations that closed, and days on which nobody came

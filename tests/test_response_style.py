@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from analysis.statistics.estimate import from_se
-from analysis.statistics.measurement import _style, relative_importance, response_style
+from analysis.statistics.measurement import relative_importance, response_style
+from analysis.statistics.measurement.correlations import correlation_of
 
 N_COVERAGE = 1000
 properties = settings(max_examples=25)
@@ -48,12 +49,19 @@ def mixed(data, mixes):
     )
 
 
+def without_style(frames, mixes, ratings, share):
+    """Return correlations as observed, and without a style of this share."""
+    covariance, strong = response_style._mixed(frames, mixes, ratings)
+    cleaned = covariance - share * np.outer(strong, strong)
+    return correlation_of(covariance), correlation_of(cleaned)
+
+
 @properties
 @given(st.floats(0, 0.8))
 def test_without_the_style_correlations_are_those_of_the_opinions(share):
     ratings, opinions = styled(share)
     mixes = MIXES | {"years": {"years": 1.0}}
-    observed, cleaned = response_style.without_style([ratings], mixes, ITEMS, share)
+    observed, cleaned = without_style([ratings], mixes, ITEMS, share)
     assert observed == pytest.approx(mixed(ratings, mixes).corr().to_numpy())
     assert cleaned == pytest.approx(mixed(opinions, mixes).corr().to_numpy(), abs=1e-9)
 
@@ -61,7 +69,7 @@ def test_without_the_style_correlations_are_those_of_the_opinions(share):
 def test_a_sample_gives_them_within_its_error():
     ratings, _ = styled(0.25, n=200_000, seed=1, exact=False)
     single = {name: {name: 1.0} for name in ITEMS}
-    observed, cleaned = response_style.without_style([ratings], single, ITEMS, 0.25)
+    observed, cleaned = without_style([ratings], single, ITEMS, 0.25)
     assert np.abs(cleaned - OPINIONS).max() < 0.015
     assert np.abs(observed - (0.75 * OPINIONS + 0.25)).max() < 0.01
 
@@ -69,7 +77,7 @@ def test_a_sample_gives_them_within_its_error():
 def test_columns_that_share_no_style_keep_their_correlation():
     ratings, _ = styled(0.3)
     mixes = {"a": {"a": 1.0}, "b": {"b": 1.0}, "years": {"years": 1.0}}
-    observed, cleaned = response_style.without_style([ratings], mixes, ["a"], 0.3)
+    observed, cleaned = without_style([ratings], mixes, ["a"], 0.3)
     assert cleaned[1, 2] == observed[1, 2] == pytest.approx(ratings["b"].corr(ratings["years"]))
     assert cleaned[0, 2] == pytest.approx(observed[0, 2] / np.sqrt(0.7))
 
@@ -78,7 +86,7 @@ def test_a_style_does_not_touch_a_difference_of_equally_spread_ratings():
     ratings, _ = styled(0.3)
     ratings = ratings / ratings.std()
     mixes = {"gap": {"a": 1.0, "b": -1.0}, "other": {"c": 1.0, "d": -1.0}}
-    observed, cleaned = response_style.without_style([ratings], mixes, ITEMS, 0.3)
+    observed, cleaned = without_style([ratings], mixes, ITEMS, 0.3)
     assert cleaned == pytest.approx(observed)
 
 
@@ -123,7 +131,7 @@ def test_importance_shifts_are_what_the_style_adds_to_shares():
 def test_several_imputations_count_alike():
     (one, _), (other, _) = styled(0.2), styled(0.2, seed=1)
     mixes = {name: {name: 1.0} for name in ITEMS}
-    _, both = response_style.without_style([one, other, one, other], mixes, ITEMS, 0.2)
+    _, both = without_style([one, other, one, other], mixes, ITEMS, 0.2)
     mean = (one[list(ITEMS)].cov() + other[list(ITEMS)].cov()).to_numpy() / 2
     style = 0.2 * np.sqrt(np.outer(np.diag(mean), np.diag(mean)))
     spread = np.sqrt(np.diag(mean - style))
@@ -159,7 +167,7 @@ def test_no_more_of_a_style_is_taken_out_than_answers_can_have():
         0, abs=1e-9
     )
     found = response_style.slope_shifts([ratings], mixes, ITEMS, style)
-    at_most = replace(style, share=_style.MOST * most, low=0.0, se=0.0)
+    at_most = replace(style, share=response_style.MOST * most, low=0.0, se=0.0)
     expected = response_style.slope_shifts([ratings], mixes, ITEMS, at_most)
     assert found["high"].to_numpy() == pytest.approx(expected["share"].to_numpy())
 
@@ -169,7 +177,7 @@ def test_the_error_of_a_hardly_known_style_is_that_of_its_possible_shares(seed):
     ratings, style = hardly_known(seed=seed)
     mixes = {name: {name: 1.0} for name in ITEMS}
     pair = (["a", "b"], ["c"])
-    most = _style.MOST / np.linalg.inv(ratings[list(ITEMS)].corr()).sum()
+    most = response_style.MOST / np.linalg.inv(ratings[list(ITEMS)].corr()).sum()
     drawn = np.random.default_rng(seed).normal(style.share, style.se, 20_000)
     drawn = drawn[(drawn >= 0) & (drawn <= most)]
     cleaned = ratings[list(ITEMS)].corr().to_numpy() - drawn[:, None, None]
@@ -327,6 +335,6 @@ def test_a_style_of_answering_is_no_halo():
 def test_without_a_halo_of_unequal_strength_correlations_are_those_of_the_opinions():
     data, strong = liked(0.3, 0.5), {"expectation": 0.5, "good_1": 1.0, "bad_1": -1.0}
     mixes = {name: {name: 1.0} for name in strong}
-    observed, cleaned = response_style.without_style([data], mixes, strong, 0.3)
+    observed, cleaned = without_style([data], mixes, strong, 0.3)
     assert observed[0, 1] == pytest.approx(0.15, abs=0.01)
     assert cleaned == pytest.approx(np.eye(3), abs=0.02)

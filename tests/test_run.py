@@ -57,7 +57,7 @@ def write(folder, name, *cells, claim="H12", parameters=SETUP):
 
 
 def task(folder, path, **parameters):
-    theme = notebooks.theme_of(path)
+    theme = notebooks.Notebook(path, None).theme
     return Task(path, "small", "North", parameters, folder.parent / "reports", theme=theme)
 
 
@@ -231,24 +231,33 @@ def test_notebooks_are_found_in_any_folder_and_taken_by_name_or_theme(folder):
         "H12_a": ("value", "H12", True), "H13_b": ("value", "H13", True),
         "an idea": ("mine/more", "", True), "everywhere": ("", "", False),
     }  # fmt: skip
-    assert [each.name for each in notebooks.select(["value"])] == ["H12_a", "H13_b"]
-    assert [each.name for each in notebooks.select(["an idea", "value"])][-1] == "H13_b"
-    assert [each.name for each in notebooks.select(["H13"])] == ["H13_b"]
-    assert len(notebooks.select([])) == 4
+    assert selected("value") == (["H12_a", "H13_b"], [])
+    assert selected("an idea", "value")[0][-1] == "H13_b"
+    assert selected("H13") == (["H13_b"], [])
+    assert len(selected()[0]) == 4
     message = r"No notebook, claim or theme 'valeu'\. Did you mean 'value'\?"
     with pytest.raises(UsageError, match=message):
-        notebooks.select(["valeu"])
+        selected("valeu")
+
+
+def selected(*names):
+    """Return the names of the notebooks to be run, and why others are refused."""
+    chosen, refused = notebooks.select(names)
+    return [each.name for each in chosen], refused
 
 
 def test_a_notebook_without_parameters_is_left_out_unless_it_is_named_or_tests_a_claim(folder):
     write(folder, "H12_a")
     write(folder, "scratch", parameters="")
-    assert [each.name for each in notebooks.select([])] == ["H12_a"]
+    assert selected() == (["H12_a"], [])
     with pytest.raises(UsageError, match=r"notebooks/scratch.ipynb: no cell is tagged"):
-        notebooks.select(["scratch"])
+        selected("scratch")
+    names, (refused,) = selected("scratch", "H12")
+    assert (names, refused[:41]) == (["H12_a"], "notebooks/scratch.ipynb: no cell is tagge")
     write(folder / "value", "H13_b", parameters="")
-    with pytest.raises(UsageError, match=r"notebooks/value/H13_b.ipynb: no cell is tagged"):
-        notebooks.select([])
+    names, (refused,) = selected()
+    assert names == ["H12_a"]
+    assert refused.startswith("notebooks/value/H13_b.ipynb: no cell is tagged")
 
 
 def test_two_notebooks_for_one_claim_and_a_claim_that_is_not_registered_are_refused(folder):
@@ -256,16 +265,35 @@ def test_two_notebooks_for_one_claim_and_a_claim_that_is_not_registered_are_refu
     write(folder / "value", "H12_a")
     write(folder / "value", "H13_b")
     both = "notebooks/mine/H12_again.ipynb and notebooks/value/H12_a.ipynb"
-    for names in [], ["H12"], ["mine"]:
+    for names in ["H12"], ["mine"]:
         with pytest.raises(UsageError, match=f"Two notebooks test H12: {both}"):
-            notebooks.select(names)
-    assert [each.name for each in notebooks.select(["H13"])] == ["H13_b"]
+            selected(*names)
+    assert selected("H13") == (["H13_b"], [])
+    for names in [], ["value"]:  # both are refused once, and the other one is run
+        good, (refused,) = selected(*names)
+        assert good == ["H13_b"]
+        assert refused.startswith(f"Two notebooks test H12: {both}")
     first.rename(folder / "value" / "H92_a.ipynb")
-    with pytest.raises(UsageError, match=r"H92_a.ipynb: the register has no claim H92\."):
-        notebooks.select([])
+    good, (refused,) = selected()
+    assert good == ["H12_a", "H13_b"]
+    assert refused.startswith("H92_a.ipynb: the register has no claim H92.")
     (folder / "value" / "H92_a.ipynb").rename(folder / "mine" / "H12_a.ipynb")
     with pytest.raises(UsageError, match="Two notebooks have one name: notebooks/mine/H12_a"):
-        notebooks.select(["H12_a"])
+        selected("H12_a")
+
+
+def test_each_bad_notebook_is_refused_with_a_message_of_its_own(folder):
+    write(folder, "H12_a")
+    write(folder, "H92_a")
+    write(folder, "H13_b", parameters="")
+    (folder / "odd.ipynb").write_text("{", encoding="utf-8")
+    good, refused = selected()
+    assert good == ["H12_a"]
+    assert [said.split(":")[0] for said in refused] == [
+        "notebooks/H13_b.ipynb", "H92_a.ipynb", "notebooks/odd.ipynb",
+    ]  # fmt: skip
+    with pytest.raises(UsageError, match=r"H13_b(.|\n)*H92_a"):
+        selected("H13_b", "H92_a")
 
 
 def test_parameters_must_be_plain_values(folder):
@@ -274,9 +302,10 @@ def test_parameters_must_be_plain_values(folder):
     odd, good = sorted(notebooks.find_all(), key=lambda each: not each.problem)
     assert odd.problem.startswith('notebooks/odd.ipynb: the cell tagged "parameters" must assign')
     assert good.problem == ""
-    assert notebooks.select(["H12"]) == [good]
+    assert notebooks.select(["H12"]) == ([good], [])
+    assert notebooks.select([]) == ([good], [odd.problem])
     with pytest.raises(UsageError, match=r"odd\.ipynb"):
-        notebooks.select([])
+        notebooks.select(["odd"])
 
 
 def test_the_notebook_of_a_claim_without_a_region_is_refused(folder):
@@ -287,7 +316,7 @@ def test_the_notebook_of_a_claim_without_a_region_is_refused(folder):
 
 def test_parameters_are_read_in_the_type_of_their_default(folder):
     write(folder, "H12_a")
-    (one,) = notebooks.select([])
+    ((one,), _) = notebooks.select([])
 
     def read(*texts):
         return notebooks.parameters([one], texts)[one]
@@ -306,7 +335,7 @@ def test_parameters_are_read_in_the_type_of_their_default(folder):
 def test_each_notebook_gets_the_parameters_that_it_has(folder):
     write(folder, "H12_a")
     write(folder, "everywhere", parameters='source = "nowhere"')
-    chosen = notebooks.select([])
+    chosen, _ = notebooks.select([])
     given = notebooks.parameters(chosen, ["seed=7"])
     assert {each.name: own for each, own in given.items()} == {
         "H12_a": {"seed": 7},
@@ -384,7 +413,7 @@ def test_a_report_of_an_earlier_version_with_another_regions_finding_fails_its_c
 
 def test_parameters_have_a_fingerprint_that_does_not_depend_on_where_the_source_is(folder):
     write(folder, "H12_a")
-    (one,) = notebooks.select([])
+    ((one,), _) = notebooks.select([])
     data = plan.Data({"North": "d1"}, "2026-06-30")
 
     def of(**given):

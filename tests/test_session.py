@@ -76,6 +76,34 @@ def test_a_region_of_another_name_is_run_and_the_old_one_counts_no_more(shell, t
     assert set(findings.read_all(reports)["region"]) == {"North"}
 
 
+def test_two_notebooks_for_one_claim_are_refused_and_the_others_run(shell, tmp_path):
+    source, notebooks = write_small(tmp_path), write_notebooks(tmp_path / "notebooks")
+    write_notebook(notebooks, "H12_again", CLAIMS)
+    write_notebook(notebooks, "H92_new", CLAIMS)
+    reports = tmp_path / "reports"
+    words = ("run", "-s", source, "--reports", reports)
+    both = "Two notebooks test H12: notebooks/H12_again.ipynb and notebooks/value/H12_value.ipynb"
+    code, said = shell.workbook(notebooks, *words, "-n", "H12")
+    assert (code, both in said, reports.exists()) == (2, True, False)
+    code, said = shell.workbook(notebooks, *words)
+    assert code == 1
+    assert said.count(f"refused {both}") == 1
+    assert said.count("refused H92_new.ipynb: the register has no claim H92.") == 1
+    assert "3 reports in" in said
+    assert all(f"done {region} · H17_retention" in said for region in ("North", "South"))
+    assert both in index_of(reports)
+    assert {path.stem for path in reports.glob("small/*/H*.ipynb")} == {"H17_retention"}
+    code, said = shell.workbook(notebooks, *words, "--json")
+    events = [json.loads(line) for line in said.splitlines()]
+    assert code == 1
+    assert [each["event"] for each in events[:3]] == ["skipped", "refused", "refused"]
+    (notebooks / "H12_again.ipynb").unlink()
+    (notebooks / "H92_new.ipynb").unlink()
+    code, said = shell.workbook(notebooks, *words, "-n", "H17")
+    assert code == 0
+    assert "Two notebooks" not in index_of(reports)
+
+
 def test_json_has_one_object_a_line_and_the_log_stands_beside_the_index(shell, place, tmp_path):
     words = ("run", "-s", place / "small.toml", "--reports", tmp_path, "-r", "North", "--json")
     code, said = shell.workbook(place / "notebooks", *words)

@@ -13,6 +13,7 @@ from analysis.statistics.regression import models, response_surface
 
 properties = settings(max_examples=25)
 NAMES = ("performance", "expectation")
+SIDES = "surplus + shortfall + expectation"
 coefficient = st.floats(-2, 2)
 
 
@@ -26,17 +27,21 @@ def rated(n=120, seed=0, spread=1.0):
     return survey.centred(people.assign(age=rng.normal(size=n)), NAMES)
 
 
+def surface(outcome, controls=()):
+    """Return the formula of the surface."""
+    terms = [*response_surface.SLOPES, *response_surface.BENDS, *controls]
+    return f"{outcome} ~ {' + '.join(terms)}"
+
+
 def fitted(people, y, controls=()):
     """Return the surface of an outcome."""
-    return models.ols(response_surface.formula("y", controls), people.assign(y=y))
+    return models.ols(surface("y", controls), people.assign(y=y))
 
 
 def planted(people, y):
     """Return the surface of an outcome with noise that no term explains: its terms are exact."""
     noise = np.random.default_rng(9).normal(size=len(people))
-    noise = (
-        smf.ols(response_surface.formula("noise", ["age"]), people.assign(noise=noise)).fit().resid
-    )
+    noise = smf.ols(surface("noise", ["age"]), people.assign(noise=noise)).fit().resid
     return fitted(people, y + noise, ["age"])
 
 
@@ -48,7 +53,7 @@ def test_features_of_a_planted_surface_are_exact(b):
     y = b[0] + b[1] * p + b[2] * e + b[3] * p**2 + b[4] * p * e + b[5] * e**2 + people["age"]
     fit = planted(people, y)
     assert {
-        name: each.estimate for name, each in response_surface.features([fit]).items()
+        name: each.estimate for name, each in response_surface.features([fit], 1.0).items()
     } == pytest.approx(
         {
             "along equality, slope": b[1] + b[2],
@@ -89,14 +94,14 @@ def test_equal_standard_deviations_would_take_a_difference_for_none():
     fit = fitted(people, people["performance"] - people["expectation"] + 0.1 * noise)
     ratio = people["performance"].std() / people["expectation"].std()
     along = "along equality, slope"
-    assert response_surface.features([fit])[along].ci_low > 0.3
+    assert response_surface.features([fit], 1.0)[along].ci_low > 0.3
     right = response_surface.features([fit], ratio)[along]
     assert right.ci_low < 0 < right.ci_high
 
 
 def test_one_rating_alone_rises_along_and_across_equality():
     people = rated()
-    found = response_surface.features([planted(people, 0.7 * people["c_performance"])])
+    found = response_surface.features([planted(people, 0.7 * people["c_performance"])], 1.0)
     assert found["along equality, slope"].estimate == pytest.approx(0.7)
     assert found["across equality, slope"].estimate == pytest.approx(0.7)
 
@@ -104,10 +109,8 @@ def test_one_rating_alone_rises_along_and_across_equality():
 def test_intervals_are_those_of_the_sums_of_coefficients():
     people = rated()
     y = 0.4 * people["c_performance"] + np.random.default_rng(2).normal(size=len(people))
-    found = response_surface.features([fitted(people, y)])
-    other = smf.ols(response_surface.formula("y"), people.assign(y=y)).fit(
-        cov_type="HC3", use_t=True
-    )
+    found = response_surface.features([fitted(people, y)], 1.0)
+    other = smf.ols(surface("y"), people.assign(y=y)).fit(cov_type="HC3", use_t=True)
     expected = {
         "along equality, slope": [0, 1, 1, 0, 0, 0],
         "along equality, bend": [0, 0, 0, 1, 1, 1],
@@ -123,13 +126,13 @@ def test_imputations_are_pooled():
     people = rated()
     noise = np.random.default_rng(3).normal(size=(3, len(people)))
     fits = [fitted(people, people["c_performance"] + each) for each in noise]
-    apart = [response_surface.features([fit])["along equality, slope"] for fit in fits]
-    assert response_surface.features(fits)["along equality, slope"] == pooled(apart)
+    apart = [response_surface.features([fit], 1.0)["along equality, slope"] for fit in fits]
+    assert response_surface.features(fits, 1.0)["along equality, slope"] == pooled(apart)
     assert response_surface.slopes(fits)["performance"] == pooled(
         [response_surface.slopes([fit])["performance"] for fit in fits]
     )
     with pytest.raises(ValueError, match="needs estimates"):
-        response_surface.features([])
+        response_surface.features([], 1.0)
 
 
 # --- two half-planes that meet at what was expected
@@ -151,7 +154,7 @@ def with_halo(kink, on_expectation, n=8_000, seed=4, ceiling=1.0):
     return pd.DataFrame({"satisfaction": satisfaction, "expectation": expectation} | sides)
 
 
-def kink(people, sides=response_surface.SIDES):
+def kink(people, sides=SIDES):
     return models.contrast(models.ordered(f"satisfaction ~ {sides}", people), response_surface.KINK)
 
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.duration.hazard_regression import PHReg
+from statsmodels.duration.survfunc import SurvfuncRight
 
 from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.regression import hazards, survival
@@ -87,7 +88,8 @@ def test_interval_is_symmetric_on_the_log_of_minus_log():
 
 def test_without_censoring_the_share_is_that_of_the_rows_left():
     stop = np.random.default_rng(1).integers(1, 50, 400)
-    found = survival.curves(pd.DataFrame({"stop": stop, "lost": 1}), "stop", "lost")
+    rows = pd.DataFrame({"stop": stop, "lost": 1, "group": "all"})
+    found = survival.curves(rows, "stop", "lost", "group")
     left = np.array([(stop > day).mean() for day in found["day"]])
     assert found["share"].to_numpy() == pytest.approx(left)
     sure = found[found["share"].between(0, 1, inclusive="neither")]
@@ -97,36 +99,12 @@ def test_without_censoring_the_share_is_that_of_the_rows_left():
     assert found.drop(sure.index)[["ci_low", "ci_high"]].isna().all(axis=None)
 
 
-def test_late_entries_by_hand():
-    """On day 3 two of three are there; on day 5, after two more came, four; on day 8, two."""
-    rows = pd.DataFrame(
-        {
-            "entry": [0, 0, 1, 3, 4, 8],
-            "stop": [3, 5, 8, 8, 6, 9],
-            "lost": [1, 1, 1, 0, 0, 0],
-        }
-    )
-    found = survival.curves(rows, "stop", "lost", entry="entry")
-    assert found["day"].tolist() == [0, 3, 5, 8, 9]
-    assert found["at_risk"].tolist() == [2, 3, 4, 2, 1]
-    assert found["lost"].tolist() == [0, 1, 1, 1, 0]
-    expected = [1, 2 / 3, 2 / 3 * 3 / 4, 1 / 4, 1 / 4]
-    assert found["share"].tolist() == pytest.approx(expected)
-
-
-def test_a_curve_that_has_reached_zero_stays_there():
-    rows = pd.DataFrame({"entry": [0, 4, 4], "stop": [2, 6, 9], "lost": [1, 1, 0]})
-    found = survival.curves(rows, "stop", "lost", entry="entry")
-    assert found["share"].tolist() == [1, 0, 0, 0]
-
-
 def test_groups_in_the_order_of_their_categories_without_the_missing():
     rows = customers().drop_duplicates("x")
     box = pd.Categorical.from_codes(np.arange(len(rows)) % 4 - 1, ["top", "middle", "bottom"])
     found = survival.curves(rows.assign(box=box), "stop", "lost", by="box")
     assert found["group"].unique().tolist() == ["top", "middle", "bottom"]
-    alone = survival.curves(rows[box == "middle"], "stop", "lost")
-    assert (alone["group"] == "all").all()
+    alone = survival.curves(rows[box == "middle"].assign(box="all"), "stop", "lost", "box")
     same = found[found["group"] == "middle"].reset_index(drop=True)
     pd.testing.assert_frame_equal(same.drop(columns="group"), alone.drop(columns="group"))
 
@@ -135,10 +113,8 @@ def test_groups_in_the_order_of_their_categories_without_the_missing():
 @given(st.integers(0, 10_000), st.integers(2, 60), st.floats(0.01, 100))
 def test_shares_fall_within_their_intervals_in_any_unit_of_time(seed, n, unit):
     rng = np.random.default_rng(seed)
-    entry = rng.integers(0, 20, n)
-    rows = pd.DataFrame({"entry": entry, "stop": entry + rng.integers(1, 30, n)})
-    rows["lost"] = rng.integers(0, 2, n)
-    found = survival.curves(rows, "stop", "lost", entry="entry")
+    rows = pd.DataFrame({"stop": rng.integers(1, 30, n), "lost": rng.integers(0, 2, n), "g": 1})
+    found = survival.curves(rows, "stop", "lost", "g")
     assert found["share"].between(0, 1).all()
     assert (found["share"].diff().dropna() <= 0).all()
     sure = found.dropna()
@@ -146,7 +122,7 @@ def test_shares_fall_within_their_intervals_in_any_unit_of_time(seed, n, unit):
     assert (sure["share"] <= sure["ci_high"]).all()
     assert sure[["ci_low", "ci_high"]].stack().between(0, 1).all()
     assert found["ci_low"].isna().equals(found["share"].isin([0, 1]))
-    other = survival.curves(rows.mul([unit, unit, 1]), "stop", "lost", entry="entry")
+    other = survival.curves(rows.mul([unit, 1, 1]), "stop", "lost", "g")
     assert other["share"].to_numpy() == pytest.approx(found["share"].to_numpy())
 
 
@@ -165,15 +141,14 @@ def test_share_on_a_day_is_that_after_the_last_loss_until_observation_ends():
 
 
 @pytest.mark.slow
-def test_coverage_of_the_share_with_late_entries():
+def test_coverage_of_the_share():
     hits = 0
     for seed in range(N_COVERAGE):
         rng = np.random.default_rng(seed)
-        entry, life = rng.uniform(0, 100, 300), rng.exponential(200, 300)
-        stop = np.minimum(life, entry + rng.uniform(10, 300, 300))
-        rows = pd.DataFrame({"entry": entry, "stop": stop, "lost": (life == stop).astype(int)})
-        curve = survival.curves(rows[life > entry], "stop", "lost", entry="entry")
-        found = survival.share_at(curve, 150).iloc[0]
+        life, end = rng.exponential(200, 300), rng.uniform(10, 400, 300)
+        stop = np.minimum(life, end)
+        rows = pd.DataFrame({"stop": stop, "lost": (life <= end).astype(int), "group": "all"})
+        found = survival.share_at(survival.curves(rows, "stop", "lost", "group"), 150).iloc[0]
         hits += found["ci_low"] <= np.exp(-150 / 200) <= found["ci_high"]
     assert hits / N_COVERAGE == pytest.approx(0.95, abs=3 * MC_ERROR)
 
@@ -192,13 +167,12 @@ def test_log_rank_of_published_examples():
 
 def test_log_rank_without_ties_is_the_score_test_of_a_cox_regression():
     rng = np.random.default_rng(2)
-    start = rng.uniform(0, 100, 200)
-    rows = pd.DataFrame({"start": start, "stop": start + rng.exponential(100, 200) + 1})
+    rows = pd.DataFrame({"start": 0, "stop": rng.exponential(100, 200) + 1})
     rows["lost"], rows["group"] = rng.integers(0, 2, 200), rng.integers(0, 3, 200)
     model = phreg(rows.assign(one=rows["group"] == 1, two=rows["group"] == 2), ["one", "two"])
     score = model.score(np.zeros(2))
     chi2 = score @ np.linalg.solve(-model.hessian(np.zeros(2)), score)
-    found = survival.differ(rows, "stop", "lost", "group", entry="start")
+    found = survival.differ(rows, "stop", "lost", "group")
     assert found == pytest.approx(stats.chi2.sf(chi2, 2))
 
 
@@ -358,8 +332,8 @@ def test_proportional_is_the_score_test_of_a_column_times_the_share_gone(column)
     days = np.unique(rows.loc[rows["lost"] == 1, "stop"])
     parts = [rows[(rows["start"] < day) & (day <= rows["stop"])].assign(day=day) for day in days]
     cut = pd.concat(parts).eval("lost = lost * (stop == day)").assign(start=lambda d: d["day"] - 1)
-    curve = survival.curves(rows, "stop", "lost", entry="start")
-    gone = 1 - curve["share"].shift().set_axis(curve["day"])
+    curve = SurvfuncRight(rows["stop"], rows["lost"], entry=rows["start"])
+    gone = 1 - pd.Series([1.0, *curve.surv_prob[:-1]], curve.surv_times)
     cut = cut.assign(stop=cut["day"], product=cut["day"].map(gone) * cut[column])
     model = phreg(cut, [*names, "product"])
     at = np.append(hazards.cox(" + ".join(names), rows, *SPELLS).params, 0)
@@ -399,16 +373,12 @@ def test_a_card_whose_effect_stays_is_suspected_as_often_as_planned():
 def test_impossible_days_are_refused(change, sentence):
     rows = customers().assign(**change)
     with pytest.raises(ValueError, match=sentence):
-        survival.curves(rows, "stop", "lost", entry="start")
-    with pytest.raises(ValueError, match=sentence):
-        survival.differ(rows, "stop", "lost", "card", entry="start")
-    with pytest.raises(ValueError, match=sentence):
         hazards.cox("x", rows, *SPELLS)
 
 
 def test_observation_must_begin_before_it_ends():
     with pytest.raises(ValueError, match='"stop" must be later than day 0'):
-        survival.curves(customers().assign(stop=0), "stop", "lost")
+        survival.curves(customers().assign(stop=0), "stop", "lost", "card")
 
 
 @pytest.mark.parametrize(

@@ -287,7 +287,7 @@ def explained(region, seed):
     found = sensitivity.confounding(effect, data, "satisfaction", "told", ["recorded"])
     known, parts = hypothesis("H09"), {"explanation": effect}
     hidden = sensitivity.both_ways({"explanation": found})
-    check = checks.same_verdict(claim.Claim(known, None), parts, claim.HIDDEN, hidden)
+    check = checks.same_verdict(claim.Claim(known, None), parts, HIDDEN, hidden)
     return conclude(known, "example", region, parts, checks=[check])
 
 

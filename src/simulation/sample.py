@@ -19,24 +19,12 @@ MOMENTS = (52, 60, 68, 76, 84)  # weeks that begin at a landmark of the early wa
 
 @dataclass(frozen=True)
 class Sample:
-    """A large draw.
-
-    Attributes
-    ----------
-    world : World
-        What is true.
-    everyone : DataFrame
-        One row per customer: traits, purchases by period, items and latent answers of wave 2.
-    moments : DataFrame
-        One row per customer and landmark: recency, change of volume, lapse.
-    leads : Series
-        Days of unbroken alarm up to the last purchase, of each who lapsed alarmed.
-    """
+    """A large draw."""
 
     world: World
-    everyone: DataFrame
-    moments: DataFrame
-    leads: pd.Series
+    everyone: DataFrame  # by customer: traits, purchases by period, items and latent of wave 2
+    moments: DataFrame  # by customer and landmark: recency, change of volume, lapse
+    leads: pd.Series  # days of unbroken alarm up to the last purchase, of who lapsed alarmed
 
     @property
     def answered(self) -> DataFrame:

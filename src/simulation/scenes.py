@@ -16,30 +16,17 @@ RETENTION = ("H17", "H18", "H19", "H20", "H21", "H22")
 
 @dataclass(frozen=True)
 class Scene:
-    """A world in which hypotheses are rehearsed.
+    """A world in which hypotheses are rehearsed: what is true there in words and in numbers.
 
-    Attributes
-    ----------
-    name : str
-        What is true there, in words.
-    world : World
-        The same, in numbers.
-    hypotheses : tuple of str
-        Those that are rehearsed in it.
-    sizes : tuple of int
-        Customers of a region.
-    without : tuple of str
-        "table.column" names that these regions did not record.
-    told_by : World or None
-        Where the true values are taken from, if not from `world` without what only changes the
-        answers: styles, halos and single numbers throughout.
+    The true values are those of `told_by`, by default of the same world without what only changes
+    the answers: styles, halos and single numbers throughout.
     """
 
     name: str
     world: World
     hypotheses: tuple[str, ...]
-    sizes: tuple[int, ...] = (3_000,)
-    without: tuple[str, ...] = ()
+    sizes: tuple[int, ...] = (3_000,)  # customers of a region
+    without: tuple[str, ...] = ()  # "table.column" names that these regions did not record
     told_by: World | None = field(default=None, repr=False)
 
     @property
@@ -48,39 +35,23 @@ class Scene:
         return self.told_by or replace(self.world, **_HONEST)
 
 
-_HONEST = dict.fromkeys(("acquiescence", "halo", "halo_on_loyalty", "straight_lining"), 0.0)
-_NO_VIEWS = {
-    "value_slopes": (0.0,) * 4,
-    "cost_slopes": (0.0,) * 4,
-    "performance_quality": 0.0,
-    "performance_slope": 0.0,
-    "expectation_slope": 0.0,
-    "loss_slope": 0.0,
-}
+def _none(names: str) -> dict[str, float]:
+    """Set each of these parameters to nothing."""
+    return dict.fromkeys(names.split(), 0.0)
+
+
+_HONEST = _none("acquiescence halo halo_on_loyalty straight_lining")
+_NO_VIEWS = {"value_slopes": (0.0,) * 4, "cost_slopes": (0.0,) * 4}
+_NO_VIEWS |= _none("performance_quality performance_slope expectation_slope loss_slope")
 _NO_EFFECT = World(
     **_NO_VIEWS,
-    online_suburban=0.0,
-    on_site_urban=0.0,
-    works_slope=0.0,
-    works_communication=0.0,
-    service_price_slope=0.0,
-    told_slope=0.0,
-    promise_jump=0.0,
-    day_slope=0.0,
-    explanation_effect=0.0,
-    handling_effect=0.0,
+    **_none("online_suburban on_site_urban works_slope works_communication service_price_slope"),
+    **_none("told_slope promise_jump day_slope explanation_effect handling_effect"),
 )
-_NO_LINK = {
-    "satisfaction_visits": 0.0,
-    "loyalty_visits": 0.0,
-    "satisfaction_log_hazard": 0.0,
-    "quick_log_hazard": 0.0,
-    "late_log_hazard": 0.0,
-    "beyond_by_visits": 0.7,  # the frequent buy everything more often
-    "beyond_log_hazard": 0.0,
-    "beyond_visits": 0.0,
-    "beyond_margin": 0.0,
-}
+_NO_HABIT = _none("beyond_log_hazard beyond_visits beyond_margin")
+_NO_VIEW_COUNTS = _none("satisfaction_visits loyalty_visits satisfaction_log_hazard")
+_NO_LINK = {**_NO_HABIT, **_NO_VIEW_COUNTS, **_none("quick_log_hazard late_log_hazard")}
+_NO_LINK |= {"beyond_by_visits": 0.7}  # the frequent buy everything more often
 _NOTHING_KEEPS = World(card_log_hazard=0.0, campaign_log_hazard=0.0, synergy=0.0)
 _CARD_OF_THE_LOYAL = World(
     card_by_loyalty=0.8, card_log_hazard=0.0, satisfaction_log_hazard=-0.8, affinity_log_hazard=0.0
@@ -89,12 +60,6 @@ _ONLY_EXPECTATION = replace(World(**_NO_VIEWS), expectation_slope=-0.40)
 _COSTS_MATTER = World(value_slopes=(0.15,) * 4, cost_slopes=(-0.30,) * 4, performance_quality=0.0)
 _NO_PROMISE = World(promise_jump=0.0, explanation_effect=0.0, day_slope=-0.15)
 _ALIKE = World(performance_slope=0.6, expectation_slope=-0.6, loss_slope=0.0)
-_NO_HABIT = {"beyond_log_hazard": 0.0, "beyond_visits": 0.0, "beyond_margin": 0.0}
-_NO_VIEW_COUNTS = {
-    "satisfaction_visits": 0.0,
-    "loyalty_visits": 0.0,
-    "satisfaction_log_hazard": 0.0,
-}
 _ATTACHED = replace(_NOTHING_KEEPS, **_NO_HABIT, attachment=0.7)
 _ATTACHED_VIEWS = World(**_NO_VIEW_COUNTS, attachment=0.7, attachment_satisfaction=0.5)
 _ROUGH_ANSWERS = {"tail_df": 3.0, "j_shaped": True, "silence": 0.5}

@@ -144,12 +144,7 @@ VARYING = {
 def regional_worlds(seed: int = SEED, tau: float = 0.08) -> dict[str, World]:
     """Return the world of every region: parameters vary around the default ones.
 
-    Parameters
-    ----------
-    seed : int
-        The same seed gives the same regions.
-    tau : float
-        Standard deviation between regions of a standardised effect; `VARYING` scales it.
+    `tau` is the standard deviation between regions of a standardised effect; `VARYING` scales it.
     """
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
     return {region: replace(World(region), **_shifted(tau, rng)) for region in REGIONS}

@@ -2,14 +2,13 @@
 
 import os
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
 from pandas import DataFrame
 
 from simulation.drawing.tables import draw
+from simulation.processes import one_core_each
 from simulation.truth.parts import N_DRAW, planted
 from simulation.world import REGIONS, SEED, World, region_seed, regional_worlds
 
@@ -32,8 +31,7 @@ def write_example(
     n_draw : int
         Customers of the large draws that tell the truth.
     workers : int, optional
-        Processes that share the regions, one per processor when omitted. They import the caller's
-        main module anew: a script must call this under `if __name__ == "__main__"`.
+        Processes that share the regions (`one_core_each`), one per processor when omitted.
 
     Raises
     ------
@@ -62,9 +60,7 @@ def _regions(seed: int, n_draw: int, workers: int) -> dict[str, DataFrame]:
     if workers == 1:
         drawn = list(map(_region, *zip(*jobs, strict=True)))
     else:
-        for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-            os.environ.setdefault(threads, "1")  # processes that share processors wait for threads
-        with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn")) as pool:
+        with one_core_each(min(workers, len(jobs))) as pool:
             drawn = list(pool.map(_region, *zip(*jobs, strict=True)))
     return {name: pd.concat([each[name] for each in drawn]) for name in drawn[0]}
 

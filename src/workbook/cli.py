@@ -70,30 +70,43 @@ def run(
 
     What has not changed since its report was made is not run again.
     """
-    chosen = notebooks.select(notebook)
+    chosen, refused = notebooks.select(notebook)
     given = notebooks.parameters(chosen, parameter)
     as_of = next((str(own["as_of"]) for own in given.values() if "as_of" in own), "")
     given = {each: own | {"source": plan.portable(source)} for each, own in given.items()}
     style = "json" if as_json else "quiet" if quiet else "auto"
-    known = _read(source)
+    known, is_forked = _read(source), not (cold or scheduler)
     noted = up_to_date.data(reports, known.name)
-    data = plan.noted_data(known, as_of, noted) or _read_data(
-        known, as_of, style, not (cold or scheduler)
-    )
+    data = plan.noted_data(known, as_of, noted) or _read_data(known, as_of, style, is_forked)
     regions = notebooks.choose(region, list(data.prints), "region")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     with run_lock.alone(reports, f"workbook run --source {source}"):
         up_to_date.note_data(reports, known.name, vars(data))
-        asked = plan.Plan(known.name, data, regions, given, reports)
+        asked = plan.Plan(known.name, data, regions, given, reports, refused)
         tasks = asked.regional()
         todo = tasks if force else [task for task in tasks if not up_to_date.is_done(task)]
-        todo = plan.in_turns(todo, jobs)
-        failed = _perform(asked, todo, style, (jobs, scheduler), (cold, 60 * timeout))
+        across = asked.across()
+        is_done = not todo and not refused and all(map(up_to_date.is_done, across))
+        if is_done and up_to_date.is_indexed(reports):
+            failed, number = 0, len(tasks) + len(across)
+            if style == "auto":
+                said = f"{counted(number, 'report')} {'is' if number == 1 else 'are'}"
+                console.print(f"{said} unchanged: same notebooks, parameters, data and code.")
+        else:
+            if todo and is_forked:
+                fork_server.warm(notebooks.FOLDER)  # it imports while we do
+            from workbook.running import execute, session
+
+            todo, how = plan.in_turns(todo, jobs), execute.How(cold, 60 * timeout)
+            try:
+                failed = session.perform(asked, todo, style, console, jobs, scheduler, how)
+            except KeyboardInterrupt:
+                raise typer.Exit(130) from None
     if style == "auto":
         for each in notebooks.find_all() if not notebook else ():
-            if each.defaults is None:
+            if each.defaults is None and not each.problem:
                 console.print(f"Left out: {each.about}.", soft_wrap=True)
-        console.print(f"Index: {_relative(reports / 'index.html')}", soft_wrap=True)
+        console.print(f"Index: {os.path.relpath(reports / 'index.html')}", soft_wrap=True)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -108,27 +121,6 @@ def _read_data(source: sources.Source, as_of: str, style: str, warm: bool) -> pl
     if style == "auto":
         problems.warn(opened, console)
     return plan.read_data(opened, as_of)
-
-
-def _perform(asked: plan.Plan, todo: list[plan.Task], style: str, where: tuple, how: tuple) -> int:
-    """Do what is to be done, and what follows from it; return how many reports failed."""
-    across = asked.across()
-    if not todo and all(map(up_to_date.is_done, across)) and up_to_date.is_indexed(asked.reports):
-        if style == "auto":
-            number = len(asked.regional()) + len(across)
-            verb = "is" if number == 1 else "are"
-            count = counted(number, "report")
-            console.print(f"{count} {verb} unchanged: same notebooks, parameters, data and code.")
-        return 0
-    if todo and not (how[0] or where[1]):  # neither cold nor elsewhere
-        fork_server.warm(notebooks.FOLDER)  # it imports while we do
-    from workbook.running import session
-    from workbook.running.execute import How
-
-    try:
-        return session.perform(asked, todo, style, console, session.Where(*where), How(*how))
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
 
 
 @app.command(name="list")
@@ -160,7 +152,7 @@ def example(
     from simulation import write_example
 
     write_example(folder)
-    console.print(f"Six regions in {_relative(folder)}", soft_wrap=True)
+    console.print(f"Six regions in {os.path.relpath(folder)}", soft_wrap=True)
 
 
 @app.command(name="clear-cache")
@@ -182,7 +174,7 @@ def index(
     with run_lock.alone(reports, "workbook index"):
         entries = rebuild(reports)
     count = counted(len(entries), "report")
-    console.print(f"{count} in {_relative(reports / 'index.html')}", soft_wrap=True)
+    console.print(f"{count} in {os.path.relpath(reports / 'index.html')}", soft_wrap=True)
 
 
 @app.command()
@@ -200,11 +192,11 @@ def export(
     [language] = notebooks.choose([language], notebooks.LANGUAGES, "language")
     found = findings.read_all(reports)
     if found.empty:
-        raise DataError(f"There are no findings in {_relative(reports)}: workbook run.")
+        raise DataError(f"There are no findings in {os.path.relpath(reports)}: workbook run.")
     others, tested = findings.read_variants(reports), findings.read_tests(reports)
     pools = across_regions.pooled(found, others, tested)
     for path in exporter.write(found, pools, folder or reports / "export", language):
-        console.print(_relative(path), soft_wrap=True)
+        console.print(os.path.relpath(path), soft_wrap=True)
 
 
 @app.command()
@@ -217,7 +209,7 @@ def new(
     from workbook.new import write
 
     for path in write(claim, title, theme):
-        console.print(_relative(path), soft_wrap=True)
+        console.print(os.path.relpath(path), soft_wrap=True)
 
 
 @app.command()
@@ -261,20 +253,16 @@ def main() -> None:
     """
     try:
         app()
+        return
     except DataError as error:
-        _say_error(str(error))
-        sys.exit(2)
+        text, code = str(error), 2
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise
-        name = f"{_relative(Path(error.filename))}: " if error.filename else ""
-        _say_error(f"{name}{os.strerror(error.errno)}. What was finished stays.")
-        sys.exit(1)
-
-
-def _say_error(text: str) -> None:
-    """Say why the command ends."""
+        name = f"{os.path.relpath(error.filename)}: " if error.filename else ""
+        text, code = f"{name}{os.strerror(error.errno)}. What was finished stays.", 1
     console.print(f"[bold red]Error:[/] {escape(text)}", soft_wrap=True)
+    sys.exit(code)
 
 
 def _read(source: str) -> sources.Source:
@@ -289,11 +277,6 @@ def _open(source: str) -> Dataset:
     from analysis.data import dataset
 
     return dataset.open_source(_read(source))
-
-
-def _relative(path: Path) -> str:
-    """Return a path from here, for the reader."""
-    return os.path.relpath(path)
 
 
 if __name__ == "__main__":

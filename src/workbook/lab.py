@@ -18,27 +18,16 @@ if TYPE_CHECKING:
 
 KEPT = ("tags", "slideshow")
 """What a researcher writes into a cell's metadata; the rest is Lab's."""
-METADATA = {
-    "kernelspec": {
-        "display_name": "Python 3 (ipykernel)",
-        "language": "python",
-        "name": "python3",  # which every Python has: papermill needs no kernel that make installs
-    },
-    "language_info": {"name": "python"},
-}
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+"""A kernel that every Python has: papermill needs none that make installs."""
+METADATA = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
 
 
 def save_as_in_git(model: Mapping, path: str, contents_manager: FileContentsManager) -> None:
     """Take out, before JupyterLab saves a notebook of the project, all that running it wrote.
 
-    Parameters
-    ----------
-    model : dict
-        What Lab is about to save; its content is changed.
-    path : str
-        Where, from the folder that Lab shows.
-    contents_manager : FileContentsManager
-        Knows that folder.
+    `model` is what Lab is about to save, and is changed; `path` goes from the folder that Lab
+    shows.
     """
     place = Path(contents_manager.root_dir, path).resolve()
     if model["type"] != "notebook" or not place.is_relative_to(notebooks.FOLDER):

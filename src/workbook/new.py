@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -14,6 +15,7 @@ from analysis.claims.hypotheses import nearest, register
 from analysis.data.files import whole
 from analysis.data.sources import ROOT
 from workbook import notebooks
+from workbook.lab import METADATA
 from workbook.notebooks import UsageError
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -25,52 +27,7 @@ FACE = (
 )  # fmt: skip
 """What every new notebook imports; a theme adds what it loads."""
 
-ONE_FIT = {"fit": 'fit = models.ols(formula, people)\neffect = models.contrast(fit, "{effect}")'}
-GROUPED = ONE_FIT["fit"].replace("people)", 'people, groups="customer_id")')
-THEMES = {
-    "satisfaction": {
-        "imports": ("estimate", "survey"),
-        "load": "answers = survey.answers(here, seed)\nsay(answers.summary)\n"
-        "people = answers.completed[0]",
-        "formula": "z_loyalty ~ z_satisfaction + segment + area + log_tenure",
-        "effect": "z_satisfaction",
-        "fitted": "fits",
-        "fit": "fits = [models.ols(formula, each) for each in answers.completed]\n"
-        'effect = estimate.pooled([models.contrast(fit, "{effect}") for fit in fits])',
-        "needs": ("survey.satisfaction_1", "survey.loyalty_1"),
-    },
-    "complaints": {
-        "imports": ("complaints",),
-        "load": "cases = complaints.cases(here)\nsay(cases.summary)\npeople = cases.rated",
-        "formula": "z_after ~ within + severity + segment + area + log_tenure",
-        "effect": "within",
-        "fit": GROUPED,
-        "needs": ("complaints.resolved_at", "complaints.satisfaction_after"),
-        "rows": "cases",
-    },
-    "value": {
-        "imports": ("landmark",),
-        "load": "customers = landmark.customers(here)\nsay(customers.summary)\n"
-        'people = customers.people.query("active > 0")',
-        "formula": "retained ~ log_visits + segment + area + log_tenure",
-        "effect": "log_visits",
-        **ONE_FIT,
-        "needs": ("transactions.bought_at",),
-        "min_days": 728,
-    },
-    "retention": {
-        "imports": ("weekly_activity",),
-        "load": "landmarks = weekly_activity.landmarks(here)\nsay(landmarks.summary)\n"
-        "people = landmarks.moments",
-        "formula": "lapse ~ recency + log_visits + segment + area + log_tenure",
-        "effect": "recency",
-        "fit": GROUPED,
-        "needs": ("transactions.bought_at",),
-        "min_days": 728,
-        "rows": "customers at landmarks",
-    },
-}
-"""By theme: its data, and an example of a regression that runs with them."""
+THEMES = tomllib.loads((TEMPLATES / "themes.toml").read_text(encoding="utf-8"))
 
 
 def write(key: str, title: str, theme: str) -> list[Path]:
@@ -78,21 +35,7 @@ def write(key: str, title: str, theme: str) -> list[Path]:
 
     The notebook runs at once, with an example of a regression. It concludes *inconclusive*
     until its author has written their own sentences in the place of the template's; see
-    `unfilled`.
-
-    Parameters
-    ----------
-    key : str
-        Id of the claim, such as "H23".
-    title : str
-        A few words, such as "Very satisfied customers".
-    theme : str
-        A key of `THEMES`.
-
-    Returns
-    -------
-    list of Path
-        The notebook, the register and the test.
+    `unfilled`. Returned are the paths of notebook, test and register.
 
     Raises
     ------
@@ -136,11 +79,6 @@ def unfilled(key: str) -> list[str]:
     """Return the sentences of the templates that still stand in a claim's notebook or entry.
 
     In the templates they begin with `MARK`; taking out the mark alone leaves them there.
-
-    Parameters
-    ----------
-    key : str
-        Id of the claim.
     """
     cells = (
         cell["source"]
@@ -148,20 +86,12 @@ def unfilled(key: str) -> list[str]:
         for cell in nbformat.read(path, as_version=4).cells
     )
     entry = tomllib.loads(hypotheses.REGISTER_FILE.read_text(encoding="utf-8"))[key]
-    text = "\n".join([*cells, *_texts(entry)])
+    text = "\n".join([*cells, json.dumps(entry, ensure_ascii=False)])
     marked = (
         re.findall(f'{MARK} ([^"\n]+)', (TEMPLATES / name).read_text(encoding="utf-8"))
         for name in ("notebook.py.j2", "entry.toml.j2")
     )
     return [sentence for found in marked for sentence in found if sentence in text]
-
-
-def _texts(entry: object) -> list[str]:
-    """Return every text of a table of the register."""
-    if isinstance(entry, dict | list):
-        each = entry.values() if isinstance(entry, dict) else entry
-        return [text for one in each for text in _texts(one)]
-    return [entry] if isinstance(entry, str) else []
 
 
 def _rendered(name: str, values: dict) -> str:
@@ -175,12 +105,7 @@ def _rendered(name: str, values: dict) -> str:
 def _notebook(text: str) -> str:
     """Return the JSON of a notebook whose cells are marked by lines that begin with `# %%`."""
     found = nbformat.v4.new_notebook(nbformat_minor=5)
-    found.metadata = {
-        "kernelspec": {
-            "display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3",
-        },
-        "language_info": {"name": "python"},
-    }  # fmt: skip
+    found.metadata = METADATA
     for number, cell in enumerate(re.split(r"^# %%", text, flags=re.MULTILINE)[1:]):
         kind, _, source = cell.partition("\n")
         is_text = "markdown" in kind

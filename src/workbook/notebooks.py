@@ -20,8 +20,6 @@ NEEDED = ("region", "source", "as_of", "language", "seed")
 OWN = ("region", "source")
 """Parameters that have options of their own on the command line."""
 
-_CLAIM = re.compile(r"H\d\d(?=_)")
-
 
 class UsageError(DataError):
     """A name or value on the command line that can't be right, as a message for the user."""
@@ -29,21 +27,13 @@ class UsageError(DataError):
 
 @dataclass(frozen=True)
 class Notebook:
-    """A notebook as it is in git.
-
-    Attributes
-    ----------
-    path : Path
-        Its file, somewhere under `FOLDER`.
-    defaults : dict or None
-        Its parameters and their defaults; None where it has no cell tagged "parameters".
-    problem : str
-        Why it can't be run, as a message for the user; empty where it can.
-    """
+    """A notebook as it is in git, somewhere under `FOLDER`."""
 
     path: Path
     defaults: Mapping[str, object] | None = field(hash=False)
+    """Of its parameters; None where it has no cell tagged "parameters"."""
     problem: str = field(default="", compare=False)
+    """Why it can't be run, as a message for the user; empty where it can."""
 
     @property
     def name(self) -> str:
@@ -52,13 +42,14 @@ class Notebook:
 
     @property
     def claim(self) -> str:
-        """Id of the claim that it tests, from its name; empty where it tests none."""
+        """Id of the claim that it tests; empty where it tests none."""
         return claim_of(self.path)
 
     @property
     def theme(self) -> str:
-        """The folder that it stands in, below `FOLDER`; empty for `FOLDER` itself."""
-        return theme_of(self.path)
+        """The folder that it stands in, below `FOLDER`; empty for `FOLDER` and places elsewhere."""
+        inside = self.path.is_relative_to(FOLDER) and self.path.parent != FOLDER
+        return self.path.parent.relative_to(FOLDER).as_posix() if inside else ""
 
     @property
     def about(self) -> str:
@@ -77,21 +68,14 @@ class Notebook:
 
 def claim_of(path: Path) -> str:
     """Return the id that the name of a notebook begins with, such as "H01"; else nothing."""
-    found = _CLAIM.match(path.stem)
+    found = re.match(r"H\d\d(?=_)", path.stem)
     return found[0] if found else ""
 
 
-def theme_of(path: Path) -> str:
-    """Return the folder of a notebook below `FOLDER`; empty for `FOLDER` and places elsewhere."""
-    if not path.is_relative_to(FOLDER):
-        return ""
-    theme = path.relative_to(FOLDER).parent.as_posix()
-    return "" if theme == "." else theme
-
-
-def names() -> set[str]:
-    """Return the names of all notebooks, whatever is in them."""
-    return {path.stem for path in FOLDER.rglob("*.ipynb") if not _is_hidden(path)}
+def paths() -> list[Path]:
+    """Return the files of all notebooks below `FOLDER`, without JupyterLab's checkpoints."""
+    found = FOLDER.rglob("*.ipynb")
+    return [path for path in found if "/." not in f"/{path.relative_to(FOLDER).as_posix()}"]
 
 
 def discover() -> dict[str, Notebook]:
@@ -100,33 +84,31 @@ def discover() -> dict[str, Notebook]:
 
 
 def find_all() -> list[Notebook]:
-    """Return all notebooks below `FOLDER`, in any folder, each with what keeps it from being run.
+    """Return all notebooks below `FOLDER`, theme by theme, each with what keeps it from being run.
 
     That is: its file is not a notebook, another one has its name or tests its claim, the register
-    does not have the claim, or a parameter is missing.
-
-    Raises
-    ------
-    UsageError
-        If there is none.
+    does not have the claim, or a parameter is missing. To have none is a `UsageError`.
     """
-    paths = [path for path in FOLDER.rglob("*.ipynb") if not _is_hidden(path)]
-    if not paths:
+    found = sorted(map(_read, paths()), key=lambda each: (each.theme, each.path.name))
+    if not found:
         raise UsageError(f"There is no notebook in {FOLDER.name}/.")
-    found = [_read(path) for path in sorted(paths, key=_place)]
     return [replace(each, problem=each.problem or _problem(each, found)) for each in found]
 
 
-def select(names: Sequence[str]) -> list[Notebook]:
+def select(names: Sequence[str]) -> tuple[list[Notebook], list[str]]:
     """Return the notebooks of some names, claims or theme folders; all if none is given.
 
-    A notebook without parameters can't be run. It is left out, unless it is named.
+    A notebook without parameters is passed over, unless it is named or tests a claim.
+
+    Returns
+    -------
+    list of Notebook, list of str
+        Those that can be run, and why each other one that was asked for can't.
 
     Raises
     ------
     UsageError
-        If a name is none of these, if a notebook that is asked for can't be run, or if there is
-        none. What is not asked for is not looked at.
+        If a name is none of these, or if nothing that was asked for can be run.
     """
     found = find_all()
     known = [name for each in found for name in (each.name, each.claim, each.theme) if name]
@@ -137,20 +119,34 @@ def select(names: Sequence[str]) -> list[Notebook]:
     chosen = [
         each for each in found if not names or {each.name, each.claim, each.theme} & set(names)
     ]
-    for each in chosen:
-        if each.problem:
-            raise UsageError(each.problem)
-        if each.defaults is None and each.name in names:
-            raise UsageError(_untagged(each))
-    return [each for each in chosen if each.defaults is not None]
+    good = [each for each in chosen if each.defaults is not None and not each.problem]
+    refused = dict.fromkeys(  # two notebooks for one claim have one message
+        each.problem or _untagged(each)
+        for each in chosen
+        if each.problem or (each.defaults is None and each.name in names)
+    )
+    if refused and not good:
+        raise UsageError("\n".join(refused))
+    return good, list(refused)
 
 
 def _read(path: Path) -> Notebook:
     """Read a notebook, or why it can't be read."""
     try:
-        return Notebook(path, read_defaults(path))
-    except UsageError as error:
-        return Notebook(path, None, str(error))
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", ())]
+        code = "".join(tagged[0]["source"]) if tagged else None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        why = f"{type(error).__name__}: {error}"
+        return Notebook(path, None, f"{_shown(path)}: not a notebook ({why}).")
+    try:
+        lines = ast.parse(code or "").body
+        found = {line.targets[0].id: ast.literal_eval(line.value) for line in lines}
+    except (ValueError, AttributeError, SyntaxError, TypeError):
+        expected = "must assign plain values only, such as: seed = 1"
+        why = f'{_shown(path)}: the cell tagged "parameters" {expected}.'
+        return Notebook(path, None, why)
+    return Notebook(path, None if code is None else found)
 
 
 def _problem(notebook: Notebook, others: Sequence[Notebook]) -> str:
@@ -194,10 +190,7 @@ def _untagged(notebook: Notebook) -> str:
 def choose(names: Sequence[str], known: Sequence[str], kind: str) -> list[str]:
     """Return the names that are asked for, or all that are known when none is.
 
-    Raises
-    ------
-    UsageError
-        If a name is not known; the message has the nearest one.
+    A name that is not known is a `UsageError`, with the nearest one.
     """
     for name in names:
         if name not in known:
@@ -208,10 +201,7 @@ def choose(names: Sequence[str], known: Sequence[str], kind: str) -> list[str]:
 def parameters(notebooks: Sequence[Notebook], texts: Sequence[str]) -> dict[Notebook, dict]:
     """Read "name=value" for notebooks; each gets those that it has, in the type of its default.
 
-    Raises
-    ------
-    UsageError
-        If none of the notebooks has a parameter of that name, or a value is of another type.
+    A name that none of them has, or a value of another type, is a `UsageError`.
     """
     given = {each: {} for each in notebooks}
     free = {name for each in notebooks for name in each.defaults if name not in OWN}
@@ -228,24 +218,6 @@ def parameters(notebooks: Sequence[Notebook], texts: Sequence[str]) -> dict[Note
     return given
 
 
-def read_defaults(path: Path) -> dict[str, object] | None:
-    """Return the parameters of a notebook and their defaults; None where no cell is tagged."""
-    try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", ())]
-        code = "".join(tagged[0]["source"]) if tagged else None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        why = f"{type(error).__name__}: {error}"
-        raise UsageError(f"{_shown(path)}: not a notebook ({why}).") from None
-    try:
-        lines = ast.parse(code or "").body
-        found = {line.targets[0].id: ast.literal_eval(line.value) for line in lines}
-    except (ValueError, AttributeError, SyntaxError, TypeError):
-        expected = "must assign plain values only, such as: seed = 1"
-        raise UsageError(f'{_shown(path)}: the cell tagged "parameters" {expected}.') from None
-    return None if code is None else found
-
-
 def _like(default: object, name: str, value: str) -> object:
     """Return a value in the type of the parameter's default."""
     try:
@@ -253,16 +225,6 @@ def _like(default: object, name: str, value: str) -> object:
     except ValueError:
         kind = {"int": "a whole number", "float": "a number"}.get(type(default).__name__, "text")
         raise UsageError(f"Parameter {name} = {value!r}: expected {kind}.") from None
-
-
-def _is_hidden(path: Path) -> bool:
-    """Tell whether a file or a folder above it is hidden, as JupyterLab's checkpoints are."""
-    return any(part.startswith(".") for part in path.relative_to(FOLDER).parts)
-
-
-def _place(path: Path) -> tuple[str, str]:
-    """Return where a notebook stands among the others: theme by theme."""
-    return theme_of(path), path.name
 
 
 def _shown(path: Path) -> str:

@@ -27,11 +27,11 @@ class Display:
     def __init__(self, console: Console, steps: int, time_left: Callable[[], float]) -> None:
         name = Column(no_wrap=True, overflow="ellipsis")
         text = progress.TextColumn("{task.description}", markup=False, table_column=name)
-        self._running = progress.Progress(text, progress.TimeElapsedColumn())
+        self._running, self._rows = progress.Progress(text, progress.TimeElapsedColumn()), {}
         left = progress.TextColumn("{task.fields[left]}")
         bar = (progress.BarColumn(), progress.MofNCompleteColumn(), left)
         self._all = progress.Progress("Reports", *bar)
-        self._bar, self._rows = self._all.add_task("", total=steps, left=""), {}
+        self._bar = self._all.add_task("", total=steps, left="")
         self._time_left = time_left
         self._lock, self._over, self._console = RLock(), Event(), console
         quiet = {"auto_refresh": False, "redirect_stdout": False, "redirect_stderr": False}
@@ -39,10 +39,10 @@ class Display:
         self._live.start(refresh=True)
         Thread(target=self._refresh, daemon=True).start()
 
-    def print(self, line: str | Text, **style: object) -> None:
-        """Print a line above the display."""
+    def print(self, lines: Text) -> None:
+        """Print lines above the display."""
         with self._lock:
-            self._console.print(line, **style)
+            self._console.print(lines, soft_wrap=True)
 
     def started(self, step: Hashable, name: str) -> None:
         """Show a step."""

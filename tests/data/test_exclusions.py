@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from analysis.claims import hypotheses
 from analysis.cohorts import purchases, survey
-from analysis.data import exclusions, sources
+from analysis.data import exclusions
+from analysis.data.errors import counted
 from analysis.data.exclusions import Refunds, one_a_day
 from analysis.data.region import load_region
 from tables import TRANSACTIONS, opened
@@ -140,7 +141,7 @@ def test_a_region_without_lines_has_no_table_though_lines_of_strangers_are_rejec
 
 
 def test_what_is_counted_is_one_or_many():
-    words = [sources.counted(n, "line") for n in (0, 1, 2, 1000)]
+    words = [counted(n, "line") for n in (0, 1, 2, 1000)]
     assert words == ["0 lines", "1 line", "2 lines", "1,000 lines"]
     assert exclusions.repeated_sentence(1).startswith("1 answer is left out")
     assert exclusions.repeated_sentence(2).startswith("2 answers are left out")

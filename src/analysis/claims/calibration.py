@@ -39,19 +39,15 @@ def merged(new: pd.DataFrame) -> pd.DataFrame:
     keys = ["scene", "customers", "hypothesis", "part"]
     known = [each for each in (table(), new) if len(each)]
     rows = pd.concat(known, ignore_index=True).drop_duplicates(keys, keep="last")
-    first = rows["scene"] != PLANTED
-    order = rows.assign(later=first).sort_values(["later", *keys], kind="stable").index
-    return rows.loc[order, COLUMNS].reset_index(drop=True)
+    rows["later"] = rows["scene"] != PLANTED
+    return rows.sort_values(["later", *keys], kind="stable", ignore_index=True)[COLUMNS]
 
 
 def pooled_line(n_regions: int) -> dict:
     """Return what was measured for about so many regions.
 
-    Returns
-    -------
-    dict
-        regions and sets (number of regions nearest to it, and of simulated sets), mean and
-        another (lowest and highest coverage over the spreads between regions, two numbers each).
+    That is regions and sets (number of regions nearest to it, and of simulated sets), mean and
+    another (lowest and highest coverage over the spreads between regions, two numbers each).
     """
     rows = _read(POOLED, POOLED.stat().st_mtime_ns)  # as from `simulation.pooled_regions`
     nearest = min(rows["regions"].unique(), key=lambda each: abs(each - n_regions))
@@ -69,23 +65,13 @@ def write(rows: pd.DataFrame, file: Path | None = None) -> None:
 def line(hypothesis: str, n_customers: int) -> dict | None:
     """Return what was measured for a hypothesis in regions of about this size.
 
-    Parameters
-    ----------
-    hypothesis : str
-        Its id.
-    n_customers : int
-        Customers of the region.
-
-    Returns
-    -------
-    dict or None
-        customers (size of the simulated regions nearest in size), coverage (by part); regions,
-        wrong, open and bound (number of them that could be tested, whose verdict was wrong, and
-        stayed open; `at_most`); worlds (number of worlds made to mislead the verdict) and misled
-        (the worst of them: most often wrong, and then of the lowest coverage; and the one of the
-        lowest coverage, where it is another one whose interval falls short). Each of misled has
-        scene, regions, wrong, open, bound, part and coverage (the lowest) and is_short (whether
-        that is below 95 % by more than chance). None if there is no line.
+    That is customers (size of the simulated regions nearest in size), coverage (by part); regions,
+    wrong, open and bound (number of them that could be tested, whose verdict was wrong, and stayed
+    open; `at_most`); worlds (number of worlds made to mislead the verdict) and misled (the worst of
+    them: most often wrong, and then of the lowest coverage; and the one of the lowest coverage,
+    where it is another one whose interval falls short). Each of misled has scene, regions, wrong,
+    open, bound, part and coverage (the lowest) and is_short (whether that is below 95 % by more
+    than chance). It is None if nothing was measured.
     """
     rows = table()[table()["hypothesis"] == hypothesis]
     rows = rows[rows["testable"] >= LEAST_TESTABLE]
@@ -103,11 +89,6 @@ def line(hypothesis: str, n_customers: int) -> dict | None:
 def at_most(wrong: int, regions: int) -> float:
     """Return the share that wrong verdicts have at most, with 95 % certainty.
 
-    Parameters
-    ----------
-    wrong, regions : int
-        Number of wrong verdicts, and of all.
-
     References
     ----------
     Clopper, C. J. and Pearson, E. S. (1934). The use of confidence or fiducial limits illustrated
@@ -124,9 +105,8 @@ def at_most(wrong: int, regions: int) -> float:
 
 def _counts(row: pd.Series) -> dict:
     """Return how many regions a row rests on: tested, wrong, open."""
-    tested = round(row["regions"] * row["testable"])
-    wrong = round(row["regions"] * row["wrong"])
-    decided = round(row["regions"] * (row["supported"] + row["contradicted"]))
+    shares = (row["testable"], row["wrong"], row["supported"] + row["contradicted"])
+    tested, wrong, decided = (round(row["regions"] * share) for share in shares)
     bound = at_most(wrong, tested)
     return {"regions": tested, "wrong": wrong, "open": tested - decided, "bound": bound}
 

@@ -30,15 +30,7 @@ LINE_HEIGHT, MOST_LINES = 26, 12
 
 
 def chip(verdict: str, language: str = "en") -> str:
-    """Return a verdict as symbol, word and colour class.
-
-    Parameters
-    ----------
-    verdict : str
-        One of `SYMBOLS`.
-    language : {"en", "zh"}
-        Language of the word.
-    """
+    """Return a verdict as symbol, word and colour class, in HTML."""
     known = {"words": wording.words(language)}
     macros = _environment().get_template("macros.html.j2").make_module(known)
     return str(macros.chip(verdict))
@@ -50,28 +42,18 @@ def slug(verdict: str) -> str:
 
 
 def card(record: Mapping) -> str:
-    """Draw a finding's record as HTML that reads well with and without a style sheet.
-
-    Parameters
-    ----------
-    record : mapping
-        As `Finding.record` returns it.
-    """
+    """Draw the record of a finding as HTML that reads well with and without a style sheet."""
     parts = [part for part in record["parts"] if "estimate" in part]
     said = wording.words(record["language"])["card"]
-    notes = [said[name] for name in ("quick", "variant") if record.get(_NOTED[name])]
+    noted = {"quick": record.get("is_quick"), "variant": record.get("variant")}
+    notes = [said[name] for name, is_so in noted.items() if is_so]
     return _render("card.html.j2", record, parts=parts, notes=notes)
 
 
 def comparison(registered: Mapping, record: Mapping, *, same_checks: bool) -> str:
     """Draw the record of a variant beside that of the finding as registered.
 
-    Parameters
-    ----------
-    registered, record : mapping
-        As `Finding.record` returns them, of the same hypothesis.
-    same_checks : bool
-        Whether the variant was held to the checks of the registered finding.
+    `same_checks` says whether the variant was held to the checks of the registered finding.
     """
     return _render("compare.html.j2", record, registered=registered, same_checks=same_checks)
 
@@ -83,22 +65,19 @@ def styled(html: str) -> str:
 
 
 def scale_of(parts: Sequence[Mapping]) -> tuple[float, float]:
-    """Return the ends of one scale on which the same part of several regions is drawn.
+    """Return the ends of one scale on which records of the same part, all estimated, are drawn.
 
     It shows "none", the claim's edge, the negligible band and every estimate; a very
     wide interval does not squeeze the others: it leaves the scale.
-
-    Parameters
-    ----------
-    parts : sequence of mapping
-        Part records with an estimate, all of the same part.
     """
-    place, back = _axis(parts[0])
-    placed = [place(mark) for part in parts for mark in _marks(part)]
-    ends = [
-        [place(part[end]) for end in ("ci_low", "ci_high") if _is_finite(part, end)]
-        for part in parts
-    ]
+    place, back = _axis(parts[0]["scale"])
+    placed, ends = [], []
+    for part in parts:
+        fixed = [*wording.claim_ends(part), *(part["negligible"] or ())]
+        marks = (part["null"], part["estimate"], *fixed)
+        placed += [place(mark) for mark in marks if mark is not None]
+        both = [end for end in (part["ci_low"], part["ci_high"]) if end is not None]
+        ends.append([place(end) for end in both if end > 0 or part["scale"] != "log"])
     usual = median(max(pair) - min(pair) if pair else 0.0 for pair in ends)
     reach = max(0.75 * (max(placed) - min(placed)), usual) or 1.0
     every = placed + [end for pair in ends for end in pair]
@@ -112,15 +91,8 @@ def interval_svg(part: Mapping, low: float, high: float) -> str:
     Grey is where an effect is too small to matter, the bar below is where the claim
     puts it, the tick is "none". The numbers stand beside it, so that a screen reader
     skips the drawing.
-
-    Parameters
-    ----------
-    part : mapping
-        A part record with an estimate.
-    low, high : float
-        Ends of the scale, in the unit of the effect.
     """
-    place, _ = _axis(part)
+    place, _ = _axis(part["scale"])
     start, span = place(low), (place(high) - place(low)) or 1.0
 
     def x(value: float) -> float:
@@ -142,30 +114,27 @@ def interval_svg(part: Mapping, low: float, high: float) -> str:
 
 
 def line_svg(runs: pd.DataFrame, main: str, kind: str, low: float, high: float) -> str:
-    """Draw effects over the runs, from left to right; the main one in ink, the others pale.
+    """Draw effects (columns) over the runs (rows), the main one in ink, the others pale.
 
-    Parameters
-    ----------
-    runs : DataFrame
-        One row per run, one column per line.
-    main : str
-        Column that stands out.
-    kind : {"identity", "log", "logit"}
-        Scale on which effects add up.
-    low, high : float
-        Ends of the scale, as in `interval_svg`.
+    `kind` is the scale on which effects add up; `low` and `high` are its ends, as in
+    `interval_svg`. Runs without a value are passed over.
     """
+    place, _ = _axis(kind)
+    step, inner = (WIDTH - 2 * MARGIN) / max(len(runs) - 1, 1), LINE_HEIGHT - 4
+    bottom, span = place(low), (place(high) - place(low)) or 1.0
+
+    def points(values: pd.Series) -> str:
+        heights = [
+            (MARGIN + i * step, (place(value) - bottom) / span)
+            for i, value in enumerate(values)
+            if math.isfinite(value)
+        ]
+        return " ".join(f"{x:.1f},{2 + inner * (1 - min(max(y, 0), 1)):.1f}" for x, y in heights)
+
     others = [name for name in runs.columns if name != main][:MOST_LINES]
-    drawn = [_polyline(runs[name], kind, (low, high), "pale") for name in others]
-    drawn.append(_polyline(runs[main], kind, (low, high), "main"))
-    size = f'width="{WIDTH}" height="{LINE_HEIGHT}" viewBox="0 0 {WIDTH} {LINE_HEIGHT}"'
-    return (
-        f'<svg class="runs" {size} fill="none" stroke="currentColor" aria-hidden="true" '
-        f'focusable="false">{"".join(drawn)}</svg>'
-    )
-
-
-_NOTED = {"quick": "is_quick", "variant": "variant"}
+    lines = [("pale", points(runs[name])) for name in others] + [("main", points(runs[main]))]
+    size = {"width": WIDTH, "height": LINE_HEIGHT}
+    return _environment().get_template("runs.svg.j2").render(size, lines=lines)
 
 
 @cache
@@ -196,32 +165,6 @@ def _render(template: str, record: Mapping, **known: object) -> str:
     return _environment().get_template(template).render(known)
 
 
-def _polyline(values: pd.Series, kind: str, ends: tuple[float, float], name: str) -> str:
-    """Draw one line over the runs; runs without a value are passed over."""
-    step = (WIDTH - 2 * MARGIN) / max(len(values) - 1, 1)
-    place, _ = _axis({"scale": kind})
-    bottom, top = (place(end) for end in ends)
-    points = [
-        (MARGIN + i * step, (place(value) - bottom) / ((top - bottom) or 1.0))
-        for i, value in enumerate(values)
-        if math.isfinite(value)
-    ]
-    inner = LINE_HEIGHT - 4
-    written = " ".join(f"{x:.1f},{2 + inner * (1 - min(max(y, 0), 1)):.1f}" for x, y in points)
-    return f'<polyline class="{name}" points="{written}"/>'
-
-
-def _marks(part: Mapping) -> list[float]:
-    """Return what a drawing of a part must show besides its interval."""
-    fixed = wording.claim_ends(part) + list(part["negligible"] or ())
-    return [mark for mark in (part["null"], part["estimate"], *fixed) if mark is not None]
-
-
-def _is_finite(part: Mapping, end: str) -> bool:
-    """Tell whether an end of the interval can be placed on the scale."""
-    return part[end] is not None and (part[end] > 0 or part["scale"] != "log")
-
-
-def _axis(part: Mapping) -> tuple[Callable[[float], float], Callable[[float], float]]:
+def _axis(scale: str) -> tuple[Callable[[float], float], Callable[[float], float]]:
     """Return where an effect lies on the drawing's axis, and the way back."""
-    return (math.log, math.exp) if part["scale"] == "log" else (float, float)
+    return (math.log, math.exp) if scale == "log" else (float, float)

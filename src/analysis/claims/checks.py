@@ -14,6 +14,8 @@ from analysis.claims import verdicts, wording
 from analysis.claims.verdicts import Check
 from analysis.cohorts.answer_quality import ItemCoding, Reversed
 from analysis.cohorts.churn import Completeness
+from analysis.figures.display import enumerated, in_words
+from analysis.language import text
 from analysis.statistics.causal.treatment_effects import AIPW
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.value.concentration import tail_index
@@ -28,7 +30,7 @@ LEAST_ROWS, MOST_INFLATED, MOST_ALIKE = 50, 10, 0.99
 
 
 def lacking(
-    frame: pd.DataFrame, names: Sequence[str], least: int = LEAST_ROWS, what: str = "customers"
+    frame: pd.DataFrame, names: Sequence[str], least: int = LEAST_ROWS, what: str = ""
 ) -> list[str]:
     """Say why a model of these columns can't be fitted; an empty list if it can.
 
@@ -41,24 +43,33 @@ def lacking(
     least : int
         Rows that are needed.
     what : str
-        What a row is, for the sentence.
+        What a row is, for the sentence; by default customers.
     """
-    rows = frame[list(names)].dropna()
+    rows, what = frame[list(names)].dropna(), what or text("customers")
     if len(rows) < least:
-        words = ", ".join(name.replace("_", " ") for name in names)
-        known = f"{what} with a value for all of {words}: {len(rows):,}"
-        return [f"{known[:1].upper()}{known[1:]}; {least} are needed."]
-    same = [name.replace("_", " ") for name in names if rows[name].nunique() == 1]
-    return [f"All {len(rows):,} {what} have the same {name}." for name in same]
+        said = text(
+            "{what} with a value for all of {names}: {n:,}; {least} are needed.",
+            what=what[:1].upper() + what[1:], names=enumerated(map(in_words, names)), n=len(rows),
+            least=least,
+        )  # fmt: skip
+        return [said]
+    return [
+        text("All {n:,} {what} have the same {name}.", n=len(rows), what=what, name=in_words(name))
+        for name in names
+        if rows[name].nunique() == 1
+    ]
 
 
 def too_small(cells: pd.DataFrame, least: int) -> list[str]:
     """Say which cells of a table of counts hold fewer customers than are needed."""
     counts = cells.stack()
     return [
-        f"Customers who are {row} and {column}: {count:,}; {least} are needed.".replace("_", " ")
+        text(
+            "Customers who are {row} and {column}: {n:,}; {least} are needed.",
+            row=in_words(row), column=in_words(column), n=count, least=least,
+        )
         for (row, column), count in counts[counts < least].items()
-    ]
+    ]  # fmt: skip
 
 
 def few_in_arm(counts: pd.Series, what: str, least: int = 10) -> list[str]:
@@ -66,40 +77,47 @@ def few_in_arm(counts: pd.Series, what: str, least: int = 10) -> list[str]:
     counts = counts.reindex([1, 0], fill_value=0)
     if counts.min() >= least:
         return []
-    arms = f"Customers {what}: {counts[1]:,}; not {what}: {counts[0]:,}"
-    return [f"{arms}; {least} of each are needed."]
+    said = text(
+        "Customers {what}: {n:,}; not {what}: {n_not:,}; {least} of each are needed.",
+        what=what, n=counts[1], n_not=counts[0], least=least,
+    )  # fmt: skip
+    return [said]
 
 
 def few_ends(treated: pd.Series, retained: pd.Series, what: str, least: int) -> list[str]:
     """Say which of treated and not treated have too few who stayed, or who were lost."""
     cells = pd.crosstab(treated, retained).reindex(index=[1, 0], columns=[1, 0], fill_value=0)
-    cells.index, cells.columns = [what, f"not {what}"], ["still there a year later", "lost"]
+    cells.index = [what, text("not {what}", what=what)]
+    cells.columns = [text("still there a year later"), text("lost")]
     return too_small(cells, least)
 
 
 def nothing_in(values: pd.Series, what: str) -> list[str]:
     """Say that a quantity is above 0 for nobody; an empty list if it is for some."""
-    return [] if values.empty or (values > 0).any() else [f"Nobody has {what} above 0."]
+    is_something = values.empty or (values > 0).any()
+    return [] if is_something else [text("Nobody has {what} above 0.", what=what)]
 
 
 def few_answers(frame: pd.DataFrame, names: Sequence[str], least: int = 3) -> list[str]:
     """Say which columns have too few different values for a model that bends."""
-    few = [name.replace("_", " ") for name in names if frame[name].nunique() < least]
-    return [f"There are fewer than {least} different answers on {name}." for name in few]
+    few = [in_words(name) for name in names if frame[name].nunique() < least]
+    return [
+        text("There are fewer than {least} different answers on {name}.", least=least, name=name)
+        for name in few
+    ]
 
 
 def same_answers(frame: pd.DataFrame, first: str, second: str) -> list[str]:
     """Say that two columns are one and the same, or each other's mirror."""
     if abs(frame[first].astype(float).corr(frame[second].astype(float))) <= MOST_ALIKE:
         return []
-    return [f"{first} and {second} can't be told apart.".replace("_", " ").capitalize()]
+    first, second = (in_words(name).lower() for name in (first, second))
+    names = {"first": first.capitalize(), "second": second}
+    return [text("{first} and {second} can't be told apart.", **names)]
 
 
 def _told(value: float, limit: float, style: str) -> str:
-    """Write a number with as many digits as it takes to lie on its side of a limit.
-
-    `style` is a format such as ".1%", with the digits of a number that is not near the limit.
-    """
+    """Write a number in a style such as ".1%", with the digits that its side of a limit takes."""
     digits, kind, scale = int(style[1:-1]), style[-1], 100 if style[-1] == "%" else 1
     side = np.sign(value - limit)
     for more in range(digits, digits + 7):
@@ -110,57 +128,64 @@ def _told(value: float, limit: float, style: str) -> str:
 
 def at_least(name: str, count: float, least: int) -> Check:
     """Check that there are enough of something."""
-    return Check(name, f"at least {least:,}", f"{count:,.0f}", count >= least)
+    rule = text("at least {least:,}", least=least)
+    return Check(name, rule, f"{count:,.0f}", count >= least)
 
 
 def at_least_share(name: str, share: float, least: float) -> Check:
     """Check that a share is not too small."""
-    return Check(name, f"at least {least:.0%}", _told(share, least, ".1%"), share >= least)
+    rule = text("at least {least:.0%}", least=least)
+    return Check(name, rule, _told(share, least, ".1%"), share >= least)
 
 
 def not_by_chance(name: str, p_value: float, least: float = 0.01) -> Check:
     """Check that what would be wrong is not there beyond chance."""
-    rule, value = f"p at least {least:.0%}", f"p = {_told(p_value, least, '.3f')}"
+    rule = text("p at least {least:.0%}", least=least)
+    value = f"p = {_told(p_value, least, '.3f')}"
     return Check(name, rule, value, p_value >= least, p_value=float(p_value), least=least)
 
 
 def not_collinear(frame: pd.DataFrame, names: Sequence[str]) -> Check:
     """Check that no driver is nearly a mixture of the others (variance inflation)."""
     x = sm.add_constant(frame[list(names)].astype(float), has_constant="add").to_numpy()
-    worst = np.inf
+    worst, value = np.inf, text("collinear")
     if np.linalg.matrix_rank(x) == x.shape[1]:
         worst = max(variance_inflation_factor(x, k) for k in range(1, x.shape[1]))
-    value = _told(worst, MOST_INFLATED, ".1f") if worst < MOST_INFLATED * 100 else "collinear"
-    return Check("variance inflation", f"at most {MOST_INFLATED}", value, worst <= MOST_INFLATED)
+    if worst < MOST_INFLATED * 100:
+        value = _told(worst, MOST_INFLATED, ".1f")
+    rule = text("at most {most:,}", most=MOST_INFLATED)
+    return Check(text("variance inflation"), rule, value, worst <= MOST_INFLATED)
 
 
 def at_most(name: str, share: float, most: float) -> Check:
     """Check that a share is not too large."""
-    return Check(name, f"at most {most:.0%}", _told(share, most, ".1%"), share <= most)
+    rule = text("at most {most:.0%}", most=most)
+    return Check(name, rule, _told(share, most, ".1%"), share <= most)
 
 
 def not_more(name: str, count: float, most: int) -> Check:
     """Check that there are not too many of something."""
-    return Check(name, f"at most {most:,}", f"{count:,.0f}", count <= most)
+    return Check(name, text("at most {most:,}", most=most), f"{count:,.0f}", count <= most)
 
 
 def holds(name: str, is_so: bool) -> Check:
     """Check that a condition holds."""
-    return Check(name, "yes", "yes" if is_so else "no", bool(is_so))
+    return Check(name, text("yes"), text("yes") if is_so else text("no"), bool(is_so))
 
 
 def converged(is_converged: bool) -> Check:
     """Check that a model's fit came to an end."""
-    return holds("the model converged", is_converged)
+    return holds(text("the model converged"), is_converged)
 
 
 def nobody_decides(values: pd.Series, groups: pd.Series | None = None) -> Check:
     """Check that the largest customer does not decide a share, or a group's mean, alone."""
     if groups is None:
-        return at_most("share of the largest customer", values.max() / values.sum(), LARGEST_SHARE)
+        share = values.max() / values.sum()
+        return at_most(text("share of the largest customer"), share, LARGEST_SHARE)
     each = values.groupby(groups, observed=True)
     largest = (each.max() / each.sum().where(each.sum() > 0)).fillna(1.0).max()
-    return at_most("share of the largest customer in their group", largest, LARGEST_IN_GROUP)
+    return at_most(text("share of the largest customer in their group"), largest, LARGEST_IN_GROUP)
 
 
 def tail(sales: pd.Series) -> Check:
@@ -169,47 +194,49 @@ def tail(sales: pd.Series) -> Check:
     Where the claim of 80/20 is true, the tail is so heavy that most samples miss the
     customers who make it true, and their intervals lie too low.
     """
-    index = tail_index(sales)
-    low = index.at_level(0.90).ci_low
-    return Check(
-        "tail index, 95 % bound",
-        f"at least {LIGHT_TAIL}",
-        _told(low, LIGHT_TAIL, ".2f"),
-        low >= LIGHT_TAIL,
-    )
+    low = tail_index(sales).at_level(0.90).ci_low
+    rule, value = text("at least {least:,}", least=LIGHT_TAIL), _told(low, LIGHT_TAIL, ".2f")
+    return Check(text("tail index, 95 % bound"), rule, value, low >= LIGHT_TAIL)
 
 
 def coding(items: ItemCoding) -> Check:
     """Check that no scale of the survey is coded the other way round."""
-    name, rule = "scales coded the same way", "none against most of the others"
+    known = text("scales coded the same way"), text("none against most of the others")
     if items.reversed:
-        against = "; ".join(_reversed_in_words(each) for each in items.reversed)
-        advice = "Is it coded the other way round? Then reverse it in the source."
-        return Check(name, rule, f"{against}. {advice}", passed=False)
-    value = f"all {items.n_compared}" if items.n_compared > 1 else "no other scale to compare with"
+        value = text(
+            "{against}. Is it coded the other way round? Then reverse it in the source.",
+            against="; ".join(_reversed_in_words(each) for each in items.reversed),
+        )
+        return Check(*known, value, passed=False)
+    value = text("all {n}", n=items.n_compared)
+    if items.n_compared <= 1:
+        value = text("no other scale to compare with")
     if items.not_compared:
-        value += f"; not compared: {', '.join(items.not_compared).replace('_', ' ')}"
-    return Check(name, rule, value, passed=True)
+        names = enumerated(map(in_words, items.not_compared))
+        value += text("; not compared: {names}", names=names)
+    return Check(*known, value, passed=True)
 
 
 def _reversed_in_words(item: Reversed) -> str:
     """Say what an item goes against."""
-    name, worst = (each.replace("_", " ") for each in (item.name, item.worst))
+    name, worst = map(in_words, (item.name, item.worst))
     if item.scale:
-        return f"{name} goes against the rest of {item.scale} (r = {item.r:+.2f})"
-    return (
-        f"{name} goes against {item.n_against} of {item.n_others} other scales, "
-        f"most of all against {worst} (r = {item.r:+.2f})"
-    )
+        said = {"name": name, "scale": item.scale, "r": item.r}
+        return text("{name} goes against the rest of {scale} (r = {r:+.2f})", **said)
+    return text(
+        "{name} goes against {n} of {others} other scales, most of all against {worst} "
+        "(r = {r:+.2f})",
+        name=name, n=item.n_against, others=item.n_others, worst=worst, r=item.r,
+    )  # fmt: skip
 
 
 def complete_purchases(purchases: Completeness) -> list[Check]:
     """Check that no silence of customers is a gap of the data, or a station that closed."""
-    closed, name = purchases.share_of_closed, "customers of stations that closed"
+    closed, name = purchases.share_of_closed, text("customers of stations that closed")
     return [
-        shown(name, "not known") if closed is None else at_most(name, closed, 0.05),
-        not_more("days on end without any purchase", purchases.longest_pause, 14),
-        not_more("days that stand in the data twice", purchases.repeated_days, 0),
+        shown(name, text("not known")) if closed is None else at_most(name, closed, 0.05),
+        not_more(text("days on end without any purchase"), purchases.longest_pause, 14),
+        not_more(text("days that stand in the data twice"), purchases.repeated_days, 0),
     ]
 
 
@@ -236,10 +263,14 @@ def same_verdict(
     whole = tuple({**found, **each} for each in variants)
     verdict = verdicts.judge(claim.hypothesis, found)
     changed = verdicts.changed_verdict(claim.hypothesis, found, whole)
-    value = "the same" if changed is None else f"{verdict} would be {changed}"
-    if is_open := verdict == "inconclusive" and changed is not None:
-        value = "open either way"
-    return Check(name, "the same verdict", value, changed is None or is_open, variants=whole)
+    passed = changed is None or verdict == "inconclusive"
+    if changed is None:
+        value = text("the same")
+    elif passed:
+        value = text("open either way")
+    else:
+        value = text("{one} would be {other}", one=text(verdict), other=text(changed))
+    return Check(name, text("the same verdict"), value, passed, variants=whole)
 
 
 def shown(name: str, value: str) -> Check:
@@ -248,24 +279,19 @@ def shown(name: str, value: str) -> Check:
 
 
 def comparison(arms: pd.Series, adjusted: AIPW, least: int = 100) -> list[Check]:
-    """Check a comparison of two groups: their size, balance and overlap.
+    """Check a doubly robust comparison of two groups: their size, balance and overlap.
 
-    Parameters
-    ----------
-    arms : Series of int
-        Customers in each group.
-    adjusted : AIPW
-        The doubly robust comparison.
-    least : int
-        Customers that the smaller group needs.
+    `arms` has the customers in each group; the smaller one needs `least`.
     """
     apart = adjusted.balance["smd_after"]
-    rule, worst = f"below {MOST_APART} SD", apart.abs().max()
-    value, passed = _told(worst, MOST_APART, ".2f"), worst < MOST_APART
-    low, high = adjusted.lowest_propensity, adjusted.highest_propensity
+    rule, worst = text("below {most:g} SD", most=MOST_APART), apart.abs().max()
+    balance = (rule, _told(worst, MOST_APART, ".2f"), worst < MOST_APART)
+    limits = {"biases": dict(apart), "most": MOST_APART}
+    low, high = adjusted.propensity.min(), adjusted.propensity.max()
+    chances = text("{low:.2f} to {high:.2f}", low=low, high=high)
     return [
-        at_least("customers in the smaller group", arms.min(), least),
-        Check("balance after weighting", rule, value, passed, biases=dict(apart), most=MOST_APART),
-        at_most("customers without a counterpart", adjusted.share_truncated, 0.05),
-        shown("probability to be in the group", f"{low:.2f} to {high:.2f}"),
+        at_least(text("customers in the smaller group"), arms.min(), least),
+        Check(text("balance after weighting"), *balance, **limits),
+        at_most(text("customers without a counterpart"), adjusted.share_truncated, 0.05),
+        shown(text("probability to be in the group"), chances),
     ]

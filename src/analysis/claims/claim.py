@@ -12,36 +12,28 @@ from IPython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import Markdown, display
 
-from analysis.claims import calibration, checks, finding
+from analysis.claims import calibration, finding
+from analysis.claims import checks as standard
 from analysis.claims.finding import Comparison, Finding, ShownOnce
 from analysis.claims.hypotheses import Hypothesis, hypothesis
 from analysis.claims.verdicts import Check
 from analysis.data.region import Region
+from analysis.figures.jupyter import end_notebook
+from analysis.language import text
 from analysis.statistics import effort
 from analysis.statistics.estimate import Estimate, NotEstimable
 
 MOST_REFUNDED = 0.02
 """Share of sales that refunds may have whose purchases stay in, where a claim is about money."""
 Shown = TypeVar("Shown", bound=ShownOnce)
-HIDDEN = "with a hidden cause as strong as any recorded"
 
 
 @dataclass(repr=False)
 class Claim(ShownOnce):
     """A hypothesis in one region; a cell that ends with it prints the claim.
 
-    Attributes
-    ----------
-    hypothesis : Hypothesis
-        The entry of the register.
-    region : Region
-        The data that it is held against.
-    language : str
-        "en" or "zh".
-    finding : Finding or None
-        What was concluded, once it was.
-    concluded_in : str
-        JupyterLab's id of the cell that did; it may be run again.
+    `finding` is what was concluded, once it was, and `concluded_in` JupyterLab's id of the cell
+    that did: it may be run again.
     """
 
     hypothesis: Hypothesis
@@ -58,15 +50,8 @@ class Claim(ShownOnce):
     def require(self, lacking: Sequence[str]) -> None:
         """End the notebook here, *not testable*, if the data lack anything.
 
-        Parameters
-        ----------
-        lacking : sequence of str
-            What the data do not have, as sentences, such as from `checks.lacking`.
-
-        Raises
-        ------
-        NotEstimable
-            If it is not empty.
+        `lacking` says what, in sentences such as from `checks.lacking`. NotEstimable is raised if
+        it is not empty.
         """
         if lacking:
             with self._named():
@@ -81,7 +66,7 @@ class Claim(ShownOnce):
         caveats: Sequence[str],
         meaning: str = "",
         hidden: Sequence[Mapping[str, Estimate]] | None = None,
-        hidden_as: str = HIDDEN,
+        hidden_as: str = "",
     ) -> Finding:
         """Judge the estimates, show the finding and return it.
 
@@ -90,16 +75,8 @@ class Claim(ShownOnce):
 
         Parameters
         ----------
-        estimates : mapping of str to Estimate
-            One for each part of the hypothesis, by its key.
-        formula : str
-            Of the regression that they come from; empty where there is none.
-        checks : sequence of Check
-            A failed blocking one caps the verdict at *inconclusive*.
-        caveats : sequence of str
-            What would change the answer.
-        meaning : str
-            The effect in a unit that a manager understands, as a sentence.
+        estimates, checks, formula, caveats, meaning
+            As in `Finding`; a failed blocking check caps the verdict at *inconclusive*.
         hidden : sequence of mapping
             For a causal claim, and only for one: estimates of parts, by key, as they would be with
             something hidden at work against the claim, and for it; as from
@@ -112,7 +89,7 @@ class Claim(ShownOnce):
         ------
         ValueError
             If a causal claim has no `hidden`, or another one has; if another cell has concluded
-            already; or as in `finding.conclude`.
+            already; or as in `finding.conclude`, as is NotEstimable.
         """
         if (hidden is not None) != self.hypothesis.causal:
             rule = "needs" if self.hypothesis.causal else "is no causal claim and has no"
@@ -124,8 +101,8 @@ class Claim(ShownOnce):
             )
         texts = {"caveats": caveats, "meaning": meaning, "formula": formula}
         with self._named():
-            standard = self._standard_checks(estimates, hidden, hidden_as)
-            self.finding = self._judged(estimates, checks=[*checks, *standard], **texts)
+            added = self._standard_checks(estimates, hidden, hidden_as)
+            self.finding = self._judged(estimates, checks=[*checks, *added], **texts)
         self.concluded_in = _cell()
         return _show(self.finding)
 
@@ -145,12 +122,10 @@ class Claim(ShownOnce):
         ----------
         parts : mapping of str to Estimate
             Of the variant, by key; parts that it does not name stay as concluded.
-        name : str
-            What it is called beside the verdict as registered.
-        formula : str
-            Of the variant's regression.
+        name, formula : str
+            What it is called beside the verdict as registered; of its regression.
         checks : sequence of Check, optional
-            That the variant is held to; by default those of the finding as registered.
+            That it is held to; by default those of the finding as registered.
 
         Raises
         ------
@@ -190,16 +165,15 @@ class Claim(ShownOnce):
         hidden_as: str,
     ) -> list[Check]:
         """Return the checks that follow from what the register says of the hypothesis."""
-        found = []
+        found, name = [], hidden_as or text("with a hidden cause as strong as any recorded")
         if hidden:
-            found.append(checks.same_verdict(self, estimates, hidden_as, hidden))
+            found.append(standard.same_verdict(self, estimates, name, hidden))
         elif self.hypothesis.causal:
-            found.append(Check(hidden_as, "the same verdict", "nothing recorded to tell", False))
+            rule, value = text("the same verdict"), text("nothing recorded to tell")
+            found.append(Check(name, rule, value, False))
         if self.hypothesis.money:
-            share = self.region.refunds.share
-            rule, passed = f"at most {MOST_REFUNDED:.0%}", share <= MOST_REFUNDED
-            name = "refunds whose purchases stay in, share of sales"
-            found.append(Check(name, rule, f"{share:.1%}", passed))
+            name = text("refunds whose purchases stay in, share of sales")
+            found.append(standard.at_most(name, self.region.refunds.share, MOST_REFUNDED))
         return found
 
     def not_testable(self, reason: str) -> Finding:
@@ -214,18 +188,21 @@ class Claim(ShownOnce):
         self.finding = finding.no_finding(*where, "not testable", reason, language=self.language)
         return _show(self.finding)
 
-    def _end_notebook(
+    def _say_why(
         self, shell: InteractiveShell, kind: type, why: NotEstimable, trace: object, **_: object
     ) -> None:
-        """Show why a claim is not testable, and end the notebook without a traceback.
+        """Show why a claim is not testable, and end the notebook.
 
         The claim is the one that the exception names, or else the last that was taken.
         """
         own = getattr(why, "claim", self)
         own.not_testable(str(why))
-        state = "is concluded" if own.is_concluded else "is not testable here"
-        line = f"{own.hypothesis.id} {state}; the notebook ends with this cell."
-        shell._showtraceback(SystemExit, "", [line])  # papermill's name for a regular end
+        key = {"id": own.hypothesis.id}
+        if own.is_concluded:
+            line = text("{id} is concluded; the notebook ends with this cell.", **key)
+        else:
+            line = text("{id} is not testable here; the notebook ends with this cell.", **key)
+        end_notebook(shell, line)
 
     def __repr__(self) -> str:
         """Name hypothesis and region."""
@@ -238,7 +215,7 @@ class Claim(ShownOnce):
         return (
             f"<blockquote><p><b>{self.hypothesis.id}</b> {claim}</p>"
             f"<footer>{sources}</footer></blockquote>"
-            f"<p><b>Estimand.</b> {html.escape(self.hypothesis.estimand)}</p>"
+            f"<p><b>{text('Estimand.')}</b> {html.escape(text(self.hypothesis.estimand))}</p>"
         )
 
 
@@ -251,22 +228,15 @@ def claim(key: str, region: Region, language: str = "en") -> Claim:
     Parameters
     ----------
     key : str
-        Id of the hypothesis, such as "H12".
+        Id of the hypothesis, such as "H12"; any that the register lacks is refused.
     region : Region
-        The data.
+        The data; if it lacks columns or days that the register asks for, NotEstimable is raised.
     language : {"en", "zh"}
         Language of the claim and of the finding.
-
-    Raises
-    ------
-    ValueError
-        If the register has no such id.
-    NotEstimable
-        If the region lacks columns or days that the register asks for.
     """
     found = Claim(hypothesis(key), region, language)
     if shell := get_ipython():
-        shell.set_custom_exc((NotEstimable,), found._end_notebook)
+        shell.set_custom_exc((NotEstimable,), found._say_why)
     _show(found).require(region.missing(found.hypothesis))
     return found
 

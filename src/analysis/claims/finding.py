@@ -12,6 +12,7 @@ from IPython import get_ipython
 from analysis.claims import card
 from analysis.claims.hypotheses import Hypothesis, Part, Range, fingerprint
 from analysis.claims.verdicts import Check, Verdict, judge, judge_part
+from analysis.language import text
 from analysis.statistics.estimate import Estimate, NotEstimable
 
 MIME_TYPE = "application/vnd.customer-workbook.finding+json"
@@ -34,16 +35,8 @@ class Finding(ShownOnce):
 
     Attributes
     ----------
-    hypothesis : Hypothesis
-        The entry of the register that was tested.
-    source, region : str
-        Whose data it was.
-    verdict : str
-        By `judge`, or "not testable" or "failed".
     estimates : mapping of str to Estimate
         One for each part of the hypothesis; empty when not testable or failed.
-    checks : tuple of Check
-        What the estimates rest on.
     caveats : tuple of str
         What would change the answer.
     meaning : str
@@ -52,8 +45,6 @@ class Finding(ShownOnce):
         Why it is not testable or failed; empty otherwise.
     formula : str
         Of the regression behind the estimates; empty where there is none.
-    language : str
-        "en" or "zh".
     calibration : mapping or None
         How often such verdicts were wrong in simulations, as from `calibration.line`.
     variant : str
@@ -92,7 +83,11 @@ class Finding(ShownOnce):
             "title": self.hypothesis.title[self.language],
             "claim": self.hypothesis.claim[self.language],
             "parts": [self._part_record(part) for part in self.hypothesis.parts],
-            "checks": [_check_record(check) for check in self.checks],
+            "checks": [
+                {name: getattr(check, name) for name in ("name", "rule", "value", "blocking")}
+                | {"passed": bool(check.passed)}
+                for check in self.checks
+            ],
             "variants": [row for check in self.checks for row in _variants(check)],
             "tests": [row for check in self.checks for row in _tests(check)],
             "caveats": list(self.caveats),
@@ -105,16 +100,11 @@ class Finding(ShownOnce):
         if estimate is None:
             return rule
         alone = judge_part(part, estimate, len(self.estimates))
-        ends = [end for end in (part.claim.low, part.claim.high) if math.isfinite(end)]
-        return (
-            rule
-            | {name: _finite(value) for name, value in asdict(estimate).items()}
-            | {
-                "p_value": max(estimate.p_value(end) for end in ends),  # of the nearest edge
-                "alone": alone,
-                "verdict": "inconclusive" if self.is_blocked else alone,
-            }
-        )
+        numbers = {name: _finite(value) for name, value in asdict(estimate).items()}
+        return rule | numbers | {
+            "p_value": max(map(estimate.p_value, part.claim.ends)),  # of the nearest edge
+            "verdict": "inconclusive" if self.is_blocked else alone,
+        }  # fmt: skip
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict:
         """Show a card in JupyterLab and carry the record beside it."""
@@ -128,13 +118,9 @@ class Finding(ShownOnce):
 
 @dataclass(frozen=True)
 class Comparison(ShownOnce):
-    """A researcher's variant beside the finding as registered; a cell that ends with it shows both.
+    """A researcher's variant beside the finding as registered, and whether its checks are its own.
 
-    Attributes
-    ----------
-    registered, variant : Finding
-    same_checks : bool
-        Whether the variant was held to the checks of the registered finding.
+    A cell that ends with it shows both.
     """
 
     registered: Finding
@@ -162,14 +148,7 @@ def conclude(
     caveats: Sequence[str] = (),
     **texts: object,
 ) -> Finding:
-    """Judge the estimates of all parts of a hypothesis.
-
-    Parameters
-    ----------
-    hypothesis, source, region, estimates, checks, caveats
-        As in `Finding`.
-    **texts
-        Its other attributes.
+    """Judge the estimates of all parts of a hypothesis; `texts` are other attributes of `Finding`.
 
     Raises
     ------
@@ -188,7 +167,7 @@ def conclude(
                 f"{hypothesis.id} needs {part.label['en']} ({part.unit['en']}) as an estimate on "
                 f"the scale {part.scale!r}, got one on the scale {scale!r}."
             )
-        _refuse_absurd(part, estimates[part.key])
+        _refuse_absurd(part, estimates[part.key], str(texts.get("language", "en")))
     verdict = judge(hypothesis, estimates, checks)
     known = {"estimates": dict(estimates), "checks": tuple(checks), "caveats": tuple(caveats)}
     return Finding(hypothesis, source, region, verdict, **known, **texts)
@@ -210,40 +189,33 @@ def no_finding(
 def part_record(part: Part, row: Mapping, language: str) -> dict:
     """Return an effect of a table as it is drawn and written: as a part of a finding's record.
 
-    Parameters
-    ----------
-    part : Part
-        The effect.
-    row : mapping
-        A row of `findings.tidy` or of `across_regions.pooled`, with numbers.
-    language : {"en", "zh"}
+    The row is one of `findings.tidy` or of `across_regions.pooled`, with numbers.
     """
     numbers = {name: _finite(float(row[name])) for name in ("estimate", "ci_low", "ci_high")}
     others = {"scale": row["scale"], "n_obs": int(row["n_obs"]), "verdict": row["part_verdict"]}
     return _rule(part, language) | numbers | others
 
 
-def _refuse_absurd(part: Part, estimate: Estimate) -> None:
+def _refuse_absurd(part: Part, estimate: Estimate, language: str) -> None:
     """Refuse an estimate without a finite and sane error, or where no effect can lie."""
-    label, n = part.label["en"], f"{estimate.n_obs:,} {part.counts['en']}"
     low, value, high = estimate.ci_low, estimate.estimate, estimate.ci_high
+    facts = {"n": estimate.n_obs, "counts": part.counts[language], "label": part.label[language]}
     if not all(math.isfinite(each) for each in (low, value, high)):
-        raise NotEstimable(f"{n} give no finite interval for {label}.")
+        raise NotEstimable(text("{n:,} {counts} give no finite interval for {label}.", **facts))
     if not (low < high and low <= value <= high):
-        raise NotEstimable(
-            f"{n} give no error for {label}: its interval has no width or lies beside the estimate."
+        said = text(
+            "{n:,} {counts} give no error for {label}: its interval has no width or lies beside "
+            "the estimate.",
+            **facts,
         )
+        raise NotEstimable(said)
     if not part.sane.holds(value, value):
-        raise NotEstimable(
-            f"{n} give {value:,.6g} for {label}, where only {part.sane.low:g} to "
-            f"{part.sane.high:g} make sense: they are too few, or too unlike."
-        )
-
-
-def _check_record(check: Check) -> dict:
-    """Return a check as it is shown."""
-    shown = {name: getattr(check, name) for name in ("name", "rule", "value", "blocking")}
-    return shown | {"passed": bool(check.passed)}
+        said = text(
+            "{n:,} {counts} give {value:,.6g} for {label}, where only {low:g} to {high:g} make "
+            "sense: they are too few, or too unlike.",
+            value=value, low=part.sane.low, high=part.sane.high, **facts,
+        )  # fmt: skip
+        raise NotEstimable(said)
 
 
 def _variants(check: Check) -> Iterator[dict]:

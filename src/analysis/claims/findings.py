@@ -42,36 +42,20 @@ def records(notebook: nbformat.NotebookNode) -> Iterator[dict]:
 
 
 def tidy(found: Sequence[Mapping]) -> pd.DataFrame:
-    """Return one row per finding and part.
+    """Return one row per finding (as from `records`) and part, with the columns of `COLUMNS`.
 
-    Parameters
-    ----------
-    found : sequence of mapping
-        Records, as from `records`.
-
-    Returns
-    -------
-    DataFrame
-        Columns of `COLUMNS`; numbers are missing where there is no estimate. An open end of an
-        interval, and infinitely many degrees of freedom, are infinite.
+    Numbers are missing where there is no estimate. An open end of an interval, and infinitely many
+    degrees of freedom, are infinite.
     """
     rows = [_row(record, part) for record in found for part in record["parts"]]
     return _typed(pd.DataFrame(rows, columns=COLUMNS))
 
 
 def variants(found: Sequence[Mapping]) -> pd.DataFrame:
-    """Return what findings would be if what their checks ask for were otherwise.
+    """Return what findings (as from `records`) would be if what their checks ask for were not so.
 
-    Parameters
-    ----------
-    found : sequence of mapping
-        Records, as from `records`.
-
-    Returns
-    -------
-    DataFrame
-        Columns of `VARIANTS`; one row per finding, check (its name), variant (its number, from 1
-        on) and part. Open ends are infinite, as in `tidy`.
+    There is a row per finding, check (its name), variant (its number, from 1 on) and part, with the
+    columns of `VARIANTS`. Open ends are infinite, as in `tidy`.
     """
     rows = [row | _open_ends(row) for row in _rows(found, "variants")]
     return _typed(pd.DataFrame(rows, columns=VARIANTS))
@@ -80,16 +64,9 @@ def variants(found: Sequence[Mapping]) -> pd.DataFrame:
 def tests(found: Sequence[Mapping]) -> pd.DataFrame:
     """Return the numbers of checks that many regions together can fail though each one passes.
 
-    Parameters
-    ----------
-    found : sequence of mapping
-        Records, as from `records`.
-
-    Returns
-    -------
-    DataFrame
-        Columns of `TESTS`; one row per finding and check with a p-value, which must be at least
-        the limit (bias is empty), and per finding, check and bias, whose size must be below it.
+    There is a row, with the columns of `TESTS`, per finding (as from `records`) and check with a
+    p-value, which must be at least the limit (bias is empty), and per finding, check and bias,
+    whose size must be below it.
     """
     return _typed(pd.DataFrame(_rows(found, "tests"), columns=TESTS))
 
@@ -97,10 +74,7 @@ def tests(found: Sequence[Mapping]) -> pd.DataFrame:
 def read(source: str) -> pd.DataFrame:
     """Read the findings of a source from the reports of the last run, as from `tidy`.
 
-    Raises
-    ------
-    DataError
-        If there are none.
+    DataError is raised if there are none.
     """
     rows = read_all(reports_folder())
     own = rows[rows["source"] == source].reset_index(drop=True)
@@ -125,14 +99,10 @@ def read_tests(folder: Path) -> pd.DataFrame:
 
 
 def write(table: pd.DataFrame, others: pd.DataFrame, folder: Path, tested: pd.DataFrame) -> None:
-    """Write findings, their variants and tests into `folder`, each file whole or not at all.
+    """Write findings, their variants and tests into the folder of reports.
 
-    Parameters
-    ----------
-    table, others, tested : DataFrame
-        As from `tidy`, `variants` and `tests`.
-    folder : Path
-        Of the reports: gets findings.csv, findings.parquet, variants.parquet, tests.parquet.
+    It gets findings.csv, findings.parquet, variants.parquet and tests.parquet, each whole or not at
+    all.
     """
     with whole(folder / "findings.csv") as draft:
         save_csv(table, draft)
@@ -151,24 +121,18 @@ def _row(record: Mapping, part: Mapping) -> dict:
     """Return the row of one part of a record."""
     failed = [check for check in record["checks"] if not check["passed"]]
     low, high = part["claim"]
-    row = {name: record.get(name, "") for name in COLUMNS} | {
-        name: part.get(name) for name in COLUMNS if name in part or name in NUMBERS
+    of_part = {*part, *NUMBERS, "scale", "method"}
+    row = {name: part.get(name) if name in of_part else record.get(name, "") for name in COLUMNS}
+    row |= _open_ends(part) if "estimate" in part else {}
+    return row | {
+        "part": part["key"],
+        "verdict": record["verdict"],
+        "part_verdict": part.get("verdict"),
+        "claim_low": low,
+        "claim_high": high,
+        "failed_checks": "; ".join(check["name"] for check in failed),
+        "blocked_by": "; ".join(check["name"] for check in failed if check["blocking"]),
     }
-    return (
-        row
-        | (_open_ends(part) if "estimate" in part else {})
-        | {
-            "part": part["key"],
-            "verdict": record["verdict"],
-            "part_verdict": part.get("verdict"),
-            "claim_low": low,
-            "claim_high": high,
-            "scale": part.get("scale"),
-            "method": part.get("method"),
-            "failed_checks": "; ".join(check["name"] for check in failed),
-            "blocked_by": "; ".join(check["name"] for check in failed if check["blocking"]),
-        }
-    )
 
 
 def _rows(found: Sequence[Mapping], kind: str) -> list[dict]:

@@ -40,6 +40,11 @@ class Range:
     low: float
     high: float
 
+    @property
+    def ends(self) -> list[float]:
+        """The ends that are not open."""
+        return [end for end in (self.low, self.high) if math.isfinite(end)]
+
     def holds(self, low: float, high: float) -> bool:
         """Tell whether the interval from `low` to `high` lies inside the range."""
         return self.low <= low and high <= self.high
@@ -55,8 +60,6 @@ class Part:
 
     Attributes
     ----------
-    key : str
-        Name of the effect within its hypothesis.
     label, unit : dict of str
         Words for the reader, by language ("en", "zh").
     show : {"number", "ratio", "percent", "share", "points"}
@@ -91,15 +94,7 @@ class Part:
         """Smallest effect of interest, as a distance from none; None where there is none."""
         if self.negligible is None:
             return None
-        edge = self.claim.low if math.isfinite(self.claim.low) else self.claim.high
-        return abs(edge - self.null)
-
-    @property
-    def direction(self) -> int:
-        """+1 or -1 where the claim has a side of `null`, 0 where it is a band around it."""
-        if self.claim.low >= self.null:
-            return 1
-        return -1 if self.claim.high <= self.null else 0
+        return abs(self.claim.ends[0] - self.null)
 
 
 @dataclass(frozen=True)
@@ -109,7 +104,7 @@ class Hypothesis:
     Attributes
     ----------
     id : str
-        "H01" to "H22".
+        Such as "H01".
     title, claim : dict of str
         By language ("en", "zh").
     sources : tuple of str
@@ -173,30 +168,16 @@ def fingerprint() -> str:
 @lru_cache(maxsize=1)
 def _read(changed: int) -> dict[str, Hypothesis]:
     """Read the register as of a change of its file."""
-    with REGISTER_FILE.open("rb") as file:
-        return {key: _hypothesis(key, entry) for key, entry in tomllib.load(file).items()}
-
-
-def _hypothesis(key: str, entry: dict) -> Hypothesis:
-    """Build a hypothesis from its table in the file."""
-    fields = {name: entry[name] for name in ("title", "claim", "estimand", "min_days")}
-    return Hypothesis(
-        id=key,
-        reading=entry["reading"],
-        money=entry.get("money", False),
-        sources=tuple(entry["sources"]),
-        needs=tuple(entry["needs"]),
-        parts=tuple(_part(part) for part in entry["parts"]),
-        **fields,
-    )
+    found = {}
+    for key, entry in tomllib.loads(REGISTER_FILE.read_text(encoding="utf-8")).items():
+        lists = {name: tuple(entry[name]) for name in ("sources", "needs")}
+        lists["parts"] = tuple(_part(part) for part in entry["parts"])
+        found[key] = Hypothesis(id=key, **entry | lists)
+    return found
 
 
 def _part(entry: dict) -> Part:
     """Build a part from its table in the file."""
-    negligible = entry.get("negligible")
-    ranges = {
-        "claim": Range(*entry["claim"]),
-        "negligible": Range(*negligible) if negligible else None,
-        "sane": Range(*entry.get("sane", SANE[entry["show"]])),
-    }
-    return Part(**{**entry, **ranges})
+    ranges = {name: entry.get(name) for name in ("claim", "negligible")}
+    ranges["sane"] = entry.get("sane", SANE[entry["show"]])
+    return Part(**entry | {name: ends and Range(*ends) for name, ends in ranges.items()})

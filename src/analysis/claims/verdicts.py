@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -14,13 +13,8 @@ from analysis.claims.hypotheses import Hypothesis, Part, Range
 from analysis.statistics.estimate import Estimate
 
 Verdict = Literal[
-    "supported",
-    "too small to matter",
-    "contradicted",
-    "inconclusive",
-    "not testable",
-    "failed",
-]
+    "supported", "too small to matter", "contradicted", "inconclusive", "not testable", "failed",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,16 +25,14 @@ class Check:
     ----------
     name, rule, value : str
         What is checked, what it must be, what it is.
-    passed : bool
-        Whether the rule holds.
     blocking : bool
         Whether a failure caps the verdict at *inconclusive*.
     variants : tuple of mapping
         Estimates of all parts, by key, as they would be if what is checked were otherwise; so
-        that what is pooled over regions can be checked likewise. Empty for most checks.
+        that what is pooled over regions can be checked likewise.
     p_value, least : float or None
         Of a test that must not reject, and the p from which on it does not; so that the tests of
-        several regions can be combined. None for other checks.
+        several regions can be combined.
     biases, most : mapping of str to float, float or None
         What could bias an effect, signed and by name, and the size that each must stay below; so
         that what regions have in common, which pooling does not average away, can be checked.
@@ -67,15 +59,6 @@ def judge_part(part: Part, estimate: Estimate, n_parts: int = 1) -> Verdict:
     A claim falls with any of its parts, so its parts are contradicted by intervals
     at 1 - 5 %/`n_parts` (Bonferroni): a true claim is rejected in at most 2.5 % of
     samples on each side, however many parts it has.
-
-    Parameters
-    ----------
-    part : Part
-        Claim region and negligible band.
-    estimate : Estimate
-        Effect with its 95 % interval.
-    n_parts : int
-        Number of parts of the hypothesis.
     """
     if part.claim.holds(estimate.ci_low, estimate.ci_high):
         return "supported"
@@ -92,14 +75,8 @@ def judge(
 ) -> Verdict:
     """Give the verdict on a hypothesis: supported when all parts are, fallen when any is.
 
-    Parameters
-    ----------
-    hypothesis : Hypothesis
-        The entry of the register.
-    estimates : mapping of str to Estimate
-        One for each part, by its key.
-    checks : sequence of Check
-        A failed blocking check caps the verdict at *inconclusive*.
+    There is an estimate for each part, by its key; a failed blocking check caps the verdict at
+    *inconclusive*.
 
     References
     ----------
@@ -146,13 +123,6 @@ def p_value(hypothesis: Hypothesis, estimates: Mapping[str, Estimate]) -> float:
     verdict that would decide it. It is below 5 % where `judge` at 95 % decides. Adjusted for
     several hypotheses (Holm) it says which verdicts stand as a family.
 
-    Parameters
-    ----------
-    hypothesis : Hypothesis
-        The entry of the register.
-    estimates : mapping of str to Estimate
-        One for each part, by its key.
-
     References
     ----------
     Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal
@@ -171,24 +141,18 @@ def p_of_verdicts(
 ) -> np.ndarray:
     """Return the p of a verdict that is known, also of many regions at once.
 
-    Parameters
-    ----------
-    parts : sequence of Part, length n
-        Those of a hypothesis.
-    estimates : sequence, length n
-        For each part an estimate, or whatever has `middle` and `p_value` as arrays of m regions.
-    verdict : array_like of str, shape () or (m,)
-        On the hypothesis.
-    part_verdicts : ndarray of str, shape (n,) or (n, m)
-        On its parts.
+    The n estimates, one for each part, are `Estimate` or have its `middle` and `p_value` as arrays
+    of m regions; the verdict on the hypothesis has shape () or (m,), those on its parts (n,) or
+    (n, m).
     """
     pairs, n = list(zip(parts, estimates, strict=True)), len(parts)
-    supported = np.max([_inside(part.claim, each) for part, each in pairs], axis=0)
-    falls = {
-        "contradicted": n * np.array([_outside(part.claim, each) for part, each in pairs]),
-        "too small to matter": n
-        * np.array([_inside(part.negligible, each) for part, each in pairs]),
-    }
+    inside, outside = (
+        np.array([_p_of(part.claim, each, inside=is_inside) for part, each in pairs])
+        for is_inside in (True, False)
+    )
+    small = np.array([_p_of(part.negligible, each, inside=True) for part, each in pairs])
+    supported = inside.max(axis=0)
+    falls = {"contradicted": n * outside, "too small to matter": n * small}
     decided = {
         name: np.where(part_verdicts == name, p, np.inf).min(axis=0) for name, p in falls.items()
     } | {"supported": supported}
@@ -197,24 +161,14 @@ def p_of_verdicts(
     return np.minimum(np.select(known, list(decided.values()), undecided), 1.0)
 
 
-def _inside(where: Range | None, estimate: Estimate) -> ArrayLike:
-    """Return the p of "the effect lies outside": that of the nearest end, 1 if it does."""
+def _p_of(where: Range | None, estimate: Estimate, *, inside: bool) -> ArrayLike:
+    """Return the p of "the effect lies outside" (or inside) a range: 1 where the estimate does.
+
+    Else it is the largest of "the effect is this end", for the ends that are not open.
+    """
     if where is None:
         return np.ones_like(estimate.middle)
-    return np.where(_within(where, estimate), _p_of_ends(where, estimate, 0.0), 1.0)
-
-
-def _outside(where: Range, estimate: Estimate) -> ArrayLike:
-    """Return the p of "the effect lies inside": that of the nearest end, 1 if it does."""
-    return np.where(_within(where, estimate), 1.0, _p_of_ends(where, estimate, 1.0))
-
-
-def _within(where: Range, estimate: Estimate) -> ArrayLike:
-    """Tell whether the middle of an interval lies in a range."""
-    return (where.low <= estimate.middle) & (estimate.middle <= where.high)
-
-
-def _p_of_ends(where: Range, estimate: Estimate, default: float) -> ArrayLike:
-    """Return the largest p of "the effect is this end", for the ends that are not open."""
-    ends = [end for end in (where.low, where.high) if math.isfinite(end)]
-    return np.max([estimate.p_value(end) for end in ends], axis=0) if ends else default
+    of_ends = [estimate.p_value(end) for end in where.ends]
+    p = np.max(of_ends, axis=0) if of_ends else float(not inside)
+    is_within = (where.low <= estimate.middle) & (estimate.middle <= where.high)
+    return np.where(is_within == inside, p, 1.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from gettext import NullTranslations
 from pathlib import Path
@@ -23,12 +23,7 @@ WORDS_FILE = Path(__file__).parent / "tables" / "words.toml"
 
 
 def words(language: str) -> dict:
-    """Return every fixed word that a reader sees, by its key; read again when a file changes.
-
-    Parameters
-    ----------
-    language : {"en", "zh"}
-    """
+    """Return every fixed word that a reader sees, by its key; read again when a file changes."""
     return _words(WORDS_FILE.stat().st_mtime_ns, catalogue(language))
 
 
@@ -88,7 +83,11 @@ def calibration(record: Mapping) -> str:
         return ""
     said = words(record["language"])["calibration"]
     counts = _counts(line) | {"customers": f"{line['customers']:,}"}
-    text = said["covered"].format(coverage=_coverage(line["coverage"].values(), said), **counts)
+    rates = line["coverage"].values()
+    coverage, high = _percent(min(rates)), _percent(max(rates))
+    if coverage != high:
+        coverage = said["parts"].format(low=coverage.removesuffix(" %"), high=high)
+    text = said["covered"].format(coverage=coverage, **counts)
     if line["open"] == line["regions"]:
         text += said["undecided"].format(**counts)
     return text + "".join(_misled(record, world, i) for i, world in enumerate(line["misled"]))
@@ -99,7 +98,8 @@ def _misled(record: Mapping, world: Mapping, i: int) -> str:
     said = words(record["language"])["calibration"]
     worlds, coverage = record["calibration"]["worlds"], _percent(world["coverage"])
     if len(record["parts"]) > 1:
-        coverage = said["part"].format(rate=coverage, label=_labels(record)[world["part"]])
+        label = next(part["label"] for part in record["parts"] if part["key"] == world["part"])
+        coverage = said["part"].format(rate=coverage, label=label)
     scene = words(record["language"])["scenes"]["names"].get(world["scene"], world["scene"])
     facts = _counts(world) | {"worlds": worlds, "scene": scene}
     key = "another" if i else "worst" if worlds > 1 else "one"
@@ -113,35 +113,13 @@ def _counts(line: Mapping) -> dict[str, str]:
     return counts | {"bound": f"{math.ceil(100 * line['bound'])} %"}
 
 
-def _coverage(rates: Collection[float], said: Mapping) -> str:
-    """Return in how many percent of regions intervals held: one number, or the range of parts."""
-    low, high = _percent(min(rates)), _percent(max(rates))
-    return low if low == high else said["parts"].format(low=low.removesuffix(" %"), high=high)
-
-
 def _percent(share: float) -> str:
     """Write a share in whole percent; 0 % and 100 % are none and all."""
     return f"{100 * share if share in (0, 1) else min(max(100 * share, 1), 99):.0f} %"
 
 
-def _labels(record: Mapping) -> dict[str, str]:
-    """Return the parts' labels by key."""
-    return {part["key"]: part["label"] for part in record["parts"]}
-
-
 def sentence(record: Mapping) -> str:
-    """Say in plain words what a finding found.
-
-    Parameters
-    ----------
-    record : mapping
-        As `Finding.record` returns it.
-
-    Returns
-    -------
-    str
-        Plain text in the record's language; not escaped.
-    """
+    """Say what the record of a finding found, in its language; the text is not escaped."""
     say = words(record["language"])["say"]
     if "estimate" not in record["parts"][0]:
         return say[record["verdict"]].format(reason=record["reason"])
@@ -154,14 +132,7 @@ def sentence(record: Mapping) -> str:
 
 
 def count(part: Mapping, language: str) -> str:
-    """Return how many of what an estimate rests on, such as "n = 1,234 cases".
-
-    Parameters
-    ----------
-    part : mapping
-        A part record with an estimate.
-    language : {"en", "zh"}
-    """
+    """Return how many of what an estimate rests on, such as "n = 1,234 cases"."""
     said = words(language)["index"]["n"]
     return said.format(n=f"{part['n_obs']:,}", counts=part.get("counts", "")).strip()
 
@@ -207,13 +178,12 @@ def _lead(record: Mapping) -> str:
     verdicts = [part["verdict"] for part in record["parts"]]
     if len(verdicts) == 1:
         return ""
-    leads, alike = words(record["language"])["parts"], verdicts.count(record["verdict"])
-    if record["verdict"] == "supported":
-        lead = leads["supported"]
-    elif record["verdict"] == "inconclusive":
-        lead = leads["several_open" if alike > 1 else "inconclusive"]
-    else:
-        lead = leads["several_other" if alike > 1 else "other"]
+    alike, key = verdicts.count(record["verdict"]), record["verdict"]
+    if key == "inconclusive":
+        key = "several_open" if alike > 1 else key
+    elif key != "supported":
+        key = "several_other" if alike > 1 else "other"
+    lead = words(record["language"])["parts"][key]
     return lead.format(n=len(verdicts), k=verdicts.count("supported"), alike=alike)
 
 
@@ -236,16 +206,13 @@ def _values(part: Mapping) -> tuple[str, str, str]:
     """Return estimate and interval written with the same number of decimals."""
     low, high = ends(part["ci_low"], part["ci_high"])
     values = [part["estimate"], low, high]
-    fixed = [end for end in part["claim"] if end is not None]
+    show, fixed = part["show"], [end for end in part["claim"] if end is not None]
     edges = [*fixed, *(part["negligible"] or ()), part["null"]]
-    digits = decimals_of(values + fixed, part["show"])
+    least = decimals_of(values + fixed, show)
     # Rounded, a number may seem to meet an edge that it misses: then it gets more digits.
-    digits = next(
-        (d for d in range(digits, digits + MORE) if _is_true(values, edges, d, part["show"])),
-        digits,
-    )
-    style = {"decimals": digits, "signed": _signed(part)}
-    return tuple(format_value(value, part["show"], **style) for value in values)
+    enough = (n for n in range(least, least + MORE) if _is_true(values, edges, n, show))
+    style = {"decimals": next(enough, least), "signed": _signed(part)}
+    return tuple(format_value(value, show, **style) for value in values)
 
 
 def _is_true(values: Sequence[float], edges: Sequence[float], digits: int, show: str) -> bool:

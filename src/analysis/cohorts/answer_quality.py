@@ -29,52 +29,36 @@ GAP_RELIABILITY = 0.6
 
 @dataclass(frozen=True)
 class Reversed:
-    """An item or scale that seems to be coded the other way round.
-
-    Attributes
-    ----------
-    name : str
-        The item or scale.
-    r : float
-        Its correlation with the rest of its own scale, or with the one of the other scales that it
-        goes against most.
-    scale : str
-        The scale to whose other items it runs counter; empty where it is compared with others.
-    worst : str
-        The scale that it goes against most; empty where it is compared with its own.
-    n_against, n_others : int
-        Other scales that it goes against, and all that it is compared with.
-    """
+    """An item or scale that seems to be coded the other way round."""
 
     name: str
+    """The item or scale."""
     r: float
+    """Its correlation with the rest of its own scale, or with the one of the other scales that it
+    goes against most."""
     scale: str = ""
+    """The scale to whose other items it runs counter; empty where it is compared with others."""
     worst: str = ""
+    """The scale that it goes against most; empty where it is compared with its own."""
     n_against: int = 0
     n_others: int = 0
+    """Other scales that it goes against, and all that it is compared with."""
 
 
 @dataclass(frozen=True)
 class ItemCoding:
-    """Whether items are coded in the same direction; `checks.coding` makes a check of it.
-
-    Attributes
-    ----------
-    reversed : tuple of Reversed
-        Items and scales that seem to be coded the other way round.
-    n_compared : int
-        Scales that were compared with each other.
-    not_compared : tuple of str
-        Items of the survey that have no direction of their own.
-    """
+    """Whether items are coded in the same direction; `checks.coding` makes a check of it."""
 
     reversed: tuple[Reversed, ...]
+    """Items and scales that seem to be coded the other way round."""
     n_compared: int
+    """Scales that were compared with each other."""
     not_compared: tuple[str, ...]
+    """Items of the survey that have no direction of their own."""
 
 
 def item_coding(answers: pd.DataFrame) -> ItemCoding:
-    """Find scales that are coded the other way round.
+    """Find scales that are coded the other way round, in answers of one row per customer.
 
     Satisfaction, loyalty, performance, the four values and added service should rise together,
     and the four costs fall with them. A scale is taken as reversed that goes against most of the
@@ -82,32 +66,17 @@ def item_coding(answers: pd.DataFrame) -> ItemCoding:
     below -0.1), and so is an item that goes clearly against the rest of its own scale. A response
     style makes costs rise with all others, so that a cost must go against them by more than the
     style can do.
-
-    Parameters
-    ----------
-    answers : DataFrame
-        One row per customer, with the survey's ratings.
     """
-    scores = _directed(answers)
-    asked = (name for name in UNDIRECTED if name in answers and answers[name].notna().any())
-    against = (*_against_own_scale(answers), *_against_others(scores, _tolerance(answers)))
-    return ItemCoding(against, scores.shape[1], tuple(asked))
-
-
-def _directed(answers: pd.DataFrame) -> pd.DataFrame:
-    """Return the scales that have a direction, as they were coded, where answers vary."""
     names = ("performance", *VALUES, "added_service", *COSTS)
     scores = {name: scales.index(answers, name) for name in SCALES}
     scores |= {name: answers[name].astype(float) for name in names}
-    return pd.DataFrame({name: each for name, each in scores.items() if each.nunique() > 1})
-
-
-def _tolerance(answers: pd.DataFrame) -> float:
-    """Return how much a response style may add to the correlation of two ratings."""
-    rows = answers[["expectation", *VALUES, *COSTS]].dropna()
-    if len(rows) < MIN_PAIRS or rows.nunique().min() < 2:
-        return response_style.STYLE
-    return response_style.estimated([rows], "expectation", VALUES, COSTS).high
+    scores = pd.DataFrame({name: each for name, each in scores.items() if each.nunique() > 1})
+    rows, tolerance = answers[["expectation", *VALUES, *COSTS]].dropna(), response_style.STYLE
+    if len(rows) >= MIN_PAIRS and rows.nunique().min() > 1:
+        tolerance = response_style.estimated([rows], "expectation", VALUES, COSTS).high
+    asked = (name for name in UNDIRECTED if name in answers and answers[name].notna().any())
+    against = (*_against_own_scale(answers), *_against_others(scores, tolerance))
+    return ItemCoding(against, scores.shape[1], tuple(asked))
 
 
 def _against_own_scale(answers: pd.DataFrame) -> list[Reversed]:
@@ -167,14 +136,8 @@ def straightlined(people: pd.DataFrame) -> pd.Series:
 def retest(waves: pd.DataFrame, names: Sequence[str]) -> dict[str, float]:
     """Return the correlation of each item with itself, from one wave to the next.
 
-    A lower bound of its reliability, since opinions also change.
-
-    Parameters
-    ----------
-    waves : DataFrame
-        As from `by_wave`.
-    names : sequence of str
-        Items.
+    A lower bound of its reliability, since opinions also change. The waves are those of
+    `survey.by_wave`.
 
     Returns
     -------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import ibis
@@ -12,11 +11,14 @@ import pandas as pd
 from analysis.cohorts import landmark, purchases
 from analysis.data.cache import per_region
 from analysis.data.region import Region
+from analysis.language import text
 from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.value.customer_segments import tiers
 
 FACTOR = 10
 """Times a customer's usual gap between two purchases from which on inactivity is churn."""
+FACTORS = (4, 6, FACTOR, 16)
+"""That factor, and others to compare it with."""
 SHORTEST, LONGEST = 56, 182
 """Days: no shorter inactivity is churn, and every longer one is."""
 MIN_OBSERVED = 28
@@ -27,21 +29,14 @@ CLOSED_AFTER = 28
 
 @dataclass(frozen=True)
 class Completeness:
-    """Gaps of the data that look like churn; `checks.complete_purchases` makes checks of them.
-
-    Attributes
-    ----------
-    share_of_closed : float or None
-        Share of the customers whose usual station closed; None where that can't be known.
-    longest_pause : int
-        Most days on end without any purchase in the region.
-    repeated_days : int
-        Days all of whose lines stand in the data more than once.
-    """
+    """Gaps of the data that look like churn; `checks.complete_purchases` makes checks of them."""
 
     share_of_closed: float | None
+    """Share of the customers whose usual station closed; None where that can't be known."""
     longest_pause: int
+    """Most days on end without any purchase in the region."""
     repeated_days: int
+    """Days all of whose lines stand in the data more than once."""
 
 
 @per_region
@@ -54,7 +49,7 @@ def completeness(region: Region) -> Completeness:
         If there are no purchases.
     """
     if not region.days or region.customers.empty:
-        raise NotEstimable("There are no purchases.")
+        raise NotEstimable(text("There are no purchases."))
     is_known = "transactions.station_id" in region.columns and region.days > 2 * CLOSED_AFTER
     share = closed(region)["customers"].sum() / len(region.customers) if is_known else None
     return Completeness(share, longest_pause(region), len(purchases.repeated_days(region)))
@@ -64,23 +59,9 @@ def limits(region: Region, since: pd.Series, factor: float = FACTOR) -> pd.DataF
     """Return each customer's limit of inactivity, from purchases before a day of their own.
 
     Later purchases are not used: they would raise the limit of customers who came back after a
-    long silence, and of nobody else.
-
-    Parameters
-    ----------
-    region : Region
-        The data.
-    since : Series of datetime, by customer_id
-        Each customer's day.
-    factor : float
-        Times the usual gap.
-
-    Returns
-    -------
-    DataFrame
-        Indexed as `since`: visits (days with a purchase in the half year that ends on the day),
-        gap_days (that half year, or the part of it as a customer, over the visits)
-        and limit_days (`factor` times that, 56 to 182).
+    long silence, and of nobody else. Indexed as `since`: visits (days with a purchase in the half
+    year that ends on the day), gap_days (that half year, or the part of it as a customer, over the
+    visits) and limit_days (`factor` times that, 56 to 182).
     """
     half = {"half": (1 - landmark.HALF_YEAR, 0)}
     visits = purchases.around(region, since, half)["visits_half"]
@@ -92,31 +73,15 @@ def limits(region: Region, since: pd.Series, factor: float = FACTOR) -> pd.DataF
 
 
 def spells(region: Region, since: pd.Series | dt.date, factor: float = FACTOR) -> pd.DataFrame:
-    """Follow customers from a day until churn or censoring.
+    """Follow customers from a day (of all, or by customer_id of each one) to churn or censoring.
 
     Customers who bought less than their limit before the end of the data may still come back: they
-    are censored at that limit before the end. Inactivity counts from the last purchase.
+    are censored at that limit before the end (Fleming & Harrington 1991, Counting Processes and
+    Survival Analysis). Inactivity counts from the last purchase.
 
-    Parameters
-    ----------
-    region : Region
-        The data.
-    since : date, or Series of datetime by customer_id
-        Day from which on customers are followed; one for all, or each one's own.
-    factor : float
-        As in `limits`.
-
-    Returns
-    -------
-    DataFrame
-        Customers who bought after that day (their first purchase may lie after it, too), by
-        customer_id: from_day, to_day (days since the start of the data), lost (1 or 0), returned
-        (whether they bought again later) and limit_days.
-
-    References
-    ----------
-    Fleming, T. R., & Harrington, D. P. (1991). Counting Processes and Survival Analysis.
-    Wiley.
+    By customer_id, those who bought after that day (their first purchase may lie after it, too):
+    from_day, to_day (days since the start of the data), lost (1 or 0), returned (whether they
+    bought again later) and limit_days.
     """
     if not isinstance(since, pd.Series):
         since = pd.Series(pd.Timestamp(since), pd.Index(region.customers["customer_id"]))
@@ -139,7 +104,7 @@ def spells(region: Region, since: pd.Series | dt.date, factor: float = FACTOR) -
 
 
 @per_region
-def cohort(region: Region, factor: float = FACTOR) -> pd.DataFrame:
+def cohort(region: Region) -> pd.DataFrame:
     """Follow the customers of the first half year from its end on.
 
     Returns
@@ -154,31 +119,21 @@ def cohort(region: Region, factor: float = FACTOR) -> pd.DataFrame:
         If the data have less than a year of purchases.
     """
     if region.days < landmark.YEAR:
-        raise NotEstimable(
-            f"Customers are followed from the end of the first half year on: {landmark.YEAR} days "
-            f"of purchases are needed; there are {region.days}."
-        )
+        raise NotEstimable(text(
+            "Customers are followed from the end of the first half year on: {year} days of "
+            "purchases are needed; there are {days}.",
+            year=landmark.YEAR, days=region.days,
+        ))  # fmt: skip
     day, recent = _recent(region)
     sales = purchases.per_customer(region, region.start, day)["sales"]
     people = landmark.traits(region).drop(columns="joined_on")
-    followed = spells(region, day, factor).join(people).join(tiers(sales[sales > 0]).rename("tier"))
+    followed = spells(region, day).join(people).join(tiers(sales[sales > 0]).rename("tier"))
     followed = followed[followed.index.isin(recent)]
     return followed.assign(days=followed.pop("to_day") - followed.pop("from_day"))
 
 
-def rules(
-    region: Region, followed: pd.DataFrame, others: Sequence[float] = (4, 6, 16)
-) -> pd.DataFrame:
-    """Return how many customers are lost by other factors on the usual gap.
-
-    Parameters
-    ----------
-    region : Region
-        The data.
-    followed : DataFrame
-        As from `cohort`, by the usual factor.
-    others : sequence of float
-        The other factors.
+def rules(region: Region, followed: pd.DataFrame) -> pd.DataFrame:
+    """Return how many customers are lost by other factors on the usual gap than that of `cohort`.
 
     Returns
     -------
@@ -187,7 +142,7 @@ def rules(
         the lost who bought again by the end of the data: the rule's false alarms so far).
     """
     rows, (day, recent) = {}, _recent(region)
-    for factor in sorted((*others, FACTOR)):
+    for factor in FACTORS:
         people = followed if factor == FACTOR else spells(region, day, factor)
         people = people[people.index.isin(recent)]
         rows[factor] = {
@@ -214,12 +169,9 @@ def closed(region: Region) -> pd.DataFrame:
     not buy anywhere in the silence: where they did, the station has another name now, or they
     went on elsewhere.
 
-    Returns
-    -------
-    DataFrame
-        By station_id: silent_from (day of the last purchase before its longest silence),
-        silent_days, customers (whose usual station it is, who bought in the eight weeks before
-        the silence, and nowhere in it). Empty where stations are not known.
+    By station_id: silent_from (day of the last purchase before its longest silence), silent_days,
+    customers (whose usual station it is, who bought in the eight weeks before the silence, and
+    nowhere in it). Empty where stations are not known.
     """
     if "transactions.station_id" not in region.columns:
         return pd.DataFrame(columns=["silent_from", "silent_days", "customers"])
@@ -239,12 +191,8 @@ def closed(region: Region) -> pd.DataFrame:
 def per_station(region: Region) -> pd.DataFrame:
     """Count the days with a purchase of each station, and return its longest silence.
 
-    Returns
-    -------
-    DataFrame
-        By station_id: days (with a purchase), first_on, last_on, silent_from (day of the last
-        purchase before the longest silence) and silent_days (to the next purchase, or to the end
-        of the data).
+    By station_id: days (with a purchase), first_on, last_on, silent_from (day of the last purchase
+    before the longest silence) and silent_days (to the next purchase, or to the end of the data).
     """
     rows = region.purchases.filter(region.purchases["station_id"].notnull())
     days = rows.select("station_id", day=rows["bought_at"].date()).distinct()

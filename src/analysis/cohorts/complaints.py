@@ -12,6 +12,7 @@ from analysis.cohorts import landmark, purchases, survey, target_trial
 from analysis.data.cache import per_region
 from analysis.data.calendars import working_days, working_days_later
 from analysis.data.region import Region
+from analysis.language import text
 from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.measurement import scales
 from analysis.statistics.regression.controls import without_rare
@@ -23,49 +24,45 @@ THREE_WEEKS = 21
 HANDLING, TRAITS = ("severity", "channel", "kind"), ("segment", "area")
 BEFORE = (*HANDLING, *TRAITS, "log_tenure", "prior", "prior_known")
 """What is known of a case and its customer before the answer."""
-WORDS = {
-    "satisfaction_after": "satisfaction after",
-    "within": "being in time",
-    "days": "days to the answer",
-    "told": "being told on day three",
-    "log_sales": "sales in the year after",
-}
-"""What the reader calls the columns, where the name does not say it."""
+
+
+def words() -> dict[str, str]:
+    """Return what the reader calls the columns, where the name does not say it."""
+    return {
+        "satisfaction_after": text("satisfaction after"),
+        "within": text("being in time"),
+        "days": text("days to the answer"),
+        "told": text("being told on day three"),
+        "log_sales": text("sales in the year after"),
+    }
 
 
 @dataclass(frozen=True, repr=False)
 class Cases:
-    """A region's complaints and requests, as the notebooks on complaints use them; see `cases`.
-
-    Attributes
-    ----------
-    opened : DataFrame
-        All cases, as from `table`.
-    rated : DataFrame
-        The settled ones with an answer on satisfaction, as from `rated`; maybe none.
-    groups : str or None
-        Column of the groups within which errors are correlated: "customer_id" where a customer has
-        several rated cases, otherwise None.
-    calendar : str
-        Calendar that working days are counted by.
-    """
+    """A region's complaints and requests, as the notebooks on complaints use them; see `cases`."""
 
     opened: pd.DataFrame
+    """All cases, as from `table`."""
     rated: pd.DataFrame
+    """The settled ones with an answer on satisfaction, as from `rated`; maybe none."""
     groups: str | None
+    """Column of the groups within which errors are correlated: "customer_id" where a customer has
+    several rated cases, otherwise None."""
     calendar: str
+    """Calendar that working days are counted by."""
 
     @property
     def summary(self) -> str:
         """How many cases are settled, in time, and rated."""
         opened = self.opened
-        return (
-            f"Cases: {len(opened):,}; settled: {opened['days'].notna().sum():,}, "
-            f"{opened['within'].mean():.0%} of all within {PROMISE} working days; "
-            f"settled with an answer on satisfaction: {len(self.rated):,}. "
-            f"Calendar: {self.calendar}. Before the case, "
-            f"the satisfaction of {opened['prior_known'].mean():.0%} was known."
-        )
+        return text(
+            "Cases: {n_opened:,}; settled: {settled:,}, {within:.0%} of all within {promise} "
+            "working days; settled with an answer on satisfaction: {rated:,}. Calendar: "
+            "{calendar}. Before the case, the satisfaction of {known:.0%} was known.",
+            n_opened=len(opened), settled=opened["days"].notna().sum(),
+            within=opened["within"].mean(), promise=PROMISE, rated=len(self.rated),
+            calendar=self.calendar, known=opened["prior_known"].mean(),
+        )  # fmt: skip
 
 
 @per_region
@@ -79,25 +76,21 @@ def cases(region: Region) -> Cases:
     """
     opened = table(region)
     if opened.empty:
-        raise NotEstimable("There are no complaints or requests.")
+        raise NotEstimable(text("There are no complaints or requests."))
     answered = rated(opened)
     groups = "customer_id" if answered["customer_id"].duplicated().any() else None
     return Cases(opened, answered, groups, region.source.calendar)
 
 
 def table(region: Region) -> pd.DataFrame:
-    """Return the region's cases with what was known when they were opened.
+    """Return the region's cases with what was known when they were opened, one row per case.
 
-    Returns
-    -------
-    DataFrame
-        One row per case: customer_id, opened_at, days (working days to the answer; missing
-        while open), explained_days (working days to an explanation), within (1 if settled
-        within three working days, else 0), told (1 if explained on the third working day),
-        satisfaction_after; severity, channel and kind as categories, difficulty (severity from
-        1 to 5 as a number); segment, area, log_tenure
-        (log of 1 + years as a customer); prior (satisfaction index of the latest answer before
-        the day of the case, in standard deviations; 0 where unknown) and prior_known (0 or 1).
+    Columns: customer_id, opened_at, days (working days to the answer; missing while open),
+    explained_days (to an explanation), within (1 if settled within three working days, else 0),
+    told (1 if explained on the third), satisfaction_after; severity, channel and kind as
+    categories, difficulty (severity from 1 to 5 as a number); segment, area, log_tenure (log of
+    1 + years as a customer); prior (satisfaction index of the latest answer before the day of the
+    case, in standard deviations; 0 where unknown) and prior_known (0 or 1).
     """
     rows, country = region.complaints, region.source.calendar
     days = working_days(rows["opened_at"], rows["resolved_at"], country)
@@ -135,28 +128,18 @@ def still_open(cases: pd.DataFrame) -> pd.DataFrame:
 
 
 def followed(region: Region, cases: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Compare customers with a case to those without one yet, from a day on which both could leave.
+    """Compare customers with a case to those without one yet, as in `target_trial.emulate`.
 
     A customer with a case starts three working days after their first one was opened, whether it
-    was settled by then or not; the others on the day of a random case. As in `target_trial.emulate`
-    those whose own case comes later are among the others, and since somebody who complains is a
-    customer still, all must buy in the four weeks after.
-
-    Parameters
-    ----------
-    region : Region
-        The data.
-    cases : DataFrame
-        As from `table`.
-    seed : int
-        Of the random days.
+    was settled by then or not. Since somebody who complains is a customer still, all must buy in
+    the four weeks after. The cases are those of `table`.
 
     Returns
     -------
     DataFrame
-        One row per customer and day: customer_id, had_case, within (as in `table`, 0 without a
-        case), the columns of `landmark.observe`, log_sales (of the year before, in multiples of
-        the mean), prior (satisfaction before a case was open, missing if unknown).
+        As from `emulate`, with had_case for treated; within (as in `table`, 0 without a case),
+        log_sales (of the year before, in multiples of the mean), and prior for satisfaction
+        (before a case was open, missing if unknown).
 
     References
     ----------
@@ -164,18 +147,18 @@ def followed(region: Region, cases: pd.DataFrame, seed: int = 0) -> pd.DataFrame
     Epidemiology 167, 492-499.
     """
     first = _first(cases)
-    promised = _promised(region, first["opened_at"])
-    waiting = target_trial.comparison_days(region, promised, first["opened_at"], seed)
-    had, none = (
-        target_trial.at_risk(region, day, still=True, asked_before=THREE_WEEKS)
-        for day in (promised, waiting)
+    trial = target_trial.emulate(
+        region,
+        first["opened_at"].dt.ceil("D"),  # opened in the course of a day: not by its beginning
+        seed,
+        still=True,
+        starts=_promised(region, first["opened_at"]),
+        asked_before=THREE_WEEKS,
     )
-    had = had.assign(had_case=1.0, within=first["within"].reindex(had.index))
-    people = pd.concat([had, none.assign(had_case=0.0, within=0.0)]).reset_index()
-    sales = people["sales_before"]
-    return people.assign(
+    within, sales = trial["customer_id"].map(first["within"]), trial["sales_before"]
+    return trial.rename(columns={"treated": "had_case", "satisfaction": "prior"}).assign(
+        within=within.where(trial["treated"] == 1, 0.0),
         log_sales=np.log1p(sales / (sales.mean() if sales.mean() > 0 else 1.0)),
-        prior=people["satisfaction"],
     )
 
 
@@ -189,12 +172,7 @@ def bought_again(region: Region, cases: pd.DataFrame) -> pd.Series:
 def chain(region: Region, cases: pd.DataFrame) -> pd.DataFrame:
     """Follow customers with a case from its handling to what they bought in the year after.
 
-    Parameters
-    ----------
-    region : Region
-        The data.
-    cases : DataFrame
-        As from `table`.
+    The cases are those of `table`.
 
     Returns
     -------

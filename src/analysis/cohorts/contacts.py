@@ -11,6 +11,7 @@ import pandas as pd
 from analysis.cohorts import landmark, purchases, target_trial
 from analysis.data.cache import per_region
 from analysis.data.region import Region
+from analysis.language import text
 from analysis.statistics.estimate import Estimate, NotEstimable, from_se, jackknife_se
 from analysis.statistics.value.customer_segments import tiers
 
@@ -20,9 +21,7 @@ KEPT = 0.8
 """Share of the promised visits from which on an account counts as visited as promised."""
 MONTH = landmark.YEAR / 12  # days
 DRAWS, LARGE_DF = 20_000, 1_000  # of an interval; as good as infinitely many
-MIN_CAMPAIGNS = 3
-"""Months with campaigns that a standard error by campaign needs."""
-NO_MORE_SPENT = "No more was spent on customers who were contacted than on the others."
+MIN_CAMPAIGNS = 3  # months with campaigns that a standard error by campaign needs
 BEFORE = ("tier", "segment", "area", "log_tenure", "log_visits", "log_sales", "trend")
 """Covariates that accounts are compared at: known before the visits."""
 
@@ -46,7 +45,8 @@ def accounts(region: Region) -> pd.DataFrame:
         (visits a month), as_promised (1 if at least 0.8 of the promise), tier_after (class by
         sales of the year after).
     """
-    day, people = landmark.landmark(region), landmark.table(region, landmark.landmark(region))
+    day = landmark.landmark(region)
+    people = landmark.table(region, day)
     visited = _visits(region, day - dt.timedelta(days=landmark.YEAR), day)
     people = people[(people["sales_before"] > 0) & people.index.isin(visited.index)]
     spans = {
@@ -76,13 +76,6 @@ def accounts(region: Region) -> pd.DataFrame:
 @per_region
 def campaigns(region: Region, seed: int = 0) -> pd.DataFrame:
     """Emulate a trial of a customer's first contact to keep them.
-
-    Parameters
-    ----------
-    region : Region
-        The data.
-    seed : int
-        Of the days of those who were not contacted.
 
     Returns
     -------
@@ -128,41 +121,42 @@ def won(region: Region) -> pd.DataFrame:
 def reached(region: Region) -> str:
     """Say how many customers were contacted, or that this is not recorded."""
     if "contacts" not in region.rows and region.contacts.empty:
-        return "visits, calls and campaigns are not recorded"
-    count = region.contacts["customer_id"].nunique()
-    return f"{count:,} were visited, called or reached by a campaign"
+        return text("visits, calls and campaigns are not recorded")
+    return text(
+        "{customers:,} were visited, called or reached by a campaign",
+        customers=region.contacts["customer_id"].nunique(),
+    )
 
 
 def lacking(wins: pd.DataFrame, trial: pd.DataFrame) -> list[str]:
-    """Say why costs of winning and keeping can't be compared; an empty list if they can.
-
-    Parameters
-    ----------
-    wins, trial : DataFrame
-        As from `won` and `campaigns`.
-    """
+    """Say why costs of `won` and `campaigns` can't be compared; an empty list if they can."""
     contacted = trial[trial["treated"] == 1]
     spent = trial.groupby("treated")["spent"].mean().reindex([0.0, 1.0], fill_value=0.0)
+    kept_in = contacted["campaign"].nunique()
+    with_cost = [
+        (rows.groupby("campaign")[column].sum() > 0).sum()
+        for rows, column in ((wins, "cost"), (contacted, "spent"))
+    ]
     months = {
-        "won customers": wins.loc[wins["won"] > 0, "campaign"].nunique(),
-        "contacted customers to keep them, a year before the end": contacted["campaign"].nunique(),
-        "to win customers had a cost": (wins.groupby("campaign")["cost"].sum() > 0).sum(),
-        "to keep them had a cost": (contacted.groupby("campaign")["spent"].sum() > 0).sum(),
+        text("won customers"): wins.loc[wins["won"] > 0, "campaign"].nunique(),
+        text("contacted customers to keep them, a year before the end"): kept_in,
+        text("to win customers had a cost"): with_cost[0],
+        text("to keep them had a cost"): with_cost[1],
     }
-    for what, count in months.items():
-        if count < MIN_CAMPAIGNS:
-            return [f"Campaigns of {count} months {what}; {MIN_CAMPAIGNS} are needed."]
-    return [] if spent[1.0] > spent[0.0] else [NO_MORE_SPENT]
+    for what, n in months.items():
+        if n < MIN_CAMPAIGNS:
+            return [text(
+                "Campaigns of {n} months {what}; {least} are needed.",
+                n=n, what=what, least=MIN_CAMPAIGNS,
+            )]  # fmt: skip
+    return [] if spent[1.0] > spent[0.0] else [_no_more_spent()]
 
 
 def by_campaign(wins: pd.DataFrame, contacted: pd.DataFrame) -> pd.DataFrame:
     """Return costs per customer won, and per customer contacted, of `won` and of `campaigns`.
 
-    Returns
-    -------
-    DataFrame
-        purpose ("won" or "contacted"), campaign (month), cost_per_head; months in which nobody
-        was won are left out.
+    Columns: purpose ("won" or "contacted"), campaign (month), cost_per_head; months in which nobody
+    was won are left out.
     """
     won_by = wins.groupby("campaign")[["cost", "won"]].sum().query("won > 0")
     kept_by = contacted.groupby("campaign")["spent"].mean()
@@ -191,25 +185,23 @@ def per_head(cost: pd.Series, heads: pd.Series, campaign: pd.Series) -> Estimate
     -------
     Estimate
         On the log scale, with as many degrees of freedom as campaigns, less one. Its error is that
-        of a jackknife over campaigns, and at least that of the mean of a log-normal quantity: where
-        a few campaigns cost many times the others, most samples miss them, and the jackknife
-        alone covers 83 to 94 instead of 95 % (standard deviation of the log 1 to 1.5).
+        of a jackknife over campaigns, and at least that of the mean of a log-normal quantity (Zhou
+        & Gao 1997, Statistics in Medicine 16, 783-790): where a few campaigns cost many times the
+        others, most samples miss them, and the jackknife alone covers 83 to 94 instead of 95 %
+        (standard deviation of the log 1 to 1.5).
 
     Raises
     ------
     NotEstimable
         If there are fewer than three campaigns, or one alone has all heads or costs.
-
-    References
-    ----------
-    Zhou, X.-H., & Gao, S. (1997). Confidence intervals for the log-normal mean. Statistics in
-    Medicine 16, 783-790.
     """
     sums = pd.DataFrame({"cost": cost, "heads": heads}).groupby(campaign.to_numpy()).sum()
     k, left_out = len(sums), sums.sum() - sums
     if k < MIN_CAMPAIGNS or (left_out <= 0).any(axis=None):
-        needs = f"A cost per head needs {MIN_CAMPAIGNS} campaigns, no one with all of it"
-        raise NotEstimable(f"{needs}; there are {k}.")
+        raise NotEstimable(text(
+            "A cost per head needs {least} campaigns, no one with all of it; there are {n}.",
+            least=MIN_CAMPAIGNS, n=k,
+        ))  # fmt: skip
     jackknife = jackknife_se(np.log(left_out["cost"] / left_out["heads"]))
     some = sums[(sums > 0).all(axis=1)]
     variance = np.log(some["cost"] / some["heads"]).var() if len(some) > 1 else 0.0
@@ -217,7 +209,7 @@ def per_head(cost: pd.Series, heads: pd.Series, campaign: pd.Series) -> Estimate
     return from_se(
         sums["cost"].sum() / sums["heads"].sum(), max(jackknife, log_normal),
         int(sums["heads"].sum()), scale="log", df=k - 1,
-        method=f"jackknife over {k} campaigns, at least log-normal",
+        method=text("jackknife over {n} campaigns, at least log-normal", n=k),
     )  # fmt: skip
 
 
@@ -247,7 +239,7 @@ def cost_ratio(winning: Estimate, contact: Estimate, kept: Estimate, saved: floa
     """
     net = contact.estimate - saved
     if net <= 0:
-        raise NotEstimable(NO_MORE_SPENT)
+        raise NotEstimable(_no_more_spent())
     rng = np.random.default_rng(0)
     wins, costs, keeps = (
         each.se * rng.standard_t(min(each.df, LARGE_DF), DRAWS) for each in (winning, contact, kept)
@@ -255,7 +247,8 @@ def cost_ratio(winning: Estimate, contact: Estimate, kept: Estimate, saved: floa
     # A contact that costs more costs more on those who are contacted later, too.
     drawn = winning.estimate * np.exp(wins - costs) * (kept.estimate + keeps) / net
     low, high = np.quantile(drawn, [0.025, 0.975])
-    ratio, method = winning.estimate * kept.estimate / net, f"costs by campaign times {kept.method}"
+    ratio = winning.estimate * kept.estimate / net
+    method = text("costs by campaign times {method}", method=kept.method)
     return Estimate(float(ratio), float(low), float(high), kept.n_obs, method=method)
 
 
@@ -264,19 +257,27 @@ def costs_in_words(
 ) -> str:
     """Say what winning and keeping cost, from the arguments of `cost_ratio`."""
     net = contact.estimate - saved
-    text = (
-        f"Winning a customer costs {_amount(winning.estimate)} {currency}. On each customer "
-        f"contacted to keep them {_amount(net)} {currency} more was spent than on those not "
-        f"contacted then ({_amount(contact.estimate)} less {_amount(saved)}), and of a "
-        f"hundred {100 * kept.estimate:+.2f} more are there a year later than of comparable ones"
-    )
+    costs = text(
+        "Winning a customer costs {winning} {currency}. On each customer contacted to keep them "
+        "{more} {currency} more was spent than on those not contacted then ({spent} less "
+        "{saved}), and of a hundred {kept:+.2f} more are there a year later than of comparable "
+        "ones",
+        winning=_amount(winning.estimate), more=_amount(net), spent=_amount(contact.estimate),
+        saved=_amount(saved), kept=100 * kept.estimate, currency=currency,
+    )  # fmt: skip
     if kept.estimate <= 0:
-        return f"{text}: nobody seems to be kept by it."
+        return text("{costs}: nobody seems to be kept by it.", costs=costs)
     each = net / kept.estimate
-    return (
-        f"{text}: {_amount(each)} {currency} for each customer kept because of it. Winning "
-        f"costs {winning.estimate / each:.1f} times as much as keeping."
-    )
+    return text(
+        "{costs}: {each} {currency} for each customer kept because of it. Winning costs "
+        "{ratio:.1f} times as much as keeping.",
+        costs=costs, each=_amount(each), ratio=winning.estimate / each, currency=currency,
+    )  # fmt: skip
+
+
+def _no_more_spent() -> str:
+    """Say why nobody can be said to be kept by spending."""
+    return text("No more was spent on customers who were contacted than on the others.")
 
 
 def _amount(value: float) -> str:

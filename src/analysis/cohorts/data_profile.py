@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import ibis
 import numpy as np
@@ -13,6 +14,7 @@ from scipy import stats
 from analysis.cohorts import landmark, purchases
 from analysis.data.contract import TABLES
 from analysis.data.region import Needs, Region
+from analysis.language import text
 from analysis.statistics.measurement import scales
 
 MIN_ANSWERS = 30
@@ -34,32 +36,33 @@ def tables(region: Region) -> pd.DataFrame:
         empty = [column for column in schema.columns if f"{name}.{column}" not in region.columns]
         filled = len(schema.columns) - len(empty)
         if name in region.problems or name not in region.rows:
-            empty = [region.problems.get(name, "no such table")]
+            empty = [region.problems.get(name, text("no such table"))]
         rows.append((name, region.rows.get(name, 0), filled, len(schema.columns), ", ".join(empty)))
-    columns = ["table", "rows", "columns with values", "columns of the contract", "without values"]
-    return pd.DataFrame(rows, columns=columns).set_index("table")
+    heads = [
+        text("table"), text("rows"), text("columns with values"), text("columns of the contract"),
+        text("without values"),
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=heads).set_index(heads[0])
 
 
 def recorded(region: Region, period: str = "") -> str:
     """Say how many rows of each table there are, and which tables there are not.
 
-    Parameters
-    ----------
-    region : Region
-        The data.
-    period : str
-        What follows the purchase lines, such as their days.
+    `period` follows the purchase lines, such as their days.
     """
-    rows = {
-        "transactions": ("purchase lines", region.rows.get("transactions"), period),
-        "survey": ("survey answers", len(region.survey), ""),
-        "complaints": ("complaints", len(region.complaints), ""),
-        "contacts": ("contacts", len(region.contacts), ""),
+    counts = {
+        "transactions": (text("purchase lines"), region.rows.get("transactions")),
+        "survey": (text("survey answers"), len(region.survey)),
+        "complaints": (text("complaints"), len(region.complaints)),
+        "contacts": (text("contacts"), len(region.contacts)),
     }
-    return ", ".join(
-        f"{count:,} {what}{after}" if name in region.rows or count else f"{what} not recorded"
-        for name, (what, count, after) in rows.items()
-    )
+    parts = []
+    for name, (what, count) in counts.items():
+        if name in region.rows or count:
+            parts.append(f"{count:,} {what}{period if name == 'transactions' else ''}")
+        else:
+            parts.append(text("{what} not recorded", what=what))
+    return ", ".join(parts)
 
 
 def requirements(region: Region, claims: Mapping[str, Needs]) -> pd.DataFrame:
@@ -67,24 +70,15 @@ def requirements(region: Region, claims: Mapping[str, Needs]) -> pd.DataFrame:
 
     Whether there are enough customers, answers or events is counted in the claim's notebook.
 
-    Parameters
-    ----------
-    region : Region
-        The data.
-    claims : mapping of str to Hypothesis
-        The register.
-
     Returns
     -------
     DataFrame
-        Indexed by hypothesis: claim, "has the data" ("yes" or "no"), lacks.
+        Indexed by hypothesis of the register: claim, "has the data" ("yes" or "no"), lacks.
     """
-    rows = []
-    for key, each in claims.items():
-        missing = region.missing(each)
-        rows.append((key, each.title["en"], "no" if missing else "yes", " ".join(missing)))
-    columns = ["hypothesis", "claim", "has the data", "lacks"]
-    return pd.DataFrame(rows, columns=columns).set_index("hypothesis")
+    rows = {key: (each.title["en"], " ".join(region.missing(each))) for key, each in claims.items()}
+    found = pd.DataFrame.from_dict(rows, orient="index", columns=["claim", "lacks"])
+    found.insert(1, "has the data", np.where(found["lacks"] == "", "yes", "no"))
+    return found.rename_axis("hypothesis")
 
 
 def spans(region: Region) -> pd.DataFrame:
@@ -131,8 +125,7 @@ def per_product(region: Region) -> pd.DataFrame:
     -------
     DataFrame
         product ("not named" where it is empty), customers, lines, sales, unit_price (median of
-        amount over quantity) and without_quantity (lines whose quantity is 0 or empty: no unit
-        price).
+        amount over quantity), without_quantity (lines whose quantity is 0 or empty: no unit price).
     """
     rows = region.purchases
     if "quantity" not in rows.columns:
@@ -146,22 +139,28 @@ def per_product(region: Region) -> pd.DataFrame:
         without_quantity=(~measured.fill_null(False)).cast("int64").sum(),
     )
     found = products.order_by(ibis.desc("sales"), "product").to_pandas()
-    return found.fillna({"product": "not named"})
+    return found.fillna({"product": text("not named")})
 
 
 def last_year(region: Region) -> str:
     """Say which days the last year of the data has, and which days of the data it leaves out."""
-    year = landmark.YEAR
-    whole = f"The data has {region.days:,} days, from {region.start} to {region.end}."
-    rule = f"A year is {year // 7} weeks, {year} days, so that each has the same days of the week."
-    left_out = region.days - year
+    left_out = region.days - landmark.YEAR
+    rule = text(
+        "A year is {weeks} weeks, {year} days, so that each has the same days of the week. The "
+        "data has {days:,} days, from {start} to {end}.",
+        weeks=landmark.YEAR // 7, year=landmark.YEAR, days=region.days,
+        start=region.start, end=region.end,
+    )  # fmt: skip
     if left_out < 0:
-        return f"{rule} {whole} That is less than a year."
+        return text("{rule} That is less than a year.", rule=rule)
     if left_out == 0:
-        return f"{rule} {whole} All of them are in the last year."
-    days = f"first {left_out:,} days are" if left_out > 1 else f"first day ({region.start}) is"
-    first = region.end - dt.timedelta(days=year - 1)
-    return f"{rule} {whole} The {days} not in the last year, which begins on {first}."
+        return text("{rule} All of them are in the last year.", rule=rule)
+    return text(
+        "{rule} The first day ({start}) is not in the last year, which begins on {begins}.",
+        "{rule} The first {n:,} days are not in the last year, which begins on {begins}.",
+        rule=rule, n=left_out, start=region.start,
+        begins=landmark.landmark(region) + dt.timedelta(days=1),
+    )  # fmt: skip
 
 
 def monthly(region: Region) -> pd.DataFrame:
@@ -182,7 +181,7 @@ def monthly(region: Region) -> pd.DataFrame:
     months = days.where(days >= LEAST_DAYS) / DAYS_IN_MONTH
     found = pd.DataFrame(
         {
-            "segment": people["segment"].reindex(bought.index).fillna("all"),
+            "segment": people["segment"].reindex(bought.index).fillna(text("all")),
             "visits_per_month": bought["visits"] / months,
             "sales_per_month": bought["sales"] / months,
         }
@@ -193,16 +192,17 @@ def monthly(region: Region) -> pd.DataFrame:
 def over_days(region: Region) -> str:
     """Say over how many days the sales of a month are taken, or why there are none."""
     if not region.days:
-        return "There are no purchases."
+        return text("There are no purchases.")
     if region.days < LEAST_DAYS:
-        return (
-            f"The data has purchases of {region.days:,} days: sales by month are told from "
-            f"{LEAST_DAYS} on."
-        )
-    return (
-        f"Sales by month are the sales of up to {region.days:,} days, divided by the months since "
-        f"a customer joined; who joined less than {LEAST_DAYS} days before the end is left out."
-    )
+        return text(
+            "The data has purchases of {days:,} days: sales by month are told from {least} on.",
+            days=region.days, least=LEAST_DAYS,
+        )  # fmt: skip
+    return text(
+        "Sales by month are the sales of up to {days:,} days, divided by the months since a "
+        "customer joined; who joined less than {least} days before the end is left out.",
+        days=region.days, least=LEAST_DAYS,
+    )  # fmt: skip
 
 
 def quartiles(frame: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -238,18 +238,19 @@ def _features(region: Region) -> pd.DataFrame:
     people = region.customers.set_index("customer_id")
     end = pd.Timestamp(region.end or people["joined_on"].max())
     found = {
-        "years as a customer": (end - people["joined_on"]).dt.days / 365.25,
-        "suburban": people["area"].map({"suburban": 1.0, "urban": 0.0}),
-        "holds a card": people["card_since"].notna().astype(float),
+        text("years as a customer"): (end - people["joined_on"]).dt.days / 365.25,
+        text("suburban"): people["area"].map({"suburban": 1.0, "urban": 0.0}),
+        text("holds a card"): people["card_since"].notna().astype(float),
     }
     for segment in sorted(people["segment"].dropna().unique()):
-        found[f"segment {segment}"] = (people["segment"] == segment).astype(float)
+        head = text("segment {segment}", segment=segment)
+        found[head] = (people["segment"] == segment).astype(float)
     if region.days >= LEAST_DAYS:
         short = (end - people["joined_on"]).dt.days + 1 < LEAST_DAYS
         months = monthly(region).reindex(people.index)
-        for what in ("visits", "sales"):
-            rates = months[f"{what}_per_month"].fillna(0).mask(short)
-            found[f"{what} a month (logarithm)"] = np.log1p(rates)
+        heads = text("visits a month (logarithm)"), text("sales a month (logarithm)")
+        for head, what in zip(heads, ("visits_per_month", "sales_per_month"), strict=True):
+            found[head] = np.log1p(months[what].fillna(0).mask(short))
     return pd.DataFrame(found)
 
 
@@ -272,29 +273,21 @@ def can_be_scored(items: pd.DataFrame) -> bool:
 def reliability(answers: Mapping[str, pd.DataFrame], seed: int) -> pd.DataFrame:
     """Return alpha and omega of each scale.
 
-    Parameters
-    ----------
-    answers : mapping of str to DataFrame
-        Complete answers, one row per customer, by the name of the scale.
-    seed : int
-        Of the bootstrap.
+    `answers` has complete answers, one row per customer, by the name of the scale; the seed is
+    that of the bootstrap.
 
     Returns
     -------
     DataFrame
-        scale, coefficient, estimate, ci_low, ci_high, customers.
+        scale, coefficient, estimate, ci_low, ci_high, customers; nothing is estimated where the
+        items have no common scale.
     """
-    rows = []
+    rows, interval = [], ("estimate", "ci_low", "ci_high")
     for name, items in answers.items():
         for kind, function in (("alpha", scales.alpha), ("omega", scales.omega)):
-            rows.append((f"{name}, {kind}", *_coefficient(function, items, seed), len(items)))
-    return pd.DataFrame(rows, columns=["scale", "estimate", "ci_low", "ci_high", "customers"])
-
-
-def _coefficient(function: Callable, items: pd.DataFrame, seed: int) -> tuple:
-    """Return a coefficient and its interval; nothing where the items have no common scale."""
-    try:
-        found = function(items, seed=seed)
-    except ValueError:
-        return (np.nan, np.nan, np.nan)
-    return (found.estimate, found.ci_low, found.ci_high)
+            row = {"scale": f"{name}, {kind}"} | dict.fromkeys(interval, np.nan)
+            with contextlib.suppress(ValueError):
+                found = function(items, seed=seed)
+                row |= {key: getattr(found, key) for key in interval}
+            rows.append(row | {"customers": len(items)})
+    return pd.DataFrame(rows)

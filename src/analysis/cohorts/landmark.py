@@ -11,6 +11,7 @@ import pandas as pd
 from analysis.cohorts import purchases
 from analysis.data.cache import per_region
 from analysis.data.region import Region
+from analysis.language import text
 from analysis.statistics.estimate import Estimate, NotEstimable, from_se
 from analysis.statistics.measurement import scales
 from analysis.statistics.regression.controls import UNKNOWN
@@ -23,29 +24,30 @@ GROUPS = ("under 6", "6 to 7.5", "7.5 to 9", "9 or more")
 
 @dataclass(frozen=True, repr=False)
 class Customers:
-    """A region's customers on the landmark, as the notebooks on value use them; see `customers`.
-
-    Attributes
-    ----------
-    day : date
-        The landmark: 52 weeks before the end of the data.
-    people : DataFrame
-        Customers who had joined by then, as from `table`, with satisfaction (index of their latest
-        answer in the quarter before the landmark, 1 to 10; missing where not asked).
-    worth, currency : str
-        What a customer is worth ("margin" or "sales"), and in which currency.
-    """
+    """A region's customers on the landmark, as the notebooks on value use them; see `customers`."""
 
     day: dt.date
+    """The landmark: 52 weeks before the end of the data."""
     people: pd.DataFrame
+    """Customers who had joined by then, as from `table`, with satisfaction (index of their latest
+    answer in the quarter before the landmark, 1 to 10; missing where not asked)."""
     worth: str
     currency: str
+    """What a customer is worth ("margin" or "sales"), and in which currency."""
 
     @property
     def summary(self) -> str:
         """What a customer is worth, and in which currency."""
-        costs = "" if self.worth == "margin" else " The source does not say what the goods cost."
-        return f"What a customer is worth is their **{self.worth}**, in {self.currency}.{costs}"
+        if self.worth == "margin":
+            return text(
+                "What a customer is worth is their **margin**, in {currency}.",
+                currency=self.currency,
+            )
+        return text(
+            "What a customer is worth is their **sales**, in {currency}. The source does not say "
+            "what the goods cost.",
+            currency=self.currency,
+        )
 
 
 @per_region
@@ -58,10 +60,12 @@ def customers(region: Region) -> Customers:
         If there are no purchases.
     """
     if not region.days:
-        raise NotEstimable("There are no purchases.")
+        raise NotEstimable(text("There are no purchases."))
     day = landmark(region)
     people = table(region, day)
-    people["satisfaction"] = satisfaction(region, day)
+    answers = region.answers(until=day)
+    is_recent = answers["answered_on"] > pd.Timestamp(day) - pd.Timedelta(days=QUARTER)
+    people["satisfaction"] = scales.index(answers[is_recent], "satisfaction")
     return Customers(day, people, worth(region), region.source.currency)
 
 
@@ -76,19 +80,9 @@ def worth(region: Region) -> str:
 
 
 def table(region: Region, day: dt.date) -> pd.DataFrame:
-    """Return the cohort of one landmark for all customers who had joined by then.
+    """Return what `observe` says of a landmark, for all customers who had joined by then.
 
-    Parameters
-    ----------
-    region : Region
-        The data; a year of 52 weeks must follow `day`.
-    day : date
-        The landmark, which belongs to the past.
-
-    Returns
-    -------
-    DataFrame
-        As from `observe`.
+    The landmark belongs to the past; a year of 52 weeks must follow it.
     """
     everybody = pd.Index(region.customers["customer_id"])
     observed = observe(region, pd.Series(pd.Timestamp(day), everybody))
@@ -98,31 +92,20 @@ def table(region: Region, day: dt.date) -> pd.DataFrame:
 def observe(region: Region, own_day: pd.Series, gap: int = 0) -> pd.DataFrame:
     """Return covariates before, and outcomes after, a day of each customer's own.
 
-    Parameters
-    ----------
-    region : Region
-        The data.
-    own_day : Series of datetime, by customer_id
-        Each customer's day; nothing after it is in the covariates.
-    gap : int
-        1 leaves the day itself out of the covariates, too.
+    Nothing after `own_day` (by customer_id) is in the covariates, and nothing on it, if `gap` is 1.
+    By customer_id, in the order of the region's customers; without those of whom it is not known
+    when they joined.
 
-    Returns
-    -------
-    DataFrame
-        Indexed by customer_id, in the order of the region's customers; without those of whom it is
-        not known when they joined.
+    Baseline: own_day, segment, area, tenure_days, log_tenure (log of 1 + years); visits_before,
+    sales_before, value_before (52 weeks), log_visits (log of 1 + visits), log_value and log_fuel
+    (log of the amount, and of that of fuel, over its mean: free of the currency), beyond_before
+    (bought beyond fuel); sales_first, sales_second (the two quarters before), active (1 if bought
+    in the later one), trend (log of its visits over those of the other); pace (sales a week, over
+    the weeks of the year in which they were customers).
 
-        Baseline: own_day, segment, area, tenure_days, log_tenure (log of 1 + years); visits_before,
-        sales_before, value_before (52 weeks), log_visits (log of 1 + visits), log_value and
-        log_fuel (log of the amount, and of that of fuel, over its mean: free of the currency),
-        beyond_before (bought beyond fuel); sales_first, sales_second (the two quarters before),
-        active (1 if bought in the later one), trend (log of its visits over those of the other);
-        pace (sales a week, over the weeks of the year in which they were customers).
-
-        Follow-up: visits_soon (4 weeks), visits_half (26 weeks), visits_after, value_after,
-        sales_after, fuel_value_after (52 weeks), retained (1 if bought in the last quarter of
-        these). Values are `worth`, in the source's currency.
+    Follow-up: visits_soon (4 weeks), visits_half (26 weeks), visits_after, value_after,
+    sales_after, fuel_value_after (52 weeks), retained (1 if bought in the last quarter of these).
+    Values are `worth`, in the source's currency.
     """
     spans = {
         "before": (1 - YEAR - gap, -gap),
@@ -168,34 +151,14 @@ def observe(region: Region, own_day: pd.Series, gap: int = 0) -> pd.DataFrame:
     return people.dropna(subset="tenure_days")
 
 
-def satisfaction(region: Region, day: dt.date, days: int = QUARTER) -> pd.Series:
-    """Return each customer's satisfaction index, from answers of the days before a landmark.
-
-    Returns
-    -------
-    Series
-        Mean of the satisfaction items, 1 to 10, by customer_id; customers with a score.
-    """
-    answers = region.answers(until=day)
-    recent = answers[answers["answered_on"] > pd.Timestamp(day) - pd.Timedelta(days=days)]
-    return scales.index(recent, "satisfaction").dropna()
-
-
 def opinions(region: Region, own_day: pd.Series) -> pd.DataFrame:
     """Return satisfaction and loyalty from the latest answers before a day of each customer's own.
-
-    Parameters
-    ----------
-    region : Region
-        The data.
-    own_day : Series of datetime, by customer_id
-        Answers of that day and later ones are not known.
 
     Returns
     -------
     DataFrame
-        Indexed as `own_day`: satisfaction and loyalty (indices from 1 to 10; missing where not
-        asked).
+        Indexed as `own_day` (by customer_id): satisfaction and loyalty, indices from 1 to 10 of
+        answers before that day; missing where not asked.
     """
     rows = region.survey.sort_values("answered_on", kind="stable")
     earlier = rows["answered_on"] < own_day.reindex(rows["customer_id"]).to_numpy()
@@ -234,13 +197,17 @@ def share_of_mean(
     sizes = rows[group].astype(str).value_counts()
     for name in (first, second):
         if sizes.get(name, 0) < 2:
-            some = "1 customer is" if sizes.get(name, 0) == 1 else "0 customers are"
-            raise NotEstimable(f"{some} {name}; 2 are needed.")
+            raise NotEstimable(text(
+                "{n} customer is {group}; 2 are needed.",
+                "{n} customers are {group}; 2 are needed.",
+                n=sizes.get(name, 0), group=name,
+            ))  # fmt: skip
     mean = rows[outcome].mean()
     if mean <= 0:
-        raise NotEstimable(
-            f"The mean of {len(rows):,} customers is {mean:,.0f}, of which no share is."
-        )
+        raise NotEstimable(text(
+            "The mean of {customers:,} customers is {mean:,.0f}, of which no share is.",
+            customers=len(rows), mean=mean,
+        ))  # fmt: skip
     data = pd.DataFrame({"y": rows[outcome] / mean, "g": rows[group].astype(str)})
     fit = ols("y ~ 0 + g", data)
     means, shares = data.groupby("g")["y"].mean(), data["g"].value_counts(normalize=True)
@@ -249,7 +216,8 @@ def share_of_mean(
     weights[f"g[{first}]"] += 1
     weights[f"g[{second}]"] -= 1
     error = contrast(fit, weights).se
-    return from_se(ratio, error, len(data), df=fit.df_resid, method="difference of means, HC3")
+    method = text("difference of means, HC3")
+    return from_se(ratio, error, len(data), df=fit.df_resid, method=method)
 
 
 def relative(effect: Estimate, mean: float) -> Estimate:

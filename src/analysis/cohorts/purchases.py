@@ -25,25 +25,17 @@ LEAD_IN = 182
 
 @dataclass(frozen=True, repr=False)
 class LastYear:
-    """Who bought in the last year of 52 weeks; see `last_year`.
-
-    Attributes
-    ----------
-    first, last : date
-        First day of the year (of the data, where it has less than a year), and its last.
-    buyers : DataFrame
-        Customers with sales above 0 in that time, as from `per_customer`.
-    n_customers : int
-        All customers of the region.
-    currency : str
-        Of the sales.
-    """
+    """Who bought in the last year of 52 weeks; see `last_year`."""
 
     first: dt.date
     last: dt.date
+    """First day of the year (of the data, where it has less than a year), and its last."""
     buyers: pd.DataFrame
+    """Customers with sales above 0 in that time, as from `per_customer`."""
     n_customers: int
+    """All customers of the region."""
     currency: str
+    """Of the sales."""
 
     @property
     def weeks(self) -> float:
@@ -58,15 +50,10 @@ class LastYear:
             "{n:,} of {n_customers:,} customers bought in the {weeks:.3g} weeks from {first} to "
             "{last}; a year is 52 weeks here, so that each has as many Mondays. Their median "
             "sales were {median:,.0f} {currency}, the mean {mean:,.0f} {currency}.",
-            n=len(self.buyers),
-            n_customers=self.n_customers,
-            weeks=self.weeks,
-            first=self.first,
-            last=self.last,
-            median=sales.median(),
-            mean=sales.mean(),
+            n=len(self.buyers), n_customers=self.n_customers, weeks=self.weeks,
+            first=self.first, last=self.last, median=sales.median(), mean=sales.mean(),
             currency=self.currency,
-        )
+        )  # fmt: skip
 
 
 @per_region
@@ -79,11 +66,11 @@ def last_year(region: Region) -> LastYear:
         If fewer than 2 customers did.
     """
     if not region.days:
-        raise NotEstimable("There are no purchases.")
+        raise NotEstimable(text("There are no purchases."))
     first = max(region.start, region.end - dt.timedelta(days=52 * DAYS_IN_WEEK - 1))
     buyers = per_customer(region, first, region.end).query("sales > 0")
     if len(buyers) < 2:
-        raise NotEstimable("Fewer than 2 customers bought in the last year.")
+        raise NotEstimable(text("Fewer than 2 customers bought in the last year."))
     return LastYear(first, region.end, buyers, len(region.customers), region.source.currency)
 
 
@@ -116,19 +103,9 @@ def around(
 ) -> pd.DataFrame:
     """Add up what each customer bought before and after a day of their own.
 
-    Parameters
-    ----------
-    region : Region
-        The data.
-    own_day : Series of datetime, by customer_id
-        Each customer's day 0.
-    spans : mapping of str to (int, int)
-        By name, the first and the last day counted from day 0, such as (-90, 0).
-
-    Returns
-    -------
-    DataFrame
-        Indexed as `own_day`: visits_<name>, sales_<name> and so on, as in `per_customer`.
+    `spans` has, by name, the first and the last day counted from that day, such as (-90, 0).
+    Indexed as `own_day` (by customer_id): visits_<name>, sales_<name> and so on, as in
+    `per_customer`.
     """
     all_days, names = _customer_days(region, region.purchases)
     origin = pd.DataFrame({"customer_id": own_day.index, "own_day": own_day.dt.normalize().values})
@@ -144,21 +121,11 @@ def around(
 
 
 def by_day(region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:
-    """Add up what each customer bought on each day, in few bytes.
+    """Add up what each customer bought on each day, both ends included, in few bytes.
 
-    Parameters
-    ----------
-    region : Region
-        The data.
-    first, last : date
-        Both are included.
-
-    Returns
-    -------
-    DataFrame
-        One row per customer and day with a purchase: row (place of the customer among the sorted
-        ids, int32), day (days after `first`, int32), volume (quantity of fuel and gas, or of
-        everything where products are not known; 0 where quantities are not; float32).
+    One row per customer and day with a purchase: row (place of the customer among the sorted ids,
+    int32), day (days after `first`, int32), volume (quantity of fuel and gas, or of everything
+    where products are not known; 0 where quantities are not; float32).
     """
     ids = region.customers["customer_id"].sort_values(ignore_index=True)
     places = ibis.memtable(pd.DataFrame({"customer_id": ids, "row": ids.index}))
@@ -173,19 +140,10 @@ def by_day(region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:
 def first_silences(region: Region, limits: pd.DataFrame) -> pd.DataFrame:
     """Find each customer's first silence that is longer than a limit of their own.
 
-    Parameters
-    ----------
-    region : Region
-        The data.
-    limits : DataFrame, by customer_id
-        since (a silence that ended by that day does not count) and limit_days (days without a
-        purchase that are too many).
-
-    Returns
-    -------
-    DataFrame
-        By customer_id: silent_from (day of the last purchase before the silence, which may lie
-        before `since`; missing without one) and returned (whether they bought again by the end).
+    `limits` has, by customer_id, since (a silence that ended by that day does not count) and
+    limit_days (days without a purchase that are too many). By customer_id: silent_from (day of the
+    last purchase before the silence, which may lie before `since`; missing without one) and
+    returned (whether they bought again by the end).
     """
     own_limits = limits[["since", "limit_days"]].rename_axis("customer_id").reset_index()
     rows = region.purchases.select("customer_id", day=region.purchases["bought_at"].date())

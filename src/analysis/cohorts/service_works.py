@@ -19,22 +19,21 @@ MIN_STATIONS = 3
 COLUMNS = ["answers_before", "answers_after", "communication", "satisfaction", "informs"]
 MIN_ANSWERS = 3
 """Answers on works that a station needs in each wave."""
-AT_ONCE, BEFORE = "less customers without works", "less the waves before"
-_TAKEN_OUT = {
-    AT_ONCE: "what came at the same time to all customers of a station",
-    BEFORE: "what was on its way in the waves before",
-}
 _USED = ["station_id", "wave", "satisfaction", "works_quality", "works_communication"]
 
 
-def waves_asked(answers: pd.DataFrame) -> list[int]:
-    """Return the waves in which satisfaction with works was asked, from the first to the last.
+def at_once() -> str:
+    """Name the comparison with customers without works at the same stations."""
+    return text("less customers without works")
 
-    Parameters
-    ----------
-    answers : DataFrame
-        As for `station_changes`.
-    """
+
+def before() -> str:
+    """Name the comparison with earlier waves at the same stations."""
+    return text("less the waves before")
+
+
+def waves_asked(answers: pd.DataFrame) -> list[int]:
+    """Return the waves in which satisfaction with works was asked, from the first to the last."""
     return sorted(answers[_USED].dropna()["wave"].unique())
 
 
@@ -62,16 +61,16 @@ def station_changes(answers: pd.DataFrame, rise: float = RISE, back: int = 0) ->
     waves = waves[: len(waves) - back][-2:]
     if len(waves) < 2:
         return pd.DataFrame(columns=COLUMNS).astype({"informs": bool, "satisfaction": float})
-    before, after = waves
+    earlier, later = waves
     rows = rows[rows["wave"].isin(waves)]
     cells = rows.assign(satisfaction=_at_equal_quality(rows)).groupby(["station_id", "wave"])
     means = cells[["works_communication", "satisfaction"]].mean()
-    change = means.xs(after, level="wave") - means.xs(before, level="wave")
+    change = means.xs(later, level="wave") - means.xs(earlier, level="wave")
     counts = cells.size().unstack("wave", fill_value=0)
     changes = pd.DataFrame(
         {
-            "answers_before": counts[before],
-            "answers_after": counts[after],
+            "answers_before": counts[earlier],
+            "answers_after": counts[later],
             "communication": change["works_communication"],
             "satisfaction": change["satisfaction"],
         }
@@ -100,8 +99,8 @@ def placebo_changes(answers: pd.DataFrame, waves: Sequence[int]) -> pd.Series:
     rows = answers[["station_id", "wave", "satisfaction"]].dropna()
     groups = rows.groupby(["station_id", "wave"])["satisfaction"]
     means = groups.mean().where(groups.size() >= MIN_ANSWERS).unstack("wave")
-    before, after = (means.get(each, pd.Series(dtype=float)) for each in waves)
-    return (after - before).dropna()
+    earlier, later = (means.get(each, pd.Series(dtype=float)) for each in waves)
+    return (later - earlier).dropna()
 
 
 def net_of(changes: pd.DataFrame, others: pd.Series) -> pd.DataFrame:
@@ -113,12 +112,7 @@ def net_of(changes: pd.DataFrame, others: pd.Series) -> pd.DataFrame:
 def difference_or_open(changes: pd.DataFrame, spread: float, effect: Estimate) -> Estimate:
     """Return `difference`, or the effect with an open interval where stations are too few.
 
-    Parameters
-    ----------
-    changes, spread
-        As for `difference`.
-    effect : Estimate
-        The finding; without anything to hold it against, anything is possible.
+    Without anything to hold the finding (`effect`) against, anything is possible.
     """
     counts = changes["informs"].value_counts().reindex([True, False], fill_value=0)
     if counts.min() < MIN_STATIONS or changes["satisfaction"].std() < 1e-9:
@@ -129,67 +123,66 @@ def difference_or_open(changes: pd.DataFrame, spread: float, effect: Estimate) -
 def moods_in_words(computed: Collection[str]) -> str:
     """Say which other changes at the stations are removed from the effect, and which can't be.
 
-    Parameters
-    ----------
-    computed : collection of str
-        Of `AT_ONCE` and `BEFORE`, the comparisons that could be computed.
+    `computed` has those of `at_once` and `before` that could be computed.
     """
-    taken = [words for name, words in _TAKEN_OUT.items() if name in computed]
-    left = [words for name, words in _TAKEN_OUT.items() if name not in computed]
-    said = [f"The comparison above takes out {' and '.join(taken)}."] if taken else []
+    causes = {
+        at_once(): text("what came at the same time to all customers of a station"),
+        before(): text("what was on its way in the waves before"),
+    }
+    taken = [cause for name, cause in causes.items() if name in computed]
+    left = [cause for name, cause in causes.items() if name not in computed]
+    said = []
+    if taken:
+        causes = text(" and ").join(taken)
+        said.append(text("The comparison above takes out {causes}.", causes=causes))
     if left:
-        few = "too few stations have the answers that would tell"
-        said.append(f"The effect can't be told from {' or '.join(left)}: {few}.")
-    alone = "What came at that time to customers with works alone can't be told from it either way."
+        said.append(text(
+            "The effect can't be told from {causes}: too few stations have the answers that "
+            "would tell.",
+            causes=text(" or ").join(left),
+        ))  # fmt: skip
+    alone = text(
+        "What came at that time to customers with works alone can't be told from it either way."
+    )
     return " ".join([*said, alone])
 
 
 def lacking(answers: pd.DataFrame, changes: pd.DataFrame) -> list[str]:
     """Say why stations can't be compared; an empty list if they can.
 
-    Parameters
-    ----------
-    answers : DataFrame
-        What the changes were computed from.
-    changes : DataFrame
-        As from `station_changes`.
+    The changes are those of `station_changes`, of these answers.
     """
     waves = answers[_USED].dropna()["wave"].nunique()
     if waves < 2:
-        many = "only one" if waves else "none"
-        return [f"It needs two waves of answers on works; there is {many}."]
+        if waves:
+            return [text("It needs two waves of answers on works; there is only one.")]
+        return [text("It needs two waves of answers on works; there is none.")]
     informing, others = int(changes["informs"].sum()), int((~changes["informs"]).sum())
     few = text(
         "{n} station with enough answers began to inform and {others} did not; {least} of each "
         "are needed.",
         "{n} stations with enough answers began to inform and {others} did not; {least} of each "
         "are needed.",
-        n=informing,
-        others=others,
-        least=MIN_STATIONS,
-    )
+        n=informing, others=others, least=MIN_STATIONS,
+    )  # fmt: skip
     if min(informing, others) < MIN_STATIONS:
         return [few]
     spread = changes.groupby("informs")["satisfaction"].std().max()
-    return [] if spread > 1e-9 else ["Satisfaction changed alike at all stations of a kind."]
+    return [] if spread > 1e-9 else [text("Satisfaction changed alike at all stations of a kind.")]
 
 
 def difference(changes: pd.DataFrame, spread: float) -> Estimate:
     """Compare the change at stations that inform with that at the others, by Welch's t.
 
-    Parameters
-    ----------
-    changes : DataFrame
-        As from `station_changes`, at least 2 stations of each kind.
-    spread : float
-        Points that are one standard deviation of satisfaction.
+    `changes` are those of `station_changes`, with at least 2 stations of each kind; `spread` is the
+    points that are one standard deviation of satisfaction.
     """
     one, other = _arms(changes)
     pair = CompareMeans(DescrStatsW(one / spread), DescrStatsW(other / spread))
     low, high = pair.tconfint_diff(usevar="unequal")
     df = pair.dof_satt()
     middle = float(np.mean(one) - np.mean(other)) / spread
-    method = f"difference in differences of {len(changes)} stations, Welch"
+    method = text("difference in differences of {n} stations, Welch", n=len(changes))
     return Estimate(middle, float(low), float(high), len(changes), df=float(df), method=method)
 
 

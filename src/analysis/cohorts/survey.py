@@ -15,6 +15,7 @@ from analysis.cohorts.answer_quality import retest as retest
 from analysis.data.cache import per_region
 from analysis.data.contract import SCALES
 from analysis.data.region import Region
+from analysis.language import text
 from analysis.statistics import effort
 from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.measurement import imputation, response_style, scales
@@ -45,79 +46,73 @@ MIN_ANSWERED = 0.5
 
 @dataclass(frozen=True, repr=False)
 class Answers:
-    """A region's survey answers, as the notebooks on satisfaction use them; see `answers`.
-
-    Attributes
-    ----------
-    everybody : DataFrame
-        Latest answers of each customer who answered at least half of the ratings, as from `table`.
-    people : DataFrame
-        Those of them who did not straight-line; ratings may be missing.
-    waves : DataFrame
-        All answers of such customers, one row per customer and wave, as from `by_wave`.
-    completed : list of DataFrame
-        `people` with missing ratings imputed several times, and the scores of `scored`.
-    complete : DataFrame
-        Customers of `people` who left out nothing that was asked, with the scores of `scored`.
-    asked : list of str
-        The ratings that anybody answered.
-    components : list of str
-        The values and costs that were asked and that vary.
-    style, halo : Style
-        Share of a common response style, and of a halo, in the variance of a rating.
-    style_is_estimated : bool
-        Whether they are estimated from these answers, or assumed.
-    coding : ItemCoding
-        Items that seem to be coded the other way round; `checks.coding` makes a check of it.
-    n_answerers : int
-        Customers who answered anything at all.
-    """
+    """A region's survey answers, as the notebooks on satisfaction use them; see `answers`."""
 
     everybody: pd.DataFrame
+    """Latest answers of each customer who answered at least half of the ratings, as from `table`.
+    """
     people: pd.DataFrame
+    """Those of them who did not straight-line; ratings may be missing."""
     waves: pd.DataFrame
+    """All answers of such customers, one row per customer and wave, as from `by_wave`."""
     completed: list[pd.DataFrame]
+    """`people` with missing ratings imputed several times, and the scores of `scored`."""
     complete: pd.DataFrame
+    """Customers of `people` who left out nothing that was asked, with the scores of `scored`."""
     asked: list[str]
+    """The ratings that anybody answered."""
     components: list[str]
+    """The values and costs that were asked and that vary."""
     style: Style
     halo: Style
+    """Share of a common response style, and of a halo, in the variance of a rating."""
     style_is_estimated: bool
+    """Whether they are estimated from these answers, or assumed."""
     coding: ItemCoding
+    """Items that seem to be coded the other way round; `checks.coding` makes a check of it."""
     n_answerers: int
+    """Customers who answered anything at all."""
 
     @property
     def summary(self) -> str:
         """Who answered, who is left out, and how many ratings are missing."""
         missing = self.people[self.asked].isna()
         sides = [self.everybody[list(names)] for names in (VALUES, COSTS)]
-        excluded = (
-            f"{len(self.everybody) - len(self.people):,} gave values and costs one and the same "
-            "number throughout, which says nothing of either: they are left out."
-            if all(each.notna().any(axis=None) for each in sides)
-            else "Values and costs were not both asked: straight-lining can't be recognised."
+        excluded = text(
+            "{n:,} gave values and costs one and the same number throughout, which says nothing "
+            "of either: they are left out.",
+            n=len(self.everybody) - len(self.people),
         )
-        return (
-            f"Customers who answered at least half of the {len(self.asked)} ratings: "
-            f"{len(self.everybody):,}; fewer: {self.n_answerers - len(self.everybody):,}. "
-            f"{excluded} Used: {len(self.people):,}. "
-            f"{missing.to_numpy().mean():.1%} of their ratings are missing, and "
-            f"{missing.any(axis=1).mean():.0%} lack at least one. "
-            f"Waves of answers: {self.waves['wave'].nunique() or 'not dated'}."
-        )
+        if not all(each.notna().any(axis=None) for each in sides):
+            excluded = text(
+                "Values and costs were not both asked: straight-lining can't be recognised."
+            )
+        return text(
+            "Customers who answered at least half of the {n_asked} ratings: {enough:,}; fewer: "
+            "{fewer:,}. {excluded} Used: {used:,}. {missing:.1%} of their ratings are missing, "
+            "and {incomplete:.0%} lack at least one. Waves of answers: {waves}.",
+            n_asked=len(self.asked), enough=len(self.everybody),
+            fewer=self.n_answerers - len(self.everybody), excluded=excluded,
+            used=len(self.people), missing=missing.to_numpy().mean(),
+            incomplete=missing.any(axis=1).mean(),
+            waves=self.waves["wave"].nunique() or text("not dated"),
+        )  # fmt: skip
 
     @property
     def style_in_words(self) -> str:
         """The share of the response style, how it is known, and what is done about it."""
-        few = "assumed, because too few customers gave all the ratings that it is estimated from"
-        source = "estimated from these answers" if self.style_is_estimated else few
-        return (
-            f"A common response style accounts for **{self.style.share:.0%}** of each rating's "
-            f"variance here [{self.style.low:.0%}, {self.style.high:.0%}], {source}. Where a "
-            "finding rests on two ratings of the same person, that much is removed, and the "
-            "verdict must be the same with the smallest and with the largest share of that "
-            "interval; otherwise it is *inconclusive*."
-        )
+        source = text("estimated from these answers")
+        if not self.style_is_estimated:
+            source = text(
+                "assumed, because too few customers gave all the ratings that it is estimated from"
+            )
+        return text(
+            "A common response style accounts for **{share:.0%}** of each rating's variance here "
+            "[{low:.0%}, {high:.0%}], {source}. Where a finding rests on two ratings of the same "
+            "person, that much is removed, and the verdict must be the same with the smallest and "
+            "with the largest share of that interval; otherwise it is *inconclusive*.",
+            share=self.style.share, low=self.style.low, high=self.style.high, source=source,
+        )  # fmt: skip
 
 
 def answers(region: Region, seed: int = 0) -> Answers:
@@ -139,9 +134,10 @@ def _answers(region: Region, seed: int, m: int) -> Answers:
     everybody, waves = table(region), by_wave(region)
     people = everybody[~straightlined(everybody)]
     if people.empty:
-        raise NotEstimable(
+        why = text(
             "No customer answered at least half of the survey's ratings with more than one number."
         )
+        raise NotEstimable(why)
     asked = [name for name in RATINGS if people[name].notna().any()]
     completed, components = imputed(people, seed, m), [*VALUES, *COSTS]
     rows = completed[0][["expectation", *components]].dropna()
@@ -172,9 +168,8 @@ def table(region: Region) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per customer who answered at least half of the ratings that were asked here,
-        indexed by customer_id: the survey's columns, segment, area, log_tenure (log of 1 +
-        years as a customer when answering).
+        By customer_id, who answered at least half of the ratings that were asked here: the
+        survey's columns, segment, area, log_tenure (log of 1 + years as a customer when answering).
     """
     return _with_traits(region, region.answers())
 
@@ -200,23 +195,10 @@ def _with_traits(region: Region, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def imputed(people: pd.DataFrame, seed: int = 0, m: int = IMPUTATIONS) -> list[pd.DataFrame]:
-    """Impute missing ratings several times by chained equations.
+    """Impute missing ratings `m` times by chained equations; once where fewer than 30 answered.
 
     Ratings, people told and traits predict each other; outcome items are among them, or else
-    effects would shrink.
-
-    Parameters
-    ----------
-    people : DataFrame
-        As from `table`.
-    seed, m : int
-        Seed and number of the imputations.
-
-    Returns
-    -------
-    list of DataFrame
-        `m` tables with the scores of `scored`; one where nothing is missing, or where fewer than
-        30 customers answered.
+    effects would shrink. The tables have the scores of `scored`.
     """
     if len(people) < MIN_FOR_IMPUTATION:
         return [scored(people)]
@@ -274,14 +256,9 @@ def centred(people: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
 
 def mixes(people: pd.DataFrame, names: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Return what scores are made of, as weights of ratings, for `response_style.without_style`.
+    """Return what scores are made of, as weights of ratings, for `response_style.slope_shifts`.
 
-    Parameters
-    ----------
-    people : DataFrame
-        As from `scored`.
-    names : sequence of str
-        Ratings, or the scores satisfaction, loyalty, delivered, service.
+    `names` are ratings of `people`, or the scores satisfaction, loyalty, delivered, service.
     """
     items = {name: scales.asked(people, name) for name in SCALES}
     made = {name: {item: 1 / len(each) for item in each} for name, each in items.items() if each}

@@ -8,6 +8,7 @@ import pandas as pd
 from analysis.cohorts import churn, landmark, purchases
 from analysis.data.cache import per_region
 from analysis.data.region import Region
+from analysis.language import text
 from analysis.statistics.regression.controls import without_rare
 
 BEFORE = ("segment", "area", "log_tenure", "log_visits", "log_pace", "trend")
@@ -18,13 +19,21 @@ CARD_TRAITS = ("segment", "area", "log_tenure", "log_visits", "log_pace")
 """Covariates that hazards are compared at."""
 
 
-def emulate(region: Region, event: pd.Series, seed: int = 0, still: bool = False) -> pd.DataFrame:
+def emulate(
+    region: Region,
+    event: pd.Series,
+    seed: int = 0,
+    *,
+    still: bool = False,
+    starts: pd.Series | None = None,
+    asked_before: int = 0,
+) -> pd.DataFrame:
     """Emulate a trial of treated customers against those not treated by the same day.
 
     Treated customers start on the day of their event. The others get the day of a random treated
     customer, and may be treated later: to leave those out would leave out customers who are known
     to have stayed. So a treatment now is compared with none now. Everybody takes part who bought
-    in the quarter before, and nothing of the day itself counts.
+    in the quarter before, and nothing of the day itself counts: it is neither before nor after.
 
     Parameters
     ----------
@@ -37,6 +46,11 @@ def emulate(region: Region, event: pd.Series, seed: int = 0, still: bool = False
     still : bool
         Whether everybody must buy in the four weeks after, because a treatment shows that
         somebody is a customer still.
+    starts : Series of datetime, by customer_id, optional
+        Days on which treated customers start, and from which the others' are drawn, where these
+        are not the days of the event.
+    asked_before : int
+        Days before the start from which on answers to the survey don't count.
 
     Returns
     -------
@@ -51,8 +65,11 @@ def emulate(region: Region, event: pd.Series, seed: int = 0, still: bool = False
     randomized trial is not available. American Journal of Epidemiology 183, 758-764.
     """
     event = event.dropna().dt.normalize()
-    treated = at_risk(region, within_data(region, event), still)
-    others = at_risk(region, comparison_days(region, treated["own_day"], event, seed), still)
+    own_day = within_data(region, event) if starts is None else starts
+    treated = _at_risk(region, own_day, still, asked_before)
+    drawn_from = treated["own_day"] if starts is None else starts
+    waiting = _comparison_days(region, drawn_from, event, seed)
+    others = _at_risk(region, waiting, still, asked_before)
     trial = pd.concat([treated.assign(treated=1.0), others.assign(treated=0.0)])
     trial = trial.rename_axis("customer_id").reset_index()
     return trial.assign(log_pace=landmark.log_of_mean(trial["pace"]))
@@ -65,8 +82,8 @@ def within_data(region: Region, event: pd.Series, delay: int = 0) -> pd.Series:
     return event[event.between(first, last)].sort_index()
 
 
-def comparison_days(
-    region: Region, treated_on: pd.Series, event: pd.Series, seed: int = 0
+def _comparison_days(
+    region: Region, treated_on: pd.Series, event: pd.Series, seed: int
 ) -> pd.Series:
     """Give customers the day of a random treated one, unless their own event came before it."""
     ids = np.sort(region.customers["customer_id"].to_numpy(object))
@@ -78,27 +95,8 @@ def comparison_days(
     return drawn[own.isna() | (drawn < own)]
 
 
-def at_risk(
-    region: Region, own_day: pd.Series, still: bool = False, asked_before: int = 0
-) -> pd.DataFrame:
-    """Return who could be lost after a day of their own: they bought in the quarter before it.
-
-    Parameters
-    ----------
-    region : Region
-        The data.
-    own_day : Series of datetime, by customer_id
-        The day, which belongs neither to the time before nor to that after.
-    still : bool
-        As in `emulate`.
-    asked_before : int
-        Days before that day from which on answers to the survey don't count.
-
-    Returns
-    -------
-    DataFrame
-        As from `landmark.observe`, with satisfaction and loyalty before.
-    """
+def _at_risk(region: Region, own_day: pd.Series, still: bool, asked_before: int) -> pd.DataFrame:
+    """Return who could be lost after a day of their own, and what they thought before it."""
     people = landmark.observe(region, own_day, gap=1)
     is_customer = (people["active"] > 0) & (people["tenure_days"] > 0)
     people = people[is_customer & ((people["visits_soon"] > 0) | (not still))]
@@ -116,8 +114,8 @@ def card_since(region: Region) -> pd.Series:
 def cards_in_words(region: Region) -> str:
     """Say how many customers took a card, or that this is not recorded."""
     if "customers.card_since" not in region.columns:
-        return "cards are not recorded"
-    return f"{region.customers['card_since'].notna().sum():,} took a card"
+        return text("cards are not recorded")
+    return text("{cards:,} took a card", cards=region.customers["card_since"].notna().sum())
 
 
 def cards_of_one_day(region: Region) -> float:
@@ -146,9 +144,8 @@ def card_holders(region: Region, seed: int = 0) -> pd.DataFrame:
         As from `emulate`, with card for treated, and tenure_bend (square of log_tenure about its
         mean: who takes a card does so early, or hardly ever).
     """
-    trial = emulate(region, card_since(region), seed, still=True).rename(
-        columns={"treated": "card"}
-    )
+    trial = emulate(region, card_since(region), seed, still=True)
+    trial = trial.rename(columns={"treated": "card"})
     bend = (trial["log_tenure"] - trial["log_tenure"].mean()) ** 2
     trial = trial.assign(tenure_bend=bend)
     return without_rare(trial, ("segment", "area"), trial["card"], least=10)
@@ -159,14 +156,7 @@ def card_spells(region: Region, factor: float = churn.FACTOR) -> pd.DataFrame:
     """Follow customers who had no card after their first half year, before and with one.
 
     A customer who takes a card is one row until that day and another from then on: the time
-    before the card is not the card's.
-
-    Parameters
-    ----------
-    region : Region
-        The data.
-    factor : float
-        What counts as lost, as in `churn.limits`.
+    before the card is not the card's (Suissa 2008; see `complaints.followed`).
 
     Returns
     -------
@@ -175,11 +165,6 @@ def card_spells(region: Region, factor: float = churn.FACTOR) -> pd.DataFrame:
         the data), lost (1 or 0, in the last row), card (1 or 0), ever (1 if a card was taken in
         the time followed); segment, area, log_tenure, log_visits, log_pace (log of
         sales over their mean, both of the half year before).
-
-    References
-    ----------
-    Suissa, S. (2008). Immortal time bias in pharmacoepidemiology. American Journal of
-    Epidemiology 167, 492-499.
     """
     people, card_day = landmark.traits(region), card_since(region)
     start = pd.Timestamp(region.start)
@@ -202,9 +187,11 @@ def card_spells(region: Region, factor: float = churn.FACTOR) -> pd.DataFrame:
 def _split(spells: pd.DataFrame, card_day: pd.Series) -> pd.DataFrame:
     """Return each customer's time before and after the day of the card as rows of their own."""
     before = spells[~(card_day <= spells["from_day"])].assign(card=0.0)
-    cut = card_day.reindex(before.index) < before["to_day"]
-    before["to_day"] = before["to_day"].where(~cut, card_day.reindex(before.index))
-    before["lost"] = before["lost"].where(~cut, 0.0)
+    day = card_day.reindex(before.index)
+    takes = day < before["to_day"]
+    before = before.assign(
+        to_day=before["to_day"].where(~takes, day), lost=before["lost"].where(~takes, 0.0)
+    )
     after = spells[card_day < spells["to_day"]].assign(card=1.0)
     after["from_day"] = after["from_day"].clip(lower=card_day.reindex(after.index))
     rows = pd.concat([before, after]).rename_axis("customer_id").reset_index()

@@ -11,6 +11,7 @@ import pandas as pd
 from analysis.cohorts import landmark, purchases
 from analysis.data.cache import per_region
 from analysis.data.region import Region
+from analysis.language import text
 from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.regression.controls import without_rare
 
@@ -37,22 +38,15 @@ NEEDED = RECENT + USUAL + LAST
 
 @dataclass(frozen=True, repr=False)
 class Weeks:
-    """A region's purchases of the last two years at most; week 0 is the first.
-
-    Attributes
-    ----------
-    people : DataFrame
-        One row per customer, sorted by customer_id: customer_id, segment, area, joined (week of
-        joining, negative before the first one).
-    bought : ndarray of bool, shape (n_customers, 7 * n_weeks)
-        Days with a purchase.
-    volume : ndarray of float32, shape (n_customers, n_weeks)
-        Quantity of fuel and gas.
-    """
+    """A region's purchases of the last two years at most; week 0 is the first."""
 
     people: pd.DataFrame
+    """One row per customer, sorted by customer_id: customer_id, segment, area, joined (week of
+    joining, negative before the first one)."""
     bought: np.ndarray
+    """Days with a purchase."""
     volume: np.ndarray
+    """Quantity of fuel and gas."""
 
     @property
     def n_weeks(self) -> int:
@@ -68,34 +62,28 @@ class Weeks:
 
 @dataclass(frozen=True, repr=False)
 class Landmarks:
-    """Customers at several landmarks, as the notebooks on retention use them; see `landmarks`.
-
-    Attributes
-    ----------
-    weeks : Weeks
-        Purchases week by week.
-    changed : ndarray
-        Change of each regular's volume, as from `changes`.
-    moments : DataFrame
-        One row per customer and landmark, as from `moments`, with rare segments and areas merged.
-    judged : list of int
-        The weeks of those landmarks at which predictions are judged, as from `judged`.
-    """
+    """Customers at several landmarks, as the notebooks on retention use them; see `landmarks`."""
 
     weeks: Weeks
+    """Purchases week by week."""
     changed: np.ndarray
+    """Change of each regular's volume, as from `changes`."""
     moments: pd.DataFrame
+    """One row per customer and landmark, as from `moments`, with rare segments and areas merged."""
     judged: list[int]
+    """The weeks of those landmarks at which predictions are judged, as from `judged`."""
 
     @property
     def summary(self) -> str:
         """How many landmarks and customers there are, and how many of them stopped buying."""
         rows, count = self.moments, self.moments["week"].nunique()
-        return (
-            f"Landmarks: {count}, customers: {rows['customer_id'].nunique():,}. At a landmark, "
-            f"{len(rows) / count:,.0f} had bought in the quarter before, "
-            f"{rows['lapse'].mean():.1%} of whom bought nothing in the eight weeks after."
-        )
+        return text(
+            "Landmarks: {landmarks}, customers: {customers:,}. At a landmark, {buyers:,.0f} had "
+            "bought in the quarter before, {lapse:.1%} of whom bought nothing in the eight weeks "
+            "after.",
+            landmarks=count, customers=rows["customer_id"].nunique(), buyers=len(rows) / count,
+            lapse=rows["lapse"].mean(),
+        )  # fmt: skip
 
 
 @per_region
@@ -109,12 +97,12 @@ def landmarks(region: Region) -> Landmarks:
         before a landmark.
     """
     if region.days < WEEK * NEEDED:
-        raise NotEstimable(f"There are not {NEEDED} weeks of purchases.")
+        raise NotEstimable(text("There are not {n} weeks of purchases.", n=NEEDED))
     weeks = read(region)
     changed = changes(weeks)
     rows = moments(weeks, changed)
     if rows.empty:
-        raise NotEstimable("Nobody had bought in the quarter before a landmark.")
+        raise NotEstimable(text("Nobody had bought in the quarter before a landmark."))
     rows = without_rare(rows, ("segment", "area"))
     return Landmarks(weeks, changed, rows, judged(weeks))
 
@@ -145,11 +133,9 @@ def changes(weeks: Weeks) -> np.ndarray:
     regulars of the segment (of the region, where a segment has fewer than 20): what the season
     does to all of them at that time is taken out, and nothing later is used.
 
-    Returns
-    -------
-    ndarray of float, shape (n_customers, n_weeks + 1)
-        Column w is as of the beginning of week w. Missing for who had not 10 visits in the 20
-        weeks, or joined less than 24 weeks before; -inf for a volume of nothing.
+    Of shape (n_customers, n_weeks + 1); column w is as of the beginning of week w. Missing for who
+    had not 10 visits in the 20 weeks, or joined less than 24 weeks before; -inf for a volume of
+    nothing.
     """
     recent, usual = _spans(weeks.volume)
     visits = _spans(weeks.visits)[1]
@@ -166,13 +152,7 @@ def changes(weeks: Weeks) -> np.ndarray:
 def moments(weeks: Weeks, changed: np.ndarray, at: list[int] | None = None) -> pd.DataFrame:
     """Return what was known of customers at landmarks, and what came after.
 
-    Parameters
-    ----------
-    weeks : Weeks
-    changed : ndarray
-        As from `changes`.
-    at : list of int, optional
-        Weeks that begin at a landmark; by default as from `judged` and the earlier ones.
+    Landmarks are the beginnings of the weeks `at`; by default all of `every`.
 
     Returns
     -------
@@ -220,7 +200,7 @@ def _moment(weeks: Weeks, visits: np.ndarray, changed: np.ndarray, week: int) ->
     frame = weeks.people[["customer_id", "segment", "area"]].assign(
         week=week,
         log_tenure=landmark.log_years(days),
-        recency=np.log2(1 + _days_since(weeks.bought[:, : WEEK * week])),
+        recency=np.log2(1 + weeks.bought[:, : WEEK * week][:, ::-1].argmax(axis=1)),
         log_visits=np.log(np.maximum(count(-week, 0), 1)),
         log_weeks=np.log((week - joined).clip(1, week)),
         log_rate=np.log(np.maximum(count(-RECENT - USUAL, -RECENT), 1)),
@@ -235,11 +215,6 @@ def _moment(weeks: Weeks, visits: np.ndarray, changed: np.ndarray, week: int) ->
         watched=regular & (count(-RECENT, 0) > 0) & (count(0, GAP) > 0),
     )
     return frame[count(-QUARTER, 0) > 0]
-
-
-def _days_since(bought: np.ndarray) -> np.ndarray:
-    """Return the days since the last purchase; 0 for a purchase on the last day."""
-    return bought[:, ::-1].argmax(axis=1)
 
 
 def _spans(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,6 +3,9 @@
 `workbook run` gives its notebooks a folder that is deleted with the run. In JupyterLab and
 papermill the cache is the user's own folder, readable by nobody else, and every entry's name
 comes from the data and the code: what changed is computed again.
+
+Own code, because joblib and diskcache would be new dependencies, and neither keeps the engine's
+tables.
 """
 
 from __future__ import annotations
@@ -14,27 +17,27 @@ import datetime as dt
 import functools
 import hashlib
 import inspect
+import itertools
 import os
 import pickle
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 import pandas as pd
 import platformdirs
 from filelock import FileLock
-from ibis.expr.types import Table
 
 from analysis.data.files import whole
-from analysis.data.mapping.source import Source
-from analysis.data.reading import engine as readers
-from analysis.data.reading.raw import paths_of
 from analysis.data.sources import ROOT
 
 if TYPE_CHECKING:
+    from ibis.expr.types import Table
+
+    from analysis.data.mapping.source import Source
     from analysis.data.region import Region
 
 FOLDER = "WORKBOOK_CACHE"
@@ -76,7 +79,9 @@ def per_region(
         given.apply_defaults()
         own = repr((name, list(given.arguments.items())[1:], code() if here.key else ""))
         if own not in here.computed:
-            here.computed[own] = _computed(here.key, own, lambda: function(here, *args, **kwargs))
+            folder = _folder() if here.key else None
+            place = folder and folder / short(each.encode() for each in (here.key, own))
+            here.computed[own] = load_or_compute(place, lambda: function(here, *args, **kwargs))
         return private(here.computed[own])
 
     return cached
@@ -92,14 +97,12 @@ def private(value: Value) -> Value:
     if isinstance(value, np.ndarray):
         return value.copy()
     if isinstance(value, dict):
-        return type(value)((key, private(each)) for key, each in value.items())
+        return {key: private(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        parts = map(private, value)
-        return value._make(parts) if hasattr(value, "_make") else type(value)(parts)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return type(value)(map(private, value))
+    if dataclasses.is_dataclass(value):
         own = copy.copy(value)
-        for name, part in vars(value).items():
-            object.__setattr__(own, name, private(part))
+        vars(own).update(private(vars(value)))
         return own
     return value
 
@@ -156,27 +159,31 @@ def load_or_compute(path: Path | None, compute: Callable[[], Value]) -> Value:
     """
     if path is None:
         return compute()
-    with _locked(path) as is_locked:
-        if not is_locked:
-            return compute()
+    try:
+        lock = FileLock(path.with_suffix(".lock")).acquire()
+    except OSError:
+        return compute()
+    with lock:
         with contextlib.suppress(Exception), path.open("rb") as file:  # a damaged file, too
-            return _Reader(file).load()
+            return pickle.load(file)
         value = compute()
         try:
             with whole(path) as draft, draft.open("wb") as file:
-                _Writer(file, path).dump(value)
+                _Pickler(file, path).dump(value)
         except Exception:  # no room, or it can't be pickled: each notebook computes its own
             for rows in path.parent.glob(f"{path.name}.*.parquet"):
                 rows.unlink()
             return value
         with path.open("rb") as file:
-            return _Reader(file).load()
+            return pickle.load(file)
 
 
 def content(source: Source) -> str | None:
     """Return the fingerprint of a source's files; None for a database by address."""
     if "://" in (source.database or ""):
         return None
+    from analysis.data.reading.raw import paths_of  # which brings the engine
+
     files = paths_of(source)
     if not all(path.is_file() for path in files):
         return None
@@ -201,29 +208,6 @@ def code(package: Path = PACKAGE) -> str:
     return short(path.read_bytes() for path in [*files, *([lock] if lock.exists() else [])])
 
 
-def _computed(key: str, own: str, compute: Callable[[], Value]) -> Value:
-    """Load a value from disk, or compute and store it."""
-    folder = _folder()
-    if not key or folder is None:
-        return compute()
-    try:
-        return load_or_compute(folder / short(each.encode() for each in (key, own)), compute)
-    finally:
-        if not os.environ.get(FOLDER):
-            _drop_old(folder)
-
-
-@functools.cache
-def _drop_old(folder: Path) -> None:
-    """Keep the user's own cache within its limits; looked at once in a process."""
-    total, oldest = 0, time.time() - MAX_AGE.total_seconds()
-    files = [(path.stat(), path) for path in folder.iterdir() if path.is_file()]
-    for about, path in sorted(files, key=lambda each: each[0].st_mtime, reverse=True):
-        total += about.st_size
-        if total > MAX_BYTES or about.st_mtime < oldest:
-            path.unlink(missing_ok=True)
-
-
 def _folder() -> Path | None:
     """Return the cache folder: the run's, or the user's own; None where there is none."""
     if FOLDER in os.environ or "WORKBOOK_REPORTS" in os.environ:  # on a cluster a run has none
@@ -232,26 +216,29 @@ def _folder() -> Path | None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)  # fails where it is somebody else's
+        _drop_old(folder)
     except OSError:
         return None
     return folder
 
 
+@functools.cache
+def _drop_old(folder: Path) -> None:
+    """Keep the user's own cache within its limits; looked at once in a process, before it is read.
+
+    What is loaded afterwards reads its tables from their files when they are asked for.
+    """
+    total, oldest = 0, time.time() - MAX_AGE.total_seconds()
+    files = [(path.stat(), path) for path in folder.iterdir()]
+    for about, path in sorted(files, key=lambda each: each[0].st_mtime, reverse=True):
+        total += about.st_size
+        if total > MAX_BYTES or about.st_mtime < oldest:
+            path.unlink(missing_ok=True)
+
+
 def _own_folder() -> Path:
     """Return the user's own cache folder, which may not be there."""
     return platformdirs.user_cache_path("customer-research-workbook")
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[bool]:
-    """Lock an entry of the cache; tells whether that was possible."""
-    lock = FileLock(path.with_suffix(".lock"))
-    with contextlib.suppress(OSError):
-        lock.acquire()
-    try:
-        yield lock.is_locked
-    finally:
-        lock.release()
 
 
 def _digest(path: Path) -> bytes:
@@ -260,27 +247,27 @@ def _digest(path: Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-class _Writer(pickle.Pickler):
-    """Pickles; a table of the engine goes to a file of its own."""
+class _Pickler(pickle.Pickler):
+    """Pickles to a path; each of the engine's tables goes to a Parquet file beside it."""
 
-    def __init__(self, file: object, path: Path) -> None:
+    def __init__(self, file: BinaryIO, path: Path) -> None:
         super().__init__(file)
-        self.path, self.count = path, 0
+        self._places = (path.with_suffix(f".{n}.parquet") for n in itertools.count(1))
 
-    def persistent_id(self, thing: object) -> Path | None:
+    def reducer_override(self, thing: object) -> object:
         """Store a table in the order of its regions and values, whatever it was."""
+        from ibis.expr.types import Table  # here, and below: the command starts without it
+
         if not isinstance(thing, Table):
-            return None
-        self.count += 1
-        rows = self.path.with_suffix(f".{self.count}.parquet")
+            return NotImplemented
+        rows = next(self._places)
         with whole(rows) as draft:
             thing.order_by(*dict.fromkeys(["region", *thing.columns])).to_parquet(draft)
-        return rows
+        return _read_table, (rows,)
 
 
-class _Reader(pickle.Unpickler):
-    """Reads what a `_Writer` wrote."""
+def _read_table(rows: Path) -> Table:
+    """Read a table that a `_Pickler` stored."""
+    from analysis.data.reading import engine
 
-    def persistent_load(self, rows: Path) -> Table:
-        """Read a table from its file."""
-        return readers.embedded().read_parquet(rows)
+    return engine.embedded().read_parquet(rows)

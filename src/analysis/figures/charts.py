@@ -11,7 +11,7 @@ import seaborn as sns
 from numpy.typing import ArrayLike
 
 from analysis.figures import marks, theme
-from analysis.figures.display import figure
+from analysis.figures.display import enumerated, figure, in_words
 from analysis.language import text
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.value.lifetime_value import Holdout
@@ -20,20 +20,21 @@ from analysis.statistics.value.lifetime_value import Holdout
 def months(table: pd.DataFrame, currency: str) -> None:
     """Show customers and sales of each month, as from `purchases.per_month`."""
     fig, axes = plt.subplots(1, 2, figsize=(7.2, 2.6))
-    sales = table["sales"] / 1000
-    for ax, values in zip(axes, (table["customers"], sales), strict=True):
+    customers, sales = table["customers"], table["sales"] / 1000
+    for ax, values in zip(axes, (customers, sales), strict=True):
         ax.step(table["month"], values, where="post")
         ax.set_ylim(bottom=0)
         ax.tick_params(axis="x", rotation=45)
-    axes[0].set(ylabel="customers who bought")
-    axes[1].set(ylabel=f"sales (1,000 {currency})")
-    least = table.loc[table["customers"].idxmin()]
-    alt = (
-        f"Steps by month ({len(table)}): {table['customers'].min():,} to "
-        f"{table['customers'].max():,} customers bought in a month, fewest in "
-        f"{least['month']:%B %Y}; sales were {sales.min():,.0f} to {sales.max():,.0f} thousand."
-    )
-    figure(fig, alt, "Customers who bought, and their sales, by month; the ends may be cut.")
+    axes[0].set(ylabel=text("customers who bought"))
+    axes[1].set(ylabel=text("sales (1,000 {currency})", currency=currency))
+    alt = text(
+        "Steps by month ({n}): {fewest:,} to {most:,} customers bought in a month, fewest in "
+        "{month:%B %Y}; sales were {low:,.0f} to {high:,.0f} thousand.",
+        n=len(table), fewest=customers.min(), most=customers.max(), low=sales.min(),
+        high=sales.max(), month=table.loc[customers.idxmin(), "month"],
+    )  # fmt: skip
+    caption = text("Customers who bought, and their sales, by month; the ends may be cut.")
+    figure(fig, alt, caption)
 
 
 def effects(
@@ -44,23 +45,26 @@ def effects(
     null: float = 0.0,
     band: tuple[float, float] | None = None,
 ) -> None:
-    """Show effects with their 95 % intervals, the first in colour.
+    """Show effects with their 95 % intervals, by name, the first in colour.
 
     Parameters
     ----------
     found : mapping of str to Estimate, or DataFrame
-        By name; a table has the columns estimate, ci_low and ci_high.
-    unit, caption : str
-        Label of the axis; what is shown.
-    null, band
-        As in `marks.forest`.
+        A table has the columns estimate, ci_low and ci_high.
+    unit : str
+        Label of the axis.
+    null : float
+        The effect that means "none".
+    band : tuple of float, optional
+        Where an effect is too small to matter.
     """
     if isinstance(found, Mapping):
         found = pd.DataFrame({name: vars(each) for name, each in found.items()}).T
     fig, ax = plt.subplots(figsize=(7.2, 0.9 + 0.32 * len(found)))
     marks.forest(ax, found, null, band, unit)
-    named = ", ".join(f"{name} {row.estimate:.2f}" for name, row in found.iterrows())
-    figure(fig, f"Effects with 95 % intervals ({unit}): {named}.", caption)
+    named = enumerated(f"{name} {row.estimate:.2f}" for name, row in found.iterrows())
+    alt = text("Effects with 95 % intervals ({unit}): {named}.", unit=unit, named=named)
+    figure(fig, alt, caption)
 
 
 def boxes(table: pd.DataFrame, value: str, group: str, unit: str, caption: str) -> None:
@@ -68,11 +72,13 @@ def boxes(table: pd.DataFrame, value: str, group: str, unit: str, caption: str) 
     medians = table.groupby(group)[value].median().sort_values()
     fig, ax = plt.subplots(figsize=(7.2, 0.8 + 0.42 * len(medians)))
     sns.boxplot(table, x=value, y=group, order=medians.index, ax=ax, fliersize=1.5)
-    ax.set(xscale="log", xlabel=f"{unit}, logarithmic", ylabel="")
-    alt = (
-        f"Boxes by group ({len(medians)}); the median runs from {medians.iloc[0]:,.0f} "
-        f"({medians.index[0]}) to {medians.iloc[-1]:,.0f} ({medians.index[-1]})."
-    )
+    ax.set(xscale="log", xlabel=text("{unit}, logarithmic", unit=unit), ylabel="")
+    alt = text(
+        "Boxes by group ({n}); the median runs from {low:,.0f} ({lowest}) to {high:,.0f} "
+        "({highest}).",
+        n=len(medians), low=medians.iloc[0], lowest=medians.index[0], high=medians.iloc[-1],
+        highest=medians.index[-1],
+    )  # fmt: skip
     figure(fig, alt, caption)
 
 
@@ -80,19 +86,20 @@ def spread(values: pd.Series, unit: str, caption: str) -> None:
     """Show how a positive value is spread over customers, on a logarithmic scale."""
     fig, ax = plt.subplots(figsize=(7.2, 2.4))
     sns.histplot(values, log_scale=True, bins=40, ax=ax)
-    ax.set(xlabel=f"{unit}, logarithmic", ylabel="customers")
+    ax.set(xlabel=text("{unit}, logarithmic", unit=unit), ylabel=text("customers"))
     low, high = values.quantile([0.1, 0.9])
-    alt = (
-        f"Histogram: eight of ten customers lie between {low:,.0f} and {high:,.0f}; the largest "
-        f"has {values.max():,.0f}."
-    )
+    alt = text(
+        "Histogram: eight of ten customers lie between {low:,.0f} and {high:,.0f}; the largest "
+        "has {most:,.0f}.",
+        low=low, high=high, most=values.max(),
+    )  # fmt: skip
     figure(fig, alt, caption)
 
 
 def concentration(curve: pd.DataFrame, top: Estimate, claimed: float, caption: str) -> None:
     """Show a Lorenz curve (`concentration.lorenz`) and the claimed share of the best 20 %."""
     fig, ax = plt.subplots(figsize=(4.8, 3.6))
-    marks.lorenz(ax, curve)
+    marks.lorenz(ax, curve, 0.2)
     ax.plot(0.2, claimed, "x", color=theme.GREY, ms=9)
     ax.annotate(
         text("claimed"), (0.2, claimed), (8, 4), textcoords="offset points", color=theme.GREY
@@ -100,9 +107,8 @@ def concentration(curve: pd.DataFrame, top: Estimate, claimed: float, caption: s
     alt = text(
         "Lorenz curve: the best 20 % of customers bring {top:.1%} of sales; the claim says "
         "{claimed:.0%}.",
-        top=top.estimate,
-        claimed=claimed,
-    )
+        top=top.estimate, claimed=claimed,
+    )  # fmt: skip
     figure(fig, alt, caption)
 
 
@@ -113,10 +119,12 @@ def grid(shares: pd.DataFrame, labels: tuple[str, str], caption: str) -> None:
     sns.heatmap(shares, annot=True, fmt=".0%", cmap="Blues", cbar=False, ax=ax)
     ax.set(xlabel=labels[0], ylabel=labels[1])
     row, column = shares.stack().idxmax()
-    alt = (
-        f"Heat map of {shares.size} shares; the largest, {shares.max().max():.0%}, is at "
-        f"{labels[1]} {row} and {labels[0]} {column}."
-    )
+    alt = text(
+        "Heat map of {n} shares; the largest, {largest:.0%}, is at {down} {row} and {across} "
+        "{column}.",
+        n=shares.size, largest=shares.max().max(), down=labels[1], row=row, across=labels[0],
+        column=column,
+    )  # fmt: skip
     figure(fig, alt, caption)
 
 
@@ -124,20 +132,23 @@ def forecasts(holdouts: Mapping[str, Holdout], weeks: float) -> None:
     """Show actual purchases of a holdout period beside the forecasts of one or more models."""
     fig, ax = plt.subplots(figsize=(7.2, 3))
     actual = next(iter(holdouts.values())).table
-    ax.bar(actual["frequency"], actual["actual"], color=theme.BAND, label="actual")
+    ax.bar(actual["frequency"], actual["actual"], color=theme.BAND, label=text("actual"))
     ax.vlines(actual["frequency"], actual["ci_low"], actual["ci_high"], color=theme.GREY)
     looks = zip(holdouts.items(), ("o", "x"), (theme.BLUE, theme.ORANGE), strict=False)
     for (name, each), mark, colour in looks:
         ax.plot(each.table["frequency"], each.table["expected"], mark, color=colour, label=name)
-    ax.set(xlabel="repeat purchases before", ylabel=f"purchases in {weeks:.0f} weeks")
+    ax.set(xlabel=text("repeat purchases before"))
+    ax.set(ylabel=text("purchases in {weeks:.0f} weeks", weeks=weeks))
     ax.legend(frameon=False)
-    missed = ", ".join(f"{name} {each.total_error:+.0%}" for name, each in holdouts.items())
-    figure(
-        fig,
-        f"Actual and forecast purchases by group ({len(actual)}); forecast against actual total: "
-        f"{missed}.",
-        "Purchases after the fit: bars are means with 95 % intervals, marks are forecasts.",
+    alt = text(
+        "Actual and forecast purchases by group ({n}); forecast against actual total: {missed}.",
+        n=len(actual),
+        missed=enumerated(f"{name} {each.total_error:+.0%}" for name, each in holdouts.items()),
     )
+    caption = text(
+        "Purchases after the fit: bars are means with 95 % intervals, marks are forecasts."
+    )
+    figure(fig, alt, caption)
 
 
 def group_means(table: pd.DataFrame, labels: tuple[str, str], caption: str) -> None:
@@ -146,10 +157,9 @@ def group_means(table: pd.DataFrame, labels: tuple[str, str], caption: str) -> N
     names = [str(name) for name in table.index]
     ax.errorbar(names, table["mean"], 1.96 * table["sem"], fmt="o", color=theme.BLUE)
     ax.set(xlabel=labels[0], ylabel=labels[1], ylim=(0, None))
-    named = ", ".join(
-        f"{name}: {mean:.1f}" for name, mean in zip(names, table["mean"], strict=True)
-    )
-    figure(fig, f"Means of {labels[1]} by {labels[0]}. {named}.", caption)
+    named = enumerated(f"{row.Index}: {row.mean:.1f}" for row in table.itertuples())
+    alt = text("Means of {y} by {x}. {named}.", y=labels[1], x=labels[0], named=named)
+    figure(fig, alt, caption)
 
 
 def bins(x: pd.Series, y: pd.Series, labels: tuple[str, str], caption: str) -> None:
@@ -157,41 +167,37 @@ def bins(x: pd.Series, y: pd.Series, labels: tuple[str, str], caption: str) -> N
     fig, ax = plt.subplots(figsize=(5.4, 2.8))
     means = marks.binned_means(ax, x, y, 6)["y"]
     ax.set(xlabel=labels[0], ylabel=labels[1])
-    alt = (
-        f"Mean of {labels[1]} is {_short(means.iloc[0])} in the lowest group of {labels[0]} and "
-        f"{_short(means.iloc[-1])} in the highest."
-    )
+    alt = text(
+        "Mean of {y} is {first} in the lowest group of {x} and {last} in the highest.",
+        y=labels[1], x=labels[0], first=_short(means.iloc[0]), last=_short(means.iloc[-1]),
+    )  # fmt: skip
     figure(fig, alt, caption)
 
 
 def balance(table: pd.DataFrame, caption: str) -> None:
     """Show differences between two groups before and after weighting (`AIPW.balance`)."""
     table = table.sort_values("smd_before")
+    before, after = table["smd_before"], table["smd_after"]
     fig, ax = plt.subplots(figsize=(7.2, 0.9 + 0.3 * len(table)))
     ax.axvspan(-0.1, 0.1, color=theme.BAND)
-    for name, colour in (("before", theme.ORANGE), ("after", theme.BLUE)):
-        names = [_plain(each) for each in table.index]
-        ax.plot(table[f"smd_{name}"], names, "o", color=colour, label=f"{name} weighting")
-    ax.set(xlabel="difference in standard deviations")
+    names = [_plain(each) for each in table.index]
+    ax.plot(before, names, "o", color=theme.ORANGE, label=text("before weighting"))
+    ax.plot(after, names, "o", color=theme.BLUE, label=text("after weighting"))
+    ax.set(xlabel=text("difference in standard deviations"))
     ax.legend(frameon=False)
-    alt = (
-        f"Largest difference before weighting {table['smd_before'].abs().max():.2f}, after "
-        f"{table['smd_after'].abs().max():.2f} standard deviations."
-    )
+    alt = text(
+        "Largest difference before weighting {before:.2f}, after {after:.2f} standard deviations.",
+        before=before.abs().max(), after=after.abs().max(),
+    )  # fmt: skip
     figure(fig, alt, caption)
 
 
 def overlap(
     propensity: ArrayLike, treated: ArrayLike, names: tuple[str, str], caption: str
 ) -> None:
-    """Show the estimated probability of treatment in both arms.
+    """Show the estimated probability of treatment in both arms, named treated first.
 
-    Parameters
-    ----------
-    propensity, treated : array_like, shape (n,)
-        Probability; 1 or True if treated. Missing probabilities are left out.
-    names : tuple of str
-        Labels of the treated and of the others.
+    Probabilities and whether treated (1 or True) have shape (n,); missing ones are left out.
     """
     columns = {"chance": np.asarray(propensity), "treated": np.asarray(treated, dtype=float)}
     people = pd.DataFrame(columns).dropna()
@@ -202,11 +208,12 @@ def overlap(
         shares = np.histogram(values, edges)[0] / max(len(values), 1)
         ax.stairs(shares, edges, color=colour, lw=1.8, label=f"{name} ({len(values):,})")
         ax.stairs(shares, edges, color=colour, fill=True, alpha=0.15)
-    ax.set(xlabel="estimated probability", ylabel="share of the group")
+    ax.set(xlabel=text("estimated probability"), ylabel=text("share of the group"))
     ax.yaxis.set_major_formatter(marks.per_cent)
     ax.legend(frameon=False)
-    told = [_arm(names[i], arms[i], names[1 - i], arms[1 - i]) for i in (0, 1)]
-    figure(fig, f"Estimated probabilities. {' '.join(told)}", caption)
+    first, second = (_arm(names[i], arms[i], names[1 - i], arms[1 - i]) for i in (0, 1))
+    alt = text("Estimated probabilities. {first} {second}", first=first, second=second)
+    figure(fig, alt, caption)
 
 
 def _short(value: float) -> str:
@@ -216,16 +223,16 @@ def _short(value: float) -> str:
 
 def _plain(column: str) -> str:
     """Return a column's name in words."""
-    words = column.replace("_", " ")
+    words = in_words(column)
     return f"{words.removeprefix('log ')} (log)" if words.startswith("log ") else words
 
 
 def _arm(name: str, own: pd.Series, other_name: str, other: pd.Series) -> str:
     """Return the range of an arm, and how much of it lies outside the other's."""
     if own.empty or other.empty:
-        return f"{name}: {len(own):,} customers."
-    above, below = (own > other.max()).mean(), (own < other.min()).mean()
-    return (
-        f"{name}: {own.min():.3f} to {own.max():.3f}, {above:.1%} above and {below:.1%} below all "
-        f"of {other_name}."
-    )
+        return text("{name}: {n:,} customers.", name=name, n=len(own))
+    return text(
+        "{name}: {low:.3f} to {high:.3f}, {above:.1%} above and {below:.1%} below all of {other}.",
+        name=name, low=own.min(), high=own.max(), other=other_name,
+        above=(own > other.max()).mean(), below=(own < other.min()).mean(),
+    )  # fmt: skip

@@ -10,7 +10,8 @@ import pandas as pd
 
 from analysis.cohorts.complaints import PROMISE
 from analysis.figures import marks, theme
-from analysis.figures.display import figure
+from analysis.figures.display import enumerated, figure
+from analysis.language import text
 from analysis.statistics.causal.bunching import Bunching
 from analysis.statistics.estimate import Estimate
 
@@ -21,13 +22,15 @@ def days(found: Bunching, caption: str) -> None:
     fig, ax = plt.subplots(figsize=(7.2, 2.6))
     colours = np.where(table.index <= PROMISE, theme.BLUE, theme.BAND)
     ax.bar(table.index, table["count"], color=colours, width=0.85)
-    ax.plot(table.index, table["expected"], "o-", color=theme.ORANGE, ms=4, label="smooth curve")
-    ax.set(xlabel="working days until settled (last: or more)", ylabel="cases")
+    smooth = {"color": theme.ORANGE, "ms": 4, "label": text("smooth curve")}
+    ax.plot(table.index, table["expected"], "o-", **smooth)
+    ax.set(xlabel=text("working days until settled (last: or more)"), ylabel=text("cases"))
     ax.legend(frameon=False)
-    alt = (
-        f"Bars of cases by working days; {table.loc[PROMISE, 'count']:.0f} cases were settled on "
-        f"day {PROMISE} where a smooth curve expects {table.loc[PROMISE, 'expected']:.0f}."
-    )
+    alt = text(
+        "Bars of cases by working days; {cases:.0f} cases were settled on day {day} where a "
+        "smooth curve expects {expected:.0f}.",
+        cases=table.loc[PROMISE, "count"], day=PROMISE, expected=table.loc[PROMISE, "expected"],
+    )  # fmt: skip
     figure(fig, alt, caption)
 
 
@@ -38,20 +41,19 @@ def drop(cases: pd.DataFrame, caption: str) -> None:
     fig, ax = plt.subplots(figsize=(7.2, 3))
     ax.axvline(PROMISE + 0.5, color=theme.GREY, lw=1, ls="--")
     ax.errorbar(means.index, means["mean"], 1.96 * means["sem"], fmt="o", color=theme.GREY)
-    for first, last, colour in (
-        (1, PROMISE, theme.BLUE),
-        (PROMISE + 1, 2 * PROMISE, theme.ORANGE),
-    ):
+    sides = (1, PROMISE, theme.BLUE), (PROMISE + 1, 2 * PROMISE, theme.ORANGE)
+    for first, last, colour in sides:
         rows = cases[cases["days"].between(first, last)]
         slope, height = np.polyfit(rows["days"], rows["z_after"], 1)
         ends = np.array([first - 0.5, last + 0.5])
         ax.plot(ends, height + slope * ends, color=colour, lw=2)
-    ax.set(xlabel="working days until settled", ylabel="satisfaction after (SD)")
-    near = means["mean"].reindex([PROMISE, PROMISE + 1])
-    alt = (
-        f"Mean satisfaction is {near.iloc[0]:+.2f} SD for cases settled on day {PROMISE} and "
-        f"{near.iloc[1]:+.2f} SD on day {PROMISE + 1}."
-    )
+    ax.set(xlabel=text("working days until settled"), ylabel=text("satisfaction after (SD)"))
+    last, after = means["mean"].reindex([PROMISE, PROMISE + 1])
+    alt = text(
+        "Mean satisfaction is {last:+.2f} SD for cases settled on day {day} and {after:+.2f} SD "
+        "on day {next}.",
+        last=last, day=PROMISE, after=after, next=PROMISE + 1,
+    )  # fmt: skip
     figure(fig, alt, caption)
 
 
@@ -63,11 +65,13 @@ def against_published(
     names = list(shares)
     marks.intervals(ax, names, pd.DataFrame([vars(each) for each in shares.values()]))
     ax.plot([published[name] for name in names], names, "x", color=theme.ORANGE, ms=9)
-    ax.set(xlabel="share of customers (cross: published)", xlim=(0, 1.02))
+    ax.set(xlabel=text("share of customers (cross: published)"), xlim=(0, 1.02))
     ax.xaxis.set_major_formatter("{x:.0%}")
     ax.margins(y=0.3)
-    listed = ", ".join(
-        f"{name} {each.estimate:.0%} (published {published[name]:.0%})"
+    listed = enumerated(
+        text("{name} {share:.0%} (published {published:.0%})", name=name, share=each.estimate,
+             published=published[name])
         for name, each in shares.items()
-    )
-    figure(fig, f"Shares of quickly settled complainers: {listed}.", caption)
+    )  # fmt: skip
+    alt = text("Shares of quickly settled complainers: {listed}.", listed=listed)
+    figure(fig, alt, caption)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -27,12 +27,9 @@ Format = str | Callable[[object], str]
 
 
 def say(message: str, plural: str = "", /, **values: object) -> None:
-    """Display a computed sentence; Markdown marks work, HTML tags do not.
+    """Display a computed sentence, as from `language.text`; Markdown marks work.
 
-    Parameters
-    ----------
-    message, plural, **values
-        As in `language.text`. Names from the data may stand in it: tags are shown, not obeyed.
+    Names from the data may stand in it: HTML tags are shown, not obeyed.
     """
     display(Markdown(text(message, plural, **values).replace("<", "&lt;")))
 
@@ -75,13 +72,16 @@ def table_html(
     """Return a table as HTML; see `table`."""
     if isinstance(frame.index, pd.RangeIndex):
         frame = frame.set_index(frame.columns[0])
-    columns = [column for _, column in frame.items()]
+    columns, heads = [column for _, column in frame.items()], []
+    for each in columns:
+        is_number = pd.api.types.is_numeric_dtype(each) and not pd.api.types.is_bool_dtype(each)
+        heads.append((in_words(each.name), "right" if is_number else "left"))
     cells = [[_printed(v, (formats or {}).get(c.name)) for v in c] for c in columns]
     return _template().render(
         caption=caption,
         folded=folded,
-        corner=_words(frame.index.name or ""),
-        heads=[(_words(c.name), "right" if _is_numeric(c) else "left") for c in columns],
+        corner=in_words(frame.index.name or ""),
+        heads=heads,
         rows=[(str(name), [column[i] for column in cells]) for i, name in enumerate(frame.index)],
         key=None if key is None else str(key),
     )
@@ -90,12 +90,8 @@ def table_html(
 def coefficients(fits: pd.DataFrame | object | Sequence[object], caption: str) -> None:
     """Display the coefficients of a regression, folded, so that a reader opens them.
 
-    Parameters
-    ----------
-    fits : DataFrame, fit, or sequence of fits
-        A table as from `models.coefficients`, or what it takes: a fit, or one for each imputation.
-    caption : str
-        What was regressed on what, and for whom.
+    They are a table as from `models.coefficients`, or what it takes: a fit, or one for each
+    imputation. The caption says what was regressed on what, and for whom.
     """
     if not isinstance(fits, pd.DataFrame):
         from analysis.statistics.regression import models  # statsmodels takes a second to load
@@ -105,22 +101,27 @@ def coefficients(fits: pd.DataFrame | object | Sequence[object], caption: str) -
     table(fits, caption, formats, folded=True)
 
 
+def in_words(name: object) -> str:
+    """Return a column's name as words."""
+    return str(name).replace("_", " ")
+
+
+def enumerated(parts: Iterable[str]) -> str:
+    """Return texts as one enumeration, in the reader's language."""
+    return text(", ").join(parts)
+
+
 def figure(fig: Figure, alt: str, caption: str) -> None:
-    """Display a figure as an image that is the same, byte for byte, in every run.
+    """Display a figure, the same byte for byte in every run, and close it.
 
     Parameters
     ----------
     fig : Figure
-        Closed afterwards.
+        It is closed.
     alt : str
-        What the picture shows, with its numbers, for readers who cannot see it.
+        What it shows, with its numbers, for readers who cannot see it; an empty one is refused.
     caption : str
         What is to be learnt from it.
-
-    Raises
-    ------
-    ValueError
-        If `alt` is empty.
     """
     if not alt.strip():
         raise ValueError("A figure needs a text that says what it shows (alt).")
@@ -149,16 +150,6 @@ def _template() -> jinja2.Template:
     """Return the template of tables."""
     loader = jinja2.FileSystemLoader(TEMPLATES)
     return jinja2.Environment(loader=loader, autoescape=True).get_template("table.html.j2")
-
-
-def _words(name: object) -> str:
-    """Return a column's name as words."""
-    return str(name).replace("_", " ")
-
-
-def _is_numeric(column: pd.Series) -> bool:
-    """Tell whether a column holds numbers (yes and no are words)."""
-    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
 def _printed(value: object, style: Format | None) -> str:

@@ -32,7 +32,7 @@ def register(shell: InteractiveShell) -> None:
 
     `NotEstimable` ends a notebook with its sentence; `claim` has a card for it instead.
     """
-    shell.set_custom_exc((NotEstimable,), _end_notebook)
+    shell.set_custom_exc((NotEstimable,), _say_why)
     html = shell.display_formatter.formatters["text/html"]
     html.for_type_by_name("analysis.data.region", "Region", region_html)
     html.for_type(Estimate, estimate_html)
@@ -41,31 +41,38 @@ def register(shell: InteractiveShell) -> None:
             html.for_type_by_name(module, name, lambda fit: fit.summary().as_html())
 
 
-def _end_notebook(
+def end_notebook(shell: InteractiveShell, line: str) -> None:
+    """End a notebook without a traceback: a line says so."""
+    shell._showtraceback(SystemExit, "", [line])  # papermill's name for a regular end
+
+
+def _say_why(
     shell: InteractiveShell, kind: type, why: NotEstimable, trace: object, **_: object
 ) -> None:
-    """Show what the data do not allow, and end the notebook without a traceback."""
+    """Show what the data do not allow, and end the notebook."""
     say(str(why))
-    line = text("The notebook ends with this cell.")
-    shell._showtraceback(SystemExit, "", [line])  # papermill's name for a regular end
+    end_notebook(shell, text("The notebook ends with this cell."))
 
 
 def region_html(here: Region) -> str:
     """Return a region as a table: its period, and the rows of each table that can be used."""
-    facts = {"customers": len(here.customers)}
+    facts = {text("customers"): len(here.customers)}
     if here.days:
-        facts |= {"first purchase": here.start, "end of the data": here.end, "days": here.days}
-    facts |= {f"rows of {name}": rows for name, rows in here.rows.items() if name != "customers"}
-    facts |= {"rejected rows": int(here.rejected["rows"].sum())}
-    table = pd.Series(facts, dtype=object).rename_axis("").to_frame("value")
+        facts |= {text("first purchase"): here.start, text("end of the data"): here.end}
+        facts[text("days")] = here.days
+    rows = {name: n for name, n in here.rows.items() if name != "customers"}
+    facts |= {text("rows of {table}", table=name): n for name, n in rows.items()}
+    facts[text("rejected rows")] = int(here.rejected["rows"].sum())
+    table = pd.Series(facts, dtype=object).rename_axis("").to_frame(text("value"))
     return table_html(table, f"{here.name} ({here.source.name})")
 
 
 def estimate_html(found: Estimate) -> str:
     """Return an estimate as a table of one row."""
     interval = f"[{three_digits(found.ci_low)}, {three_digits(found.ci_high)}]"
-    row = {"estimate": found.estimate, "95 % interval": interval, "n": found.n_obs}
-    return table_html(pd.DataFrame(row, index=["effect"]), found.method or "Estimate")
+    row = {text("estimate"): found.estimate, text("95 % interval"): interval, "n": found.n_obs}
+    table = pd.DataFrame(row, index=[text("effect")])
+    return table_html(table, found.method or text("Estimate"))
 
 
 def list_regions(source: str = "example") -> None:
@@ -79,9 +86,9 @@ def list_regions(source: str = "example") -> None:
     from analysis.data import dataset, sources  # which load the engine
 
     known = sources.read(source)
-    traits = dataset.open_source(known).traits()
-    table = pd.DataFrame({"customers": traits["customers"]}).rename_axis("region")
-    table["line to copy"] = [f'region = "{name}"' for name in traits.index]
+    customers = dataset.open_source(known).traits()["customers"]
+    lines = [f'region = "{name}"' for name in customers.index]
+    table = pd.DataFrame({text("customers"): customers, text("line to copy"): lines})
     counted = {"n": len(table), "source": known.name}
     caption = text("{n} region of {source}", "{n} regions of {source}", **counted)
-    display(HTML(table_html(table, caption, folded=True)))
+    display(HTML(table_html(table.rename_axis(text("region")), caption, folded=True)))

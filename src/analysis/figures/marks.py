@@ -14,6 +14,7 @@ from scipy import stats
 from scipy.optimize import isotonic_regression
 
 from analysis.figures.theme import BAND, BLUE, GREY, INK, ORANGE
+from analysis.language import text
 
 COLOURS = (BLUE, ORANGE, INK, GREY,
            "#0b7a5b", "#8e44a3", "#8a5a2b", "#c2185b")  # fmt: skip
@@ -34,26 +35,12 @@ def intervals(
 
 
 def forest(
-    ax: Axes,
-    table: pd.DataFrame,
-    null: float = 0.0,
-    band: tuple[float, float] | None = None,
-    unit: str = "",
+    ax: Axes, table: pd.DataFrame, null: float, band: tuple[float, float] | None, unit: str
 ) -> None:
-    """Draw an effect and its interval under several choices, the first row in colour.
+    """Draw an effect and its interval in each row of a table, the first row in colour.
 
-    Parameters
-    ----------
-    ax : Axes
-        Where to draw.
-    table : DataFrame
-        One row per choice or group, named by the index; columns estimate, ci_low, ci_high.
-    null : float
-        The effect that means "none".
-    band : tuple of float, optional
-        Where an effect is too small to matter.
-    unit : str
-        Label of the axis.
+    Columns are estimate, ci_low and ci_high; `null` is the effect that means "none", `band` where
+    one is too small to matter, `unit` the label of the axis.
     """
     rows = np.arange(len(table))[::-1]
     mark_none(ax, null, band, upright=True)
@@ -67,18 +54,8 @@ def forest(
     ax.grid(axis="x")
 
 
-def lorenz(ax: Axes, curve: pd.DataFrame, mark: float = 0.2) -> None:
-    """Draw how much of the sales the best customers bring, and read it off at a share of them.
-
-    Parameters
-    ----------
-    ax : Axes
-        Where to draw.
-    curve : DataFrame
-        As from `concentration.lorenz`: share_customers and share_sales, best customers first.
-    mark : float
-        Share of customers at which the curve is read off.
-    """
+def lorenz(ax: Axes, curve: pd.DataFrame, mark: float) -> None:
+    """Draw a curve as from `concentration.lorenz`, and read it off at a share of customers."""
     sales = float(np.interp(mark, curve["share_customers"], curve["share_sales"]))
     ax.plot([0, 1], [0, 1], color=GREY, lw=1)
     ax.plot(curve["share_customers"], curve["share_sales"], color=BLUE, lw=2.2)
@@ -86,29 +63,17 @@ def lorenz(ax: Axes, curve: pd.DataFrame, mark: float = 0.2) -> None:
     ax.plot(mark, sales, "o", color=ORANGE)
     note = f"{mark:.0%} → {sales:.0%}"
     ax.annotate(note, (mark, sales), (10, -14), textcoords="offset points")
-    ax.set(xlim=(0, 1), xlabel="share of customers, best first")
-    ax.set(ylim=(0, 1.02), ylabel="share of sales")
+    ax.set(xlim=(0, 1), xlabel=text("share of customers, best first"))
+    ax.set(ylim=(0, 1.02), ylabel=text("share of sales"))
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(PercentFormatter(1, decimals=0))
 
 
 def binned_means(ax: Axes, x: pd.Series, y: pd.Series, bins: int) -> pd.DataFrame:
-    """Draw the mean of `y`, with its 95 % interval, in equally large groups of `x`.
+    """Draw, and return, the mean of `y` with its 95 % interval in equally large groups of `x`.
 
-    Parameters
-    ----------
-    ax : Axes
-        Where to draw.
-    x, y : Series
-        Of the same customers; pairs with a missing value are left out.
-    bins : int
-        Number of groups; fewer where values of `x` are tied.
-
-    Returns
-    -------
-    DataFrame
-        One row per group: x, y (means), ci_low, ci_high, n; sorted by x. The interval
-        is missing where a group has a single customer.
+    There are fewer groups than `bins` where values of `x` are tied; the interval is missing where
+    a group has one customer. The columns are x, y (means), ci_low, ci_high and n.
     """
     pairs = pd.DataFrame({"x": x, "y": y}).dropna().astype(float)
     groups = pairs.groupby(pd.qcut(pairs["x"], bins, duplicates="drop"), observed=True)
@@ -121,28 +86,16 @@ def binned_means(ax: Axes, x: pd.Series, y: pd.Series, bins: int) -> pd.DataFram
 
 
 def specification_curve(
-    ax_top: Axes,
-    ax_bottom: Axes,
+    axes: tuple[Axes, Axes],
     table: pd.DataFrame,
-    null: float = 0.0,
-    band: tuple[float, float] | None = None,
-    unit: str = "",
+    null: float,
+    band: tuple[float, float] | None,
+    unit: str,
 ) -> None:
     """Draw an effect under all reasonable choices, sorted; dots below tell which choices.
 
-    Parameters
-    ----------
-    ax_top, ax_bottom : Axes
-        For the effects and for the choices; they share the x axis.
-    table : DataFrame
-        One row per specification: estimate, ci_low, ci_high, and a true-or-false column
-        per choice, named as the reader shall see it; `main` marks the one drawn in orange.
-    null : float
-        The effect that means "none".
-    band : tuple of float, optional
-        Where an effect is too small to matter.
-    unit : str
-        Label of the effect's axis.
+    A row per specification has estimate, ci_low, ci_high and a true-or-false column per choice,
+    named as the reader shall see it; `main` marks the one in orange. For others see `forest`.
 
     References
     ----------
@@ -150,14 +103,22 @@ def specification_curve(
     Nature Human Behaviour 4, 1208-1214.
     """
     table = table.sort_values("estimate", kind="stable").reset_index(drop=True)
-    mark_none(ax_top, null, band)
+    top, bottom = axes
+    mark_none(top, null, band)
     for is_main, colour in ((False, BLUE), (True, ORANGE)):
         rows = table[table["main"] == is_main]
-        ax_top.vlines(rows.index, rows["ci_low"], rows["ci_high"], color=colour, lw=1.2)
-        ax_top.plot(rows.index, rows["estimate"], "o", color=colour, ms=4)
-    ax_top.set(ylabel=unit, xticks=[])
-    _choices(ax_bottom, table.select_dtypes(bool).drop(columns="main"))
-    ax_bottom.set_xlim(ax_top.get_xlim())
+        top.vlines(rows.index, rows["ci_low"], rows["ci_high"], color=colour, lw=1.2)
+        top.plot(rows.index, rows["estimate"], "o", color=colour, ms=4)
+    top.set(ylabel=unit, xticks=[])
+    choices = table.select_dtypes(bool).drop(columns="main").iloc[:, ::-1]
+    for y, name in enumerate(choices):
+        bottom.scatter(choices.index, np.full(len(choices), y), s=9, color=BAND)
+        made = choices.index[choices[name]]
+        bottom.scatter(made, np.full(len(made), y), s=12, color=INK)
+    bottom.set_yticks(range(choices.shape[1]), [str(name) for name in choices])
+    bottom.set(xticks=[], xlim=top.get_xlim(), ylim=(-0.6, choices.shape[1] - 0.4))
+    bottom.tick_params(axis="y", length=0)
+    bottom.spines[:].set_visible(False)
 
 
 def mark_none(
@@ -206,19 +167,6 @@ def name_lines(ax: Axes) -> None:
 def per_cent(share: float, _: int) -> str:
     """Return the label of a tick: per cent, with decimals where they are needed."""
     return f"{100 * share:.3g}%"
-
-
-def _choices(ax: Axes, choices: pd.DataFrame) -> None:
-    """Draw which choices each specification makes, one line of dots per choice."""
-    for y, name in enumerate(reversed(choices.columns)):
-        ax.scatter(choices.index, np.full(len(choices), y), s=9, color=BAND)
-        made = choices.index[choices[name]]
-        ax.scatter(made, np.full(len(made), y), s=12, color=INK)
-    ax.set_yticks(range(choices.shape[1]), [str(name) for name in reversed(choices.columns)])
-    ax.set(xticks=[], ylim=(-0.6, choices.shape[1] - 0.4))
-    ax.tick_params(axis="y", length=0)
-    for spine in ax.spines.values():
-        spine.set_visible(False)
 
 
 def _apart(heights: np.ndarray, gap: float = 0.08) -> np.ndarray:

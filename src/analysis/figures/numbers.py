@@ -9,18 +9,10 @@ from collections.abc import Sequence
 def format_value(
     value: float | None, show: str, *, decimals: int | None = None, signed: bool | None = None
 ) -> str:
-    """Write an effect for a reader.
+    """Write an effect for a reader; None is an open end.
 
-    Parameters
-    ----------
-    value : float or None
-        An effect; None is an open end.
-    show : {"number", "ratio", "percent", "share", "points"}
-        "percent" writes a ratio as a change in percent.
-    decimals : int, optional
-        Digits after the point; by default those of two to three significant digits.
-    signed : bool, optional
-        Whether a positive value gets a plus sign; by default all but ratios and shares.
+    It is shown as `Part.show` says: "percent" writes a ratio as a change in percent. By default it
+    has two to three significant digits, and a plus sign if it is neither a ratio nor a share.
 
     Examples
     --------

@@ -10,7 +10,8 @@ import pandas as pd
 
 from analysis.cohorts.survey import MIDDLE
 from analysis.figures import marks, theme
-from analysis.figures.display import figure
+from analysis.figures.display import enumerated, figure, in_words
+from analysis.language import text
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.measurement.relative_importance import Importance
 from analysis.statistics.regression.specification_curve import agreement
@@ -23,42 +24,46 @@ def answers(people: pd.DataFrame, names: Sequence[str], caption: str) -> None:
     for ax, name in zip(axes[0], names, strict=True):
         shares = people[name].round().value_counts(normalize=True).reindex(range(1, 11)).fillna(0)
         ax.bar(shares.index, shares, color=theme.BLUE, width=0.85)
-        ax.set(xlabel=_words(name), xticks=[1, 5, 10])
-        tops.append(f"{_words(name)} {shares.loc[10]:.0%}")
-    axes[0, 0].set(ylabel="share of answers")
-    figure(
-        fig, f"Bars of answers from 1 to 10. At the top of the scale: {', '.join(tops)}.", caption
+        ax.set(xlabel=in_words(name), xticks=[1, 5, 10])
+        tops.append(f"{in_words(name)} {shares.loc[10]:.0%}")
+    axes[0, 0].set(ylabel=text("share of answers"))
+    alt = text(
+        "Bars of answers from 1 to 10. At the top of the scale: {tops}.", tops=enumerated(tops)
     )
+    figure(fig, alt, caption)
 
 
 def surface(params: Mapping[str, float], people: pd.DataFrame, caption: str) -> None:
     """Show satisfaction over expectation and performance, as a fitted quadratic surface.
 
-    Parameters
-    ----------
-    params : mapping of str to float
-        Coefficients of c_performance, c_expectation, their squares and their product.
-    people : DataFrame
-        With performance and expectation from 1 to 10, for the dots.
-    caption : str
-        What is to be learnt from it.
+    The coefficients are of c_performance, c_expectation, their squares and their product, without
+    the controls; people, for the dots, have performance and expectation from 1 to 10.
     """
     scale = np.linspace(1, 10, 60)
     wanted, seen = np.meshgrid(scale, scale)
-    height = _height(params, people, wanted, seen)
+    p = (seen - MIDDLE) / people["performance"].std()
+    e = (wanted - MIDDLE) / people["expectation"].std()
+    height = (
+        params["c_performance"] * p
+        + params["c_expectation"] * e
+        + params["I(c_performance ** 2)"] * p**2
+        + params["I(c_performance * c_expectation)"] * p * e
+        + params["I(c_expectation ** 2)"] * e**2
+    )
     fig, ax = plt.subplots(figsize=(5.2, 4))
     drawn = ax.contourf(wanted, seen, height, levels=12, cmap="Blues")
-    fig.colorbar(drawn, ax=ax, label="satisfaction (SD)")
+    fig.colorbar(drawn, ax=ax, label=text("satisfaction (SD)"))
     ax.plot([1, 10], [1, 10], color=theme.INK, lw=1, ls="--")
     cells = people.groupby([people["expectation"].round(), people["performance"].round()]).size()
     sizes = 4 + 60 * cells / cells.max()
     ax.scatter(*zip(*cells.index, strict=True), s=sizes, color=theme.ORANGE, alpha=0.7, lw=0)
-    ax.set(xlabel="expectation", ylabel="performance", xlim=(1, 10), ylim=(1, 10))
-    alt = (
-        f"Contours of fitted satisfaction. On the dashed line, where performance equals "
-        f"expectation, it goes from {height[0, 0]:+.1f} SD at 1 to {height[-1, -1]:+.1f} SD at 10; "
-        f"at performance 10 and expectation 1 it is {height[-1, 0]:+.1f} SD."
-    )
+    ax.set(xlabel=text("expectation"), ylabel=text("performance"), xlim=(1, 10), ylim=(1, 10))
+    alt = text(
+        "Contours of fitted satisfaction. On the dashed line, where performance equals "
+        "expectation, it goes from {low:+.1f} SD at 1 to {high:+.1f} SD at 10; at performance 10 "
+        "and expectation 1 it is {beyond:+.1f} SD.",
+        low=height[0, 0], high=height[-1, -1], beyond=height[-1, 0],
+    )  # fmt: skip
     figure(fig, alt, caption)
 
 
@@ -69,18 +74,10 @@ def interaction(
     outcome: str,
     caption: str,
 ) -> None:
-    """Show an outcome over two drivers and their product, in standard deviations.
+    """Show an outcome (its name) over two drivers and their product, in standard deviations.
 
-    Parameters
-    ----------
-    params : mapping of str to float
-        Coefficients of both drivers and of their product, by the names of the formula.
-    people : DataFrame
-        With both drivers, for the dots.
-    names : tuple of str
-        Columns of the drivers, such as z_org_benefit.
-    outcome, caption : str
-        What the height is; what is to be learnt from it.
+    The coefficients are of both drivers (columns such as z_org_benefit) and of their product, by
+    the names of the formula; people, for the dots, have both drivers.
     """
     span = np.linspace(-2, 2, 41)
     x, y = np.meshgrid(span, span)
@@ -91,13 +88,15 @@ def interaction(
     fig.colorbar(drawn, ax=ax, label=f"{outcome} (SD)")
     inside = people[(people[list(names)].abs() <= 2).all(axis=1)]
     ax.plot(inside[names[0]], inside[names[1]], "o", color=theme.ORANGE, alpha=0.3, ms=3)
-    words = [_words(name.removeprefix("z_")) for name in names]
+    words = [in_words(name.removeprefix("z_")) for name in names]
     ax.set(xlabel=f"{words[0]} (SD)", ylabel=f"{words[1]} (SD)")
-    alt = (
-        f"Contours of fitted {outcome}: {height[-1, -1]:+.1f} SD where both are two standard "
-        f"deviations high, {height[0, -1]:+.1f} and {height[-1, 0]:+.1f} SD where one of them is, "
-        f"{height[0, 0]:+.1f} SD where both are low."
-    )
+    alt = text(
+        "Contours of fitted {outcome}: {both:+.1f} SD where both are two standard deviations "
+        "high, {first:+.1f} and {second:+.1f} SD where one of them is, {none:+.1f} SD where both "
+        "are low.",
+        outcome=outcome, both=height[-1, -1], first=height[0, -1], second=height[-1, 0],
+        none=height[0, 0],
+    )  # fmt: skip
     figure(fig, alt, caption)
 
 
@@ -105,14 +104,13 @@ def shares(found: Importance, caption: str) -> None:
     """Show each driver's share of the explained variance, the largest on top."""
     table = found.table.sort_values("share")
     fig, ax = plt.subplots(figsize=(7.2, 0.8 + 0.32 * len(table)))
-    names = [_words(name) for name in table.index]
+    names = [in_words(name) for name in table.index]
     ax.barh(names, table["share"], color=theme.BAND)
     marks.intervals(ax, names, table, "share")
-    ax.set(xlabel="share of explained variance (LMG)")
-    listed = ", ".join(
-        f"{name} {share:.0%}" for name, share in zip(names, table["share"], strict=True)
-    )
-    figure(fig, f"Shares of an R² of {found.r2:.2f}, smallest first: {listed}.", caption)
+    ax.set(xlabel=text("share of explained variance (LMG)"))
+    listed = enumerated(f"{in_words(name)} {share:.0%}" for name, share in table["share"].items())
+    alt = text("Shares of an R² of {r2:.2f}, smallest first: {listed}.", r2=found.r2, listed=listed)
+    figure(fig, alt, caption)
 
 
 def performance_map(table: pd.DataFrame, caption: str) -> None:
@@ -123,15 +121,18 @@ def performance_map(table: pd.DataFrame, caption: str) -> None:
     ax.plot(table["performance"], table["importance"], "o", color=theme.BLUE)
     for i, (name, row) in enumerate(table.sort_values("importance").iterrows()):
         side = {"ha": "left", "xytext": (6, 0)} if i % 2 else {"ha": "right", "xytext": (-6, 0)}
-        ax.annotate(_words(name), (row["performance"], row["importance"]), va="center", size=9,
+        ax.annotate(in_words(name), (row["performance"], row["importance"]), va="center", size=9,
                     textcoords="offset points", **side)  # fmt: skip
     ax.margins(x=0.3)
-    ax.set(xlabel="performance (0 to 100)", ylabel="slope of satisfaction, points per point")
-    listed = ", ".join(
-        f"{_words(name)} {row.importance:+.2f} at {row.performance:.0f}"
+    ax.set(xlabel=text("performance (0 to 100)"))
+    ax.set(ylabel=text("slope of satisfaction, points per point"))
+    listed = enumerated(
+        text("{name} {slope:+.2f} at {performance:.0f}", name=in_words(name), slope=row.importance,
+             performance=row.performance)
         for name, row in table.iterrows()
-    )
-    figure(fig, f"Slope of satisfaction and mean performance: {listed}.", caption)
+    )  # fmt: skip
+    alt = text("Slope of satisfaction and mean performance: {listed}.", listed=listed)
+    figure(fig, alt, caption)
 
 
 def gain_and_loss(people: pd.DataFrame, caption: str) -> None:
@@ -142,11 +143,14 @@ def gain_and_loss(people: pd.DataFrame, caption: str) -> None:
     fig, ax = plt.subplots(figsize=(5.6, 3))
     ax.axvline(0, color=theme.GREY, lw=1)
     ax.errorbar(means.index, means["mean"], 1.96 * means["sem"], fmt="o-", color=theme.BLUE)
-    ax.set(xlabel="performance less expectation (points; ends: 4 or more)", ylabel="satisfaction")
-    alt = (
-        f"Mean satisfaction is {means['mean'].iloc[0]:.1f} at {means.index[0]:+.0f} points, "
-        f"{means['mean'].iloc[-1]:.1f} at {means.index[-1]:+.0f} points."
-    )
+    ax.set(xlabel=text("performance less expectation (points; ends: 4 or more)"))
+    ax.set(ylabel=text("satisfaction"))
+    alt = text(
+        "Mean satisfaction is {low:.1f} at {lowest:+.0f} points, {high:.1f} at {highest:+.0f} "
+        "points.",
+        low=means["mean"].iloc[0], lowest=means.index[0], high=means["mean"].iloc[-1],
+        highest=means.index[-1],
+    )  # fmt: skip
     figure(fig, alt, caption)
 
 
@@ -158,51 +162,53 @@ def channels(table: pd.DataFrame, caption: str) -> None:
     for k, (name, rows) in enumerate(table.groupby("channel")):
         x = rows["area"].map(places) + 0.1 * (k - 1)
         ax.errorbar(x, rows["mean"], 1.96 * rows["sem"], fmt="o", color=colours[k % 4],
-                    label=_words(name))  # fmt: skip
-    ax.set(xticks=list(places.values()), xticklabels=list(places), ylabel="satisfaction")
+                    label=in_words(name))  # fmt: skip
+    ax.set(xticks=list(places.values()), xticklabels=list(places), ylabel=text("satisfaction"))
     ax.set_xlim(-0.5, len(places) - 0.5)
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    listed = ", ".join(
-        f"{row.area} {_words(row.channel)} {row.mean:.1f}" for row in table.itertuples()
+    listed = enumerated(
+        f"{row.area} {in_words(row.channel)} {row.mean:.1f}" for row in table.itertuples()
     )
-    figure(fig, f"Mean satisfaction: {listed}.", caption)
+    figure(fig, text("Mean satisfaction: {listed}.", listed=listed), caption)
 
 
 def stations(changes: pd.DataFrame, caption: str) -> None:
     """Show each station's change of satisfaction against its change of communication."""
     fig, ax = plt.subplots(figsize=(5.6, 3.2))
     ax.axhline(0, color=theme.GREY, lw=1)
-    for informs, colour in ((True, theme.BLUE), (False, theme.GREY)):
+    labels = text("began to inform"), text("the others")
+    for informs, colour, label in zip((True, False), (theme.BLUE, theme.GREY), labels, strict=True):
         rows = changes[changes["informs"] == informs]
         size = 8 * np.sqrt(rows[["answers_before", "answers_after"]].min(axis=1))
-        ax.scatter(rows["communication"], rows["satisfaction"], s=size, color=colour,
-                   label="began to inform" if informs else "the others")  # fmt: skip
-    ax.set(xlabel="change of communication (points)", ylabel="change of satisfaction (points)")
+        ax.scatter(rows["communication"], rows["satisfaction"], s=size, color=colour, label=label)
+    ax.set(xlabel=text("change of communication (points)"))
+    ax.set(ylabel=text("change of satisfaction (points)"))
     ax.legend(frameon=False)
     means = changes.groupby("informs")["satisfaction"].mean()
-    alt = (
-        f"Stations: {len(changes)}; satisfaction changed by {means.get(True, np.nan):+.2f} points "
-        f"where they began to inform, by {means.get(False, np.nan):+.2f} elsewhere."
-    )
+    alt = text(
+        "Stations: {n}; satisfaction changed by {informing:+.2f} points where they began to "
+        "inform, by {others:+.2f} elsewhere.",
+        n=len(changes), informing=means.get(True, np.nan), others=means.get(False, np.nan),
+    )  # fmt: skip
     figure(fig, alt, caption)
 
 
 def told(people: pd.DataFrame, claimed: Mapping[str, float], caption: str) -> None:
     """Show how many are told, by thirds of satisfaction; `claimed` means by group."""
     fig, ax = plt.subplots(figsize=(7.2, 2.6))
-    listed = []
-    for (name, rows), colour in zip(
-        people.groupby("group", observed=True), (theme.ORANGE, theme.GREY, theme.BLUE),
-        strict=False,
-    ):  # fmt: skip
+    listed, colours = [], (theme.ORANGE, theme.GREY, theme.BLUE)
+    groups = people.groupby("group", observed=True)
+    for (name, rows), colour in zip(groups, colours, strict=False):
         counts = rows["told_others"].clip(upper=25).value_counts(normalize=True).sort_index()
-        ax.plot(counts.index, counts, "o-", ms=3, lw=1, color=colour, label=_words(name))
-        listed.append(f"{_words(name)} {rows['told_others'].mean():.1f}")
+        ax.plot(counts.index, counts, "o-", ms=3, lw=1, color=colour, label=in_words(name))
+        listed.append(f"{in_words(name)} {rows['told_others'].mean():.1f}")
         if name in claimed:
             ax.axvline(claimed[name], color=colour, lw=1, ls=":")
-    ax.set(xlabel="people told (25: or more); dotted: claimed", ylabel="share of customers")
+    ax.set(xlabel=text("people told (25: or more); dotted: claimed"))
+    ax.set(ylabel=text("share of customers"))
     ax.legend(frameon=False)
-    figure(fig, f"Shares of customers by people told. Means: {', '.join(listed)}.", caption)
+    means = enumerated(listed)
+    figure(fig, text("Shares of customers by people told. Means: {means}.", means=means), caption)
 
 
 def specifications(
@@ -219,43 +225,32 @@ def specifications(
         table = table.copy()
         table.loc[table["main"], ["estimate", "ci_low", "ci_high"]] = numbers
     choices = table.select_dtypes(bool).shape[1] - 1
-    fig, (top, bottom) = plt.subplots(
+    fig, axes = plt.subplots(
         2, 1, figsize=(7.2, 2.6 + 0.2 * choices), height_ratios=[2.2, 0.25 * choices]
     )
-    marks.specification_curve(top, bottom, table, null, band, unit)
-    alt = (
-        f"Specifications: {len(table)}; estimates from {table['estimate'].min():.2f} to "
-        f"{table['estimate'].max():.2f}, median {table['estimate'].median():.2f}."
-    )
-    said = _agreement_in_words(table, null)
+    marks.specification_curve(axes, table, null, band, unit)
+    found, said = table["estimate"], _agreement_in_words(table, null)
+    alt = text(
+        "Specifications: {n}; estimates from {low:.2f} to {high:.2f}, median {median:.2f}.",
+        n=len(table), low=found.min(), high=found.max(), median=found.median(),
+    )  # fmt: skip
     figure(fig, f"{alt} {said}", f"{caption} {said}")
 
 
 def _agreement_in_words(table: pd.DataFrame, null: float) -> str:
     """Say what `agreement` counts: intervals clear of none, or those that hold it."""
-    main, share = table[table["main"]].iloc[0], agreement(table, null)
-    of = f"{share:.0%} of {len(table)} intervals"
-    if main["ci_low"] <= null <= main["ci_high"]:
-        return f"{of} hold {null:.0f}, no effect, as the main one does."
-    side = "above" if main["ci_low"] > null else "below"
-    return f"{of} lie {side} {null:.0f}, no effect, as the main one does."
-
-
-def _height(
-    params: Mapping[str, float], people: pd.DataFrame, wanted: np.ndarray, seen: np.ndarray
-) -> np.ndarray:
-    """Return the fitted surface, without the controls, at points of the scale."""
-    p = (seen - MIDDLE) / people["performance"].std()
-    e = (wanted - MIDDLE) / people["expectation"].std()
-    return (
-        params["c_performance"] * p
-        + params["c_expectation"] * e
-        + params["I(c_performance ** 2)"] * p**2
-        + params["I(c_performance * c_expectation)"] * p * e
-        + params["I(c_expectation ** 2)"] * e**2
+    main = table[table["main"]].iloc[0]
+    facts = {"share": agreement(table, null), "n": len(table), "none": null}
+    if main["ci_low"] > null:
+        return text(
+            "{share:.0%} of {n} intervals lie above {none:.0f}, no effect, as the main one does.",
+            **facts,
+        )
+    if main["ci_high"] < null:
+        return text(
+            "{share:.0%} of {n} intervals lie below {none:.0f}, no effect, as the main one does.",
+            **facts,
+        )
+    return text(
+        "{share:.0%} of {n} intervals hold {none:.0f}, no effect, as the main one does.", **facts
     )
-
-
-def _words(name: object) -> str:
-    """Return a column's name in words."""
-    return str(name).replace("_", " ")

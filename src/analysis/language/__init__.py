@@ -24,21 +24,16 @@ _current = "en"
 
 
 def use(language: str) -> None:
-    """Set the language of `text` for this process.
-
-    Parameters
-    ----------
-    language : {"en", "zh"}
-
-    Raises
-    ------
-    ValueError
-        If there is no such language.
-    """
+    """Set the language of `text` for this process; ValueError is raised if there is none such."""
     global _current
     if language not in LANGUAGES:
         raise ValueError(f"No language {language!r}; expected one of {', '.join(LANGUAGES)}.")
     _current = language
+
+
+def current() -> str:
+    """Return the language of `text`."""
+    return _current
 
 
 def text(message: str, plural: str = "", /, **values: object) -> str:

@@ -11,16 +11,9 @@ from analysis.statistics.estimate import NotEstimable
 def aligned(*columns: object) -> tuple:
     """Return columns in the order of the first one with labels.
 
-    Parameters
-    ----------
-    *columns : array_like
-        Series and DataFrames are paired by their index, others by position. None stays None.
-
-    Raises
-    ------
-    ValueError
-        If the labels of two differ, or their order does while there is also a column
-        without labels, or a label stands twice.
+    Series and DataFrames are paired by their index, others by position; None stays None. A
+    ValueError says that labels differ or stand twice, or that labels in another order meet a
+    column without labels.
     """
     known = [each for each in columns if isinstance(each, pd.Series | pd.DataFrame)]
     if all(each.index.equals(known[0].index) for each in known):

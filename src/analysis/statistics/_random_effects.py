@@ -35,12 +35,13 @@ class Fit:
     q: np.ndarray
     fall: np.ndarray
 
+    def hk_se(self, df: int) -> np.ndarray:
+        """Return Hartung and Knapp's standard errors, whose scale comes from the residuals."""
+        return self.se * np.sqrt(self.q / df)
+
 
 def weighted_fit(
-    effects: np.ndarray,
-    variances: np.ndarray,
-    tau2: np.ndarray,
-    left_out: np.ndarray | None = None,
+    effects: np.ndarray, variances: np.ndarray, tau2: np.ndarray, left_out: np.ndarray | None = None
 ) -> Fit:
     """Return the weighted mean for each tau2, without a region for each if so asked."""
     weights = 1 / (variances + tau2[:, None])
@@ -72,11 +73,6 @@ def between(fit: Callable[[np.ndarray], Fit], targets: ArrayLike, start: float =
     return found
 
 
-def hartung_knapp(se: np.ndarray, q: np.ndarray, df: int) -> np.ndarray:
-    """Return standard errors whose scale comes from the residuals, from the normal ones."""
-    return se * np.sqrt(q / df)
-
-
 def half_widths(
     normal_se: ArrayLike, hk_se: ArrayLike, df: int, level: float = 0.95
 ) -> tuple[ArrayLike, ArrayLike]:
@@ -102,16 +98,15 @@ def prediction_interval(fit: Callable[[np.ndarray], Fit], q: float, df: int) -> 
     that of Q, and that in the denominator of t. Of the first, those above `q`, which is Q at
     0, all belong to a tau2 of 0.
 
-    Nagashima, K., Noma, H., & Furukawa, T. A. (2019). Prediction intervals for random-effects
-    meta-analysis: a confidence distribution approach. Statistical Methods in Medical Research
-    28, 1689-1702.
+    Nagashima, Noma & Furukawa (2019). Prediction intervals for random-effects meta-analysis: a
+    confidence distribution approach. Statistical Methods in Medical Research 28, 1689-1702.
     """
     below = stats.chi2.cdf(q, df)
     drawn = stats.chi2.ppf(below * _NODES, df)
     tau2 = np.append(between(fit, np.maximum(drawn, _LEAST)).tau2, 0)
     weights = np.outer(np.append(below * _WEIGHTS, 1 - below), _WEIGHTS)
     found = fit(tau2)
-    error = np.maximum(found.se, hartung_knapp(found.se, found.q, df)) ** 2
+    error = np.maximum(found.se, found.hk_se(df)) ** 2
     variances = tau2[:, None] + error[:, None] * df / stats.chi2.ppf(_NODES, df)
     centre, spread = found.value[:, None], np.sqrt(variances)
     return tuple(_mixed_quantile(each, weights, centre, spread) for each in (0.025, 0.975))

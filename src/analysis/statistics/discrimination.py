@@ -35,7 +35,7 @@ def auc(score: ArrayLike, lost: ArrayLike, customers: ArrayLike | None = None) -
         True or 1 if lost.
     customers : array_like, shape (n,), optional
         Label of the customer of each row; by default each row is another customer. Series are
-        paired by their index, here and below.
+        paired by their index.
 
     Returns
     -------
@@ -52,14 +52,11 @@ def auc(score: ArrayLike, lost: ArrayLike, customers: ArrayLike | None = None) -
 
     References
     ----------
-    DeLong, E. R., DeLong, D. M., & Clarke-Pearson, D. L. (1988). Comparing the areas under
-    two or more correlated receiver operating characteristic curves: a nonparametric
-    approach. Biometrics 44, 837-845.
-    Obuchowski, N. A. (1997). Nonparametric analysis of clustered ROC curve data.
-    Biometrics 53, 567-578.
-    Newcombe, R. G. (2006). Confidence intervals for an effect size measure based on the
-    Mann-Whitney statistic. Part 2: asymptotic methods and evaluation. Statistics in
-    Medicine 25, 559-573.
+    DeLong, DeLong & Clarke-Pearson (1988). Comparing the areas under two or more correlated
+    receiver operating characteristic curves. Biometrics 44, 837-845.
+    Obuchowski (1997). Nonparametric analysis of clustered ROC curve data. Biometrics 53, 567-578.
+    Newcombe (2006). Confidence intervals for an effect size measure based on the Mann-Whitney
+    statistic. Part 2. Statistics in Medicine 25, 559-573.
     """
     lost, codes, score = checked(lost, customers, score)
     if score.min() == score.max():
@@ -80,32 +77,15 @@ def auc_gain(
 ) -> Estimate:
     """Estimate by how much the AUC of a score exceeds that of another on the same rows.
 
-    The error takes into account that both scores meet the same customers.
-
-    Parameters
-    ----------
-    score, base : array_like, shape (n,)
-        The score, and the one it is compared with; only their order counts.
-    lost, customers : array_like, shape (n,)
-        As in `auc`.
-
-    Returns
-    -------
-    Estimate
-        Difference of two probabilities; `n_obs` is the number of customers.
+    The error takes into account that both scores meet the same customers. Parameters and errors
+    are those of `auc`, but a score may be the same in every row: its AUC is 0.5. The estimate is a
+    difference of two probabilities.
 
     Raises
     ------
-    ValueError
-        As in `auc`.
     NotEstimable
-        As in `auc`, but a score may be the same in every row, its AUC is 0.5; also if every
-        customer adds the same to the gain, as where both scores order the rows alike: there is
-        no error then to judge it by.
-
-    References
-    ----------
-    As in `auc`.
+        If every customer adds the same to the gain, as where both scores order the rows alike:
+        there is no error then to judge it by.
     """
     lost, codes, score, base = checked(lost, customers, score, base)
     placed = _placements(score, lost) - _placements(base, lost)
@@ -149,23 +129,21 @@ def customers_by_side(lost: np.ndarray, codes: np.ndarray) -> tuple[int, int]:
 
 
 def _at_the_edge(value: float, lost: np.ndarray, codes: np.ndarray) -> tuple[float, float]:
-    """Return an AUC of 0 or 1 moved inside by half a pair, and its error on the logit."""
+    """Return an AUC of 0 or 1 moved inside by half a pair, and its error on the logit.
+
+    Newcombe's far end of an AUC of 1 lies z errors below it, by their size there.
+    """
     half_pair = 0.5 / (lost.sum() * (~lost).sum())
-    inside = half_pair if value == 0 else 1 - half_pair
-    z, far = stats.norm.ppf(0.975), _newcombe_far_end(*customers_by_side(lost, codes))
-    return inside, (special.logit(1 - half_pair) - special.logit(far)) / z
-
-
-def _newcombe_far_end(m: int, n: int) -> float:
-    """Return the lower end for an AUC of 1: where it is z errors away, by their size there."""
+    m, n = customers_by_side(lost, codes)
     z_squared, others = stats.chi2.ppf(0.95, 1), (m + n) / 2 - 1
 
     def excess(area: float) -> float:
-        """Return by how much 1 - area exceeds what chance allows."""
         spread = 1 + others * ((1 - area) / (2 - area) + area / (1 + area))
         return (1 - area) - z_squared * area * spread / (m * n)
 
-    return optimize.brentq(excess, 0, 1)
+    far = optimize.brentq(excess, 0, 1)
+    error = (special.logit(1 - half_pair) - special.logit(far)) / stats.norm.ppf(0.975)
+    return half_pair if value == 0 else 1 - half_pair, error
 
 
 def _method(what: str, customers: ArrayLike | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -22,7 +22,6 @@ class NotEstimable(ValueError):  # noqa: N818 - a reason, and no failure
     """The data do not allow this fit or estimate; the message names the count that is too small.
 
     In a notebook it ends the section of its claim, which is then *not testable* for this reason.
-    JupyterLab shows the message alone.
     """
 
     def _render_traceback_(self) -> list[str]:
@@ -64,33 +63,33 @@ class Estimate:
         return float(half_width / stats.t.ppf(0.975, self.df))
 
     @property
+    def _middle(self) -> float:
+        """Middle of the interval on its scale."""
+        link, _ = LINKS[self.scale]
+        return (link(self.ci_low) + link(self.ci_high)) / 2
+
+    @property
     def middle(self) -> float:
         """Middle of the interval on its scale, in the unit of the estimand."""
-        link, inverse = LINKS[self.scale]
-        return float(inverse((link(self.ci_low) + link(self.ci_high)) / 2))
+        _, inverse = LINKS[self.scale]
+        return float(inverse(self._middle))
+
+    def _half_width(self, level: float) -> float:
+        """Return half the width, on its scale, of the interval of a confidence level."""
+        return self.se * stats.t.ppf((1 + level) / 2, self.df)
 
     def at_level(self, level: float) -> Estimate:
-        """Return the same estimate with an interval of another confidence level.
-
-        Parameters
-        ----------
-        level : float
-            Confidence between 0 and 1, such as 0.99.
-        """
+        """Return the same estimate with an interval of another confidence level, such as 0.99."""
         if self.ci_high == np.inf:  # anything is possible, at every level
             return self
-        link, inverse = LINKS[self.scale]
-        middle = (link(self.ci_low) + link(self.ci_high)) / 2
-        half_width = self.se * stats.t.ppf((1 + level) / 2, self.df)
-        low, high = inverse(middle - half_width), inverse(middle + half_width)
+        _, inverse = LINKS[self.scale]
+        half = self._half_width(level)
+        low, high = inverse(self._middle - half), inverse(self._middle + half)
         return replace(self, ci_low=float(low), ci_high=float(high))
 
     def p_value(self, value: float) -> float:
         """Return the two-sided p-value of "the effect equals `value`"."""
-        link, _ = LINKS[self.scale]
-        middle = (link(self.ci_low) + link(self.ci_high)) / 2
-        with np.errstate(divide="ignore"):
-            distance = abs(middle - link(value)) / self.se
+        distance = abs(self._middle - on_scale(value, self.scale)) / self.se
         return float(2 * stats.t.sf(distance, self.df))
 
 
@@ -104,15 +103,9 @@ def on_scale(value: float, scale: Scale) -> float:
 def jackknife_se(left_out: Sequence[float]) -> float:
     """Return the jackknife's standard error, from estimates that each leave one unit out.
 
-    Parameters
-    ----------
-    left_out : sequence of float
-        One estimate for each unit (customer, group, campaign) that was left out.
-
     References
     ----------
-    Efron, B., & Stein, C. (1981). The jackknife estimate of variance. Annals of Statistics 9,
-    586-596.
+    Efron & Stein (1981). The jackknife estimate of variance. Annals of Statistics 9, 586-596.
     """
     values = np.asarray(left_out, dtype=float)
     return float(np.sqrt((len(values) - 1) * values.var()))
@@ -135,9 +128,7 @@ def from_se(
         In the unit of the estimand (a ratio for "log", a share for "logit").
     se : float
         Standard error of the estimate's log, logit or of itself, by `scale`.
-    n_obs : int
-        Units that the estimate rests on.
-    scale, df, method
+    n_obs, scale, df, method
         As in `Estimate`.
     """
     link, inverse = LINKS[scale]
@@ -147,15 +138,9 @@ def from_se(
 
 
 def moved(effect: Estimate, shift: float, se: float | None = None) -> Estimate:
-    """Return an effect moved by an amount on its scale.
+    """Return an effect moved by an amount on its scale, such as that of the log of a ratio.
 
-    Parameters
-    ----------
-    effect : Estimate
-    shift : float
-        On the scale on which effects add up, such as of the log of a ratio.
-    se : float, optional
-        Standard error afterwards; by default that of the effect.
+    `se` is the standard error afterwards; by default that of the effect.
     """
     link, inverse = LINKS[effect.scale]
     return from_se(
@@ -168,29 +153,23 @@ def moved(effect: Estimate, shift: float, se: float | None = None) -> Estimate:
     )
 
 
-def smallest(estimates: Iterable[Estimate]) -> Estimate:
+def smallest(estimates: Sequence[Estimate]) -> Estimate:
     """Return the smallest of several effects, with an interval for the smallest.
 
-    The lower bound is the lowest of the 95 % lower bounds (intersection-union);
-    the upper bound is the lowest of the upper bounds at 1 - 5 %/k (Bonferroni),
-    so that each side misses in at most 2.5 % of samples.
-
-    Raises
-    ------
-    ValueError
-        If there is nothing to compare.
+    The lower bound is the lowest of the 95 % lower bounds (intersection-union); the upper bound
+    is the lowest of the upper bounds at 1 - 5 %/k (Bonferroni), so that each side misses in at
+    most 2.5 % of samples. A ValueError says that there is nothing to compare.
 
     References
     ----------
-    Berger, R. L. (1982). Multiparameter hypothesis testing and acceptance
-    sampling. Technometrics 24, 295-300.
+    Berger (1982). Multiparameter hypothesis testing and acceptance sampling. Technometrics 24,
+    295-300.
     """
-    found = list(estimates)
-    if not found:
+    if not estimates:
         raise ValueError("smallest() needs at least one estimate.")
-    least = min(found, key=lambda each: each.estimate)
-    upper = min(each.at_level(1 - 0.05 / len(found)).ci_high for each in found)
-    return replace(least, ci_low=min(each.ci_low for each in found), ci_high=upper)
+    least = min(estimates, key=lambda each: each.estimate)
+    upper = min(each.at_level(1 - 0.05 / len(estimates)).ci_high for each in estimates)
+    return replace(least, ci_low=min(each.ci_low for each in estimates), ci_high=upper)
 
 
 def pooled(estimates: Sequence[Estimate]) -> Estimate:
@@ -217,9 +196,9 @@ def pooled(estimates: Sequence[Estimate]) -> Estimate:
 
     References
     ----------
-    Rubin, D. B. (1987). Multiple Imputation for Nonresponse in Surveys. Wiley.
-    Barnard, J., & Rubin, D. B. (1999). Small-sample degrees of freedom with multiple
-    imputation. Biometrika 86, 948-955.
+    Rubin (1987). Multiple Imputation for Nonresponse in Surveys. Wiley.
+    Barnard & Rubin (1999). Small-sample degrees of freedom with multiple imputation.
+    Biometrika 86, 948-955.
     """
     scales = sorted({each.scale for each in estimates})
     if len(scales) != 1:
@@ -231,20 +210,12 @@ def pooled(estimates: Sequence[Estimate]) -> Estimate:
     values = link(np.array([each.estimate for each in estimates]))
     within = np.mean([each.se**2 for each in estimates])
     between = (1 + 1 / m) * values.var(ddof=1)
-    df = _pooled_df(within, between, m, min(each.df for each in estimates))
+    share = between / (within + between)
+    df = (m - 1) / share**2 if share else np.inf  # Rubin's own
+    complete = min(each.df for each in estimates)
+    if np.isfinite(complete):
+        observed = (complete + 1) / (complete + 3) * complete * (1 - share)
+        df = 1 / (1 / df + 1 / observed)
     middle, se = inverse(values.mean()), np.sqrt(within + between)
     method = f"{first.method}, {m} imputations"
     return from_se(middle, se, first.n_obs, scale=first.scale, df=df, method=method)
-
-
-def _pooled_df(within: float, between: float, m: int, complete: float) -> float:
-    """Return the degrees of freedom of Barnard and Rubin, with an infinite one Rubin's own."""
-    if between == 0:
-        share, own = 0.0, np.inf
-    else:
-        share = between / (within + between)
-        own = (m - 1) / share**2
-    if np.isinf(complete):
-        return own
-    observed = (complete + 1) / (complete + 3) * complete * (1 - share)
-    return 1 / (1 / own + 1 / observed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -14,13 +14,12 @@ from scipy import stats
 from analysis.statistics._random_effects import (
     between,
     half_widths,
-    hartung_knapp,
     on_link_scale,
     prediction_interval,
     typical_variance,
     weighted_fit,
 )
-from analysis.statistics.estimate import LINKS, Estimate
+from analysis.statistics.estimate import LINKS, Estimate, on_scale
 
 _BLOCK = 64
 """Regions that are left out at a time: memory grows with their number, not its square."""
@@ -36,23 +35,13 @@ class Pooled(Estimate):
     Hartung and Knapp's alone can be far too narrow. `df` and `se` are those of the wider one
     at 95 %.
 
-    Attributes
-    ----------
-    n_regions : int
-        Regions, k; `n_obs` is the sum over them.
-    prediction_low, prediction_high : float
-        95 % interval for the true effect in another region, in the unit of the estimand;
-        from 3 or 4 regions so wide that it says little.
-    tau, tau_low, tau_high : float
-        Standard deviation of true effects between regions, on `scale`, and its 95 %
-        interval; all are 0 where regions agree better than they would by chance.
-    i2, i2_low, i2_high : float
-        Share of the variance of estimates that is between regions, 0 to 1, for a region with
-        a typical standard error.
-    q, q_p_value : float
-        Cochran's Q, and the p-value of "the effect is the same in all regions".
-    normal_se, hk_se : float
-        Standard errors of the two intervals, on `scale`.
+    Of k = `n_regions` regions (`n_obs` is the sum over them): the 95 % interval for the true effect
+    in another region, `prediction_low` to `prediction_high`, in the unit of the estimand and from
+    3 or 4 regions so wide that it says little; `tau`, the standard deviation of true effects
+    between regions on `scale`, 0 where regions agree better than they would by chance; `i2`, the
+    share of the variance of estimates that is between regions, 0 to 1, for a region with a typical
+    standard error; Cochran's `q` and the p-value of "the effect is the same in all regions"; and
+    the standard errors of the two intervals, on `scale`.
     """
 
     n_regions: int
@@ -69,34 +58,16 @@ class Pooled(Estimate):
     normal_se: float
     hk_se: float
 
-    def at_level(self, level: float) -> Pooled:
-        """Return the same mean with an interval of another confidence level.
-
-        Those of tau, of I2 and of another region stay at 95 %.
-
-        Parameters
-        ----------
-        level : float
-            Confidence between 0 and 1, such as 0.99.
-        """
-        _, inverse = LINKS[self.scale]
-        half = np.max(half_widths(self.normal_se, self.hk_se, self.n_regions - 1, level))
-        low, high = inverse(self._middle - half), inverse(self._middle + half)
-        return replace(self, ci_low=float(low), ci_high=float(high))
+    def _half_width(self, level: float) -> float:
+        """Return half the width of the wider interval; tau, I2 and another region keep theirs."""
+        return np.max(half_widths(self.normal_se, self.hk_se, self.n_regions - 1, level))
 
     def p_value(self, value: float) -> float:
         """Return the two-sided p-value of "the mean over regions equals `value`"."""
-        link, _ = LINKS[self.scale]
         with np.errstate(divide="ignore", invalid="ignore"):
-            distance = np.abs(self._middle - link(value))
+            distance = np.abs(self._middle - on_scale(value, self.scale))
             ratios = distance / np.array([self.normal_se, self.hk_se])
         return float(np.nanmax(2 * stats.t.sf(ratios, [np.inf, self.n_regions - 1])))
-
-    @property
-    def _middle(self) -> float:
-        """The mean on the scale of the interval."""
-        link, _ = LINKS[self.scale]
-        return (link(self.ci_low) + link(self.ci_high)) / 2
 
 
 def pool(estimates: Sequence[Estimate]) -> Pooled:
@@ -137,69 +108,52 @@ def pool(estimates: Sequence[Estimate]) -> Pooled:
 
     References
     ----------
-    Paule, R. C., & Mandel, J. (1982). Consensus values and weighting factors. Journal of
-    Research of the National Bureau of Standards 87, 377-385.
-    Hartung, J., & Knapp, G. (2001). A refined method for the meta-analysis of controlled
-    clinical trials with binary outcome. Statistics in Medicine 20, 3875-3889.
-    Viechtbauer, W. (2007). Confidence intervals for the amount of heterogeneity in
-    meta-analysis. Statistics in Medicine 26, 37-52.
-    Higgins, J. P. T., & Thompson, S. G. (2002). Quantifying heterogeneity in a
-    meta-analysis. Statistics in Medicine 21, 1539-1558.
+    Paule & Mandel (1982). Consensus values and weighting factors. Journal of Research of the
+    National Bureau of Standards 87, 377-385.
+    Hartung & Knapp (2001). A refined method for the meta-analysis of controlled clinical trials
+    with binary outcome. Statistics in Medicine 20, 3875-3889.
+    Viechtbauer (2007). Confidence intervals for the amount of heterogeneity in meta-analysis.
+    Statistics in Medicine 26, 37-52.
+    Higgins & Thompson (2002). Quantifying heterogeneity in a meta-analysis. Statistics in
+    Medicine 21, 1539-1558.
     """
     effects, variances, scale = on_link_scale(estimates, least=3)
     _, inverse = LINKS[scale]
     fit, df = partial(weighted_fit, effects, variances), len(effects) - 1
     found = between(fit, [df, *stats.chi2.ppf([0.975, 0.025], df)])
     q, mean, tau2 = fit(np.zeros(1)).q[0], found.value[0], found.tau2
-    normal_se, hk_se = found.se[0], hartung_knapp(found.se, found.q, df)[0]
+    normal_se, hk_se = float(found.se[0]), float(found.hk_se(df)[0])
     normal, knapp = half_widths(normal_se, hk_se, df)
     ends = mean + np.array([-1, 1]) * max(normal, knapp)
-    points = [mean, *ends, *prediction_interval(fit, q, df)]
-    estimate, ci_low, ci_high, prediction_low, prediction_high = map(float, inverse(points))
-    tau, tau_low, tau_high = map(float, np.sqrt(tau2))
-    i2, i2_low, i2_high = map(float, tau2 / (tau2 + typical_variance(variances)))
+    effect = inverse(np.array([mean, *ends, *prediction_interval(fit, q, df)]))
+    numbers = {
+        ("estimate", "ci_low", "ci_high", "prediction_low", "prediction_high"): effect,
+        ("tau", "tau_low", "tau_high"): np.sqrt(tau2),
+        ("i2", "i2_low", "i2_high"): tau2 / (tau2 + typical_variance(variances)),
+        ("q", "q_p_value"): (q, stats.chi2.sf(q, df)),
+    }
+    named = {
+        name: float(value)
+        for names, values in numbers.items()
+        for name, value in zip(names, values, strict=True)
+    }
     return Pooled(
-        estimate=estimate,
-        ci_low=ci_low,
-        ci_high=ci_high,
         n_obs=sum(each.n_obs for each in estimates),
         scale=scale,
         df=float(df) if knapp >= normal else np.inf,
         method="random effects, Paule-Mandel, wider of normal and Hartung-Knapp",
         n_regions=len(effects),
-        prediction_low=prediction_low,
-        prediction_high=prediction_high,
-        tau=tau,
-        tau_low=tau_low,
-        tau_high=tau_high,
-        i2=i2,
-        i2_low=i2_low,
-        i2_high=i2_high,
-        q=float(q),
-        q_p_value=float(stats.chi2.sf(q, df)),
-        normal_se=float(normal_se),
-        hk_se=float(hk_se),
+        normal_se=normal_se,
+        hk_se=hk_se,
+        **named,
     )
 
 
 def leave_one_out(estimates: Sequence[Estimate]) -> pd.DataFrame:
     """Pool again without each of the regions.
 
-    Parameters
-    ----------
-    estimates : sequence of Estimate, length k
-        As in `pool`.
-
-    Returns
-    -------
-    DataFrame, shape (k, 6)
-        estimate, ci_low, ci_high (95 %, unit of the estimand), tau, normal_se and hk_se of the
-        other regions, in the order given: what `pool` finds for them.
-
-    Raises
-    ------
-    ValueError
-        As in `pool`, with fewer than four regions.
+    Of at least four: a row for each, in the order given, with what `pool` finds for the others:
+    estimate, ci_low, ci_high (95 %, unit of the estimand), tau, normal_se and hk_se.
     """
     effects, variances, scale = on_link_scale(estimates, least=4)
     _, inverse = LINKS[scale]
@@ -209,9 +163,8 @@ def leave_one_out(estimates: Sequence[Estimate]) -> pd.DataFrame:
     for left_out in np.split(everyone, everyone[_BLOCK::_BLOCK]):
         fit = partial(weighted_fit, effects, variances, left_out=left_out)
         found = between(fit, np.full(len(left_out), df), start)
-        parts.append([found.tau2, found.value, found.se, found.q])
-    tau2, mean, se, q = np.hstack(parts)
-    knapp = hartung_knapp(se, q, df)
+        parts.append([found.tau2, found.value, found.se, found.hk_se(df)])
+    tau2, mean, se, knapp = np.hstack(parts)
     half = np.max(half_widths(se, knapp, df), axis=0)
     limits = {"estimate": mean, "ci_low": mean - half, "ci_high": mean + half}
     limits = pd.DataFrame(limits).apply(inverse)
@@ -229,12 +182,10 @@ def combined_p(p_values: ArrayLike, least: float, sizes: ArrayLike) -> float:
 
     Parameters
     ----------
-    p_values : array_like, shape (k,)
-        One per region, each at least `least`.
+    p_values, sizes : array_like, shape (k,)
+        One per region, each at least `least`; what each region's test rests on.
     least : float
         Below it a region takes no part.
-    sizes : array_like, shape (k,)
-        What each region's test rests on.
 
     Returns
     -------
@@ -243,10 +194,9 @@ def combined_p(p_values: ArrayLike, least: float, sizes: ArrayLike) -> float:
 
     References
     ----------
-    Stouffer, S. A., Suchman, E. A., DeVinney, L. C., Star, S. A., & Williams, R. M. (1949). The
-    American Soldier, vol. 1. Princeton University Press.
-    Zaykin, D. V. (2011). Optimally weighted Z-test is a powerful method for combining
-    probabilities in meta-analysis. Journal of Evolutionary Biology 24, 1836-1841.
+    Stouffer et al. (1949). The American Soldier, vol. 1. Princeton University Press.
+    Zaykin (2011). Optimally weighted Z-test is a powerful method for combining probabilities in
+    meta-analysis. Journal of Evolutionary Biology 24, 1836-1841.
     """
     p = (np.asarray(p_values, dtype=float) - least) / (1 - least)
     if not len(p):
@@ -257,30 +207,19 @@ def combined_p(p_values: ArrayLike, least: float, sizes: ArrayLike) -> float:
 
 
 def weighted_mean(values: ArrayLike, estimates: Sequence[Estimate], pooled: Pooled) -> float:
-    """Return a mean over regions in which each one counts as in the pooled effect.
+    """Return the mean of one value per region, in which each counts as in its pooled effect.
 
-    Parameters
-    ----------
-    values : array_like, shape (k,)
-        One per region.
-    estimates : sequence of Estimate, length k
-        The effects of the same regions, in the same order.
-    pooled : Pooled
-        What `pool` makes of them.
+    `estimates` are the effects of the same k regions in the same order, `pooled` what `pool` makes
+    of them.
     """
     _, variances, _ = on_link_scale(estimates, least=1)
     return float(np.average(values, weights=1 / (variances + pooled.tau**2)))
 
 
 def narrowing(estimates: Sequence[Estimate], pooled: Pooled) -> float:
-    """Return how many times as wide as a usual region's interval the pooled one is, at most 1.
+    """Return the width of the pooled interval over the regions' median width, at most 1.
 
-    Parameters
-    ----------
-    estimates : sequence of Estimate, length k
-        The effects of the regions; their median width is the usual one.
-    pooled : Pooled
-        What `pool` makes of them.
+    `pooled` is what `pool` makes of the regions' `estimates`.
     """
     link, _ = LINKS[pooled.scale]
     ends = np.array([[each.ci_low, each.ci_high] for each in [*estimates, pooled]])

@@ -54,13 +54,12 @@ def held_out(
     ValueError
         If lengths or labels differ, a value is missing, or the outcome is not 0 or 1.
     NotEstimable
-        If the outcome does not differ among the rows outside a fold, or fewer than 2 of the
-        rarer kind are there for each column.
+        If the outcome does not differ among the rows outside a fold, or as in `_glm.fit`.
 
     References
     ----------
-    Parker, B. J., Günter, S., & Bedo, J. (2007). Stratification bias in low signal
-    microarray studies. BMC Bioinformatics 8, 326.
+    Parker, Günter & Bedo (2007). Stratification bias in low signal microarray studies. BMC
+    Bioinformatics 8, 326.
     """
     rows, customers = aligned(rows, customers)
     outcome, design = _design(formula, rows)
@@ -84,17 +83,13 @@ def walk_forward(
     """Predict who is lost, at each date by a logit fitted to what was known by then.
 
     Rows without an outcome, or without the day on which it became known, are predicted but
-    never fitted. Categories and terms such as center() are as in `held_out`.
+    never fitted. Formula, rows and errors are those of `held_out`.
 
     Parameters
     ----------
-    formula : str
-        Such as "lost ~ trend + C(segment)"; before the "~" a column of 0 and 1.
-    rows : DataFrame, shape (n, k)
-    date : str
-        Column of numbers or dates: when the row is predicted.
-    known : str
-        Column of the same kind: when the row's outcome became known, after its date.
+    date, known : str
+        Columns of numbers or dates: when the row is predicted, and when its outcome became known,
+        which is later.
     least : int
         Rows that must have been known to be lost for a fit, 1 or more.
 
@@ -103,12 +98,6 @@ def walk_forward(
     ndarray, shape (n,)
         Probability of being lost; missing for rows without a date, and at dates when fewer
         than `least`, or than 2 for each column, were known to be lost or to have stayed.
-
-    Raises
-    ------
-    ValueError
-        If the outcome is not 0 or 1, another value is missing, or an outcome was known on
-        the date of its row or before.
     """
     outcome, design = _design(formula, rows)
     if (rows[known] <= rows[date]).any():
@@ -126,31 +115,14 @@ def walk_forward(
 def first(score: ArrayLike, lost: ArrayLike, k: int) -> Estimate:
     """Estimate the share really lost among the k rows with the highest score.
 
-    Of rows with equal scores at the border, the average over all choices counts. The
-    interval is Wilson's. It takes rows to be independent: give one row per customer, such as
-    those of one date. A share of 0 or 1 is kept a millionth inside.
-
-    Parameters
-    ----------
-    score, lost : array_like, shape (n,)
-        As in `auc`.
-    k : int
-        From 1 to n.
-
-    Returns
-    -------
-    Estimate
-        Share of the k; `n_obs` is k.
-
-    Raises
-    ------
-    ValueError
-        If lengths differ, a value is missing, `lost` is not 0 or 1, or k is out of range.
+    Of rows with equal scores at the border, the average over all choices counts. The interval is
+    Wilson's. It takes rows to be independent: give one row per customer, such as those of one date.
+    A share of 0 or 1 is kept a millionth inside. `score` and `lost` are as in `discrimination.auc`.
 
     References
     ----------
-    Wilson, E. B. (1927). Probable inference, the law of succession, and statistical
-    inference. Journal of the American Statistical Association 22, 209-212.
+    Wilson (1927). Probable inference, the law of succession, and statistical inference. Journal
+    of the American Statistical Association 22, 209-212.
     """
     count = _lost_among(score, lost, k)
     ends = proportion_confint(count, k, method="wilson")
@@ -159,17 +131,14 @@ def first(score: ArrayLike, lost: ArrayLike, k: int) -> Estimate:
 
 
 def caught(score: ArrayLike, lost: ArrayLike, k: int) -> float:
-    """Return the share of all who are lost that is among the k rows with the highest score.
-
-    Parameters and errors are those of `first`; also somebody must be lost.
-    """
+    """Return the share of all who are lost that is among the k rows with the highest score."""
     count, total = _lost_among(score, lost, k), np.sum(lost)
     if total == 0:
         raise NotEstimable("Nobody was lost, so nobody can be caught.")
     return float(count / total)
 
 
-def calibration(probability: ArrayLike, lost: ArrayLike, groups: int = 10) -> pd.DataFrame:
+def calibration(probability: ArrayLike, lost: ArrayLike, groups: int) -> pd.DataFrame:
     """Compare predicted probabilities with what happened, in groups of about equal size.
 
     Equal probabilities are in one group, so that with few different ones groups differ in
@@ -177,10 +146,8 @@ def calibration(probability: ArrayLike, lost: ArrayLike, groups: int = 10) -> pd
 
     Parameters
     ----------
-    probability : array_like, shape (n,)
-        Predicted, from 0 to 1.
-    lost : array_like, shape (n,)
-        True or 1 if lost.
+    probability, lost : array_like, shape (n,)
+        Predicted, from 0 to 1; true or 1 if lost.
     groups : int
         From 1 to n.
 
@@ -188,15 +155,6 @@ def calibration(probability: ArrayLike, lost: ArrayLike, groups: int = 10) -> pd
     -------
     DataFrame, one row per group, from the lowest probability to the highest
         predicted (mean probability), observed (share lost), ci_low, ci_high, customers.
-
-    Raises
-    ------
-    ValueError
-        If lengths differ, a value is missing or out of range, or `groups` is.
-
-    References
-    ----------
-    As in `first`.
     """
     lost, probability = labelled(lost, probability)
     if not 1 <= groups <= len(lost):
@@ -210,9 +168,9 @@ def calibration(probability: ArrayLike, lost: ArrayLike, groups: int = 10) -> pd
     )
     counts = table["observed"] * table["customers"]
     low, high = proportion_confint(counts, table["customers"], method="wilson")
-    return table.assign(ci_low=low, ci_high=high)[
-        ["predicted", "observed", "ci_low", "ci_high", "customers"]
-    ]
+    table.insert(2, "ci_low", low)
+    table.insert(3, "ci_high", high)
+    return table
 
 
 def _folds(outcome: np.ndarray, customers: ArrayLike, folds: int, seed: int) -> np.ndarray:
@@ -249,18 +207,16 @@ def _predicted(
     outcome: np.ndarray, design: np.ndarray, fitted: np.ndarray, asked: np.ndarray
 ) -> np.ndarray:
     """Return the probabilities of the rows asked for, by a logit of the rows fitted."""
-    x = design[:, design[fitted].any(axis=0)]  # without categories that nobody fitted has
+    y, x = outcome[fitted], design[:, design[fitted].any(axis=0)]  # columns that the fitted have
+
+    def by_logit(x: np.ndarray) -> np.ndarray:
+        model = sm.GLM(y, x[fitted], family=sm.families.Binomial())
+        return _glm.fit(model, "binomial", "the outcome").predict(x[asked])
+
     try:
-        fit = _logit(outcome[fitted], x[fitted])
+        return by_logit(x)
     except _glm.Separated:
-        x = x[:, _glm.not_separating(x[fitted], outcome[fitted], "binomial")]
-        fit = _logit(outcome[fitted], x[fitted])
-    return fit.predict(x[asked])
-
-
-def _logit(outcome: np.ndarray, x: np.ndarray):
-    """Fit a logit, or say why there is none."""
-    return _glm.fit(sm.GLM(outcome, x, family=sm.families.Binomial()), "binomial", "the outcome")
+        return by_logit(x[:, _glm.not_separating(x[fitted], y, "binomial")])
 
 
 def _varies(outcome: np.ndarray) -> bool:

@@ -1,7 +1,6 @@
 """Visits to key accounts: how many are planned, how many are made, and whether as promised."""
 
 import numpy as np
-import pandas as pd
 from numpy import ndarray
 from numpy.random import Generator
 from pandas import DataFrame
@@ -52,8 +51,3 @@ def visits(people: DataFrame, rng: Generator) -> tuple[ndarray, ndarray]:
     person, day = np.concatenate(persons), np.concatenate(days)
     known = day < 7 * (people["lapse"].to_numpy()[person] + NOTICED)
     return person[known], day[known]
-
-
-def planned_by_tier(world: World, people: DataFrame) -> pd.Series:
-    """Return the mean of planned visits a month, by tier."""
-    return pd.Series(planned(world, people)).groupby(people["tier"].to_numpy()).mean()

@@ -28,19 +28,15 @@ STREAMS += ("unseen", "first_wave", "costs")
 class History:
     """What a set of customers is and does, before it is written out as tables.
 
-    Attributes
-    ----------
-    people : DataFrame
-        One row per customer: attitudes, weeks of joining, card, case, campaign and lapse, habits.
-    visits, volume, beyond, beyond_sales : ndarray, shape (n_customers, N_WEEKS)
-        Visits; litres or cubic metres; visits that buy beyond fuel too; their sales in CNY.
+    `people` has attitudes, weeks of joining, card, case, campaign and lapse, and habits; all others
+    are of shape (n_customers, N_WEEKS).
     """
 
     people: DataFrame
     visits: ndarray
-    volume: ndarray
-    beyond: ndarray
-    beyond_sales: ndarray
+    volume: ndarray  # litres or cubic metres
+    beyond: ndarray  # visits that buy beyond fuel, too
+    beyond_sales: ndarray  # their sales, CNY
 
     @property
     def fuel_sales(self) -> ndarray:
@@ -49,17 +45,7 @@ class History:
 
 
 def simulate(world: World, n_customers: int, seed: int) -> History:
-    """Draw customers and their weekly purchases, without single lines or answers.
-
-    Parameters
-    ----------
-    world : World
-        What is true.
-    n_customers : int
-        Customers who ever buy.
-    seed : int
-        The same seed gives the same customers.
-    """
+    """Draw customers who buy at least once, and their weekly purchases; no lines, no answers."""
     streams = generators(seed)
     rng = streams["people"]
     first, second = np.split(np.arange(N_WEEKS), [LANDMARK])

@@ -22,14 +22,7 @@ NOON, MORNING = 13 * 60, 8 * 60 + 30  # minutes of the day
 def draw(world: World, n_customers: int, seed: int) -> dict[str, DataFrame]:
     """Return the five tables of one region, with the contract's columns.
 
-    Parameters
-    ----------
-    world : World
-        What is true in the region.
-    n_customers : int
-        Rows of the customers table.
-    seed : int
-        The same seed gives the same tables.
+    The same seed gives the same tables; the table customers has `n_customers` rows.
     """
     history, rng = simulate(world, n_customers, seed), generators(seed)
     people = history.people

@@ -15,12 +15,9 @@ STRETCH, FARTHEST = 3.0, 4.0  # of a standard deviation, where tails are heavy
 def draw_unrecorded(world: World, n: int, rng: Generator) -> DataFrame:
     """Return one row per customer.
 
-    Returns
-    -------
-    DataFrame
-        attachment, halo, new_rate (standard normal); new_rate_week; pauses and resumes (weeks,
-        `N_WEEKS` for those who don't); opinion_tail, rate_tail, size_tail (factors on a standard
-        normal that make it Student's t, 1 where that is not planted); one_number (bool).
+    attachment, halo and new_rate are standard normal. Tails are factors on a standard normal that
+    make it Student's t, 1 where that is not planted. Pauses begin and end in weeks, `N_WEEKS` for
+    those who make none.
     """
     attachment, halo, new_rate = rng.standard_normal((3, n))
     begins, first, last = rng.integers(0, N_WEEKS, n), *PAUSE

@@ -1,12 +1,12 @@
 """Comparisons that the truth is told by: at equal controls, and between two arms of customers."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 from numpy import ndarray
 from pandas import DataFrame
-from scipy import special, stats
+from scipy import stats
+from statsmodels.genmod.families import Binomial, Family, Poisson
+from statsmodels.genmod.generalized_linear_model import GLM
 
 from simulation.drawing.behaviour import beyond_probability, visit_rate, weekly_price
 from simulation.world import SEGMENTS, World
@@ -24,49 +24,34 @@ def design(frame: DataFrame, *drivers: ndarray) -> ndarray:
     return np.column_stack([*drivers, *controls]).astype(float)
 
 
-def _solve(gram: ndarray, score: ndarray) -> ndarray:
-    """Solve a linear system in which a control may be constant (a segment nobody is in)."""
-    return np.linalg.pinv(gram, rcond=1e-12, hermitian=True) @ score
-
-
 def slopes(frame: DataFrame, outcome: ndarray, *drivers: ndarray) -> tuple[ndarray, float]:
     """Return least-squares slopes of the drivers at equal controls, and the SD left over."""
     columns, outcome = design(frame, *drivers), np.asarray(outcome, float)
-    found = _solve(columns.T @ columns, columns.T @ outcome)
+    found = np.linalg.lstsq(columns, outcome)[0]
     return found[: len(drivers)], np.std(outcome - columns @ found)
 
 
-def likeliest(columns: ndarray, outcome: ndarray, mean: Callable) -> ndarray:
-    """Return coefficients of a Poisson (mean=exp) or logit (mean=expit) regression by Newton."""
-    found = np.zeros(columns.shape[1])
-    for _ in range(50):
-        expected = mean(columns @ found)
-        weight = expected if mean is np.exp else expected * (1 - expected)
-        score = columns.T @ (outcome - expected)
-        step = _solve((columns * weight[:, None]).T @ columns, score)
-        found += np.clip(step, -1, 1)
-        if np.abs(step).max() < 1e-9:
-            return found
-    raise RuntimeError("the regression did not converge")
+def likeliest(columns: ndarray, outcome: ndarray, family: Family) -> ndarray:
+    """Return the coefficients of a generalised linear model."""
+    return GLM(outcome, columns, family).fit(tol=1e-9, tol_criterion="params").params
 
 
 def log_slopes(frame: DataFrame, counts: ndarray, *drivers: ndarray) -> ndarray:
     """Return slopes of the log of the mean (Poisson) at equal controls."""
     counts = np.asarray(counts, float) / np.mean(counts)
-    return likeliest(design(frame, *drivers), counts, np.exp)[: len(drivers)]
+    return likeliest(design(frame, *drivers), counts, Poisson())[: len(drivers)]
 
 
-def logit(frame: DataFrame, lapse: ndarray, *drivers: ndarray) -> tuple[ndarray, float]:
-    """Return slopes of the log odds at equal controls, and the AUC of the prediction."""
-    columns = design(frame, *drivers)
-    found = likeliest(columns, lapse, special.expit)
+def logit(columns: ndarray, lapse: ndarray) -> tuple[ndarray, float]:
+    """Return slopes of the log odds, and the AUC of the prediction."""
+    found = likeliest(columns, lapse, Binomial())
     return found, auc(lapse, columns @ found)
 
 
 def auc(lapse: ndarray, score: ndarray) -> float:
     """Return how often who lapses has the higher score of two."""
-    ranks, lost = stats.rankdata(score), int(np.sum(lapse))
-    return (ranks[lapse].sum() - lost * (lost + 1) / 2) / (lost * (len(lapse) - lost))
+    lost, kept = score[lapse], score[~lapse]
+    return stats.mannwhitneyu(lost, kept).statistic / (len(lost) * len(kept))
 
 
 def gain(world: World, start: ndarray | int, treated: DataFrame, untreated: DataFrame) -> float:

@@ -22,21 +22,9 @@ TRUTHS = {
 
 
 def planted(world: World, seed: int, n_draw: int = N_DRAW) -> DataFrame:
-    """Return the planted value of every part of the register.
+    """Return the planted value of every part of the register, from a large draw.
 
-    Parameters
-    ----------
-    world : World
-        What is true.
-    seed : int
-        Seed of the large draw.
-    n_draw : int
-        Customers in it.
-
-    Returns
-    -------
-    DataFrame
-        Columns region, hypothesis, part, truth (in the part's unit).
+    Columns region, hypothesis, part, truth (in the part's unit).
     """
     sample = large_draw(world, seed, n_draw)
     rows = [

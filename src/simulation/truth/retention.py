@@ -6,17 +6,16 @@ Retained is to buy in the last 13 of 52 weeks.
 import numpy as np
 import pandas as pd
 from pandas import DataFrame
-from scipy import special
 
-from simulation.drawing.accounts import VISITED_UNTIL, planned_by_tier
+from simulation.drawing.accounts import VISITED_UNTIL, planned
 from simulation.drawing.behaviour import with_lapse
 from simulation.drawing.people import another_week, card_pull
 from simulation.sample import CHUNK, MOMENTS, QUARTER, Sample
 from simulation.truth.comparison import (
     auc,
     bought_in,
+    design,
     gain,
-    likeliest,
     logit,
     scaled,
     slopes,
@@ -34,8 +33,8 @@ def h17(sample: Sample) -> dict[str, float]:
     d = sample.moments[: 4 * CHUNK]
     at = [d["week"] == week for week in MOMENTS[1:]]
     lapse, pace = d["lapse"].to_numpy(), (d["log_visits"], d["log_weeks"], *at)
-    found, area = logit(d, lapse, d["recency"], *pace)
-    return {"odds_ratio": np.exp(found[0]), "auc_gain": area - logit(d, lapse, *pace)[1]}
+    found, area = logit(design(d, d["recency"], *pace), lapse)
+    return {"odds_ratio": np.exp(found[0]), "auc_gain": area - logit(design(d, *pace), lapse)[1]}
 
 
 def h18(sample: Sample) -> dict[str, float]:
@@ -49,12 +48,9 @@ def h18(sample: Sample) -> dict[str, float]:
     d = sample.moments[sample.moments["watched"]]
     lapse, change = d["lapse_later"].to_numpy(), d["change"].to_numpy()
     base = np.column_stack([np.ones(len(d)), d["recency"], d["log_rate"]])
-    areas = [
-        auc(lapse, columns @ likeliest(columns, lapse, special.expit))
-        for columns in (np.column_stack([base, change]), base)
-    ]
+    with_it, without = (logit(each, lapse)[1] for each in (np.column_stack([base, change]), base))
     lead = sample.leads.median()
-    return {"auc": auc(lapse, -change), "auc_gain": areas[0] - areas[1], "lead_days": lead}
+    return {"auc": auc(lapse, -change), "auc_gain": with_it - without, "lead_days": lead}
 
 
 def h19(sample: Sample) -> dict[str, float]:
@@ -124,7 +120,7 @@ def h20(sample: Sample) -> dict[str, float]:
     chance = bought_in(world, d, VISITED_UNTIL - 4, 4)
     d = d[np.random.default_rng(0).random(len(d)) < chance]
     arms = [with_lapse(world, d[:CHUNK].assign(visited=arm)) for arm in (True, False)]
-    visits = planned_by_tier(world, d)
+    visits = pd.Series(planned(world, d), d.index).groupby(d["tier"]).mean()
     monthly = {f"visits_{tier.lower()}": visits[tier] for tier in "ABC"}
     return {"retention": gain(world, LANDMARK, *arms)} | monthly
 

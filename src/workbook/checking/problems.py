@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -30,9 +29,17 @@ def show(dataset: Dataset, console: Console) -> bool:
             said.append(exclusions.repeated_sentence(repeated[row.region]))
         for sentence in said:
             console.print(f"{row.region}: {sentence}", soft_wrap=True)
-    whole = "Every table and every row keeps the contract."
-    console.print(whole if found.empty else _table_of(found))
-    return found.empty
+    if found.empty:
+        console.print("Every table and every row keeps the contract.")
+        return True
+    table = Table("file", "column", "rows", "where", "expected", box=None, pad_edge=False)
+    for row in found.itertuples():
+        where = ["", "", "whole table"]
+        if row.rows == row.rows:  # a number
+            where = [row.column, f"{row.rows:,.0f} ({row.share:.1%})", escape(row.example)]
+        table.add_row(row.file, *where, escape(row.expected))
+    console.print(table)
+    return False
 
 
 def warn(dataset: Dataset, console: Console) -> None:
@@ -47,18 +54,3 @@ def warn(dataset: Dataset, console: Console) -> None:
             f"workbook check {dataset.source.name}",
             soft_wrap=True,
         )
-
-
-def _table_of(found: pd.DataFrame) -> Table:
-    """Return the problems of a source as a table for the terminal."""
-    table = Table("file", "column", "rows", "where", "expected", box=None, pad_edge=False)
-    for row in found.itertuples():
-        whole = row.rows != row.rows
-        table.add_row(
-            row.file,
-            "" if whole else row.column,
-            "" if whole else f"{row.rows:,.0f} ({row.share:.1%})",
-            "whole table" if whole else escape(row.example),
-            escape(row.expected),
-        )
-    return table

@@ -11,18 +11,9 @@ from workbook.pages import history
 
 
 def changes(past: pd.DataFrame, language: str) -> list[str]:
-    """Say what changed since the run before, and why, one sentence for each region.
+    """Say what changed since the run before (`history.read`), one sentence for each region.
 
-    Parameters
-    ----------
-    past : DataFrame
-        As from `history.read`.
-    language : {"en", "zh"}
-
-    Returns
-    -------
-    list of str
-        Plain text; regions in which nothing changed are counted together at the end.
+    Regions in which nothing changed are counted together at the end.
     """
     words = wording.words(language)["changes"]
     if past.empty:
@@ -56,17 +47,12 @@ def _what(own: pd.DataFrame, words: Mapping, language: str) -> str:
     counts = words["counts"].format(
         moved=(own["moved"] & ~turned).sum(), same=(~own["moved"] & ~turned).sum()
     )
-    why = _why(set().union(*own["causes"]), words, language)
+    causes = set().union(*own["causes"])
+    names = [words["causes"][name] for name in history.REASONS if name in causes]
+    why = words["because"].format(causes=wording.join(names, language))
+    why = why if names else words["unexplained"]
     turns = wording.join(turns, language) or words["none"]
     return words["what"].format(why=why, turns=turns, counts=counts)
-
-
-def _why(causes: set[str], words: Mapping, language: str) -> str:
-    """Say why something was computed anew, as far as it was recorded."""
-    names = [words["causes"][name] for name in history.REASONS if name in causes]
-    if not names:
-        return words["unexplained"]
-    return words["because"].format(causes=wording.join(names, language))
 
 
 def _turns(turned: pd.DataFrame, words: Mapping, language: str) -> Iterator[str]:

@@ -22,17 +22,7 @@ from workbook.running.plan import ACROSS
 def rebuild(reports: Path, lost: Sequence[str] = ()) -> list[Entry]:
     """Write findings, history and index anew from the executed notebooks in a folder.
 
-    Parameters
-    ----------
-    reports : Path
-        The folder.
-    lost : sequence of str
-        Reports that could not be written, each with the reason; the index says so.
-
-    Returns
-    -------
-    list of Entry
-        The reports of regions that are there.
+    The index says which reports were `lost`: could not be written, each with the reason.
     """
     entries = collect(reports)
     write_index(reports, entries, write_findings(reports, entries), lost)
@@ -67,7 +57,8 @@ def write_index(
     gone = dict.fromkeys(path.parts[-3:-1] for path in up_to_date.of_regions(reports, gone=True))
     beyond = Overview(pools, across_regions.by_region(found), past, pages, tuple(gone))
     write_text(reports / "index.html", index.index(entries, beyond, lost))
-    up_to_date.indexed(reports)
+    if not lost:  # else the next run writes the index again, without what is said of them
+        up_to_date.indexed(reports)
 
 
 def _entry(path: Path, reports: Path) -> Entry:
@@ -100,9 +91,8 @@ def _record(notebook: nbformat.NotebookNode, about: Mapping) -> dict:
             return record
     known = hypotheses.hypothesis(about["claim"])
     why = about["error"] or f"The report has no finding on {known.id} for {about['region']}."
-    return no_finding(
-        known, about["source"], about["region"], "failed", why, language=about.get("language", "en")
-    ).record()
+    where, language = (about["source"], about["region"]), about.get("language", "en")
+    return no_finding(known, *where, "failed", why, language=language).record()
 
 
 def files_of(executed: Path) -> list[Path]:

@@ -57,22 +57,13 @@ def workbook(found: pd.DataFrame, pools: pd.DataFrame, language: str) -> bytes:
     Columns are those of the tables, with the hypothesis's title, the part's label and, where
     the table has none, its unit and what n_obs counts. An infinite number is the text "∞";
     differences of shares are in percentage points.
-
-    Parameters
-    ----------
-    found, pools, language
-        As in `write`.
     """
     book, names = Workbook(), wording.words(language)["export"]["sheets"]
     book.remove(book.active)
     for name, table in {names["findings"]: found, names["pooled"]: pools}.items():
-        _fill(book.create_sheet(name), _with_words(table, language), _parts(table))
+        parts = [_part(*row) for row in zip(table["hypothesis"], table["part"], strict=True)]
+        _fill(book.create_sheet(name), _with_words(table, parts, language), parts)
     return _undated(book)
-
-
-def _parts(table: pd.DataFrame) -> list[Part]:
-    """Return the part of the register that each row is about."""
-    return [_part(*row) for row in table[["hypothesis", "part"]].itertuples(index=False)]
 
 
 @cache
@@ -84,9 +75,9 @@ def _part(key: str, name: str) -> Part:
     raise ValueError(f"{key} has no part {name!r} in the register.")
 
 
-def _with_words(table: pd.DataFrame, language: str) -> pd.DataFrame:
+def _with_words(table: pd.DataFrame, parts: Sequence[Part], language: str) -> pd.DataFrame:
     """Return a table with the words for its hypotheses and parts, and with units."""
-    table, parts = table.copy(), _parts(table)
+    table = table.copy()
     titles = [hypothesis(key).title[language] for key in table["hypothesis"]]
     table.insert(table.columns.get_loc("hypothesis") + 1, "title", titles)
     table.insert(table.columns.get_loc("part") + 1, "label", [p.label[language] for p in parts])
@@ -98,7 +89,10 @@ def _with_words(table: pd.DataFrame, language: str) -> pd.DataFrame:
 
 
 def _fill(sheet: Worksheet, table: pd.DataFrame, parts: Sequence[Part]) -> None:
-    """Write a table to a sheet, with a head that stays in sight and filters its rows."""
+    """Write a table to a sheet, with a head that stays in sight and filters its rows.
+
+    It prints on A4 landscape, as wide as the page, with its head on each page.
+    """
     for column, name in enumerate(table.columns, start=1):
         _put(sheet.cell(1, column), name)
         sheet.cell(1, column).font = Font(bold=True)
@@ -107,18 +101,16 @@ def _fill(sheet: Worksheet, table: pd.DataFrame, parts: Sequence[Part]) -> None:
         for column, (name, value) in enumerate(zip(table.columns, row, strict=True), start=1):
             if name in IN_UNIT and part.show == "points":
                 value = 100 * value
-            _put(sheet.cell(number, column), value, _shown_as(name, part))
+            cell = sheet.cell(number, column)
+            _put(cell, value, SHOWN_AS[part.show] if name in IN_UNIT else FORMATS.get(name))
             if name in ("verdict", "part_verdict") and isinstance(value, str):
-                _colour(sheet.cell(number, column), value)
+                ink, ground = _colours()[card.slug(value)]
+                cell.font = Font(color=ink)
+                cell.fill = PatternFill("solid", start_color=ground)
     sheet.freeze_panes = "A2"
     sheet.auto_filter.ref = sheet.dimensions
-    _for_print(sheet)
     for column, cells in enumerate(sheet.columns, start=1):
         sheet.column_dimensions[get_column_letter(column)].width = _width(cells)
-
-
-def _for_print(sheet: Worksheet) -> None:
-    """Let a sheet print on A4 landscape, as wide as the page, with its head on each page."""
     sheet.page_setup.orientation = sheet.ORIENTATION_LANDSCAPE
     sheet.page_setup.paperSize = sheet.PAPERSIZE_A4
     sheet.page_setup.fitToHeight = 0  # as many pages as it takes
@@ -126,12 +118,7 @@ def _for_print(sheet: Worksheet) -> None:
     sheet.print_title_rows = "1:1"
 
 
-def _shown_as(column: str, part: Part) -> str:
-    """Return Excel's format for the numbers of a column; effects have that of their unit."""
-    return SHOWN_AS[part.show] if column in IN_UNIT else FORMATS.get(column, "General")
-
-
-def _put(cell: Cell, value: object, shown_as: str = "General") -> None:
+def _put(cell: Cell, value: object, shown_as: str | None = None) -> None:
     """Write a value to a cell; text stays text, whatever it begins with."""
     if pd.isna(value) or value == "":
         return
@@ -143,14 +130,7 @@ def _put(cell: Cell, value: object, shown_as: str = "General") -> None:
         cell.data_type = "s"
         cell.quotePrefix = value.startswith(FORMULA)
     else:
-        cell.value, cell.number_format = value, shown_as
-
-
-def _colour(cell: Cell, verdict: str) -> None:
-    """Give a verdict's cell the colours of its chip."""
-    ink, ground = _colours()[card.slug(verdict)]
-    cell.font = Font(color=ink)
-    cell.fill = PatternFill("solid", start_color=ground)
+        cell.value, cell.number_format = value, shown_as or "General"
 
 
 @cache

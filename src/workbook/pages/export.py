@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
-from markupsafe import Markup
 
 from analysis.claims import across_regions, card, findings, wording
 from analysis.claims.finding import part_record
 from analysis.claims.hypotheses import hypothesis, register
 from analysis.data.files import whole
 from workbook.pages import excel, index, overview, report
-from workbook.pages.overview import MOST_NAMED
 
 
 def write(found: pd.DataFrame, pools: pd.DataFrame, folder: Path, language: str) -> list[Path]:
@@ -38,13 +36,8 @@ def write(found: pd.DataFrame, pools: pd.DataFrame, folder: Path, language: str)
     Raises
     ------
     ValueError
-        If there are no findings, the language is another one, or the register lacks a
-        hypothesis or part.
+        If the register lacks a part.
     """
-    if found.empty:
-        raise ValueError("There are no findings to export.")
-    if language not in ("en", "zh"):
-        raise ValueError(f"Language {language!r}: expected one of en, zh.")
     book, page = excel.workbook(found, pools, language), summary(found, pools, language)
     saves = {
         "findings.csv": lambda path: findings.save_csv(found, path),
@@ -64,11 +57,6 @@ def summary(found: pd.DataFrame, pools: pd.DataFrame, language: str) -> str:
 
     Sources have a table each. Where nothing is pooled, each region has a table of its own
     verdicts.
-
-    Parameters
-    ----------
-    found, pools, language
-        As in `write`.
     """
     words, assets = wording.words(language), report.assets()
     blocks = [
@@ -76,14 +64,14 @@ def summary(found: pd.DataFrame, pools: pd.DataFrame, language: str) -> str:
         for source, own in found.groupby("source", sort=False)
         for block in _blocks(own, pools[pools["source"] == source], language)
     ]
-    template = index.environment().get_template("summary.html.j2")
+    template = index.environment(language).get_template("summary.html.j2")
     return template.render(
         language=language,
         words=words["export"],
         same=words,
         blocks=blocks,
         associations=_associations(found, language),
-        symbols=[(symbol, words["verdict"][name]) for name, symbol in card.SYMBOLS.items()],
+        symbols=card.SYMBOLS,
         fingerprint=report.fingerprint(found.to_dict("records")),
         css=assets["css"],
         policy=assets["policy"],
@@ -94,52 +82,35 @@ def _blocks(own: pd.DataFrame, pools: pd.DataFrame, language: str) -> Iterator[d
     """Yield the tables of a source: the pooled one, or one per region where nothing is pooled."""
     source, family = own["source"].iloc[0], across_regions.family(own, pools).iloc[0]
     if family["is_pooled"]:
-        yield _pooled_block(own, pools, language)
+        yield {"title": source, "is_pooled": True} | _pooled_block(own, pools, language)
         return
     table, said = across_regions.by_region(own), overview.why_not_pooled(source, family, language)
     for region, rows in own.groupby("region", sort=False):
-        heads = across_regions.best_first(table[table["region"] == region])
-        lines = [_line(head, rows, language) for head in _rows(heads)]
+        heads = across_regions.best_first(table[table["region"] == region]).to_dict("records")
+        lines = [_line(head, rows, language) for head in heads]
         yield {"title": f"{source} · {region}", "note": said, "lines": lines}
 
 
 def _pooled_block(own: pd.DataFrame, pools: pd.DataFrame, language: str) -> dict:
-    """Return the table of a source's pooled hypotheses, and which are not pooled."""
-    heads = across_regions.ranked(pools)
-    heads["reason"] = [_why_not(head, own, language) for head in _rows(heads)]
-    lines = {
-        head["hypothesis"]: _line(head, pools, language)
-        | {"counts": _counts(own, head["hypothesis"], language)}
-        for head in _rows(heads)
-    }
-    is_pooled = heads["estimate"].notna()
-    rest = heads[~is_pooled].groupby("reason", sort=False)["hypothesis"]
+    """Return the lines of a source's pooled hypotheses, and by reason of those not pooled."""
+    words, regions = wording.words(language)["export"], own["region"].unique().tolist()
+    said = words["regions" if len(regions) <= overview.MOST_NAMED else "many_regions"]
+    verdicts = own.drop_duplicates(["hypothesis", "region"]).groupby("hypothesis")["verdict"]
+    lines, not_pooled = [], {}
+    for head in across_regions.ranked(pools).to_dict("records"):
+        counts = verdicts.get_group(head["hypothesis"]).value_counts().to_dict()
+        line = _line(head, pools, language) | {"counts": counts}
+        if pd.notna(head["estimate"]):
+            lines.append(line)
+            continue
+        least, n = across_regions.LEAST_REGIONS, sum(counts.values())
+        reason = words["too_few"].format(n=head["n_regions"], regions=n, least=least)
+        not_pooled.setdefault(reason, []).append(line)
     return {
-        "title": own["source"].iloc[0],
-        "note": _regions(own["region"].unique().tolist(), language),
-        "is_pooled": True,
-        "lines": [lines[key] for key in heads.loc[is_pooled, "hypothesis"]],
-        "not_pooled": [(reason, [lines[key] for key in keys]) for reason, keys in rest],
+        "note": said.format(n=len(regions), names=wording.join(regions, language)),
+        "lines": lines,
+        "not_pooled": not_pooled,
     }
-
-
-def _regions(names: Sequence[str], language: str) -> str:
-    """Say how many regions there are, with their names if they are not too many."""
-    said = wording.words(language)["export"]
-    said = said["regions" if len(names) <= MOST_NAMED else "many_regions"]
-    return said.format(n=len(names), names=wording.join(names, language))
-
-
-def _why_not(head: Mapping, own: pd.DataFrame, language: str) -> str:
-    """Say how many regions a hypothesis could be pooled over, and how many that takes."""
-    regions = own.loc[own["hypothesis"] == head["hypothesis"], "region"].nunique()
-    said = wording.words(language)["export"]["too_few"]
-    return said.format(n=head["n_regions"], regions=regions, least=across_regions.LEAST_REGIONS)
-
-
-def _rows(table: pd.DataFrame) -> list[dict]:
-    """Return the rows of a table as mappings."""
-    return table.to_dict("records")
 
 
 def _line(head: Mapping, table: pd.DataFrame, language: str) -> dict:
@@ -148,7 +119,7 @@ def _line(head: Mapping, table: pd.DataFrame, language: str) -> dict:
     line = {
         "id": head["hypothesis"],
         "title": hypothesis(head["hypothesis"]).title[language],
-        "chip": Markup(card.chip(head["verdict"], language)),
+        "verdict": head["verdict"],
         "stands": _stands(head, language),
         "reason": own["reason"].iloc[0],
     }
@@ -157,18 +128,12 @@ def _line(head: Mapping, table: pd.DataFrame, language: str) -> dict:
 
 def _effect(head: Mapping, own: pd.DataFrame, language: str) -> dict:
     """Return the headline's effect in words and drawn, and the part that gave the verdict."""
-    rows = {row["part"]: row for row in _rows(own)}
-    known = hypothesis(head["hypothesis"])
+    rows, known = own.set_index("part").to_dict("index"), hypothesis(head["hypothesis"])
     parts = [part_record(part, rows[part.key], language) for part in known.parts]
-    decider = []
-    if not head.get("blocked_by"):
-        record = {"verdict": head["verdict"], "parts": parts, "checks": [], "language": language}
-        decider = index.decider(record)
-    return {
-        "effect": wording.interval(parts[0]),
-        "drawing": Markup(card.interval_svg(parts[0], *card.scale_of(parts[:1]))),
-        "notes": [parts[0]["unit"], *decider],
-    }
+    record = {"verdict": head["verdict"], "parts": parts, "checks": [], "language": language}
+    decider = [] if head.get("blocked_by") else index.decider(record)
+    drawn = overview.drawn(parts[0], card.scale_of(parts[:1]))
+    return drawn | {"notes": [parts[0]["unit"], *decider]}
 
 
 def _associations(found: pd.DataFrame, language: str) -> str:
@@ -186,14 +151,3 @@ def _stands(head: Mapping, language: str) -> str:
         return ""
     said = wording.words(language)["export"]["stands" if head["survives"] else "falls"]
     return said.format(p=f"p = {p:.3f}" if p >= 0.001 else "p < 0.001")
-
-
-def _counts(own: pd.DataFrame, key: str, language: str) -> list[tuple[str, str, str]]:
-    """Return how many regions say what of a hypothesis: colour class, symbol with number, words."""
-    verdicts = own[own["hypothesis"] == key].drop_duplicates("region")["verdict"].value_counts()
-    words = wording.words(language)["verdict"]
-    return [
-        (card.slug(name), f"{symbol} {verdicts[name]}", f"{words[name]}: {verdicts[name]}")
-        for name, symbol in card.SYMBOLS.items()
-        if name in verdicts
-    ]

@@ -22,9 +22,7 @@ REASONS = [*CAUSES, "regions", "claims"]
 """Why something is not what it was: also regions or claims that were added, or are gone."""
 LATER = ["p_holm", "survives", "parameters"]
 """Columns that files of earlier versions do not have."""
-COLUMNS = [
-    "run", *KEYS, *VERDICTS, *NUMBERS, "p_holm", "survives", "data_until", *CAUSES,
-]  # fmt: skip
+COLUMNS = ["run", *KEYS, *VERDICTS, *NUMBERS, "p_holm", "survives", "data_until", *CAUSES]
 NEAR = 1e-9
 """Numbers that differ by a smaller share are the same."""
 _FLOATS = [*NUMBERS, "p_holm"]
@@ -32,20 +30,12 @@ _KINDS = dict.fromkeys(COLUMNS, "str") | dict.fromkeys(_FLOATS, "float64") | {"r
 
 
 def read(folder: Path) -> pd.DataFrame:
-    """Read the history of a folder of reports.
+    """Read the history of a folder of reports; no row where there is no file.
 
-    Returns
-    -------
-    DataFrame
-        One row per run, source, region, hypothesis and part, with `COLUMNS`; a run is a
-        number, from 1 on, and holds all that the folder's reports said after it; survives
-        ("yes" or "no") is whether a pooled verdict stands in its family. What a file of an
-        earlier version does not have is empty. No row where there is no file.
-
-    Raises
-    ------
-    DataError
-        If the file is not a history.
+    One row per run, source, region, hypothesis and part, with `COLUMNS`; a run is a number, from
+    1 on, and holds all that the folder's reports said after it; survives ("yes" or "no") is
+    whether a pooled verdict stands in its family. What a file of an earlier version does not have
+    is empty; a file that is not a history is a `DataError`.
     """
     path = folder / FILE
     if not path.exists():
@@ -66,17 +56,8 @@ def read(folder: Path) -> pd.DataFrame:
 def append(folder: Path, found: pd.DataFrame, pools: pd.DataFrame) -> pd.DataFrame:
     """Add what was found to a folder's history, unless it is what the last run found, too.
 
-    Parameters
-    ----------
-    folder : Path
-        The folder of the reports.
-    found, pools : DataFrame
-        As from `findings.tidy` and `synthesis.pooled`.
-
-    Returns
-    -------
-    DataFrame
-        The history, as from `read`.
+    `found` and `pools` are as from `findings.tidy` and `across_regions.pooled`; the history as
+    from `read`.
     """
     known = read(folder)
     last = int(known["run"].max()) if len(known) else 0
@@ -92,16 +73,12 @@ def append(folder: Path, found: pd.DataFrame, pools: pd.DataFrame) -> pd.DataFra
 def changes(history: pd.DataFrame) -> pd.DataFrame:
     """Compare what the last run found with what the run before it found.
 
-    Returns
-    -------
-    DataFrame
-        One row per source, region and hypothesis of the two runs, in the order of their names,
-        what is pooled before the regions: before and verdict (missing where one of them has
-        none), stood and stands (whether they did in their family: "yes", "no" or, where that is
-        not known, ""), moved (whether verdict or numbers differ), anew (whether it was computed
-        anew) and causes (tuple out of `REASONS`: fingerprints that are known of both runs and
-        differ, regions or claims that only one of them has; of what is pooled, those of the
-        regions). Empty after the first run.
+    One row per source, region and hypothesis of the two runs, in the order of their names, what
+    is pooled before the regions: before and verdict (missing where one of them has none), stood
+    and stands (whether they did in their family: "yes", "no" or, where that is not known, ""),
+    moved (whether verdict or numbers differ), anew (whether it was computed anew) and causes
+    (tuple out of `REASONS`: fingerprints that are known of both runs and differ, regions or claims
+    that only one of them has; of what is pooled, those of the regions). Empty after the first run.
     """
     names = [*KEYS[:3], "before", "verdict", "stood", "stands", "moved", "anew", "causes"]
     last = int(history["run"].max()) if len(history) else 0
@@ -121,18 +98,9 @@ def changes(history: pd.DataFrame) -> pd.DataFrame:
 
 
 def lines(history: pd.DataFrame, source: str, hypothesis: str, part: str) -> pd.DataFrame:
-    """Return how one effect stood after each run.
-
-    Returns
-    -------
-    DataFrame
-        By run, one column per region (`EVERYWHERE` for the pooled effect), the estimate.
-    """
-    own = history[
-        (history["source"] == source)
-        & (history["hypothesis"] == hypothesis)
-        & (history["part"] == part)
-    ]
+    """Return an effect by run, one column per region (`EVERYWHERE` for what is pooled)."""
+    is_own = history[["source", "hypothesis", "part"]] == [source, hypothesis, part]
+    own = history[is_own.all(axis=1)]
     return own.pivot(index="run", columns="region", values="estimate")
 
 
@@ -163,21 +131,24 @@ def _same(rows: pd.DataFrame, before: pd.DataFrame) -> bool:
     if len(rows) != len(before):
         return False
     recorded = [name for name in COLUMNS[1:] if not before[name].isin(["", np.nan]).all()]
-    pairs = [(rows[name].to_numpy(), before[name].to_numpy(), name) for name in recorded]
-    return all(
-        np.isclose(new, old, rtol=NEAR, atol=0, equal_nan=True).all()
-        if name in _FLOATS
-        else (new == old).all()
-        for new, old, name in pairs
-    )
+    floats = [name for name in recorded if name in _FLOATS]
+    texts = [name for name in recorded if name not in _FLOATS]
+    same_texts = (rows[texts].to_numpy() == before[texts].to_numpy()).all()
+    return bool(same_texts and _near(rows[floats], before[floats]).all())
+
+
+def _near(new: pd.DataFrame, old: pd.DataFrame) -> np.ndarray:
+    """Mark the numbers of two tables that are the same but for rounding."""
+    pair = new.to_numpy(float), old.to_numpy(float)
+    return np.isclose(*pair, rtol=NEAR, atol=0, equal_nan=True)
 
 
 def _moved(both: pd.DataFrame) -> pd.Series:
     """Mark the rows in which a verdict, whether it stands, or a number is not what it was."""
     new, old = (both[[f"{name}{end}" for name in NUMBERS]] for end in ("", "_old"))
-    numbers = ~np.isclose(new, old, rtol=NEAR, atol=0, equal_nan=True).all(axis=1)
     verdicts = [both[name].fillna("") != both[f"{name}_old"].fillna("") for name in VERDICTS]
-    return np.logical_or.reduce([*verdicts, _known_to_differ(both, "survives")]) | numbers
+    stands = _known_to_differ(both, "survives")
+    return np.logical_or.reduce([*verdicts, stands, ~_near(new, old).all(axis=1)])
 
 
 def _known_to_differ(both: pd.DataFrame, name: str) -> pd.Series:

@@ -12,45 +12,30 @@ import jinja2
 from markupsafe import Markup
 
 from analysis.claims import card, hypotheses, wording
-from workbook.pages import changes, overview, report
-from workbook.pages.overview import Overview
+from workbook.pages import changes, report
+from workbook.pages.overview import Axis, Overview, drawn
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A notebook's run for one region, as the index shows it.
-
-    Attributes
-    ----------
-    source, region, notebook : str
-        Whose data, and which notebook.
-    theme, claim : str
-        The notebook's folder, and the claim that it tests; empty where there is none.
-    href : str
-        The page, relative to the index.
-    status : {"ok", "failed"}
-        Whether the notebook ran to its end.
-    error : str
-        Why it did not; empty otherwise.
-    title : str
-        Title of the page.
-    record : dict or None
-        Its finding, as `findings.records` yields it; None where it tests no claim.
-    files : tuple of str
-        Files for the region's team that stand beside the page, relative to the index.
-    """
+    """A notebook's run for one region, as the index shows it."""
 
     source: str
     region: str
     notebook: str
-    theme: str
-    claim: str
-    href: str
+    theme: str  # the notebook's folder; empty where there is none
+    claim: str  # which it tests; empty where there is none
+    href: str  # the page, relative to the index
     status: Literal["ok", "failed"]
-    error: str
+    error: str  # why it did not run to its end
     title: str
-    record: Mapping | None = None
-    files: tuple[str, ...] = ()
+    record: Mapping | None = None  # its finding, as `findings.records` yields it
+    files: tuple[str, ...] = ()  # for the region's team, beside the page, relative to the index
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Source and region."""
+        return self.source, self.region
 
 
 def index(entries: Sequence[Entry], beyond: Overview, not_renewed: Sequence[str] = ()) -> str:
@@ -68,42 +53,36 @@ def index(entries: Sequence[Entry], beyond: Overview, not_renewed: Sequence[str]
     records = [entry.record for entry in entries if entry.claim]
     used = Counter(record["language"] for record in records)
     language = used.most_common(1)[0][0] if used else "en"  # one run in another one is no majority
+    beyond = replace(beyond, language=language)
     entries = [
         replace(entry, record=_worded(entry.record, language)) if entry.claim else entry
         for entry in entries
     ]
     words = wording.words(language)
-    columns = list(dict.fromkeys((entry.source, entry.region) for entry in entries))
-    rows = [
-        row
-        for key in hypotheses.register()
-        if (row := _row(key, columns, entries, beyond, language))
-    ]
+    columns = list(dict.fromkeys(entry.place for entry in entries))
+    rows = [_row(key, columns, entries, beyond) for key in hypotheses.register()]
+    rows = [row for row in rows if row["cells"]]
     verdicts = Counter(cell["verdict"] for row in rows for cell in row["cells"] if cell)
-    return (
-        environment()
-        .get_template("index.html.j2")
-        .render(
-            language=language,
-            words=words["index"],
-            page_words=words["page"],
-            pooled=overview.heads(beyond, len({source for source, _ in columns}) > 1, language),
-            columns=_column_heads(columns),
-            changes=changes.changes(beyond.past, language),
-            change_words=words["changes"],
-            not_renewed=not_renewed,
-            notes=overview.notes(beyond, language),
-            rows=rows,
-            others=_other_rows(columns, entries, language) + _file_rows(columns, entries, language),
-            counts=[
-                (_chip(name, language), verdicts[name]) for name in card.SYMBOLS if verdicts[name]
-            ],
-            legend=[(_chip(name, language), words["legend"][name]) for name in card.SYMBOLS],
-            legend_n=words["legend"]["n"],
-            untested=_untested(rows, language),
-            fingerprint=report.fingerprint(records),
-            **report.assets(),
-        )
+    template = environment(language).get_template("index.html.j2")
+    return template.render(
+        language=language,
+        words=words["index"],
+        page_words=words["page"],
+        pooled=[(source, *beyond.page(source)) for source in beyond.sources],
+        columns=columns,
+        several=len({source for source, _ in columns}) > 1,
+        changes=changes.changes(beyond.past, language),
+        change_words=words["changes"],
+        not_renewed=not_renewed,
+        notes=beyond.notes(),
+        rows=rows,
+        others=_other_rows(columns, entries, words) + _file_rows(columns, entries, words),
+        counts=[(name, verdicts[name]) for name in card.SYMBOLS if verdicts[name]],
+        legend=[(name, words["legend"][name]) for name in card.SYMBOLS],
+        legend_n=words["legend"]["n"],
+        untested=_untested(rows, language),
+        fingerprint=report.fingerprint(records),
+        **report.assets(),
     )
 
 
@@ -118,39 +97,25 @@ def _worded(record: Mapping, language: str) -> dict:
     return {**record, "language": language, "parts": parts}
 
 
-def _column_heads(columns: Sequence[tuple[str, str]]) -> list[dict]:
-    """Return the regions, with their source where there is more than one."""
-    several = len({source for source, _ in columns}) > 1
-    return [{"region": region, "source": source if several else ""} for source, region in columns]
-
-
 def _row(
-    key: str,
-    columns: Sequence[tuple[str, str]],
-    entries: Sequence[Entry],
-    beyond: Overview,
-    language: str,
-) -> dict | None:
-    """Return the row of a hypothesis, None where no report tests it."""
-    known = hypotheses.hypothesis(key)
-    found = {(each.source, each.region): each for each in entries if each.claim == key}
+    key: str, columns: Sequence[tuple[str, str]], entries: Sequence[Entry], beyond: Overview
+) -> dict:
+    """Return the row of a hypothesis, without cells where no report tests it."""
+    known, language = hypotheses.hypothesis(key), beyond.language
+    found = {entry.place: entry for entry in entries if entry.claim == key}
     if not found:
-        return None
-    records = [entry.record for entry in found.values()]
-    first = [record["parts"][0] for record in records if "estimate" in record["parts"][0]]
-    everywhere = overview.headlines(beyond, known, language).values()
-    scale = card.scale_of([*first, *everywhere]) if first else None
+        return {"id": key, "cells": []}
+    headlines = [entry.record["parts"][0] for entry in found.values()]
+    first = [part for part in headlines if "estimate" in part]
+    scale = card.scale_of([*first, *beyond.headlines(known).values()]) if first else None
     return {
         "theme": report.in_words(next(iter(found.values())).theme),
         "id": key,
         "title": known.title[language],
         "notes": _row_notes(known, first, language),
-        "pooled": [
-            overview.cell(beyond, source, known, scale, language) for source in beyond.sources
-        ],
+        "pooled": [beyond.cell(source, known, scale) for source in beyond.sources],
         "cells": [
-            _cell(found[place], scale, language)
-            | overview.region_notes(beyond, *place, known, scale, language)
+            _cell(found[place], scale, language) | beyond.region_notes(*place, known, scale)
             if place in found
             else None
             for place in columns
@@ -175,22 +140,19 @@ def reading(known: hypotheses.Hypothesis, language: str) -> list[str]:
     return [wording.words(language)["association"]] if known.reading == "association" else []
 
 
-def _cell(entry: Entry, scale: tuple[float, float] | None, language: str) -> dict:
+def _cell(entry: Entry, scale: Axis, language: str) -> dict:
     """Return the cell of a region: verdict, drawing, numbers, or the reason for none."""
-    words, record = wording.words(language), entry.record
+    record, failed = entry.record, wording.words(language)["check_failed"]
     cell = {
         "href": f"{entry.href}#{record['hypothesis']}",
         "verdict": record["verdict"],
-        "chip": _chip(record["verdict"], language),
         "reason": record["reason"],
-        "warning": words["check_failed"] if wording.failed_checks(record) else "",
+        "warning": failed if wording.failed_checks(record) else "",
     }
     part = record["parts"][0]
     if "estimate" not in part:
         return cell
-    notes = [wording.count(part, language), *decider(record)]
-    drawing = Markup(card.interval_svg(part, *scale))
-    return cell | {"drawing": drawing, "effect": wording.interval(part), "notes": notes}
+    return cell | drawn(part, scale) | {"notes": [wording.count(part, language), *decider(record)]}
 
 
 def decider(record: Mapping) -> list[str]:
@@ -208,57 +170,48 @@ def decider(record: Mapping) -> list[str]:
     return [f"{said} {part['label']}: {wording.interval(part)}{more}"]
 
 
-def _failed_cell(entry: Entry, language: str) -> dict:
-    """Return the cell of a notebook that broke and tests no claim."""
-    chip, reason = _chip("failed", language), report.plain_message(entry.error)
-    return {"href": entry.href, "verdict": "failed", "chip": chip, "reason": reason}
+def _link(entry: Entry, said: str) -> dict:
+    """Return the cell of a notebook that tests no claim, or left no file: the page says why."""
+    if entry.status != "failed":
+        return {"href": entry.href, "open": said}
+    reason = report.plain_message(entry.error)
+    return {"href": entry.href, "verdict": "failed", "reason": reason}
 
 
 def _other_rows(
-    columns: Sequence[tuple[str, str]], entries: Sequence[Entry], language: str
+    columns: Sequence[tuple[str, str]], entries: Sequence[Entry], words: Mapping
 ) -> list[dict]:
     """Return a row of links for each notebook that tests no hypothesis."""
     others = [entry for entry in entries if not entry.claim]
-    rows = {
-        entry.notebook: {"title": entry.title, "cells": [None] * len(columns)} for entry in others
-    }
-    for entry in others:
-        failed = entry.status == "failed"
-        cell = _failed_cell(entry, language) if failed else {"href": entry.href}
-        rows[entry.notebook]["cells"][columns.index((entry.source, entry.region))] = cell
-    return list(rows.values())
+    titles = {entry.notebook: entry.title for entry in others}
+    cells = {(each.notebook, *each.place): _link(each, words["index"]["open"]) for each in others}
+    return [
+        {"title": title, "cells": [cells.get((name, *place)) for place in columns]}
+        for name, title in titles.items()
+    ]
 
 
 def _file_rows(
-    columns: Sequence[tuple[str, str]], entries: Sequence[Entry], language: str
+    columns: Sequence[tuple[str, str]], entries: Sequence[Entry], words: Mapping
 ) -> list[dict]:
     """Return a row of links for each kind of file that stands beside the pages."""
-    rows: dict[str, dict] = {}
-    words = wording.words(language)["index"]
+    words, made_by, cells = words["index"], {}, {}
     for entry in entries:
         for href in entry.files:
             name = href.rpartition("/")[2].removeprefix(f"{entry.notebook}_")
-            title = words["files"].get(name.removesuffix(".csv"), name)
-            row = rows.setdefault(name, {"title": title, "cells": [None] * len(columns)})
-            row["notebook"] = entry.notebook
-            cell = {"href": href, "open": words["open_file"]}
-            row["cells"][columns.index((entry.source, entry.region))] = cell
-    for row in rows.values():
-        _without_file(row, columns, entries, language)
-    return list(rows.values())
-
-
-def _without_file(
-    row: dict, columns: Sequence[tuple[str, str]], entries: Sequence[Entry], language: str
-) -> None:
-    """Fill the cells of regions whose notebook ran and left no file: the page says why."""
-    said = wording.words(language)["index"]["no_file"]
+            made_by[name] = entry.notebook
+            cells[name, *entry.place] = {"href": href, "open": words["open_file"]}
     for entry in entries:
-        place = columns.index((entry.source, entry.region))
-        if entry.notebook == row["notebook"] and row["cells"][place] is None:
-            failed = entry.status == "failed"
-            cell = {"href": entry.href, "open": said}
-            row["cells"][place] = _failed_cell(entry, language) if failed else cell
+        for name, notebook in made_by.items():
+            if entry.notebook == notebook:
+                cells.setdefault((name, *entry.place), _link(entry, words["no_file"]))
+    return [
+        {
+            "title": words["files"].get(name.removesuffix(".csv"), name),
+            "cells": [cells.get((name, *place)) for place in columns],
+        }
+        for name in made_by
+    ]
 
 
 def _untested(rows: Sequence[Mapping], language: str) -> str:
@@ -270,12 +223,10 @@ def _untested(rows: Sequence[Mapping], language: str) -> str:
     return words["index"]["untested"].format(names=words["join"].join(names)) if names else ""
 
 
-def _chip(verdict: str, language: str) -> Markup:
-    """Return a verdict's chip for a template that escapes text."""
-    return Markup(card.chip(verdict, language))
-
-
 @cache
-def environment() -> jinja2.Environment:
-    """Return the templates of the index, which escape every text."""
-    return jinja2.Environment(loader=jinja2.FileSystemLoader(report.TEMPLATES), autoescape=True)
+def environment(language: str) -> jinja2.Environment:
+    """Return the templates, which escape every text, with verdicts' chips in a language."""
+    loader = jinja2.FileSystemLoader(report.TEMPLATES)
+    made = jinja2.Environment(loader=loader, autoescape=True)
+    made.filters["chip"] = lambda verdict: Markup(card.chip(verdict, language))
+    return made

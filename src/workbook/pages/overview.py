@@ -12,37 +12,28 @@ from markupsafe import Markup
 
 from analysis.claims import across_regions, card, wording
 from analysis.claims.finding import part_record
-from analysis.claims.hypotheses import Hypothesis
+from analysis.claims.hypotheses import Hypothesis, Part
 from workbook.pages import history
 
 MOST_NAMED = 12
 """Regions that are named; of more the number is given."""
 
+Axis = tuple[float, float] | None
+"""The ends of the scale of a row; None where nothing is drawn in it."""
+
 
 @dataclass(frozen=True)
 class Overview:
-    """What is known beyond the single region.
+    """What is known beyond the single region, and how the index says it."""
 
-    Attributes
-    ----------
-    pools : DataFrame
-        As from `across_regions.pooled`.
-    families : DataFrame
-        As from `across_regions.by_region`.
-    past : DataFrame
-        As from `history.read`.
-    pages : dict of str to tuple of str
-        By source: address of the page over all its regions, and why its notebook failed (empty
-        if it did not).
-    gone : tuple of tuple of str
-        Source and region of reports that count nowhere: the region is no longer in the data.
-    """
-
-    pools: pd.DataFrame
-    families: pd.DataFrame
-    past: pd.DataFrame
+    pools: pd.DataFrame  # as from `across_regions.pooled`
+    families: pd.DataFrame  # as from `across_regions.by_region`
+    past: pd.DataFrame  # as from `history.read`
     pages: Mapping[str, tuple[str, str]]
+    """By source: address of the page over all its regions, and why its notebook failed, if so."""
     gone: tuple[tuple[str, str], ...] = ()
+    """Source and region of reports that count nowhere: the region is no longer in the data."""
+    language: str = "en"
 
     @cached_property
     def family(self) -> pd.DataFrame:
@@ -54,198 +45,132 @@ class Overview:
         """Sources with effects that are pooled, in their order."""
         return self.family.index[self.family["is_pooled"]].tolist()
 
+    @property
+    def words(self) -> Mapping:
+        """The fixed words of the index."""
+        return wording.words(self.language)["index"]
 
-def heads(beyond: Overview, several: bool, language: str) -> list[dict]:
-    """Return the heads of the columns over all regions of a source.
+    def page(self, source: str) -> tuple[str, str]:
+        """Return address of a source's page over all regions, and why its notebook failed."""
+        return self.pages.get(source, ("", ""))
 
-    Parameters
-    ----------
-    beyond : Overview
-        What is known.
-    several : bool
-        Whether the index has several sources, which must be named.
-    language : {"en", "zh"}
-    """
-    words = wording.words(language)["index"]
-    return [
-        {
-            "region": words["all_regions"],
-            "source": source if several else "",
-            "href": beyond.pages.get(source, ("", ""))[0],
-            "failed": beyond.pages.get(source, ("", ""))[1],
+    def headlines(self, known: Hypothesis) -> dict[str, dict]:
+        """Return the pooled first part of a hypothesis as a part's record, by source."""
+        part, own = known.parts[0], self.pools[self.pools["hypothesis"] == known.id]
+        rows = own[(own["part"] == part.key) & own["estimate"].notna()].to_dict("records")
+        return {row["source"]: part_record(part, row, self.language) for row in rows}
+
+    def cell(self, source: str, known: Hypothesis, scale: Axis) -> dict | None:
+        """Return the cell of a hypothesis over all regions of a source; None where it has none."""
+        pools = self.pools[self.pools["source"] == source]
+        own = pools[pools["hypothesis"] == known.id]
+        if own.empty:
+            return None
+        row, (href, _) = own.iloc[0].to_dict(), self.page(source)
+        anchor = quote(f"{known.id} {known.title['en']}".replace(" ", "-"))
+        shown = {"href": f"{href}#{anchor}" if href else ""}
+        shown |= {"verdict": row["verdict"], "reason": row["reason"]}
+        if pd.isna(row["estimate"]):
+            return shown | {"notes": [self.words["no_family"]]}
+        part = part_record(known.parts[0], row, self.language)
+        notes = [self.words["pooled"].format(n=row["n_regions"])]
+        if row["n_regions"] >= across_regions.LEAST_TO_PREDICT:
+            ends = {
+                end: wording.format_value(row[f"prediction_{end}"], part["show"])
+                for end in ("low", "high")
+            }
+            notes.append(self.words["elsewhere"].format(**ends))
+        shown |= drawn(part, scale) | {"notes": notes}
+        shown |= self._line(source, history.EVERYWHERE, known, scale)
+        return shown | self._family_note(row, pools)
+
+    def region_notes(self, source: str, region: str, known: Hypothesis, scale: Axis) -> dict:
+        """Return what stands beside a region's effect where it is not pooled.
+
+        Its line over the runs and, where nothing is pooled over its source, its family.
+        """
+        if source in self.headlines(known):
+            return {}
+        line = self._line(source, region, known, scale)
+        own = self.families[self.families["source"] == source]
+        own = own[own["region"] == region]
+        row = own[own["hypothesis"] == known.id]
+        if source in self.sources or row.empty or pd.isna(row["p_value"].iloc[0]):
+            return line
+        return line | self._family_note(row.iloc[0], own)
+
+    def notes(self) -> Iterator[str]:
+        """Say of whole sources that nothing is pooled, or regions are gone or of other ages."""
+        for source, row in self.family[~self.family["is_pooled"]].iterrows():
+            yield why_not_pooled(source, row, self.language)
+        yield from self._ages()
+        for source in dict(self.gone):
+            regions = [region for own, region in self.gone if own == source]
+            yield self.words["gone"].format(source=source, regions=self._named(regions))
+
+    def _ages(self) -> Iterator[str]:
+        """Say of each source whose regions' data end on different days which ends when."""
+        now = self.past[self.past["run"] == self.past["run"].max()]
+        for source, own in now[now["data_until"] != ""].groupby("source", sort=False):
+            ends = own.groupby("data_until")["region"].unique()
+            named = [
+                self.words["age"].format(day=day, regions=self._named(regions))
+                for day, regions in ends.items()
+            ]
+            if len(named) > 1:
+                yield self.words["ages"].format(source=source, ages="; ".join(named))
+
+    def _named(self, regions: Sequence[str]) -> str:
+        """Name regions, or say how many they are."""
+        if len(regions) > MOST_NAMED:
+            return self.words["pooled"].format(n=len(regions))
+        return wording.join(regions, self.language)
+
+    def _family_note(self, row: Mapping, family: pd.DataFrame) -> dict:
+        """Return whether a verdict that decides something stands among all that were tried."""
+        if row["verdict"] not in across_regions.BEST_FIRST[:3]:
+            return {}
+        size = int(family.drop_duplicates("hypothesis")["p_value"].notna().sum())
+        kind, word = ("stands", "stands") if row["survives"] else ("warning", "falls")
+        return {kind: self.words[f"{word}_alone" if size == 1 else word].format(n=size)}
+
+    def _line(self, source: str, region: str, known: Hypothesis, scale: Axis) -> dict:
+        """Return an effect's line over the runs, and its first and last value in words.
+
+        Empty where there are fewer than two runs with a value, or the last run has none.
+        """
+        part = known.parts[0]
+        runs = history.lines(self.past, source, known.id, part.key)
+        own = runs[region].dropna() if region in runs else pd.Series(dtype=float)
+        if scale is None or len(own) < 2 or own.index[-1] != self.past["run"].max():
+            return {}
+        shown = runs if region == history.EVERYWHERE else runs[[region]]
+        days = history.days(self.past, source, region)
+        ends = [self._at_run(run, days[run], own[run], part) for run in own.index[[0, -1]]]
+        return {
+            "line": Markup(card.line_svg(shown, region, part.scale, *scale)),
+            "line_words": wording.join(ends, self.language),
         }
-        for source in beyond.sources
-    ]
+
+    def _at_run(self, run: int, day: str, value: float, part: Part) -> str:
+        """Say what an effect was after a run, with the last day of the data where it is known."""
+        effect = wording.format_value(value, part.show)
+        return self.words["at_run" if day else "at_undated_run"].format(
+            run=run, day=day, effect=effect
+        )
 
 
-def headlines(beyond: Overview, known: Hypothesis, language: str) -> dict[str, dict]:
-    """Return the pooled first part of a hypothesis as a part's record, by source."""
-    part = known.parts[0]
-    rows = beyond.pools[
-        (beyond.pools["hypothesis"] == known.id)
-        & (beyond.pools["part"] == part.key)
-        & beyond.pools["estimate"].notna()
-    ]
+def drawn(part: Mapping, scale: Axis) -> dict:
+    """Return the drawing of a part's record on a scale, and its numbers."""
     return {
-        row["source"]: part_record(part, row, language) for row in rows.to_dict(orient="records")
+        "drawing": Markup(card.interval_svg(part, *scale)),
+        "effect": wording.interval(part),
     }
-
-
-def cell(
-    beyond: Overview, source: str, known: Hypothesis, scale: tuple | None, language: str
-) -> dict | None:
-    """Return the cell of a hypothesis over all regions of a source; None where it has none."""
-    own = beyond.pools[
-        (beyond.pools["source"] == source) & (beyond.pools["hypothesis"] == known.id)
-    ]
-    if own.empty:
-        return None
-    row, words = own.iloc[0].to_dict(), wording.words(language)["index"]
-    shown = {
-        "href": _address(beyond, source, known),
-        "verdict": row["verdict"],
-        "chip": Markup(card.chip(row["verdict"], language)),
-        "reason": row["reason"],
-    }
-    if pd.isna(row["estimate"]):
-        return shown | {"notes": [words["no_family"]]}
-    part = part_record(known.parts[0], row, language)
-    shown["drawing"] = Markup(card.interval_svg(part, *scale))
-    shown["effect"] = wording.interval(part)
-    shown["notes"] = [words["pooled"].format(n=row["n_regions"]), *_elsewhere(part, row, words)]
-    shown |= _line(beyond, source, history.EVERYWHERE, scale, known, language)
-    size = own_family(beyond.pools[beyond.pools["source"] == source])
-    return shown | _family_note(row["verdict"], bool(row["survives"]), size, words)
-
-
-def region_notes(
-    beyond: Overview,
-    source: str,
-    region: str,
-    known: Hypothesis,
-    scale: tuple | None,
-    language: str,
-) -> dict:
-    """Return what stands beside a region's effect where it is not pooled.
-
-    Its line over the runs and, where nothing is pooled over its source, its family.
-    """
-    if source in headlines(beyond, known, language):
-        return {}
-    line = _line(beyond, source, region, scale, known, language)
-    own = beyond.families[
-        (beyond.families["source"] == source) & (beyond.families["region"] == region)
-    ]
-    row = own[own["hypothesis"] == known.id]
-    if source in beyond.sources or row.empty or pd.isna(row["p_value"].iloc[0]):
-        return line
-    verdict, survives = row["verdict"].iloc[0], bool(row["survives"].iloc[0])
-    words = wording.words(language)["index"]
-    return line | _family_note(verdict, survives, own_family(own), words)
-
-
-def own_family(rows: pd.DataFrame) -> int:
-    """Return how many hypotheses a family has: those with a p-value."""
-    return int(rows.drop_duplicates("hypothesis")["p_value"].notna().sum())
-
-
-def notes(beyond: Overview, language: str) -> list[str]:
-    """Say what holds for whole sources: nothing is pooled, regions are gone, or of other ages."""
-    words = wording.words(language)["index"]
-    rows = beyond.family[~beyond.family["is_pooled"]].iterrows()
-    unpooled = [why_not_pooled(source, row, language) for source, row in rows]
-    gone: dict[str, list[str]] = {}
-    for source, region in beyond.gone:
-        gone.setdefault(source, []).append(region)
-    return [*unpooled, *_ages(beyond, language)] + [
-        words["gone"].format(source=source, regions=_named(regions, language))
-        for source, regions in gone.items()
-    ]
 
 
 def why_not_pooled(source: str, row: Mapping, language: str) -> str:
-    """Say why nothing is pooled over a source's regions; row as from `across_regions.family`."""
+    """Say why nothing is pooled over a source, given its row as from `across_regions.family`."""
     words, least = wording.words(language)["index"], across_regions.LEAST_REGIONS
     name = "not_pooled" if row["regions"] < least else "none_pooled"
     name = "one_region" if row["regions"] == 1 else name
     return words[name].format(source=source, n=row["regions"], most=row["poolable"], least=least)
-
-
-def _named(regions: Sequence[str], language: str) -> str:
-    """Name regions, or say how many they are."""
-    if len(regions) > MOST_NAMED:
-        return wording.words(language)["index"]["pooled"].format(n=len(regions))
-    return wording.join(regions, language)
-
-
-def _ages(beyond: Overview, language: str) -> Iterator[str]:
-    """Say of each source whose regions' data end on different days which ends when."""
-    words, past = wording.words(language)["index"], beyond.past
-    now = past[(past["run"] == past["run"].max()) & (past["data_until"] != "")]
-    for source, own in now.groupby("source", sort=False):
-        ends = own.groupby("data_until")["region"].unique()
-        named = [
-            words["age"].format(day=day, regions=_named(regions, language))
-            for day, regions in ends.items()
-        ]
-        if len(named) > 1:
-            yield words["ages"].format(source=source, ages="; ".join(named))
-
-
-def _family_note(verdict: str, survives: bool, size: int, words: Mapping) -> dict:
-    """Return whether a verdict that decides something stands among all that were tried."""
-    if verdict not in across_regions.BEST_FIRST[:3]:
-        return {}
-    alone = "_alone" if size == 1 else ""
-    if survives:
-        return {"stands": words[f"stands{alone}"].format(n=size)}
-    return {"warning": words[f"falls{alone}"].format(n=size)}
-
-
-def _elsewhere(part: Mapping, row: Mapping, words: Mapping) -> list[str]:
-    """Say where the effect of a further region would lie, where that can be said."""
-    if row["n_regions"] < across_regions.LEAST_TO_PREDICT:
-        return []
-    low, high = (
-        wording.format_value(row[name], part["show"])
-        for name in ("prediction_low", "prediction_high")
-    )
-    return [words["elsewhere"].format(low=low, high=high)]
-
-
-def _line(
-    beyond: Overview,
-    source: str,
-    region: str,
-    scale: tuple | None,
-    known: Hypothesis,
-    language: str,
-) -> dict:
-    """Return an effect's line over the runs, and its first and last value in words.
-
-    Empty where there are fewer than two runs with a value, or the last run has none.
-    """
-    part = known.parts[0]
-    runs = history.lines(beyond.past, source, known.id, part.key)
-    own = runs[region].dropna() if region in runs else pd.Series(dtype=float)
-    if scale is None or len(own) < 2 or own.index[-1] != beyond.past["run"].max():
-        return {}
-    shown = runs if region == history.EVERYWHERE else runs[[region]]
-    days, words = history.days(beyond.past, source, region), wording.words(language)["index"]
-    first, last = (
-        words["at_run" if days[run] else "at_undated_run"].format(
-            run=run, day=days[run], effect=wording.format_value(own[run], part.show)
-        )
-        for run in own.index[[0, -1]]
-    )
-    return {
-        "line": Markup(card.line_svg(shown, region, part.scale, *scale)),
-        "line_words": wording.join([first, last], language),
-    }
-
-
-def _address(beyond: Overview, source: str, known: Hypothesis) -> str:
-    """Return where the page over all regions shows a hypothesis."""
-    href = beyond.pages.get(source, ("", ""))[0]
-    heading = f"{known.id} {known.title['en']}".replace(" ", "-")
-    return f"{href}#{quote(heading)}" if href else ""

@@ -40,25 +40,25 @@ _HEADING = re.compile(r'<h2 id="([^"]*)">(.*?)<a class="anchor-link"', re.S)
 def page(notebook: NotebookNode, home: str) -> str:
     """Return an executed notebook as one HTML page that asks for nothing when opened.
 
-    Parameters
-    ----------
-    notebook : NotebookNode
-        Executed; `notebook.metadata["workbook"]` says source, region, notebook, status
-        ("ok" or "failed"), error, language and parameters.
-    home : str
-        Address of the index, relative to the page.
+    The notebook's metadata "workbook" say source, region, notebook, status ("ok" or "failed"),
+    error, language and parameters; `home` is the address of the index, relative to the page.
     """
     run = notebook.metadata["workbook"]
     cells = [
         cell for cell in notebook.cells if not HIDDEN_TAGS & set(cell.metadata.get("tags", ()))
     ]
     if run["status"] == "failed":
-        cells = _until_failure(cells)
+        cells = cells[: first_broken(cells)]
     records = list(findings.records(v4.new_notebook(cells=cells)))
     shown = _shown_cells(cells, run["language"])
-    about = _about(run, records) | {
+    about = assets() | {
+        "run": run,
+        "words": wording.words(run["language"])["page"],
         "home": home,
         "title": title(notebook),
+        "kicker": " · ".join(filter(None, [in_words(run["theme"]), run["region"], run["source"]])),
+        "message": plain_message(run["error"]),
+        "records": records,
         "contents": list(_contents(shown)),
         "footer": _footer(notebook, records),
     }
@@ -101,46 +101,14 @@ def assets() -> dict:
     return {"css": Markup(css), "script": Markup(script), "policy": policy}
 
 
-def _about(run: Mapping, records: Sequence[Mapping]) -> dict:
-    """Return what the page's template says besides the notebook's cells."""
-    words = wording.words(run["language"])
-    return assets() | {
-        "language": run["language"],
-        "words": words["page"],
-        "region": run["region"],
-        "kicker": " · ".join(filter(None, [in_words(run["theme"]), run["region"], run["source"]])),
-        "failed": run["status"] == "failed",
-        "failed_chip": card.chip("failed", run["language"]),
-        "message": plain_message(run["error"]),
-        "verdicts": [_summary(record) for record in records],
-    }
-
-
-def _summary(record: Mapping) -> dict:
-    """Return a finding as it is listed at the top of its page."""
-    part = wording.deciding_part(record)
-    said = {
-        "id": record["hypothesis"],
-        "title": record["title"],
-        "chip": card.chip(record["verdict"], record["language"]),
-        "sentence": wording.sentence(record),
-    }
-    if "estimate" not in part:
-        return said
-    drawing = card.interval_svg(part, *card.scale_of([part]))
-    return said | {"drawing": drawing, "effect": wording.interval(part), "unit": part["unit"]}
-
-
-def _until_failure(cells: Sequence[NotebookNode]) -> list[NotebookNode]:
-    """Return the cells before the one that broke or was never run."""
-    broken = (i for i, cell in enumerate(cells) if cell.cell_type == "code" and is_broken(cell))
-    return list(cells[: next(broken, len(cells))])
-
-
-def is_broken(cell: NotebookNode) -> bool:
-    """Tell whether a code cell ended with an error, or was never run."""
-    failed = any(output.output_type == "error" for output in cell.outputs)
-    return failed or (bool(cell.source.strip()) and cell.execution_count is None)
+def first_broken(cells: Sequence[NotebookNode]) -> int:
+    """Return the place of the first code cell that broke or was never run; else their number."""
+    for place, cell in enumerate(cells):
+        if cell.cell_type == "code":
+            failed = any(output.output_type == "error" for output in cell.outputs)
+            if failed or (cell.source.strip() and cell.execution_count is None):
+                return place
+    return len(cells)
 
 
 def _shown_cells(cells: Sequence[NotebookNode], language: str) -> list[NotebookNode]:
@@ -174,22 +142,17 @@ def _output(output: NotebookNode, seen: set[str], language: str) -> NotebookNode
     if output.output_type == "error":
         text = plain_message(output.evalue or output.ename)
         said = wording.words(language)["page"]["broken"].format(message=text)
-        return _html(Markup('<p class="message">{}</p>').format(said))
-    if (record := output.data.get(MIME_TYPE)) is not None:
-        anchor = (
-            "" if record["hypothesis"] in seen else Markup(' id="{}"').format(record["hypothesis"])
-        )
-        seen.add(record["hypothesis"])
-        return _html(f"<div{anchor}>{card.card(record)}</div>")
-    data = {name: output.data[name] for name in SHOWN_TYPES if name in output.data}
-    for name in {"text/html", "text/markdown"} & set(data):
-        data[name] = _harmless(data[name])
+        data = {"text/html": str(Markup('<p class="message">{}</p>').format(said))}
+    elif (record := output.data.get(MIME_TYPE)) is not None:
+        key = record["hypothesis"]
+        anchor = "" if key in seen else Markup(' id="{}"').format(key)
+        seen.add(key)
+        data = {"text/html": f"<div{anchor}>{card.card(record)}</div>"}
+    else:
+        data = {name: output.data[name] for name in SHOWN_TYPES if name in output.data}
+        for name in {"text/html", "text/markdown"} & set(data):
+            data[name] = _harmless(data[name])
     return v4.new_output("display_data", data) if data else None
-
-
-def _html(text: str) -> NotebookNode:
-    """Return an output that shows HTML."""
-    return v4.new_output("display_data", {"text/html": str(text)})
 
 
 def _harmless(text: str) -> str:
@@ -208,21 +171,19 @@ def _contents(cells: Sequence[NotebookNode]) -> Iterator[tuple[str, str]]:
                 yield from _HEADING.findall(markdown2html(text))
 
 
-def _footer(notebook: NotebookNode, records: Sequence[Mapping]) -> list[tuple[str, str]]:
+def _footer(notebook: NotebookNode, records: Sequence[Mapping]) -> dict[str, str]:
     """Return what the page was made of; no time and no path, so that equal runs are equal."""
-    run = notebook.metadata["workbook"]
-    words = wording.words(run["language"])["page"]
-    given = run["parameters"]
+    given = notebook.metadata["workbook"]["parameters"]
     chosen = [
         f"{key} = {plain_message(str(given[key]))}" for key in SHOWN_PARAMETERS if key in given
     ]
     python = notebook.metadata.get("language_info", {}).get("version", "")
-    versions = [f"Python {python}"] + [f"{name} {_version(name)}" for name in SHOWN_PACKAGES]
-    return [
-        (words["parameters"], ", ".join(chosen)),
-        (words["versions"], ", ".join(versions)),
-        (words["register"], fingerprint(records)),
-    ]
+    versions = [f"Python {python}"] + [f"{name} {version(name)}" for name in SHOWN_PACKAGES]
+    return {
+        "parameters": ", ".join(chosen),
+        "versions": ", ".join(versions),
+        "register": fingerprint(records),
+    }
 
 
 def in_words(name: str) -> str:
@@ -231,12 +192,14 @@ def in_words(name: str) -> str:
 
 
 @cache
-def _version(package: str) -> str:
-    """Return the version of an installed package."""
-    return version(package)
-
-
-@cache
 def _template() -> Template:
     """Return the template of pages, with nbconvert's blocks and filters."""
-    return HTMLExporter(template_name="report", extra_template_basedirs=[str(TEMPLATES)]).template
+    filters = {
+        "chip": card.chip,
+        "drawn": lambda part: card.interval_svg(part, *card.scale_of([part])),
+        "deciding_part": wording.deciding_part,
+        "interval": wording.interval,
+        "sentence": wording.sentence,
+    }
+    where = {"template_name": "report", "extra_template_basedirs": [str(TEMPLATES)]}
+    return HTMLExporter(filters=filters, **where).template

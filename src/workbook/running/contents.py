@@ -19,42 +19,26 @@ def regions(dataset: Dataset, as_of: str = "") -> dict[str, str]:
     and of several answers of a customer on one day (it says which counts), the source's own file,
     and the last day that counts. Of a database by address only numbers of rows, sums and ranges of
     each column are compared: that is cheap, and blind to a change that keeps them all.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        An open source.
-    as_of : str
-        As in `load_region`.
-
-    Returns
-    -------
-    dict of str to str
-        By region.
     """
-    own = [
-        repr(dataset.source),
-        str(last_day(dataset, as_of)),
-        *dataset.problems.values(),
-    ]
+    own = [repr(dataset.source), str(last_day(dataset, as_of)), *dataset.problems.values()]
     by_address = "://" in (dataset.source.database or "")
     tables = {
         name: _ranges(table) if by_address else _contents(name, table)
         for name, table in sorted(dataset.tables.items())
     }
-    return {
-        region: fingerprints.short(
-            text.encode()
-            for text in [*own, *(_rows_of(table, region) for table in tables.values())]
-        )
-        for region in dataset.regions()["region"]
-    }
+    found = {}
+    for region in dataset.regions()["region"]:
+        rows = [  # of the region, and of none
+            table[(table.index == region) | table.index.isna()].sort_index().to_csv()
+            for table in tables.values()
+        ]
+        found[region] = fingerprints.short(text.encode() for text in [*own, *rows])
+    return found
 
 
 def _contents(name: str, table: CheckedTable) -> pd.DataFrame:
     """Return, for each region, the number of rows and two sums of their hashes."""
-    rows = table.rows
-    placed = table.broken
+    rows, placed = table.rows, table.broken
     values = {column: rows[column] for column in sorted(set(rows.columns) - {ROW})}
     if name == "survey":
         day = [rows["answered_on"].date()] if "answered_on" in rows.columns else []
@@ -82,9 +66,3 @@ def _by_region(rows: Table, **measures: object) -> pd.DataFrame:
     """Return measures by region; those of rows without one are missing's."""
     found = rows.group_by("region").agg(**measures).to_pandas()
     return found.set_index("region").astype(object)
-
-
-def _rows_of(table: pd.DataFrame, region: str) -> str:
-    """Return what was measured for a region, and for rows that belong to none."""
-    own = table[(table.index == region) | table.index.isna()]
-    return own.sort_index().to_csv()

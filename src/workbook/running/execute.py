@@ -15,15 +15,7 @@ from pathlib import Path
 import dask
 import nbformat
 import papermill
-from distributed import (
-    CancelledError,
-    Client,
-    Future,
-    LocalCluster,
-    Status,
-    as_completed,
-    get_worker,
-)
+from distributed import CancelledError, Client, LocalCluster, Status, as_completed, get_worker
 from nbformat import NotebookNode
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.iorw import write_ipynb
@@ -38,8 +30,6 @@ from workbook.running.plan import Task
 CLOCK = 2.0
 """Seconds by which clocks of file systems may be behind."""
 TRIES = 2  # of a notebook whose kernel dies or hangs
-TIMEOUT = 30 * 60.0
-"""Seconds after which a notebook hangs, unless said otherwise."""
 STARTED = "notebook-started"
 """Topic under which workers say what they begin."""
 
@@ -73,58 +63,29 @@ papermill_engines.register("once", _Once)
 
 @dataclass(frozen=True)
 class How:
-    """How notebooks are executed.
+    """How notebooks are executed."""
 
-    Attributes
-    ----------
-    cold : bool
-        With a new Python for each, not a fork of one that has everything imported.
-    timeout : float
-        Seconds that a notebook may take.
-    """
-
-    cold: bool = False
-    timeout: float = TIMEOUT
+    cold: bool = False  # a new Python for each, not a fork of one that has everything imported
+    timeout: float = 30 * 60.0  # seconds after which a notebook hangs
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a task ended.
-
-    Attributes
-    ----------
-    task : Task
-        What was done.
-    failure : str
-        What broke, as a sentence; empty when nothing did.
-    seconds : float
-        How long it took.
-    cells : tuple of tuple
-        The slowest cells: the heading they stand under, and seconds.
-    tries : int
-        How often it was executed.
-    written : bool
-        Whether its report was written; else the one before it is still there.
-    """
+    """How a task ended."""
 
     task: Task
-    failure: str
+    failure: str  # what broke, as a sentence; empty when nothing did
     seconds: float
-    cells: tuple[tuple[str, float], ...] = ()
+    cells: tuple[tuple[str, float], ...] = ()  # the slowest: the heading above, and seconds
     tries: int = 1
-    written: bool = True
+    written: bool = True  # its report; else the one before it is still there
 
 
 def execute(task: Task, how: How = How()) -> Outcome:
     """Execute a notebook for a region, and write it and its page, each whole or not at all.
 
     A notebook that breaks, and has not concluded on its claim by then, fails the claim. A kernel
-    that dies or hangs is tried once more.
-
-    Raises
-    ------
-    StoppedError
-        If the run was stopped meanwhile.
+    that dies or hangs is tried once more. `StoppedError` if the run was stopped meanwhile.
     """
     started, before = time.monotonic(), time.time()
     task.executed.parent.mkdir(parents=True, exist_ok=True)
@@ -148,25 +109,11 @@ def run(
     scheduler: str = "",
     on_start: Callable[[int], None] = lambda number: None,
 ) -> Iterator[Outcome]:
-    """Execute tasks side by side and yield each outcome as it comes.
+    """Execute tasks, so many at once, and yield each outcome as it comes.
 
-    Parameters
-    ----------
-    tasks : sequence of Task
-        What to do.
-    jobs : int
-        How many notebooks run at once; each has a kernel of its own.
-    how : How
-        How they are executed.
-    scheduler : str
-        Address of a Dask scheduler whose workers see the same files; empty for this machine.
-    on_start : callable
-        Called, from another thread, with the number of a task that begins.
-
-    Raises
-    ------
-    DataError
-        If there is no scheduler at the address.
+    `scheduler` is the address of a Dask scheduler whose workers see the same files, empty for this
+    machine: none there is a `DataError`. `on_start` is called, from another thread, with the number
+    of a task that begins.
     """
     _stopping.clear()
     if not (scheduler or how.cold):
@@ -180,7 +127,12 @@ def run(
         try:
             for future in as_completed(list(futures)):
                 task = futures.pop(future)
-                yield _outcome(future, task)
+                try:
+                    yield future.result()
+                except CancelledError:
+                    yield Outcome(task, GONE, 0.0, written=False)
+                except Exception as error:
+                    yield _not_run(task, error)
                 future.release()
         except BaseException:  # stopped: by Ctrl-C, or by who asked for the outcomes
             _stopping.set()
@@ -234,20 +186,10 @@ def _wanted() -> Callable[[], bool]:
     return lambda: worker.status == Status.running and own.state == "executing"
 
 
-def _outcome(future: Future, task: Task) -> Outcome:
-    """Return how a task ended, also if nobody knows."""
-    try:
-        return future.result()
-    except CancelledError:
-        return Outcome(task, GONE, 0.0, written=False)
-    except Exception as error:
-        return _not_run(task, error)
-
-
-def _not_run(task: Task, error: BaseException) -> Outcome:
+def _not_run(task: Task, error: Exception) -> Outcome:
     """Return the outcome of a task that could not even be written down."""
-    why = f"{type(error).__name__}: {error}"
-    return Outcome(task, executed.without_paths(why), 0.0, written=False)
+    why = executed.without_paths(f"{type(error).__name__}: {error}")
+    return Outcome(task, why, 0.0, written=False)
 
 
 def _run(task: Task, how: How) -> tuple[NotebookNode, str]:

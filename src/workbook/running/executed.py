@@ -18,7 +18,7 @@ from analysis.data import sources
 from analysis.data.sources import DataError
 from analysis.language import translate
 from analysis.statistics.estimate import NotEstimable
-from workbook.pages.report import is_broken
+from workbook.pages.report import first_broken
 from workbook.running.plan import Task
 
 HIDDEN = "***"
@@ -31,21 +31,8 @@ _PATHS = re.compile(r"(?:/[\w.@+-]+)+/(?=[\w.-]+\.py|ipykernel)")
 def tidy(notebook: NotebookNode, task: Task, stop: str, secrets: Sequence[str] = ()) -> str:
     """Leave in an executed notebook only what the next run would leave too, and no secret.
 
-    Parameters
-    ----------
-    notebook : NotebookNode
-        As executed; it is changed.
-    task : Task
-        What was to be done.
-    stop : str
-        Why the execution ended before its end; empty if it did not.
-    secrets : sequence of str
-        Texts that must stand nowhere.
-
-    Returns
-    -------
-    str
-        What broke, as a sentence; empty if nothing did.
+    `stop` says why the execution ended before its end, if it did. Returned is what broke, as a
+    sentence; nothing if nothing did.
     """
     language = str(task.parameters.get("language", "en"))
     for cell in notebook.cells:
@@ -55,11 +42,13 @@ def tidy(notebook: NotebookNode, task: Task, stop: str, secrets: Sequence[str] =
             del cell["outputs"]
     failure = _end(notebook, task) or stop
     if failure:
-        _take_records(_broken_and_after(notebook))
+        # What the cell that broke and those after it found is not known.
+        _take_records(notebook.cells[first_broken(notebook.cells) :])
     failure = _foreign_findings(notebook, task) or _several_findings(notebook, task) or failure
     if task.claim and not list(findings.records(notebook)):
         failure = failure or f"The notebook ended without a finding on {task.claim}."
-        notebook.cells.append(_failed_finding(task, failure))
+        tags, shown = {"tags": ["failed-finding"]}, [_finding(task, "failed", failure)]
+        notebook.cells.append(nbformat.v4.new_code_cell("", outputs=shown, metadata=tags))
     kernel = ("kernelspec", "language_info")
     kept = {name: notebook.metadata[name] for name in kernel if notebook.metadata.get(name)}
     notebook.metadata = {
@@ -87,8 +76,8 @@ def tidy(notebook: NotebookNode, task: Task, stop: str, secrets: Sequence[str] =
     return failure
 
 
-def slowest(notebook: NotebookNode, n: int = 3) -> tuple[tuple[str, float], ...]:
-    """Return the slowest cells: the heading they stand under, and their seconds."""
+def slowest(notebook: NotebookNode) -> tuple[tuple[str, float], ...]:
+    """Return the three slowest cells: the heading they stand under, and their seconds."""
     found, heading = [], ""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -97,7 +86,7 @@ def slowest(notebook: NotebookNode, n: int = 3) -> tuple[tuple[str, float], ...]
         seconds = cell.metadata.get("papermill", {}).get("duration")
         if seconds is not None:
             found.append((heading, round(float(seconds), 2)))
-    return tuple(sorted(found, key=lambda each: -each[1])[:n])
+    return tuple(sorted(found, key=lambda each: -each[1])[:3])
 
 
 def without_paths(text: str) -> str:
@@ -114,21 +103,20 @@ def secrets_of(task: Task) -> list[str]:
 
 
 def _hidden(value: object, secrets: Sequence[str]) -> object:
-    """Return a value with every secret in its texts hidden."""
+    """Return a value with every secret in its texts hidden, however it is spelt.
+
+    That is: as it is, in an address, in HTML and in quotes.
+    """
     if isinstance(value, str):
-        for written in [each for secret in secrets for each in _spellings(secret)]:
-            value = value.replace(written, HIDDEN)
+        for secret in secrets:
+            quoted = [repr(secret)[1:-1], json.dumps(secret)[1:-1]]
+            in_html = [html.escape(secret), html.escape(secret, quote=False)]
+            for spelt in [secret, quote(secret, safe=""), quote_plus(secret), *in_html, *quoted]:
+                value = value.replace(spelt, HIDDEN)
         return value
     if isinstance(value, dict):
         return type(value)({name: _hidden(each, secrets) for name, each in value.items()})
     return [_hidden(each, secrets) for each in value] if isinstance(value, list) else value
-
-
-def _spellings(secret: str) -> list[str]:
-    """Return a secret as it is, and as it stands in an address, in HTML and in quotes."""
-    quoted = [repr(secret)[1:-1], json.dumps(secret)[1:-1]]
-    in_html = [html.escape(secret), html.escape(secret, quote=False)]
-    return [secret, quote(secret, safe=""), quote_plus(secret), *in_html, *quoted]
 
 
 def _end(notebook: NotebookNode, task: Task) -> str:
@@ -137,40 +125,26 @@ def _end(notebook: NotebookNode, task: Task) -> str:
     `SystemExit` without a message is a regular end, as it is for papermill: nothing follows it.
     So is `NotEstimable`, which says why the data do not allow an estimate.
     """
-    notebook.cells = [cell for cell in notebook.cells if not _is_banner(cell)]
+    banner = "papermill-error-cell-tag"  # of a cell that papermill put in to report an error
+    notebook.cells = [
+        cell for cell in notebook.cells if banner not in cell.metadata.get("tags", ())
+    ]
     for number, cell in enumerate(notebook.cells):
         errors = [each for each in cell.get("outputs", ()) if each.output_type == "error"]
         if not errors:
             continue
         error, others = errors[0], [each for each in cell.outputs if each not in errors]
         if error.ename == NotEstimable.__name__:
-            others.append(_not_estimable(task, error.evalue))
+            others.append(_finding(task, "not testable", error.evalue))
         elif error.ename != "SystemExit" or error.evalue not in ("", "0"):
             error.traceback = [without_paths(line) for line in error.traceback]
             cell.outputs = [*others, error]
-            return _sentence(error)
+            if error.ename in ("DataError", "UsageError"):  # messages for the user
+                return error.evalue
+            return f"{error.ename}: {without_paths(error.evalue)}"
         cell.outputs, notebook.cells = others, notebook.cells[: number + 1]
         return ""
     return ""
-
-
-def _sentence(error: NotebookNode) -> str:
-    """Return what an error says, with its kind unless it is a message for the user."""
-    if error.ename in ("DataError", "UsageError"):
-        return error.evalue
-    return f"{error.ename}: {without_paths(error.evalue)}"
-
-
-def _is_banner(cell: NotebookNode) -> bool:
-    """Tell whether papermill put this cell in to report an error."""
-    return "papermill-error-cell-tag" in cell.metadata.get("tags", ())
-
-
-def _broken_and_after(notebook: NotebookNode) -> list[NotebookNode]:
-    """Return the cell that broke, if one did, and those after it: what they found is not known."""
-    cells = notebook.cells
-    broken = (n for n, cell in enumerate(cells) if cell.cell_type == "code" and is_broken(cell))
-    return cells[next(broken, len(cells)) :]
 
 
 def _take_records(
@@ -222,21 +196,10 @@ def _several_findings(notebook: NotebookNode, task: Task) -> str:
     )
 
 
-def _not_estimable(task: Task, why: str) -> NotebookNode:
-    """Return the output that shows a claim as not testable, or, without a claim, the reason."""
+def _finding(task: Task, verdict: str, why: str) -> NotebookNode:
+    """Return the output that shows that a claim has no estimate, and why; without claim, why."""
     if not task.claim:
         return nbformat.v4.new_output("display_data", data={"text/markdown": why})
-    return _finding(task, "not testable", why)
-
-
-def _failed_finding(task: Task, why: str) -> NotebookNode:
-    """Return a cell that shows a claim as failed."""
-    tags = {"tags": ["failed-finding"]}
-    return nbformat.v4.new_code_cell("", outputs=[_finding(task, "failed", why)], metadata=tags)
-
-
-def _finding(task: Task, verdict: str, why: str) -> NotebookNode:
-    """Return the output that shows that a claim has no estimate, and why."""
     language = str(task.parameters.get("language", "en"))
     about = (hypothesis(task.claim), task.source, task.region, verdict, why)
     found = no_finding(*about, language=language)

@@ -68,19 +68,16 @@ def available() -> bool:
 
 
 def imports(notebooks: Iterable[Path]) -> list[str]:
-    """Return the modules that notebooks import.
+    """Return the modules that notebooks import, and names taken from them, maybe modules, too.
 
-    Parameters
-    ----------
-    notebooks : iterable of Path
-
-    Returns
-    -------
-    list of str
-        Also names that are taken from a module, for they may be modules themselves.
+    A file that is broken has none: others will tell of it.
     """
-    cells = [cell for path in notebooks for cell in _cells(path) if cell["cell_type"] == "code"]
-    found = [name for cell in cells for name in _imported("".join(cell["source"]))]
+    found = []
+    for path in notebooks:
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+                if cell["cell_type"] == "code":
+                    found += _imported("".join(cell["source"]))
     return list(dict.fromkeys(found))
 
 
@@ -93,13 +90,9 @@ def warm(folder: Path) -> None:
 def start(modules: Iterable[str] = ()) -> None:
     """Start the process that kernels are forked from; it imports while the caller goes on.
 
-    One thread per kernel for BLAS, unless the environment says otherwise: kernels run side
-    by side. The first call decides; kernels come without it too, but import everything.
-
-    Parameters
-    ----------
-    modules : iterable of str
-        What to import beside `LATE`; what cannot be imported is passed over.
+    That is `LATE` and `modules`; what cannot be imported is passed over. One thread per kernel
+    for BLAS, unless the environment says otherwise: kernels run side by side. The first call
+    decides; kernels come without it too, but import everything.
     """
     for name in THREADS:
         os.environ.setdefault(name, "1")
@@ -126,14 +119,6 @@ def _folder() -> str:
         tempfile.tempdir = usual
 
 
-def _cells(path: Path) -> list[dict]:
-    """Return the cells of a notebook; none of a file that is broken, of which others will tell."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))["cells"]
-    except (OSError, ValueError, KeyError):
-        return []
-
-
 def _imported(code: str) -> Iterator[str]:
     """Return the modules that code may import; none when it is not Python."""
     lines = [line for line in code.splitlines() if not line.startswith(("%", "!"))]
@@ -147,21 +132,9 @@ def _imported(code: str) -> Iterator[str]:
 
 
 def kernel(arguments: list[str], env: Mapping[str, str], cwd: Path) -> BaseProcess:
-    """Start a forked kernel; it ends with this process at the latest.
+    """Start a forked kernel, given arguments for ipykernel's launcher.
 
-    Parameters
-    ----------
-    arguments : list of str
-        Arguments for ipykernel's launcher.
-    env : mapping of str
-        The kernel's environment.
-    cwd : Path
-        Its working directory.
-
-    Returns
-    -------
-    BaseProcess
-        It leads a process group of its own.
+    It leads a process group of its own, and ends with this process at the latest.
     """
     multiprocessing.current_process().daemon = False  # Dask's workers are, and may have no children
     process = multiprocessing.get_context("forkserver").Process(
@@ -180,7 +153,9 @@ def _become_kernel(arguments: list[str], env: Mapping[str, str], cwd: Path) -> N
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
-    _be_silent()
+    with Path(os.devnull).open("w") as nothing:  # not the driver's terminal; the notebook has it
+        os.dup2(nothing.fileno(), 1)
+        os.dup2(nothing.fileno(), 2)
     _be_as_started()
     sys.argv = ["ipykernel_launcher", *arguments]
     IPKernelApp.launch_instance(argv=arguments, parent_handle=os.getppid())
@@ -190,13 +165,6 @@ def _end_with_driver() -> None:
     """Kill this kernel and what it started as soon as its driver has ended."""
     multiprocessing.parent_process().join()
     os.killpg(0, signal.SIGKILL)
-
-
-def _be_silent() -> None:
-    """Write nothing to the driver's terminal; the notebook has it all."""
-    with Path(os.devnull).open("w") as nothing:
-        os.dup2(nothing.fileno(), 1)
-        os.dup2(nothing.fileno(), 2)
 
 
 def _be_as_started() -> None:

@@ -1,7 +1,7 @@
 """Kernels for papermill: forked where that can be done, with a time limit, leaving nothing.
 
-What comes out is an ordinary kernel in all that a notebook can see; `forks` says where it
-differs. On Linux only; elsewhere, kernels start as they always do.
+What comes out is an ordinary kernel in all that a notebook can see; `fork_server` says where
+it differs. On Linux only; elsewhere, kernels start as they always do.
 """
 
 from __future__ import annotations
@@ -34,30 +34,17 @@ LOOK = 0.5
 class Limit:
     """The time that an execution may take: its kernels are killed at the end of it.
 
-    As a context it also sees to it that no kernel of the execution outlives it.
-
-    Parameters
-    ----------
-    seconds : float
-        From the beginning of the context on.
-    is_wanted : callable
-        Tells, from another thread, whether anybody waits for the execution.
-
-    Attributes
-    ----------
-    is_over : bool
-        Whether the time was up before the execution had ended.
-    is_abandoned : bool
-        Whether nobody waited for it any more.
-    has_ended : bool
-        Whether its kernels were killed; one that starts later is killed at once.
+    As a context, which begins the time, it also sees to it that no kernel of the execution
+    outlives it. `is_wanted` tells, from another thread, whether anybody waits for the execution.
     """
 
     def __init__(self, seconds: float, is_wanted: Callable[[], bool] = lambda: True) -> None:
-        self.is_over = self.is_abandoned = self.has_ended = False
+        self.is_over = False  # the time was up before the execution had ended
+        self.is_abandoned = False  # nobody waited for it any more
+        self.has_ended = False  # its kernels were killed; one that starts later is killed at once
+        self.managers: list[ColdKernelManager] = []
         self._seconds, self._is_wanted = seconds, is_wanted
         self._left = threading.Event()
-        self._managers: list[ColdKernelManager] = []
 
     def __enter__(self) -> Self:
         _limits.add(self)
@@ -69,14 +56,10 @@ class Limit:
         _limits.discard(self)
         self.end()
 
-    def add(self, manager: ColdKernelManager) -> None:
-        """Let a kernel's manager know of the limit."""
-        self._managers.append(manager)
-
     def end(self) -> None:
         """Kill the kernels, and all that they have started."""
         self.has_ended = True
-        for manager in self._managers:
+        for manager in self.managers:
             manager.end()
 
     def _watch(self) -> None:
@@ -103,20 +86,8 @@ def options(
 ) -> dict[str, object]:
     """Return what makes `papermill.execute_notebook` use a warm kernel, or an ordinary one.
 
-    Parameters
-    ----------
-    limit : Limit, optional
-        The time that the execution may take.
-    cold : bool
-        Start a new Python, also where kernels can be forked.
-    cwd : Path, optional
-        The kernel's working directory. papermill's own argument of this name changes the
-        directory of the whole process, and with it that of other threads.
-
-    Returns
-    -------
-    dict
-        Keyword arguments. The kernel is killed after the last cell.
+    The kernel is killed after the last cell. `cwd` is its working directory: papermill's own
+    argument of this name changes that of the whole process, and with it that of other threads.
     """
     kind = ColdKernelManager if cold else WarmKernelManager
     if limit is not None:
@@ -133,9 +104,7 @@ class _Forked:
     """A forked process under the names of `subprocess.Popen`."""
 
     process: BaseProcess
-    stdin: ClassVar[None] = None
-    stdout: ClassVar[None] = None
-    stderr: ClassVar[None] = None
+    stdin = stdout = stderr = None
 
     def poll(self) -> int | None:
         """Return the exit code, or None while the process runs."""
@@ -194,7 +163,7 @@ class ColdKernelManager(AsyncKernelManager):
         self._folder = files.temporary(files.place_of_sockets())
         super().__init__(**kwargs)
         if self.limit is not None:
-            self.limit.add(self)
+            self.limit.managers.append(self)
         self.connection_file = str(Path(self._folder.name, "kernel.json"))
         longest = os.fsencode(f"{self._folder.name}/kernel-ipc-5")
         if os.name == "posix" and len(longest) <= zmq.IPC_PATH_MAX_LEN:

@@ -25,33 +25,15 @@ ACROSS = "across_regions"
 
 @dataclass(frozen=True)
 class Task:
-    """One notebook to be executed for one region.
+    """One notebook to be executed for one region."""
 
-    Attributes
-    ----------
-    notebook : Path
-        The notebook, as it is in git.
-    source : str
-        Name of the source.
-    region : str
-        Name of the region; empty for a notebook over all regions.
-    parameters : dict
-        All parameters that are given to the notebook.
-    reports : Path
-        Where the executed notebook and its page go.
-    provenance : dict of str
-        Fingerprints of what its finding comes from; see `findings.PROVENANCE`.
-    theme : str
-        The folder of the notebook below that of all; a worker elsewhere may not know the latter.
-    """
-
-    notebook: Path
+    notebook: Path  # as it is in git
     source: str
-    region: str
+    region: str  # empty for a notebook over all regions
     parameters: Mapping[str, object]
-    reports: Path
-    provenance: Mapping[str, str] = field(default_factory=dict)
-    theme: str = ""
+    reports: Path  # where the executed notebook and its page go
+    provenance: Mapping[str, str] = field(default_factory=dict)  # see `findings.PROVENANCE`
+    theme: str = ""  # a worker elsewhere may not know the folder of all notebooks
 
     @property
     def claim(self) -> str:
@@ -71,58 +53,32 @@ class Task:
 
 @dataclass(frozen=True)
 class Data:
-    """What a run must know of a source's data.
+    """What a run must know of a source's data."""
 
-    Attributes
-    ----------
-    prints : dict of str to str
-        Fingerprint of each region's data, by region.
-    until : str
-        The last day that counts, as a date; empty where there is none.
-    as_of : str
-        The day that was asked for; empty for the data's own end.
-    content : str or None
-        Fingerprint of the source's files; None where it is not known.
-    """
-
-    prints: Mapping[str, str]
-    until: str
-    as_of: str = ""
-    content: str | None = None
+    prints: Mapping[str, str]  # fingerprint of each region's data
+    until: str  # the last day that counts, as a date; empty where there is none
+    as_of: str = ""  # the day that was asked for; empty for the data's own end
+    content: str | None = None  # fingerprint of the source's files; None where not known
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run is asked to do.
-
-    Attributes
-    ----------
-    source : str
-        Name of the source.
-    data : Data
-        What is known of its data.
-    regions : sequence of str
-        Names of its regions.
-    given : mapping of Notebook to dict
-        The notebooks, and the parameters of each.
-    reports : Path
-        Where reports go.
-    """
+    """What a run is asked to do."""
 
     source: str
     data: Data
     regions: Sequence[str]
-    given: Mapping[Notebook, Mapping[str, object]]
+    given: Mapping[Notebook, Mapping[str, object]]  # the parameters of each notebook
     reports: Path
+    refused: Sequence[str] = ()  # why other notebooks that were asked for can't be run
 
     def regional(self) -> list[Task]:
         """Return a task for every region and notebook that is run per region."""
-        tasks = [self._task(each, "") for each in self.given if each.is_per_region]
+        tasks = [self._task(each) for each in self.given if each.is_per_region]
+        prints = {region: {"data": self.data.prints[region]} for region in self.regions}
         return [
-            replace(
-                task, region=region, provenance=task.provenance | {"data": self.data.prints[region]}
-            )
-            for region in self.regions
+            replace(task, region=region, provenance=task.provenance | own)
+            for region, own in prints.items()
             for task in tasks
         ]
 
@@ -133,20 +89,20 @@ class Plan:
         is none while no report that tests a claim is there, or will be.
         """
         there = up_to_date.of_regions(self.reports)
-        own = [path for path in there if path.parts[-3] == self.source]
-        will_be = [each for each in self.given if each.is_per_region and each.claim]
-        if not will_be and not any(map(notebooks.claim_of, own)):
+        claims = [notebooks.claim_of(path) for path in there if path.parts[-3] == self.source]
+        claims += [each.claim for each in self.given if each.is_per_region]
+        if not any(claims):
             return []
-        data = up_to_date.of_reports(self.reports, self.source)
-        return [self._task(each, data) for each in self.given if not each.is_per_region]
+        data = {"data": up_to_date.of_reports(self.reports, self.source)}
+        tasks = [self._task(each) for each in self.given if not each.is_per_region]
+        return [replace(task, provenance=task.provenance | data) for task in tasks]
 
-    def _task(self, notebook: Notebook, data: str) -> Task:
-        """Return the task of a notebook, with the fingerprints of all that it comes from."""
+    def _task(self, notebook: Notebook) -> Task:
+        """Return the task of a notebook, with the fingerprints of all it comes from but data."""
         given = self.given[notebook]
         own = {name: value for name, value in given.items() if name != "source"}  # maybe a path
         provenance = {
             "data_until": self.data.until,
-            "data": data,
             "module": fingerprints.module(),
             "notebook": fingerprints.notebook(notebook.path),
             "parameters": fingerprints.short([json.dumps(own, sort_keys=True).encode()]),
@@ -173,13 +129,7 @@ def noted_data(source: Source, as_of: str, noted: Mapping[str, object]) -> Data 
 
 
 def read_data(dataset: Dataset, as_of: str) -> Data:
-    """Read what a run must know of a source's data.
-
-    Raises
-    ------
-    UsageError
-        If no customer has a region.
-    """
+    """Read what a run must know of a source's data; it is a `UsageError` if it has no region."""
     from analysis.data.region import last_day  # which brings pandas and more
     from workbook.running import contents
 

@@ -21,61 +21,42 @@ from workbook.terminal import Display
 Style = Literal["auto", "quiet", "json"]
 
 SLOWEST = 3  # notebooks and cells that are named at the end
+COLOURS = {"skipped": "none", "refused": "red", "failed": "red", "done": "green", "end": "none"}
+"""Of the first word of an event's line; others are not printed for people."""
+WHEN_QUIET = ("refused", "failed", "end")
 
 
 @dataclass(frozen=True)
 class Step:
-    """One notebook of one region.
-
-    Attributes
-    ----------
-    region : str
-        Name of the region; empty for a notebook over all regions.
-    notebook : str
-        Name of the notebook.
-    expected : float or None
-        Seconds it took in an earlier run; None if it never ran.
-    """
+    """One notebook of one region; of no region if it is one over all regions."""
 
     region: str
     notebook: str
-    expected: float | None = None
+    expected: float | None = None  # seconds that it took in an earlier run
 
     @property
     def name(self) -> str:
         """What a reader sees, in one line."""
         return _one_line(f"{self.region} · {self.notebook}" if self.region else self.notebook)
 
+    def about(self, seconds: float) -> dict[str, object]:
+        """Return the step as JSON has it, with what it took."""
+        return {"region": self.region, "notebook": self.notebook, "seconds": round(seconds, 3)}
+
 
 class Progress:
     """Shows a run and logs it: a context manager that is told, from any thread, what goes on.
 
-    Parameters
-    ----------
-    steps : sequence of Step
-        What will be run, each once.
-    skipped : mapping of str to int
-        Why notebooks are not run, such as "unchanged", and how many.
-    jobs : int
-        How many notebooks run at once.
-    style : {"auto", "quiet", "json"}
-        "auto" prints a line for each notebook that ended, and shows on a terminal what is
-        running, with a bar and the time left. "quiet" prints failures and the last line.
-        "json" prints one object per line; see the notes.
-    log : Path
-        Where the log goes. It is written line by line and takes the place of the log
-        before it, which stays if there are no steps.
-    console : Console
-        Where to print.
-    clock : callable
-        Gives the time in seconds.
-
-    Notes
-    -----
-    Each line of JSON has the keys `event` and `elapsed`, the seconds since the start, and
+    It runs each of `steps` once, so many `jobs` at once; `skipped` counts by reason what is not
+    run, and `refused` says why notebooks that were asked for can't be. The style "auto" prints a
+    line for each notebook that ended, and shows on a terminal what is running, with a bar and the
+    time left; "quiet" prints failures and the last line. The log is written line by line and takes
+    the place of the one before it, which stays if there are no steps. Each line of the style
+    "json" is an object with the keys `event` and `elapsed`, the seconds since the start, and
 
     =============  ==================================================================
     skipped        reason, notebooks (how many); once per reason
+    refused        reason; once per reason
     started        region, notebook, expected (seconds, or null)
     done, failed   region, notebook, seconds, failures (list of text), note
     end            complete (false if the run was stopped), ended, failed (how many),
@@ -93,15 +74,16 @@ class Progress:
         log: Path,
         console: Console,
         *,
+        refused: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._steps, self._jobs, self._style = tuple(steps), jobs, style
         self._skipped = {_one_line(reason): count for reason, count in skipped.items() if count}
         self._console, self._path, self._clock = console, log, clock
+        self._refused, self.failed = tuple(refused), 0
         self._log: TextIO | None = None
         self._display: Display | None = None
-        self._lock, self._is_over = Lock(), False
-        self._start, self._failed = clock(), 0
+        self._lock, self._is_over, self._start = Lock(), False, clock()
         self._running: dict[Step, float] = {}
         self._ended: dict[Step, float] = {}
         self._cells: list[tuple[float, Step, str]] = []
@@ -113,9 +95,10 @@ class Progress:
             self._log = self._path.open("w", encoding="utf-8", newline="\n", buffering=1)
             self._write(f"{counted(len(self._steps), 'notebook')}, {self._jobs} at once")
         for reason, count in self._skipped.items():
-            self._write(f"skipped {count}: {reason}")
-            self._emit("skipped", reason=reason, notebooks=count)
-            self._print(f"skipped {count}: {reason}", always=False)
+            facts = {"reason": reason, "notebooks": count}
+            self._tell("skipped", [f"skipped {count}: {reason}"], facts)
+        for reason in self._refused:
+            self._tell("refused", [f"refused {_one_line(reason)}"], {"reason": reason})
         if self._style == "auto" and self._console.is_interactive and self._steps:
             self._display = Display(self._console, len(self._steps), self.time_left)
         return self
@@ -125,14 +108,27 @@ class Progress:
             self._display.stop()
             self._display = None
         with self._lock:  # what is told from now on is not written anywhere
-            last, slowest = self._last_line(kind), [] if kind else self._slowest()
-            self._write(last, *slowest)
             self._is_over = True
-        self._emit("end", complete=kind is None, **self._totals())
-        if kind is None or issubclass(kind, KeyboardInterrupt):
-            self._print(last)
-        for line in slowest:
-            self._print(line, always=False)
+            steps, cells = (
+                heapq.nlargest(SLOWEST, found, key=lambda each: each[0])
+                for found in ([(spent, each) for each, spent in self._ended.items()], self._cells)
+            )
+            facts = {
+                "complete": kind is None,
+                "ended": len(self._ended),
+                "failed": self.failed,
+                "skipped": self._skipped,
+                "slowest_notebooks": [step.about(spent) for spent, step in steps],
+                "slowest_cells": [
+                    {"heading": text} | step.about(spent) for spent, step, text in cells
+                ],
+            }
+            is_broken = kind is not None and not issubclass(kind, KeyboardInterrupt)
+            self._tell("end", [self._last_line(kind)], facts, is_for_people=not is_broken)
+            slowest = [] if kind else [*_slowest("notebooks", steps), *_slowest("cells", cells)]
+            self._write(*slowest)
+            if slowest and self._style == "auto":
+                self._print(Text("\n".join(slowest)))
         if self._log:
             self._log.close()
 
@@ -142,8 +138,8 @@ class Progress:
             if self._is_over:
                 return
             self._running[step] = self._clock()
-            self._write(f"started {step.name}")
-            self._emit("started", **_about(step), expected=step.expected)
+            facts = {"region": step.region, "notebook": step.notebook, "expected": step.expected}
+            self._tell("started", [f"started {step.name}"], facts)
         if self._display:
             self._display.started(step, step.name)
 
@@ -157,48 +153,31 @@ class Progress:
     ) -> None:
         """Tell that a step has ended, whether or not it had started.
 
-        Parameters
-        ----------
-        step : Step
-            What ended.
-        failure : str
-            What broke, as a sentence; empty when nothing did.
-        seconds : float
-            How long it took.
-        cells : sequence of (str, float)
-            Headings of its cells, and the seconds they took.
-        note : str
-            What else there is to say, such as "second try".
+        `failure` says what broke, as a sentence; `cells` are headings and seconds, and `note` is
+        what else there is to say, such as "second try".
         """
-        event, colour = ("failed", "red") if failure else ("done", "green")
-        after = f"{step.name} ({_span(seconds)}{', ' if note else ''}{_one_line(note)})"
-        broken = [f"  {_one_line(failure)}"] if failure else []
+        event = "failed" if failure else "done"
+        lines = [f"{event} {step.name} ({_span(seconds)}{', ' if note else ''}{_one_line(note)})"]
+        lines += [f"  {_one_line(failure)}"] if failure else []
         with self._lock:
             if self._is_over:
                 return
             self._running.pop(step, None)
             self._ended[step] = seconds
-            self._failed += bool(failure)
+            self.failed += bool(failure)
             self._cells += [(spent, step, heading) for heading, spent in cells]
-            self._write(f"{event} {after}", *broken)
             failures = [failure] if failure else []
-            self._emit(event, **_about(step, seconds), failures=failures, note=note)
+            facts = step.about(seconds) | {"failures": failures, "note": note}
+            self._tell(event, lines, facts)
         if self._display:
             self._display.ended(step, len(self._ended))
-        lines = "\n".join([after, *broken])
-        self._print(Text.assemble((event, colour), " ", lines), always=bool(failure))
 
     def time_left(self) -> float:
-        """Return the seconds that the run will still take.
+        """Return the seconds that the run will still take; missing while nothing is known.
 
         A step takes as long as in an earlier run, and one that never ran as long as the
         mean of the others: those that ended in this run, and those with an expected time.
         The steps left are shared among the jobs; but the longest of them is run by one.
-
-        Returns
-        -------
-        float
-            0 when all steps have ended; missing while nothing is known of any step.
 
         References
         ----------
@@ -217,24 +196,32 @@ class Progress:
         left = [max(a - b, 0.0) for a, b in zip(expected, spent, strict=True)]
         return max(math.fsum(left) / self._jobs, max(left, default=0.0))
 
+    def _tell(
+        self, event: str, lines: Sequence[str], facts: Mapping, *, is_for_people: bool = True
+    ) -> None:
+        """Log an event, and print it in the style of the run."""
+        self._write(*lines)
+        if self._style == "json":
+            elapsed = round(self._clock() - self._start, 3)
+            told = json.dumps({"event": event, "elapsed": elapsed} | dict(facts))
+            self._console.out(told, highlight=False)
+        elif is_for_people and event in (COLOURS if self._style == "auto" else WHEN_QUIET):
+            shown = Text("\n".join(lines))
+            shown.stylize(COLOURS[event], 0, len(event))
+            self._print(shown)
+
     def _write(self, *lines: str) -> None:
         """Write lines to the log, each after the seconds since the start."""
         if self._log:
             elapsed = self._clock() - self._start
             self._log.writelines(f"{elapsed:8.1f}  {line}\n" for line in lines)
 
-    def _emit(self, event: str, **facts: object) -> None:
-        """Print an event as JSON, if that is the style."""
-        if self._style == "json":
-            elapsed = round(self._clock() - self._start, 3)
-            line = json.dumps({"event": event, "elapsed": elapsed} | facts)
-            self._console.out(line, highlight=False)
-
-    def _print(self, line: str | Text, *, always: bool = True) -> None:
-        """Print a line for people."""
-        if self._style == "auto" or (self._style == "quiet" and always):
-            told = self._display or self._console
-            told.print(line, soft_wrap=True, markup=False, highlight=False, emoji=False)
+    def _print(self, shown: Text) -> None:
+        """Print lines above the display, where there is one."""
+        if self._display:
+            self._display.print(shown)
+        else:
+            self._console.print(shown, soft_wrap=True)
 
     def _last_line(self, kind: type[BaseException] | None) -> str:
         """Return how the run ended."""
@@ -244,47 +231,19 @@ class Progress:
         if kind is not None:
             return f"Broken off ({kind.__name__}) after {done} of {of}."
         ran = f"{counted(done, 'report')} in {_span(self._clock() - self._start)}"
-        failed = f", {self._failed} failed" if self._failed else ""
+        failed = f", {self.failed} failed" if self.failed else ""
         said = ran + failed if self._steps else "Nothing to run"
         unrun = ", ".join(f"{count} {reason}" for reason, count in self._skipped.items())
         return f"{said}; {unrun}" if unrun else said
 
-    def _slowest(self) -> list[str]:
-        """Return lines that name the slowest notebooks and cells."""
-        (steps, cells), lines = self._longest(), []
-        named = {"notebooks": [(spent, step.name) for spent, step in steps]}
-        named["cells"] = [(spent, f"{step.name}: {_one_line(text)}") for spent, step, text in cells]
-        for kind, found in named.items():
-            lines += [f"Slowest {kind}:"] if found else []
-            lines += [f"{_span(spent):>12}  {name}" for spent, name in found]
-        return lines
 
-    def _longest(self) -> tuple[list, list]:
-        """Return the steps and the cells that took longest, each with their seconds first."""
-        steps = [(spent, step) for step, spent in self._ended.items()]
-        return tuple(
-            heapq.nlargest(SLOWEST, found, key=lambda each: each[0])
-            for found in (steps, self._cells)
-        )
-
-    def _totals(self) -> dict[str, object]:
-        """Return what the last line of JSON says."""
-        steps, cells = self._longest()
-        return {
-            "ended": len(self._ended),
-            "failed": self._failed,
-            "skipped": self._skipped,
-            "slowest_notebooks": [_about(step, spent) for spent, step in steps],
-            "slowest_cells": [
-                {"heading": text} | _about(step, spent) for spent, step, text in cells
-            ],
-        }
-
-
-def _about(step: Step, seconds: float | None = None) -> dict[str, object]:
-    """Return a step as JSON has it, with what it took."""
-    about = {"region": step.region, "notebook": step.notebook}
-    return about if seconds is None else about | {"seconds": round(seconds, 3)}
+def _slowest(kind: str, found: Sequence[tuple]) -> list[str]:
+    """Return lines that name the slowest notebooks or cells: seconds, step and maybe a heading."""
+    lines = [f"Slowest {kind}:"] if found else []
+    for spent, step, *heading in found:
+        name = ": ".join([step.name, *map(_one_line, heading)])
+        lines.append(f"{_span(spent):>12}  {name}")
+    return lines
 
 
 def _one_line(text: str) -> str:

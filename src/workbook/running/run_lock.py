@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -22,26 +22,18 @@ LOCK, OWNER = ".lock", ".owner"
 def alone(reports: Path, what: str) -> Iterator[None]:
     """Hold a folder of reports, and sweep away what an earlier run has left half-written.
 
-    The system lets go of the lock when its process ends, however it ends.
-
-    Parameters
-    ----------
-    reports : Path
-        The folder; it is made if it is not there.
-    what : str
-        What this process does, for whoever comes second.
-
-    Raises
-    ------
-    DataError
-        If another process holds the folder; the message names it.
+    The system lets go of the lock when its process ends, however it ends. `what` this process
+    does is for whoever comes second, who gets a `DataError` that names it.
     """
     reports.mkdir(parents=True, exist_ok=True)
     lock = FileLock(reports / LOCK, blocking=False)
     try:
         lock.acquire()
     except Timeout:
-        raise DataError(f"Another run writes to {reports.name}: {_owner(reports)}.") from None
+        who = "it has just begun"
+        with suppress(OSError):
+            who = (reports / OWNER).read_text(encoding="utf-8")
+        raise DataError(f"Another run writes to {reports.name}: {who}.") from None
     try:
         sweep(reports)
         write_text(reports / OWNER, f"process {os.getpid()}, {what}")
@@ -60,11 +52,3 @@ def sweep(reports: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
     for draft in [*reports.rglob(".*.part"), *reports.rglob(".*.part.ipynb")]:
         draft.unlink(missing_ok=True)
-
-
-def _owner(reports: Path) -> str:
-    """Return who holds the folder, as he wrote it down."""
-    try:
-        return (reports / OWNER).read_text(encoding="utf-8")
-    except OSError:
-        return "it has just begun"

@@ -7,7 +7,7 @@ seconds that it took. It is written last, so that a report with the right key is
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,18 +26,10 @@ INDEX = ("index.html", "findings.csv", "findings.parquet", "variants.parquet", "
 
 @dataclass(frozen=True)
 class Record:
-    """What stands beside a report.
+    """What stands beside a report."""
 
-    Attributes
-    ----------
-    key : str
-        Fingerprint of all that the report was made from; empty if it failed.
-    seconds : float
-        How long it took.
-    """
-
-    key: str = ""
-    seconds: float | None = None
+    key: str = ""  # fingerprint of all that the report was made from; empty if it failed
+    seconds: float | None = None  # how long it took
 
 
 def key(task: Task) -> str:
@@ -76,26 +68,23 @@ def finish(task: Task, seconds: float, failed: bool) -> None:
 def of_regions(reports: Path, gone: bool = False) -> list[Path]:
     """Return the executed notebooks of all sources' regions, in order.
 
-    Those of notebooks that are no longer there, or have another name now, are left out.
-
-    Parameters
-    ----------
-    reports : Path
-        The folder of the reports.
-    gone : bool
-        Those of regions that are no longer in their source's data, as `note_data` noted it,
-        and not the others. Of a source without a note no region is gone.
+    Those of notebooks that are no longer there are left out. So are those of regions that are
+    no longer in their source's data, as `note_data` noted it; or, if `gone`, all others.
     """
-    known = notebooks.names()
+    known = {path.stem for path in notebooks.paths()}
     paths = sorted(path for path in reports.glob("*/*/*.ipynb") if path.stem in known)
     noted = {name: data(reports, name).get("prints") for name in {path.parts[-3] for path in paths}}
-    return [path for path in paths if _is_gone(path, noted[path.parts[-3]]) == gone]
+
+    def is_gone(path: Path) -> bool:
+        regions = noted[path.parts[-3]]
+        return regions is not None and path.parts[-2] not in regions
+
+    return [path for path in paths if is_gone(path) == gone]
 
 
 def of_reports(reports: Path, source: str) -> str:
     """Return the fingerprint of the reports of a source's regions, as they stand."""
-    own = [path for path in of_regions(reports) if path.parts[-3] == source]
-    return _fingerprint(reports, own)
+    return _fingerprint(reports, (p for p in of_regions(reports) if p.parts[-3] == source))
 
 
 def is_indexed(reports: Path) -> bool:
@@ -122,30 +111,20 @@ def note_data(reports: Path, source: str, known: Mapping[str, object]) -> None:
     write_text(_noted(reports, source), json.dumps(known, ensure_ascii=False, indent=1) + "\n")
 
 
-def _is_gone(executed: Path, noted: Mapping[str, str] | None) -> bool:
-    """Tell whether a report's region is not among those that were noted."""
-    return noted is not None and executed.parts[-2] not in noted
-
-
 def _of_all(reports: Path) -> str:
     """Return the fingerprint of all reports of a folder, and of the module that shows them."""
     paths = [*reports.glob("*/*.ipynb"), *of_regions(reports)]
     return _fingerprint(reports, sorted(paths)) + fingerprints.module()
 
 
-def _fingerprint(reports: Path, paths: list[Path]) -> str:
+def _fingerprint(reports: Path, paths: Iterable[Path]) -> str:
     """Return the fingerprint of reports: of their keys, or of their bytes where they have none."""
-    return fingerprints.short(
-        part
-        for path in paths
-        if path.name[0] != "."
-        for part in (path.relative_to(reports).as_posix().encode(), _identity(path))
-    )
-
-
-def _identity(executed: Path) -> bytes:
-    """Return what tells a report from another version of it."""
-    return record(executed).key.encode() or executed.read_bytes()
+    parts = []
+    for path in paths:
+        if not path.name.startswith("."):
+            content = record(path).key.encode() or path.read_bytes()
+            parts += [path.relative_to(reports).as_posix().encode(), content]
+    return fingerprints.short(parts)
 
 
 def _write(executed: Path, known: Record) -> None:

@@ -14,8 +14,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLoc
 from analysis.claims.across_regions.pooling import LEAST_TO_PREDICT, taking_part
 from analysis.claims.hypotheses import Hypothesis, Part, register
 from analysis.figures import marks, theme
-from analysis.figures.display import figure, say
+from analysis.figures.display import enumerated, figure, in_words, say
 from analysis.figures.numbers import format_value
+from analysis.language import current, text
 
 WIDEST = 3
 """Times the usual width of an interval at which one leaves the picture."""
@@ -24,19 +25,14 @@ WIDEST = 3
 def forests(
     found: pd.DataFrame, others: pd.DataFrame, pools: pd.DataFrame, hypothesis: str
 ) -> None:
-    """Show every part of a hypothesis in all regions that estimate it, under its own heading.
+    """Show every part of a hypothesis (its id) in all regions that estimate it, under a heading.
 
-    Parameters
-    ----------
-    found, others, pools : DataFrame
-        As from `findings.tidy`, `findings.variants` and `across_regions.pooled`, of one source.
-    hypothesis : str
-        Its id; without any estimate nothing is shown but why.
+    The tables are as from `findings.tidy`, `findings.variants` and `across_regions.pooled`.
     """
     known = register()[hypothesis]
     own = found[(found["hypothesis"] == hypothesis) & found["estimate"].notna()]
     over = pools[pools["hypothesis"] == hypothesis].set_index("part")
-    say(f"### {hypothesis} {known.title['en']}")
+    say(f"### {hypothesis} {known.title[current()]}")
     if own.empty:
         say("No region has an estimate.")
         return
@@ -50,17 +46,8 @@ def forests(
 def forest(part: Part, regions: pd.DataFrame, pooled: pd.Series, caption: str) -> None:
     """Show an effect in every region, and what it is over all of them.
 
-    Parameters
-    ----------
-    part : Part
-        The effect.
-    regions : DataFrame
-        Rows of findings of that part: region, estimate, ci_low, ci_high, and used (whether the
-        region takes part; drawn open if not).
-    pooled : Series
-        Its row as from `across_regions.pooled`; without numbers where nothing is pooled.
-    caption : str
-        What is shown.
+    The regions are findings of that part, with `used`: whether a region takes part; it is drawn
+    open if not. `pooled` is its row of `across_regions.pooled`, which may be without numbers.
     """
     fig, ax = plt.subplots(figsize=(7.2, 1.3 + 0.3 * len(regions)))
     _ground(ax, part)
@@ -71,53 +58,42 @@ def forest(part: Part, regions: pd.DataFrame, pooled: pd.Series, caption: str) -
         ax.plot(row["estimate"], y + 1, "o", color=colour, mfc=fill, ms=6)
     if pd.notna(pooled["estimate"]):
         _diamond(ax, pooled)
-    ax.set_yticks(range(len(rows) + 1), ["all regions", *rows["region"]])
+    ax.set_yticks(range(len(rows) + 1), [text("all regions"), *rows["region"]])
     low, high = _limits(part, regions, pooled)
     ax.set(xlim=(low, high), ylim=(-0.7, len(rows) + 0.6))
-    ax.set(xlabel=f"{part.label['en']} ({part.unit['en']})", xscale=_axis_scale(part))
+    ax.set(xlabel=f"{part.label[current()]} ({part.unit[current()]})", xscale=_axis_scale(part))
     _as_effects(ax.xaxis, part)
     ax.tick_params(axis="y", length=0)
     figure(fig, _alt(part, regions, pooled), caption)
 
 
 def moderators(effects: pd.DataFrame, traits: pd.DataFrame, part: Part, caption: str) -> None:
-    """Show an effect of each region over what sets regions apart, without a line through it.
+    """Show the effect of a part in each region over what sets regions apart, without a line.
 
-    Parameters
-    ----------
-    effects : DataFrame
-        By region: estimate, ci_low, ci_high.
-    traits : DataFrame
-        By region, one column per trait.
-    part : Part
-        The effect.
-    caption : str
-        What is shown.
+    By region, effects have estimate, ci_low and ci_high, traits a column each.
     """
     fig, axes = plt.subplots(1, traits.shape[1], figsize=(7.2, 2.5), sharey=True, squeeze=False)
     both = effects[["estimate", "ci_low", "ci_high"]].join(traits)
     for ax, name in zip(axes[0], traits.columns, strict=True):
         marks.intervals(ax, both[name], both, upright=True)
         ax.axhline(part.null, color=theme.GREY, lw=1)
-        ax.set_xlabel(name.replace("_", " "))
-    axes[0, 0].set_ylabel(textwrap.fill(part.label["en"], 24), size=9)
+        ax.set_xlabel(in_words(name))
+    axes[0, 0].set_ylabel(textwrap.fill(part.label[current()], 24), size=9)
     axes[0, 0].set_yscale(_axis_scale(part))
     _as_effects(axes[0, 0].yaxis, part)
     ranks = both.corr(method="spearman")["estimate"]
-    named = ", ".join(f"{name.replace('_', ' ')} {ranks[name]:+.2f}" for name in traits)
-    alt = f"Dots by region ({len(both)}); rank correlations with the effect: {named}."
+    alt = text(
+        "Dots by region ({n}); rank correlations with the effect: {named}.",
+        n=len(both),
+        named=enumerated(f"{in_words(name)} {ranks[name]:+.2f}" for name in traits),
+    )
     figure(fig, alt, caption)
 
 
 def common(traits: pd.DataFrame) -> pd.DataFrame:
-    """Return the traits that effects are held against, whatever the data: chosen beforehand.
+    """Return which of `Dataset.traits` effects are held against: chosen beforehand.
 
     They are the number of customers, the share of urban ones and that of the largest segment.
-
-    Parameters
-    ----------
-    traits : DataFrame
-        As from `Dataset.traits`.
     """
     areas = [f"share_{area}" for area in ("urban", "suburban")]
     segments = traits.filter(like="share_").drop(columns=areas, errors="ignore")
@@ -127,16 +103,17 @@ def common(traits: pd.DataFrame) -> pd.DataFrame:
 
 def _caption(known: Hypothesis, part: Part, pooled: pd.Series) -> str:
     """Say what a forest plot shows, and what it comes to."""
-    named = f"{known.id} {part.label['en']}"
+    named, reason = f"{known.id} {part.label[current()]}", pooled["reason"]
     if pd.isna(pooled["estimate"]):
-        return f"{named}. {pooled['reason']}"
-    said = f"{named}: {pooled['part_verdict']} over {pooled['n_regions']} regions."
-    return f"{said} The claim is open: {_lower(pooled['reason'])}" if pooled["reason"] else said
-
-
-def _lower(sentence: str) -> str:
-    """Return a sentence that goes on after a colon."""
-    return sentence[:1].lower() + sentence[1:]
+        return f"{named}. {reason}"
+    said = text(
+        "{named}: {verdict} over {n} regions.",
+        named=named, verdict=text(pooled["part_verdict"]), n=pooled["n_regions"],
+    )  # fmt: skip
+    if reason:
+        why = reason[:1].lower() + reason[1:]
+        said += " " + text("The claim is open: {why}", why=why)
+    return said
 
 
 def _ground(ax: Axes, part: Part) -> None:
@@ -144,9 +121,8 @@ def _ground(ax: Axes, part: Part) -> None:
     ax.axvline(part.null, color=theme.GREY, lw=1)
     if part.negligible is not None:
         ax.axvspan(part.negligible.low, part.negligible.high, color=theme.BAND, lw=0, zorder=0)
-    for edge in (part.claim.low, part.claim.high):
-        if np.isfinite(edge):
-            ax.axvline(edge, color=theme.ORANGE, lw=1, ls="--")
+    for edge in part.claim.ends:
+        ax.axvline(edge, color=theme.ORANGE, lw=1, ls="--")
 
 
 def _diamond(ax: Axes, pooled: pd.Series) -> None:
@@ -160,16 +136,13 @@ def _diamond(ax: Axes, pooled: pd.Series) -> None:
 def _limits(part: Part, regions: pd.DataFrame, pooled: pd.Series) -> tuple[float, float]:
     """Return the ends of the axis: all estimates are in; a very wide interval leaves it."""
     onto, back = (np.log, np.exp) if part.scale == "log" else (np.array, np.array)
-    points = [*regions["estimate"], *pooled[["ci_low", "ci_high"]].dropna(), part.null]
-    points += [edge for edge in (part.claim.low, part.claim.high) if np.isfinite(edge)]
+    fixed = (part.null, *part.claim.ends)
+    points = [*regions["estimate"], *pooled[["ci_low", "ci_high"]].dropna(), *fixed]
     ends = regions[["ci_low", "ci_high"]].replace([np.inf, -np.inf], np.nan).dropna()
-    places, widths = (
-        onto(np.array([each for each in points if each > 0 or part.scale != "log"], dtype=float)),
-        np.diff(onto(ends.to_numpy(float)), axis=1),
-    )
-    reach = WIDEST / 2 * (np.median(widths) if len(widths) else 0.0)
-    spread = places.max() - places.min()
-    every = np.append(places, onto(ends.to_numpy(float)))
+    places = onto(np.array([each for each in points if each > 0 or part.scale != "log"], float))
+    ends = onto(ends.to_numpy(float))
+    reach = WIDEST / 2 * (np.median(np.diff(ends, axis=1)) if len(ends) else 0.0)
+    spread, every = np.ptp(places), np.append(places, ends)
     low = max(every.min(), places.min() - reach) - 0.03 * spread
     high = min(every.max(), places.max() + reach) + 0.03 * spread
     return float(back(low)), float(back(high))
@@ -190,11 +163,12 @@ def _axis_scale(part: Part) -> str:
 
 def _alt(part: Part, regions: pd.DataFrame, pooled: pd.Series) -> str:
     """Say what a forest plot shows."""
-    named = ", ".join(
+    named = enumerated(
         f"{row.region} {format_value(row.estimate, part.show)}" for row in regions.itertuples()
     )
+    facts = {"label": part.label[current()], "named": named}
     if pd.isna(pooled["estimate"]):
-        return f"{part.label['en']} with 95 % intervals: {named}; nothing is pooled."
-    ends = (format_value(pooled[end], part.show) for end in ("ci_low", "ci_high"))
-    middle = format_value(pooled["estimate"], part.show)
-    return f"{part.label['en']} with 95 % intervals: {named}; all {middle} ({' to '.join(ends)})."
+        return text("{label} with 95 % intervals: {named}; nothing is pooled.", **facts)
+    numbers = {"middle": "estimate", "low": "ci_low", "high": "ci_high"}
+    facts |= {name: format_value(pooled[end], part.show) for name, end in numbers.items()}
+    return text("{label} with 95 % intervals: {named}; all {middle} ({low} to {high}).", **facts)

@@ -59,7 +59,7 @@ def family(found: pd.DataFrame, pools: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     found : DataFrame
-        As from `findings.tidy` or from `by_region`: of it, source and region are used.
+        With a source and a region of each finding.
     pools : DataFrame
         As from `pooled`, of the same findings.
 
@@ -68,7 +68,6 @@ def family(found: pd.DataFrame, pools: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         By source, in the order of `found`: is_pooled; claims (pooled hypotheses); regions (with
         findings) and poolable (the most regions over which one of its hypotheses can be pooled).
-        Where nothing is pooled, poolable is below `LEAST_REGIONS`, and it may be less than regions.
     """
     counts = found.groupby("source", sort=False)["region"].nunique().rename("regions").to_frame()
     with_numbers = pools[pools["estimate"].notna()]
@@ -79,20 +78,10 @@ def family(found: pd.DataFrame, pools: pd.DataFrame) -> pd.DataFrame:
 
 
 def ranked(pools: pd.DataFrame) -> pd.DataFrame:
-    """Return the pooled hypotheses, best claims first.
+    """Return the pooled hypotheses (as from `pooled`), the row of each headline part, best first.
 
-    Supported, contradicted, too small to matter, inconclusive, not testable; within each, what
-    stands in the family goes first, then by p-value.
-
-    Parameters
-    ----------
-    pools : DataFrame
-        As from `across_regions.pooled`.
-
-    Returns
-    -------
-    DataFrame
-        One row per source and hypothesis, that of the headline part; sources keep their order.
+    Verdicts go as in `BEST_FIRST`; within each, what stands in the family goes first, then by
+    p-value. Sources keep their order.
     """
     headlines = [register()[key].parts[0].key for key in pools["hypothesis"]]
     return best_first(pools[pools["part"] == headlines])
@@ -101,16 +90,12 @@ def ranked(pools: pd.DataFrame) -> pd.DataFrame:
 def best_first(table: pd.DataFrame) -> pd.DataFrame:
     """Sort rows with verdict, survives and p_value within their source, best claims first."""
     table = table.reset_index(drop=True)
-    order = pd.DataFrame(
-        {
-            "source": pd.factorize(table["source"])[0],
-            "verdict": table["verdict"].map(BEST_FIRST.index),
-            "falls": ~table["survives"].astype(bool),
-            "p_value": table["p_value"],
-            "hypothesis": table["hypothesis"],
-        }
-    )
-    return table.loc[order.sort_values(list(order)).index].reset_index(drop=True)
+    order = table.assign(
+        source=pd.factorize(table["source"])[0],
+        verdict=table["verdict"].map(BEST_FIRST.index),
+        falls=~table["survives"].astype(bool),
+    ).sort_values(["source", "verdict", "falls", "p_value", "hypothesis"])
+    return table.loc[order.index].reset_index(drop=True)
 
 
 def usable(rows: pd.DataFrame) -> pd.Series:
@@ -124,16 +109,9 @@ def complete(found: pd.DataFrame) -> pd.Series:
 
 
 def adjusted(table: pd.DataFrame, family: list[str], method: str = "holm") -> pd.Series:
-    """Adjust the p-values of a table within each family.
+    """Adjust the p-values of a table, where it has them, within each family (columns).
 
-    Parameters
-    ----------
-    table : DataFrame
-        With a column p_value; where it is missing, so is what is returned.
-    family : list of str
-        Columns that tell the families apart.
-    method : str
-        As in statsmodels' `multipletests`.
+    The method is one of statsmodels' `multipletests`.
     """
     known = table[table["p_value"].notna()].astype({"p_value": float})
     p = known.groupby(family)["p_value"].transform(lambda own: multipletests(own, method=method)[1])

@@ -10,6 +10,8 @@ import pandas as pd
 from analysis.claims import verdicts
 from analysis.claims.across_regions.families import KEYS, complete, has_numbers, in_families
 from analysis.claims.hypotheses import Hypothesis, register
+from analysis.figures.display import in_words
+from analysis.language import text
 from analysis.statistics import meta_analysis
 from analysis.statistics.estimate import Estimate
 
@@ -47,12 +49,9 @@ def pooled(
 
     Parameters
     ----------
-    found : DataFrame
-        As from `findings.tidy`.
-    others : DataFrame, optional
-        As from `findings.variants`; without it, no check is taken for one for the same verdict.
-    tested : DataFrame, optional
-        As from `findings.tests`; without it, no test is combined.
+    found, others, tested : DataFrame
+        As from `findings.tidy`, `findings.variants` and `findings.tests`; without others no check
+        is taken for one for the same verdict, without tested no test is combined.
 
     Returns
     -------
@@ -103,14 +102,12 @@ def taking_part(
 def without_each(
     found: pd.DataFrame, others: pd.DataFrame, hypothesis: str
 ) -> dict[str, pd.DataFrame]:
-    """Pool a hypothesis again without each of its regions.
+    """Pool a hypothesis (by its id) again without each of its regions, which are more than three.
 
     Parameters
     ----------
     found, others : DataFrame
-        As in `pooled`, of one source; of the hypothesis more than three regions take part.
-    hypothesis : str
-        Its id.
+        As in `pooled`, of one source.
 
     Returns
     -------
@@ -167,8 +164,10 @@ def _rows(
         "left_out": "; ".join(_why_left_out(rest)),
     }
     if len(regions) < LEAST_REGIONS:
-        reason = f"{len(regions)} of {own['region'].nunique()} regions can be pooled; "
-        reason += f"{LEAST_REGIONS} are needed."
+        reason = text(
+            "{n} of {regions} regions can be pooled; {least} are needed.",
+            n=len(regions), regions=own["region"].nunique(), least=LEAST_REGIONS,
+        )  # fmt: skip
         return [
             named | {"part": part.key, "verdict": "not testable", "reason": reason}
             for part in known.parts
@@ -200,15 +199,20 @@ def _checked(
         return {"verdict": verdict, "p_value": p[0], "reason": ""}
     said = _failed_test(known, parts, used, tested)
     for (check, _), own in () if said else others.groupby(["check", "variant"], sort=False):
-        if where := _not_everywhere(known, own, used["region"].nunique()):
-            said = f"what it would be {check} is known {where}"
+        n = (own.loc[has_numbers(own), "region"].value_counts() == len(known.parts)).sum()
+        n_regions = used["region"].nunique()
+        if n < n_regions:
+            said = text(
+                "what it would be {check} is known from {n} of {regions} regions only",
+                check=check, n=n, regions=n_regions,
+            )  # fmt: skip
         elif other := verdicts.changed_verdict(known, parts, [pools := _pool(known, own)]):
-            said = f"{check} it would be {other}"
+            said = text("{check} it would be {other}", check=check, other=text(other))
         if said:
             break
         p.append(verdicts.p_value(known, pools))
     if said:
-        said = f"It would be {verdict}; {said}."
+        said = text("It would be {verdict}; {but}.", verdict=text(verdict), but=said)
         return {"verdict": "inconclusive", "p_value": 1.0, "reason": said}
     return {"verdict": verdict, "p_value": max(p), "reason": ""}
 
@@ -227,36 +231,29 @@ def _failed_test(
         if not bias:
             p = meta_analysis.combined_p(values, limit, sizes[values.index])
             if p < limit:
-                n, given = len(values), "p < .001" if p < 0.001 else f"p = {p:.3f}"
-                return f"{check}: {given} in {n} regions together, where {limit:.0%} is the least"
+                return text(
+                    "{check}: {p} in {n} regions together, where {limit:.0%} is the least",
+                    check=check, p="p < .001" if p < 0.001 else f"p = {p:.3f}", n=len(values),
+                    limit=limit,
+                )  # fmt: skip
             continue
         for key, pool in parts.items():
             each, own = estimates(alone[key]), alone[key]["region"]
             mean = meta_analysis.weighted_mean(values.reindex(own, fill_value=0), each, pool)
             most = limit * meta_analysis.narrowing(each, pool)
             if abs(mean) >= most:
-                named = bias.replace("_", " ")
-                return (
-                    f"{check}: {named} differs by {mean:+.3f} in the mean over regions, and an "
-                    f"interval so narrow allows less than {most:.3f}"
-                )
+                return text(
+                    "{check}: {bias} differs by {mean:+.3f} in the mean over regions, and an "
+                    "interval so narrow allows less than {most:.3f}",
+                    check=check, bias=in_words(bias), mean=mean, most=most,
+                )  # fmt: skip
     return ""
-
-
-def _not_everywhere(known: Hypothesis, varied: pd.DataFrame, n_regions: int) -> str:
-    """Say from how few regions a variant is known; nothing where it is known from all."""
-    parts = varied.loc[has_numbers(varied), "region"].value_counts()
-    n = (parts == len(known.parts)).sum()
-    return f"from {n} of {n_regions} regions only" if n < n_regions else ""
 
 
 def _numbers(
     known: Hypothesis, parts: Mapping[str, meta_analysis.Pooled], is_open: bool
 ) -> Iterator[dict]:
-    """Yield what is pooled for each part of a hypothesis, with the verdict on its interval.
-
-    Where a check keeps the claim open, nothing is concluded of its parts either.
-    """
+    """Yield what is pooled for each part, with the verdict on its interval if no check is open."""
     for part in known.parts:
         each = parts[part.key]
         numbers = {name: value for name, value in vars(each).items() if name in COLUMNS}
@@ -266,8 +263,7 @@ def _numbers(
 
 def _why_left_out(own: pd.DataFrame) -> list[str]:
     """Return the regions that take no part, each with why, in brackets."""
-    why = own["blocked_by"].where(own["blocked_by"] != "", own["verdict"])
-    named = own.assign(why=why).drop_duplicates("region")
-    open_ended = named["estimate"].notna() & (named["blocked_by"] == "")
-    named["why"] = named["why"].mask(open_ended, "an interval without an end")
-    return [f"{row.region} ({row.why})" for row in named.itertuples()]
+    own = own.drop_duplicates("region")
+    why = own["verdict"].map(text).mask(own["estimate"].notna(), text("an interval without an end"))
+    why = own["blocked_by"].where(own["blocked_by"] != "", why)
+    return [f"{region} ({each})" for region, each in zip(own["region"], why, strict=True)]

@@ -22,26 +22,13 @@ COUNTED = {"H05": "stations with works", "H21": "campaigns"}
 """What errors shrink with, where that is not the number of customers."""
 
 
-def factor(part: Part, estimate: Estimate, power: float = POWER) -> float:
+def factor(part: Part, estimate: Estimate) -> float:
     """Return how many times the data it would take to tell "no effect" from the claim.
 
     The standard error must be small enough that, if there is no effect, the interval misses the
-    claim with the probability `power`. It falls with the root of the number of customers.
-
-    Parameters
-    ----------
-    part : Part
-        The distance from "none" to the nearest edge of its claim is what must be told.
-    estimate : Estimate
-        Its standard error, on the scale of the part, is that of the region's own data.
-    power : float
-        Between 0 and 1.
-
-    Returns
-    -------
-    float
-        Below 1 where there is enough already; missing where "none" is the edge of the claim:
-        no sample tells the two apart.
+    claim, whose nearest edge is what must be told, with the probability `POWER`. It falls with the
+    root of the number of customers. The factor is missing where "none" is the edge of the claim: no
+    sample tells the two apart.
 
     References
     ----------
@@ -49,7 +36,7 @@ def factor(part: Part, estimate: Estimate, power: float = POWER) -> float:
     approach for assessing the equivalence of average bioavailability. Journal of
     Pharmacokinetics and Biopharmaceutics 15, 657-680.
     """
-    needed = _distance(part, estimate) / (stats.norm.ppf(0.975) + stats.norm.ppf(power))
+    needed = _distance(part, estimate) / (stats.norm.ppf(0.975) + stats.norm.ppf(POWER))
     return float((estimate.se / needed) ** 2) if needed > 0 else np.nan
 
 
@@ -79,40 +66,19 @@ def times_needed(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def customers_needed(times: pd.DataFrame, customers: pd.Series) -> pd.DataFrame:
-    """Return how many customers each region would need to decide each hypothesis.
+    """Return how many customers each region would need, from `times_needed` and how many it has.
 
-    Parameters
-    ----------
-    times : DataFrame
-        As from `times_needed`.
-    customers : Series
-        Number of customers by region.
-
-    Returns
-    -------
-    DataFrame
-        As `times`, without hypotheses whose errors shrink with something else (`COUNTED`).
+    Hypotheses whose errors shrink with something else (`COUNTED`) are left out.
     """
-    return np.ceil(
-        times.drop(index=list(COUNTED), errors="ignore") * customers.reindex(times.columns)
-    )
+    rows = times.drop(index=list(COUNTED), errors="ignore")
+    return np.ceil(rows * customers.reindex(times.columns))
 
 
 def further(needed: pd.DataFrame, customers: pd.Series) -> pd.DataFrame:
-    """Return how many further customers the regions would need together.
+    """Return how many further customers the regions would need together, from `customers_needed`.
 
-    Parameters
-    ----------
-    needed : DataFrame
-        As from `customers_needed`.
-    customers : Series
-        Number of customers by region.
-
-    Returns
-    -------
-    DataFrame
-        By hypothesis, the nearest to a decision first: known and regions (how many have a number,
-        and of how many), customers; missing unless all regions have a number.
+    By hypothesis, the nearest to a decision first, there are known and regions (how many have a
+    number, and of how many) and customers, missing unless all regions have a number.
     """
     more = needed.sub(customers.reindex(needed.columns)).clip(lower=0)
     table = pd.DataFrame({"known": needed.notna().sum(axis=1), "regions": needed.shape[1]})
@@ -120,51 +86,29 @@ def further(needed: pd.DataFrame, customers: pd.Series) -> pd.DataFrame:
     return table.sort_values(["customers", "known"], ascending=[True, False], kind="stable")
 
 
-def regions_needed(part: Part, regions: Sequence[Estimate], power: float = POWER) -> float:
+def regions_needed(part: Part, regions: Sequence[Estimate]) -> float:
     """Return over how many regions of the same kind an effect would have to be pooled.
 
     As `factor`, for the mean over regions: its standard error, with the spread between regions
     as it is estimated, falls with the root of their number k; the quantiles are those of t(k - 1).
-
-    Parameters
-    ----------
-    part : Part
-        The effect.
-    regions : sequence of Estimate, length 3 or more
-        Its estimates in the regions over which it is pooled.
-    power : float
-        Between 0 and 1.
-
-    Returns
-    -------
-    float
-        At least 3; infinite where `MOST_REGIONS` would not do, missing where "none" is the edge
-        of the claim.
+    It is at least 3, and infinite where `MOST_REGIONS` would not do.
     """
     pool, k = meta_analysis.pool(regions), np.arange(3, MOST_REGIONS + 1)
     distance, errors = _distance(part, pool), pool.normal_se * np.sqrt(pool.n_regions / k)
     if distance == 0:
         return np.nan
-    enough = errors * _quantiles(k, power) <= distance
+    enough = errors * _quantiles(k) <= distance
     return float(k[enough.argmax()]) if enough.any() else np.inf
 
 
-def customers_factor(part: Part, regions: Sequence[Estimate], power: float = POWER) -> float:
-    """Return how many times their customers the same regions would need, pooled.
+def customers_factor(part: Part, regions: Sequence[Estimate]) -> float:
+    """Return how many times their customers the same regions would need, pooled, as `factor`.
 
-    Parameters
-    ----------
-    part, regions, power
-        As in `regions_needed`.
-
-    Returns
-    -------
-    float
-        Infinite where no number of customers helps: the spread between regions alone leaves
-        the mean over so few of them too uncertain. Missing where "none" is the edge of the claim.
+    It is infinite where no number of customers helps: the spread between regions alone leaves the
+    mean over so few of them too uncertain.
     """
     pool, k = meta_analysis.pool(regions), len(regions)
-    needed, errors = _distance(part, pool) / _quantiles(k, power), [each.se for each in regions]
+    needed, errors = _distance(part, pool) / _quantiles(k), [each.se for each in regions]
     if needed == 0:
         return np.nan
     if pool.tau / math.sqrt(k) >= needed:
@@ -201,20 +145,18 @@ def pooled_needs(found: pd.DataFrame, others: pd.DataFrame, pools: pd.DataFrame)
         needs["times_the_customers"] = customers_factor(part, own)
         rows.append({"hypothesis": row.hypothesis, "regions": len(own)} | needs)
     columns = ["hypothesis", "regions", "regions_needed", "times_the_customers"]
-    table = pd.DataFrame(rows, columns=columns)
-    return table.groupby("hypothesis").max()
+    return pd.DataFrame(rows, columns=columns).groupby("hypothesis").max()
 
 
 def _distance(part: Part, estimate: Estimate) -> float:
     """Return how far "none" is from the nearest edge of the claim, on the estimate's scale."""
-    ends = [each for each in (part.claim.low, part.claim.high) if math.isfinite(each)]
     none = on_scale(part.null, estimate.scale)
-    return min(abs(on_scale(each, estimate.scale) - none) for each in ends)
+    return min(abs(on_scale(end, estimate.scale) - none) for end in part.claim.ends)
 
 
-def _quantiles(k: ArrayLike, power: float) -> np.ndarray:
+def _quantiles(k: ArrayLike) -> np.ndarray:
     """Return how many errors of the mean over k regions the distance must be."""
-    return stats.t.ppf(0.975, k - 1) + stats.t.ppf(power, k - 1)
+    return stats.t.ppf(0.975, k - 1) + stats.t.ppf(POWER, k - 1)
 
 
 def _part(hypothesis: str, key: str) -> Part:

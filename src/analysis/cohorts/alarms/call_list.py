@@ -20,22 +20,14 @@ def scored(moments: pd.DataFrame) -> pd.DataFrame:
 
     That somebody was gone is known another quarter later, when nothing was bought in it.
 
-    Parameters
-    ----------
-    moments : DataFrame
-        As from `weekly_activity.moments`.
-
     Returns
     -------
     DataFrame
-        With fall 0 where it is not known, and risk (probability; missing where too little was
-        known to predict it).
+        `moments` (as from `weekly_activity.moments`) with fall 0 where it is not known, and risk
+        (probability; missing where too little was known to predict it).
     """
-    known = (
-        (moments["week"] + 2 * weekly_activity.QUARTER)
-        .astype(float)
-        .where(moments["gone"].notna(), np.inf)
-    )
+    known = (moments["week"] + 2 * weekly_activity.QUARTER).astype(float)
+    known = known.where(moments["gone"].notna(), np.inf)
     rows = moments.assign(fall=moments["fall"].fillna(0.0), known=known)
     risk = prediction.walk_forward(f"gone ~ {RISK}", rows, "week", "known")
     return rows.assign(risk=risk).drop(columns="known")
@@ -53,12 +45,7 @@ def in_rhythm(rows: pd.DataFrame) -> pd.DataFrame:
 def lists(rows: pd.DataFrame, sales: pd.Series) -> pd.DataFrame:
     """Return scores that customers could be called by, the highest first.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        One landmark of `scored`.
-    sales : Series
-        Sales of the year before, by customer_id.
+    From one landmark of `scored`, and the sales of the year before by customer_id.
 
     Returns
     -------
@@ -129,12 +116,7 @@ def to_call(
 ) -> pd.DataFrame:
     """Return the customers of a list, the first to call on top, with what a caller should know.
 
-    Parameters
-    ----------
-    rows, scores, sales
-        As in `lists`.
-    currency : str
-        Of the sales, such as "CNY".
+    From `scored` rows of one landmark, their `lists`, and the sales of the year before.
 
     Returns
     -------
@@ -145,8 +127,6 @@ def to_call(
     """
     rows = rows.set_index("customer_id").join(scores.drop(columns=["fall", "risk"]))
     order = rows.sort_values(["sales at risk", "risk"], ascending=False, kind="stable")
-    days = 2 ** order["recency"] - 1
-    change = np.expm1(order["change"]).round(3)
     return pd.DataFrame(
         {
             "rank": range(1, len(order) + 1),
@@ -156,9 +136,9 @@ def to_call(
             "risk": order["risk"].round(3),
             f"sales_at_risk_{currency.lower()}": order["sales at risk"].round(2),
             f"sales_year_{currency.lower()}": sales.reindex(order.index).fillna(0).round(2),
-            "days_since_purchase": days.round().astype(int),
+            "days_since_purchase": (2 ** order["recency"] - 1).round().astype(int),
             "usual_gap_days": _gap_days(order).round(1),
-            "volume_change": change,
+            "volume_change": np.expm1(order["change"]).round(3),
         }
     )
 

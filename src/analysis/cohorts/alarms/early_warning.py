@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis.cohorts import weekly_activity
 from analysis.cohorts.weekly_activity import Weeks
+from analysis.language import text
 from analysis.statistics import discrimination, prediction
 from analysis.statistics.estimate import Estimate, from_se, jackknife_se
 
@@ -36,17 +37,9 @@ def line(moments: pd.DataFrame, share: float = FALSE_ALARMS) -> float:
 def leads(found: Weeks, changed: np.ndarray, alarm_line: float) -> pd.Series:
     """Return how long before their last purchase the alarm of lost customers began.
 
-    An alarm is on, or off, until the next week of which a usual volume is known: who fades until
-    they are no regulars any more stays on the watch list.
-
-    Parameters
-    ----------
-    found : Weeks
-        The region's purchases.
-    changed : ndarray
-        As from `weekly_activity.changes`.
-    alarm_line : float
-        As from `line`.
+    An alarm is on where the change (`weekly_activity.changes`) lies below the line (`line`), and
+    stays on, or off, until the next week of which a usual volume is known: who fades until they
+    are no regulars any more stays on the watch list.
 
     Returns
     -------
@@ -68,17 +61,9 @@ def leads(found: Weeks, changed: np.ndarray, alarm_line: float) -> pd.Series:
 def false_alarms(found: Weeks, changed: np.ndarray, alarm_line: float) -> pd.Series:
     """Return how many of the customers who stay are under alarm, too.
 
-    Parameters
-    ----------
-    found, changed, alarm_line
-        As in `leads`.
-
-    Returns
-    -------
-    Series
-        Of who bought in the last quarter and was a regular in the year before it: any_week (share
-        under alarm, in the mean over that year's weeks), ever (share that was at least once in
-        it) and weeks (52, or fewer where the data begin later).
+    Of who bought in the last quarter and was a regular in the year before it: any_week (share under
+    alarm, in the mean over that year's weeks), ever (share that was at least once in it) and weeks
+    (52, or fewer where the data begin later).
     """
     end = found.n_weeks - weekly_activity.QUARTER + 1
     start = max(end - YEAR, weekly_activity.RECENT + weekly_activity.USUAL)
@@ -94,14 +79,8 @@ def false_alarms(found: Weeks, changed: np.ndarray, alarm_line: float) -> pd.Ser
 def curve(found: Weeks, changed: np.ndarray, moments: pd.DataFrame, enough: float) -> pd.DataFrame:
     """Return sensitivity and lead time of the alarm by false-alarm rate.
 
-    Parameters
-    ----------
-    found, changed
-        As in `leads`.
-    moments : DataFrame
-        As from `weekly_activity.moments`: the lines are taken from it.
-    enough : float
-        Days of lead that are early enough.
+    The lines are taken from `weekly_activity.moments`; `enough` is the days of lead that are early
+    enough.
 
     Returns
     -------
@@ -123,18 +102,18 @@ def curve(found: Weeks, changed: np.ndarray, moments: pd.DataFrame, enough: floa
 def added(rows: pd.DataFrame, judged: Sequence[int], seed: int = 0) -> Estimate | None:
     """Estimate the gain in AUC by falling volume over recency and purchase rate, walk-forward.
 
-    Every landmark is predicted by logits that were fitted to what was known then, with the fall
-    and without. The error is that of a jackknife over ten groups of customers, in which the logits
-    are fitted anew: few are lost, and which ones decides the fit.
+    Every judged landmark is predicted by logits that were fitted to what was known then, with the
+    fall and without. The error is that of a jackknife over ten groups of customers, in which the
+    logits are fitted anew: few are lost, and which ones decides the fit.
 
     Parameters
     ----------
     rows : DataFrame
-        As from `weekly_activity.moments`, regulars that are watched, of the earlier landmarks, too.
+        As from `weekly_activity.moments`, watched regulars, of the earlier landmarks, too.
     judged : sequence of int
-        Landmarks at which predictions are judged.
+        Weeks of the landmarks at which predictions are judged.
     seed : int
-        Seed of the groups.
+        Of the groups.
 
     Returns
     -------
@@ -149,7 +128,7 @@ def added(rows: pd.DataFrame, judged: Sequence[int], seed: int = 0) -> Estimate 
     gain = _gain(rows, judged)
     if gain is None or None in each:
         return None
-    method = f"difference of AUCs, jackknife over {GROUPS} groups of customers"
+    method = text("difference of AUCs, jackknife over {n} groups of customers", n=GROUPS)
     return from_se(gain, jackknife_se(each), len(ids), df=GROUPS - 1, method=method)
 
 
@@ -168,11 +147,6 @@ def _gain(rows: pd.DataFrame, judged: Sequence[int]) -> float | None:
 
 def paths(found: Weeks, changed: np.ndarray) -> pd.DataFrame:
     """Return how volumes change in the 26 weeks before the last purchase, and of those who stay.
-
-    Parameters
-    ----------
-    found, changed
-        As in `leads`.
 
     Returns
     -------
@@ -207,6 +181,5 @@ def _gone(found: Weeks) -> tuple[np.ndarray, np.ndarray]:
     visited = found.visits > 0
     last = found.n_weeks - 1 - visited[:, ::-1].argmax(axis=1)
     first = max(found.n_weeks - 52, weekly_activity.RECENT + weekly_activity.USUAL + LOOK_BACK)
-    return visited.any(axis=1) & (last >= first) & (
-        last < found.n_weeks - weekly_activity.QUARTER
-    ), last
+    is_over = (last >= first) & (last < found.n_weeks - weekly_activity.QUARTER)
+    return visited.any(axis=1) & is_over, last

@@ -54,9 +54,7 @@ def strength(
     return with_treatment, min(factor**2 * of_outcome / (1 - of_outcome), 0.99)
 
 
-def _share(
-    columns: dict[str, np.ndarray], outcome: str, others: Sequence[str], terms: Sequence[str]
-) -> float:
+def _share(columns: dict, outcome: str, others: Sequence[str], terms: Sequence[str]) -> float:
     """Return the share of what the others leave of the outcome that the terms explain."""
     without = (_left(columns, outcome, others) ** 2).sum()
     left = (_left(columns, outcome, [*others, *terms]) ** 2).sum()

@@ -16,24 +16,14 @@ def with_own_interval(
 ) -> Estimate:
     """Give a difference of two shares the interval that those of the shares make.
 
-    Parameters
-    ----------
-    difference : Estimate
-        The first share less the second.
-    shares : sequence of float
-        The two.
-    influence : sequence of ndarray, shape (n,)
-        What each customer contributes to the one and to the other share: their variances over n
-        are those of the shares, and tell the sizes at which Wilson's intervals are taken.
-    df : float
-        Degrees of freedom of the quantile.
+    What each of the n customers contributes to either share is its `influence`, shape (n,): their
+    variances over n are those of the shares, and tell the sizes at which Wilson's intervals are
+    taken, with the t quantile of `df`.
 
-    References
-    ----------
-    Newcombe, R. G. (1998). Interval estimation for the difference between independent
-    proportions: comparison of eleven methods. Statistics in Medicine 17, 873-890.
-    Zou, G. Y., & Donner, A. (2008). Construction of confidence limits about effect measures: a
-    general approach. Statistics in Medicine 27, 1693-1702.
+    Newcombe (1998). Interval estimation for the difference between independent proportions:
+    comparison of eleven methods. Statistics in Medicine 17, 873-890.
+    Zou & Donner (2008). Construction of confidence limits about effect measures: a general
+    approach. Statistics in Medicine 27, 1693-1702.
     """
     quantile = stats.t.ppf(0.975, df)
     correlation = np.corrcoef(influence)[0, 1]

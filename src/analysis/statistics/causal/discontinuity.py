@@ -8,13 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
-import statsmodels.formula.api as smf
+import patsy
 
 from analysis.statistics.causal._curvature import half_width, worst_bias
 from analysis.statistics.estimate import Estimate, NotEstimable
 from analysis.statistics.regression.models import contrast, ols
 
+CUTOFF, WINDOW = 3, 3
+"""Promised days; days on each side of a cutoff whose cases are compared."""
 MIN_DAYS, MIN_ROWS = 2, 10
 """Different days and cases that a line on one side needs."""
 
@@ -24,8 +25,7 @@ def jump(
     outcome: str,
     days: str,
     *,
-    cutoff: int = 3,
-    window: int = 3,
+    cutoff: int = CUTOFF,
     covariates: Sequence[str] = (),
     groups: str | None = None,
     donut: bool = False,
@@ -41,10 +41,10 @@ def jump(
     frame : DataFrame
         One row per case; rows with a missing value are left out.
     outcome, days : str
-        Columns: the outcome, and whole days; the cutoff is the last that is in time.
-    cutoff, window : int
-        Cases of the days cutoff - window + 1 to cutoff are compared with those of the
-        days cutoff + 1 to cutoff + window.
+        Columns: the outcome, and whole days.
+    cutoff : int
+        The last day that is in time. Cases of the `WINDOW` days up to it are compared with those
+        of the `WINDOW` days after it.
     covariates : sequence of str
         Terms of a formula, such as "prior" and "C(severity)", known before the days were.
     groups : str, optional
@@ -60,32 +60,27 @@ def jump(
     Raises
     ------
     ValueError
-        If a side has fewer than 2 different days or 10 cases, days are not whole, the
-        outcome does not vary, or as in `models.ols`.
+        If days are not whole.
+    NotEstimable
+        If a side has fewer than `MIN_DAYS` different days or `MIN_ROWS` cases, the outcome does
+        not vary, or as in `models.ols`.
 
     References
     ----------
-    Lee, D. S., & Lemieux, T. (2010). Regression discontinuity designs in economics.
-    Journal of Economic Literature 48, 281-355.
-    Kolesár, M., & Rothe, C. (2018). Inference in regression discontinuity designs with a
-    discrete running variable. American Economic Review 108, 2277-2304.
+    Lee & Lemieux (2010). Regression discontinuity designs in economics. Journal of Economic
+    Literature 48, 281-355.
+    Kolesár & Rothe (2018). Inference in regression discontinuity designs with a discrete running
+    variable. American Economic Review 108, 2277-2304.
     """
-    options = {"cutoff": cutoff, "window": window, "covariates": covariates, "groups": groups}
-    model, rows = _local_lines(frame, outcome, days, **options, donut=donut)
-    fit = ols(model.formula, rows, groups)
-    error = fit.label.removeprefix("gaussian regression, ")
-    method = f"local line, {window} days on each side, {error}"
-    return replace(contrast(fit, "_within"), method=method)
+    formula, _, rows = _local_lines(frame, outcome, days, cutoff, covariates, groups, donut)
+    return _read_jump(formula, rows, groups)
 
 
 def honest_jump(
     frame: pd.DataFrame,
     outcome: str,
     days: str,
-    *,
     curvature: float,
-    cutoff: int = 3,
-    window: int = 3,
     covariates: Sequence[str] = (),
     groups: str | None = None,
 ) -> Estimate:
@@ -97,37 +92,19 @@ def honest_jump(
     of samples even then. It is never shorter than that of `jump`, and takes the covariates
     to have straight-line effects.
 
-    Parameters
-    ----------
-    frame, outcome, days, cutoff, window, covariates, groups
-        As in `jump`.
-    curvature : float
-        Largest size of the second derivative on either side, in units of the outcome per
-        day squared, declared beforehand.
-
-    Returns
-    -------
-    Estimate
-        The interval, and so the standard error read from it, includes the largest error.
-
-    Raises
-    ------
-    ValueError
-        As in `jump`, or if the curvature is negative.
+    The other parameters are those of `jump`. `curvature` is the largest size of the second
+    derivative on either side, in units of the outcome per day squared, 0 or more, declared
+    beforehand. The interval, and so the standard error read from it, includes the largest error.
 
     References
     ----------
-    Kolesár, M., & Rothe, C. (2018). Inference in regression discontinuity designs with a
-    discrete running variable. American Economic Review 108, 2277-2304.
-    Armstrong, T. B., & Kolesár, M. (2020). Simple and honest confidence intervals in
-    nonparametric regression. Quantitative Economics 11, 1-39.
+    Kolesár & Rothe (2018), as in `jump`.
+    Armstrong & Kolesár (2020). Simple and honest confidence intervals in nonparametric
+    regression. Quantitative Economics 11, 1-39.
     """
-    if not curvature >= 0:
-        raise ValueError(f"Curvature must be 0 or more, not {curvature}.")
-    options = {"cutoff": cutoff, "window": window, "covariates": covariates, "groups": groups}
-    plain = jump(frame, outcome, days, **options)
-    model, rows = _local_lines(frame, outcome, days, **options)
-    weights = np.linalg.pinv(model.exog)[model.exog_names.index("_within")]
+    formula, design, rows = _local_lines(frame, outcome, days, CUTOFF, covariates, groups)
+    plain = _read_jump(formula, rows, groups)
+    weights = np.linalg.pinv(design)[design.columns.get_loc("_within")]
     bias = curvature * worst_bias(weights, rows["_distance"].to_numpy())
     half = half_width(bias, plain.se, plain.df)
     return replace(
@@ -139,76 +116,39 @@ def honest_jump(
 
 
 def placebos(
-    frame: pd.DataFrame,
-    outcome: str,
-    days: str,
-    cutoffs: Sequence[int],
-    *,
-    cutoff: int = 3,
-    **options,
+    frame: pd.DataFrame, outcome: str, days: str, cutoffs: Sequence[int], **options
 ) -> pd.DataFrame:
     """Estimate jumps at days to which nothing was promised.
 
     Each uses cases of its own side of the real cutoff only, so that the real jump does
     not leak into it.
 
-    Parameters
-    ----------
-    frame, outcome, days
-        As in `jump`.
-    cutoffs : sequence of int
-        Other days; those that leave too few days or cases on a side are left out.
-    cutoff : int
-        The real one.
-    **options
-        As in `jump`: window, covariates, groups, donut.
-
-    Returns
-    -------
-    DataFrame, one row per day that could be estimated
-        estimate, ci_low, ci_high, n_obs.
-
-    Raises
-    ------
-    ValueError
-        If the real cutoff is among the other days.
+    Frame, outcome, days and options are those of `jump`. Of the other days, `cutoffs`, those that
+    leave too few days or cases on a side are left out: one row for each that could be estimated,
+    with estimate, ci_low, ci_high, n_obs.
     """
-    if cutoff in cutoffs:
-        raise ValueError(f"Day {cutoff} is the real cutoff, not a placebo.")
-    in_time = whole_days(frame[days]) <= cutoff
+    in_time = whole_days(frame[days]) <= CUTOFF
     found = {}
     for day in cutoffs:
-        rows = frame[in_time] if day < cutoff else frame[~in_time]
+        rows = frame[in_time] if day < CUTOFF else frame[~in_time]
         with suppress(ValueError):
             found[day] = jump(rows, outcome, days, cutoff=day, **options)
     return _table(found, "cutoff")
 
 
-def covariate_jumps(
-    frame: pd.DataFrame, columns: Sequence[str], days: str, **options
-) -> pd.DataFrame:
+def covariate_jumps(frame: pd.DataFrame, columns: Sequence[str], days: str) -> pd.DataFrame:
     """Estimate jumps of what was settled before the days were, which should have none.
 
-    Parameters
-    ----------
-    frame, days
-        As in `jump`.
-    columns : sequence of str
-        Numbers or categories; a category counts as its share, one row for each.
-    **options
-        As in `jump`: cutoff, window, groups, donut.
-
-    Returns
-    -------
-    DataFrame, one row per column that could be estimated
-        estimate, ci_low, ci_high in standard deviations of all cases; n_obs.
+    Frame and days are those of `jump`, `columns` numbers or categories; a category counts as its
+    share, one row for each. Each row that could be estimated has estimate, ci_low, ci_high in
+    standard deviations of all cases, and n_obs.
     """
     values = pd.get_dummies(frame[list(columns)]).astype(float)
     found = {}
     for name, column in values.items():
         rows = frame.assign(_covariate=(column - column.mean()) / column.std())
         with suppress(ValueError):
-            found[name] = jump(rows, "_covariate", days, **options)
+            found[name] = jump(rows, "_covariate", days)
     return _table(found, "covariate")
 
 
@@ -227,41 +167,42 @@ def whole_days(days: pd.Series) -> pd.Series:
     return found
 
 
-def _sides(frame: pd.DataFrame, outcome: str, days: str, cutoff: int) -> pd.DataFrame:
-    """Return the frame with the outcome, the side and the distance from the boundary."""
-    day = whole_days(frame[days])
-    return frame.assign(
-        _outcome=frame[outcome].astype(float),
-        _within=(day <= cutoff).astype(float),
-        _distance=day - cutoff - 0.5,
-    )
-
-
 def _local_lines(
     frame: pd.DataFrame,
     outcome: str,
     days: str,
-    *,
     cutoff: int,
-    window: int,
     covariates: Sequence[str],
     groups: str | None,
     donut: bool = False,
-) -> tuple[sm.OLS, pd.DataFrame]:
-    """Return the regression, not yet fitted, and its complete rows inside the window."""
-    rows = _sides(frame, outcome, days, cutoff)
-    near = rows["_distance"].abs() < window
-    rows = rows[near & ~(donut & (rows["_distance"] == -0.5))]
+) -> tuple[str, pd.DataFrame, pd.DataFrame]:
+    """Return the regression's formula, its design, and its complete rows inside the window."""
+    day = whole_days(frame[days])
+    rows = frame.assign(
+        _outcome=frame[outcome].astype(float),
+        _within=(day <= cutoff).astype(float),
+        _distance=day - cutoff - 0.5,
+    )
+    rows = rows[rows["_distance"].abs() < WINDOW]
+    rows = rows[~(donut & (rows["_distance"] == -0.5))]
     known = ["_outcome", groups, *covariates]
     rows = rows.dropna(subset=[name for name in known if name in rows]).reset_index(drop=True)
     _check_sides(rows)
     formula = " + ".join(["_outcome ~ _within * _distance", *covariates])
-    model = smf.ols(formula, rows)
-    rows = rows.loc[model.data.row_labels].reset_index(drop=True)
+    _, design = patsy.dmatrices(formula, rows, return_type="dataframe")
+    rows = rows.loc[design.index].reset_index(drop=True)
     _check_sides(rows)
     if rows["_outcome"].nunique() == 1:
         raise NotEstimable(f'"{outcome}" is the same in every case near the cutoff.')
-    return model, rows
+    return formula, design, rows
+
+
+def _read_jump(formula: str, rows: pd.DataFrame, groups: str | None) -> Estimate:
+    """Fit the lines and read the jump between them."""
+    fit = ols(formula, rows, groups)
+    error = fit.label.removeprefix("gaussian regression, ")
+    method = f"local line, {WINDOW} days on each side, {error}"
+    return replace(contrast(fit, "_within"), method=method)
 
 
 def _check_sides(rows: pd.DataFrame) -> None:

@@ -39,14 +39,18 @@ def indirect(paths: Sequence[Estimate], *, draws: int = 20_000, seed: int = 0) -
 
     References
     ----------
-    MacKinnon, D. P., Lockwood, C. M., & Williams, J. (2004). Confidence limits for the
-    indirect effect. Multivariate Behavioral Research 39, 99-128.
+    MacKinnon, Lockwood & Williams (2004). Confidence limits for the indirect effect. Multivariate
+    Behavioral Research 39, 99-128.
     """
     _check_paths(paths)
     rng = np.random.default_rng(seed)
     low, high = -np.inf, np.inf  # of a path of which nothing is known
     if all(path.ci_high < np.inf for path in paths):
-        products = np.prod([_draw(path, draws, rng) for path in paths], axis=0)
+        products = np.ones(draws)
+        for path in paths:
+            finite = np.isfinite(path.df)
+            noise = rng.standard_t(path.df, draws) if finite else rng.standard_normal(draws)
+            products *= path.estimate + path.se * noise
         low, high = np.quantile(products, [0.025, 0.975])
     return Estimate(
         estimate=float(np.prod([path.estimate for path in paths])),
@@ -61,27 +65,15 @@ def joint_significance(paths: Sequence[Estimate]) -> bool:
     """Return whether the 95 % interval of every path excludes 0.
 
     An indirect effect exists only if each of its paths does; this test needs no
-    distribution of the product.
-
-    Raises
-    ------
-    ValueError
-        As in `indirect`.
+    distribution of the product. Paths and errors are those of `indirect`.
 
     References
     ----------
-    MacKinnon, D. P., Lockwood, C. M., Hoffman, J. M., West, S. G., & Sheets, V. (2002).
-    A comparison of methods to test mediation. Psychological Methods 7, 83-104.
+    MacKinnon, Lockwood, Hoffman, West & Sheets (2002). A comparison of methods to test mediation.
+    Psychological Methods 7, 83-104.
     """
     _check_paths(paths)
     return all(path.ci_low > 0 or path.ci_high < 0 for path in paths)
-
-
-def _draw(path: Estimate, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Return coefficients drawn around a path's estimate, shape (draws,)."""
-    finite = np.isfinite(path.df)
-    noise = rng.standard_t(path.df, draws) if finite else rng.standard_normal(draws)
-    return path.estimate + path.se * noise
 
 
 def _check_paths(paths: Sequence[Estimate]) -> None:

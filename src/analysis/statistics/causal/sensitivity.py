@@ -20,17 +20,11 @@ LEAST_ASKED = 50
 class Confounding:
     """An effect, if something unmeasured were as strong as the strongest control.
 
-    Attributes
-    ----------
-    benchmark : str
-        The control whose strength moves the ends of the interval furthest; "none was recorded"
-        without controls.
-    robustness : float
-        Share of what is left of both sides that a confounder has to explain to bring the
-        estimate to nothing.
-    lower, upper : Estimate
-        The effect with such a confounder against it, and for it, never more precise than the
-        effect itself; anything is possible where there is no control to compare with.
+    `benchmark` is the control whose strength moves the ends of the interval furthest, or "none was
+    recorded". `robustness` is the share of what is left of both sides that a confounder has to
+    explain to bring the estimate to nothing. `lower` and `upper` are the effect with such a
+    confounder against it, and for it, never more precise than the effect itself; anything is
+    possible where there is no control to compare with.
     """
 
     benchmark: str
@@ -81,34 +75,32 @@ def confounding(
 
     Raises
     ------
-    ValueError
-        If a benchmark is not among the controls.
     NotEstimable
         If the controls determine the treatment.
 
     References
     ----------
-    Cinelli, C., & Hazlett, C. (2020). Making sense of sensitivity: extending omitted
-    variable bias. Journal of the Royal Statistical Society B 82, 39-67.
+    Cinelli & Hazlett (2020). Making sense of sensitivity: extending omitted variable bias.
+    Journal of the Royal Statistical Society B 82, 39-67.
     """
-    columns = columns_by_term(
-        data.dropna(subset=[outcome, treatment]), outcome, treatment, controls
-    )
-    named = _benchmarks(columns, outcome, treatment, benchmarks, together)
+    rows = data.dropna(subset=[outcome, treatment])
+    columns = columns_by_term(rows, outcome, treatment, controls)
     t, df, error = classical(columns, outcome, treatment)
     if effect.scale == "log":
         error /= float(columns[outcome].mean())
-    if not named:  # nothing is known of how strong a hidden one may be
+    names = benchmarks or [x for x in columns if x not in ("Intercept", outcome, treatment)]
+    groups = [[name] for name in names] + ([together] if len(together) > 1 else [])
+    if not groups:  # nothing is known of how strong a hidden one may be
         lowest = LINKS[effect.scale][1](-np.inf)
         open_ended = replace(effect, ci_low=float(lowest), ci_high=np.inf)
         return Confounding("none was recorded", robustness_value(t, df), open_ended, open_ended)
-    found = {
-        name: _confounded(effect, df, error, *strength(columns, outcome, treatment, terms))
-        for name, terms in named.items()
-    }
-    far = max(found, key=lambda name: _reach(*found[name]))
-    plain = " and ".join(e.removeprefix("C(").removesuffix(")") for e in far.split(" and "))
-    return Confounding(plain, robustness_value(t, df), *found[far])
+    found = []
+    for terms in groups:
+        shares = strength(columns, outcome, treatment, terms)
+        name = " and ".join(each.removeprefix("C(").removesuffix(")") for each in terms)
+        ends = _confounded(effect, df, error, *shares)
+        found.append(Confounding(name, robustness_value(t, df), *ends))
+    return max(found, key=_reach)
 
 
 def strongest(
@@ -123,22 +115,11 @@ def strongest(
     """Do as `confounding`, with what is known of some customers only among the benchmarks.
 
     What was asked of a few can't be held equal for all, but it tells how strong such a cause is.
+    The robustness is that among all customers.
 
-    Parameters
-    ----------
-    effect, data, outcome, treatment, controls
-        As in `confounding`.
-    partly : sequence of str
-        Columns with missing values, such as satisfaction; those that are known of fewer than
-        `LEAST_ASKED` customers, or do not vary, are left out.
-    together : sequence of str
-        Columns that say nearly the same; those of them that are controls are one more benchmark.
-
-    Returns
-    -------
-    Confounding
-        The one that moves the ends of the interval furthest; its robustness is that among all
-        customers.
+    `partly` are columns with missing values, such as satisfaction; those that are known of fewer
+    than `LEAST_ASKED` customers, or do not vary, are left out. `together` are columns that say
+    nearly the same; those of them that are controls are one more benchmark.
     """
     alike = [name for name in controls if name in together]
     found = [confounding(effect, data, outcome, treatment, controls, together=alike)]
@@ -148,36 +129,23 @@ def strongest(
         if len(rows) >= LEAST_ASKED and varies:
             terms = [*controls, name]
             found.append(confounding(effect, rows, outcome, treatment, terms, [name]))
-    worst = max(found, key=lambda each: _reach(each.lower, each.upper))
-    return replace(worst, robustness=found[0].robustness)
+    return replace(max(found, key=_reach), robustness=found[0].robustness)
 
 
 def both_ways(parts: Mapping[str, Confounding]) -> list[dict[str, Estimate]]:
-    """Return all parts of a claim with the hidden cause against them, and with it for them.
+    """Return the parts of a claim with the hidden cause against all, and with it for all.
 
-    Parameters
-    ----------
-    parts : mapping of str to Confounding
-        By part of the hypothesis.
-
-    Returns
-    -------
-    list of dict, length 2
-        The lower estimates and the upper ones, by part, as `Claim.conclude` takes them.
+    `parts` has the confounding by part; the two results have estimates by part, as
+    `Claim.conclude` takes them.
     """
     lower = {name: each.lower for name, each in parts.items()}
     return [lower, {name: each.upper for name, each in parts.items()}]
 
 
 def as_log_hazard(change: float, share: float) -> float:
-    """Return the change of a log hazard that makes a share of customers who stay change so much.
+    """Return the change of a log hazard behind a small change of the share of who stay.
 
-    Parameters
-    ----------
-    change : float
-        Of the share, such as 0.02.
-    share : float
-        Of customers who stay, between 0 and 1.
+    `change` is that of the share, such as 0.02, and `share` that of customers who stay.
     """
     return change / (share * np.log(share))
 
@@ -185,10 +153,8 @@ def as_log_hazard(change: float, share: float) -> float:
 def as_risk_ratio(hazard_ratio: float) -> float:
     """Return the risk ratio that a hazard ratio comes to where the outcome is common.
 
-    References
-    ----------
-    VanderWeele, T. J. (2020). Optimal approximate conversions of odds ratios and hazard ratios
-    to risk ratios. Biometrics 76, 746-752.
+    VanderWeele (2020). Optimal approximate conversions of odds ratios and hazard ratios to risk
+    ratios. Biometrics 76, 746-752.
     """
     return (1 - 0.5 ** np.sqrt(hazard_ratio)) / (1 - 0.5 ** np.sqrt(1 / hazard_ratio))
 
@@ -196,21 +162,10 @@ def as_risk_ratio(hazard_ratio: float) -> float:
 def robustness_value(t: float, df: float) -> float:
     """Return how strong a confounder must be to undo a coefficient.
 
-    Parameters
-    ----------
-    t, df : float
-        The coefficient's t value and its residual degrees of freedom.
+    Given the coefficient's t value and its residual degrees of freedom: the share of the remaining
+    variance, of both treatment and outcome, that the confounder has to explain.
 
-    Returns
-    -------
-    float
-        Share of the remaining variance, of both treatment and outcome, that the
-        confounder has to explain; 0 if nothing is left to undo.
-
-    References
-    ----------
-    Cinelli, C., & Hazlett, C. (2020). Making sense of sensitivity: extending omitted
-    variable bias. Journal of the Royal Statistical Society B 82, 39-67.
+    Cinelli & Hazlett (2020), as in `confounding`.
     """
     f2 = t**2 / df
     return float((np.sqrt(f2**2 + 4 * f2) - f2) / 2)
@@ -219,41 +174,13 @@ def robustness_value(t: float, df: float) -> float:
 def e_value(ratio: float) -> float:
     """Return the ratio that a confounder needs with both sides to explain a risk ratio.
 
-    Parameters
-    ----------
-    ratio : float
-        Risk ratio, positive; for an interval its end nearer to 1 (or 1 if it holds 1).
+    The risk ratio is positive; of an interval, its end nearer to 1 (or 1 if it holds 1).
 
-    Raises
-    ------
-    ValueError
-        If the ratio is not positive.
-
-    References
-    ----------
-    VanderWeele, T. J., & Ding, P. (2017). Sensitivity analysis in observational
-    research: introducing the E-value. Annals of Internal Medicine 167, 268-274.
+    VanderWeele & Ding (2017). Sensitivity analysis in observational research: introducing the
+    E-value. Annals of Internal Medicine 167, 268-274.
     """
-    if not ratio > 0:
-        raise ValueError(f"A ratio must be positive, not {ratio}.")
     above = max(ratio, 1 / ratio)
     return float(above + np.sqrt(above * (above - 1)))
-
-
-def _benchmarks(
-    columns: dict[str, np.ndarray],
-    outcome: str,
-    treatment: str,
-    named: Sequence[str] | None,
-    together: Sequence[str],
-) -> dict[str, list[str]]:
-    """Return the terms whose strength is borrowed, by name; refuse unknown ones."""
-    known = [name for name in columns if name not in ("Intercept", outcome, treatment)]
-    unknown = sorted({*(named or ()), *together} - set(known))
-    if unknown:
-        raise ValueError(f"No control {unknown}; there are {known}.")
-    found = {name: [name] for name in (known if named is None else named)}
-    return found | ({" and ".join(together): list(together)} if len(together) > 1 else {})
 
 
 def _confounded(
@@ -262,12 +189,10 @@ def _confounded(
     """Return the effect with a confounder of such shares against it, and for it."""
     bias = error * np.sqrt(df * with_outcome * with_treatment / (1 - with_treatment))
     wider = max(np.sqrt((1 - with_outcome) / (1 - with_treatment) * df / (df - 1)), 1.0)
-    return (
-        moved(effect, -bias, effect.se * wider),
-        moved(effect, bias, effect.se * wider),
-    )
+    return moved(effect, -bias, effect.se * wider), moved(effect, bias, effect.se * wider)
 
 
-def _reach(lower: Estimate, upper: Estimate) -> float:
-    """Return the distance from the lowest to the highest end of two estimates, on their scale."""
-    return on_scale(upper.ci_high, upper.scale) - on_scale(lower.ci_low, lower.scale)
+def _reach(found: Confounding) -> float:
+    """Return the distance from the lowest to the highest end, on the effect's scale."""
+    scale = found.lower.scale
+    return on_scale(found.upper.ci_high, scale) - on_scale(found.lower.ci_low, scale)

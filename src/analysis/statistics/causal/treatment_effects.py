@@ -28,38 +28,23 @@ BEYOND = 5
 class AIPW:
     """An average treatment effect by augmented inverse-probability weighting.
 
-    Attributes
-    ----------
-    effect : Estimate
-        Mean outcome if all were treated less mean outcome if none were.
-    lowest_propensity, highest_propensity : float
-        Estimated probabilities of treatment, before truncation.
-    share_truncated : float
-        Customers whose probability was moved to 0.01 or 0.99.
-    propensity : ndarray, shape (n,)
-        Each customer's estimated probability of treatment, before truncation.
-    effective_treated, effective_control : float
-        Sizes of unweighted samples that would be as informative as the weighted arms.
-    balance : DataFrame
-        Per covariate: mean difference in standard deviations, smd_before and smd_after
-        weighting; under 0.1 in size is usually called balanced.
+    `effect` is the mean outcome if all were treated less that if none were, `propensity` each
+    customer's estimated probability of treatment before truncation, shape (n,), and
+    `share_truncated` the customers whose probability was moved to 0.01 or 0.99. `balance` has per
+    covariate the mean difference in standard deviations, smd_before and smd_after weighting; under
+    0.1 in size is usually called balanced.
     """
 
     effect: Estimate
-    lowest_propensity: float
-    highest_propensity: float
-    share_truncated: float
     propensity: np.ndarray
-    effective_treated: float
-    effective_control: float
+    share_truncated: float
     balance: pd.DataFrame
 
 
 def aipw(
     outcome: ArrayLike,
     treated: ArrayLike,
-    propensity_covariates: pd.DataFrame,
-    outcome_covariates: pd.DataFrame | None = None,
+    covariates: pd.DataFrame,
     family: Family = "gaussian",
     shares: bool = False,
 ) -> AIPW:
@@ -83,8 +68,8 @@ def aipw(
     outcome, treated : array_like, shape (n,)
         `treated` is 0 or 1. For an effect as a share of the overall mean, divide the
         outcome by its mean first. Series are paired with the covariates by their index.
-    propensity_covariates, outcome_covariates : DataFrame, shape (n, k)
-        Numbers known before treatment; the second is the first if not given.
+    covariates : DataFrame, shape (n, k)
+        Numbers known before treatment.
     family : {"gaussian", "binomial", "poisson"}
         Of the outcome; "binomial" for 0 or 1, the effect being a difference of shares.
     shares : bool
@@ -103,57 +88,45 @@ def aipw(
 
     References
     ----------
-    Robins, J. M., Rotnitzky, A., & Zhao, L. P. (1994). Estimation of regression
-    coefficients when some regressors are not always observed. JASA 89, 846-866.
+    Robins, Rotnitzky & Zhao (1994). Estimation of regression coefficients when some regressors
+    are not always observed. JASA 89, 846-866.
     """
     check_family(family)
-    same = propensity_covariates if outcome_covariates is None else outcome_covariates
-    if len({len(each) for each in (outcome, treated, propensity_covariates, same)}) > 1:
+    if len({len(each) for each in (outcome, treated, covariates)}) > 1:
         raise ValueError("Outcome, treatment and covariates must have the same length.")
-    columns = aligned(outcome, treated, propensity_covariates, same)
-    y, arm = (floats(pd.Series(each)).to_numpy() for each in columns[:2])
-    covariates, others = (each.apply(floats) for each in columns[2:])
-    _check_arms(y, arm, covariates, others)
-    fitted, _ = _predict(arm, covariates, covariates, "binomial", "the treatment")
+    *columns, covariates = aligned(outcome, treated, covariates)
+    y, arm = (floats(pd.Series(each)).to_numpy() for each in columns)
+    covariates = covariates.apply(floats)
+    design = sm.add_constant(covariates, has_constant="add")
+    _check_arms(y, arm, design)
+    everybody = np.full(len(y), True)
+    fitted, _ = _predict(arm, design, everybody, "binomial", "the treatment", "customers")
     score = np.clip(fitted, TRUNCATION, 1 - TRUNCATION)
     weights = np.where(arm == 1, 1 / score, 1 / (1 - score))
-    none, of_none = _arm(y, arm == 0, others, family, "customers not treated")
-    one, of_one = _arm(y, arm == 1, others, family, "customers treated")
+    none, of_none = _arm(y, design, arm == 0, family, "customers not treated")
+    one, of_one = _arm(y, design, arm == 1, family, "customers treated")
     leverage = np.empty(len(y))
     leverage[arm == 0], leverage[arm == 1] = of_none, of_one
     correction = np.where(arm == 1, weights, -weights) * (y - np.where(arm == 1, one, none))
     means = [(fit + correction * side).mean() for fit, side in ((one, arm), (none, arm - 1))]
     inflated = correction / (1 - leverage)
     influence = [one + inflated * arm, none + inflated * (arm - 1)]
-    effect = means[0] - means[1]
     error = "Wilson's intervals of both shares" if shares else "influence-function error"
     method = f"doubly robust (AIPW), {family} outcome, {error}"
     se = (influence[0] - influence[1]).std(ddof=1) / np.sqrt(len(y))
-    estimate = from_se(effect, se, len(y), method=method)
+    effect = from_se(means[0] - means[1], se, len(y), method=method)
     if shares:
-        df = max(min(arm.sum(), (1 - arm).sum()) - others.shape[1] - 1, 1)
-        estimate = _shares.with_own_interval(estimate, means, influence, df)
-    return AIPW(
-        effect=estimate,
-        lowest_propensity=float(fitted.min()),
-        highest_propensity=float(fitted.max()),
-        share_truncated=float(np.mean(fitted != score)),
-        propensity=fitted,
-        effective_treated=_effective_size(weights[arm == 1]),
-        effective_control=_effective_size(weights[arm == 0]),
-        balance=_balance(arm, covariates, weights),
-    )
+        df = max(min(arm.sum(), (1 - arm).sum()) - design.shape[1], 1)
+        effect = _shares.with_own_interval(effect, means, influence, df)
+    balance = _balance(arm, covariates, weights)
+    return AIPW(effect, fitted, float(np.mean(fitted != score)), balance)
 
 
 def independent(covariates: pd.DataFrame, treated: ArrayLike) -> pd.DataFrame:
-    """Return the covariates that add something to the earlier ones, in each arm.
+    """Return the covariates that the ones before them do not determine in either arm.
 
-    Parameters
-    ----------
-    covariates : DataFrame, shape (n, k)
-        Numbers; a column that the columns before it determine in one of the arms is left out.
-    treated : array_like, shape (n,)
-        0 or 1; a Series is paired with the covariates by its index.
+    `covariates` are numbers, shape (n, k); `treated` is 0 or 1, and a Series is paired with them
+    by its index.
     """
     covariates, treated = aligned(covariates, treated)
     arm, kept = floats(pd.Series(treated)).to_numpy(), []
@@ -166,43 +139,37 @@ def independent(covariates: pd.DataFrame, treated: ArrayLike) -> pd.DataFrame:
 
 
 def _arm(
-    y: np.ndarray, own: np.ndarray, covariates: pd.DataFrame, family: str, who: str
+    y: np.ndarray, design: pd.DataFrame, own: np.ndarray, family: str, who: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return what everybody would have had in an arm, by a regression among its customers."""
+    """Return what everybody would have had in an arm, and the leverage of its customers.
+
+    Predictions far beyond what anybody of the arm had are refused.
+    """
     try:
-        found, leverage = _predict(y[own], covariates[own], covariates, family, "the outcome", who)
+        found, leverage = _predict(y, design, own, family, "the outcome", who)
     except _glm.Separated:
-        design = sm.add_constant(covariates[own], has_constant="add")
-        kept = design.columns[_glm.not_separating(design.to_numpy(float), y[own], family)][1:]
-        found, leverage = _predict(
-            y[own], covariates.loc[own, kept], covariates[kept], family, "the outcome", who
+        kept = _glm.not_separating(design[own].to_numpy(float), y[own], family)
+        found, leverage = _predict(y, design.iloc[:, kept], own, family, "the outcome", who)
+    low, high = y[own].min(), y[own].max()
+    middle = (high + low) / 2
+    farthest = found[np.argmax(np.abs(found - middle))]
+    if not abs(farthest - middle) <= (BEYOND - 0.5) * (high - low):
+        raise NotEstimable(
+            f"The {own.sum():,} {who} had {low:,.6g} to {high:,.6g}; from them {farthest:,.6g} "
+            "would follow for another customer: they are too few, or too unlike."
         )
-    _check_predictions(found, y[own], who)
     return found, leverage
 
 
 def _predict(
-    y: np.ndarray, seen: pd.DataFrame, everybody: pd.DataFrame, family: str, outcome: str,
-    who: str = "customers",
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Fit y on some customers' covariates; return predictions for all, leverage of the seen."""
-    design = sm.add_constant(seen, has_constant="add")
-    fit = _glm.fit(sm.GLM(y, design, family=FAMILIES[family]()), family, outcome, who)
-    predicted = fit.predict(sm.add_constant(everybody, has_constant="add"))
-    weighted = np.sqrt(fit.family.weights(fit.mu))[:, None] * fit.model.exog
+    y: np.ndarray, design: pd.DataFrame, own: np.ndarray, family: str, outcome: str, who: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fit y among some customers; return predictions for all, and the leverage of those."""
+    model = sm.GLM(y[own], design[own], family=FAMILIES[family]())
+    fit = _glm.fit(model, family, outcome, who)
+    weighted = np.sqrt(fit.family.weights(fit.mu))[:, None] * model.exog
     leverage = (np.linalg.qr(weighted).Q ** 2).sum(axis=1)
-    return np.asarray(predicted), np.clip(leverage, 0, MAX_LEVERAGE)
-
-
-def _check_predictions(predicted: np.ndarray, y: np.ndarray, who: str) -> None:
-    """Refuse predictions far beyond what anybody had who was seen."""
-    middle, width = (y.max() + y.min()) / 2, np.ptp(y)
-    farthest = predicted[np.argmax(np.abs(predicted - middle))]
-    if not abs(farthest - middle) <= (BEYOND - 0.5) * width:
-        raise NotEstimable(
-            f"The {len(y):,} {who} had {y.min():,.6g} to {y.max():,.6g}; from them {farthest:,.6g} "
-            "would follow for another customer: they are too few, or too unlike."
-        )
+    return np.asarray(fit.predict(design)), np.clip(leverage, 0, MAX_LEVERAGE)
 
 
 def _balance(arm: np.ndarray, covariates: pd.DataFrame, weights: np.ndarray) -> pd.DataFrame:
@@ -215,17 +182,9 @@ def _balance(arm: np.ndarray, covariates: pd.DataFrame, weights: np.ndarray) -> 
     return pd.DataFrame(table, index=pd.Index(covariates.columns, name="covariate"))
 
 
-def _effective_size(weights: np.ndarray) -> float:
-    """Return Kish's effective sample size."""
-    return float(weights.sum() ** 2 / (weights**2).sum())
-
-
-def _check_arms(
-    y: np.ndarray, arm: np.ndarray, covariates: pd.DataFrame, others: pd.DataFrame
-) -> None:
+def _check_arms(y: np.ndarray, arm: np.ndarray, design: pd.DataFrame) -> None:
     """Refuse what `aipw` cannot use."""
-    together = np.column_stack([y, arm, covariates, others])
-    if not np.isfinite(together).all():
+    if not np.isfinite(np.column_stack([y, arm, design])).all():
         raise ValueError("Outcome, treatment and covariates must be known for everybody.")
     if not np.isin(arm, [0, 1]).all():
         raise ValueError("Treatment must be 0 or 1.")
@@ -234,9 +193,8 @@ def _check_arms(
             f"Each arm needs {MIN_ARM} customers; there are {int(arm.sum())} treated and "
             f"{int((1 - arm).sum())} others."
         )
-    for table in (covariates, others):
-        for rows in (table, table[arm == 1], table[arm == 0]):
-            if np.linalg.matrix_rank(sm.add_constant(rows, has_constant="add")) <= table.shape[1]:
-                raise NotEstimable(
-                    f"Covariates are collinear or constant within an arm ({len(rows):,} customers)."
-                )
+    for rows in (design, design[arm == 1], design[arm == 0]):
+        if np.linalg.matrix_rank(rows) < rows.shape[1]:
+            raise NotEstimable(
+                f"Covariates are collinear or constant within an arm ({len(rows):,} customers)."
+            )

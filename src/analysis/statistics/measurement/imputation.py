@@ -7,21 +7,21 @@ import pandas as pd
 
 from analysis.statistics.estimate import NotEstimable
 
+DONORS = 10
+"""Nearest customers of whom one, at random, gives its value."""
 _RIDGE = 1e-5
 """Share of each column's variance added to it, so that collinear columns have a solution."""
 
 
-def impute(
-    frame: pd.DataFrame, m: int = 20, cycles: int = 10, donors: int = 10, seed: int = 0
-) -> list[pd.DataFrame]:
+def impute(frame: pd.DataFrame, m: int = 20, cycles: int = 10, seed: int = 0) -> list[pd.DataFrame]:
     """Fill in missing values several times, by chained equations.
 
     Column by column, from left to right, a linear regression on all other columns predicts
-    the missing values; each is then replaced by the value of a customer whose prediction is
-    near (predictive mean matching), so that only values that occur are filled in. The
-    regression is drawn anew each time from its posterior distribution, so that copies
+    the missing values; each is then replaced by the value of one of the `DONORS` customers whose
+    predictions are nearest (predictive mean matching), so that only values that occur are filled
+    in. The regression is drawn anew each time from its posterior distribution, so that copies
     differ by as much as is unknown. Fit the model to each copy and pool the estimates with
-    `estimates.pooled`. Everything that the model uses belongs into the table, its outcome
+    `estimate.pooled`. Everything that the model uses belongs into the table, its outcome
     too; scores are computed afterwards, from the items of each copy.
 
     Parameters
@@ -32,8 +32,6 @@ def impute(
         Copies.
     cycles : int
         Rounds over the columns before a copy is taken.
-    donors : int
-        Nearest customers of whom one, at random, gives its value.
     seed : int
         Makes copies the same again; the first copies do not depend on `m`.
 
@@ -41,12 +39,12 @@ def impute(
     -------
     list of DataFrame, length m
         As `frame`; columns with missing values are floats. If nothing is missing, a list
-        of one copy, which `estimates.pooled` takes too.
+        of one copy, which `estimate.pooled` takes too.
 
     Raises
     ------
     ValueError
-        If a column is not numeric, or `m`, `cycles` or `donors` is less than 1.
+        If a column is not numeric.
     NotEstimable
         If a column has infinite values or no value at all.
 
@@ -59,48 +57,43 @@ def impute(
 
     References
     ----------
-    van Buuren, S. (2018). Flexible Imputation of Missing Data, 2nd ed., chapters 3 and 4.
-    Chapman and Hall.
-    Morris, T. P., White, I. R., & Royston, P. (2014). Tuning multiple imputation by
-    predictive mean matching and local residual draws. BMC Medical Research Methodology
-    14, 75.
+    van Buuren (2018), Flexible Imputation of Missing Data, 2nd ed., chapters 3 and 4. Morris,
+    White, Royston (2014), BMC Medical Research Methodology 14, 75.
     """
-    if min(m, cycles, donors) < 1:
-        raise ValueError("m, cycles and donors must be at least 1.")
     values = _checked(frame)
     if not np.isnan(values).any():
         return [frame.copy()]
     streams = np.random.default_rng(seed).spawn(m)
-    givers = [_givers(values, cycles, donors, rng) for rng in streams]
-    return [_filled(frame, np.take_along_axis(values, each, axis=0)) for each in givers]
+    copies = []
+    for rng in streams:
+        filled, copy = (
+            np.take_along_axis(values, _givers(values, cycles, rng), axis=0),
+            frame.copy(),
+        )
+        for j in np.flatnonzero(frame.isna().any()):
+            copy.isetitem(j, filled[:, j])
+        copies.append(copy)
+    return copies
 
 
 def _checked(frame: pd.DataFrame) -> np.ndarray:
     """Return the table as floats, or say which columns cannot be imputed."""
-    numeric = [pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]
-    _refuse(frame.columns[~np.array(numeric, bool)], "must be numeric", ValueError)
+    refusal = "To be imputed, these columns must {}: {}."
+    words = frame.select_dtypes(exclude=["number", "bool", "boolean"]).columns
+    if len(words):
+        raise ValueError(refusal.format("be numeric", ", ".join(map(str, words))))
     values = frame.to_numpy(float, na_value=np.nan)
-    _refuse(frame.columns[np.isinf(values).any(axis=0)], "must be finite")
     gap = np.isnan(values)
-    _refuse(frame.columns[gap.any(axis=0) & gap.all(axis=0)], "must have at least one value")
+    is_empty = gap.any(axis=0) & gap.all(axis=0)
+    rules = {"be finite": np.isinf(values).any(axis=0), "have at least one value": is_empty}
+    for rule, is_broken in rules.items():
+        if is_broken.any():
+            names = ", ".join(map(str, frame.columns[is_broken]))
+            raise NotEstimable(refusal.format(rule, names))
     return values
 
 
-def _refuse(columns: pd.Index, rule: str, error: type[ValueError] = NotEstimable) -> None:
-    """Name the columns that break a rule."""
-    if len(columns):
-        raise error(f"To be imputed, these columns {rule}: {', '.join(map(str, columns))}.")
-
-
-def _filled(frame: pd.DataFrame, values: np.ndarray) -> pd.DataFrame:
-    """Return the table with its incomplete columns replaced."""
-    filled = frame.copy()
-    for j in np.flatnonzero(frame.isna().any()):
-        filled.isetitem(j, values[:, j])
-    return filled
-
-
-def _givers(values: np.ndarray, cycles: int, donors: int, rng: np.random.Generator) -> np.ndarray:
+def _givers(values: np.ndarray, cycles: int, rng: np.random.Generator) -> np.ndarray:
     """Return the row whose value each cell takes, shape (n, k); its own where it is known."""
     known = [np.flatnonzero(column) for column in ~np.isnan(values.T)]
     gaps = [np.flatnonzero(column) for column in np.isnan(values.T)]
@@ -108,25 +101,19 @@ def _givers(values: np.ndarray, cycles: int, donors: int, rng: np.random.Generat
     givers = np.tile(np.arange(len(values))[:, None], values.shape[1])
     for j in incomplete:
         givers[gaps[j], j] = rng.choice(known[j], len(gaps[j]))
-    x = _design(values, givers)
+    spread = np.nanstd(values, axis=0)
+    standard = (values - np.nanmean(values, axis=0)) / np.where(spread > 0, spread, 1)
+    x = np.column_stack([np.take_along_axis(standard, givers, axis=0), np.ones(len(values))])
     products = x.T @ x
     for j in incomplete * cycles:
         rows = gaps[j]
         products -= x[rows].T @ x[rows]  # leaves those of the rows where j is known
         estimate, draw = _regression(products, j, len(known[j]), rng)
-        near = _match((x @ estimate)[known[j]], x[rows] @ draw, donors, rng)
+        near = _match((x @ estimate)[known[j]], x[rows] @ draw, rng)
         givers[rows, j] = known[j][near]
         x[rows, j] = x[known[j][near], j]
         products += x[rows].T @ x[rows]
     return givers
-
-
-def _design(values: np.ndarray, givers: np.ndarray) -> np.ndarray:
-    """Return the filled columns, standardised by their known values, and a column of ones."""
-    spread = np.nanstd(values, axis=0)
-    standard = (values - np.nanmean(values, axis=0)) / np.where(spread > 0, spread, 1)
-    filled = np.take_along_axis(standard, givers, axis=0)
-    return np.column_stack([filled, np.ones(len(values))])
 
 
 def _regression(
@@ -145,13 +132,11 @@ def _regression(
     return estimate, draw
 
 
-def _match(
-    known: np.ndarray, wanted: np.ndarray, donors: int, rng: np.random.Generator
-) -> np.ndarray:
+def _match(known: np.ndarray, wanted: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return for each wanted prediction the position of one of those nearest to it."""
     known = known.round(9)  # so that equal customers have equal predictions
     order = np.argsort(known)
-    ranked, donors = known[order], min(donors, len(known))
+    ranked, donors = known[order], min(DONORS, len(known))
     width = min(2 * donors, len(known))
     first = np.searchsorted(ranked, wanted) - donors
     around = np.clip(first, 0, len(known) - width)[:, None] + np.arange(width)

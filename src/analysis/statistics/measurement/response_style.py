@@ -1,71 +1,51 @@
-"""How a style of answering makes ratings of one person go together, and what is left without it."""
+"""How a style of answering makes ratings of one person go together, and what is left without it.
+
+Some people tick high whatever they are asked. Such a style adds to the covariance of any two
+ratings; here it is taken out, as a share of their variance (Lindell, Whitney 2001, Journal of
+Applied Psychology 86, 114-121).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from analysis.statistics.estimate import Estimate, from_se, moved, pooled
-from analysis.statistics.measurement import relative_importance
-from analysis.statistics.measurement._style import (
-    Style,
-    correlation_of,
-    mixed,
-    possible,
-    shifts_at,
-    slopes_of,
-)
+from analysis.statistics.measurement.correlations import correlation_of, slopes_of
+from analysis.statistics.measurement.relative_importance import lmg
 
+Mixes = Mapping[str, Mapping[str, float]]
+Ratings = Sequence[str] | Mapping[str, float]
 STYLE = 0.20
 """Share of a rating's variance that a style of answering may well have, where nothing tells."""
+HALO_ON_MARKER = 0.5
+"""How strong a halo may be on the rating that tells it, as a share of its strength on others."""
+MOST = 0.99
+"""Of the style that would leave nothing of some rating: as much as is taken out at the most."""
+DRAWS = (np.arange(200) + 0.5) / 200
+"""Places in the distribution of a style's share at which its error is worked out."""
 Z = stats.norm.ppf(0.975)
 
 
-ASSUMED = Style(0.0, 0.0, STYLE, 0.0)
-HALO_ON_MARKER = 0.5
-"""How strong a halo may be on the rating that tells it, as a share of its strength on others."""
+@dataclass(frozen=True)
+class Style:
+    """A style of answering that several ratings share: a share of each rating's variance.
 
-
-def without_style(
-    frames: Sequence[pd.DataFrame],
-    mixes: Mapping[str, Mapping[str, float]],
-    ratings: Sequence[str] | Mapping[str, float],
-    share: float = STYLE,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return correlations as observed, and without a common style of answering.
-
-    Some people tick high whatever they are asked. Such a style adds to the covariance of any
-    two ratings; here it is taken out, as a share of their variance.
-
-    Parameters
-    ----------
-    frames : sequence of DataFrame
-        One row per person, nothing missing; one per imputation, whose covariances are averaged.
-    mixes : mapping of str to mapping
-        What is correlated, by name: weights of columns, such as {"gap": {"performance": 1,
-        "expectation": -1}}.
-    ratings : sequence of str, or mapping of str to float
-        The columns that share the style; or by column how strong it is there, 1 meaning as `share`
-        says.
-    share : float
-        The style's share of a rating's variance.
-
-    Returns
-    -------
-    observed, cleaned : ndarray, shape (k, k)
-        Correlation matrices in the order of `mixes`.
-
-    References
-    ----------
-    Lindell, M. K., & Whitney, D. J. (2001). Accounting for common method variance in
-    cross-sectional research designs. Journal of Applied Psychology 86, 114-121.
+    Of the share (0 where the estimate is not above 0) there are a 95 % interval, both ends 0 or
+    more, and an error, 0 where the share is assumed and not estimated.
     """
-    covariance, strong = mixed(frames, mixes, ratings)
-    return correlation_of(covariance), correlation_of(covariance - share * np.outer(strong, strong))
+
+    share: float
+    low: float
+    high: float
+    se: float
+
+
+ASSUMED = Style(0.0, 0.0, STYLE, 0.0)
 
 
 def estimated(
@@ -93,11 +73,9 @@ def estimated(
 
     References
     ----------
-    Billiet, J. B., & McClendon, M. J. (2000). Modeling acquiescence in measurement models
-    for two balanced sets of items. Structural Equation Modeling 7, 608-628.
+    Billiet, McClendon (2000), Structural Equation Modeling 7, 608-628.
     """
-    names = _checked(frames, marker, positive, negative)
-    return _style(frames, names, np.ones(len(names) - 1))
+    return _from_marker(frames, marker, positive, negative, 1)
 
 
 def halo(
@@ -110,64 +88,34 @@ def halo(
     `HALO_ON_MARKER`, as the marker may have less of it than what was experienced. Whatever truly
     links the marker with the sides is in it too: it is as much as a halo can be.
 
-    Parameters
-    ----------
-    frames, marker, positive, negative
-        As for `estimated`.
-
-    Raises
-    ------
-    ValueError
-        As in `estimated`.
+    Parameters and errors are those of `estimated`.
 
     References
     ----------
-    Thorndike, E. L. (1920). A constant error in psychological ratings. Journal of Applied
-    Psychology 4, 25-29.
+    Thorndike (1920), Journal of Applied Psychology 4, 25-29.
     """
-    names = _checked(frames, marker, positive, negative)
-    signs = np.repeat([1.0, -1.0], [len(positive), len(negative)])
-    found = _style(frames, names, signs)
+    found = _from_marker(frames, marker, positive, negative, -1)
     share, low, high = (
         min(each / HALO_ON_MARKER, 0.99) for each in (found.share, found.low, found.high)
     )
     return Style(share, low, high, found.se / HALO_ON_MARKER)
 
 
-def _checked(
-    frames: Sequence[pd.DataFrame], marker: str, positive: Sequence[str], negative: Sequence[str]
-) -> list[str]:
-    """Return all ratings, or refuse those that can't tell a style of answering."""
-    if len(positive) != len(negative):
-        raise ValueError(f"There are {len(positive)} good sides, but {len(negative)} bad ones.")
-    names = [marker, *positive, *negative]
-    same = [name for name in names if min(each[name].nunique() for each in frames) < 2]
-    if same:
-        raise ValueError(f"{', '.join(same)} must vary to tell a style of answering.")
-    return names
-
-
-def _style(frames: Sequence[pd.DataFrame], names: Sequence[str], signs: np.ndarray) -> Style:
-    """Return the mean correlation of the first rating with the others, each by its sign."""
-    turned = [each[names].astype(float) * np.concatenate([[1.0], signs]) for each in frames]
-    found = pooled([_mean_correlation(each) for each in turned])
-    mean, half = found.estimate, Z * found.se / (1 - found.estimate**2)
-    low, high = (float(np.tanh(np.arctanh(mean) + side * half)) for side in (-1, 1))
-    return Style(max(mean, 0.0), max(low, 0.0), max(high, 0.0), found.se)
-
-
 def slope_shifts(
-    frames: Sequence[pd.DataFrame],
-    mixes: Mapping[str, Mapping[str, float]],
-    ratings: Sequence[str] | Mapping[str, float],
-    style: Style,
+    frames: Sequence[pd.DataFrame], mixes: Mixes, ratings: Ratings, style: Style
 ) -> pd.DataFrame:
     """Return what taking out a style of answering does to the slopes on the last of `mixes`.
 
     Parameters
     ----------
-    frames, mixes, ratings
-        As for `without_style`; the last of the mixes is the outcome.
+    frames : sequence of DataFrame
+        One row per person, nothing missing; one per imputation, whose covariances are averaged.
+    mixes : mapping of str to mapping
+        Drivers and, last, the outcome, by name: weights of columns, such as {"gap":
+        {"performance": 1, "expectation": -1}}.
+    ratings : sequence of str, or mapping of str to float
+        The columns that share the style; or by column how strong it is there, 1 meaning as its
+        share says.
     style : Style
         As from `estimated`, or `ASSUMED`.
 
@@ -178,23 +126,13 @@ def slope_shifts(
         share (column "share") and at both ends of its interval ("low", "high"), and the error
         that the share's own error gives it ("se").
     """
-    covariance, strong = mixed(frames, mixes, ratings)
-    observed = slopes_of(correlation_of(covariance))
-
-    def shift(share: float) -> np.ndarray:
-        return slopes_of(correlation_of(covariance - share * np.outer(strong, strong))) - observed
-
-    return shifts_at(shift, list(mixes)[:-1], possible(style, covariance, strong))
+    return _shifts(slopes_of, list(mixes)[:-1], frames, mixes, ratings, style)
 
 
 def importance_shifts(
-    frames: Sequence[pd.DataFrame],
-    mixes: Mapping[str, Mapping[str, float]],
-    ratings: Sequence[str],
-    style: Style,
-    first: Sequence[str],
-    second: Sequence[str],
-) -> pd.Series:
+    frames: Sequence[pd.DataFrame], mixes: Mixes, ratings: Ratings, style: Style,
+    first: Sequence[str], second: Sequence[str],
+) -> pd.Series:  # fmt: skip
     """Return what taking out a style does to the shares of R2 of some drivers less others'.
 
     A little more or less of the style changes these shares a lot, and it may be weaker in what
@@ -214,24 +152,17 @@ def importance_shifts(
     """
     signs = np.array([(name in first) - (name in second) for name in list(mixes)[:-1]], float)
 
-    covariance, strong = mixed(frames, mixes, ratings)
+    def difference(correlation: np.ndarray) -> np.ndarray:
+        shares = lmg(correlation[None])
+        return shares @ signs / shares.sum()
 
-    def shift(share: float) -> np.ndarray:
-        cleaned = covariance - share * np.outer(strong, strong)
-        shares = relative_importance.lmg(
-            np.stack([correlation_of(each) for each in (covariance, cleaned)])
-        )
-        before, after = (shares @ signs) / shares.sum(axis=1)
-        return np.array([after - before])
-
-    weaker = possible(replace(style, low=style.low / 2), covariance, strong)
-    return shifts_at(shift, ["difference"], weaker).loc["difference"]
+    weaker = replace(style, low=style.low / 2)
+    found = _shifts(difference, ["difference"], frames, mixes, ratings, weaker)
+    return found.loc["difference"]
 
 
 def taken_out(
-    effects: Mapping[str, Estimate],
-    shifts: Mapping[str, pd.Series],
-    shares: Sequence[str] = (),
+    effects: Mapping[str, Estimate], shifts: Mapping[str, pd.Series], shares: Sequence[str] = ()
 ) -> tuple[dict[str, Estimate], list[dict[str, Estimate]]]:
     """Return effects without a style of answering, and at both ends of what is known of it.
 
@@ -253,24 +184,31 @@ def taken_out(
         With the least and with the most style that the answers allow, as for
         `checks.same_verdict`.
     """
-    move = {name: _moved_share if name in shares else moved for name in effects}
-    found = {
-        name: move[name](each, shifts[name]["share"], np.hypot(each.se, shifts[name]["se"]))
-        for name, each in effects.items()
-    }
-    ends = [
-        {name: move[name](each, shifts[name][end], each.se) for name, each in effects.items()}
-        for end in ("low", "high")
-    ]
+    found, ends = {}, [{}, {}]
+    for name, effect in effects.items():
+        move, shift = _moved_share if name in shares else moved, shifts[name]
+        found[name] = move(effect, shift["share"], np.hypot(effect.se, shift["se"]))
+        for end, at in zip(ends, ("low", "high"), strict=True):
+            end[name] = move(effect, shift[at], effect.se)
     return found, ends
 
 
-def _moved_share(effect: Estimate, shift: float, se: float) -> Estimate:
-    """Return a difference of shares moved, with an interval inside -1 to 1."""
-    value = np.clip(effect.estimate + shift, -0.999, 0.999)
-    half = Z * se / (1 - value**2)
-    low, high = np.tanh(np.arctanh(value) + np.array([-half, half]))
-    return replace(effect, estimate=float(value), ci_low=float(low), ci_high=float(high))
+def _from_marker(
+    frames: Sequence[pd.DataFrame], marker: str, positive: Sequence[str], negative: Sequence[str],
+    sign: int,
+) -> Style:  # fmt: skip
+    """Return the marker's mean correlation with good sides, and with bad ones times a sign."""
+    if len(positive) != len(negative):
+        raise ValueError(f"There are {len(positive)} good sides, but {len(negative)} bad ones.")
+    names = [marker, *positive, *negative]
+    same = [name for name in names if min(each[name].nunique() for each in frames) < 2]
+    if same:
+        raise ValueError(f"{', '.join(same)} must vary to tell a style of answering.")
+    signs = np.repeat([1, 1, sign], [1, len(positive), len(negative)])
+    found = pooled([_mean_correlation(each[names].astype(float) * signs) for each in frames])
+    mean, half = found.estimate, Z * found.se / (1 - found.estimate**2)
+    low, high = (float(np.tanh(np.arctanh(mean) + side * half)) for side in (-1, 1))
+    return Style(max(mean, 0.0), max(low, 0.0), max(high, 0.0), found.se)
 
 
 def _mean_correlation(answers: pd.DataFrame) -> Estimate:
@@ -282,3 +220,56 @@ def _mean_correlation(answers: pd.DataFrame) -> Estimate:
     mean = np.clip(each.mean(), -0.999, 0.999)
     se = influence.std(ddof=1) / np.sqrt(len(answers))
     return from_se(float(mean), float(se), len(answers))
+
+
+def _mixed(
+    frames: Sequence[pd.DataFrame], mixes: Mixes, ratings: Ratings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the covariances of mixes of ratings, and how much a style of share 1 adds to each."""
+    weights = pd.DataFrame({name: dict(mix) for name, mix in mixes.items()}).fillna(0.0)
+    columns, mix = list(weights.index), weights.to_numpy()
+    covariance = np.mean([each[columns].astype(float).cov().to_numpy() for each in frames], axis=0)
+    strong = ratings if isinstance(ratings, Mapping) else dict.fromkeys(ratings, 1.0)
+    spread = np.sqrt(np.diag(covariance)) * [strong.get(name, 0.0) for name in columns]
+    return mix.T @ covariance @ mix, mix.T @ spread
+
+
+def _shifts(
+    statistic: Callable[[np.ndarray], np.ndarray],
+    names: Sequence[str],
+    frames: Sequence[pd.DataFrame],
+    mixes: Mixes,
+    ratings: Ratings,
+    style: Style,
+) -> pd.DataFrame:
+    """Return what taking out a style does to statistics of the correlations; see `slope_shifts`.
+
+    Taking out more than 1 / (s' C^-1 s), C the covariances and s what the style adds, would leave
+    correlations that no answers can have. The error is the root mean square of what the shift
+    differs by from that at the share, over the normal distribution of the share, cut off at 0 and
+    at the most that is possible: a derivative would count on shares that can't be.
+    """
+    covariance, strong = _mixed(frames, mixes, ratings)
+
+    def shift(share: float) -> np.ndarray:
+        cleaned = covariance - share * np.outer(strong, strong)
+        return statistic(correlation_of(cleaned)) - statistic(correlation_of(covariance))
+
+    reach = strong @ np.linalg.pinv(covariance, hermitian=True) @ strong
+    most = MOST / reach if reach > MOST else 1.0
+    share, low, high = (min(each, most) for each in (style.share, style.low, style.high))
+    at = {"share": shift(share), "low": shift(low), "high": shift(high), "se": 0.0}
+    if style.se:
+        ends = (np.array([0.0, most]) - share) / style.se
+        drawn = stats.truncnorm.ppf(DRAWS, *ends, loc=share, scale=style.se)
+        apart = np.array([shift(each) for each in drawn]) - at["share"]
+        at["se"] = np.sqrt((apart**2).mean(axis=0))
+    return pd.DataFrame(at, index=names)
+
+
+def _moved_share(effect: Estimate, shift: float, se: float) -> Estimate:
+    """Return a difference of shares moved, with an interval inside -1 to 1."""
+    value = np.clip(effect.estimate + shift, -0.999, 0.999)
+    half = Z * se / (1 - value**2)
+    low, high = np.tanh(np.arctanh(value) + np.array([-half, half]))
+    return replace(effect, estimate=float(value), ci_low=float(low), ci_high=float(high))

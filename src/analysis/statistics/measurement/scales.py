@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -11,35 +11,17 @@ import pandas as pd
 from analysis.statistics import effort
 from analysis.statistics._aligned import floats
 from analysis.statistics.estimate import Estimate, NotEstimable, from_se
+from analysis.statistics.measurement.correlations import correlation_of, covariances
 
 MIN_ANSWERERS = 30
 """Customers who answered every item, for a reliability."""
-
 MOST_LOST = 0.05
 """Share of bootstrap samples that may have no solution."""
-
-_CHUNK = 4_000_000
 _ROUNDS, _STEP = 2_000, 1e-10
 
 
 def score(items: pd.DataFrame) -> pd.Series:
-    """Return the mean of the items that a customer answered, if they are half or more.
-
-    Parameters
-    ----------
-    items : DataFrame, shape (n, k)
-        All coded in the same direction.
-
-    Returns
-    -------
-    Series, shape (n,)
-        In the unit of the items.
-
-    Raises
-    ------
-    NotEstimable
-        If an answer is infinite.
-    """
+    """Return the mean of the items (columns) that a customer answered, if they are half or more."""
     values = items.apply(floats)
     return values.mean(axis=1).where(2 * values.notna().sum(axis=1) >= items.shape[1])
 
@@ -81,8 +63,7 @@ def alpha(items: pd.DataFrame, *, n_boot: int = 999, seed: int = 0) -> Estimate:
 
     References
     ----------
-    Cronbach, L. J. (1951). Coefficient alpha and the internal structure of tests.
-    Psychometrika 16, 297-334.
+    Cronbach (1951), Psychometrika 16, 297-334.
     """
     return _reliability(items, _alpha, "Cronbach's alpha", n_boot, seed)
 
@@ -96,23 +77,13 @@ def omega(items: pd.DataFrame, *, n_boot: int = 999, seed: int = 0) -> Estimate:
     (an improper, or Heywood, solution) is held to explain all of it. Two items do not identify
     loadings; they are taken to be equally good, and omega is alpha.
 
-    Parameters
-    ----------
-    items : DataFrame, shape (n, k)
-        All coded in the same direction.
-    n_boot, seed : int
-        Bootstrap samples, and the seed that makes them the same again.
-
-    Raises
-    ------
-    ValueError, NotEstimable
-        As for `alpha`; also if an item goes against the others.
+    Parameters and errors are those of `alpha`. It is not estimable, too, if an item goes against
+    the others.
 
     References
     ----------
-    McDonald, R. P. (1999). Test theory: a unified treatment. Erlbaum.
-    Harman, H. H., & Jones, W. H. (1966). Factor analysis by minimizing residuals (minres).
-    Psychometrika 31, 351-368.
+    McDonald (1999), Test Theory: A Unified Treatment. Harman, Jones (1966), Psychometrika 31,
+    351-368.
     """
     name = "McDonald's omega"
     if items.shape[1] == 2:
@@ -127,36 +98,19 @@ def omega(items: pd.DataFrame, *, n_boot: int = 999, seed: int = 0) -> Estimate:
     return _reliability(items, _omega, name, n_boot, seed)
 
 
-def item_table(
-    items: pd.DataFrame, lowest: float | None = None, highest: float | None = None
-) -> pd.DataFrame:
-    """Describe the items.
-
-    Parameters
-    ----------
-    items : DataFrame, shape (n, k)
-        All coded in the same direction.
-    lowest, highest : float, optional
-        Ends of the rating scale; by default the lowest and highest answer to any item.
+def item_table(items: pd.DataFrame, lowest: float, highest: float) -> pd.DataFrame:
+    """Describe items that are all coded in the same direction, from `lowest` to `highest`.
 
     Returns
     -------
     DataFrame, one row per item
         n (answers), missing, mean, sd, floor_share and ceiling_share (of answers at the
         ends of the scale), item_total (correlation with the sum of the other items,
-        among customers who answered all).
-
-    Raises
-    ------
-    ValueError
-        As for `alpha`.
+        among customers who answered all). Errors are those of `alpha`.
     """
     complete = _complete(items)
     values, answered = items.apply(floats), items.notna().sum()
-    lowest = values.min().min() if lowest is None else lowest
-    highest = values.max().max() if highest is None else highest
     total = complete.sum(axis=1)
-    rest = {name: complete[name].corr(total - complete[name]) for name in complete}
     table = {
         "n": answered,
         "missing": len(items) - answered,
@@ -164,7 +118,7 @@ def item_table(
         "sd": values.std(),
         "floor_share": (values == lowest).sum() / answered,
         "ceiling_share": (values == highest).sum() / answered,
-        "item_total": pd.Series(rest),
+        "item_total": complete.corrwith(complete.rsub(total, axis=0)),
     }
     return pd.DataFrame(table).rename_axis("item")
 
@@ -172,18 +126,15 @@ def item_table(
 def _reliability(
     items: pd.DataFrame, function: Callable, name: str, n_boot: int, seed: int
 ) -> Estimate:
-    """Return a function of the covariance matrix with its bootstrap interval."""
+    """Return a function of covariance matrices, shape (m, k, k), with its bootstrap interval."""
     values, n_boot = _complete(items).to_numpy(), effort.draws(n_boot)
-    value = float(function(np.cov(values.T)[None])[0])
+    value, *draws = function(covariances(values - values.mean(axis=0), n_boot, seed))
     if not value > 0:
         raise NotEstimable(
             f"{name} cannot be told: the items hardly correlate, or in opposite "
             "directions. Are all coded in the same direction?"
         )
-    value = min(value, 1 - 1e-6)
-    draws = np.concatenate(
-        [function(each) for each in _bootstrap_covariances(values, n_boot, seed)]
-    )
+    value = min(float(value), 1 - 1e-6)
     lost, spread = np.isnan(draws).mean(), np.nanstd(draws, ddof=1)
     if lost > MOST_LOST or spread < 1e-9:
         raise NotEstimable(
@@ -193,20 +144,6 @@ def _reliability(
     se = spread / (value * (1 - value))
     method = f"{name}, bootstrap ({n_boot})"
     return from_se(value, se, len(values), scale="logit", method=method)
-
-
-def _bootstrap_covariances(values: np.ndarray, n_boot: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield covariance matrices of samples with replacement, (some, k, k) at a time."""
-    (n, k), rng = values.shape, np.random.default_rng(seed)
-    centred = values - values.mean(axis=0)
-    products = (centred[:, :, None] * centred[:, None, :]).reshape(n, k * k)
-    for start in range(0, n_boot, max(1, _CHUNK // n)):
-        size = min(max(1, _CHUNK // n), n_boot - start)
-        counts = [np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(size)]
-        weights = np.array(counts, float) / n
-        means = weights @ centred
-        squares = (weights @ products).reshape(size, k, k)
-        yield (squares - means[:, :, None] * means[:, None, :]) * n / (n - 1)
 
 
 def _alpha(covariances: np.ndarray) -> np.ndarray:
@@ -225,9 +162,9 @@ def _omega(covariances: np.ndarray) -> np.ndarray:
     usable = spread.min(axis=1) > 1e-12
     if covariances.shape[1] == 3:
         usable &= covariances[:, 0, 1] * covariances[:, 0, 2] * covariances[:, 1, 2] > 0
-    found, spread, known = np.full(len(covariances), np.nan), spread[usable], covariances[usable]
-    loadings = _loadings(known / (spread[:, :, None] * spread[:, None, :]))
-    found[usable] = (loadings * spread).sum(axis=1) ** 2 / known.sum(axis=(1, 2))
+    found, known = np.full(len(covariances), np.nan), covariances[usable]
+    common = (_loadings(correlation_of(known)) * spread[usable]).sum(axis=1) ** 2
+    found[usable] = common / known.sum(axis=(1, 2))
     return found
 
 

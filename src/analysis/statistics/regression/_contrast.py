@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,6 @@ from statsmodels.base.model import LikelihoodModelResults
 from statsmodels.base.wrapper import ResultsWrapper
 
 from analysis.statistics.estimate import Estimate, NotEstimable, Scale, from_se, pooled
-from analysis.statistics.regression import _glm
 
 Fit = ResultsWrapper | LikelihoodModelResults
 """Results of statsmodels: of least squares, a GLM, an ordered model or a Cox regression."""
@@ -59,25 +60,22 @@ def contrast(
     middle = float(values @ fit.params[names].to_numpy())
     se = float(np.sqrt(values @ fit.cov_params().loc[names, names].to_numpy() @ values))
     n_obs, scale = len(fit.model.endog), scale or _scale(fit)
+    plain = f"{type(fit.model).__name__}, {getattr(fit, 'cov_type', 'nonrobust')} errors"
+    label = getattr(fit, "label", plain)
     with np.errstate(over="ignore"):
         value = np.exp(middle) if scale == "log" else middle
     if not getattr(fit, "converged", True):
-        raise NotEstimable(f"The {_label(fit)} of {n_obs:,} rows did not converge.")
-    _check_groups(fit, pd.Series(values, names))
+        raise NotEstimable(f"The {label} of {n_obs:,} rows did not converge.")
+    _check_groups(fit, weights)
     rounding = _ROUNDING * np.abs(values) @ _sizes(fit)[names]
     if not (np.isfinite([middle, value, se]).all() and se > max(_EXACT * abs(middle), rounding)):
         raise NotEstimable(f"{n_obs:,} rows give no standard error for {' and '.join(names)}.")
     own_df = getattr(fit, "df_resid_inference", fit.df_resid) if fit.use_t else np.inf
-    return from_se(value, se, n_obs, scale=scale, df=df or own_df, method=_label(fit))
+    return from_se(value, se, n_obs, scale=scale, df=df or own_df, method=label)
 
 
 def coefficients(fits: Fit | Sequence[Fit]) -> pd.DataFrame:
-    """Return the coefficients of a regression as a table.
-
-    Parameters
-    ----------
-    fits : results of statsmodels, or a sequence of them
-        Several are one formula fitted to each of the imputed tables, and are pooled.
+    """Return the coefficients of a regression; of several, fitted to imputed tables, pooled.
 
     Returns
     -------
@@ -88,23 +86,14 @@ def coefficients(fits: Fit | Sequence[Fit]) -> pd.DataFrame:
         refuses.
     """
     fits = list(fits) if isinstance(fits, Sequence) else [fits]
-    rows = {}
+    columns, rows = ["estimate", "se", "ci_low", "ci_high", "p_value"], {}
     for name in fits[0].model.exog_names[: fits[0].model.exog.shape[1]]:
-        try:
+        rows[name] = [np.nan] * len(columns)
+        with suppress(NotEstimable):
             found = pooled([contrast(fit, name) for fit in fits])
-        except NotEstimable:
-            rows[name] = {}
-            continue
-        columns = {each: getattr(found, each) for each in ("estimate", "se", "ci_low", "ci_high")}
-        rows[name] = columns | {"p_value": found.p_value(float(found.scale == "log"))}
-    columns = ["estimate", "se", "ci_low", "ci_high", "p_value"]
+            p_value = found.p_value(float(found.scale == "log"))
+            rows[name] = [found.estimate, found.se, found.ci_low, found.ci_high, p_value]
     return pd.DataFrame.from_dict(rows, "index", columns=columns).rename_axis("term")
-
-
-def _label(fit: Fit) -> str:
-    """Return model and standard error in a few words, also of plain fits of statsmodels."""
-    plain = f"{type(fit.model).__name__}, {getattr(fit, 'cov_type', 'nonrobust')} errors"
-    return getattr(fit, "label", plain)
 
 
 def _scale(fit: Fit) -> Scale:
@@ -123,25 +112,29 @@ def _sizes(fit: Fit) -> pd.Series:
     return pd.Series(outcome / np.abs(model.exog).max(axis=0), fit.params.index)
 
 
-def _check_groups(fit: Fit, weights: pd.Series) -> None:
-    """Refuse a ratio of groups of which one has hardly any events."""
+def _check_groups(fit: Fit, weights: Mapping[str, float]) -> None:
+    """Refuse a ratio of groups (columns of 0 and 1) of which one has hardly any events."""
     if _scale(fit) != "log":
         return
     model, names = fit.model, list(fit.params.index)
+    x, y = model.exog, model.status if isinstance(model, sm.PHReg) else model.endog
     is_binomial = isinstance(getattr(model, "family", None), sm.families.Binomial)
-    happened = model.status if isinstance(model, sm.PHReg) else model.endog
-    events = _glm.events_by_group(
-        model.exog, happened, names, "binomial" if is_binomial else "poisson"
-    )
-    read = events.loc[[name for name in names if name in events.index and weights.get(name)]]
-    for term, levels in read.groupby("term", sort=False):
-        groups = {f'with "{name}"': inside for name, inside in levels["inside"].items()}
-        if abs(weights[levels.index].sum()) > _EXACT:
-            named = " or ".join(f'"{name}"' for name in events.index[events["term"] == term])
-            groups[f"without {named}"] = levels["outside"].iloc[0]
-        for who, count in groups.items():
-            if count < LEAST_IN_GROUP:
+    terms = {}
+    for j in range(x.shape[1]):
+        if np.ptp(x[:, j]) and np.isin(x[:, j], (0, 1)).all():
+            terms.setdefault(re.sub(r"\[.*?\]", "", names[j]), []).append(j)
+    for levels in terms.values():
+        read = [j for j in levels if weights.get(names[j])]
+        groups = {f'with "{names[j]}"': x[:, j] == 1 for j in read}
+        reference = ~x[:, levels].any(axis=1)
+        if reference.any() and abs(sum(weights[names[j]] for j in read)) > _EXACT:
+            groups["without " + " or ".join(f'"{names[j]}"' for j in levels)] = reference
+        for who, rows in groups.items():
+            events = int((y[rows] > 0).sum())
+            if is_binomial:
+                events = min(events, int((y[rows] < 1).sum()))
+            if events < LEAST_IN_GROUP:
                 raise NotEstimable(
-                    f"Events among the rows {who}: {count:.0f}; a ratio of groups needs "
+                    f"Events among the rows {who}: {events}; a ratio of groups needs "
                     f"{LEAST_IN_GROUP} in each."
                 )

@@ -1,4 +1,8 @@
-"""Robust covariance of regression coefficients: HC3, and the jackknife over groups (CR3)."""
+"""Robust covariance of regression coefficients: HC3, and the jackknife over groups (CR3).
+
+Both take the design, x, shape (n, k); the family's variance function at the fitted means and the
+residuals, shape (n,); and the bread, shape (k, k): the inverse of x's weighted cross products.
+"""
 
 from __future__ import annotations
 
@@ -7,46 +11,21 @@ import numpy as np
 from analysis.statistics.estimate import NotEstimable
 
 
-def hc3(
-    x: np.ndarray, weight: np.ndarray | float, residual: np.ndarray, bread: np.ndarray
-) -> np.ndarray:
-    """Return the HC3 covariance.
-
-    Parameters
-    ----------
-    x : ndarray, shape (n, k)
-    weight : ndarray, shape (n,), or 1
-        Variance function of the family at the fitted means.
-    residual : ndarray, shape (n,)
-        Outcomes less fitted means.
-    bread : ndarray, shape (k, k)
-        Inverse of the weighted cross products of x.
-    """
+def hc3(x: np.ndarray, weight: np.ndarray, residual: np.ndarray, bread: np.ndarray) -> np.ndarray:
+    """Return the HC3 covariance."""
     one_minus_leverage = 1 - weight * np.einsum("ij,jk,ik->i", x, bread, x)
     _check_leverage(one_minus_leverage)
-    scores = x * (residual / one_minus_leverage)[:, None]
-    half = scores @ bread
+    half = x * (residual / one_minus_leverage)[:, None] @ bread
     return half.T @ half
 
 
 def jackknife(
-    x: np.ndarray,
-    weight: np.ndarray,
-    residual: np.ndarray,
-    bread: np.ndarray,
-    groups: np.ndarray,
+    x: np.ndarray, weight: np.ndarray, residual: np.ndarray, bread: np.ndarray, groups: np.ndarray
 ) -> np.ndarray:
-    """Return the covariance of leaving out one group at a time: CR3 times (G - 1) / G.
+    """Return the covariance of leaving out one of G groups at a time: CR3 times (G - 1) / G.
 
-    It takes k x k matrices instead of group x group ones, which 10,000 rows in a group would
-    not survive.
-
-    Parameters
-    ----------
-    x, weight, residual, bread
-        As in `hc3`.
-    groups : ndarray of int, shape (n,)
-        From 0 to G - 1.
+    Groups are numbered from 0 to G - 1. It takes k x k matrices instead of group x group ones,
+    which 10,000 rows in a group would not survive.
     """
     size = groups.max() + 1
     if size < 2:

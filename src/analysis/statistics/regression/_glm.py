@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 import statsmodels.api as sm
 from scipy import linalg, optimize
 from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
@@ -34,59 +32,32 @@ class Separated(NotEstimable):
 
 
 def fit(model: sm.GLM | sm.OLS, family: str, outcome: str, rows: str = "rows"):
-    """Fit a model, or say why the data do not allow it.
+    """Fit a model of statsmodels, or say why the data do not allow it.
 
-    Parameters
-    ----------
-    model : GLM or OLS
-        Of statsmodels, not fitted.
-    family : {"gaussian", "poisson", "binomial"}
-    outcome, rows : str
-        What the reader calls the outcome ("lapse"), and whom the rows stand for.
+    `outcome` and `rows` are what the reader calls the outcome ("lapse"), and whom rows stand for.
+    Refused are outcomes that are the same in every row or above 0 (binomial: of either kind) in
+    fewer than `LEAST_EVENTS` rows for each coefficient; columns that differ by less than
+    `LEAST_SPREAD` of their size, which no float can tell well from a constant; fits that do not
+    converge; and, as `Separated`, those of which a coefficient would be infinite.
 
-    Returns
-    -------
-    GLMResults or RegressionResults
-
-    Raises
-    ------
-    NotEstimable
-        If the outcome is the same in every row; a column differs by less than `LEAST_SPREAD` of
-        its size, which no float can tell well from a constant; fewer than `LEAST_EVENTS` rows
-        for each coefficient have an outcome above 0 (binomial: of either kind); or the fit does
-        not converge.
-    Separated
-        If columns tell rows with the outcome from rows without it and leave no exception, so
-        that a coefficient would be infinite.
-
-    Notes
-    -----
-    Ten events for each coefficient is the usual advice; five to nine do nearly as well,
-    two to four often give wide or biased answers (Vittinghoff and McCulloch), and what
-    ruins them is separation (van Smeden et al.), which is tested for here by itself. So
-    two are the least that is let through. Separation is found by linear programming
-    (Konis; for counts Correia et al.), without a look at how far a fit has come.
-
-    References
-    ----------
-    Correia, S., Guimaraes, P., & Zylkin, T. (2019). Verifying the existence of maximum
-    likelihood estimates for generalized linear models. arXiv 1903.01633.
-    Konis, K. (2007). Linear programming algorithms for detecting separated data in binary
-    logistic regression models. DPhil thesis, University of Oxford.
-    van Smeden, M., et al. (2016). No rationale for 1 variable per 10 events criterion for
-    binary logistic regression analysis. BMC Medical Research Methodology 16, 163.
-    Vittinghoff, E., & McCulloch, C. E. (2007). Relaxing the rule of ten events per variable
-    in logistic and Cox regression. American Journal of Epidemiology 165, 710-718.
+    Ten events for each coefficient is the usual advice; five to nine do nearly as well, two to
+    four often give wide or biased answers (Vittinghoff and McCulloch 2007, American Journal of
+    Epidemiology 165, 710-718), and what ruins them is separation (van Smeden et al. 2016, BMC
+    Medical Research Methodology 16, 163). So two are the least that is let through, and separation
+    is tested for by itself: by linear programming (Konis 2007, DPhil thesis, University of Oxford;
+    for counts Correia et al. 2019, arXiv 1903.01633), without a look at how far a fit has come.
     """
     x, y = np.asarray(model.exog, float), np.asarray(model.endog, float)
     _check_events(x, y, family, outcome, rows)
     _check_offsets(x, model.exog_names)
     found = _maximum(model)
-    if family != "gaussian" and _may_be_separated(found, x, y, family):
+    has_converged = found is not None and getattr(found, "converged", True)
+    is_near = has_converged and not np.abs(x @ np.asarray(found.params)).max() > FAR
+    if family == "poisson" or (family == "binomial" and not is_near):
         direction = separating(x, y, family)
         if direction is not None:
             raise Separated(_told_apart(direction, x, y, model.exog_names, outcome, rows))
-    if found is None or not _has_converged(found) or not np.isfinite(found.params).all():
+    if not has_converged or not np.isfinite(found.params).all():
         raise NotEstimable(f"A {family} model of {outcome} ({len(y):,} {rows}) does not converge.")
     return found
 
@@ -97,53 +68,11 @@ def check_family(family: str) -> None:
         raise ValueError(f'Unknown family "{family}"; known are {", ".join(FAMILIES)}.')
 
 
-def events_by_group(
-    x: np.ndarray, y: np.ndarray, names: Sequence[str], family: str
-) -> pd.DataFrame:
-    """Count the events of each group that a column of 0 and 1 stands for.
-
-    Parameters
-    ----------
-    x : ndarray, shape (n, k)
-    y : ndarray, shape (n,)
-    names : sequence of str
-        Of the columns, as a formula gives them.
-    family : {"poisson", "binomial"}
-
-    Returns
-    -------
-    DataFrame, one row per coefficient of such a column
-        term, inside (rows above 0 among those with the column, of a binomial outcome the rarer
-        kind), outside (the same among rows with no column of the term; infinite where there is
-        no such row).
-    """
-    columns = [j for j in range(x.shape[1]) if np.ptp(x[:, j]) and np.isin(x[:, j], (0, 1)).all()]
-    terms = {j: re.sub(r"\[.*?\]", "", names[j]) for j in columns}
-
-    def count(rows: np.ndarray) -> float:
-        """Return the events among some rows."""
-        some = int((y[rows] > 0).sum())
-        return min(some, int((y[rows] < 1).sum())) if family == "binomial" else some
-
-    found = {}
-    for j, term in terms.items():
-        none = ~x[:, [i for i in columns if terms[i] == term]].any(axis=1)
-        outside = count(none) if none.any() else np.inf
-        found[names[j]] = (term, count(x[:, j] == 1), outside)
-    return pd.DataFrame.from_dict(found, "index", columns=["term", "inside", "outside"])
-
-
 def separating(x: np.ndarray, y: np.ndarray, family: str) -> np.ndarray | None:
     """Return a direction along which the likelihood rises for ever; None if there is none.
 
-    Along it no row moves away from its outcome: rows with the highest possible outcome only
-    rise, those with the lowest only fall, all others stay.
-
-    Parameters
-    ----------
-    x : ndarray, shape (n, k)
-    y : ndarray, shape (n,)
-    family : {"poisson", "binomial"}
+    Along it no row of x, shape (n, k), moves away from its outcome: rows with the highest possible
+    outcome (1, of a binomial family) only rise, those with 0 only fall, all others stay.
     """
     size = np.abs(x).max(axis=0)
     scale = np.where(size > 0, size, 1.0)
@@ -205,18 +134,6 @@ def _maximum(model: sm.GLM):
             return model.fit() if isinstance(model, sm.OLS) else model.fit(rtol=1e-13)
         except (ValueError, np.linalg.LinAlgError):
             return None
-
-
-def _has_converged(found) -> bool:
-    """Tell whether a fit came to an end; least squares need no steps."""
-    return getattr(found, "converged", True)
-
-
-def _may_be_separated(found, x: np.ndarray, y: np.ndarray, family: str) -> bool:
-    """Tell whether the linear programme is worth its time."""
-    if found is None or not _has_converged(found) or family == "poisson":
-        return True
-    return bool(np.abs(x @ np.asarray(found.params)).max() > FAR)
 
 
 def _told_apart(

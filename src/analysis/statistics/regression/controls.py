@@ -33,15 +33,7 @@ IN_WORDS = {
 
 
 def controls(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
-    """Return the formula's terms of the usable controls; see `left_out`.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        The rows of a model.
-    names : sequence of str
-        Columns; text becomes a category.
-    """
+    """Return the formula's terms of the usable controls (see `left_out`); text is a category."""
     return [
         name if pd.api.types.is_numeric_dtype(frame[name]) else f"C({name})"
         for name, reason in left_out(frame, names).items()
@@ -55,13 +47,6 @@ def left_out(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, str]:
     A control is left out if it is not recorded, incomplete, the same for all rows or determined
     by the earlier ones, and if fewer than `LEAST` rows differ from the others: they alone would
     decide its coefficient. Where rows were dropped after `without_rare`, call that again first.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        The rows of a model.
-    names : sequence of str
-        Columns, also ones that the frame does not have.
     """
     reasons, columns = {}, np.ones((len(frame), 1))
     for name in names:
@@ -106,10 +91,10 @@ def controls_in_words(
                 reasons[name] = "determined by the others in one of the groups"
     used = [in_words(name) for name, reason in reasons.items() if not reason]
     left = [f"{in_words(name)} ({reason})" for name, reason in reasons.items() if reason]
-    text = f"adjusted for {_enumerated(used)}" if used else "not adjusted"
-    if not left:
-        return text if used else "not adjusted for anything"
-    return f"{text}; left out: {', '.join(left)}" if used else f"{text}: {', '.join(left)}"
+    if not used:
+        return f"not adjusted: {', '.join(left)}" if left else "not adjusted for anything"
+    enumerated = " and ".join([", ".join(used[:-1]), used[-1]] if len(used) > 1 else used)
+    return f"adjusted for {enumerated}" + (f"; left out: {', '.join(left)}" if left else "")
 
 
 def in_words(name: str) -> str:
@@ -132,7 +117,6 @@ def without_rare(
     ----------
     frame : DataFrame
     names : sequence of str
-        Columns with categories.
     arms : Series, optional
         Groups that are compared: a category must have `least` rows in each.
     least : int
@@ -184,8 +168,3 @@ def _merged(values: pd.Series, groups: pd.Series, least: int) -> pd.Series:
     largest = plain.mode().iloc[0]
     together = f"{str(largest).removesuffix(AND_OTHERS)}{AND_OTHERS}"
     return plain.mask(small | (plain == largest), together)
-
-
-def _enumerated(words: Sequence[str]) -> str:
-    """Return words as "a, b and c"."""
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

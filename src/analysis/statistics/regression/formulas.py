@@ -65,13 +65,7 @@ def held(formula: str, *drivers: str) -> list[str]:
 
 
 def require_outcome(formula: str, registered: str) -> None:
-    """Refuse an outcome that is not the registered one, whose unit the finding speaks of.
-
-    Raises
-    ------
-    ValueError
-        In one sentence that names both.
-    """
+    """Refuse an outcome that is not the registered one, whose unit the finding speaks of."""
     if (left := outcome(formula)) != registered:
         raise ValueError(
             f'The claim is about "{registered}", so its formula must start with '
@@ -80,20 +74,9 @@ def require_outcome(formula: str, registered: str) -> None:
 
 
 def columns(formula: str, frame: pd.DataFrame, optional: Sequence[str] = ()) -> list[str]:
-    """Return the columns that a formula names, in the order of the table.
+    """Return the columns that a formula names, in the order of the table; some may be missing.
 
-    Parameters
-    ----------
-    formula : str
-        With or without an outcome.
-    frame : DataFrame
-    optional : sequence of str
-        Columns that the table may lack.
-
-    Raises
-    ------
-    ValueError
-        If another name is neither a column nor a function; the message lists the columns.
+    Another name that is neither a column nor a function is refused.
     """
     names = _names(formula)
     unknown = sorted(names - {*map(str, frame.columns), *optional, *_KNOWN})
@@ -111,7 +94,6 @@ def usable(formula: str, frame: pd.DataFrame, controls: Sequence[str]) -> str:
     Parameters
     ----------
     formula : str
-        Such as "z_satisfaction ~ z_delivered + segment + area + log_tenure".
     frame : DataFrame
         The rows of the model.
     controls : sequence of str
@@ -135,15 +117,8 @@ def coded(formula: str, data: pd.DataFrame) -> pd.DataFrame:
 
     Text becomes categories (the design is the same; patsy looks at text value by value), without
     those that no row has; an outcome of true and false becomes 1 and 0; decimals and pandas'
-    nullable numbers become floats.
-
-    Raises
-    ------
-    ValueError
-        If the formula names an unknown column, or the outcome is text or a category: the first
-        level would silently count as 1.
-    NotEstimable
-        If a value is infinite, or no row is complete.
+    nullable numbers become floats. An outcome of text or categories is refused: the first level
+    would silently count as 1. So are infinite values, and a table without a complete row.
     """
     names = columns(formula, data)
     left = outcome(formula) if "~" in formula else None
@@ -188,18 +163,16 @@ def _names(formula: str) -> frozenset[str]:
 
 def _plain(values: pd.Series, is_outcome: bool) -> pd.Series:
     """Return a column as floats, true and false or categories; see `coded`."""
-    known = values.dropna()
-    if values.dtype == object and len(known) and known.map(lambda v: isinstance(v, Decimal)).all():
-        return floats(values)
-    if pd.api.types.is_bool_dtype(known.infer_objects() if values.dtype == object else values):
-        if is_outcome:
-            return floats(values)
+    known, is_object = values.dropna(), values.dtype == object
+    kind = known.infer_objects().dtype if is_object else values.dtype
+    is_bool = pd.api.types.is_bool_dtype(kind)
+    if is_bool and not is_outcome:
         return values.astype("category" if values.isna().any() else bool)
-    if pd.api.types.is_numeric_dtype(values):
+    is_decimal = is_object and len(known) and known.map(lambda v: isinstance(v, Decimal)).all()
+    if is_bool or is_decimal or pd.api.types.is_numeric_dtype(kind if is_outcome else values):
+        is_plain = isinstance(values.dtype, np.dtype) and values.dtype.kind in "iuf"
         plain = floats(values)
-        return values if isinstance(values.dtype, np.dtype) else plain
-    if is_outcome and len(known) and pd.api.types.is_numeric_dtype(known.infer_objects()):
-        return floats(values)
+        return values if is_plain else plain
     if is_outcome:
         levels = ", ".join(map(str, list(dict.fromkeys(known))[:5]))
         raise ValueError(

@@ -18,7 +18,6 @@ from analysis.statistics.regression.survival import known_times
 
 MAX_STEPS = 100
 """Newton steps; each changes the log hazard ratio of any two rows by 1 at most."""
-
 _GAIN = 1e-9
 """Rise of the log-likelihood (doubled) that is none."""
 _LONG = 0.1
@@ -63,9 +62,7 @@ def cox(formula: str, rows: pd.DataFrame, start: str, stop: str, lost: str) -> P
 
     References
     ----------
-    Cox, D. R. (1972). Regression models and life-tables. JRSS B 34, 187-220.
-    Efron, B. (1977). The efficiency of Cox's likelihood function for censored data.
-    JASA 72, 557-565.
+    Cox (1972), JRSS B 34, 187-220. Efron (1977), JASA 72, 557-565.
     """
     spells = _spells(formula, rows, start, stop, lost)
     params, information = _maximum(spells)
@@ -96,31 +93,20 @@ def proportional(
     column on each day as it is. That of a card, say, is small before many have one; versions
     of the test that average it over days find too few changes then.
 
-    Parameters
-    ----------
-    formula, rows, start, stop, lost
-        As in `cox`.
-    column : str
-        Name of a coefficient.
-
-    Raises
-    ------
-    ValueError
-        As in `cox`; also if there is no such coefficient.
-    NotEstimable
-        As in `cox`; also if the column varies among customers at risk on a single day with
-        losses.
+    `column` is the name of a coefficient; all else, and errors, are as in `cox`. It is not
+    estimable, too, if the column varies among customers at risk on a single day with losses.
 
     References
     ----------
-    Grambsch, P. M., & Therneau, T. M. (1994). Proportional hazards tests and diagnostics
-    based on weighted residuals. Biometrika 81, 515-526.
+    Grambsch, Therneau (1994), Biometrika 81, 515-526.
     """
     spells = _spells(formula, rows, start, stop, lost)
     if column not in spells.names:
         raise ValueError(f'No coefficient "{column}"; there are {spells.names}.')
     params, information = _maximum(spells)
-    j, gone = spells.names.index(column), _gone(spells)
+    at_risk = spells.sums_at_risk(np.ones((len(spells.x), 1)))[:, 0]
+    share = np.cumprod(1 - np.bincount(spells.day) / at_risk)
+    gone, j = 1 - np.append(1.0, share[:-1]), spells.names.index(column)
     score, cross = _derivatives(params, spells, gone)
     own = _derivatives(params, spells, gone**2)[1][j, j]
     variance = own - cross[j] @ np.linalg.solve(information, cross[j])
@@ -129,14 +115,6 @@ def proportional(
             f'"{column}" varies among customers at risk on one day with losses only.'
         )
     return float(stats.chi2.sf(score[j] ** 2 / variance, 1))
-
-
-def _days(times: pd.DataFrame) -> np.ndarray:
-    """Return the days with a loss in order, or say that there are none."""
-    days = np.unique(times["stop"][times["lost"] == 1])
-    if not len(days):
-        raise NotEstimable("Nobody was lost, so that hazards cannot be compared.")
-    return days
 
 
 @dataclass(frozen=True)
@@ -159,6 +137,11 @@ class _Spells:
     day: np.ndarray
     size: int
 
+    def sums_at_risk(self, values: np.ndarray) -> np.ndarray:
+        """Return sums of values, shape (n, m), over who is at risk on each day, (size, m)."""
+        moved = _sums(self.before, values, self.size) - _sums(self.until, values, self.size)
+        return np.cumsum(moved, axis=0)
+
 
 def _spells(formula: str, rows: pd.DataFrame, start: str, stop: str, lost: str) -> _Spells:
     """Put the rows in order, centre their columns and find when they are at risk."""
@@ -168,7 +151,9 @@ def _spells(formula: str, rows: pd.DataFrame, start: str, stop: str, lost: str) 
     x = patsy.dmatrix(formula, used, return_type="dataframe")
     x = x.drop(columns="Intercept", errors="ignore")
     times, spread = times.loc[x.index], x.std(ddof=0).to_numpy()
-    scale, days = np.where(spread > 0, spread, 1.0), _days(times)
+    scale, days = np.where(spread > 0, spread, 1.0), np.unique(times["stop"][times["lost"] == 1])
+    if not len(days):
+        raise NotEstimable("Nobody was lost, so that hazards cannot be compared.")
     before, until = (np.searchsorted(days, times[name], "right") for name in ("entry", "stop"))
     events = np.flatnonzero(times["lost"])
     return _Spells(
@@ -231,10 +216,9 @@ def _derivatives(
     hazard = x @ params
     hazard = np.exp(hazard - hazard.max())
     terms = hazard[:, None] * np.column_stack([np.ones(len(x)), x])
-    moved = _sums(spells.before, terms, spells.size) - _sums(spells.until, terms, spells.size)
     place = (np.arange(len(day)) - np.searchsorted(day, day)) / np.bincount(day)[day]
     tied = _sums(day, terms[lost], spells.size)
-    at_risk = np.cumsum(moved, axis=0)[day] - place[:, None] * tied[day]
+    at_risk = spells.sums_at_risk(terms)[day] - place[:, None] * tied[day]
     mean, rate = at_risk[:, 1:] / at_risk[:, :1], weight[day] / at_risk[:, 0]
     total = np.append(0.0, np.cumsum(np.bincount(day, rate)))
     expected = total[spells.until] - total[spells.before]
@@ -248,19 +232,11 @@ def _sums(day: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:
     return np.column_stack([np.bincount(day, each, size + 1)[:size] for each in values.T])
 
 
-def _gone(spells: _Spells) -> np.ndarray:
-    """Return 1 less the Kaplan-Meier share on the eve of each day with a loss."""
-    one = np.ones((len(spells.x), 1))
-    moved = _sums(spells.before, one, spells.size) - _sums(spells.until, one, spells.size)
-    stays = 1 - np.bincount(spells.day) / np.cumsum(moved[:, 0])
-    return 1 - np.append(1.0, np.cumprod(stays)[:-1])
-
-
 def _check_columns(information: np.ndarray, spells: _Spells) -> None:
     """Refuse columns that do not vary among customers at risk, and collinear ones."""
     own = np.diag(information)
-    for name, value in zip(spells.names, own, strict=True):
-        if value < _TINY * len(spells.day):
-            raise NotEstimable(f'"{name}" does not vary among customers at risk; leave it out.')
+    for j in np.flatnonzero(own < _TINY * len(spells.day)):
+        name = spells.names[j]
+        raise NotEstimable(f'"{name}" does not vary among customers at risk; leave it out.')
     if np.linalg.eigvalsh(information / np.sqrt(np.outer(own, own))).min() < _TINY:
         raise NotEstimable(f"Columns {spells.names} are collinear; leave one out.")

@@ -15,56 +15,37 @@ import pandas as pd
 import patsy
 import statsmodels.formula.api as smf
 from statsmodels.base.model import Model
+from statsmodels.miscmodels.ordinal_model import OrderedModel
 from statsmodels.tools.sm_exceptions import MissingDataError
 
-from analysis.statistics._aligned import floats
 from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.regression import _covariance, _glm, _ordinal
-from analysis.statistics.regression._contrast import Fit, coefficients, contrast
+from analysis.statistics.regression._contrast import Fit
+from analysis.statistics.regression._contrast import coefficients as coefficients
+from analysis.statistics.regression._contrast import contrast as contrast
 from analysis.statistics.regression._glm import FAMILIES
 from analysis.statistics.regression.formulas import coded
 
-__all__ = [
-    "Family",
-    "Fit",
-    "coefficients",
-    "contrast",
-    "cross_validated",
-    "ols",
-    "ordered",
-    "poisson_rate",
-    "robust_glm",
-]
-
 Family = Literal["gaussian", "poisson", "binomial"]
+FOLDS = 10
+"""Parts of the rows, each of which is predicted from the others."""
 
 
 def ols(formula: str, data: pd.DataFrame, groups: str | None = None) -> Fit:
     """Fit means by least squares; contrasts are differences. See `robust_glm`.
 
     For differences as a share of the overall mean, divide the outcome by its mean first.
-
-    Returns
-    -------
-    RegressionResults
     """
     return robust_glm(formula, data, family="gaussian", groups=groups)
 
 
-def poisson_rate(
-    formula: str, data: pd.DataFrame, groups: str | None = None, exposure: str | None = None
-) -> Fit:
+def poisson_rate(formula: str, data: pd.DataFrame) -> Fit:
     """Fit rates or other outcomes of zero or more; contrasts are ratios. See `robust_glm`."""
-    return robust_glm(formula, data, family="poisson", groups=groups, exposure=exposure)
+    return robust_glm(formula, data, family="poisson")
 
 
 def robust_glm(
-    formula: str,
-    data: pd.DataFrame,
-    *,
-    family: Family,
-    groups: str | None = None,
-    exposure: str | None = None,
+    formula: str, data: pd.DataFrame, *, family: Family, groups: str | None = None
 ) -> Fit:
     """Fit a regression with its natural link and robust errors.
 
@@ -82,8 +63,8 @@ def robust_glm(
     data : DataFrame
         Rows with a missing value are left out. The outcome is numbers, or true and false.
     family : {"gaussian", "poisson", "binomial"}
-    groups, exposure : str, optional
-        Columns: what errors may be correlated within; time under observation.
+    groups : str, optional
+        Column: what errors may be correlated within.
 
     Returns
     -------
@@ -92,8 +73,7 @@ def robust_glm(
     Raises
     ------
     ValueError
-        If the family or a column is unknown, an exposure is not positive, or the outcome is text
-        or impossible.
+        If the family or a column is unknown, or the outcome is text or impossible.
     NotEstimable
         If a value is infinite, no row is left, the outcome is the same in every row, columns
         are collinear, there are too few events or none in a group (see `_glm.fit`), there is
@@ -101,24 +81,18 @@ def robust_glm(
 
     References
     ----------
-    Bell, R. M., & McCaffrey, D. F. (2002). Bias reduction in standard errors for linear
-    regression with multi-stage samples. Survey Methodology 28, 169-181.
-    Mancl, L. A., & DeRouen, T. A. (2001). A covariance estimator for GEE with improved
-    small-sample properties. Biometrics 57, 126-134.
-    Santos Silva, J. M. C., & Tenreyro, S. (2006). The log of gravity. Review of Economics
-    and Statistics 88, 641-658.
+    Bell, McCaffrey (2002), Survey Methodology 28, 169-181. Mancl, DeRouen (2001), Biometrics 57,
+    126-134. Santos Silva, Tenreyro (2006), Review of Economics and Statistics 88, 641-658.
     """
     _glm.check_family(family)
-    known = [name for name in (groups, exposure) if name is not None]
-    data = data.dropna(subset=known).reset_index(drop=True)
-    if exposure is not None and (data[exposure] <= 0).any():
-        raise ValueError(f'Exposure "{exposure}" must be positive in every row.')
+    if groups is not None:
+        data = data.dropna(subset=groups)
+    data = data.reset_index(drop=True)
     used = coded(formula, data)
-    options = {} if exposure is None else {"exposure": floats(data[exposure])[used.index]}
     if family == "gaussian":
         model = _model(smf.ols, formula, used)
     else:
-        model = _model(smf.glm, formula, used, family=FAMILIES[family](), **options)
+        model = _model(smf.glm, formula, used, family=FAMILIES[family]())
     _check_design(model, family)
     fit = _glm.fit(model, family, f'"{model.endog_names}"')
     x, mean = model.exog, np.asarray(fit.fittedvalues)
@@ -131,12 +105,11 @@ def robust_glm(
     return _with_covariance(fit, _covariance.jackknife(*parts, codes), codes.max(), family, label)
 
 
-def ordered(formula: str, data: pd.DataFrame, link: Literal["probit", "logit"] = "probit") -> Fit:
-    """Fit an ordered outcome, such as one item from 1 to 10.
+def ordered(formula: str, data: pd.DataFrame) -> Fit:
+    """Fit an ordered probit to an outcome such as one item from 1 to 10.
 
-    The slopes are those of the opinion behind the answer, in its standard deviations
-    (probit) or log odds (logit): a scale whose top is crowded does not bend them, as it
-    bends a line through the answers.
+    The slopes are those of the opinion behind the answer, in its standard deviations: a scale
+    whose top is crowded does not bend them, as it bends a line through the answers.
 
     Parameters
     ----------
@@ -144,7 +117,6 @@ def ordered(formula: str, data: pd.DataFrame, link: Literal["probit", "logit"] =
         Such as "satisfaction_1 ~ surplus + shortfall".
     data : DataFrame
         Rows with a missing value are left out.
-    link : {"probit", "logit"}
 
     Returns
     -------
@@ -164,52 +136,56 @@ def ordered(formula: str, data: pd.DataFrame, link: Literal["probit", "logit"] =
 
     References
     ----------
-    Harrell, F. E. (2015). Regression Modeling Strategies, 2nd ed., section 4.4. Springer.
-    McCullagh, P. (1980). Regression models for ordinal data. JRSS B 42, 109-142.
+    Harrell (2015), Regression Modeling Strategies, 2nd ed., section 4.4. McCullagh (1980), JRSS B
+    42, 109-142.
     """
-    model = _model(_ordinal.model, formula, coded(formula, data), link=link)
-    name = model.endog_names
+    used = coded(formula, data)
+    model = _model(OrderedModel.from_formula, formula, used, distr="probit", hasconst=False)
+    name, n, slopes = model.endog_names, len(model.endog), model.k_vars
     if model.k_levels < 3:
         raise NotEstimable(
-            f'"{name}" needs 3 different values for an ordered model; the {len(model.endog):,} '
-            f"rows have {model.k_levels}."
+            f'"{name}" needs 3 different values for an ordered model; the {n:,} rows have '
+            f"{model.k_levels}."
         )
-    slopes = model.exog_names[: model.k_vars]
-    with_constant = np.column_stack([np.ones(len(model.exog)), model.exog])
-    if np.linalg.matrix_rank(_unitless(with_constant)) <= model.k_vars:
-        raise NotEstimable(f"Columns {slopes} are collinear; leave one out.")
-    _check_answers(np.bincount(model.endog), model.k_vars, name)
-    fit = _ordinal.results(model, link)
-    fit.label = f"ordered {link} model"
+    if np.linalg.matrix_rank(_unitless(np.column_stack([np.ones(n), model.exog]))) <= slopes:
+        raise NotEstimable(f"Columns {model.exog_names[:slopes]} are collinear; leave one out.")
+    sizes = np.bincount(model.endog)
+    different = n - (sizes.astype(float) ** 3).sum() / n**2
+    if different < _glm.LEAST_EVENTS * slopes:
+        raise NotEstimable(
+            f'"{name}" differs too little in {n:,} rows ({sizes.max():,} alike): as good as '
+            f"{different:.0f} different ones, and {slopes} slopes need "
+            f"{_glm.LEAST_EVENTS * slopes}."
+        )
+    fit = _ordinal.results(model)
+    fit.label = "ordered probit model"
     return fit
 
 
-def cross_validated(
-    formulas: Mapping[str, str], data: pd.DataFrame, folds: int = 10, seed: int = 0
-) -> pd.Series:
+def cross_validated(formulas: Mapping[str, str], data: pd.DataFrame, seed: int) -> pd.Series:
     """Return how well linear models predict the outcome of rows that they have not seen.
 
     Parameters
     ----------
     formulas : mapping of str to str
-        By the model's name; all with the same outcome.
+        By the model's name.
     data : DataFrame
         Rows without missing values in any formula.
-    folds, seed : int
-        Parts that the rows are split into, and the seed of the split.
+    seed : int
+        Of the split into `FOLDS` parts.
 
     Returns
     -------
     Series
         R2 on unseen rows, by model: 1 less the squared errors over those about the mean.
     """
-    part = np.random.default_rng(seed).permutation(len(data)) % folds
+    part = np.random.default_rng(seed).permutation(len(data)) % FOLDS
     found = {}
     for name, formula in formulas.items():
         left, right = patsy.dmatrices(formula, data)
         y, x = np.asarray(left)[:, 0], np.asarray(right)
         missed = np.empty(len(y))
-        for k in range(folds):
+        for k in range(FOLDS):
             solution = np.linalg.lstsq(x[part != k], y[part != k], rcond=None)[0]
             missed[part == k] = y[part == k] - x[part == k] @ solution
         found[name] = 1 - (missed**2).sum() / ((y - y.mean()) ** 2).sum()
@@ -245,18 +221,6 @@ def _unitless(x: np.ndarray) -> np.ndarray:
     """Return columns divided by their size, so that ranks do not depend on units."""
     size = np.abs(x).max(axis=0, initial=0)
     return x / np.where(size > 0, size, 1.0)
-
-
-def _check_answers(sizes: np.ndarray, slopes: int, name: str) -> None:
-    """Refuse answers that differ too little for so many slopes."""
-    n = sizes.sum()
-    different = n - (sizes.astype(float) ** 3).sum() / n**2
-    if different < _glm.LEAST_EVENTS * slopes:
-        raise NotEstimable(
-            f'"{name}" differs too little in {n:,} rows ({sizes.max():,} alike): as good as '
-            f"{different:.0f} different ones, and {slopes} slopes need "
-            f"{_glm.LEAST_EVENTS * slopes}."
-        )
 
 
 def _with_covariance(fit: Fit, covariance: np.ndarray, df: float, family: str, kind: str) -> Fit:

@@ -11,17 +11,14 @@ from analysis.statistics.regression.models import Fit, contrast
 
 SLOPES = ("c_performance", "c_expectation")
 BENDS = ("I(c_performance ** 2)", "I(c_performance * c_expectation)", "I(c_expectation ** 2)")
-SIDES = "surplus + shortfall + expectation"
-"""Terms of two half-planes that meet where performance is what was expected.
+"""Terms of the surface; columns are from `survey.centred`."""
+KINK = {"shortfall": -1, "surplus": -1}
+"""Slope below expectation less the slope above it, in "surplus + shortfall + expectation".
 
 With the level of expectation beside both sides of the gap, whatever ratings have in common by a
 straight line, such as a style of answering that is stronger in one than in another, is taken up
 by slopes and leaves the kink alone.
 """
-KINK = {"shortfall": -1, "surplus": -1}
-"""Slope below expectation less the slope above it, from coefficients of `SIDES`."""
-
-_DIRECTIONS = {"along equality": 1, "across equality": -1}
 
 
 def kink_attenuation(reliability: float) -> float:
@@ -38,17 +35,11 @@ def kink_attenuation(reliability: float) -> float:
 
     References
     ----------
-    Nabeya, S. (1951). Absolute moments in 2-dimensional normal distribution. Annals of the
-    Institute of Statistical Mathematics 3, 2-6.
+    Nabeya (1951), Annals of the Institute of Statistical Mathematics 3, 2-6.
     """
     r = np.sqrt(reliability)
     covariance = 2 / np.pi * (r * np.arcsin(r) + np.sqrt(1 - reliability) - 1)
     return float(r * covariance / (1 - 2 / np.pi))
-
-
-def formula(outcome: str, controls: Sequence[str] = ()) -> str:
-    """Return the formula of the surface; its columns are from `respondents.centred`."""
-    return " + ".join([f"{outcome} ~ {SLOPES[0]}", SLOPES[1], *BENDS, *controls])
 
 
 def slopes(fits: Sequence[Fit]) -> dict[str, Estimate]:
@@ -58,13 +49,13 @@ def slopes(fits: Sequence[Fit]) -> dict[str, Estimate]:
     }
 
 
-def features(fits: Sequence[Fit], ratio: float = 1.0) -> dict[str, Estimate]:
+def features(fits: Sequence[Fit], ratio: float) -> dict[str, Estimate]:
     """Return slope and bend along the line of equality, and across it.
 
     Parameters
     ----------
     fits : sequence of Fit
-        Of `formula`, one per imputation.
+        Of a formula with `SLOPES` and `BENDS`, one per imputation.
     ratio : float
         Standard deviation of performance over that of expectation, in points: both are equal
         where they are the same number of points, not of standard deviations.
@@ -77,15 +68,12 @@ def features(fits: Sequence[Fit], ratio: float = 1.0) -> dict[str, Estimate]:
 
     References
     ----------
-    Edwards, J. R., & Parry, M. E. (1993). On the use of polynomial regression equations as
-    an alternative to difference scores in organizational research. Academy of Management
-    Journal 36, 1577-1613.
+    Edwards, Parry (1993), Academy of Management Journal 36, 1577-1613.
     """
     found = {}
-    for line, sign in _DIRECTIONS.items():
-        step = sign * ratio
-        shape = {"slope": (SLOPES, (1, step)), "bend": (BENDS, (1, step, step**2))}
-        for feature, (names, values) in shape.items():
-            weights = dict(zip(names, values, strict=True))
+    for line, step in (("along equality", ratio), ("across equality", -ratio)):
+        slope = dict(zip(SLOPES, (1, step), strict=True))
+        bend = dict(zip(BENDS, (1, step, step**2), strict=True))
+        for feature, weights in (("slope", slope), ("bend", bend)):
             found[f"{line}, {feature}"] = pooled([contrast(fit, weights) for fit in fits])
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
+from functools import partial
 from itertools import product
 from typing import Literal
 
@@ -36,13 +36,9 @@ def curve(
         Coefficient, or weights of coefficients, as in `models.contrast`.
     data : DataFrame
         The rows of the main specification.
-    outcomes : mapping of str to str, optional
-        Columns, by the name that the reader sees, as in all choices.
-    controls : mapping of str to str, optional
-        Formulas, made of the main one by `formulas.with_terms` or `without_terms`; their outcome
-        does not matter.
-    samples : mapping of str to DataFrame, optional
-        Tables.
+    outcomes, controls, samples : mapping, optional
+        By the name that the reader sees: columns; formulas, made of the main one by
+        `formulas.with_terms` or `without_terms`, whose outcome does not matter; tables.
     family : {"gaussian", "poisson", "binomial", "ordered"}
         Of the regression, errors HC3; or an ordered probit.
 
@@ -63,8 +59,7 @@ def curve(
 
     References
     ----------
-    Simonsohn, U., Simmons, J. P., Nelson, L. D. (2020). Specification curve analysis.
-    Nature Human Behaviour 4, 1208-1214.
+    Simonsohn, Simmons, Nelson (2020), Nature Human Behaviour 4, 1208-1214.
     """
     choices = (
         outcomes or {"outcome": formulas.outcome(formula)},
@@ -72,16 +67,17 @@ def curve(
         samples or {"all": data},
     )
     _check_names(choices)
-    prints = {name: _Fingerprints(sample) for name, sample in choices[2].items()}
-    main, found, chosen_by = _Fingerprints(data).of(formula), {}, defaultdict(list)
+    main, found, chosen_by = _fingerprint(formula, data), {}, defaultdict(list)
+    fit = ordered if family == "ordered" else partial(robust_glm, family=family)
     is_among, problem = False, None
     for chosen in product(*choices):
         text = formulas.with_outcome(choices[1][chosen[1]], choices[0][chosen[0]])
-        model = prints[chosen[2]].of(text)
+        sample = choices[2][chosen[2]]
+        model = _fingerprint(text, sample)
         is_among |= model == main
         try:
             if model not in chosen_by:
-                found[model] = _effect(text, choices[2][chosen[2]], family, effect)
+                found[model] = contrast(fit(text, sample), effect)
         except ValueError as error:  # too few rows, or nothing varies
             problem = error
             continue
@@ -99,11 +95,6 @@ def agreement(table: pd.DataFrame, null: float = 0.0) -> float:
     """Return the share of specifications whose interval is on the main one's side of none.
 
     Where the main interval holds `null`, on neither side, it is the share of those that do.
-
-    Raises
-    ------
-    ValueError
-        If the main specification is not among them.
     """
     if not table["main"].any():
         raise ValueError("The main specification could not be fitted.")
@@ -122,35 +113,11 @@ def _check_names(choices: Sequence[Mapping]) -> None:
         )
 
 
-class _Fingerprints:
-    """Tell models of one sample apart: by outcome, terms and the rows that they use."""
-
-    def __init__(self, data: pd.DataFrame) -> None:
-        self.data = data
-        self.hashes: dict[str, np.ndarray] = {}
-
-    def of(self, formula: str) -> tuple:
-        """Return what makes a model the same as another."""
-        names = sorted(formulas.columns(formula, self.data))
-        complete = self.data[names].notna().all(axis=1).to_numpy()
-        rows = sha256()
-        for name in names:
-            if name not in self.hashes:
-                values = pd.util.hash_pandas_object(self.data[name], index=False)
-                self.hashes[name] = values.to_numpy()
-            rows.update(self.hashes[name][complete].tobytes())
-        return formulas.outcome(formula), frozenset(formulas.terms(formula)), rows.hexdigest()
-
-
-def _effect(
-    formula: str, data: pd.DataFrame, family: str, effect: str | Mapping[str, float]
-) -> Estimate:
-    """Estimate the effect in one specification."""
-    if data[formulas.outcome(formula)].nunique() < 2:
-        raise NotEstimable(f'The outcome of "{formula}" does not vary.')
-    is_ordered = family == "ordered"
-    fit = ordered(formula, data) if is_ordered else robust_glm(formula, data, family=family)
-    return contrast(fit, effect)
+def _fingerprint(formula: str, data: pd.DataFrame) -> tuple:
+    """Return what makes a model the same as another: outcome, terms and the rows that it uses."""
+    rows = data[sorted(formulas.columns(formula, data))].dropna()
+    hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy()
+    return formulas.outcome(formula), frozenset(formulas.terms(formula)), hashes.tobytes()
 
 
 def _row(found: Estimate, main: bool, chosen: list[tuple], choices: tuple[Mapping, ...]) -> dict:

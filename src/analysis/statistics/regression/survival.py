@@ -10,63 +10,51 @@ from statsmodels.duration.survfunc import SurvfuncRight, survdiff
 from analysis.statistics.estimate import NotEstimable
 
 
-def curves(
-    rows: pd.DataFrame, stop: str, lost: str, entry: str | None = None, by: str | None = None
-) -> pd.DataFrame:
+def curves(rows: pd.DataFrame, stop: str, lost: str, by: str) -> pd.DataFrame:
     """Estimate the share of customers who are still there, day by day (Kaplan-Meier).
 
     Parameters
     ----------
     rows : DataFrame
-        One row per customer; those with a missing value in a named column are left out.
+        One row per customer, observed from day 0; those with a missing value in a named column
+        are left out.
     stop, lost : str
         Columns: last day of observation; 1 if the customer was lost on it, else 0.
-    entry : str, optional
-        Column: day after which the customer is observed, by default 0.
-    by : str, optional
+    by : str
         Column: category with a curve of its own.
 
     Returns
     -------
     DataFrame
-        Rows by group ("all" without `by`) and day: the first entry, every day with a loss
-        and the last day of observation. Columns: group, day, share, ci_low, ci_high
-        (95 % for each day alone, by the log of -log; missing where the share is 1 or 0),
-        at_risk (customers under observation; on the first day, those who enter), lost.
+        Rows by group and day: day 0, every day with a loss and the last day of observation.
+        Columns: group, day, share, ci_low, ci_high (95 % for each day alone, by the log of -log;
+        missing where the share is 1 or 0), at_risk (customers under observation), lost.
 
     Raises
     ------
     ValueError
-        If `lost` is not 0 or 1, or a customer stops before they enter.
+        If `lost` is not 0 or 1, or a customer stops on day 0 or before.
     NotEstimable
         If no row is left.
 
     References
     ----------
-    Kaplan, E. L., & Meier, P. (1958). Nonparametric estimation from incomplete
-    observations. JASA 53, 457-481.
-    Kalbfleisch, J. D., & Prentice, R. L. (2002). The statistical analysis of failure time
-    data, 2nd ed. Wiley. Section 1.4.
+    Kaplan, Meier (1958), JASA 53, 457-481. Kalbfleisch, Prentice (2002), The Statistical Analysis
+    of Failure Time Data, 2nd ed., section 1.4.
     """
-    times = known_times(rows, stop, lost, entry, by)
+    times = known_times(rows, stop, lost, by=by)
     found = {name: _curve(each) for name, each in times.groupby("group", observed=True)}
     return pd.concat(found, names=["group", None]).reset_index("group").reset_index(drop=True)
 
 
 def share_at(curve: pd.DataFrame, day: float) -> pd.DataFrame:
-    """Read the share of customers who are still there after a day.
-
-    Parameters
-    ----------
-    curve : DataFrame
-        From `curves`.
-    day : float
+    """Read from `curves` the share of customers who are still there after a day.
 
     Returns
     -------
     DataFrame
-        group, share, ci_low, ci_high, one row per group; missing on days before anybody
-        entered and after the last day of observation.
+        group, share, ci_low, ci_high, one row per group; missing before day 0 and after the
+        last day of observation.
     """
     last = curve.groupby("group", sort=False, observed=True)["day"].max()
     found = curve[curve["day"] <= day].drop_duplicates("group", keep="last").set_index("group")
@@ -74,36 +62,25 @@ def share_at(curve: pd.DataFrame, day: float) -> pd.DataFrame:
     return found.mask(last < day).reset_index()
 
 
-def differ(rows: pd.DataFrame, stop: str, lost: str, by: str, entry: str | None = None) -> float:
+def differ(rows: pd.DataFrame, stop: str, lost: str, by: str) -> float:
     """Return the p-value of "all groups have the same curve" (log-rank test).
 
-    Parameters
-    ----------
-    rows, stop, lost, by, entry
-        As in `curves`.
-
-    Raises
-    ------
-    ValueError
-        As in `curves`.
-    NotEstimable
-        As in `curves`; also if there are fewer than two groups, nobody was lost, or a group
-        has nobody at risk together with others on any day with a loss.
+    Parameters and errors are those of `curves`. It is not estimable, too, if there are fewer than
+    two groups, nobody was lost, or a group has nobody at risk together with others on any day with
+    a loss.
 
     References
     ----------
-    Mantel, N. (1966). Evaluation of survival data and two new rank order statistics
-    arising in its consideration. Cancer Chemotherapy Reports 50, 163-170.
+    Mantel (1966), Cancer Chemotherapy Reports 50, 163-170.
     """
-    times = known_times(rows, stop, lost, entry, by)
+    times = known_times(rows, stop, lost, by=by)
     codes, groups = pd.factorize(times["group"])
     if len(groups) < 2 or not times["lost"].any():
         raise NotEstimable(
             f'To compare curves, "{by}" needs 2 groups, and customers who were lost.'
         )
-    ends, events, entries = times[["stop", "lost", "entry"]].to_numpy().T
     try:
-        chi2, _ = survdiff(ends, events, codes, entry=entries)
+        chi2, _ = survdiff(times["stop"].to_numpy(), times["lost"].to_numpy(), codes)
     except np.linalg.LinAlgError:
         raise NotEstimable(
             f'Groups of "{by}" are not at risk together when some are lost.'
@@ -112,14 +89,14 @@ def differ(rows: pd.DataFrame, stop: str, lost: str, by: str, entry: str | None 
 
 
 def known_times(
-    rows: pd.DataFrame, stop: str, lost: str, entry: str | None, by: str | None = None
+    rows: pd.DataFrame, stop: str, lost: str, entry: str | None = None, by: str | None = None
 ) -> pd.DataFrame:
-    """Return stop, lost, entry and group of the rows where they are known; see `curves`."""
+    """Return stop, lost, entry (0 without a column) and group of the rows where all are known."""
     columns = {
         "stop": rows[stop].astype(float),
         "lost": rows[lost].astype(float),
         "entry": 0.0 if entry is None else rows[entry].astype(float),
-        "group": "all" if by is None else rows[by],
+        "group": "" if by is None else rows[by],
     }
     times = pd.DataFrame(columns, index=rows.index).dropna()
     if times.empty:
@@ -133,24 +110,24 @@ def known_times(
 
 
 def _curve(times: pd.DataFrame) -> pd.DataFrame:
-    """Return the curve of one group."""
-    stop, first = times["stop"].to_numpy(), times["entry"].min()
-    fit = SurvfuncRight(stop, times["lost"].to_numpy(), entry=times["entry"].to_numpy())
-    share = np.minimum.accumulate(fit.surv_prob)  # once 0, it stays 0
-    low, high = _log_log_interval(share, fit.surv_prob_se)
-    names = ["day", "share", "ci_low", "ci_high", "at_risk", "lost"]
-    values = [fit.surv_times, share, low, high, fit.n_risk, fit.n_events]
-    found = pd.DataFrame(np.column_stack(values), columns=names)
-    found.loc[-1] = [first, 1.0, np.nan, np.nan, (times["entry"] == first).sum(), 0]
+    """Return the curve of one group, with limits that are symmetric on the log of -log."""
+    stop = times["stop"].to_numpy()
+    fit = SurvfuncRight(stop, times["lost"].to_numpy())
+    share = fit.surv_prob
+    inside = np.where((share > 0) & (share < 1), share, np.nan)
+    power = np.exp(stats.norm.ppf(0.975) * fit.surv_prob_se / (inside * np.abs(np.log(inside))))
+    columns = {
+        "day": fit.surv_times,
+        "share": share,
+        "ci_low": inside**power,
+        "ci_high": inside ** (1 / power),
+        "at_risk": fit.n_risk,
+        "lost": fit.n_events,
+    }
+    found = pd.DataFrame(columns, dtype=float)
+    found.loc[-1] = [0.0, 1.0, np.nan, np.nan, len(times), 0]
     found = found.sort_index()
     if found["day"].iloc[-1] < stop.max():
         end = {"day": stop.max(), "at_risk": (stop == stop.max()).sum(), "lost": 0}
         found = pd.concat([found, found.tail(1).assign(**end)])
     return found.astype({"at_risk": int, "lost": int})
-
-
-def _log_log_interval(share: np.ndarray, se: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return 95 % limits that are symmetric on the log of -log."""
-    inside = np.where((share > 0) & (share < 1), share, np.nan)
-    power = np.exp(stats.norm.ppf(0.975) * se / (inside * np.abs(np.log(inside))))
-    return inside**power, inside ** (1 / power)

@@ -1,4 +1,4 @@
-"""What customers are worth: concentration of sales, classes, segments and stages."""
+"""How unequally customers share the sales: Lorenz curve, Gini coefficient, shares, tail."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from analysis.statistics.estimate import Estimate, NotEstimable, from_se, jackkn
 
 A_LIMIT, B_LIMIT, TOP_SHARE = 0.55, 0.85, 0.20
 """Cumulated share of sales that ends class A and class B; share of customers at the top."""
-MOST_FALL = 0.1
-"""Share by which a Gini coefficient may fall from 6 to 12 months and be called settled."""
+MOST_FALL, TAIL = 0.1, 0.10
+"""Share by which a Gini coefficient may fall from 6 to 12 months and be called settled; share of
+the customers with sales who make up the tail."""
 
 _TINY, _LEAST_ERROR = 1e-12, 1e-9
 
@@ -24,17 +25,10 @@ _TINY, _LEAST_ERROR = 1e-12, 1e-9
 class Concentration:
     """How unequally customers share the sales; every interval is symmetric on the logit.
 
-    Attributes
-    ----------
-    gini : Estimate
-        0 if all buy the same, near 1 if one buys nearly everything; jackknife.
-    top20_share : Estimate
-        Share of sales of the top 20 % of customers; bootstrap-t, as all below.
-    a_share, b_share, c_share : Estimate
-        Share of customers who bring the first 55 % of sales, the next 30 %, the rest.
+    `gini` is 0 if all buy the same, near 1 if one buys nearly everything (jackknife). The shares
+    have intervals by bootstrap-t: of sales of the top 20 % of customers, and of customers who bring
+    the first 55 % of sales, the next 30 %, the rest.
 
-    Notes
-    -----
     Where a few customers dominate (heavy tails), samples rarely contain the largest, and
     the 95 % intervals cover about 90 % of the time, with 100 customers 80 %. Short
     windows add concentration of their own: identical customers with two visits a month
@@ -51,20 +45,8 @@ class Concentration:
 def lorenz(sales: ArrayLike) -> pd.DataFrame:
     """Return the curve of cumulated sales over cumulated customers, largest first.
 
-    Parameters
-    ----------
-    sales : array_like, shape (n,)
-        Per customer, in any currency; zeros are customers too.
-
-    Returns
-    -------
-    DataFrame, shape (n + 1, 2)
-        share_customers, share_sales, from (0, 0) to (1, 1).
-
-    Raises
-    ------
-    ValueError
-        As in `concentration`.
+    `sales` are as in `concentration`, and so are errors. The n + 1 rows run from (0, 0) to (1, 1):
+    share_customers and share_sales.
     """
     largest_first = checked(sales)
     cumulated = np.concatenate([[0.0], np.cumsum(largest_first)])
@@ -93,10 +75,9 @@ def concentration(sales: ArrayLike, *, n_boot: int = 999, seed: int = 0) -> Conc
 
     References
     ----------
-    Efron, B. and Tibshirani, R. J. (1993). An Introduction to the Bootstrap, chapter 12.
-    Chapman and Hall.
-    Yitzhaki, S. (1991). Calculating jackknife variance estimators for parameters of the
-    Gini method. Journal of Business & Economic Statistics 9, 235-239.
+    Efron & Tibshirani (1993). An Introduction to the Bootstrap, chapter 12. Chapman and Hall.
+    Yitzhaki (1991). Calculating jackknife variance estimators for parameters of the Gini method.
+    Journal of Business & Economic Statistics 9, 235-239.
     """
     largest_first, n_boot = checked(sales), effort.draws(n_boot)
     n, rng = len(largest_first), np.random.default_rng(seed)
@@ -110,39 +91,23 @@ def concentration(sales: ArrayLike, *, n_boot: int = 999, seed: int = 0) -> Conc
         raise NotEstimable(f"{n:,} customers tell no error of their shares of sales.")
     method = f"Lorenz curve, bootstrap-t ({n_boot})"
     shares = (Estimate(*row, n, "logit", method=method) for row in rows.tolist())
-    return Concentration(gini(sales), *shares)
+    return Concentration(_gini_estimate(largest_first), *shares)
 
 
-def tail_index(sales: ArrayLike, share: float = 0.10) -> Estimate:
+def tail_index(sales: ArrayLike) -> Estimate:
     """Estimate how heavy the tail of the sales is (Hill): the smaller, the heavier.
 
     Below 2 the variance of a Pareto tail is infinite, below 1 its mean; at 1.3 the top
-    20 % of customers bring 69 % of sales.
+    20 % of customers bring 69 % of sales. The tail are the first `TAIL` of the customers with
+    sales, of whom `sales` has one number each, shape (n,). NotEstimable says that they bought for
+    as much as the next one, so that there is no tail.
 
-    Parameters
-    ----------
-    sales : array_like, shape (n,)
-        Per customer.
-    share : float
-        Share of the customers with sales that make up the tail, above 0 and below 1.
-
-    Raises
-    ------
-    ValueError
-        If `share` is not between 0 and 1.
-    NotEstimable
-        If those customers bought for as much as the next one, so that there is no tail.
-
-    References
-    ----------
-    Hill, B. M. (1975). A simple general approach to inference about the tail of a
-    distribution. Annals of Statistics 3, 1163-1174.
+    Hill (1975). A simple general approach to inference about the tail of a distribution. Annals of
+    Statistics 3, 1163-1174.
     """
-    if not 0 < share < 1:
-        raise ValueError(f"The share of a tail must lie between 0 and 1, not {share:g}.")
     largest_first = checked(sales)
     buyers = largest_first[largest_first > 0]
-    k = max(int(len(buyers) * share), 1)
+    k = max(int(len(buyers) * TAIL), 1)
     above = np.log(buyers[:k] / buyers[k]).sum()
     if above < _LEAST_ERROR:
         raise NotEstimable(
@@ -153,38 +118,17 @@ def tail_index(sales: ArrayLike, share: float = 0.10) -> Estimate:
     return from_se(index, index / np.sqrt(k), k, method="Hill estimator")
 
 
-def gini(sales: ArrayLike) -> Estimate:
-    """Estimate the Gini coefficient: 0 if all buy the same, near 1 if one buys nearly all.
-
-    Parameters and errors are those of `concentration`; the interval is from the jackknife.
-    """
-    largest_first = checked(sales)
-    share, se = _gini(largest_first)
-    if se < _LEAST_ERROR:
-        raise NotEstimable(f"{len(largest_first):,} customers tell no error of a Gini coefficient.")
-    method = "Gini coefficient, jackknife"
-    on_logit = se / (share * (1 - share))
-    return from_se(share, on_logit, len(largest_first), scale="logit", method=method)
-
-
 def gini_coefficient(sales: ArrayLike) -> float:
-    """Return the coefficient of `gini` alone, also where it has no error."""
+    """Return the Gini coefficient alone, also where it has no error."""
     return _gini(checked(sales))[0]
 
 
 def unsettled(half_year: float, year: float) -> list[str]:
     """Say that concentration still falls as the window grows, so that a year overstates it.
 
-    Parameters
-    ----------
-    half_year, year : float
-        Gini coefficients of the same customers' sales in windows of 6 and 12 months.
-
-    Returns
-    -------
-    list of str
-        One sentence where it falls by more than `MOST_FALL` of itself; else none, as where the
-        first is not known. In the regions of the example it falls by 2 to 4 %.
+    `half_year` and `year` are Gini coefficients of the same customers' sales in 6 and 12 months.
+    One sentence if it falls by more than `MOST_FALL` of itself; else none, as where the first is
+    not known. In the regions of the example it falls by 2 to 4 %.
     """
     fall = 1 - year / half_year
     if not fall > MOST_FALL:
@@ -205,43 +149,32 @@ def checked(sales: ArrayLike) -> np.ndarray:
     return np.sort(values)[::-1]
 
 
-def _shares(largest_first: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return top-20 share and shares of customers in A, B, C; each customer counts so often."""
-    customers = np.concatenate([[0.0], np.cumsum(counts)])
-    sales = np.concatenate([[0.0], np.cumsum(counts * largest_first)])
-    top = np.interp(TOP_SHARE * customers[-1], customers, sales) / sales[-1]
-    limits = np.interp(np.array([A_LIMIT, B_LIMIT]) * sales[-1], sales, customers)
-    a, b = limits / customers[-1]
-    return np.array([top, a, b - a, 1 - b])
-
-
 def _shares_on_logit(largest_first: np.ndarray, counts: np.ndarray) -> tuple:
-    """Return the logits of `_shares` and their standard errors, by their influence functions."""
-    shares = _shares(largest_first, counts)
-    errors = _share_errors(largest_first, counts, shares[0])
-    inside = np.clip(shares, _TINY, 1 - _TINY)
-    return special.logit(inside), errors / (inside * (1 - inside))
+    """Return the logits and their standard errors of the top-20 share and shares in A, B, C.
 
-
-def _share_errors(largest_first: np.ndarray, counts: np.ndarray, top: float) -> np.ndarray:
-    """Return the standard errors of `_shares`.
-
-    Of the top share S: the part of a customer's sales above the 80 % quantile less S times
-    their sales, over the mean. Of the customers who bring a share L of sales: the part above
-    the smallest of their sales less L times their sales, over that smallest.
+    Each customer counts as often as `counts` says. Errors are those of influence functions. Of
+    the top share S: the part of a customer's sales above the 80 % quantile less S times their
+    sales, over the mean. Of the customers who bring a share L of sales: the part above the
+    smallest of their sales less L times their sales, over that smallest.
     """
-    n, x = counts.sum(), largest_first
-    customers, sales = np.cumsum(counts), np.cumsum(counts * x)
-    mean = sales[-1] / n
-    quantile = x[np.searchsorted(customers, TOP_SHARE * n)]
-    influence = [(np.maximum(x - quantile, 0) - top * x) / mean]
-    for limit in (A_LIMIT, B_LIMIT):
-        edge = x[np.searchsorted(sales, limit * sales[-1])]
-        influence.append((np.maximum(x - edge, 0) - limit * x) / edge)
-    _, to_a, to_b = influence
-    columns = np.array([influence[0], to_a, to_b - to_a, to_b])
-    centred = columns - (columns @ counts / n)[:, None]
-    return np.sqrt(centred**2 @ counts) / n
+    x, limits = largest_first, np.array([A_LIMIT, B_LIMIT])
+    customers = np.concatenate([[0.0], np.cumsum(counts)])
+    sales = np.concatenate([[0.0], np.cumsum(counts * x)])
+    n, total = customers[-1], sales[-1]
+    top = np.interp(TOP_SHARE * n, customers, sales) / total
+    a, b = np.interp(limits * total, sales, customers) / n
+    quantile = x[np.searchsorted(customers[1:], TOP_SHARE * n)]
+    to_top = (np.maximum(x - quantile, 0) - top * x) / (total / n)
+    edges = x[np.searchsorted(sales[1:], limits * total)]
+    to_a, to_b = (
+        (np.maximum(x - edge, 0) - limit * x) / edge
+        for limit, edge in zip(limits, edges, strict=True)
+    )
+    influence = np.array([to_top, to_a, to_b - to_a, to_b])
+    centred = influence - (influence @ counts / n)[:, None]
+    errors = np.sqrt(centred**2 @ counts) / n
+    inside = np.clip([top, a, b - a, 1 - b], _TINY, 1 - _TINY)
+    return special.logit(inside), errors / (inside * (1 - inside))
 
 
 def _gini(largest_first: np.ndarray) -> tuple[float, float]:
@@ -254,3 +187,13 @@ def _gini(largest_first: np.ndarray) -> tuple[float, float]:
     ginis = left_out / ((n - 1) * (total - sales))
     se = jackknife_se(ginis)
     return float(np.clip(gini, 0, 1)), float(se)
+
+
+def _gini_estimate(largest_first: np.ndarray) -> Estimate:
+    """Return the Gini coefficient with the jackknife's interval, or say that it has none."""
+    share, se = _gini(largest_first)
+    if se < _LEAST_ERROR:
+        raise NotEstimable(f"{len(largest_first):,} customers tell no error of a Gini coefficient.")
+    method = "Gini coefficient, jackknife"
+    on_logit = se / (share * (1 - share))
+    return from_se(share, on_logit, len(largest_first), scale="logit", method=method)

@@ -15,30 +15,20 @@ from analysis.statistics.value.concentration import A_LIMIT, B_LIMIT, checked
 CLASSES = ("A", "B", "C")
 SEGMENTS_FILE = Path(__file__).with_name("segments.toml")
 STAGES = ("forming", "growing", "mature", "declining")
+GROWTH = 0.20
+"""Relative change of a customer's volume that counts as growing or declining."""
 
 
 def abc_classes(sales: pd.Series) -> pd.Series:
     """Assign customers to class A, B or C by cumulated sales, largest first.
 
-    Class A ends at `A_LIMIT` of all sales, class B at `B_LIMIT`.
+    Class A ends at `A_LIMIT` of all sales, class B at `B_LIMIT`. A customer belongs to the class
+    in which their own sales begin: the one who takes the total past a limit is still in the class
+    above it. Of customers with equal sales the earlier row comes first. Customers without sales
+    are C.
 
-    A customer belongs to the class in which their own sales begin: the one who takes the
-    total past a limit is still in the class above it. Of customers with equal sales the
-    earlier row comes first. Customers without sales are C.
-
-    Parameters
-    ----------
-    sales : Series, shape (n,)
-        Per customer.
-
-    Returns
-    -------
-    Series of ordered categories A < B < C, with the index of `sales`.
-
-    Raises
-    ------
-    ValueError
-        As in `concentration`.
+    `sales` is a Series with a row per customer, and so are the ordered classes A < B < C; errors
+    are those of `concentration`.
     """
     largest_first, order = checked(sales), np.argsort(-np.asarray(sales, float), kind="stable")
     before = np.cumsum(largest_first) - largest_first
@@ -46,9 +36,7 @@ def abc_classes(sales: pd.Series) -> pd.Series:
     codes = np.empty(len(order), dtype=int)
     limits = np.array([A_LIMIT, B_LIMIT]) * largest_first.sum() - rounding
     codes[order] = np.searchsorted(limits, before, side="right")
-    return pd.Series(
-        pd.Categorical.from_codes(codes, CLASSES, ordered=True), index=pd.Series(sales).index
-    )
+    return pd.Series(pd.Categorical.from_codes(codes, CLASSES, ordered=True), sales.index)
 
 
 def tiers(sales: pd.Series) -> pd.Series:
@@ -61,9 +49,8 @@ def tiers(sales: pd.Series) -> pd.Series:
 def abc_table(sales: pd.Series) -> pd.DataFrame:
     """Return customers, share_customers, sales, share_sales, lowest_sales, mean_sales by class.
 
-    Parameters and errors are those of `abc_classes`; an empty class has missing values.
+    `sales` are as in `abc_classes`; an empty class has missing values.
     """
-    sales = pd.Series(sales)
     groups = sales.groupby(abc_classes(sales), observed=False)
     table = groups.agg(customers="size", sales="sum", lowest_sales="min", mean_sales="mean")
     table.insert(1, "share_customers", table["customers"] / table["customers"].sum())
@@ -74,17 +61,9 @@ def abc_table(sales: pd.Series) -> pd.DataFrame:
 def migration(before: pd.Series, after: pd.Series) -> pd.DataFrame:
     """Return where the customers of each class went, as shares of the class.
 
-    Parameters
-    ----------
-    before, after : Series of classes, indexed by customer
-        As from `abc_classes` in two periods. `after` holds only customers who bought then;
-        those who are only in `after` are left out.
-
-    Returns
-    -------
-    DataFrame
-        One row per class before, one column per class after and "none" for customers
-        who did not buy in the second period; rows add up to 1.
+    `before` and `after` are classes by customer, as from `abc_classes` in two periods. Who is only
+    in `after` is left out, and who is only in `before` did not buy again: one row per class before,
+    one column per class after and "none" for these; rows add up to 1.
     """
     later = after.astype(object).reindex(before.index).fillna("none")
     columns = pd.Categorical(later, [*CLASSES, "none"])
@@ -105,7 +84,8 @@ def segments(customers: pd.DataFrame, weeks: float) -> pd.DataFrame:
     Parameters
     ----------
     customers : DataFrame
-        recency_days (since the last purchase) and purchases (one or more) in a time.
+        recency_days (since the last purchase) and purchases (one or more) in a time, known for
+        everybody.
     weeks : float
         Length of that time; purchases count for 52 weeks. A single one is never often.
 
@@ -113,19 +93,15 @@ def segments(customers: pd.DataFrame, weeks: float) -> pd.DataFrame:
     -------
     DataFrame
         recency and frequency (ordered categories) and segment, with the index of `customers`.
-
-    Raises
-    ------
-    ValueError
-        If a value is missing.
     """
     columns = customers[["recency_days", "purchases"]].astype(float)
     if columns.isna().to_numpy().any():
         raise ValueError("Recency and purchases must be known for every customer.")
     rules = segment_rules()
     yearly = (columns["purchases"] * 52 / weeks).where(columns["purchases"] > 1, 0.0)
-    recency = _bands(columns["recency_days"], rules["recency"], right=True)
-    frequency = _bands(yearly, rules["frequency"], right=False)
+    breaks, often = rules["recency"], rules["frequency"]
+    recency = pd.cut(columns["recency_days"], [-1, *breaks.values()], labels=list(breaks))
+    frequency = pd.cut(yearly, [0, *often.values()], right=False, labels=list(often))
     fits = [
         recency.isin(each["recency"]) & frequency.isin(each["frequency"])
         for each in rules["segments"]
@@ -149,17 +125,8 @@ def breaks_in_words() -> str:
 def segment_table(segments: pd.Series, customers: pd.DataFrame) -> pd.DataFrame:
     """Add up customers and sales by segment, the largest first.
 
-    Parameters
-    ----------
-    segments : Series
-        Segment of each customer, as from `segments`.
-    customers : DataFrame
-        sales and visits, by the same index.
-
-    Returns
-    -------
-    DataFrame
-        Indexed by segment: who (in words), customers, sales, share_of_sales, median_visits.
+    `segments` is the segment of each customer, `customers` has their sales and visits by the same
+    index. The table has who (in words), customers, sales, share_of_sales and median_visits.
     """
     words = {each["name"]: each["words"] for each in segment_rules()["segments"]}
     groups = customers.groupby(segments)
@@ -174,21 +141,19 @@ def lifecycle_stage(
     first_half: pd.Series,
     second_half: pd.Series,
     tenure_days: pd.Series,
-    *,
-    forming_days: int = 180,
-    threshold: float = 0.20,
+    forming_days: int,
 ) -> pd.Series:
     """Assign each customer's stage of the relationship from the past alone.
 
     The two halves are equal periods next to each other, of at most `forming_days` in all,
     that end where the stage is assigned. So whoever is no longer forming was a customer
-    throughout both. His change is second over first half, divided by the same ratio of all
+    throughout both. The change is second over first half, divided by the same ratio of all
     who are no longer forming, which takes out season and trend. In this order:
 
     1. none: no purchase in either half;
     2. forming: tenure under `forming_days`;
-    3. growing: change above 1 + `threshold`, also after an empty first half;
-    4. declining: change below 1 - `threshold`, also with an empty second half;
+    3. growing: change above 1 + `GROWTH`, also after an empty first half;
+    4. declining: change below 1 - `GROWTH`, also with an empty second half;
     5. mature: all others.
 
     Parameters
@@ -197,9 +162,6 @@ def lifecycle_stage(
         Volume (litres, amount or visits) per customer, zero if none.
     tenure_days : Series, shape (n,)
         Since the first purchase, or since joining if the data begin later.
-    forming_days : int
-    threshold : float
-        Relative change that counts, between 0 and 1.
 
     Returns
     -------
@@ -224,15 +186,9 @@ def lifecycle_stage(
     bought = (table["first"] > 0) | (table["second"] > 0)
     rules = {
         "forming": forming,
-        "growing": table["second"] > (1 + threshold) * expected,
-        "declining": table["second"] < (1 - threshold) * expected,
+        "growing": table["second"] > (1 + GROWTH) * expected,
+        "declining": table["second"] < (1 - GROWTH) * expected,
     }
     stage = np.select(list(rules.values()), list(rules), default="mature")
     stage = pd.Series(pd.Categorical(stage, STAGES, ordered=True), index=table.index)
     return stage.where(bought)
-
-
-def _bands(values: pd.Series, breaks: dict[str, float], *, right: bool) -> pd.Series:
-    """Return the band of each value: up to its break with `right`, else below it."""
-    edges = [-1.0 if right else 0.0, *breaks.values()]
-    return pd.cut(values, edges, right=right, labels=list(breaks))

@@ -19,12 +19,14 @@ from analysis.statistics.value.purchase_models import (
     SpendModel,
     expected_purchases,
     expected_spend,
-    expected_while_active,
     p_alive,
 )
 
 FREQUENCIES = ("0", "1", "2-3", "4-7", "8 or more")
 """Numbers of repeat purchases, as customers are grouped by them."""
+
+WEEKS, DISCOUNT = 52, 0.10
+"""Horizon of a forecast, beyond which there is no value; rate of discount per year, compounding."""
 
 _TOLERANCE, _MIN_GROUP = 0.20, 30
 
@@ -46,53 +48,10 @@ class Holdout:
     fits: bool
 
 
-def expected_new(model: BuyingModel, weeks: ArrayLike) -> np.ndarray:
-    """Return a new customer's expected repeat purchases within `weeks`, in their shape."""
-    r, alpha, a, b = model.r, model.alpha, model.a, model.b
-    if model.kind == "bg":
-        return expected_while_active(r, alpha, a, b, weeks)
-    return b / (a + b) * expected_while_active(r, alpha, a, b + 1, weeks)
-
-
-def lifetime_value(
-    buying: BuyingModel,
-    spend: SpendModel | ArrayLike,
-    summary: pd.DataFrame,
-    weeks: float = 52,
-    discount_rate: float = 0.10,
-) -> np.ndarray:
-    """Return each customer's discounted value of purchases in the coming `weeks`.
-
-    Parameters
-    ----------
-    buying : BuyingModel
-    spend : SpendModel or array_like, shape (n,) or ()
-        Fitted to amounts or margins; or the amount or margin per purchase itself.
-    summary : DataFrame
-        As from `purchases.purchase_history`.
-    weeks : float
-        Horizon; there is no value beyond it.
-    discount_rate : float
-        Per year of 365.25 days, compounding; purchases count at the middle of periods of
-        four weeks or less.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        In the currency of `spend`.
-    """
-    if isinstance(spend, SpendModel):
-        spend = expected_spend(spend, summary["frequency"], summary["mean_amount"])
-    edges = np.linspace(0, weeks, int(np.ceil(weeks / 4)) + 1)
-    bought = np.array([expected_purchases(buying, summary, edge) for edge in edges])
-    years = (edges[1:] + edges[:-1]) / 2 * 7 / 365.25
-    return np.asarray(spend) * ((1 + discount_rate) ** -years @ np.diff(bought, axis=0))
-
-
 def forecast(
-    buying: BuyingModel, spend: SpendModel, summary: pd.DataFrame, margin_rate: float = 1.0
+    buying: BuyingModel, spend: SpendModel, summary: pd.DataFrame, margin_rate: float
 ) -> pd.DataFrame:
-    """Forecast each customer's coming 52 weeks.
+    """Forecast each customer's coming `WEEKS`.
 
     Parameters
     ----------
@@ -110,10 +69,20 @@ def forecast(
     """
     table = pd.DataFrame(index=summary.index)
     table["p_alive"] = p_alive(buying, summary)
-    table["purchases"] = expected_purchases(buying, summary, 52)
-    has_mean = spend.q > 1
-    table["value"] = margin_rate * lifetime_value(buying, spend, summary) if has_mean else np.nan
+    table["purchases"] = expected_purchases(buying, summary, WEEKS)
+    table["value"] = np.nan
+    if spend.q > 1:
+        amount = expected_spend(spend, summary["frequency"], summary["mean_amount"])
+        table["value"] = margin_rate * (amount * _discounted_purchases(buying, summary))
     return table
+
+
+def _discounted_purchases(model: BuyingModel, summary: pd.DataFrame) -> np.ndarray:
+    """Return purchases as `forecast`, each at the middle of its four weeks, shape (n,)."""
+    edges = np.linspace(0, WEEKS, WEEKS // 4 + 1)
+    bought = np.array([expected_purchases(model, summary, edge) for edge in edges])
+    years = (edges[1:] + edges[:-1]) / 2 * 7 / 365.25
+    return (1 + DISCOUNT) ** -years @ np.diff(bought, axis=0)
 
 
 def forecast_table(table: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
@@ -129,14 +98,10 @@ def forecast_table(table: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
 def holdout(
     summary: pd.DataFrame, actual_purchases: ArrayLike, model: BuyingModel, weeks: float
 ) -> Holdout:
-    """Compare expected and actual purchases in the weeks after the summary's end.
+    """Compare expected and actual purchases in the `weeks` after the end of a summary.
 
-    Parameters
-    ----------
-    summary : DataFrame
-        What the model knew, as from `purchases.purchase_history`.
-    actual_purchases : array_like, shape (n,)
-        Purchase days in the `weeks` after, in the order of the rows.
+    `summary` is what the model knew, as from `purchases.purchase_history`; `actual_purchases` are
+    purchase days in these weeks, in the order of its rows, shape (n,).
     """
     data = pd.DataFrame(
         {
@@ -161,6 +126,6 @@ def _compare_group(group: pd.DataFrame) -> pd.Series:
     n, mean = len(group), group["actual"].mean()
     half = stats.t.ppf(0.975, max(n - 1, 1)) * group["actual"].std() / np.sqrt(n)
     high = mean + half if mean > 0 else -np.log(0.025) / n
-    values = (n, group["expected"].mean(), mean, max(mean - half, 0.0), high)
-    names = ["customers", "expected", "actual", "ci_low", "ci_high"]
-    return pd.Series(values, index=names)
+    expected, low = group["expected"].mean(), max(mean - half, 0.0)
+    row = {"customers": n, "expected": expected, "actual": mean, "ci_low": low, "ci_high": high}
+    return pd.Series(row)
