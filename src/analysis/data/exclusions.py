@@ -10,6 +10,7 @@ import ibis
 import pandas as pd
 
 from analysis.data.contract import ITEMS
+from analysis.data.validation.refunds import KEPT
 from analysis.data.validation.tables import ANONYMOUS, EQUAL, LEFT_OUT, NETTED
 from analysis.language import text
 
@@ -142,7 +143,9 @@ def left_out(dataset: Dataset) -> pd.DataFrame:
     every = every.reindex(columns=found[0].columns)
     is_anonymous = every["reason"] == ANONYMOUS
     if is_anonymous.any():
-        sales = dataset.tables["transactions"].good["amount"].sum().execute()
+        lines = dataset.tables["transactions"].good
+        kept = lines[KEPT].fill_null(1.0) if KEPT in lines.columns else 1.0
+        sales = (lines["amount"] * kept).sum().execute()
         own = every.loc[is_anonymous, "amount"].astype(float)
         every.loc[is_anonymous, "share"] = own / (own.sum() + (sales or 0.0))
     return every.sort_values(["table", "reason", "region"], ignore_index=True)

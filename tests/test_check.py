@@ -1,0 +1,156 @@
+"""`workbook check`: suspicions, regions that would be stopped, claims and what they lack."""
+
+import datetime as dt
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from analysis.claims.hypotheses import register
+from analysis.data import dataset, sources
+from analysis.data.mapping import reference
+from analysis.data.suspicions import suspicions
+from tables import CUSTOMERS, TRANSACTIONS, opened
+from workbook.checking import claims, report
+
+END = "as_of = 2024-05-01\n"
+
+
+def lines(n, seed=1, **columns):
+    """Return purchase lines of three customers as CSV."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "customer_id": rng.choice(["a", "b", "c"], n),
+            "bought_at": [
+                (dt.datetime(2024, 4, 1) + dt.timedelta(minutes=int(each))).isoformat(" ")
+                for each in rng.integers(0, 40_000, n)
+            ],
+            "quantity": rng.uniform(5, 80, n).round(2),
+        }
+    )
+    amounts = {"amount": (frame["quantity"] * 7.5).round(2)}
+    return frame.assign(**amounts | columns).to_csv(index=False)
+
+
+def shown(path):
+    """Return whether all is whole, and what the check prints."""
+    text = io.StringIO()
+    console = Console(file=text, width=200)
+    return report.check(opened(path), console), text.getvalue()
+
+
+def test_nothing_is_suspected_of_an_ordinary_source(write_source):
+    path = write_source(END, transactions=lines(200))
+    assert suspicions(opened(path)) == []
+
+
+SUSPECTS = {
+    "text under a wrong encoding": (
+        {"customers": CUSTOMERS.replace("private", "å¤§å®¢æˆ·".replace("å¤", "Ã¤"))},
+        "customers.csv: 2 values of 'segment' look like text under a wrong encoding",
+    ),
+    "a replacement character": (
+        {"customers": CUSTOMERS.replace("van", "v\ufffdn")},
+        "customers.csv: 1 value of 'segment' look like text under a wrong encoding",
+    ),
+    "prices of a unit": (
+        {"transactions": lines(200, amount=np.random.default_rng(2).normal(7.5, 0.1, 200))},
+        "transactions.csv: amounts do not grow with quantities",
+    ),
+    "a file loaded twice": (
+        {"transactions": lines(200) + lines(200).split("\n", 1)[1]},
+        "transactions.csv: 200 of 400 rows are equal in all columns to another one",
+    ),
+    "identifiers with zeros": (
+        {
+            "customers": CUSTOMERS.replace("\na,", "\n001,").replace("\nb,", "\n002,"),
+            "transactions": lines(200).replace("\na,", "\n1,").replace("\nb,", "\n2,"),
+        },
+        "are of customers whom [customers] writes in another way (the first: row ",
+    ),
+}
+
+
+@pytest.mark.parametrize("suspect", SUSPECTS)
+def test_what_looks_wrong_is_said_once_with_the_key_that_helps(write_source, suspect):
+    files, sentence = SUSPECTS[suspect]
+    found = suspicions(opened(write_source(END, **{"transactions": lines(200)} | files)))
+    assert len([each for each in found if sentence in each]) == 1
+    assert len(found) == 1
+
+
+def test_two_files_of_the_same_bytes_are_said(write_source):
+    toml = END + '[transactions]\nfiles = "part_*.csv"\n'
+    path = write_source(toml, part_1=lines(100), part_2=lines(100), transactions=None)
+    found = suspicions(opened(path))
+    assert "part_2.csv: the same content as part_1.csv; it counts twice." in found
+
+
+def test_the_end_of_the_data_that_fits_is_said(write_source):
+    late = suspicions(opened(write_source("as_of = 2024-12-31\n")))
+    quiet = (dt.date(2024, 12, 31) - dt.date(2024, 4, 1)).days
+    assert f"nobody bought in the {quiet} days before it; as_of = 2024-04-01" in late[0]
+    early = suspicions(opened(write_source("as_of = 2024-03-01\n")))
+    assert "2 purchases after as_of = 2024-03-01; as_of = 2024-04-01 has them all." in early[0]
+
+
+def test_ratings_that_are_turned_round_are_said(write_source):
+    rng = np.random.default_rng(4)
+    true = rng.normal(size=80)
+    rated = {
+        name: np.clip(np.round(5.5 + sign * 2 * true + rng.normal(size=80)), 1, 10)
+        for name, sign in (("satisfaction_1", -1), ("loyalty_1", 1), ("performance", 1))
+    }
+    answers = pd.DataFrame({"customer_id": [f"k{i}" for i in range(80)], **rated})
+    people = "customer_id,region\n" + "".join(f"k{i},North\n" for i in range(80))
+    files = {"customers": people, "survey": answers.to_csv(index=False), "transactions": None}
+    path = write_source(END, **files)
+    _, said = shown(path)
+    assert "North: satisfaction goes against" in said
+    assert "reverse = true" in said
+
+
+def test_a_region_that_would_be_stopped_is_said_with_its_reason(write_source):
+    files = {"transactions": TRANSACTIONS.replace(",300,", ",x,")}
+    is_whole, said = shown(write_source("as_of = 2024-12-31\n", **files))
+    assert not is_whole
+    assert "North would be stopped: transactions.csv: 25.0% of the rows of North break" in said
+    assert "South would be stopped" not in said
+
+
+def test_every_claim_is_testable_or_says_what_it_lacks(write_source):
+    use = claims.use_of(opened(write_source()))
+    assert set(use.testable) == set(register())
+    assert use.regions == 2
+    lacking = set(use.lacking["claim"])
+    assert lacking | {key for key, n in use.testable.items() if n == 2} == set(register())
+    columns = claims.columns_to_supply(use.lacking).set_index("column")
+    assert columns.loc["complaints.opened_at", "claims"] == ["H08", "H09", "H10", "H11"]
+    line = columns.loc["survey.expectation", "example"]
+    assert line == '[survey.columns] expectation = "your column"'
+
+
+def test_the_reference_of_keys_is_that_of_the_schema():
+    page = (sources.DATA / "README.md").read_text(encoding="utf-8")
+    assert reference.written(page) == page
+    assert "| `max_set_aside` | number from 0 to 1 |" in page
+    assert page.count("| `same_file_as` |") == 1
+
+
+def test_every_key_of_the_reference_has_a_meaning():
+    rows = [line for line in reference.reference().splitlines() if line.startswith("| `")]
+    assert len(rows) > 60
+    assert all(line.split("|")[3].strip() for line in rows)
+
+
+def test_what_is_left_out_is_said_by_region_and_whole(write_source):
+    back = TRANSACTIONS + "a,2024-03-16 10:00,S1,fuel,-30,-225,-200\n,2024-03-16,S1,fuel,1,8,7\n"
+    path = write_source('as_of = 2024-07-01\ncurrency = "CNY"\n', transactions=back)
+    is_whole, said = shown(path)
+    assert is_whole
+    assert "1 purchase line has no customer: 8 CNY, 0.9 % of all sales" in said
+    assert "North: 1 refund line, 225 CNY, is netted" in said
+    assert dataset.problems(opened(path)).empty
