@@ -107,16 +107,14 @@ def _as_list(value: Any) -> Any:
 
 
 def _as_texts(value: Any) -> Any:
-    numbers_as_text = (str(each) if _is_number(each) else each for each in _listed(value))
-    return list(numbers_as_text)
+    return [_as_text(each) for each in (value if isinstance(value, list) else [value])]
 
 
-def _listed(value: Any) -> list:
-    return value if isinstance(value, list) else [value]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _as_text(value: Any) -> Any:
+    """Return numbers, days, and true and false as a file has them."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).lower() if isinstance(value, bool | int | float | date) else value
 
 
 Mark = Annotated[str, AfterValidator(_mark)]

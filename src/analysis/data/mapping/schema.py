@@ -4,50 +4,24 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from analysis.data.contract import ITEMS, TABLES
+from analysis.data.contract import TABLES
 from analysis.data.errors import DataError, nearest
-from analysis.data.mapping.keys import ColumnKeys, JoinKeys, Keys, Marks, SourceKeys, TableKeys
-from analysis.data.mapping.source import ColumnMap, Part, Source, TableMap
+from analysis.data.mapping.columns import column_of, marks_of
+from analysis.data.mapping.keys import ColumnKeys, Marks, SourceKeys, TableKeys
+from analysis.data.mapping.mistakes import checked, shown
+from analysis.data.mapping.source import Part, Source, TableMap
 from analysis.data.places import check_calendar, check_timezone, timezone_of
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
-_PLACES = ("column", "columns", "key", "value", "row", "expression")
-_IDENTIFIERS = ("customer_id", "complaint_id")
 _OF_FILES = (
     *("file", "files", "sheet", "skip", "header", "joins", "delimiter", "encoding"),
     *("keep", "drop", "count"),
 )
 _CASCADE = ("decimal", "thousands", "missing", "encoding", "delimiter", "date_format")
-_OF_KINDS = {
-    "number": (
-        *("scale", "scale_by", "scales", "offset", "expression", "decimal", "thousands"),
-        *("scale_of", "reverse"),
-    ),
-    "moment": ("format",),
-}
-_LABELS = {"number": "numbers", "moment": "dates"}
-_EXPECTED = {
-    "string_type": "text",
-    "list_type": "a list",
-    "dict_type": "a table",
-    "model_type": "a table",
-    "bool_type": "true or false",
-    "float_type": "a number",
-    "int_type": "a whole number",
-    "date_type": "a date",
-    "date_from_datetime_inexact": "a date",
-    "greater_than_equal": "a number of at least {ge}",
-    "less_than_equal": "a number of at most {le}",
-    "finite_number": "a finite number",
-    "literal_error": "{expected}",
-    "too_short": "a list of at least {min_length}",
-}
 
 
 def variables(text: str) -> list[str]:
@@ -64,7 +38,7 @@ def build(path: Path, entry: dict) -> Source:
         One line for each mistake.
     """
     _check_names(entry)
-    own = _checked(SourceKeys, {key: each for key, each in entry.items() if key not in TABLES}, "")
+    own = checked(SourceKeys, {key: each for key, each in entry.items() if key not in TABLES}, "")
     tables = {name: each for name, each in entry.items() if name in TABLES}
     if "customers" not in tables or len(tables) < 2:
         raise DataError("expected a table [customers] and at least one other.")
@@ -106,44 +80,6 @@ def _check_names(entry: dict) -> None:
         raise DataError("\n".join(lines))
 
 
-def _checked(kind: type[Keys], entry: dict, where: str) -> Keys:
-    """Return the keys of one part of the file, or say what is wrong with each."""
-    try:
-        return kind.model_validate(entry)
-    except ValidationError as error:
-        lines = dict.fromkeys(_sentences(error, kind, where))
-        raise DataError("\n".join(lines)) from None
-
-
-def _sentences(error: ValidationError, kind: type[Keys], where: str) -> Iterator[str]:
-    """Yield a sentence for each mistake in one part of the file."""
-    for each in error.errors(include_url=False):
-        place, key = [part for part in each["loc"] if isinstance(part, str)], None
-        names = kind.model_fields
-        if "columns" in place[:1] and kind is TableKeys and len(place) > 1:
-            prefix, key = f"{where[:-2]}.columns] {place[1]}: ", ".".join(place[2:3])
-            names = ColumnKeys.model_fields
-        elif "joins" in place[:1] and len(place) > 1:
-            prefix, key, names = f"{where}joins: ", place[1], JoinKeys.model_fields
-        else:
-            prefix, key = where, place[0] if place else ""
-        if each["type"] == "extra_forbidden":
-            yield f"{prefix}unknown key {place[-1]!r}.{nearest(place[-1], names)}"
-        elif each["type"] == "missing":
-            yield f"{prefix}needs a key {place[-1]!r}."
-        elif each["type"] == "value_error":
-            yield f"{prefix}{key} = {_shown(each['input'])}: {each['ctx']['error']}."
-        else:
-            expected = _EXPECTED.get(each["type"], each["msg"]).format(**each.get("ctx", {}))
-            yield f"{prefix}{key} = {_shown(each['input'])}: expected {expected}."
-
-
-def _shown(value: object) -> str:
-    """Return a value as it stands in the file, or its beginning."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
 def _table(name: str, tables: Mapping[str, dict | list], own: SourceKeys) -> TableMap:
     """Build the map of one table, of one part or several."""
     entries = tables[name] if isinstance(tables[name], list) else [tables[name]]
@@ -151,6 +87,11 @@ def _table(name: str, tables: Mapping[str, dict | list], own: SourceKeys) -> Tab
     refunds = {part.refunds for part in parts if part.refunds}
     if len(refunds) > 1:
         raise DataError(f"[{name}] refunds: the parts of the table say different things.")
+    rules = {part.columns["region"].by for part in parts if "region" in part.columns}
+    if len(rules - {None}) > 1:
+        raise DataError(
+            f"[{name}.columns] region: by: the parts of the table say different things."
+        )
     return TableMap(tuple(parts), next(iter(refunds), "net"))
 
 
@@ -160,7 +101,7 @@ def _parts(
     """Build one part of a table, or those of the table whose file it is."""
     where, other = f"[{name}] ", entry.get("same_file_as")
     _check_columns(name, entry.get("columns", {}))
-    keys = _checked(TableKeys, entry, where)
+    keys = checked(TableKeys, entry, where)
     if other is None:
         return [_part(name, keys, own)]
     others = [each for each in tables if each != name]
@@ -171,13 +112,14 @@ def _parts(
         )
     same = tables[other] if isinstance(tables[other], list) else [tables[other]]
     shared = [{key: part[key] for key in _OF_FILES if key in part} for part in same]
-    return [_part(name, _checked(TableKeys, part | entry, where), own) for part in shared]
+    shared = [part for i, part in enumerate(shared) if part not in shared[:i]]
+    return [_part(name, checked(TableKeys, part | entry, where), own) for part in shared]
 
 
 def _check_columns(table: str, columns: object) -> None:
     """Refuse columns that the contract's table does not have."""
     if not isinstance(columns, dict):
-        raise DataError(f"[{table}] columns = {_shown(columns)}: expected a table.")
+        raise DataError(f"[{table}] columns = {shown(columns)}: expected a table.")
     known = TABLES[table].columns
     lines = [
         f"[{table}.columns] unknown key {name!r}.{nearest(name, known)}"
@@ -208,9 +150,12 @@ def _part(name: str, keys: TableKeys, own: SourceKeys) -> Part:
         raise DataError(f"{where}refunds is for [transactions].")
     if keys.header and keys.skip:
         raise DataError(f"{where}skip is for rows above a header, and this file has none.")
+    header = [each.strip() for each in keys.header or ()]
+    if twice := sorted({each for each in header if header.count(each) > 1}):
+        raise DataError(f"{where}header names {twice[0]!r} twice.")
     _check_filters(keys, where)
-    columns = {key: _column(name, key, each, keys, common) for key, each in keys.columns.items()}
-    plain = {key: _column(name, key, ColumnKeys(column=key), keys, common) for key in known}
+    columns = {key: column_of(name, key, each, keys, common) for key, each in keys.columns.items()}
+    plain = {key: column_of(name, key, ColumnKeys(column=key), keys, common) for key in known}
     return Part(
         files=tuple(keys.files or [keys.file]),
         is_pattern=keys.files is not None,
@@ -226,18 +171,8 @@ def _part(name: str, keys: TableKeys, own: SourceKeys) -> Part:
         count=keys.count,
         refunds=keys.refunds,
         columns=columns,
-        marks={kind: _marks(kind, common) for kind in ("text", "number", "moment")},
+        marks={kind: marks_of(kind, common) for kind in ("text", "number", "moment")},
         plain=plain,
-    )
-
-
-def _marks(kind: str, common: dict) -> ColumnMap:
-    """Return how a column of a kind is written that says nothing else."""
-    return ColumnMap(
-        formats=tuple(common["date_format"] or ()) if kind == "moment" else (),
-        decimal=common["decimal"] or ".",
-        thousands=common["thousands"] or "",
-        missing=tuple(common["missing"] or ()),
     )
 
 
@@ -256,93 +191,6 @@ def _check_filters(keys: TableKeys, where: str) -> None:
         kept, dropped = keys.keep[column], keys.drop[column]
         if isinstance(kept, list) and isinstance(dropped, list) and set(kept) & set(dropped):
             raise DataError(f"{where}keep and drop name the same value of {column!r}.")
-
-
-def _column(table: str, name: str, keys: ColumnKeys, part: TableKeys, common: dict) -> ColumnMap:
-    """Build the map of one column; what it does not say, its table and its source do."""
-    where = f"[{table}.columns] {name}: "
-    kind = TABLES[table].columns[name].kind
-    _check_column(table, name, kind, keys, part, where)
-    values = {each: tuple(owns) for each, owns in keys.values.items()}
-    is_rating = table == "survey" and name in ITEMS
-    scale_of = keys.scale_of or (
-        common["scale_of"]
-        if is_rating and keys.scale is None and keys.offset is None and keys.scale_by is None
-        else None
-    )
-    formats = (keys.format or common["date_format"] or []) if kind == "moment" else []
-    column = ColumnMap(
-        columns=tuple([keys.column] if keys.column is not None else keys.columns or keys.key or ()),
-        is_key=keys.key is not None,
-        value=keys.value,
-        row=keys.row,
-        expression=keys.expression,
-        formats=tuple(formats),
-        decimal=keys.decimal or common["decimal"] or ".",
-        thousands=common["thousands"] or "" if keys.thousands is None else keys.thousands,
-        missing=tuple(common["missing"] or () if keys.missing is None else keys.missing),
-        values=values,
-        default=keys.default,
-        scale=1.0 if keys.scale is None else keys.scale,
-        offset=keys.offset or 0.0,
-        scale_by=keys.scale_by,
-        scales=keys.scales or {},
-        scale_of=tuple(scale_of) if scale_of else ((1.0, 10.0) if keys.reverse else None),
-        reverse=keys.reverse,
-        numeric=keys.numeric,
-        first=keys.first,
-        by=keys.by,
-    )
-    if kind == "number" and column.decimal == column.thousands:
-        raise DataError(f"{where}decimal and thousands are both {column.decimal!r}.")
-    return column
-
-
-def _check_column(
-    table: str, name: str, kind: str, keys: ColumnKeys, part: TableKeys, where: str
-) -> None:
-    """Refuse a column in no place or in two, and keys that would do nothing where they stand."""
-    if sum(getattr(keys, key) not in (None, False) for key in _PLACES) != 1:
-        raise DataError(f"{where}expected one of {', '.join(map(repr, _PLACES))}.")
-    given = keys.model_fields_set
-    for own_kind, names in _OF_KINDS.items():
-        extra = [key for key in names if key in given]
-        if extra and kind != own_kind:
-            raise DataError(f"{where}{extra[0]!r} is for columns of {_LABELS[own_kind]}.")
-    rules = {
-        "'row' is for customer_id and complaint_id": keys.row and name not in _IDENTIFIERS,
-        "'key' is for customer_id and complaint_id": keys.key and name not in _IDENTIFIERS,
-        "'numeric' is for customer_id and complaint_id": keys.numeric and name not in _IDENTIFIERS,
-        "'values' is for columns of text and of numbers": keys.values and kind == "moment",
-        "'default' has no effect without 'values'": keys.default is not None and not keys.values,
-        "'scale_by' needs 'scales', and 'scales' needs 'scale_by'": (keys.scale_by is None)
-        != (keys.scales is None),
-        "'first' has no effect without 'one_row_per'": keys.first and not part.one_row_per,
-        "'by' is for the region of [customers]": keys.by
-        and (table, name) != ("customers", "region"),
-        "'scale_of' and 'reverse' are for ratings": (keys.scale_of or keys.reverse)
-        and name not in {*ITEMS, "satisfaction_after"},
-        "'scale_of' and 'reverse' contradict 'scale', 'scale_by' and 'offset'": (
-            keys.scale_of or keys.reverse
-        )
-        and given & {"scale", "scale_by", "offset"},
-        "'scale' and 'scale_by' contradict each other": {"scale", "scale_by"} <= given,
-    }
-    for sentence, is_broken in rules.items():
-        if is_broken:
-            raise DataError(f"{where}{sentence}.")
-    owns = [own for each in keys.values.values() for own in each]
-    twice = sorted({own for own in owns if owns.count(own) > 1})
-    if twice:
-        raise DataError(f"{where}values: {twice[0]!r} stands under two names.")
-    numbers = [*keys.values, *([keys.default] if keys.default is not None else [])]
-    if kind == "number" and (bad := [each for each in numbers if not _is_number(each)]):
-        raise DataError(f"{where}values: {bad[0]!r} is no number, and the column holds numbers.")
-
-
-def _is_number(text: str) -> bool:
-    """Tell whether a text is a number as TOML writes it."""
-    return bool(re.fullmatch(r"[+-]?\d+(\.\d+)?", text))
 
 
 def _check_marks(marks: Marks, where: str) -> None:

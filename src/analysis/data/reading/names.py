@@ -49,3 +49,10 @@ def written(rows: Table, column: str) -> StringValue:
     if kind.is_string():
         text = _trim(text, BLANKS) if rows.get_backend().name == "duckdb" else text.strip()
     return text.nullif("")
+
+
+def without_header(skip: int) -> str:
+    """Return what is wrong with a file or sheet that ends before its header."""
+    if skip:
+        return f"it ends before its header, which skip = {skip} looks for."
+    return "the file is empty; expected a header and at least one row."

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import ibis
+import pyarrow.parquet as pq
 from ibis import BaseBackend
 from ibis.expr.types import Table
 
@@ -18,6 +20,8 @@ from analysis.data.mapping.keys import JoinKeys
 from analysis.data.mapping.source import Part, Source
 from analysis.data.reading import engine as engines
 from analysis.data.reading import names, sheets, text
+from analysis.data.reading.joins import joined, prefix_of
+from analysis.data.reading.kinds import JSON, ending_of, existing
 
 ROW = "row_in_file"
 """Column with a row's number in its file; files after the first begin at multiples of `NEXT`."""
@@ -25,19 +29,6 @@ NEXT = 10**12
 """Added to the row numbers for each earlier file of the same table."""
 REPEAT = "repeat_of_row"
 """Column with the number of the repetition of a row that stands for several; the first is 0."""
-
-_TEXT = (".csv", ".txt", ".tsv")
-_JSON = (".jsonl", ".ndjson")
-_PACKED = (".gz", ".zst")
-_ENDINGS = (*_TEXT, *_JSON, ".parquet", *sheets.ENDINGS)
-_ZIP = "an Excel, OpenDocument or zip file"
-_SIGNATURES = {
-    b"PK\x03\x04": _ZIP,
-    b"\xd0\xcf\x11\xe0": "an old Excel file",
-    b"PAR1": "a Parquet file",
-    b"\x1f\x8b": "a file packed by gzip",
-    b"\x28\xb5\x2f\xfd": "a file packed by zstd",
-}
 
 
 @dataclass(frozen=True)
@@ -85,7 +76,8 @@ def raw_tables(engine: BaseBackend, source: Source, name: str) -> list[RawTable]
             _check_layout(file, rows, first)
             first = first or (file, rows)
             for join in part.joins:
-                rows = _joined(rows, _one(engine, source, part, join.file, join=join), join, file)
+                other = _one(engine, source, part, join.file, join=join).drop(ROW)
+                rows = joined(rows, other, join, file, prefix_of(join, part.joins))
             rows = rows.mutate(**{ROW: rows[ROW] + len(tables) * NEXT})
             tables.append(RawTable(file, _repeated(rows, part, file), part))
     return tables
@@ -181,18 +173,20 @@ def _one(
     if source.database is not None:
         rows = engines.database_table(engine, source, file)
         return rows.mutate(**{ROW: ibis.row_number() + 1})
-    path = _existing(source.folder, file, part.encoding)
+    path = existing(source.folder, file, part.encoding)
     skip, header = (part.skip, part.header) if is_main else (0, ())
     sheet = part.sheet if is_main else join.sheet or ""
     try:
         rows, first_row = _open(engine, path, part, sheet, skip, header)
-    except (duckdb.Error, UnicodeError, ValueError, OSError, EOFError) as error:
+    except (duckdb.Error, UnicodeError, ValueError, OSError, EOFError, zlib.error) as error:
         line = re.search(r"Line: (\d+)", str(error))
         where = f"{file}, row {int(line[1]) + skip}" if line else file
         raise DataError(f"{where}: {_in_words(error, part)}") from None
     if rows.count().execute() == 0:
         raise DataError(f"{file}: the file has no rows; expected a header and at least one row.")
-    return rows.mutate(**{ROW: ibis.row_number() + first_row})
+    is_empty = ibis.and_(*(rows[name].isnull() for name in rows.columns))
+    rows = rows.mutate(**{ROW: ibis.row_number() + first_row})
+    return rows.filter(~is_empty) if rows.filter(is_empty).count().execute() else rows
 
 
 def _open(
@@ -200,19 +194,31 @@ def _open(
 ) -> tuple[Table, int]:
     """Open a file by its ending; return it with the number of its first row."""
     first_row = skip + (1 if header else 2)
-    ending = _ending(path)
+    ending = ending_of(path)
     if path.is_dir():
-        found = sorted(str(each) for each in path.rglob("*.parquet"))
-        rows = engine.read_parquet(found, hive_partitioning=True, union_by_name=False)
-        return _trimmed(rows), 1
+        found = sorted(path.rglob("*.parquet"))
+        _check_parquet(found)
+        how = {"hive_partitioning": True, "hive_types_autocast": False}  # 001 stays 001
+        return _trimmed(engine.read_parquet([str(each) for each in found], **how)), 1
     if ending == ".parquet":
         return _trimmed(engine.read_parquet(path)), 1
     if ending in sheets.ENDINGS:
         return engines.own_types(engine, sheets.read(path, sheet, skip, header)), first_row
-    if ending in _JSON:
+    if ending in JSON:
         return text.read_json_lines(engine, path), 1
     how = {"delimiter": part.delimiter, "encoding": part.encoding, "skip": skip}
     return text.read(engine, path, **how, header=header), first_row
+
+
+def _check_parquet(paths: list[Path]) -> None:
+    """Refuse files of a folder whose columns are not those of the first."""
+    first = set(pq.read_schema(paths[0]).names)
+    for path in paths[1:]:
+        if other := first ^ set(pq.read_schema(path).names):
+            raise ValueError(
+                f"{path.name} and {paths[0].name} have not the same columns: "
+                f"{', '.join(map(repr, sorted(other)))} in one of them only."
+            )
 
 
 def _trimmed(rows: Table) -> Table:
@@ -241,71 +247,6 @@ def _repeated(rows: Table, part: Part, file: str) -> Table:
     return rows.mutate(**{REPEAT: each})
 
 
-def _joined(rows: Table, other: Table, join: JoinKeys, file: str) -> Table:
-    """Complete each row by the row of another file with the same key."""
-    for table, name in ((rows, file), (other, join.file)):
-        if join.on not in table.columns:
-            raise DataError(f"{name}: no column {join.on!r}.{nearest(join.on, table.columns)}")
-    stem = Path(join.file).stem
-    other = other.drop(ROW).rename(lambda name: f"{stem}.{name}")
-    key = f"{stem}.{join.on}"
-    once = other.distinct()
-    if once.count().execute() > once[key].nunique().execute():
-        raise DataError(
-            f"{join.file}: a value of {join.on!r} stands in several rows that differ; expected one."
-        )
-    return rows.left_join(once, rows[join.on].cast("string") == once[key].cast("string"))
-
-
-def _ending(path: Path) -> str:
-    """Return a file's ending in lower case, without that of the program that packed it."""
-    suffix = path.suffix.lower()
-    return path.with_suffix("").suffix.lower() if suffix in _PACKED else suffix
-
-
-def _existing(folder: Path, file: str, encoding: str) -> Path:
-    """Return the path of a file, if it exists and its first bytes fit its ending."""
-    path = folder / file
-    if path.is_dir() and next(path.rglob("*.parquet"), None):
-        return path
-    is_there = False
-    with contextlib.suppress(OSError, ValueError):  # a name longer than the file system takes
-        is_there = path.is_file()
-    if not is_there:
-        there = sorted(each.name for each in folder.glob("*") if each.is_file())
-        raise DataError(f"{file}: no such file in the folder {folder.name}/.{nearest(file, there)}")
-    ending = _ending(path)
-    if ending not in _ENDINGS:
-        raise DataError(f"{file}: expected a file that ends in one of {', '.join(_ENDINGS)}.")
-    with path.open("rb") as opened:
-        start = opened.read(4096)
-    if not start.strip():
-        raise DataError(f"{file}: the file is empty; expected a header and at least one row.")
-    _check_kind(file, path, ending, start, encoding)
-    return path
-
-
-def _check_kind(file: str, path: Path, ending: str, start: bytes, encoding: str) -> None:
-    """Refuse a file whose first bytes are not of the kind that its ending says."""
-    found = next((kind for mark, kind in _SIGNATURES.items() if start.startswith(mark)), None)
-    if found is None and start.startswith(text.UTF16) and "16" not in encoding:
-        raise DataError(f"{file}: a text file in UTF-16; expected the key encoding = 'utf-16'.")
-    is_wide = encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32", "utf16", "utf32"))
-    if found is None:
-        found = "a binary file" if b"\0" in start and not is_wide else "a text file"
-    expected = {
-        ".parquet": ["a Parquet file"],
-        ".xls": ["an old Excel file", _ZIP],
-    }.get(ending, [_ZIP if ending in sheets.ENDINGS else "a text file"])
-    packed = {".gz": "a file packed by gzip", ".zst": "a file packed by zstd"}
-    if path.suffix.lower() in packed:
-        expected = [packed[path.suffix.lower()]]
-    if found not in expected:
-        raise DataError(
-            f"{file}: expected {expected[0]} by its ending {path.suffix.lower()}, found {found}."
-        )
-
-
 def _in_words(error: Exception, part: Part) -> str:
     """Return what is wrong with a file in a sentence, without paths."""
     said = str(error)
@@ -314,4 +255,6 @@ def _in_words(error: Exception, part: Part) -> str:
         return f"expected {counted(int(columns[1]), 'column')}, found {columns[2]}."
     if isinstance(error, UnicodeError) or "unicode" in said or "utf-8" in said:
         return f"not text in {part.encoding!r}; name its encoding, such as encoding = 'gb18030'."
-    return f"the file can't be read: {said.splitlines()[0].split(': ', 1)[-1]}"
+    said = re.sub(r' in (file )?"[^"]*"|"?/[^\s"]*/', "", said.splitlines()[0])
+    said = re.sub(r"^(\w+ )*Error: ", "", said)
+    return said if said.startswith("the file ") else f"the file can't be read: {said}"

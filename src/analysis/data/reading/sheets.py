@@ -41,8 +41,8 @@ def read(path: Path, sheet: str = "", skip: int = 0, header: tuple[str, ...] = (
     except (calamine.CalamineError, OSError) as error:
         raise ValueError(f"the file is damaged, or not what its ending says ({error}).") from None
     if len(rows) <= skip:
-        raise ValueError(f"the sheet ends before its header, which skip = {skip} looks for.")
-    own = list(header) or names.of_columns(rows[skip])
+        raise ValueError(names.without_header(skip))
+    own = list(header) or names.of_columns([_text(each) for each in rows[skip]])
     lines = rows[skip if header else skip + 1 :]
     if header and any(len(line) != len(header) for line in lines):
         raise ValueError(f"expected {len(header)} columns, found {len(lines[0])}.")

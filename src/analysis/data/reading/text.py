@@ -18,6 +18,12 @@ from ibis.expr.types import Table
 from analysis.data import files
 from analysis.data.reading import names
 
+_KINDS = """
+with lines as (select json, row_number() over () as nth from read_ndjson_objects(?)),
+named as (select unnest(json_keys(json)) as name, json, nth from lines)
+select name, list(distinct json_type(json, '/' || replace(replace(name, '~', '~0'), '/', '~1')))
+from named group by name order by min(nth), name
+"""
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 """The marks with which a file in UTF-16 begins."""
 
@@ -25,9 +31,9 @@ UTF16 = (b"\xff\xfe", b"\xfe\xff")
 def opened(path: Path, encoding: str, newline: str | None = "") -> IO[str]:
     """Open a text file for reading, compressed or not."""
     encoding = "utf-8-sig" if _is_utf8(encoding) else encoding
-    if path.suffix == ".gz":
+    if path.suffix.lower() == ".gz":
         return gzip.open(path, "rt", encoding=encoding, newline=newline)
-    if path.suffix == ".zst":
+    if path.suffix.lower() == ".zst":
         stream = pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
         return io.TextIOWrapper(io.BufferedReader(stream), encoding=encoding, newline=newline)
     return path.open(encoding=encoding, newline=newline)
@@ -79,14 +85,25 @@ def read(
 
 
 def read_json_lines(engine: BaseBackend, path: Path) -> Table:
-    """Read a file of one JSON object per line; texts stay texts."""
-    frame_of = "read_json(?, format = 'newline_delimited', auto_detect = true, dateformat = 'x')"
-    rows = engine.con.execute(f"select * from {frame_of}", [str(path)]).to_arrow_table()
-    rows = rows.rename_columns(names.of_columns(rows.column_names))
-    nested = [field.name for field in rows.schema if pa.types.is_nested(field.type)]
+    """Read a file of one JSON object per line: columns of numbers as such, others as texts."""
+    found = engine.con.execute(_KINDS, [str(path)]).fetchall()
+    nested = [name for name, kinds in found if {"ARRAY", "OBJECT"} & set(kinds)]
     if nested:
         raise ValueError(f"the values of {nested[0]!r} are lists or objects; expected single ones.")
+    if not found:
+        raise ValueError("expected one JSON object per line.")
+    columns = {name: _json_type(set(kinds) - {"NULL"}) for name, kinds in found}
+    query = "select * from read_json(?, format = 'newline_delimited', columns = ?)"
+    rows = engine.con.execute(query, [str(path), columns]).to_arrow_table()
+    rows = rows.rename_columns(names.of_columns(rows.column_names))
     return engine.create_table(ibis.util.gen_name("json"), rows, temp=True)
+
+
+def _json_type(kinds: set[str]) -> str:
+    """Return the type of a column of JSON values: texts and what is mixed stay as written."""
+    if kinds and kinds <= {"BIGINT", "UBIGINT"}:
+        return "BIGINT" if kinds == {"BIGINT"} else "VARCHAR"
+    return "DOUBLE" if kinds and kinds <= {"BIGINT", "UBIGINT", "DOUBLE"} else "VARCHAR"
 
 
 def _read_utf8(
@@ -113,7 +130,11 @@ def _header(path: Path, delimiter: str, skip: int) -> list[str]:
         lines = itertools.islice(file, skip, None)
         row = next(csv.reader(lines, delimiter=delimiter), None)
     if row is None:
-        raise ValueError(f"the file ends before its header, which skip = {skip} looks for.")
+        raise ValueError(names.without_header(skip))
+    if not row:
+        raise ValueError(
+            f"row {skip + 1} is empty; expected the header there: skip = {skip + 1} leaves it out."
+        )
     return names.of_columns(row)
 
 

@@ -14,7 +14,7 @@ from analysis.data.mapping.source import ColumnMap, Source
 from analysis.data.reading.raw import REPEAT, ROW, RawTable
 from analysis.data.validation import regions, rules
 from analysis.data.validation.filters import kept
-from analysis.data.validation.moments import local_time
+from analysis.data.validation.moments import in_local_time
 from analysis.data.validation.tables import (
     ANONYMOUS,
     EQUAL,
@@ -101,7 +101,8 @@ def _filtered(source: Source, raws: Sequence[RawTable]) -> int:
 def _part(source: Source, name: str, raw: RawTable) -> tuple[Table, list[Rule]]:
     """Bring one file into the contract's columns; its rules are expressions of these."""
     maps = _maps(name, raw)
-    rows = _in_local_time(source, raw.file, kept(source, raw), maps)
+    used = dict.fromkeys(column for each in maps.values() for column in each.columns)
+    rows = in_local_time(source, raw.file, kept(source, raw), used)
     columns = {
         column: RawColumn(rows, raw.file, source, name, column, each)
         for column, each in maps.items()
@@ -176,13 +177,6 @@ def _maps(name: str, raw: RawTable) -> dict[str, ColumnMap]:
     if missing:
         raise DataError("\n".join(f"{raw.file}: {each}" for each in missing))
     return maps
-
-
-def _in_local_time(source: Source, file: str, rows: Table, maps: Mapping[str, ColumnMap]) -> Table:
-    """Turn the columns that the engine has with a zone into what the source's clocks showed."""
-    used = dict.fromkeys(column for each in maps.values() for column in each.columns)
-    zoned = [name for name in used if getattr(rows[name].type(), "timezone", None)]
-    return rows.mutate(**{name: local_time(source, file, name, rows[name]) for name in zoned})
 
 
 def _rest(rows: Table, maps: Mapping[str, ColumnMap]) -> dict[str, Value]:

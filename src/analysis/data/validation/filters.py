@@ -13,6 +13,8 @@ from analysis.data.errors import DataError, nearest
 from analysis.data.mapping.keys import Limits
 from analysis.data.mapping.source import Source
 from analysis.data.reading.raw import ROW, RawTable
+from analysis.data.reading.raw import place as place_of
+from analysis.data.validation import moments
 from analysis.data.validation.values import RawColumn
 
 
@@ -24,15 +26,16 @@ def kept(source: Source, raw: RawTable) -> Table:
     DataError
         If a filter names a column that is not there.
     """
-    part, rows = raw.part, raw.rows
-    for filters, is_kept in ((part.keep, True), (part.drop, False)):
-        for column, wanted in filters.items():
-            if column not in raw.rows.columns:
-                word, own = "keep" if is_kept else "drop", [c for c in rows.columns if c != ROW]
-                raise DataError(f"{raw.file}: no column {column!r} ({word}).{nearest(column, own)}")
-            found = _has(source, raw, column, wanted).fill_null(False)
-            rows = rows.filter(found if is_kept else ~found)
-    return rows
+    part = raw.part
+    names = dict.fromkeys((*part.keep, *part.drop))
+    for column in names:
+        if column not in raw.rows.columns:
+            word, own = "keep" if column in part.keep else "drop", set(raw.rows.columns) - {ROW}
+            raise DataError(f"{raw.file}: no column {column!r} ({word}).{nearest(column, own)}")
+    raw = dataclasses.replace(raw, rows=moments.in_local_time(source, raw.file, raw.rows, names))
+    found = [_has(source, raw, *each).fill_null(False) for each in part.keep.items()]
+    found += [~_has(source, raw, *each).fill_null(False) for each in part.drop.items()]
+    return raw.rows.filter(found) if found else raw.rows
 
 
 def _has(source: Source, raw: RawTable, column: str, wanted: Limits | list[str]) -> BooleanValue:
@@ -44,10 +47,26 @@ def _has(source: Source, raw: RawTable, column: str, wanted: Limits | list[str])
 
 
 def _within(source: Source, raw: RawTable, column: str, limits: Limits) -> BooleanValue:
-    """Tell which rows lie in a range, both ends included."""
+    """Tell which rows lie in a range, both ends included.
+
+    Raises
+    ------
+    DataError
+        If a value is no number, or no date: it would be in no range.
+    """
     is_date = isinstance(limits.min if limits.min is not None else limits.max, date)
-    place = ("transactions", "bought_at") if is_date else ("transactions", "amount")
-    value = _column(source, raw, *place, column).value()
+    place = ("transactions", "bought_at") if is_date else ("transactions", "quantity")
+    own = _column(source, raw, *place, column)
+    value = own.value()
+    bad = own.raw.filter(value.isnull() & own.written(column).notnull())
+    first = bad.order_by(ROW).limit(1).to_pandas()
+    if len(first):
+        words = "a date (date_format says how it is written)" if is_date else "a number"
+        where = place_of(first[ROW][0], (raw.file,))
+        raise DataError(
+            f"{raw.file}, {where}: {str(first[column][0])!r} in {column!r}; expected {words} for "
+            "the range of keep or drop."
+        )
     if is_date:
         value = value.date()
     ends = []

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Iterable
 
 import ibis
 import ibis.expr.datatypes as types
-from ibis.expr.types import StringValue, TimestampValue, Value
+from ibis.expr.types import StringValue, Table, TimestampValue, Value
 
 from analysis.data.errors import DataError
 from analysis.data.mapping.keys import NAMED_FORMATS, is_utc
@@ -64,6 +65,14 @@ def local_time(source: Source, file: str, name: str, moment: Value) -> Value:
             "say whose days count: expected a key such as timezone = 'Asia/Shanghai'."
         )
     return _timezone(source.timezone, moment)
+
+
+def in_local_time(source: Source, file: str, rows: Table, columns: Iterable[str]) -> Table:
+    """Turn the columns that the engine has with a zone into what the source's clocks showed."""
+    zoned = [name for name in columns if getattr(rows[name].type(), "timezone", None)]
+    if not zoned:
+        return rows
+    return rows.mutate(**{name: local_time(source, file, name, rows[name]) for name in zoned})
 
 
 def with_format(

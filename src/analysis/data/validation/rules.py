@@ -20,7 +20,7 @@ from analysis.data.validation.values import RawColumn
 ZONE_EXPECTED = "after the time nothing, or a zone that is Z, UTC, GMT or an offset up to 14:00"
 NUMBER_EXPECTED = (
     "a date; if these are days of Excel format = 'excel', if seconds or milliseconds since 1970 "
-    "format = 'unix' or 'unix_ms'"
+    "format = 'unix' or 'unix_ms', if such as 20240305 format = '%Y%m%d'"
 )
 MISSING_WORDS = ("NA", "N/A", "#N/A", "NAN", "NULL", "NONE", "-", "--", ".", "无", "缺失")
 MISSING_KEY = "this word stands for no value, missing = ['NA'] with this word"

@@ -1,0 +1,65 @@
+"""Mistakes in a source's TOML file: a sentence for each, which names its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import ValidationError
+
+from analysis.data.errors import DataError, nearest
+from analysis.data.mapping.keys import ColumnKeys, JoinKeys, Keys, TableKeys
+
+_EXPECTED = {
+    "string_type": "text",
+    "list_type": "a list",
+    "dict_type": "a table",
+    "model_type": "a table",
+    "bool_type": "true or false",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "date_type": "a date",
+    "date_from_datetime_inexact": "a date",
+    "greater_than_equal": "a number of at least {ge}",
+    "less_than_equal": "a number of at most {le}",
+    "finite_number": "a finite number",
+    "literal_error": "{expected}",
+    "too_short": "a list of at least {min_length}",
+}
+
+
+def checked(kind: type[Keys], entry: dict, where: str) -> Keys:
+    """Return the keys of one part of the file, or say what is wrong with each."""
+    try:
+        return kind.model_validate(entry)
+    except ValidationError as error:
+        lines = dict.fromkeys(_sentences(error, kind, where))
+        raise DataError("\n".join(lines)) from None
+
+
+def _sentences(error: ValidationError, kind: type[Keys], where: str) -> Iterator[str]:
+    """Yield a sentence for each mistake in one part of the file."""
+    for each in error.errors(include_url=False):
+        place, key = [part for part in each["loc"] if isinstance(part, str)], None
+        names = kind.model_fields
+        if "columns" in place[:1] and kind is TableKeys and len(place) > 1:
+            prefix, key = f"{where[:-2]}.columns] {place[1]}: ", ".".join(place[2:3])
+            names = ColumnKeys.model_fields
+        elif "joins" in place[:1] and len(place) > 1:
+            prefix, key, names = f"{where}joins: ", place[1], JoinKeys.model_fields
+        else:
+            prefix, key = where, place[0] if place else ""
+        if each["type"] == "extra_forbidden":
+            yield f"{prefix}unknown key {place[-1]!r}.{nearest(place[-1], names)}"
+        elif each["type"] == "missing":
+            yield f"{prefix}needs a key {place[-1]!r}."
+        elif each["type"] == "value_error":
+            yield f"{prefix}{key} = {shown(each['input'])}: {each['ctx']['error']}."
+        else:
+            expected = _EXPECTED.get(each["type"], each["msg"]).format(**each.get("ctx", {}))
+            yield f"{prefix}{key} = {shown(each['input'])}: expected {expected}."
+
+
+def shown(value: object) -> str:
+    """Return a value as it stands in the file, or its beginning."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

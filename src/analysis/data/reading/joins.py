@@ -1,0 +1,63 @@
+"""Joins: a second file whose row with the same key completes each row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ibis
+from ibis.expr.types import Table
+
+from analysis.data.errors import DataError, nearest
+from analysis.data.mapping.keys import JoinKeys
+from analysis.data.reading import names
+
+_KEY = "key_of_join"
+
+
+def joined(rows: Table, other: Table, join: JoinKeys, file: str, prefix: str) -> Table:
+    """Complete each row by the row of another file with the same key.
+
+    Parameters
+    ----------
+    rows, other : Table
+        The file, and the second one.
+    join : JoinKeys
+        Which column both have.
+    file, prefix : str
+        The file's name; what stands before the names of the second file's columns.
+
+    Raises
+    ------
+    DataError
+        If a file has no such column, a key stands in rows that differ, or none is in both files.
+    """
+    for table, name in ((rows, file), (other, join.file)):
+        if join.on not in table.columns:
+            raise DataError(f"{name}: no column {join.on!r}.{nearest(join.on, table.columns)}")
+    other = other.mutate(**{_KEY: names.written(other, join.on)}).filter(ibis._[_KEY].notnull())
+    other = other.rename(lambda name: name if name == _KEY else f"{prefix}.{name}")
+    once = other.drop(f"{prefix}.{join.on}").distinct()
+    if once.count().execute() > once[_KEY].nunique().execute():
+        raise DataError(
+            f"{join.file}: a value of {join.on!r} stands in several rows that differ; expected one."
+        )
+    key = names.written(rows, join.on)
+    if not rows.filter(key.isin(once[_KEY])).count().execute():
+        raise DataError(
+            f"{join.file}: no value of {join.on!r} in {file} stands there; expected the same "
+            "identifiers in both files."
+        )
+    once = once.mutate(**{f"{prefix}.{join.on}": once[_KEY]})
+    return rows.left_join(once, key == once[_KEY]).drop(_KEY)
+
+
+def prefix_of(join: JoinKeys, joins: tuple[JoinKeys, ...]) -> str:
+    """Return the name of a join's file without endings; with its sheet, where another has it."""
+    stem = _stem(join.file)
+    is_alone = [_stem(each.file) for each in joins].count(stem) == 1
+    return stem if is_alone or not join.sheet else f"{stem}.{join.sheet}"
+
+
+def _stem(file: str) -> str:
+    name = Path(file)
+    return Path(name.stem).stem if name.suffix.lower() in (".gz", ".zst") else name.stem

@@ -1,0 +1,71 @@
+"""What a file is: by its ending, and whether its first bytes agree."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from analysis.data.errors import DataError, nearest
+from analysis.data.reading import sheets, text
+
+_TEXT = (".csv", ".txt", ".tsv")
+JSON = (".jsonl", ".ndjson")
+_PACKED = (".gz", ".zst")
+_ENDINGS = (*_TEXT, *JSON, ".parquet", *sheets.ENDINGS)
+_ZIP = "an Excel, OpenDocument or zip file"
+_SIGNATURES = {
+    b"PK\x03\x04": _ZIP,
+    b"\xd0\xcf\x11\xe0": "an old Excel file",
+    b"PAR1": "a Parquet file",
+    b"\x1f\x8b": "a file packed by gzip",
+    b"\x28\xb5\x2f\xfd": "a file packed by zstd",
+}
+
+
+def ending_of(path: Path) -> str:
+    """Return a file's ending in lower case, without that of the program that packed it."""
+    suffix = path.suffix.lower()
+    return path.with_suffix("").suffix.lower() if suffix in _PACKED else suffix
+
+
+def existing(folder: Path, file: str, encoding: str) -> Path:
+    """Return the path of a file, if it exists and its first bytes fit its ending."""
+    path = folder / file
+    if path.is_dir() and next(path.rglob("*.parquet"), None):
+        return path
+    is_there = False
+    with contextlib.suppress(OSError, ValueError):  # a name longer than the file system takes
+        is_there = path.is_file()
+    if not is_there:
+        there = sorted(each.name for each in folder.glob("*") if each.is_file())
+        raise DataError(f"{file}: no such file in the folder {folder.name}/.{nearest(file, there)}")
+    ending = ending_of(path)
+    if ending not in _ENDINGS:
+        raise DataError(f"{file}: expected a file that ends in one of {', '.join(_ENDINGS)}.")
+    with path.open("rb") as opened:
+        start = opened.read(4096)
+    if not start.strip():
+        raise DataError(f"{file}: the file is empty; expected a header and at least one row.")
+    _check_kind(file, path, ending, start, encoding)
+    return path
+
+
+def _check_kind(file: str, path: Path, ending: str, start: bytes, encoding: str) -> None:
+    """Refuse a file whose first bytes are not of the kind that its ending says."""
+    found = next((kind for mark, kind in _SIGNATURES.items() if start.startswith(mark)), None)
+    if found is None and start.startswith(text.UTF16) and "16" not in encoding:
+        raise DataError(f"{file}: a text file in UTF-16; expected the key encoding = 'utf-16'.")
+    is_wide = encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32", "utf16", "utf32"))
+    if found is None:
+        found = "a binary file" if b"\0" in start and not is_wide else "a text file"
+    expected = {
+        ".parquet": ["a Parquet file"],
+        ".xls": ["an old Excel file", _ZIP],
+    }.get(ending, [_ZIP if ending in sheets.ENDINGS else "a text file"])
+    packed = {".gz": "a file packed by gzip", ".zst": "a file packed by zstd"}
+    if path.suffix.lower() in packed:
+        expected = [packed[path.suffix.lower()]]
+    if found not in expected:
+        raise DataError(
+            f"{file}: expected {expected[0]} by its ending {path.suffix.lower()}, found {found}."
+        )
