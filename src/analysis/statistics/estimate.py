@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 Scale = Literal["identity", "log", "logit"]
 
@@ -60,7 +60,7 @@ class Estimate:
         """Standard error on the scale of the interval."""
         link, _ = LINKS[self.scale]
         half_width = (link(self.ci_high) - link(self.ci_low)) / 2
-        return float(half_width / stats.t.ppf(0.975, self.df))
+        return float(half_width / special.stdtrit(self.df, 0.975))
 
     @property
     def _middle(self) -> float:
@@ -76,7 +76,7 @@ class Estimate:
 
     def _half_width(self, level: float) -> float:
         """Return half the width, on its scale, of the interval of a confidence level."""
-        return self.se * stats.t.ppf((1 + level) / 2, self.df)
+        return self.se * special.stdtrit(self.df, (1 + level) / 2)
 
     def at_level(self, level: float) -> Estimate:
         """Return the same estimate with an interval of another confidence level, such as 0.99."""
@@ -90,7 +90,7 @@ class Estimate:
     def p_value(self, value: float) -> float:
         """Return the two-sided p-value of "the effect equals `value`"."""
         distance = abs(self._middle - on_scale(value, self.scale)) / self.se
-        return float(2 * stats.t.sf(distance, self.df))
+        return float(2 * special.stdtr(self.df, -distance))
 
 
 def on_scale(value: float, scale: Scale) -> float:
@@ -132,7 +132,7 @@ def from_se(
         As in `Estimate`.
     """
     link, inverse = LINKS[scale]
-    half_width = se * stats.t.ppf(0.975, df)
+    half_width = se * special.stdtrit(df, 0.975)
     low, high = inverse(link(estimate) - half_width), inverse(link(estimate) + half_width)
     return Estimate(float(estimate), float(low), float(high), int(n_obs), scale, float(df), method)
 

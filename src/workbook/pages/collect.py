@@ -79,7 +79,9 @@ def _entry(path: Path, reports: Path) -> Entry:
         error=about["error"],
         title=report.title(notebook),
         record=record | about["provenance"] if record else None,
-        files=tuple(quote(file.relative_to(reports).as_posix()) for file in files_of(path)),
+        files=tuple(
+            quote(file.relative_to(reports).as_posix()) for file in up_to_date.files_of(path)
+        ),
     )
 
 
@@ -93,8 +95,3 @@ def _record(notebook: nbformat.NotebookNode, about: Mapping) -> dict:
     why = about["error"] or f"The report has no finding on {known.id} for {about['region']}."
     where, language = (about["source"], about["region"]), about.get("language", "en")
     return no_finding(known, *where, "failed", why, language=language).record()
-
-
-def files_of(executed: Path) -> list[Path]:
-    """Return the files that a notebook wrote beside its page, for the region's team."""
-    return sorted(executed.parent.glob(f"{executed.stem}_*.csv"))

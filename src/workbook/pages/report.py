@@ -19,6 +19,7 @@ from nbformat import NotebookNode, v4
 
 from analysis.claims import card, findings, hypotheses, wording
 from analysis.claims.finding import MIME_TYPE
+from workbook.running.executed import first_broken
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -99,16 +100,6 @@ def assets() -> dict:
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
     policy += f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     return {"css": Markup(css), "script": Markup(script), "policy": policy}
-
-
-def first_broken(cells: Sequence[NotebookNode]) -> int:
-    """Return the place of the first code cell that broke or was never run; else their number."""
-    for place, cell in enumerate(cells):
-        if cell.cell_type == "code":
-            failed = any(output.output_type == "error" for output in cell.outputs)
-            if failed or (cell.source.strip() and cell.execution_count is None):
-                return place
-    return len(cells)
 
 
 def _shown_cells(cells: Sequence[NotebookNode], language: str) -> list[NotebookNode]:

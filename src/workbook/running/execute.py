@@ -23,7 +23,6 @@ from papermill.iorw import write_ipynb
 from analysis.data.files import whole
 from analysis.data.sources import DataError
 from workbook import notebooks
-from workbook.pages import collect, report
 from workbook.running import executed, fork_server, kernels, up_to_date
 from workbook.running.plan import Task
 
@@ -233,10 +232,12 @@ def _run_papermill(task: Task, draft: Path, how: How) -> str:
 
 def _write(notebook: NotebookNode, task: Task, before: float) -> None:
     """Write an executed notebook and its page, and take away lists of an earlier run."""
+    from workbook.pages import report  # the session has imported it beside the kernels
+
     page = report.page(notebook, home="../../index.html" if task.region else "../index.html")
     with whole(task.executed) as first, whole(task.executed.with_suffix(".html")) as second:
         first.write_text(nbformat.writes(notebook), encoding="utf-8", newline="\n")
         second.write_text(page, encoding="utf-8", newline="\n")
-    for file in collect.files_of(task.executed):
+    for file in up_to_date.files_of(task.executed):
         if file.stat().st_mtime < before - CLOCK:  # of an earlier run: this one wrote none
             file.unlink()

@@ -18,7 +18,6 @@ from analysis.data import sources
 from analysis.data.sources import DataError
 from analysis.language import translate
 from analysis.statistics.estimate import NotEstimable
-from workbook.pages.report import first_broken
 from workbook.running.plan import Task
 
 HIDDEN = "***"
@@ -100,6 +99,16 @@ def secrets_of(task: Task) -> list[str]:
         return sources.secrets(str(task.parameters["source"]))
     except (DataError, KeyError):
         return []
+
+
+def first_broken(cells: Sequence[NotebookNode]) -> int:
+    """Return the place of the first code cell that broke or was never run; else their number."""
+    for place, cell in enumerate(cells):
+        if cell.cell_type == "code":
+            failed = any(output.output_type == "error" for output in cell.outputs)
+            if failed or (cell.source.strip() and cell.execution_count is None):
+                return place
+    return len(cells)
 
 
 def _hidden(value: object, secrets: Sequence[str]) -> object:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 
 from rich.console import Console
 
 from analysis.data import cache, files
-from workbook.pages import collect
 from workbook.running import execute, up_to_date
 from workbook.running.execute import How
 from workbook.running.plan import Plan, Task
@@ -39,6 +40,7 @@ def perform(
         Number of reports that failed, or were refused.
     """
     reports, lost = plan.reports, list(plan.refused)
+    threading.Thread(target=import_module, args=("workbook.pages.collect",), daemon=True).start()
     steps = [step_of(task) for task in [*todo, *plan.across()]]
     skipped, log = {UNCHANGED: len(plan.regional()) - len(todo)}, reports / LOG
     with (
@@ -47,11 +49,15 @@ def perform(
     ):
         try:
             _execute(todo, progress, lost, jobs, how, scheduler)
+            from workbook.pages import collect  # kernels did not wait for what draws figures
+
             entries = collect.collect(reports)
             found = collect.write_findings(reports, entries)
             # On this machine: they read what was just written.
             _execute(plan.across(), progress, lost, jobs, how, "")
         except KeyboardInterrupt:
+            from workbook.pages import collect
+
             collect.rebuild(reports, lost)
             raise
         collect.write_index(reports, entries, found, lost)

@@ -140,3 +140,8 @@ def _beside(executed: Path) -> Path:
 def _noted(reports: Path, source: str) -> Path:
     """Return the file in which the data of a source is noted."""
     return reports / f".data-{source}.json"
+
+
+def files_of(executed: Path) -> list[Path]:
+    """Return the files that a notebook wrote beside its page, for the region's team."""
+    return sorted(executed.parent.glob(f"{executed.stem}_*.csv"))
