@@ -10,6 +10,7 @@ from rich.console import Console
 
 from analysis.claims.hypotheses import register
 from analysis.data import dataset, sources
+from analysis.data.errors import DataError
 from analysis.data.mapping import reference
 from analysis.data.suspicions import suspicions
 from tables import CUSTOMERS, TRANSACTIONS, opened
@@ -154,3 +155,15 @@ def test_what_is_left_out_is_said_by_region_and_whole(write_source):
     assert "1 purchase line has no customer: 8 CNY, 0.9 % of all sales" in said
     assert "North: 1 refund line, 225 CNY, is netted" in said
     assert dataset.problems(opened(path)).empty
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_a_delimiter_that_does_not_split_is_said_with_the_one_that_does(write_source, mark):
+    path = write_source(customers=CUSTOMERS.replace(",", mark))
+    with pytest.raises(DataError) as error:
+        opened(path)
+    header = CUSTOMERS.split("\n")[0].replace(",", mark)
+    assert str(error.value) == (
+        f"customers.csv: the header is one column, {header!r}; "
+        f"expected a key such as delimiter = {mark!r}."
+    )

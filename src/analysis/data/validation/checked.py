@@ -174,6 +174,12 @@ def _maps(name: str, raw: RawTable) -> dict[str, ColumnMap]:
         elif schema.required:
             hint = nearest(column, own)
             missing.append(f"no column {column!r}, which the table {name!r} needs.{hint}")
+    marks = [mark for mark in ";\t|," if mark in own[0]] if len(own) == 1 else []
+    if missing and marks:
+        raise DataError(
+            f"{raw.file}: the header is one column, {own[0]!r}; expected a key such as "
+            f"delimiter = {marks[0]!r}."
+        )
     if missing:
         raise DataError("\n".join(f"{raw.file}: {each}" for each in missing))
     return maps
