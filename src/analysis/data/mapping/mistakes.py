@@ -48,7 +48,12 @@ def _sentences(error: ValidationError, kind: type[Keys], where: str) -> Iterator
             prefix, key, names = f"{where}joins: ", place[1], JoinKeys.model_fields
         else:
             prefix, key = where, place[0] if place else ""
-        if each["type"] == "extra_forbidden":
+        if place[0:1] in (["keep"], ["drop"]) and len(place) > 1:
+            yield (
+                f"{where}{place[0]}: {place[1]}: expected a word, a list of words, or a range of "
+                "numbers or days such as { min = 1, max = 5 } and { min = 2024-01-01 }."
+            )
+        elif each["type"] == "extra_forbidden":
             yield f"{prefix}unknown key {place[-1]!r}.{nearest(place[-1], names)}"
         elif each["type"] == "missing":
             yield f"{prefix}needs a key {place[-1]!r}."

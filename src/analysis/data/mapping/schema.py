@@ -134,7 +134,11 @@ def _part(name: str, keys: TableKeys, own: SourceKeys) -> Part:
     """Build one part of a table."""
     where = f"[{name}] "
     if (keys.file is None) == (keys.files is None):
-        raise DataError(f"{where}needs a key 'file', or 'files' for several.")
+        raise DataError(
+            f"{where}'file' and 'files' contradict each other."
+            if keys.file
+            else f"{where}needs a key 'file', or 'files' for several."
+        )
     common = {key: getattr(keys, key) for key in _CASCADE}
     common = {key: getattr(own, key) if each is None else each for key, each in common.items()}
     common |= {"scale_of": keys.scale_of}

@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
+import duckdb
 import ibis
 import pandas as pd
 from ibis import BaseBackend
@@ -59,14 +60,23 @@ def stored(engine: BaseBackend, source: Source, name: str, rows: Table) -> Table
         Table of the contract.
     rows : Table
         What to store.
+
+    Raises
+    ------
+    DataError
+        If the engine can't read the file, which may be damaged.
     """
     if source.database is not None:
         return rows
     handle = ibis.util.gen_name(name)
     files = [file for part in source.tables[name].parts for file in part.files]
-    if all(file.lower().endswith((".parquet", "/")) for file in files):
-        return engine.create_view(handle, rows)
-    return engine.create_table(handle, rows, temp=True)
+    try:
+        if all(file.lower().endswith((".parquet", "/")) for file in files):
+            return engine.create_view(handle, rows)
+        return engine.create_table(handle, rows, temp=True)
+    except duckdb.Error as error:
+        said = str(error).splitlines()[0]
+        raise DataError(f"{files[0]}: the engine can't read it: {said}") from None
 
 
 def database_table(engine: BaseBackend, source: Source, name: str) -> Table:

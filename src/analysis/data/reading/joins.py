@@ -29,11 +29,10 @@ def joined(rows: Table, other: Table, join: JoinKeys, file: str, prefix: str) ->
     Raises
     ------
     DataError
-        If a file has no such column, a key stands in rows that differ, or none is in both files.
+        If the second file has no such column, a key stands in rows that differ, or none is in both.
     """
-    for table, name in ((rows, file), (other, join.file)):
-        if join.on not in table.columns:
-            raise DataError(f"{name}: no column {join.on!r}.{nearest(join.on, table.columns)}")
+    if join.on not in other.columns:
+        raise DataError(f"{join.file}: no column {join.on!r}.{nearest(join.on, other.columns)}")
     other = other.mutate(**{_KEY: names.written(other, join.on)}).filter(ibis._[_KEY].notnull())
     other = other.rename(lambda name: name if name == _KEY else f"{prefix}.{name}")
     once = other.drop(f"{prefix}.{join.on}").distinct()

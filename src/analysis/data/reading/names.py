@@ -21,9 +21,10 @@ def of_columns(header: Sequence[object]) -> list[str]:
     """
     texts = ["" if each is None else str(each).strip(BLANKS) for each in header]
     names = [text or f"column {number}" for number, text in enumerate(texts, start=1)]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    lower = [name.lower() for name in names]  # the engine does not tell Amount from amount
+    twice = [name for name in names if lower.count(name.lower()) > 1]
     if twice:
-        raise ValueError(f"the column {twice[0]!r} stands twice in the header.")
+        raise ValueError(f"the column {twice[-1]!r} stands twice in the header.")
     return names
 
 

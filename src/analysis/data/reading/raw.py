@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import re
 import zlib
 from collections.abc import Iterator
@@ -29,6 +30,10 @@ NEXT = 10**12
 """Added to the row numbers for each earlier file of the same table."""
 REPEAT = "repeat_of_row"
 """Column with the number of the repetition of a row that stands for several; the first is 0."""
+
+
+_SMALL = 64 * 2**20
+"""Bytes of a Parquet file up to which it is read once to see whether it is whole."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,9 @@ def raw_tables(engine: BaseBackend, source: Source, name: str) -> list[RawTable]
             first = first or (file, rows)
             for join in part.joins:
                 other = _one(engine, source, part, join.file, join=join).drop(ROW)
+                if join.on not in rows.columns:
+                    hint = nearest(join.on, set(rows.columns) - {ROW})
+                    raise DataError(f"{file}: no column {join.on!r} (joins).{hint}")
                 rows = joined(rows, other, join, file, prefix_of(join, part.joins))
             rows = rows.mutate(**{ROW: rows[ROW] + len(tables) * NEXT})
             tables.append(RawTable(file, _repeated(rows, part, file), part))
@@ -130,7 +138,8 @@ def _matching(folder: Path, pattern: str) -> Iterator[str]:
         yield pattern
         return
     try:
-        found = sorted(path.relative_to(folder).as_posix() for path in folder.glob(pattern))
+        matching = folder.glob(pattern.replace("[", "[[]"))
+        found = sorted(path.relative_to(folder).as_posix() for path in matching)
     except (ValueError, NotImplementedError):
         found = []
     found = [name for name in found if (folder / name).is_file() and not _is_hidden(name)]
@@ -184,8 +193,10 @@ def _one(
         raise DataError(f"{where}: {_in_words(error, part)}") from None
     if rows.count().execute() == 0:
         raise DataError(f"{file}: the file has no rows; expected a header and at least one row.")
-    is_empty = ibis.and_(*(rows[name].isnull() for name in rows.columns))
     rows = rows.mutate(**{ROW: ibis.row_number() + first_row})
+    if path.is_dir() or ending_of(path) == ".parquet":
+        return rows
+    is_empty = ibis.and_(*(rows[name].isnull() for name in rows.columns if name != ROW))
     return rows.filter(~is_empty) if rows.filter(is_empty).count().execute() else rows
 
 
@@ -199,9 +210,11 @@ def _open(
         found = sorted(path.rglob("*.parquet"))
         _check_parquet(found)
         how = {"hive_partitioning": True, "hive_types_autocast": False}  # 001 stays 001
-        return _trimmed(engine.read_parquet([str(each) for each in found], **how)), 1
+        rows = engine.read_parquet([glob.escape(str(each)) for each in found], **how)
+        return _trimmed(rows), 1
     if ending == ".parquet":
-        return _trimmed(engine.read_parquet(path)), 1
+        _check_parquet([path])
+        return _trimmed(engine.read_parquet(glob.escape(str(path)))), 1
     if ending in sheets.ENDINGS:
         return engines.own_types(engine, sheets.read(path, sheet, skip, header)), first_row
     if ending in JSON:
@@ -211,7 +224,11 @@ def _open(
 
 
 def _check_parquet(paths: list[Path]) -> None:
-    """Refuse files of a folder whose columns are not those of the first."""
+    """Refuse damaged files, as far as they are small, and those of other columns than the first."""
+    for path in paths:
+        if path.stat().st_size < _SMALL:
+            query = "select max(hash(line)) from read_parquet(?) as line"
+            duckdb.execute(query, [glob.escape(str(path))]).fetchall()
     first = set(pq.read_schema(paths[0]).names)
     for path in paths[1:]:
         if other := first ^ set(pq.read_schema(path).names):
@@ -232,9 +249,8 @@ def _repeated(rows: Table, part: Part, file: str) -> Table:
     if part.count is None:
         return rows
     if part.count not in rows.columns:
-        raise DataError(
-            f"{file}: no column {part.count!r} (count).{nearest(part.count, rows.columns)}"
-        )
+        hint = nearest(part.count, set(rows.columns) - {ROW})
+        raise DataError(f"{file}: no column {part.count!r} (count).{hint}")
     times = rows[part.count].cast("string").strip().try_cast("float64")
     bad = rows.filter(times.isnull() | (times < 0) | (times != times.floor()) | (times > 10**7))
     first = bad[ROW].min().execute()

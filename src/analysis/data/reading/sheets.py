@@ -36,6 +36,7 @@ def read(path: Path, sheet: str = "", skip: int = 0, header: tuple[str, ...] = (
     try:
         with calamine.CalamineWorkbook.from_path(path) as book:
             rows = _rows(book, sheet)
+            others = [each for each in book.sheet_names if not sheet][1:]
     except calamine.PasswordError:
         raise ValueError("the file is protected by a password; save it without one.") from None
     except (calamine.CalamineError, OSError) as error:
@@ -50,6 +51,11 @@ def read(path: Path, sheet: str = "", skip: int = 0, header: tuple[str, ...] = (
     columns = {name: _column(list(each)) for name, each in zip(own, cells, strict=True)}
     frame = pd.DataFrame(columns)
     filled = frame.notna().any(axis=1).to_numpy().nonzero()[0]
+    if not len(filled) and others:
+        raise ValueError(
+            f"its first sheet has no rows below a header; expected sheet = {others[0]!r}, or "
+            "another of its sheets."
+        )
     return frame.iloc[: filled[-1] + 1 if len(filled) else 0]
 
 

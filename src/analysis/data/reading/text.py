@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import glob
 import gzip
 import io
 import itertools
+import mmap
 from pathlib import Path
 from typing import IO
 
@@ -24,6 +26,7 @@ named as (select unnest(json_keys(json)) as name, json, nth from lines)
 select name, list(distinct json_type(json, '/' || replace(replace(name, '~', '~0'), '/', '~1')))
 from named group by name order by min(nth), name
 """
+_NUL = "row {row} holds a byte of no text (NUL); the file may be damaged."
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 """The marks with which a file in UTF-16 begins."""
 
@@ -71,8 +74,11 @@ def read(
         If it can't be read.
     """
     delimiter = "\t" if ".tsv" in path.suffixes else delimiter
+    if _is_utf8(encoding):
+        _check_bytes(path)
     arguments = {"delimiter": delimiter, "skip": skip, "header": header}
-    if delimiter != "whitespace" and _is_utf8(encoding):
+    is_known = path.suffix.lower() not in (".gz", ".zst") or path.suffix.islower()
+    if delimiter != "whitespace" and _is_utf8(encoding) and is_known:
         try:
             return _read_utf8(engine, path, **arguments)
         except duckdb.Error as error:
@@ -86,7 +92,8 @@ def read(
 
 def read_json_lines(engine: BaseBackend, path: Path) -> Table:
     """Read a file of one JSON object per line: columns of numbers as such, others as texts."""
-    found = engine.con.execute(_KINDS, [str(path)]).fetchall()
+    place = glob.escape(str(path))
+    found = engine.con.execute(_KINDS, [place]).fetchall()
     nested = [name for name, kinds in found if {"ARRAY", "OBJECT"} & set(kinds)]
     if nested:
         raise ValueError(f"the values of {nested[0]!r} are lists or objects; expected single ones.")
@@ -94,7 +101,7 @@ def read_json_lines(engine: BaseBackend, path: Path) -> Table:
         raise ValueError("expected one JSON object per line.")
     columns = {name: _json_type(set(kinds) - {"NULL"}) for name, kinds in found}
     query = "select * from read_json(?, format = 'newline_delimited', columns = ?)"
-    rows = engine.con.execute(query, [str(path), columns]).to_arrow_table()
+    rows = engine.con.execute(query, [place, columns]).to_arrow_table()
     rows = rows.rename_columns(names.of_columns(rows.column_names))
     return engine.create_table(ibis.util.gen_name("json"), rows, temp=True)
 
@@ -112,7 +119,7 @@ def _read_utf8(
     """Read a text file in UTF-8."""
     own = header or _header(path, delimiter, skip)
     lines = engine.read_csv(
-        path,
+        glob.escape(str(path)),
         auto_detect=False,
         columns=dict.fromkeys(own, "VARCHAR"),
         header=not header,
@@ -141,9 +148,24 @@ def _header(path: Path, delimiter: str, skip: int) -> list[str]:
 def _as_utf8(path: Path, target: Path, encoding: str, blanks: bool) -> Path:
     """Write a text file again in UTF-8 with Unix line ends, runs of blanks as tabs."""
     with opened(path, encoding, newline=None) as old, target.open("w", encoding="utf-8") as new:
-        for line in old:
+        for number, line in enumerate(old, start=1):
+            if "\0" in line:
+                raise ValueError(_NUL.format(row=number))
             new.write("\t".join(line.split()) + "\n" if blanks else line)
     return target
+
+
+def _check_bytes(path: Path) -> None:
+    """Refuse a file that holds NUL, which would be read past; packed ones are looked through."""
+    if path.suffix.lower() in (".gz", ".zst"):
+        with opened(path, "latin-1") as file:
+            row = next((i for i, line in enumerate(file, start=1) if "\0" in line), 0)
+    else:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            place = data.find(b"\0")
+            row = data[:place].count(b"\n") + 1 if place >= 0 else 0
+    if row:
+        raise ValueError(_NUL.format(row=row))
 
 
 def _is_utf8(encoding: str) -> bool:
