@@ -17,10 +17,18 @@ from hypothesis import strategies as st
 from analysis.data.contract import ITEMS
 from simulation import draw, regional_worlds
 
-SIZE = 40
+OPTIONAL = (("complaints", "contacts"), ("complaints",), ())
+SIZE, FIRST_DAY = 40, "2026-03-01"
 NAMES = {
     "en": {
-        "customer_id": ["Customer ID", "Cust_No", "CustomerNumber", "Client Code", "Member No.", "account_no"],
+        "customer_id": [
+            "Customer ID",
+            "Cust_No",
+            "CustomerNumber",
+            "Client Code",
+            "Member No.",
+            "account_no",
+        ],
         "region": ["Region", "Sales Region", "Territory", "REGION_NAME"],
         "segment": ["Segment", "Customer Type", "Cust. Group", "Customer category"],
         "area": ["Area", "Area Type", "Urban/Suburban", "Location type"],
@@ -58,8 +66,19 @@ NAMES = {
         "opened_at": ["Opened", "Created at", "Received", "Complaint date"],
         "explained_at": ["Explained", "Explained on", "Explanation sent"],
         "resolved_at": ["Resolved", "Closed at", "Resolution date", "resolved_on"],
-        "satisfaction_after": ["Satisfaction after", "Satisfaction with handling", "After-case satisfaction"],
-        "bought_at": ["Date", "Purchase time", "Transaction Date", "Sold at", "trx_datetime", "Date/Time"],
+        "satisfaction_after": [
+            "Satisfaction after",
+            "Satisfaction with handling",
+            "After-case satisfaction",
+        ],
+        "bought_at": [
+            "Date",
+            "Purchase time",
+            "Transaction Date",
+            "Sold at",
+            "trx_datetime",
+            "Date/Time",
+        ],
         "product": ["Product", "Product Group", "Item", "Product type"],
         "quantity": ["Quantity", "Litres", "Qty", "Volume (l)"],
         "amount": ["Amount", "Total", "Sales", "Line total", "Net Amount"],
@@ -228,9 +247,27 @@ LIKERT = {
     "de": ["sehr unzufrieden", "unzufrieden", "teils/teils", "zufrieden", "sehr zufrieden"],
 }
 EXTRA = {
-    "en": {"Customer name": "Jane Doe", "Phone": "555-0199", "Remarks": "", "Exported by": "admin", "Status": "completed"},
-    "zh": {"客户姓名": "王芳", "手机号": "13800000000", "备注": "", "操作员": "李四", "交易状态": "已完成"},
-    "de": {"Kundenname": "Erika Muster", "Telefon": "030 1234", "Bemerkung": "", "Bearbeiter": "Groß", "Status": "gebucht"},
+    "en": {
+        "Customer name": "Jane Doe",
+        "Phone": "555-0199",
+        "Remarks": "",
+        "Exported by": "admin",
+        "Status": "completed",
+    },
+    "zh": {
+        "客户姓名": "王芳",
+        "手机号": "13800000000",
+        "备注": "",
+        "操作员": "李四",
+        "交易状态": "已完成",
+    },
+    "de": {
+        "Kundenname": "Erika Muster",
+        "Telefon": "030 1234",
+        "Bemerkung": "",
+        "Bearbeiter": "Groß",
+        "Status": "gebucht",
+    },
 }
 PREAMBLE = {
     "en": ["Export of 2026-06-30", "Confidential - internal use only", ""],
@@ -301,7 +338,9 @@ def layout(pick):
         names["cost"] = NAMES[language]["cost"][0]
     return Layout(
         language=language,
-        container=pick(["csv", "csv", "txt", "csv.gz", "xlsx", "xlsx per table", "mixed", "sqlite", "duckdb"]),
+        container=pick(
+            ["csv", "csv", "txt", "csv.gz", "xlsx", "xlsx per table", "mixed", "sqlite", "duckdb"]
+        ),
         encoding=pick(ENCODINGS[language]),
         delimiter=pick([";", "\t", "|"] if decimal == "," else [",", ";", "\t", "|"]),
         decimal=decimal,
@@ -314,16 +353,16 @@ def layout(pick):
         by_region=pick([False, False, True]),
         preamble=pick([0, 0, 1, 2, 3]),
         ids=pick(["as they are", "numbers", "zeros in customers", "decimals in survey"]),
-        missing=pick(["", "", "NA", "-", "NULL", {"en": "n.a.", "zh": "无", "de": "k.A."}[language]]),
+        missing=pick(
+            ["", "", "NA", "-", "NULL", {"en": "n.a.", "zh": "无", "de": "k.A."}[language]]
+        ),
         scale=pick(["1-10", "1-5", "1-7", "0-10", "0-100", "words", "5 - words"]),
         has_extra=pick([False, True]),
         has_words=pick([False, True]),
         has_unit_price=pick([False, False, False, True]),
         has_distractor=pick([False, True]),
         pads=pick([False, False, True]),
-        tables=tuple(
-            ["customers", "transactions", "survey", *pick([["complaints", "contacts"], ["complaints"], []])]
-        ),
+        tables=("customers", "transactions", "survey", *pick(OPTIONAL)),
         names=names,
         files={name: pick(options) for name, options in FILES[language].items()},
         order=pick(list(range(50))),
@@ -332,10 +371,13 @@ def layout(pick):
 
 @cache
 def tables():
-    """Return the example's tables of two small regions."""
+    """Return the example's tables of two small regions, with purchases of some months."""
     worlds = list(regional_worlds(7).values())[:2]
     drawn = [draw(world, SIZE, i + 3) for i, world in enumerate(worlds)]
-    return {name: pd.concat([each[name] for each in drawn], ignore_index=True) for name in drawn[0]}
+    own = {name: pd.concat([each[name] for each in drawn], ignore_index=True) for name in drawn[0]}
+    lines = own["transactions"]
+    lines = lines[lines["bought_at"] >= FIRST_DAY].reset_index(drop=True)
+    return own | {"transactions": lines}
 
 
 def totals(layout):
@@ -429,7 +471,9 @@ def _id(layout, name, own):
     """Return identifiers: as they are, or as numbers with or without zeros."""
     if layout.ids == "as they are":
         return own
-    codes = {code: i for i, code in enumerate(sorted(tables()["customers"]["customer_id"]), start=17)}
+    codes = {
+        code: i for i, code in enumerate(sorted(tables()["customers"]["customer_id"]), start=17)
+    }
     numbers = own.map(codes).astype(int)
     if layout.ids == "zeros in customers" and name == "customers":
         return numbers.map("{:06d}".format)
@@ -454,7 +498,11 @@ def _rating(layout, own):
             lambda v: (f"{int(v)} - " if numbered else "") + words[int(v) - 1], na_action="ignore"
         ).astype(object)
     values = values.astype("Int64")
-    return values if layout.container in ("sqlite", "duckdb") else values.astype("string").astype(object)
+    return (
+        values
+        if layout.container in ("sqlite", "duckdb")
+        else values.astype("string").astype(object)
+    )
 
 
 def _moments(layout, name, column, own):
@@ -476,6 +524,7 @@ def _numbers(layout, column, own):
     if layout.container in ("sqlite", "duckdb"):
         return own
     is_money = column in ("amount", "cost", "unit_price")
+
     def text(value):
         plain = f"{value:,}" if layout.thousands and column != "severity" else f"{value}"
         if isinstance(value, float) and plain.endswith(".0") and column in ("told_others",):
@@ -484,12 +533,13 @@ def _numbers(layout, column, own):
         if not (is_money and layout.sign):
             return plain
         return plain + layout.sign if layout.sign.startswith(" ") else layout.sign + plain
+
     return own.map(text, na_action="ignore").astype(object)
 
 
 def _texts(layout, name, column, own):
     words = WORDS[layout.language].get(column, {})
-    if not layout.has_words and column != "had_works" or (name, column) == ("complaints", "kind"):
+    if (not layout.has_words and column != "had_works") or (name, column) == ("complaints", "kind"):
         return own
     return own.map(lambda v: words.get(v, v) if layout.has_words else v)
 
@@ -500,7 +550,11 @@ def _split(layout, name, frame):
     if name == "transactions" and layout.by_month:
         months = tables()[name]["bought_at"].dt.strftime("%Y-%m").to_numpy()
     elif name == "customers" and layout.by_region:
-        months = tables()[name]["region"].map({r: f"R{i}" for i, r in enumerate(sorted(set(tables()[name]["region"])), 1)}).to_numpy()
+        months = (
+            tables()[name]["region"]
+            .map({r: f"R{i}" for i, r in enumerate(sorted(set(tables()[name]["region"])), 1)})
+            .to_numpy()
+        )
     else:
         yield stem, frame
         return

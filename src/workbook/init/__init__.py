@@ -1,6 +1,6 @@
 """`workbook init`: look at files or a database, and write a TOML file with commented guesses.
 
-From files to text: `text_files`, `looking` (what is there), `dates`, `numbers`, `ratings` (how
-values are written), `synonyms`, `matching`, `plan` (which is which), `entries`, `drafts`,
-`writing`; `source` asks them in turn.
+`source` asks in turn what is there (`layouts`, `text_files`, `looking`), which file is which table
+(`matching`, `plan`) and what the TOML file says of it (`entries`, `money`, `drafts`, `writing`);
+`values` knows how values are written and what columns are called.
 """

@@ -7,22 +7,19 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-import numpy as np
-
 from analysis.data.contract import ITEMS, TABLES
 from analysis.data.errors import counted
-from workbook.init import dates, entries, numbers
+from workbook.init import entries, money
 from workbook.init.entries import Common, Entry
 from workbook.init.looking import Profile
 from workbook.init.matching import Match
-from workbook.init.numbers import Marks
 from workbook.init.plan import Plan, is_constant
-from workbook.init.ratings import Scale
-from workbook.init.synonyms import is_word, plain
 from workbook.init.text_files import LABELS
+from workbook.init.values import dates, numbers
+from workbook.init.values.numbers import Marks
+from workbook.init.values.ratings import Scale
+from workbook.init.values.synonyms import is_word
 
-SAME = 0.02
-"""Relative difference up to which quantity times price is the amount."""
 OF_SOURCE = ("encoding", "delimiter", "decimal", "thousands", "date_format", "missing")
 DEFAULTS = {"encoding": "utf-8", "delimiter": ",", "decimal": "."}
 
@@ -115,7 +112,7 @@ def _draft(
         )
     columns = [entries.entry(match, name, common) for name in own]
     columns = _ids(columns, plan, table, number)
-    columns = _money(columns, match)
+    columns = money.amounts(columns, match)
     if table == "customers":
         columns = _region(columns, match, plan, region)
     return Draft(table, keys, saw, tuple(columns), tuple(_advice(match, columns, plan)), is_text)
@@ -239,45 +236,6 @@ def _ids(columns: list[Entry], plan: Plan, table: str, number: int) -> list[Entr
     return made
 
 
-def _money(columns: list[Entry], match: Match) -> list[Entry]:
-    """Make the amount of a line out of a price of a unit, where the file has only that."""
-    if match.table != "transactions" or "quantity" not in match.columns:
-        return columns
-    quantity = match.columns["quantity"]
-    by = {each.name: each for each in columns}
-    price = match.columns.get("unit_price")
-    if "amount" not in by and price:
-        saw = "the file has prices of a unit, and no amounts"
-        own = {"expression": f"`{quantity}` * `{price}`"}
-        by["amount"] = Entry("amount", own, saw)
-    elif "amount" in by and not price and _is_unit_price(match, quantity):
-        column = match.columns["amount"]
-        unsure = f"{column!r} does not grow with {quantity!r}: taken for the price of a unit"
-        by["amount"] = Entry("amount", {"expression": f"`{quantity}` * `{column}`"}, "", unsure)
-    if "cost" not in by and "unit_cost" in match.columns:
-        own = {"expression": f"`{quantity}` * `{match.columns['unit_cost']}`"}
-        by["cost"] = Entry("cost", own, "the file has costs of a unit")
-    order = [name for name in TABLES["transactions"].columns if name in by]
-    return [by[name] for name in order]
-
-
-def _is_unit_price(match: Match, quantity: str) -> bool:
-    """Tell whether a column that may be a price or an amount does not grow with the quantity."""
-    column = match.columns["amount"]
-    if not any(each in plain(column) for each in ("price", "preis", "价格", "单价", "油价")):
-        return False
-    rows = match.found.table.select(a=column, b=quantity).limit(2_000).execute()
-    pairs = [
-        (a[0], b[0])
-        for x, y in zip(rows["a"], rows["b"], strict=True)
-        if (a := numbers.values([str(x)])) and (b := numbers.values([str(y)]))
-    ]
-    if len(pairs) < 20:
-        return False
-    first, second = np.array(pairs).argsort(axis=0).argsort(axis=0).T
-    return bool(np.corrcoef(first, second)[0, 1] < 0.5)
-
-
 def _region(columns: list[Entry], match: Match, plan: Plan, region: str) -> list[Entry]:
     """Say which region customers are in, if no column does, or where they are in several."""
     made = []
@@ -288,13 +246,8 @@ def _region(columns: list[Entry], match: Match, plan: Plan, region: str) -> list
             and not is_constant(match, match.columns["region"])
         ):
             by = "most sales" if plan.derived == "transactions" else "last"
-            each = replace(
-                each,
-                keys=each.keys | {"by": by},
-                unsure=f"some customers are in several: the one with {by} counts; 'each' is another way"
-                if by == "most sales"
-                else "some customers are in several: the last counts",
-            )
+            unsure = f"some customers are in several: the one with {by!r} counts"
+            each = replace(each, keys=each.keys | {"by": by}, unsure=unsure)
         made.append(each)
     if "region" not in {each.name for each in made}:
         unsure = "no column looks like a region: all customers are in one"

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from analysis.data.contract import TABLES
-from workbook.init import dates, numbers
 from workbook.init.looking import Profile
-from workbook.init.matching import CHOICES, RATINGS, Match
-from workbook.init.numbers import Marks
-from workbook.init.ratings import Scale
-from workbook.init.synonyms import is_word, known, meaning, plain
+from workbook.init.matching import RATINGS, Match
+from workbook.init.values import dates, numbers
+from workbook.init.values.numbers import Marks
+from workbook.init.values.ratings import Scale
+from workbook.init.values.synonyms import is_word, known, meaning, plain
 
 SURE = 0.8
 """Score from which on a column's name is taken for sure."""
@@ -190,6 +190,3 @@ def _text(profile: Profile, name: str, table: str, common: Common) -> Entry:
 def _widest(texts: tuple[str, ...]) -> list[str]:
     """Return the longest of some texts first."""
     return sorted(texts[:500], key=lambda each: (-len(each), each))[:2]
-
-
-__all__ = ["CHOICES", "Common", "Entry", "entry", "missing_words", "shown"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,30 +19,14 @@ from ibis.expr.types import Table
 from analysis.data.errors import DataError
 from analysis.data.mapping.source import Part, Source, TableMap
 from analysis.data.reading import engine as engines
-from analysis.data.reading import sheets
 from analysis.data.reading.names import BLANKS
 from analysis.data.reading.raw import ROW, raw_tables
-from workbook.init import text_files
+from workbook.init import layouts
+from workbook.init.layouts import Layout
 
-TEXT = (".csv", ".txt", ".tsv")
-TYPED = (".parquet", ".jsonl", ".ndjson")
-PACKED = (".gz", ".zst")
 SQLITE = (".sqlite", ".sqlite3", ".db")
 SAMPLE = 20_000
 """Different values of a column that are looked at."""
-LEAST_COLUMNS = 2
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a file is opened: keys of a table, and what was seen."""
-
-    encoding: str = ""
-    delimiter: str = ""
-    skip: int = 0
-    sheet: str = ""
-    header: tuple[str, ...] = ()
-    seen: dict[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -127,13 +111,13 @@ def look(source: Source) -> tuple[list[Found], dict[str, str]]:
             passed[_label(file, layout)] = str(error).removeprefix(f"{file}: ")
             continue
         names = tuple(sorted(each for each in table.columns if each != ROW))
-        if len(names) < LEAST_COLUMNS:
+        if len(names) < layouts.LEAST_COLUMNS:
             passed[_label(file, layout)] = "it has one column"
             continue
         ending = Path(file).suffix if source.database is None else file
         key = (names, layout, ending)
         groups.setdefault(key, []).append((file, layout, table))
-    found = [_profiled(group) for group in groups.values()]
+    found = [_profiled(engine, group) for group in groups.values()]
     return _without_copies(found, passed), passed
 
 
@@ -155,54 +139,11 @@ def _files(source: Source, engine: BaseBackend, passed: dict) -> Iterator[tuple[
         if any(folder in path.parents for folder in taken):
             continue
         try:
-            yield from ((name, each) for each in _layouts(path))
+            yield from ((name, each) for each in layouts.of_file(path))
         except UnicodeError:
             passed[name] = "no text in a known encoding"
         except (OSError, EOFError, calamine.CalamineError) as error:
             passed[name] = f"it can't be read ({type(error).__name__})"
-
-
-def _layouts(path: Path) -> Iterator[Layout]:
-    """Yield how a file is opened: once for each sheet; nothing for files of another kind."""
-    suffix = path.suffix.lower()
-    ending = path.with_suffix("").suffix.lower() if suffix in PACKED else suffix
-    if ending in TYPED:
-        yield Layout()
-    elif ending in TEXT and path.stat().st_size:
-        yield _text_layout(path, ending)
-    elif ending in sheets.ENDINGS:
-        names = sheets.sheets(path)
-        for sheet in names:
-            yield from _sheet_layout(path, sheet, is_only=len(names) == 1)
-
-
-def _text_layout(path: Path, ending: str) -> Layout:
-    encoding, seen = text_files.encoding_of(path)
-    delimiter, skip, header = text_files.layout_of(path, encoding)
-    notes = {"encoding": seen} if seen else {}
-    own: tuple[str, ...] = ()
-    if header and not text_files.is_header(header) and skip == 0:
-        own = tuple(f"column {i}" for i in range(1, len(header) + 1))
-        notes["header"] = f"the first row has no names: {_shown(header)}"
-    if skip:
-        notes["skip"] = f"the header is row {skip + 1}: {_shown(header)}"
-    if ending == ".tsv":
-        delimiter = "\t"
-    return Layout(encoding, delimiter, skip, "", own, notes)
-
-
-def _sheet_layout(path: Path, sheet: str, is_only: bool) -> Iterator[Layout]:
-    """Yield how a sheet is opened, if it has a table."""
-    with calamine.CalamineWorkbook.from_path(path) as book:
-        rows = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False, nrows=100)
-    widths = [sum(str(cell).strip() != "" for cell in row) for row in rows]
-    widest = max(widths, default=0)
-    for i, row in enumerate(rows):
-        cells = [str(cell) for cell in row]
-        if widths[i] >= max(LEAST_COLUMNS, 0.8 * widest) and text_files.is_header(cells):
-            named = {"skip": f"the header is row {i + 1}: {_shown(cells)}"} if i else {}
-            yield Layout(skip=i, sheet="" if is_only else sheet, seen=named)
-            return
 
 
 def _open(engine: BaseBackend, source: Source, file: str, layout: Layout) -> Table:
@@ -235,7 +176,7 @@ def _tables(source: Source, engine: BaseBackend) -> list[str]:
     return sorted(each for each in found if not each.startswith(("sqlite_", "pg_")))
 
 
-def _profiled(group: list[tuple[str, Layout, Table]]) -> Found:
+def _profiled(engine: BaseBackend, group: list[tuple[str, Layout, Table]]) -> Found:
     """Describe the columns of files of one layout."""
     files = tuple(file for file, _, _ in group)
     first = group[0][2]
@@ -248,7 +189,7 @@ def _profiled(group: list[tuple[str, Layout, Table]]) -> Found:
             each.select(**{n: each[n] if is_same else each[n].cast("string") for n in names})
             for _, _, each in group
         ]
-        table = ibis.union(*own)
+        table = engine.create_table(ibis.util.gen_name("files"), ibis.union(*own), temp=True)
     rows = int(table.count().execute())
     columns = {
         name: _profile(table, name, table[name].type(), rows)
@@ -261,18 +202,18 @@ def _profiled(group: list[tuple[str, Layout, Table]]) -> Found:
 def _profile(table: Table, name: str, kind: object, rows: int) -> Profile:
     """Describe one column."""
     values = table.filter(table[name].notnull()).group_by(value=table[name]).agg(n=ibis._.count())
-    totals = values.agg(filled=values["n"].sum(), distinct=values.count()).execute().iloc[0]
+    values = values.mutate(filled=ibis._.n.sum().over(), distinct=ibis._.count().over())
     if table.get_backend().has_operation(ops.Hash):
         values = values.order_by(values["value"].hash(), values["value"])
     frame = values.limit(SAMPLE).execute()
+    filled, distinct = frame.loc[0, ["filled", "distinct"]] if len(frame) else (0, 0)
     counts: dict[str, int] = {}
     for value, n in zip(frame["value"], frame["n"], strict=True):
         if text := as_text(value):
             counts[text] = counts.get(text, 0) + int(n)
-    filled = 0 if pd.isna(totals["filled"]) else int(totals["filled"])
     word = "number" if kind.is_numeric() else "moment" if kind.is_temporal() else "text"
     has_zone = bool(getattr(kind, "timezone", None))
-    return Profile(name, word, has_zone, rows, filled, int(totals["distinct"]), counts)
+    return Profile(name, word, has_zone, rows, int(filled), int(distinct), counts)
 
 
 def as_text(value: object) -> str:
@@ -300,9 +241,3 @@ def _without_copies(found: list[Found], passed: dict[str, str]) -> list[Found]:
 def _label(file: str, layout: Layout) -> str:
     """Return the name of a file, and of its sheet."""
     return f"{file}, sheet {layout.sheet}" if layout.sheet else file
-
-
-def _shown(cells: Iterable[str]) -> str:
-    """Return the first cells of a row."""
-    text = ", ".join(each.strip() for each in cells if each.strip())
-    return text if len(text) <= 50 else f"{text[:47]}..."

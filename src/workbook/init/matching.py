@@ -12,9 +12,9 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from analysis.data.contract import ITEMS, TABLES
-from workbook.init import dates, numbers
 from workbook.init.looking import Found, Profile
-from workbook.init.synonyms import known, likeness, meaning, names_of, plain
+from workbook.init.values import dates, numbers
+from workbook.init.values.synonyms import known, likeness, meaning, names_of, plain
 
 LEAST = 0.4
 """Score from which on a column of a file is taken for one of the contract."""

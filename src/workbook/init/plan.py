@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -10,6 +11,8 @@ from analysis.data.contract import TABLES
 from workbook.init import matching
 from workbook.init.looking import Found, as_text
 from workbook.init.matching import Match
+from workbook.init.values import dates, numbers
+from workbook.init.values.synonyms import is_chinese
 
 HALF = 0.5
 """A second file is a part of a table if it fits at least so much as well as the first."""
@@ -19,6 +22,7 @@ OVERLAP = 0.5
 """Share of a column's values that must be customers for it to be taken for their identifier."""
 FEW = 20
 """Different values below which a column may be ratings, and is no identifier unless named so."""
+_GERMAN = re.compile(r"[äöüß]|kunde|datum|betrag|menge", re.IGNORECASE)
 _ZEROS = re.compile(r"^0*(\d+)(\.0+)?$")
 
 
@@ -82,6 +86,46 @@ def values(found: Found, column: str) -> set[str]:
 def as_number(text: str) -> str:
     """Return an identifier that is a number without zeros before it, and without decimals."""
     return _ZEROS.sub(r"\1", text)
+
+
+def country(plan: Plan) -> str:
+    """Return the country whose language the columns have; nothing for English."""
+    names = [
+        name for parts in plan.tables.values() for each in parts for name in each.found.columns
+    ]
+    counts = Counter(
+        "CN" if is_chinese(name) else "DE" if _GERMAN.search(name) else "" for name in names
+    )
+    country = counts.most_common(1)[0][0]
+    if not country and counts["CN"] + counts["DE"] > 0.2 * len(names):
+        country = "CN" if counts["CN"] >= counts["DE"] else "DE"
+    return country
+
+
+def currency(plan: Plan) -> str:
+    """Return the currency whose sign or code stands in amounts, or in their columns' names."""
+    texts = []
+    for match in plan.tables.get("transactions", []):
+        columns = match.found.columns
+        for name in ("amount", "currency", "unit_price"):
+            if name in match.columns:
+                own = columns[match.columns[name]]
+                texts += [own.name, *(own.texts[:1000] if own.kind == "text" else ())]
+    return numbers.currency(texts) or ""
+
+
+def has_zones(plan: Plan) -> bool:
+    """Tell whether moments have a time zone."""
+    for parts in plan.tables.values():
+        for match in parts:
+            for name, column in match.columns.items():
+                schema = TABLES[match.table].columns.get(name)
+                if schema is None or schema.kind != "moment":
+                    continue
+                own = match.found.columns[column]
+                if own.has_zone or (own.kind != "moment" and dates.guess(own.texts).has_zone):
+                    return True
+    return False
 
 
 def _parts(name: str, matches: list[Match], unused: dict[str, str]) -> list[Match]:

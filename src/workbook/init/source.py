@@ -5,29 +5,30 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-from collections import Counter
+import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
-from analysis.data import sources
 from analysis.data.contract import TABLES
-from analysis.data.dataset import Dataset, open_source
 from analysis.data.errors import DataError, counted
 from analysis.data.files import write_text
-from analysis.data.mapping.schema import variables
-from analysis.data.mapping.source import Source
+from analysis.data.mapping.schema import build, variables
+from analysis.data.mapping.source import Part, Source
 from analysis.data.reading import sheets
-from workbook.init import drafts, looking, numbers, writing
+from analysis.data.validation.moments import local_time
+from analysis.data.validation.values import RawColumn
+from workbook.init import drafts, layouts, looking, writing
 from workbook.init import plan as plans
+from workbook.init.matching import Match
 from workbook.init.plan import Plan
-from workbook.init.synonyms import is_chinese, known
+from workbook.init.values.synonyms import known
 
 DATABASES = (".duckdb", ".ddb", *looking.SQLITE)
-FILES = (*looking.TEXT, *looking.TYPED, *looking.PACKED, *sheets.ENDINGS)
+FILES = (*layouts.TEXT, *layouts.TYPED, *layouts.PACKED, *sheets.ENDINGS)
 _PASSWORD = re.compile(r"(://[^:/@]+:)(?!\$\{)[^@]+@")
-_GERMAN = re.compile(r"[äöüß]|kunde|datum|betrag|menge", re.IGNORECASE)
 _NOT_LAST = ("card_since", "joined_on")
 
 
@@ -84,16 +85,15 @@ def write(address: str, output: Path | None = None, *, force: bool = False) -> W
     folder = None if where.database else empty.folder
     made = drafts.draft(plan, folder, _region_name(path.stem))
     keys, saw, left = writing.lifted(made)
-    country = _country(plan)
+    country = plans.country(plan)
     draft = _text(where, keys, saw, left, plan, country, "")
-    opened = _opened(path, draft)
-    final = _text(where, keys, saw, left, plan, country, _as_of(opened))
+    final = _text(where, keys, saw, left, plan, country, _as_of(path, draft, plan))
     write_text(path, final)
     unused = plan.unused | passed
     return Written(
         path=path,
         tables=tuple(_table_line(each) for each in made),
-        unsure=tuple(_unsure(made, opened)),
+        unsure=tuple(_unsure(made)),
         passed=tuple(f"{name}: {why}" for name, why in unused.items()),
     )
 
@@ -199,7 +199,7 @@ def _text(
     """Return the TOML file's text."""
     own = known()["countries"].get(country, {})
     head = [
-        "# Written by workbook init: guesses, each with what was seen. CHECK marks the unsure ones.",
+        "# Written by workbook init: guesses, each with what was seen. CHECK: not sure.",
         "",
         writing.line("title", where.path.stem.replace("_", " "), "a line for the reader"),
     ]
@@ -207,7 +207,7 @@ def _text(
         head.append(writing.line("database", where.database))
     else:
         head.append(writing.line("folder", where.folder))
-    sign = _currency(plan)
+    sign = plans.currency(plan)
     currency = sign or own.get("currency", "")
     why = (
         "its sign stands in the data" if sign else f"as the language of the columns is {country}'s"
@@ -220,7 +220,7 @@ def _text(
     else:
         head.append('# calendar = "CN"  # whose working days count; this is the default')
     zone = own.get("timezone", "Asia/Shanghai")
-    if _has_zones(plan):
+    if plans.has_zones(plan):
         head.append(writing.line("timezone", zone, "CHECK: moments have a zone; whose days count?"))
     else:
         head.append(f'# timezone = "{zone}"  # no moment has a zone, so none is needed')
@@ -238,73 +238,32 @@ def _shown(keys: dict[str, object]) -> dict[str, object]:
     return {key: each for key, each in keys.items() if each is not None}
 
 
-def _opened(path: Path, text: str) -> Dataset | None:
-    """Open the draft of a source; None where it can't be read yet."""
-    draft = path.with_name(f".{path.stem}.part.toml")
-    try:
-        write_text(draft, text)
-        return open_source(sources.read(str(draft)))
-    except DataError:
-        return None
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _as_of(opened: Dataset | None) -> str:
-    """Return the last day in a source; nothing where there is none."""
-    if opened is None:
-        return ""
+def _as_of(path: Path, text: str, plan: Plan) -> str:
+    """Return the last day in a source, by its draft; nothing where no date can be read."""
     days = []
-    for name, table in opened.tables.items():
-        for column, schema in TABLES[name].columns.items():
-            if schema.kind != "moment" or column not in table.rows.columns:
-                continue
-            last = table.rows[column].max().execute()
-            if not pd.isna(last):
-                days.append(pd.Timestamp(last).date())
+    try:
+        source = build(path, tomllib.loads(text))
+        for name, parts in plan.tables.items():
+            for match, part in zip(parts, source.tables[name].parts, strict=True):
+                days += list(_last_days(source, match, part))
+    except DataError:
+        return ""
     return max(days).isoformat() if days else ""
 
 
-def _country(plan: Plan) -> str:
-    """Return the country whose language the columns have; nothing for English."""
-    names = [
-        name for parts in plan.tables.values() for each in parts for name in each.found.columns
-    ]
-    counts = Counter(
-        "CN" if is_chinese(name) else "DE" if _GERMAN.search(name) else "" for name in names
-    )
-    country, n = counts.most_common(1)[0]
-    if not country and counts["CN"] + counts["DE"] > 0.2 * len(names):
-        country = "CN" if counts["CN"] >= counts["DE"] else "DE"
-    return country
-
-
-def _currency(plan: Plan) -> str:
-    """Return the currency whose sign or code stands in amounts, or in the names of their columns."""
-    texts = []
-    for match in plan.tables.get("transactions", []):
-        columns = match.found.columns
-        for name in ("amount", "currency", "unit_price"):
-            if name in match.columns:
-                own = columns[match.columns[name]]
-                texts += [own.name, *(own.texts[:1000] if own.kind == "text" else ())]
-    return numbers.currency(texts) or ""
-
-
-def _has_zones(plan: Plan) -> bool:
-    """Tell whether moments have a time zone."""
-    from workbook.init.dates import guess
-
-    for parts in plan.tables.values():
-        for match in parts:
-            for name, column in match.columns.items():
-                schema = TABLES[match.table].columns.get(name)
-                if schema is None or schema.kind != "moment":
-                    continue
-                own = match.found.columns[column]
-                if own.has_zone or (own.kind != "moment" and guess(own.texts).has_zone):
-                    return True
-    return False
+def _last_days(source: Source, match: Match, part: Part) -> Iterator[dt.date]:
+    """Yield the last day in each column of dates of a file."""
+    rows, file = match.found.table, match.found.files[0]
+    for name, schema in TABLES[match.table].columns.items():
+        own = part.columns.get(name)
+        if own is None or schema.kind != "moment":
+            continue
+        zoned = [each for each in own.columns if getattr(rows[each].type(), "timezone", None)]
+        local = {each: local_time(source, file, each, rows[each]) for each in zoned}
+        value = RawColumn(rows.mutate(**local), file, source, match.table, name, own).value()
+        last = value.max().execute()
+        if not pd.isna(last):
+            yield pd.Timestamp(last).date()
 
 
 def _region_name(stem: str) -> str:
@@ -321,7 +280,7 @@ def _table_line(draft: drafts.Draft) -> str:
     return f"{draft.table}: {place}{sheet} ({draft.saw['']}, {found} recognised)"
 
 
-def _unsure(made: list[drafts.Draft], opened: Dataset | None) -> list[str]:
+def _unsure(made: list[drafts.Draft]) -> list[str]:
     """Return what a reader should look at."""
     lines = [
         f"{each.table}.{own.name}: {own.unsure}"
@@ -340,6 +299,4 @@ def _unsure(made: list[drafts.Draft], opened: Dataset | None) -> list[str]:
         for each in made
         if ";" in each.saw.get("scale_of", "")
     ]
-    if opened is None:
-        lines.append("the tables can't be read yet: workbook check says why")
     return lines

@@ -123,6 +123,8 @@ def _value(value: object) -> str:
     if isinstance(value, dict):
         own = ", ".join(f"{_key(str(key))} = {_value(each)}" for key, each in value.items())
         return f"{{ {own} }}"
+    if isinstance(value, float):
+        return f"{value:g}"
     return str(value)
 
 

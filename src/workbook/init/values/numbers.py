@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from workbook.init.synonyms import is_word, known
+from workbook.init.values.synonyms import is_word, known
 
 _DIGITS = re.compile(r"\d[\d.,'’ \u00a0\u2009\u202f]*\d|\d")
 _AROUND = re.compile(r"[\s+\-]|[A-Z]{3}|元|圆|円|[$€£¥￥]|Kč|Fr\.")

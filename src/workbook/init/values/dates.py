@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workbook.init.synonyms import is_word
+from workbook.init.values.synonyms import is_word
 
 _DATES = (
     (r"\d{4}-\d{1,2}-\d{1,2}", "%Y-%m-%d"),
@@ -139,9 +139,9 @@ def _with_time(rest: str, date: str) -> str | None:
         for pattern, name in _TIMES:
             if not name and gap:
                 continue
-            if gap == "" and name and not (date == "%Y%m%d" and ":" not in pattern):
-                if "日" not in date:
-                    continue
+            is_packed = date == "%Y%m%d" and ":" not in pattern
+            if gap == "" and name and not is_packed and "日" not in date:
+                continue
             if re.fullmatch(re.escape(gap) + pattern, rest):
                 own = name if " ?" not in pattern or " " in rest.strip() else name.replace(" ", "")
                 return f"{date}{gap}{own}"

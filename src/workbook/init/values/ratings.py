@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workbook.init import numbers
 from workbook.init.looking import Profile
-from workbook.init.synonyms import is_word, known, meaning
+from workbook.init.values import numbers
+from workbook.init.values.synonyms import is_word, known, meaning
 
 TOPS = (5, 7, 10, 100)
 """Highest answers of the usual scales."""
@@ -53,7 +53,7 @@ class Scale:
         if not self.high:
             return ""
         if self.low < LOW:
-            return f"0 is taken for the lowest answer; if it is none: missing = ['0'], scale from {LOW}"
+            return "0 is taken for the lowest answer; if it is none: missing = ['0']"
         if self.high < self.top != HIGH and not self.words:
             return f"no answer above {self.high:g}: is {self.top:g} the highest that there is?"
         return ""
@@ -81,7 +81,7 @@ def _words(texts: Sequence[str], choices: str) -> dict[str, list[str]]:
     for text in texts:
         numbered = _NUMBERED.match(text)
         to = str(int(numbered[1])) if numbered else meaning(text, choices)
-        if to and not (to == text):
+        if to and to != text:
             words.setdefault(to, []).append(text)
     return dict(sorted(words.items(), key=lambda each: int(each[0])))
 

@@ -1,0 +1,1 @@
+"""How values are written, and what they and their columns are called."""
