@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pytest
-
 from messy import CUSTOMERS, HEAD, LINES, PEOPLE, excel, ods, opened, parquet
 
 FILES = Path(__file__).parent / "files"
