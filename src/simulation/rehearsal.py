@@ -17,7 +17,7 @@ from pandas import DataFrame
 from analysis.claims import claim
 from analysis.claims.finding import Finding
 from analysis.cohorts import survey
-from analysis.data.contract import TABLES
+from analysis.data.contract import DTYPES, TABLES
 from analysis.data.region import Region
 from analysis.data.sources import ROOT
 from analysis.statistics.causal import discontinuity
@@ -94,7 +94,7 @@ def region_of(tables: Mapping[str, DataFrame], without: Sequence[str] = ()) -> R
     for name in ("customers", "survey", "complaints", "contacts"):
         drawn = tables.get(name, DataFrame())
         hidden = [each.split(".")[1] for each in without if each.startswith(f"{name}.")]
-        kinds = {column: each.dtype.type for column, each in TABLES[name].columns.items()}
+        kinds = {column: DTYPES[each.kind] for column, each in TABLES[name].columns.items()}
         drawn = drawn.drop(columns=hidden, errors="ignore")
         frames[name] = drawn.reindex(columns=list(kinds)).astype(kinds).reset_index(drop=True)
     lines = tables["transactions"]

@@ -94,7 +94,9 @@ def test_who_broke_off_and_began_again_takes_part(case):
 def test_refunds_are_a_share_of_the_sales_of_their_region_and_their_time(write_source):
     back = "a,2024-02-02 09:00,S1,shop,-1,-20,-12\na,2024-05-01 09:00,S1,fuel,-30,-225,\n"
     nobody = "z,2024-02-02 09:00,S1,shop,-1,-999,\n"
-    path = write_source(transactions=TRANSACTIONS + back + nobody)
+    toml = "as_of = 2024-12-31\nmax_set_aside = 1.0\n[transactions]\nfile = 'transactions.csv'\n"
+    toml += "refunds = 'leave_out'\n"
+    path = write_source(toml, transactions=TRANSACTIONS + back + nobody)
     north, south = (load_region(str(path), name).refunds for name in ("North", "South"))
     assert (north.lines, north.amount, north.sales) == (2, 245.0, 695.0)
     assert north.share == pytest.approx(245 / 695)
@@ -147,8 +149,10 @@ def test_what_is_counted_is_one_or_many():
     assert exclusions.repeated_sentence(2).startswith("2 answers are left out")
 
 
-def test_a_purchase_that_was_given_back_is_said_and_not_netted(case):
+def test_a_purchase_that_was_given_back_is_netted_and_said(case):
     """One customer bought for 30 and for 1,000, and gave the 1,000 back: 1,200 net of 2,200."""
     here = load_region(case("23-refund"), "North")
-    assert here.refunds == Refunds(1, 1000.0, 2200.0, 1000 / 2200)
-    assert purchases.per_customer(here, here.start, here.end)["sales"].max() == 1030
+    assert here.refunds == Refunds(0, 0.0, 1200.0, 0.0)
+    assert purchases.per_customer(here, here.start, here.end)["sales"].max() == 30
+    said = "1 refund line, 1,000, is netted against the purchase that it undoes"
+    assert exclusions.sentences(here) == [said]
