@@ -32,7 +32,7 @@ TRUTH_CUSTOMERS = 80_000
 SHORTFALL = {"H12": 0.02}  # of coverage below 95 %, in heavy tails
 TESTED = (*SURVEY, "H08", "H09", "H10", *VALUE, *RETENTION, *ADDED)  # H11 needs larger regions
 PARTS = [(name, part.key) for name in TESTED for part in hypothesis(name).parts]
-EACH = 1 if "CALIBRATION_REPLICATES" in os.environ else 4  # every fourth is what a test can afford
+EACH = 1 if "CALIBRATION_REPLICATES" in os.environ else 5  # every fifth is what a test can afford
 MISLEADING = [scene for scene in SCENES if scene.name != PLANTED]
 KEEPING = [scene for scene in MISLEADING if set(scene.hypotheses) & set(RETENTION)]
 TRAPS = [scene for scene in MISLEADING if scene not in KEEPING][::EACH]
@@ -41,7 +41,7 @@ LARGE_REPLICATES = max(5, REPLICATES // 3)
 UNTRUSTED = ("nobody leaves", "the loyal", "visits keep", "campaigns go", "customers pause")
 UNTRUSTED += ("rough purchases", "nothing keeps customers, and")  # intervals may miss there
 ATTACHED = next(each for each in SCENES if each.name.startswith("a hidden attachment moves card"))
-OF_RETENTION = [scene for scene in KEEPING if scene is not ATTACHED]
+OF_RETENTION = [scene for scene in KEEPING if scene is not ATTACHED][:: min(EACH, 3)]
 KEEPERS = ["H19", "H20", "H21"]
 EXAMPLE = (*SURVEY, *CASES, *RETENTION)
 ALL = (*EXAMPLE, *VALUE, *ADDED)
@@ -113,7 +113,7 @@ def test_worlds_made_to_mislead_rarely_do(scene):
 
 @pytest.mark.parametrize("scene", OF_RETENTION, ids=lambda scene: scene.name)
 def test_worlds_made_to_mislead_about_retention_rarely_do(scene):
-    """All of them, always; and enough regions can be tested for the limit to be passed."""
+    """Enough regions can be tested for the limit to be passed."""
     found = error_rates.rehearse(scene, LARGE, LARGE_REPLICATES)
     true, limit = error_rates.planted(scene, TRUTH_CUSTOMERS // 2), most(0.025, LARGE_REPLICATES)
     for name in scene.hypotheses:
