@@ -276,7 +276,7 @@ PREAMBLE = {
 }
 ENCODINGS = {
     "en": ["utf-8", "utf-8-sig", "utf-16", "gb18030"],  # the regions' names are Chinese
-    "zh": ["utf-8", "utf-8-sig", "gb18030", "gbk", "utf-16"],
+    "zh": ["utf-8", "utf-8-sig", "gb18030", "utf-16"],
     "de": ["utf-8", "utf-8-sig", "cp1252", "utf-16"],
 }
 DATE_FORMATS = {

@@ -139,7 +139,9 @@ def _plausibility(profile: Profile, table: str, name: str) -> float:
         kind = TABLES[table].columns[name].kind
         test = _ids.get(name) or (is_rating if name in RATINGS else None) or _KINDS[kind]
         if kind == "text" and name in CHOICES:
-            test = _is_choice
+            test = _is_area if name == "area" else _is_choice
+        if name == "region" and _is_area(profile):
+            return UNLIKELY
     if test is None or test(profile):
         return 1.0
     return 0.1 if dates.are_clocks(profile.texts) else UNLIKELY
@@ -167,6 +169,11 @@ def is_rating(profile: Profile) -> bool:
 
 def _is_choice(profile: Profile) -> bool:
     return profile.kind != "moment" and profile.distinct <= 30 and not _is_date_text(profile)
+
+
+def _is_area(profile: Profile) -> bool:
+    known_as = sum(meaning(each, "area") is not None for each in profile.texts)
+    return 0 < profile.distinct <= 10 and 2 * known_as >= profile.distinct
 
 
 def _is_name(profile: Profile) -> bool:

@@ -209,9 +209,7 @@ def _text(
         head.append(writing.line("folder", where.folder))
     sign = plans.currency(plan)
     currency = sign or own.get("currency", "")
-    why = (
-        "its sign stands in the data" if sign else f"as the language of the columns is {country}'s"
-    )
+    why = "its sign stands in the data" if sign else "by the language of the columns"
     head.append(
         writing.line("currency", currency, why) if currency else '# currency = "CNY"  # not seen'
     )

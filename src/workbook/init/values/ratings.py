@@ -42,7 +42,7 @@ class Scale:
     @property
     def range(self) -> tuple[float, float] | None:
         """The key `scale_of`; None where answers are from 1 to 10 already, or there are none."""
-        bottom = 0 if self.low < LOW else LOW
+        bottom = 0 if self.low < LOW or self.top == 100 else LOW
         if not self.high or (bottom, self.top) == (LOW, HIGH):
             return None
         return (bottom, self.top)
