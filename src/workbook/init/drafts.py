@@ -81,7 +81,8 @@ def _draft(
     known = TABLES[table].columns
     own = [name for name in known if name in match.columns]
     profiles = {name: found.columns[match.columns[name]] for name in own}
-    common = _common(table, profiles, first)
+    prices = [found.columns[match.columns[p]] for p in money.PRICED if p in match.columns]
+    common = _common(table, profiles, prices, first)
     keys: dict[str, object] = _files(found.files, folder)
     saw = {"": _size(match), **layout.seen}
     if table == "customers" and plan.derived:
@@ -118,7 +119,9 @@ def _draft(
     return Draft(table, keys, saw, tuple(columns), tuple(_advice(match, columns, plan)), is_text)
 
 
-def _common(table: str, profiles: dict[str, Profile], first: bool | None) -> Common:
+def _common(
+    table: str, profiles: dict[str, Profile], prices: list[Profile], first: bool | None
+) -> Common:
     """Return how the values of a part are written."""
     kinds = {name: TABLES[table].columns[name].kind for name in profiles}
     texts = [
@@ -126,6 +129,7 @@ def _common(table: str, profiles: dict[str, Profile], first: bool | None) -> Com
         for name, each in profiles.items()
         if kinds[name] == "number" and each.kind == "text" and name not in ITEMS
     ]
+    texts += [each for each in prices if each.kind == "text"]
     marks = numbers.marks(text for each in texts for text in each.texts)
     said = [
         each

@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from analysis.data.contract import ITEMS, TABLES
 from workbook.init.looking import Found, Profile
 from workbook.init.values import dates, numbers
-from workbook.init.values.synonyms import known, likeness, meaning, names_of, plain
+from workbook.init.values.synonyms import is_word, known, likeness, meaning, names_of, plain
 
 LEAST = 0.4
 """Score from which on a column of a file is taken for one of the contract."""
@@ -163,8 +163,9 @@ def is_rating(profile: Profile) -> bool:
     """Tell whether a column holds ratings: few different numbers, or words of a scale."""
     if profile.kind == "moment" or profile.distinct > 120:
         return False
-    worded = [each for each in profile.texts if meaning(each, "answers") or each[:1].isdigit()]
-    return is_number(profile) or len(worded) >= MANY * len(profile.texts)
+    texts = [each for each in profile.texts if not is_word(each, "missing")]
+    worded = [each for each in texts if meaning(each, "answers") or each[:1].isdigit()]
+    return is_number(profile) or len(worded) >= MANY * len(texts)
 
 
 def _is_choice(profile: Profile) -> bool:

@@ -17,6 +17,8 @@ SAME = 0.02
 """Relative difference up to which quantity times price is the amount."""
 LEAST_LINES = 20
 """Lines from which on numbers in them are compared."""
+PRICED = ("unit_price", "unit_cost")
+"""Columns of which amounts, and costs, are made."""
 PRICES = ("price", "preis", "价格", "单价", "油价")
 """What names of prices hold, be it of a unit or of a line."""
 

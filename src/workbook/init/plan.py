@@ -168,7 +168,9 @@ def _derived(tables: dict[str, list[Match]]) -> tuple[dict[str, list[Match]], st
 
 def is_constant(match: Match, column: str) -> bool:
     """Tell whether each customer of a file has one value of a column."""
-    return is_constant(match, column)
+    rows = match.found.table
+    each = rows.group_by(match.columns["customer_id"]).agg(n=rows[column].nunique())
+    return bool((each["n"].max() <= 1).execute())
 
 
 def _identified(plan: Plan) -> Plan:
