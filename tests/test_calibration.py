@@ -194,7 +194,7 @@ def test_a_card_says_where_one_region_can_hardly_decide(measured):
     assert said not in wording.calibration(record(3_000))
     measured(both(calibration.PLANTED, 0.95, 0.95, decided=0.0))
     assert f"It was left open in all of them: {said}." in wording.calibration(record(3_000))
-    assert "很难判定这一主张" in wording.calibration(record(3_000, "zh"))
+    assert "很难判定这一论断" in wording.calibration(record(3_000, "zh"))
 
 
 def test_a_chinese_card_says_it_in_chinese(measured):

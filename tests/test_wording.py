@@ -113,10 +113,10 @@ def test_n_says_what_it_counts(key, n, en, zh):
 @pytest.mark.parametrize(
     ("verdict", "said"),
     [
-        ("supported", "整个区间都满足主张（至少+0.15）。"),
-        ("contradicted", "效应的方向与主张（至少+0.15）相反。"),
+        ("supported", "整个区间都满足论断（至少+0.15）。"),
+        ("contradicted", "效应的方向与论断（至少+0.15）相反。"),
         ("too small to matter", "整个区间都在−0.15至+0.15之内，影响过小，可以忽略。"),
-        ("inconclusive", "主张为至少+0.15：数据与成立和不成立都相符。"),
+        ("inconclusive", "论断为至少+0.15：数据与成立和不成立都相符。"),
         ("not testable", "本地区的数据无法回答：Reason <not testable>."),
         ("failed", "计算出错，也不以旧结果代替：Reason <failed>."),
     ],

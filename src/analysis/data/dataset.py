@@ -135,6 +135,11 @@ class Validated:
             )
         return own
 
+    def left_out_of(self, region: str) -> pd.DataFrame:
+        """Return what does not count in a region, and what belongs to none."""
+        own = self.left_out["region"]
+        return self.left_out[own.isna() | (own == region)]
+
     def known_by(self, end: dt.date | None, region: str) -> dict[str, Table]:
         """Return a region's valid rows of each table, as far as they were known on a day."""
         rows = {name: each.filter(each["region"] == region) for name, each in self.good.items()}

@@ -50,8 +50,7 @@ class Region:
         First and last day of its purchases; last day that the data can show.
     tables : Tables
         Each table of the contract but transactions, by customer_id (empty where the source has
-        none). Of several answers of a customer on one day, `survey` has that with most ratings,
-        or the latest of these.
+        none); of several answers of one day, `survey` has that with most ratings.
     purchases : Table
         The table transactions, in the engine.
     columns : frozenset of str
@@ -59,14 +58,13 @@ class Region:
     rows : dict of str to int
         Valid rows of each table.
     rejected : DataFrame
-        Rows that break the contract: table, column, expected, rows, share, example.
+        As from `Validated.rejected_in`.
     problems : dict of str to str
         Why a table could not be read.
     refunds : Refunds
-        What of its sales was given back, and is not netted.
+        What was given back, and is not netted.
     left_out : DataFrame
-        Rows that do not count although they break no rule, its own and those of no region; as
-        from `exclusions.left_out`.
+        As from `exclusions.left_out`: its own rows and those of no region.
     repeated_answers : int
         Answers that are not in `survey`, since another of that customer's on that day is.
     key : str
@@ -150,22 +148,19 @@ class Region:
 
     def missing(self, claim: Needs) -> list[str]:
         """Say what a claim needs and this region does not have, as sentences."""
-        reasons = self._missing_columns(claim.needs)
-        if not reasons and self.days < claim.min_days:
+        if reasons := self._missing_columns(claim.needs):
+            return reasons
+        if self.days < claim.min_days:
             reason = text(
                 "It needs {days} days of purchases; there is {n}.",
                 "It needs {days} days of purchases; there are {n}.",
                 n=self.days,
                 days=claim.min_days,
             )
-            reasons = [reason]
-        silent = (self.end - self.last).days if self.last and claim.min_days else 0
-        if not reasons and silent > MAX_SILENCE:
-            reason = text(
-                "Nobody bought in the last {n} days: the data or the business ended.", n=silent
-            )
-            reasons = [reason]
-        return reasons
+            return [reason]
+        n = (self.end - self.last).days if self.last and claim.min_days else 0
+        ended = text("Nobody bought in the last {n} days: the data or the business ended.", n=n)
+        return [ended] if n > MAX_SILENCE else []
 
     def _missing_columns(self, needs: tuple[str, ...]) -> list[str]:
         """Say which tables and columns are missing, one sentence for each table."""
@@ -256,14 +251,9 @@ def of_validated(whole: Validated, region: str, as_of: str = "") -> Region:
         rejected=rejected,
         problems=whole.problems,
         refunds=refunds_until(whole.refunds, region, end, bought["sales"]),
-        left_out=_of_region(whole.left_out, region),
+        left_out=whole.left_out_of(region),
         repeated_answers=rows.get("survey", 0) - len(frames["survey"]),
     )
-
-
-def _of_region(left_out: pd.DataFrame, region: str) -> pd.DataFrame:
-    """Return what does not count in a region, and what belongs to none."""
-    return left_out[left_out["region"].isna() | (left_out["region"] == region)]
 
 
 def _frame(name: str, rows: Table | None) -> pd.DataFrame:
