@@ -180,7 +180,10 @@ def _one(
 ) -> Table:
     """Return one file or database table, with the row numbers that its owner sees."""
     if source.database is not None:
-        rows = engines.database_table(engine, source, file)
+        try:
+            rows = _trimmed(engines.database_table(engine, source, file))
+        except ValueError as error:
+            raise DataError(str(error)) from None
         return rows.mutate(**{ROW: ibis.row_number() + 1})
     path = existing(source.folder, file, part.encoding)
     skip, header = (part.skip, part.header) if is_main else (0, ())
