@@ -147,39 +147,51 @@ def test_days_that_stand_twice(many, whole, days):
 def written(write_source):
     """Return a function that writes tables as files and returns their TOML file."""
 
-    def write(tables):
+    def write(tables, more=""):
         files = {name: table.to_csv(index=False) for name, table in tables.items()}
         extra = "".join(f'[{name}]\nfile = "{name}.csv"\n' for name in ("complaints", "contacts"))
-        return str(write_source(f"as_of = {END}\nmax_set_aside = 0.05\n{extra}", **files))
+        return str(write_source(f"as_of = {END}\nmax_set_aside = 0.05\n{extra}{more}", **files))
 
     return write
 
 
+LEFT_OUT = "[transactions]\nfile = 'transactions.csv'\nrefunds = 'leave_out'\n"
+
+
 def with_refunds(tables, every):
-    """Add a line with the amount taken back, a day later, to some of the purchases."""
-    lines = tables["transactions"]
-    back = lines[lines["bought_at"] < before(1)].iloc[::every]
-    back = back.assign(amount=-back["amount"], bought_at=back["bought_at"] + pd.Timedelta(days=1))
-    return {**tables, "transactions": pd.concat([lines, back])}, len(back)
+    """Give some of the purchases back a day later; also the tables without these purchases."""
+    lines = tables["transactions"].reset_index(drop=True)
+    bought = lines[lines["bought_at"] < before(1)].iloc[::every]
+    later = bought["bought_at"] + pd.Timedelta(days=1)
+    back = bought.assign(amount=-bought["amount"], bought_at=later)
+    kept = {**tables, "transactions": lines.drop(bought.index)}
+    return {**tables, "transactions": pd.concat([lines, back])}, kept, len(back)
 
 
-def test_refunds_are_set_aside_and_are_no_visits(written):
-    tables = draw(World(), 600, 3)
-    refunded, n_back = with_refunds(tables, every=40)
-    here, clean = load_region(written(refunded), "Example"), rehearsal.region_of(tables)
-    rejected = here.rejected.set_index("column")
-    assert (rejected["rows"].to_dict(), here.end) == ({"amount": n_back}, END)
-    visits, expected = (
-        purchases.per_customer(each, each.start, each.end)["visits"] for each in (here, clean)
-    )
-    assert visits.to_list() == expected.to_list()
+def test_what_was_given_back_was_never_bought(written):
+    refunded, kept, n_back = with_refunds(draw(World(), 600, 3), every=40)
+    here, clean = load_region(written(refunded), "Example"), rehearsal.region_of(kept)
+    assert here.rejected.empty
+    assert here.left_out[["reason", "rows"]].values.tolist() == [["given back", n_back]]
     hold_same(retention_of(here), retention_of(clean), *RETENTION)
 
 
-def test_a_region_of_many_refunds_is_refused(written):
-    tables = draw(World(), 100, 3)
+def test_refunds_that_are_left_out_are_no_visits(written):
+    tables = draw(World(), 600, 3)
+    refunded, _, n_back = with_refunds(tables, every=40)
+    here = load_region(written(refunded, LEFT_OUT), "Example")
+    assert here.rejected.set_index("column")["rows"].to_dict() == {"amount": n_back}
+    visits, expected = (
+        purchases.per_customer(each, each.start, each.end)["visits"]
+        for each in (here, rehearsal.region_of(tables))
+    )
+    assert visits.to_list() == expected.to_list()
+
+
+def test_a_region_of_many_refunds_that_are_left_out_is_refused(written):
+    refunded = with_refunds(draw(World(), 100, 3), every=10)[0]
     with pytest.raises(DataError, match="break the contract in amount"):
-        load_region(written(with_refunds(tables, every=10)[0]), "Example")
+        load_region(written(refunded, LEFT_OUT), "Example")
 
 
 def test_no_purchases_at_all(written):

@@ -56,16 +56,17 @@ def test_check_of_a_whole_source(write_source):
 
 
 def test_check_says_what_refunds_and_repeated_answers_do(write_source):
-    back = "a,2024-02-02 09:00,S1,shop,-1,-20,12\n"
+    back = "a,2024-02-02 09:00,S1,shop,-1,-20,12\nb,2024-03-02,S1,shop,-1,-7,4\n"
     path = write_source(
         'as_of = 2024-12-31\ncurrency = "CNY"\n',
         transactions=TRANSACTIONS + back,
         survey=SURVEY + "b,2024-03-02,9,,,,\n",
     )
     code, text = workbook("check", path)
-    assert code == 1  # the refund breaks the contract
+    assert code == 1  # one refund of nothing breaks the contract
+    assert "North: 1 refund line, 20 CNY, is netted against the purchase that it undoes\n" in text
     assert (
-        "North: 1 refund line is excluded: 20 of 695 CNY, 2.9 % of sales; the purchase it belongs "
+        "North: 1 refund line is excluded: 7 of 675 CNY, 1.0 % of sales; the purchase it belongs "
         "to stays in\n"
     ) in text
     assert (

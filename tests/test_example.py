@@ -135,9 +135,10 @@ def test_a_failure_leaves_the_earlier_example(tmp_path, monkeypatch, two_regions
 # ---- the contract
 
 
-def test_tables_have_the_columns_of_the_contract(tables):
+def test_tables_have_the_columns_of_the_contract_but_those_that_no_claim_needs(tables):
     for name, schema in TABLES.items():
-        assert list(tables[name].columns) == list(schema.columns), name
+        columns = [each for each in schema.columns if each not in ("order_id", "recommend")]
+        assert list(tables[name].columns) == columns, name
 
 
 def test_values_are_in_range(tables):

@@ -15,6 +15,8 @@ from analysis.data.validation.tables import ANONYMOUS, EQUAL, LEFT_OUT, NETTED
 from analysis.language import text
 
 if TYPE_CHECKING:
+    from ibis.expr.types import Table, Value
+
     from analysis.data.dataset import Dataset
     from analysis.data.region import Region
 
@@ -94,9 +96,14 @@ def refunds_by_region(dataset: Dataset) -> dict[str, Refunds]:
     if sums.empty:
         return {}
     rows = dataset.tables["transactions"].good
-    sales = rows.group_by("region").agg(sales=rows["amount"].sum()).to_pandas()
+    sales = rows.group_by("region").agg(sales=_kept_amount(rows).sum()).to_pandas()
     sums = sums.join(sales.set_index("region")).fillna({"sales": 0.0})
     return {row.Index: Refunds.of(row.lines, row.amount, row.sales) for row in sums.itertuples()}
+
+
+def _kept_amount(lines: Table) -> Value:
+    """Return the amounts of purchases without what was given back."""
+    return lines["amount"] * (lines[KEPT].fill_null(1.0) if KEPT in lines.columns else 1.0)
 
 
 def refunds_until(
@@ -143,9 +150,7 @@ def left_out(dataset: Dataset) -> pd.DataFrame:
     every = every.reindex(columns=found[0].columns)
     is_anonymous = every["reason"] == ANONYMOUS
     if is_anonymous.any():
-        lines = dataset.tables["transactions"].good
-        kept = lines[KEPT].fill_null(1.0) if KEPT in lines.columns else 1.0
-        sales = (lines["amount"] * kept).sum().execute()
+        sales = _kept_amount(dataset.tables["transactions"].good).sum().execute()
         own = every.loc[is_anonymous, "amount"].astype(float)
         every.loc[is_anonymous, "share"] = own / (own.sum() + (sales or 0.0))
     return every.sort_values(["table", "reason", "region"], ignore_index=True)
