@@ -61,6 +61,14 @@ SUSPECTS = {
         {"transactions": lines(200, amount=np.random.default_rng(2).normal(7.5, 0.1, 200))},
         "transactions.csv: amounts do not grow with quantities",
     ),
+    "totals of a file": (
+        {"transactions": lines(200) + ",2024-04-30,9000,67500\n"},
+        "transactions.csv: 1 line without a customer, together ",
+    ),
+    "no product that is fuel": (
+        {"transactions": lines(200, product=["92#汽油", "0#柴油"] * 100)},
+        "no product is 'fuel' or 'gas', which claims on fuel look for; there are '",
+    ),
     "a file loaded twice": (
         {"transactions": lines(200) + lines(200).split("\n", 1)[1]},
         "transactions.csv: 200 of 400 rows are equal in all columns to another one",

@@ -113,7 +113,7 @@ def test_a_refund_counts_from_its_day_on(tmp_path):
     own = opened(tmp_path, CUSTOMERS + LINES, {"t.csv": lines})
     assert amounts(own) == [1]
     assert amounts(own, as_of="2025-02-28") == [1, 6]
-    assert own.left_out == [("transactions", "given back", 1, -6)]
+    assert own.left_out == [("transactions", "given back", 1, 6)]
 
 
 def test_refunds_that_are_left_out_leave_the_purchase(tmp_path):

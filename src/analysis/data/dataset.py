@@ -20,7 +20,7 @@ from analysis.data.validation.checked import checked
 from analysis.data.validation.refunds import KEPT, UNDONE, netted
 from analysis.data.validation.regions import EACH, rule_of
 from analysis.data.validation.rejected import rejected
-from analysis.data.validation.tables import FOLLOWER, REST, CheckedTable
+from analysis.data.validation.tables import FOLLOWER, LEFT_OUT, NETTED, REST, CheckedTable
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,12 @@ class Dataset:
 
     @property
     def end(self) -> dt.date | None:
-        """The last day that the data can show: as stated, or that of the last purchase."""
+        """The last day that the data can show: as stated, or of the last purchase or refund."""
         if self.source.as_of is not None or "transactions" not in self.tables:
             return self.source.as_of
-        last = self.tables["transactions"].good["bought_at"].max().execute()
+        table = self.tables["transactions"]
+        counts = table.rows[LEFT_OUT].isnull() | (table.rows[LEFT_OUT] == NETTED)
+        last = table.rows["bought_at"].max(where=counts & ~table.broken).execute()
         return None if pd.isna(last) else last.date()
 
 

@@ -140,7 +140,7 @@ def left_out(dataset: Dataset) -> pd.DataFrame:
     found = [pd.DataFrame(columns=["table", "region", "reason", "rows", "amount", "share"])]
     for name, table in dataset.tables.items():
         rows = table.rows.filter(table.rows[LEFT_OUT].notnull())
-        amount = rows["amount"].sum() if "amount" in rows.columns else ibis.null("float64")
+        amount = rows["amount"].abs().sum() if "amount" in rows.columns else ibis.null("float64")
         counts = rows.group_by("region", reason=LEFT_OUT).agg(rows=rows.count(), amount=amount)
         found.append(counts.to_pandas().assign(table=name))
         if table.filtered:

@@ -64,7 +64,8 @@ def read(source: str) -> Source:
     try:
         return build(path, tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path.name}: not a TOML file in UTF-8: {error}.") from None
+        quotes = " A key with other letters than A to Z stands in quotes." * ("key" in str(error))
+        raise DataError(f"{path.name}: not a TOML file in UTF-8: {error}.{quotes}") from None
     except DataError as error:
         lines = str(error).splitlines()
         raise DataError("\n".join(f"{path.name}: {line}" for line in lines)) from None

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import ibis
 from ibis.expr.types import BooleanValue, StringValue, Table
 
-from analysis.data.contract import TABLES
+from analysis.data.contract import FUEL, TABLES
 from analysis.data.dataset import Dataset
 from analysis.data.errors import counted
 from analysis.data.reading.raw import ROW, paths_of, place
@@ -25,6 +25,8 @@ UNKNOWN = 0.05
 """Share of rows of unknown customers from which on identifiers may be written in two ways."""
 FLAT = 0.05
 """Correlation of amount and quantity below which an amount may be the price of a unit."""
+MUCH = 2
+"""A line without a customer that is so many times the largest purchase may be a total."""
 FEW = 30
 """Rows below which nothing is suspected from shares and correlations."""
 
@@ -56,6 +58,8 @@ def _of_table(name: str, table: CheckedTable) -> Iterator[str]:
     yield from _mojibake(name, table.rows)
     if name == "transactions":
         yield from _unit_prices(table)
+        yield from _totals(table)
+        yield from _no_fuel(table)
     yield from _doubled(name, table)
 
 
@@ -93,6 +97,42 @@ def _unit_prices(table: CheckedTable) -> Iterator[str]:
         yield (
             "amounts do not grow with quantities: if they are prices of a unit, "
             'amount = { expression = "quantity * amount" } with the file\'s names.'
+        )
+
+
+def _totals(table: CheckedTable) -> Iterator[str]:
+    """Yield that lines without a customer are so large that they may be totals of a file."""
+    rows = table.rows
+    is_alone, amount = rows["customer_id"].isnull(), rows["amount"]
+    largest = amount.max(where=~is_alone).execute()
+    if largest is None or not largest > 0:
+        return
+    totals = rows.filter(is_alone & (amount > MUCH * largest))
+    found = totals.agg(n=totals.count(), sum=totals["amount"].sum(), first=totals[ROW].min())
+    row = found.to_pandas().iloc[0]
+    if row["n"]:
+        share = row["sum"] / amount.abs().sum().execute()
+        yield (
+            f"{counted(int(row['n']), 'line')} without a customer, together {share:.0%} of all "
+            f"amounts (the first: {place(row['first'], table.files)}), are larger than any "
+            "purchase: are they totals of the file? Then take them out: "
+            'drop = { "column" = ["合计"] } with the words that stand there.'
+        )
+
+
+def _no_fuel(table: CheckedTable) -> Iterator[str]:
+    """Yield that no product is called fuel or gas, which claims on fuel look for."""
+    rows = table.good
+    if "product" not in rows.columns:
+        return
+    known = rows.agg(n=rows["product"].count(), fuel=rows["product"].isin(FUEL).sum())
+    row = known.to_pandas().iloc[0]
+    if row["n"] and not row["fuel"]:
+        names = rows.group_by("product").agg(n=rows.count()).order_by(ibis.desc("n"))
+        words = [repr(each) for each in names.limit(3).to_pandas()["product"].dropna()]
+        yield (
+            f"no product is 'fuel' or 'gas', which claims on fuel look for; there are "
+            f'{", ".join(words)}: product = {{ column = "...", values = {{ fuel = [...] }} }}.'
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 
 from analysis.data.contract import ITEMS, TABLES
@@ -116,14 +115,22 @@ def _check_column(
         raise DataError(f"{where}values: {bad[0]!r} is no number, and the column holds numbers.")
 
 
+_DAY_AND_MONTH = re.compile(r"(?<!%[Yy][-/. ])%-?([dm])([^%]*)%-?([dm])")
+
+
 def _check_formats(formats: list[str], where: str) -> None:
     """Refuse two formats that read a text such as 03/04/2024 as two days."""
-    for first, second in itertools.combinations(formats, 2):
-        swapped = re.sub("%-?([dm])", lambda code: "%m" if code[1] == "d" else "%d", first)
-        if first != second and swapped == second.replace("%-", "%"):
+    known: dict[str, tuple[str, str]] = {}
+    for each in formats:
+        found = _DAY_AND_MONTH.search(each)
+        if found is None:
+            continue
+        mark, order = found[2], found[1] + found[3]
+        first, other = known.setdefault(mark, (each, order))
+        if other != order:
             raise DataError(
-                f"{where}{first!r} and {second!r} read 03/04/2024 as different days; expected one, "
-                "and a part of its own for files that write dates in another way."
+                f"{where}{first!r} and {each!r} read 03{mark}04{mark}2024 as different days; "
+                "expected one, and a part of its own for files that write dates in another way."
             )
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ibis.expr.types import NumericValue
 
-_QUOTED = re.compile(r"`([^`]+)`")
+_NAME = re.compile(r"`([^`]+)`|((?<![\w.])[^\W\d]\w*)")
+_LONGEST = 1000
 _OPERATORS: dict[type, Callable] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -74,13 +75,15 @@ def parse(text: str) -> Expression:
     """
     quoted: dict[str, str] = {}
 
-    def own_name(match: re.Match) -> str:
-        name = f"_quoted_{len(quoted)}"
-        quoted[name] = match[1].strip()
+    def own_name(match: re.Match) -> str:  # Python would take a full-width letter for another
+        name = f"c{len(quoted)}"
+        quoted[name] = (match[1] or match[2]).strip()
         return name
 
+    if len(text) > _LONGEST:
+        raise ValueError(f"it has more than {_LONGEST} characters")
     try:
-        tree = ast.parse(_QUOTED.sub(own_name, text).strip(), mode="eval").body
+        tree = ast.parse(_NAME.sub(own_name, text).strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ValueError(_EXPECTED) from None
     nodes = list(_checked(tree))

@@ -43,6 +43,8 @@ def build(path: Path, entry: dict) -> Source:
     if "customers" not in tables or len(tables) < 2:
         raise DataError("expected a table [customers] and at least one other.")
     _check_marks(own, "")
+    if own.as_of is not None and own.earliest > own.as_of:
+        raise DataError(f"earliest = {own.earliest} lies after as_of = {own.as_of}.")
     maps = {name: _table(name, tables, own) for name in tables}
     _check_row_numbers(maps, own.database)
     zone = None

@@ -43,7 +43,7 @@ def written(rows: Table, column: str) -> StringValue:
     if kind.is_floating() or kind.is_decimal():
         number = raw.cast("float64")
         whole = (number == number.floor()) & (number.abs() < 1e15)
-        text = ibis.ifelse(whole, number.cast("int64").cast("string"), text)
+        text = ibis.ifelse(whole, number.try_cast("int64").cast("string"), text)
         return ibis.ifelse(number.isnan(), ibis.null("string"), text)
     if kind.is_timestamp():
         return text.re_replace(" 00:00:00$", "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import posixpath
 import re
 import zlib
 from collections.abc import Iterator
@@ -74,9 +75,16 @@ def raw_tables(engine: BaseBackend, source: Source, name: str) -> list[RawTable]
         ending says, or can't be read.
     """
     tables: list[RawTable] = []
+    known: set[tuple] = set()
     for part in source.tables[name].parts:
         first = None
         for file in files_of(source, part):
+            own = (posixpath.normpath(file), part.sheet, repr(part.keep), repr(part.drop))
+            if own in known and name != "survey":  # whose waves may be columns of one file
+                raise DataError(
+                    f"{file}: two parts of [{name}] read it; its rows would count twice."
+                )
+            known.add(own)
             rows = _one(engine, source, part, file, is_main=True)
             _check_layout(file, rows, first)
             first = first or (file, rows)
@@ -102,6 +110,7 @@ def files_of(source: Source, part: Part) -> list[str]:
     if source.database is not None or not part.is_pattern:
         return list(part.files)
     found = [name for each in part.files for name in _matching(source.folder, each)]
+    found = [posixpath.normpath(name) for name in found]
     twice = sorted({name for name in found if found.count(name) > 1})
     if twice:
         raise DataError(f"{twice[0]}: files = {list(part.files)!r} names it twice.")

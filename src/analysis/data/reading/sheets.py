@@ -83,7 +83,9 @@ def _column(cells: list) -> pd.Series:
     values = [None if each == "" else each for each in cells]
     kinds = {type(each) for each in values if each is not None}
     if kinds and kinds <= {int, float}:
-        whole = all(each is None or float(each).is_integer() for each in values)
+        whole = all(
+            each is None or (float(each).is_integer() and abs(each) < 2**63) for each in values
+        )
         return pd.Series(values, dtype="Int64" if whole else "Float64")
     if kinds and kinds <= {dt.date, dt.datetime}:
         return pd.Series(pd.to_datetime(values), dtype="datetime64[us]")

@@ -18,6 +18,8 @@ INSTANT = types.Timestamp(timezone="UTC")
 """A moment that was stored with its zone."""
 OFFSET = r"[+-](?:(?:0\d|1[0-3])(?::?[0-5]\d)?|14(?::?00)?)"
 """How far from UTC a clock may be: up to 14 hours."""
+NAME = r"(?:UTC|GMT|Z|[A-Z][A-Za-z]+/[A-Z][A-Za-z_/-]+)"
+"""A zone by a name that means one."""
 ZONE = rf":\d{{2}}(?:\.\d+)? ?([Zz]|UTC|GMT|{OFFSET})$"
 """How a moment in ISO 8601 with a zone ends; the zone."""
 AFTER_TIME = r":\d{2}(?:[.,]\d+)? *[^\d:., ]"
@@ -117,10 +119,13 @@ def instant(text: StringValue) -> Value:
 
 
 def _with_offset(text: StringValue, format: str) -> StringValue:
-    """Return the texts in a format whose %z is an offset that clocks have; nothing for others."""
-    if "%z" not in format:
-        return text
+    """Return the texts in a format whose zone is one for sure; nothing for others.
+
+    %z is an offset that clocks have. %Z is UTC, GMT or a name such as Asia/Shanghai: CST is a
+    zone of China, of America and of Cuba.
+    """
     parts = [
-        ".*?".join(map(re.escape, re.split(r"%-?\w|%(?=%)", each))) for each in format.split("%z")
+        {"%z": OFFSET, "%Z": NAME}.get(each, ".*?" if re.match(r"%-?\w", each) else re.escape(each))
+        for each in re.split(r"(%-?\w|%(?=%))", format)
     ]
-    return ibis.ifelse(text.re_search(f"^{OFFSET.join(parts)}$"), text, ibis.null("string"))
+    return ibis.ifelse(text.re_search(f"^{''.join(parts)}$"), text, ibis.null("string"))

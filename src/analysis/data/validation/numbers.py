@@ -10,8 +10,13 @@ from ibis.expr.types import FloatingValue, StringValue
 WIDE, NARROW = "０１２３４５６７８９．，－＋−", "0123456789.,-+-"
 """Digits and marks of full width, and what they mean."""
 _ANY_CURRENCY = r"(?:\p{Sc}|[A-Z]{3}|元|圆|円)"
-_OF_ONE = {"€": "EUR", "£": "GBP", "¥￥": "CNY JPY", "元圆": "CNY TWD HKD", "円": "JPY", "₹": "INR"}
-_OF_SEVERAL = "$＄¢₩₽₺₴₫฿₱₪"
+_SIGNS = {
+    **{"CNY": "¥￥元圆", "RMB": "¥￥元圆", "JPY": "¥￥円圓", "EUR": "€", "GBP": "£", "INR": "₹"},
+    **{"KRW": "₩", "RUB": "₽", "TRY": "₺", "UAH": "₴", "VND": "₫", "THB": "฿", "PHP": "₱"},
+    **{"ILS": "₪", "TWD": "$＄元圆", "HKD": "$＄元圆"},
+    **dict.fromkeys(("USD", "AUD", "CAD", "NZD", "SGD", "MXN", "BRL", "ARS", "CLP", "COP"), "$＄"),
+}
+"""Signs by the code of their currency; the amounts of others have their code alone."""
 _SPACES = "[ '’\u00a0\u2009\u202f]"
 
 
@@ -39,9 +44,9 @@ def _currency(code: str) -> str:
     """Return the pattern of signs and codes of a currency, or of any."""
     if not code:
         return _ANY_CURRENCY
-    dollars = "" if code in ("CNY", "EUR", "GBP", "JPY", "INR") else _OF_SEVERAL
-    signs = dollars + "".join(each for each, codes in _OF_ONE.items() if code in codes)
-    words = [re.escape(code), *(["RMB"] if code == "CNY" else []), *([f"[{signs}]"] * bool(signs))]
+    signs, words = _SIGNS.get(code, ""), [re.escape(code)]
+    words += [each for each in ("CNY", "RMB") if code in ("CNY", "RMB")]
+    words += [f"[{signs}]"] if signs else []
     return f"(?:{'|'.join(words)})"
 
 

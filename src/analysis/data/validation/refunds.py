@@ -87,7 +87,7 @@ def matched(back: pd.DataFrame, bought: pd.DataFrame) -> pd.DataFrame:
     rest = lines[has_order & ~lines[LINE].isin(found["row"])]
     orders = list(_in_proportion(rest))
     found = pd.concat([found, pd.DataFrame(orders, columns=found.columns)]) if orders else found
-    rest = lines[~has_order]
+    rest = lines[~lines[LINE].isin(found["row"])]
     alone = _same_amount(rest, ["customer_id", "product", "cents"])
     found = pd.concat([found, pd.DataFrame(alone, columns=found.columns)]) if alone else found
     return found.astype({"row": "int64", "is_refund": bool, KEPT: float, UNDONE: "datetime64[us]"})
