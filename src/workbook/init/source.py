@@ -20,7 +20,7 @@ from analysis.data.mapping.source import Part, Source
 from analysis.data.reading import sheets
 from analysis.data.validation.moments import local_time
 from analysis.data.validation.values import RawColumn
-from workbook.init import drafts, layouts, looking, writing
+from workbook.init import layouts, looking
 from workbook.init import plan as plans
 from workbook.init.matching import Match
 from workbook.init.plan import Plan

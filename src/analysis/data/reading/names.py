@@ -42,7 +42,7 @@ def written(rows: Table, column: str) -> StringValue:
     kind, text = raw.type(), raw.cast("string")
     if kind.is_floating() or kind.is_decimal():
         number = raw.cast("float64")
-        whole = (number == number.floor()) & (number.abs() < 1e15)
+        whole = (number % 1 == 0) & (number.abs() < 1e15)
         text = ibis.ifelse(whole, number.try_cast("int64").cast("string"), text)
         return ibis.ifelse(number.isnan(), ibis.null("string"), text)
     if kind.is_timestamp():

@@ -264,7 +264,7 @@ def _repeated(rows: Table, part: Part, file: str) -> Table:
         hint = nearest(part.count, set(rows.columns) - {ROW})
         raise DataError(f"{file}: no column {part.count!r} (count).{hint}")
     times = rows[part.count].cast("string").strip().try_cast("float64")
-    bad = rows.filter(times.isnull() | (times < 0) | (times != times.floor()) | (times > 10**7))
+    bad = rows.filter(times.isnull() | (times < 0) | (times % 1 != 0) | (times > 10**7))
     first = bad[ROW].min().execute()
     if first == first and first is not None:
         raise DataError(

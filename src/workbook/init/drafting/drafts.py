@@ -9,8 +9,8 @@ from pathlib import Path
 
 from analysis.data.contract import ITEMS, TABLES
 from analysis.data.errors import counted
-from workbook.init import entries, money
-from workbook.init.entries import Common, Entry
+from workbook.init.drafting import advice, entries, money
+from workbook.init.drafting.entries import Common, Entry
 from workbook.init.looking import Profile
 from workbook.init.matching import Match
 from workbook.init.plan import Plan, is_constant

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from analysis.data.contract import TABLES
-from workbook.init.entries import Entry
+from workbook.init.drafting.entries import Entry
 from workbook.init.looking import as_text
 from workbook.init.matching import Match
 from workbook.init.values import numbers

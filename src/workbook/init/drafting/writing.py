@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from workbook.init.drafts import DEFAULTS, OF_SOURCE, Draft
-from workbook.init.entries import Entry
+from workbook.init.drafting.drafts import DEFAULTS, OF_SOURCE, Draft
+from workbook.init.drafting.entries import Entry
 
 WIDTH = 44
 """Column in which comments begin, where there is room."""
