@@ -6,7 +6,7 @@ import contextlib
 import datetime as dt
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import ibis
@@ -76,7 +76,11 @@ class Found:
     rows : int
         Of all files.
     table : Table
-        The rows of all files.
+        The rows of all files, lines of totals apart.
+    totals : dict of str to tuple of str
+        The words of lines of totals, by the column in which they stand.
+    dropped : int
+        Lines of totals.
     """
 
     files: tuple[str, ...]
@@ -84,6 +88,8 @@ class Found:
     columns: dict[str, Profile]
     rows: int
     table: Table = field(repr=False)
+    totals: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    dropped: int = 0
 
 
 def look(source: Source) -> tuple[list[Found], dict[str, str]]:
@@ -117,7 +123,7 @@ def look(source: Source) -> tuple[list[Found], dict[str, str]]:
         ending = Path(file).suffix if source.database is None else file
         key = (names, layout, ending)
         groups.setdefault(key, []).append((file, layout, table))
-    found = [_profiled(engine, group) for group in groups.values()]
+    found = [_together(engine, group) for group in groups.values()]
     return _without_copies(found, passed), passed
 
 
@@ -176,7 +182,7 @@ def _tables(source: Source, engine: BaseBackend) -> list[str]:
     return sorted(each for each in found if not each.startswith(("sqlite_", "pg_")))
 
 
-def _profiled(engine: BaseBackend, group: list[tuple[str, Layout, Table]]) -> Found:
+def _together(engine: BaseBackend, group: list[tuple[str, Layout, Table]]) -> Found:
     """Describe the columns of files of one layout."""
     files = tuple(file for file, _, _ in group)
     first = group[0][2]
@@ -190,13 +196,19 @@ def _profiled(engine: BaseBackend, group: list[tuple[str, Layout, Table]]) -> Fo
             for _, _, each in group
         ]
         table = engine.create_table(ibis.util.gen_name("files"), ibis.union(*own), temp=True)
+    return profiled(Found(files, group[0][1], {}, 0, table))
+
+
+def profiled(found: Found) -> Found:
+    """Describe the columns of some files by their rows."""
+    table = found.table
     rows = int(table.count().execute())
     columns = {
         name: _profile(table, name, table[name].type(), rows)
-        for name in first.columns
+        for name in table.columns
         if name != ROW
     }
-    return Found(files, group[0][1], columns, rows, table)
+    return replace(found, columns=columns, rows=rows)
 
 
 def _profile(table: Table, name: str, kind: object, rows: int) -> Profile:

@@ -22,6 +22,8 @@ UNLIKELY = 0.45
 """Factor of a column whose values do not look like what its name says."""
 MANY = 0.8
 """Share of values that must be numbers, or dates, in a column of them."""
+HALF = 0.5
+"""Share of words that must be known in a column of ratings; the others are named."""
 WEIGHTS = {
     "customers": {"region": 2.0, "segment": 1.5, "area": 1.5, "joined_on": 2.0, "card_since": 2.0},
     "survey": {"answered_on": 1.0} | dict.fromkeys(ITEMS, 1.0),
@@ -165,7 +167,7 @@ def is_rating(profile: Profile) -> bool:
         return False
     texts = [each for each in profile.texts if not is_word(each, "missing")]
     worded = [each for each in texts if meaning(each, "answers") or each[:1].isdigit()]
-    return is_number(profile) or len(worded) >= MANY * len(texts)
+    return is_number(profile) or len(worded) >= HALF * len(texts)
 
 
 def _is_choice(profile: Profile) -> bool:
@@ -186,8 +188,8 @@ def _is_date_text(profile: Profile) -> bool:
 
 
 def _is_severity(profile: Profile) -> bool:
-    worded = all(meaning(each, "severity") for each in profile.texts)
-    return profile.distinct <= 12 and (is_number(profile) or worded)
+    worded = sum(meaning(each, "severity") is not None for each in profile.texts)
+    return profile.distinct <= 12 and (is_number(profile) or worded >= HALF * profile.distinct)
 
 
 def _is_unique(profile: Profile, least: float) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from analysis.data.contract import TABLES
-from workbook.init import matching
+from workbook.init import matching, totals
 from workbook.init.looking import Found, as_text
 from workbook.init.matching import Match
 from workbook.init.values import dates, numbers
@@ -58,6 +58,9 @@ def plan(every: Iterable[Found]) -> Plan:
     unused: dict[str, str] = {}
     for found in every:
         choices = matching.best(found)
+        own = totals.without(choices[0]) if choices else found
+        if own.totals:
+            choices = matching.best(own)
         if choices:
             tables.setdefault(choices[0].table, []).append(choices[0])
         else:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.data.contract import TABLES
-from analysis.data.errors import DataError, counted
+from analysis.data.errors import DataError
 from analysis.data.files import write_text
 from analysis.data.mapping.schema import build, variables
 from analysis.data.mapping.source import Part, Source
@@ -22,6 +22,8 @@ from analysis.data.validation.moments import local_time
 from analysis.data.validation.values import RawColumn
 from workbook.init import layouts, looking
 from workbook.init import plan as plans
+from workbook.init.drafting import drafts, report, writing
+from workbook.init.drafting.toml_text import line
 from workbook.init.matching import Match
 from workbook.init.plan import Plan
 from workbook.init.values.synonyms import known
@@ -92,8 +94,8 @@ def write(address: str, output: Path | None = None, *, force: bool = False) -> W
     unused = plan.unused | passed
     return Written(
         path=path,
-        tables=tuple(_table_line(each) for each in made),
-        unsure=tuple(_unsure(made)),
+        tables=tuple(map(report.table_line, made)),
+        unsure=tuple(report.unsure(made)),
         passed=tuple(f"{name}: {why}" for name, why in unused.items()),
     )
 
@@ -201,32 +203,30 @@ def _text(
     head = [
         "# Written by workbook init: guesses, each with what was seen. CHECK: not sure.",
         "",
-        writing.line("title", where.path.stem.replace("_", " "), "a line for the reader"),
+        line("title", where.path.stem.replace("_", " "), "a line for the reader"),
     ]
     if where.database:
-        head.append(writing.line("database", where.database))
+        head.append(line("database", where.database))
     else:
-        head.append(writing.line("folder", where.folder))
+        head.append(line("folder", where.folder))
     sign = plans.currency(plan)
     currency = sign or own.get("currency", "")
     why = "its sign stands in the data" if sign else "by the language of the columns"
-    head.append(
-        writing.line("currency", currency, why) if currency else '# currency = "CNY"  # not seen'
-    )
+    head.append(line("currency", currency, why) if currency else '# currency = "CNY"  # not seen')
     if country:
-        head.append(writing.line("calendar", country, "CHECK: by the language of the columns"))
+        head.append(line("calendar", country, "CHECK: by the language of the columns"))
     else:
         head.append('# calendar = "CN"  # whose working days count; this is the default')
     zone = own.get("timezone", "Asia/Shanghai")
     if plans.has_zones(plan):
-        head.append(writing.line("timezone", zone, "CHECK: moments have a zone; whose days count?"))
+        head.append(line("timezone", zone, "CHECK: moments have a zone; whose days count?"))
     else:
         head.append(f'# timezone = "{zone}"  # no moment has a zone, so none is needed')
     if as_of:
         head.append(f"as_of = {as_of:<35}  # the last day seen; later days are errors")
     else:
         head.append("# as_of = 2026-06-30  # the day the data was taken; no day could be read")
-    head += [writing.line(key, each, saw.get(key, "")) for key, each in keys.items()]
+    head += [line(key, each, saw.get(key, "")) for key, each in keys.items()]
     shown = [replace(each, keys=_shown(each.keys)) for each in left]
     return writing.text_of(head, shown)
 
@@ -267,34 +267,3 @@ def _last_days(source: Source, match: Match, part: Part) -> Iterator[dt.date]:
 def _region_name(stem: str) -> str:
     """Return a name for the one region of a source."""
     return re.sub(r"[^\w -]", "", stem).strip(" .-_") or "all"
-
-
-def _table_line(draft: drafts.Draft) -> str:
-    """Return a line on which file is a table."""
-    place = draft.keys.get("file") or draft.keys.get("files") or draft.keys.get("same_file_as")
-    place = ", ".join(place) if isinstance(place, list) else str(place)
-    sheet = f", sheet {draft.keys['sheet']}" if "sheet" in draft.keys else ""
-    found = counted(sum("value" not in each.keys for each in draft.columns), "column")
-    return f"{draft.table}: {place}{sheet} ({draft.saw['']}, {found} recognised)"
-
-
-def _unsure(made: list[drafts.Draft]) -> list[str]:
-    """Return what a reader should look at."""
-    lines = [
-        f"{each.table}.{own.name}: {own.unsure}"
-        for each in made
-        for own in each.columns
-        if own.unsure
-    ]
-    lines += [
-        f"{each.table}: {advice}"
-        for each in made
-        for advice in each.advice
-        if advice.startswith("not found") or advice.endswith("to leave them out:")
-    ]
-    lines += [
-        f"{each.table}: {each.saw['scale_of']}"
-        for each in made
-        if ";" in each.saw.get("scale_of", "")
-    ]
-    return lines

@@ -18,7 +18,6 @@ from workbook.init.text_files import LABELS
 from workbook.init.values import dates, numbers
 from workbook.init.values.numbers import Marks
 from workbook.init.values.ratings import Scale
-from workbook.init.values.synonyms import is_word
 
 OF_SOURCE = ("encoding", "delimiter", "decimal", "thousands", "date_format", "missing")
 DEFAULTS = {"encoding": "utf-8", "delimiter": ",", "decimal": "."}
@@ -42,6 +41,8 @@ class Draft:
         Lines for comments.
     is_text : bool
         Whether it is of text files, which have an encoding and a delimiter.
+    unused : tuple of str
+        Columns of its files that nothing is made of.
     """
 
     table: str
@@ -50,6 +51,7 @@ class Draft:
     columns: tuple[Entry, ...]
     advice: tuple[str, ...] = ()
     is_text: bool = field(default=False)
+    unused: tuple[str, ...] = ()
 
 
 def draft(plan: Plan, folder: Path | None, region: str) -> list[Draft]:
@@ -76,6 +78,7 @@ def _draft(
     plan: Plan, match: Match, number: int, folder: Path | None, region: str, first: bool | None
 ) -> Draft:
     """Return what the TOML file says of one part."""
+    match = money.paid(match)
     found, table = match.found, match.table
     layout, is_text = found.layout, bool(found.layout.encoding)
     known = TABLES[table].columns
@@ -91,6 +94,9 @@ def _draft(
         layout = replace(layout, sheet="", skip=0, header=(), encoding="", delimiter="")
     texts = {"sheet": layout.sheet, "skip": layout.skip, "header": list(layout.header)}
     keys |= {key: each for key, each in texts.items() if each}
+    if found.totals and "same_file_as" not in keys:
+        keys["drop"] = {column: list(words) for column, words in found.totals.items()}
+        saw["drop"] = f"{counted(found.dropped, 'line')} of totals, without a customer and a date"
     if is_text and layout.encoding:
         keys |= {"encoding": layout.encoding, "delimiter": layout.delimiter}
         saw.setdefault(
@@ -116,7 +122,11 @@ def _draft(
     columns = money.amounts(columns, match)
     if table == "customers":
         columns = _region(columns, match, plan, region)
-    return Draft(table, keys, saw, tuple(columns), tuple(_advice(match, columns, plan)), is_text)
+    is_of_other = table == "customers" and plan.derived
+    unused = () if is_of_other else advice.unused(plan, match, columns)
+    return Draft(
+        table, keys, saw, tuple(columns), tuple(advice.lines(match, columns)), is_text, unused
+    )
 
 
 def _common(
@@ -257,38 +267,3 @@ def _region(columns: list[Entry], match: Match, plan: Plan, region: str) -> list
         unsure = "no column looks like a region: all customers are in one"
         made.insert(1, Entry("region", {"value": region}, "", unsure))
     return made
-
-
-def _advice(match: Match, columns: Sequence[Entry], plan: Plan) -> list[str]:
-    """Return lines on what a reader may want to add."""
-    lines = []
-    status = match.columns.get("status")
-    if status:
-        counts = match.found.columns[status].counts
-        off = [each for each in counts if is_word(each, "not_done")]
-        back = [each for each in counts if is_word(each, "given_back")]
-        if off or back:
-            rows = counted(sum(counts[each] for each in [*off, *back]), "row")
-            words = ", ".join(f'"{each}"' for each in [*off, *back])
-            lines.append(f"{status!r} says that {rows} may not count; to leave them out:")
-            lines.append(f'drop = {{ "{status}" = [{words}] }}')
-        else:
-            lines.append(f"{status!r} has {entries.shown(counts, 8)}: all of them count")
-    amount = match.columns.get("amount")
-    if amount and (texts := match.found.columns[amount].texts):
-        negative = sum(value < 0 for value in numbers.values(texts))
-        if negative:
-            lines.append("negative amounts are netted against their purchase (refunds = 'net')")
-    currency = match.columns.get("currency")
-    if currency and match.found.columns[currency].distinct > 1:
-        own = entries.shown(match.found.columns[currency].texts, 8)
-        lines.append(f"{currency!r} has {own}: amount may need scale_by and scales")
-    needed = [name for name, each in TABLES[match.table].columns.items() if each.required]
-    absent = [name for name in needed if name not in {each.name for each in columns}]
-    for name in absent:
-        lines.append(f'not found, and needed: {name} = "..."')
-    used = {*match.columns.values()}
-    rest = [each for each in match.found.columns if each not in used]
-    if rest and not (plan.derived and match.table == "customers"):
-        lines.append(f"not used: {entries.shown(rest, 12)}")
-    return lines

@@ -16,6 +16,8 @@ from workbook.init.values.synonyms import is_word, known, meaning, plain
 
 SURE = 0.8
 """Score from which on a column's name is taken for sure."""
+MOST = 8
+"""Words without a meaning that are named."""
 _UNIT = re.compile(r"[(（\[](.+?)[)）\]]\s*$")
 
 
@@ -141,9 +143,17 @@ def _rating(profile: Profile, name: str, common: Common) -> Entry:
     if own.words:
         keys["values"] = {to: list(words) for to, words in own.words.items()}
     saw = f"{own.low:g} to {own.high:g}" if own.high else ""
+    known_as = {each for words in (own.words or {}).values() for each in words}
+    strange = [
+        each
+        for each in profile.texts
+        if each not in known_as and not numbers.values([each]) and not is_word(each, "missing")
+    ]
+    not_known = f"not known: {shown(strange, MOST)}" if strange else ""
     if name in ("severity", "recommend"):
         top = 5 if name == "severity" else 10
-        unsure = f"answers up to {own.high:g}, expected up to {top}" if own.high > top else ""
+        too_high = f"answers up to {own.high:g}, expected up to {top}" if own.high > top else ""
+        unsure = "; ".join(filter(None, (not_known, too_high)))
         if own.codes:
             keys["missing"] = [*common.missing, *own.codes]
         return Entry(name, keys, saw, unsure)
@@ -153,20 +163,23 @@ def _rating(profile: Profile, name: str, common: Common) -> Entry:
             keys["scale_of"] = list(own.range)
         if own.codes:
             keys["missing"] = [*common.missing, *own.codes]
-        return Entry(name, keys, saw, own.unsure)
+        return Entry(name, keys, saw, "; ".join(filter(None, (not_known, own.unsure))))
     is_lower = own.high <= 5 < shared.top and profile.filled >= 100
     if (is_lower or (own.words and not shared.words)) and own.range and own.range != shared.range:
         keys["scale_of"] = list(own.range)
-        return Entry(
-            name, keys, saw, f"no answer above {own.high:g}, others go up to {shared.top:g}"
-        )
-    return Entry(name, keys, saw)
+        low = f"no answer above {own.high:g}, others go up to {shared.top:g}"
+        return Entry(name, keys, saw, "; ".join(filter(None, (not_known, low))))
+    return Entry(name, keys, saw, not_known)
 
 
 def _text(profile: Profile, name: str, table: str, common: Common) -> Entry:
     saw = f"{profile.distinct:,} different: {shown(profile.texts)}" if profile.distinct < 30 else ""
     choices = known()["values"].get(name) if (table, name) != ("complaints", "channel") else None
-    if (table, name) == ("complaints", "kind") or choices is None or profile.distinct > 200:
+    if (
+        (table, name) == ("complaints", "kind")
+        or choices is None
+        or (profile.distinct > 200 and name != "product")
+    ):
         return Entry(name, {}, saw)
     found: dict[str, list[str]] = {}
     strange = []
@@ -178,12 +191,14 @@ def _text(profile: Profile, name: str, table: str, common: Common) -> Entry:
             strange.append(text)
     lost = {each for words in found.values() for each in words} & set(common.missing)
     keys: dict[str, object] = {}
+    found = {to: sorted(found[to]) for to in choices if to in found}
     if any(words != [to] for to, words in found.items()):
         keys["values"] = found
     if lost:
         keys["missing"] = [each for each in common.missing if each not in lost]
     must = name in ("area", "had_works") or (table, name) == ("survey", "channel")
-    unsure = f"not known: {shown(strange)}" if strange and must else ""
+    unsure = "not known" if must else "not known, and left as they are"
+    unsure = f"{unsure}: {shown(strange, MOST)}" if strange else ""
     return Entry(name, keys, saw, unsure)
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from workbook.init.drafting.drafts import DEFAULTS, OF_SOURCE, Draft
 from workbook.init.drafting.entries import Entry
+from workbook.init.drafting.toml_text import commented, line
 
-WIDTH = 44
-"""Column in which comments begin, where there is room."""
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
+MOST = 200
+"""Characters of the names of columns that are not used."""
 
 
 def lifted(drafts: Sequence[Draft]) -> tuple[dict[str, object], dict[str, str], list[Draft]]:
@@ -68,21 +66,21 @@ def text_of(head: Sequence[str], drafts: Sequence[Draft]) -> str:
         for key, value in each.keys.items():
             lines.append(line(key, value, each.saw.get(key, "")))
         lines += [f"# {advice}" for advice in each.advice]
+        if each.unused:
+            lines.append(commented("", f"not used: {named(each.unused)}").lstrip())
         if each.columns:
             lines += ["", f"[{each.table}.columns]"]
             lines += [_column(own) for own in each.columns]
     return "\n".join(lines) + "\n"
 
 
-def line(key: str, value: object, saw: str = "") -> str:
-    """Return a key and its value, with a comment."""
-    return commented(f"{_key(key)} = {_value(value)}", saw)
-
-
-def commented(text: str, saw: str) -> str:
-    """Return a line with a comment behind it."""
-    words = " ".join("".join(c if c.isprintable() else " " for c in saw).split())
-    return f"{text:<{WIDTH}}  # {words}" if words else text
+def named(columns: Sequence[str]) -> str:
+    """Return names of columns for a line or two; how many are left out, where there are many."""
+    kept = list(columns)
+    while len(kept) > 1 and sum(len(each) + 2 for each in kept) > MOST:
+        kept.pop()
+    more = f" and {len(columns) - len(kept)} more" if len(kept) < len(columns) else ""
+    return ", ".join(kept) + more
 
 
 def _column(entry: Entry) -> str:
@@ -106,28 +104,3 @@ def _concerns(draft: Draft, key: str) -> bool:
 
 def _without(draft: Draft, key: str) -> Draft:
     return replace(draft, keys={name: each for name, each in draft.keys.items() if name != key})
-
-
-def _key(name: str) -> str:
-    return name if _BARE.fullmatch(name) else quoted(name)
-
-
-def _value(value: object) -> str:
-    """Return a value as TOML has it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return quoted(value)
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_value, value))}]"
-    if isinstance(value, dict):
-        own = ", ".join(f"{_key(str(key))} = {_value(each)}" for key, each in value.items())
-        return f"{{ {own} }}"
-    if isinstance(value, float):
-        return f"{value:g}"
-    return str(value)
-
-
-def quoted(text: str) -> str:
-    """Return a text in quotes; JSON and TOML write it alike, but for the character DEL."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

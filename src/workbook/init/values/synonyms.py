@@ -98,7 +98,16 @@ def likeness(name: str, synonyms: tuple[Name, ...]) -> float:
 
 def meaning(value: str, choices: str) -> str | None:
     """Return what a value means in a list of `[values]` or `[answers]`; None if unknown."""
-    return _meanings(choices).get(plain(value))
+    own = _meanings(choices).get(plain(value))
+    return own or next((to for to, form in _forms(choices).items() if form.search(value)), None)
+
+
+def is_total(value: str) -> bool:
+    """Tell whether a value is what stands before a total: 合计, Summe, Grand total."""
+    own = name_of(value)
+    return own.plain in _plain_words("total") or any(
+        word in own.plain for word in known()["words"]["total"] if is_chinese(word)
+    )
 
 
 def is_word(value: str, kind: str) -> bool:
@@ -110,6 +119,17 @@ def is_word(value: str, kind: str) -> bool:
 def _meanings(choices: str) -> dict[str, str]:
     lists = known()[choices] if choices == "answers" else known()["values"][choices]
     return {plain(word): to for to, words in reversed(lists.items()) for word in [to, *words]}
+
+
+@cache
+def _forms(choices: str) -> dict[str, re.Pattern[str]]:
+    lists = known()["forms"].get(choices, {})
+    return {to: re.compile(form, re.IGNORECASE | re.VERBOSE) for to, form in lists.items()}
+
+
+@cache
+def _plain_words(kind: str) -> set[str]:
+    return {plain(each) for each in known()["words"][kind]}
 
 
 @cache
