@@ -1,0 +1,1 @@
+"""What the TOML file says of each table and column, and the file as text."""
