@@ -1,6 +1,8 @@
 """`workbook init`: what it guesses of files that nobody has described, and what it says of them."""
 
 import datetime as dt
+import re
+import tomllib
 
 import pytest
 from typer.testing import CliRunner
@@ -192,3 +194,145 @@ def test_words_of_choices():
     assert meaning("郊区", "area") == "suburban"
     assert meaning("非常满意", "answers") == "5"
     assert meaning("Sonntag", "area") is None
+
+
+PEOPLE = "客户编号,区域\n1,东\n2,东\n3,西\n4,西\n"
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A function that writes a folder of files and returns what init made of it, and its text."""
+
+    def make(**files):
+        folder = tmp_path / "ours"
+        folder.mkdir()
+        for name, text in ({"客户": PEOPLE} | files).items():
+            (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+        written = source.write(str(folder))
+        return written, written.path.read_text(encoding="utf-8")
+
+    return make
+
+
+def sales(header, lines):
+    """Return purchases of four customers, with columns of their own behind customer and date."""
+    rows = [f"{i % 4 + 1},2024-03-{i + 1:02},{line}" for i, line in enumerate(lines)]
+    return "\n".join([f"客户编号,日期,{header}", *rows]) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("header", "taken", "others"),
+    [
+        ("应收金额,优惠金额,实收金额", 2, "应收金额, 优惠金额"),
+        ("金额,优惠金额,实付金额", 2, "金额, 优惠金额"),
+        ("应付金额,让利金额,金额", 2, "应付金额, 让利金额"),
+        ("Gross amount,Discount amount,Amount", 2, "Gross amount, Discount amount"),
+        ("Amount,Discount amount,Net paid", 2, "Amount"),
+        ("Bruttobetrag,Rabattbetrag,Zahlbetrag", 2, "Bruttobetrag, Rabattbetrag"),
+        ("Zahlbetrag,Rabattbetrag,Betrag", 0, "Rabattbetrag, Betrag"),
+        ("金额,实付积分,运费", 0, "实付积分"),
+    ],
+)
+def test_what_was_paid_is_the_amount_and_its_rivals_are_named(made, header, taken, others):
+    lines = [(100 + 7 * i, 3 + i, 97 + 6 * i) for i in range(24)]
+    written, text = made(交易=sales(header, [",".join(map(str, each)) for each in lines]))
+    name = header.split(",")[taken]
+    line = next(each for each in text.splitlines() if each.startswith("amount"))
+    assert f'"{name}"' in line.split("#")[0]
+    assert f"there are also {others}" in line
+    assert any(f"there are also {others}" in each for each in written.unsure)
+    found = opened(written).tables["transactions"].good["amount"].sum().execute()
+    assert found == pytest.approx(sum(each[taken] for each in lines))
+
+
+def test_a_price_and_a_discount_leave_what_was_paid(made):
+    lines = [f"{i + 10},7.5,{7.5 * (i + 10)},{0.2 * (i + 10)},{7.3 * (i + 10)}" for i in range(24)]
+    written, text = made(交易=sales("升数,单价,应收金额,优惠金额,实收金额", lines))
+    assert 'amount = "实收金额"' in text
+    found = opened(written).tables["transactions"].good["amount"].sum().execute()
+    assert found == pytest.approx(7.3 * sum(range(10, 34)))
+
+
+@pytest.mark.parametrize(
+    ("to", "words"),
+    [
+        (
+            "fuel",
+            "92#汽油 95号汽油 0#柴油 -10号柴油 国VI92#车用汽油 乙醇汽油E10 98# Benzin E5 E85 B7",
+        ),
+        (
+            "fuel",
+            "Super|Super E5|Super E10|Super Plus|Diesel|gasoline|Petrol 95|UL95|Premium Diesel",
+        ),
+        ("gas", "CNG LNG LPG 天然气 车用天然气 CNG（压缩天然气） 液化石油气 Erdgas Autogas"),
+        ("lubricants", "机油 润滑油"),
+        (
+            None,
+            "柴油机油 汽油添加剂 天然气灶 燃油宝 Dieselfilter Motorenöl 尿素 Supermarkt 1042 LNGX",
+        ),
+    ],
+)
+def test_words_of_fuel_and_gas(to, words):
+    every = words.split("|") if "|" in words else words.split()
+    assert {each: meaning(each, "product") for each in every} == dict.fromkeys(every, to)
+
+
+def test_fuels_are_mapped_and_other_products_are_named(made):
+    words = ["92#汽油", "0#柴油", "CNG", "尿素"]
+    written, text = made(交易=sales("油品,金额", [f"{words[i % 4]},{10 + i}" for i in range(24)]))
+    assert 'values = { fuel = ["0#柴油", "92#汽油"], gas = ["CNG"] }' in text
+    assert "CHECK: not known, and left as they are: 尿素" in text
+    assert "transactions.product: not known, and left as they are: 尿素" in written.unsure
+    good = opened(written).tables["transactions"].good.execute()
+    found = good.groupby("product")["amount"].sum()
+    assert found.to_dict() == {"fuel": 252.0, "gas": 132.0, "尿素": 138.0}
+
+
+@pytest.mark.parametrize("end", ["{},,,96,{}", ",合计：,,96,{1}", "{},-,-,96,{}"])
+@pytest.mark.parametrize("word", ["合计", "合　计", "Summe", "Total", "Grand total", "Gesamt:"])
+def test_lines_of_totals_are_left_out(made, end, word):
+    files = {}
+    for month in (1, 2):
+        lines = [f"a{month}{i},{i % 4 + 1},2024-{month:02}-{i + 1:02},4,{i}" for i in range(24)]
+        lines = ["流水号,客户编号,日期,升数,金额", *lines, end.format(word, 276)]
+        files[f"交易_{month}"] = "\n".join(lines) + "\n"
+    written, text = made(**files)
+    column, own = ("客户编号", "合计：") if end.startswith(",") else ("流水号", word)
+    assert tomllib.loads(text)["transactions"]["drop"] == {column: [own]}
+    assert "2 lines of totals, without a customer and a date" in text
+    found = opened(written)
+    assert problems(found).empty
+    good = found.tables["transactions"].good
+    assert (good.count().execute(), good["amount"].sum().execute()) == (48, 2 * 276.0)
+
+
+def test_a_station_called_total_is_no_total(made):
+    lines = [f"{'Total' if i % 2 else 'Aral'},{10 + i}" for i in range(24)]
+    written, text = made(交易=sales("油站,金额", lines))
+    assert "drop" not in text
+    assert opened(written).tables["transactions"].good["amount"].sum().execute() == 516.0
+
+
+def test_a_suggestion_is_toml_and_names_the_totals_too(made):
+    lines = [
+        f"a{i},{i % 4 + 1},2024-03-{i + 1:02},{'退款' if i == 3 else '成功'},{i}" for i in range(9)
+    ]
+    head = "流水号,客户编号,日期,交易 状态,金额"
+    _, text = made(交易="\n".join([head, *lines, "合计,,,,36"]) + "\n")
+    suggested = re.search(r"^# (drop = .*)$", text, re.MULTILINE)[1]
+    expected = {"流水号": ["合计"], "交易 状态": ["退款"]}
+    assert tomllib.loads(suggested) == {"drop": expected}
+
+
+def test_words_that_are_not_known_and_columns_that_are_not_used_are_named(made):
+    words = [("一般", "满意"), ("紧急", "基本满意"), ("特急", "不满意")]
+    lines = [f"T{i},{i % 4 + 1},2024-03-0{i + 1},{','.join(words[i % 3])},说{i}" for i in range(9)]
+    head = "投诉编号,客户编号,投诉日期,紧急程度,处理结果满意度,投诉 内容"
+    written, text = made(投诉="\n".join([head, *lines]) + "\n")
+    assert 'severity = { column = "紧急程度", values = { 2 = ["一般"], 5 = ["紧急"] } }' in text
+    assert 'values = { 2 = ["不满意"], 4 = ["满意"] }' in text
+    for name, word in (("severity", "特急"), ("satisfaction_after", "基本满意")):
+        assert f"complaints.{name}: not known: {word}" in written.unsure
+        assert f"CHECK: not known: {word}" in text
+    assert written.unsure[-1] == "投诉.csv: columns not used: 投诉 内容"
+    assert len([each for each in written.unsure if "not used" in each]) == 1
