@@ -74,11 +74,10 @@ def _rank(name: str) -> int | None:
     """Return 1 for what was paid, -1 for what was due, 0 for any amount, None for another sum."""
     words = known()["amounts"]
     own = plain(name)
-    if any(plain(each) in own for each in words["paid"]) and "unpaid" not in own:
-        return 1
-    if any(plain(each) in own for each in words["due"]):
-        return -1
-    return None if any(plain(each) in own for each in words["other"]) else 0
+    for kind, rank in (("other", None), ("paid", 1), ("due", -1), ("off", None)):
+        if any(plain(each) in own for each in words[kind]):
+            return rank
+    return 0
 
 
 def _likenesses(match: Match) -> dict[str, float]:

@@ -104,10 +104,10 @@ def meaning(value: str, choices: str) -> str | None:
 
 def is_total(value: str) -> bool:
     """Tell whether a value is what stands before a total: 合计, Summe, Grand total."""
-    own = name_of(value)
-    return own.plain in _plain_words("total") or any(
-        word in own.plain for word in known()["words"]["total"] if is_chinese(word)
-    )
+    own, words = name_of(value), _plain_words("total")
+    if own.plain in words or set(own.words[:1]) & words:
+        return True
+    return any(word in own.plain for word in words if is_chinese(word))
 
 
 def is_word(value: str, kind: str) -> bool:
