@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -40,7 +39,6 @@ def perform(
         Number of reports that failed, or were refused.
     """
     reports, lost = plan.reports, list(plan.refused)
-    threading.Thread(target=import_module, args=("workbook.pages.collect",), daemon=True).start()
     steps = [step_of(task) for task in [*todo, *plan.across()]]
     skipped, log = {UNCHANGED: len(plan.regional()) - len(todo)}, reports / LOG
     with (
@@ -49,7 +47,7 @@ def perform(
     ):
         try:
             _execute(todo, progress, lost, jobs, how, scheduler)
-            from workbook.pages import collect  # kernels did not wait for what draws figures
+            from workbook.pages import collect
 
             entries = collect.collect(reports)
             found = collect.write_findings(reports, entries)
@@ -99,6 +97,7 @@ def _execute(
 
     def start(number: int) -> None:
         progress.started(numbered[number])
+        import_module("workbook.pages.collect")  # it draws figures: imported beside the kernels
 
     for outcome in execute.run(tasks, jobs, how, scheduler, start):
         step, note = steps[outcome.task.executed], "second try" if outcome.tries > 1 else ""
