@@ -96,7 +96,7 @@ def shell():
     with shells.Shell() as shell:
         yield shell
         assert shell.is_left_alone()
-    assert not shell.living()
+    assert shells.wait_for(lambda: not shell.living())  # what was killed takes a moment to end
 
 
 @pytest.fixture(scope="module")
