@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 import shells
 from analysis.data import cache, sources
@@ -15,7 +15,12 @@ CASES = SHARED.parent / "cases" / "data"
 
 # A busy machine takes longer than any deadline; and a property that fails in one place must fail in
 # another: examples follow from the test alone, and no database of earlier failures adds to them.
-settings.register_profile("reproducible", deadline=None, derandomize=True)
+settings.register_profile(
+    "reproducible",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("reproducible")
 
 os.environ[cache.FOLDER] = ""  # tests leave the user's own cache alone
