@@ -242,7 +242,7 @@ def test_variances_solve_their_equations(sample):
             assert tau == 0
         else:
             expected = optimize.brentq(excess, 0, 1e6, args=target)
-            assert tau**2 == pytest.approx(expected, abs=1e-9)
+            assert tau**2 == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
 @pytest.mark.parametrize(("k", "tau", "seed"), [(3, 0.2, 267), (6, 0.05, 41), (12, 0.1, 0)])
