@@ -28,7 +28,7 @@ from simulation.rehearsal import FEWER_IMPUTATIONS
 from simulation.scenes import SCENES
 from workbook import notebooks
 
-REGIONS = int(os.environ.get("FUZZ_REGIONS", "4"))
+REGIONS = int(os.environ.get("FUZZ_REGIONS", "2"))
 DRAWN = 6
 """Every so many regions all pictures are drawn, and gaps are filled as often as in a report."""
 
