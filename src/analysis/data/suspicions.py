@@ -7,13 +7,14 @@ import hashlib
 from collections.abc import Iterator
 
 import ibis
-from ibis.expr.types import BooleanValue, StringValue, Table
+from ibis.expr.types import BooleanValue, Table
 
 from analysis.data.contract import FUEL, TABLES
 from analysis.data.dataset import Dataset
 from analysis.data.errors import counted
 from analysis.data.reading.raw import ROW, paths_of, place
-from analysis.data.validation.tables import CheckedTable
+from analysis.data.validation.numbers import numeric_id
+from analysis.data.validation.tables import ORPHAN, REST, CheckedTable
 
 MOJIBAKE = r"\x{FFFD}|Ã[\x{80}-\x{BF}]|â€|锟斤|烫烫|[ÄÅÂÃÐÊËÖ×Ñ][\x{A1}-\x{FE}][ÄÅÂÃÐÊËÖ×Ñ]"
 """What texts hold that were read under a wrong encoding."""
@@ -141,7 +142,7 @@ def _doubled(name: str, table: CheckedTable) -> Iterator[str]:
     if name == "customers":
         return
     columns = [each for each in table.rows.columns if each in TABLES[name].columns]
-    columns += [each for each in ("rest_of_row",) if each in table.rows.columns]
+    columns += [each for each in (REST,) if each in table.rows.columns]
     same = table.rows.group_by(columns).agg(n=table.rows.count())
     row = same.agg(n=same["n"].sum(), distinct=same.count()).to_pandas().iloc[0]
     extra = int(row["n"] - row["distinct"]) if row["n"] else 0
@@ -198,8 +199,8 @@ def _identifiers(dataset: Dataset, name: str, table: CheckedTable) -> Iterator[s
     n, total = int(unknown.count().execute()), int(rows.count().execute())
     if n < max(1, UNKNOWN * total):
         return
-    known = people.select(own=_as_number(people["customer_id"])).distinct()
-    ids = unknown.mutate(own=_as_number(unknown["customer_id"]))
+    known = people.select(own=numeric_id(people["customer_id"])).distinct()
+    ids = unknown.mutate(own=numeric_id(unknown["customer_id"]))
     found = ids.semi_join(known, "own")
     if int(found.count().execute()) < n / 2:
         return
@@ -213,12 +214,5 @@ def _identifiers(dataset: Dataset, name: str, table: CheckedTable) -> Iterator[s
 
 def _is_orphan(table: CheckedTable) -> BooleanValue:
     """Tell which rows are of a customer who is not in the table of customers."""
-    number = next(
-        i for i, rule in enumerate(table.rules) if rule.expected.startswith("a customer of")
-    )
+    number = next(i for i, rule in enumerate(table.rules) if rule.expected == ORPHAN.expected)
     return table.rows[f"broken_{number}"]
-
-
-def _as_number(text: StringValue) -> StringValue:
-    """Return identifiers as numbers, where they are some."""
-    return text.re_replace(r"^0*(\d+)(\.0+)?$", r"\1")

@@ -34,6 +34,11 @@ def number(text: StringValue, decimal: str, thousands: str, currency: str = "") 
     return ibis.ifelse(value.isnan() | value.isinf(), ibis.null("float64"), value)
 
 
+def numeric_id(text: StringValue) -> StringValue:
+    """Return identifiers that are numbers without zeros in front or behind: 00123 is 123."""
+    return text.translate(WIDE, NARROW).re_replace(r"^0*(\d+)(\.0*)?$", r"\1")
+
+
 def _is_plain(text: StringValue, decimal: str) -> StringValue:
     """Tell whether a text is a number without anything else: 12, -3.5, 1e-5."""
     point = re.escape(decimal)

@@ -16,7 +16,7 @@ from analysis.data.mapping.source import ColumnMap, Source
 from analysis.data.reading import names
 from analysis.data.reading.raw import NEXT, REPEAT, ROW
 from analysis.data.validation import moments
-from analysis.data.validation.numbers import NARROW, WIDE, number
+from analysis.data.validation.numbers import number, numeric_id
 
 IDENTIFIERS = ("customer_id", "complaint_id")
 LOW, HIGH = 1.0, 10.0
@@ -112,7 +112,7 @@ class RawColumn:
         """Return an identifier; as a number, if it is said to be one."""
         if not self.map.numeric:
             return text
-        return text.translate(WIDE, NARROW).re_replace(r"^0*(\d+)(\.0*)?$", r"\1")
+        return numeric_id(text)
 
     def _key(self) -> StringValue:
         """Return several columns as one identifier; nothing where one is missing."""
