@@ -12,7 +12,7 @@ from workbook.pages.overview import Overview
 
 PASSED = Check("Enough customers", "at least 200", "1,840", True)
 BLOCKING = Check("Overlap", "at least 0.05", "0.01", False)
-ADVISORY = Check("No handful decides", "below 8 %", "9 %", False, blocking=False)
+ADVISORY = Check("No handful decides", "below 8%", "9%", False, blocking=False)
 
 
 def loss_against_gain(estimate: float, se: float, *checks: Check, **texts) -> Finding:

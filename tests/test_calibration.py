@@ -169,10 +169,10 @@ def test_the_sentence_of_a_card(measured):
     measured(PLANTED, MISLED_TWICE[1])
     text = wording.calibration(record(3_000))
     assert text == (
-        "In 60 simulated regions of 3,000 customers the 95 % interval held the truth in "
-        "95 to 97 %, by part, and the verdict was wrong in 0 of 60 (95 % sure: in at most 5 %). "
+        "In 60 simulated regions of 3,000 customers the 95% interval held the truth in "
+        "95 to 97%, by part, and the verdict was wrong in 0 of 60 (95% sure: in at most 5%). "
         "In a world made to mislead it (the loyal take the card) it was wrong in 0 of 60 "
-        "(at most 5 %); the interval held the truth in 45 % (slope of performance). There the "
+        "(at most 5%); the interval held the truth in 45% (slope of performance). There the "
         "interval cannot be trusted; the verdict was left open in 60 of 60."
     )
     assert text in card.card(record(3_000))
@@ -200,12 +200,12 @@ def test_a_card_says_where_one_region_can_hardly_decide(measured):
 def test_a_chinese_card_says_it_in_chinese(measured):
     measured(PLANTED, *MISLED_TWICE)
     assert wording.calibration(record(3_000, "zh")) == (
-        "在60个各有3,000名客户的模拟地区中，95%区间包含真值的比例为95至97 %（因部分而异），"
-        "60个中有0个结论错误（95%把握：至多5 %）。"
-        "在2种有意误导的情形中，最差的一种（没有客户离开）里60个地区有3个结论错误（至多13 %），"
-        "区间包含真值的比例为95 %（感知效果的斜率）。"
-        "在另一种情形（办卡的是忠诚客户）里60个地区有0个结论错误（至多5 %），"
-        "区间包含真值的比例为45 %（感知效果的斜率）。"
+        "在60个各有3,000名客户的模拟地区中，95%区间包含真值的比例为95至97%（因部分而异），"
+        "60个中有0个结论错误（95%把握：至多5%）。"
+        "在2种有意误导的情形中，最差的一种（没有客户离开）里60个地区有3个结论错误（至多13%），"
+        "区间包含真值的比例为95%（感知效果的斜率）。"
+        "在另一种情形（办卡的是忠诚客户）里60个地区有0个结论错误（至多5%），"
+        "区间包含真值的比例为45%（感知效果的斜率）。"
         "那里的区间不可信；60个地区中有60个没有下结论。"
     )
 
@@ -217,9 +217,9 @@ def test_every_misleading_world_has_a_chinese_name():
 
 def test_a_share_of_nearly_all_is_not_all(measured):
     measured(both(calibration.PLANTED, 0.9967, 1.0, regions=300))
-    assert "held the truth in 99 to 100 %, by part" in wording.calibration(record(3_000))
+    assert "held the truth in 99 to 100%, by part" in wording.calibration(record(3_000))
     measured(both(calibration.PLANTED, 0.95, 0.95))
-    assert "held the truth in 95 %, and" in wording.calibration(record(3_000))
+    assert "held the truth in 95%, and" in wording.calibration(record(3_000))
 
 
 def test_what_was_not_rehearsed_has_no_line():

@@ -166,7 +166,7 @@ def few(n1, rate, seed, n0=150):
 
 
 def test_two_buyers_of_35_give_no_effect_but_their_number():
-    """Issue 14, case 21: a margin of +4e34 % from 35 customers of whom 2 came back."""
+    """Issue 14, case 21: a margin of +4e34% from 35 customers of whom 2 came back."""
     rng = np.random.default_rng(3)
     z = pd.DataFrame(rng.normal(size=(156, 5)), columns=list("abcde"))
     treated, y = np.r_[np.ones(35), np.zeros(121)], np.zeros(156)

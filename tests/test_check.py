@@ -160,7 +160,7 @@ def test_what_is_left_out_is_said_by_region_and_whole(write_source):
     path = write_source('as_of = 2024-07-01\ncurrency = "CNY"\n', transactions=back)
     is_whole, said = shown(path)
     assert is_whole
-    assert "1 purchase line has no customer: 8 CNY, 0.9 % of all sales" in said
+    assert "1 purchase line has no customer: 8 CNY, 0.9% of all sales" in said
     assert "North: 1 refund line, 225 CNY, is netted" in said
     assert dataset.problems(opened(path)).empty
 

@@ -66,7 +66,7 @@ def test_check_says_what_refunds_and_repeated_answers_do(write_source):
     assert code == 1  # one refund of nothing breaks the contract
     assert "North: 1 refund line, 20 CNY, is netted against the purchase that it undoes\n" in text
     assert (
-        "North: 1 refund line is excluded: 7 of 675 CNY, 1.0 % of sales; the purchase it belongs "
+        "North: 1 refund line is excluded: 7 of 675 CNY, 1.0% of sales; the purchase it belongs "
         "to stays in\n"
     ) in text
     assert (

@@ -573,7 +573,7 @@ def kept_more(rng, n=1500, shares=(0.8, 0.7)):
 @pytest.mark.slow
 @pytest.mark.parametrize(("k", "spread"), [(6, 1.0), (12, 1.5)])
 def test_a_few_campaigns_that_cost_many_times_the_others_do_not_make_intervals_too_short(k, spread):
-    """A jackknife alone covers 89 and 87 % here."""
+    """A jackknife alone covers 89 and 87% here."""
     rng, held = np.random.default_rng(1), []
     for _ in range(N_COVERAGE):
         heads = pd.Series(rng.poisson(30.0, k) + 1)

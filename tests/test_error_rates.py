@@ -29,7 +29,7 @@ REPLICATES = int(os.environ.get("CALIBRATION_REPLICATES", "8"))
 TRAP_REPLICATES = max(3, REPLICATES // 3)
 CUSTOMERS = 1_000
 TRUTH_CUSTOMERS = 80_000
-SHORTFALL = {"H12": 0.02}  # of coverage below 95 %, in heavy tails
+SHORTFALL = {"H12": 0.02}  # of coverage below 95%, in heavy tails
 TESTED = (*SURVEY, "H08", "H09", "H10", *VALUE, *RETENTION, *ADDED)  # H11 needs larger regions
 PARTS = [(name, part.key) for name in TESTED for part in hypothesis(name).parts]
 EACH = 1 if "CALIBRATION_REPLICATES" in os.environ else 5  # every fifth is what a test can afford
@@ -351,7 +351,7 @@ def test_all_parts_are_estimated_in_the_largest_example_region(example_intervals
 
 
 def test_intervals_of_the_example_regions_hold_the_planted_values(example_intervals):
-    """Of 95 % intervals about one in twenty misses; hardly any misses at 99.9 %."""
+    """Of 95% intervals about one in twenty misses; hardly any misses at 99.9%."""
     rows = list(example_intervals.itertuples())
     assert sum(not holds(row) for row in rows) <= stats.binom.ppf(0.999, len(rows), 0.05)
     assert sum(not holds(row, 0.999) for row in rows) <= 1

@@ -437,7 +437,7 @@ def near(found, expected):
      ("another", 12, 0.935)],
 )  # fmt: skip
 def test_measured_coverage_of_what_is_pooled_is_what_the_docs_say(name, regions, floor):
-    """The table that notebook 90 quotes; of three regions the docs of `pool` say 92 %."""
+    """The table that notebook 90 quotes; of three regions the docs of `pool` say 92%."""
     table = pd.read_csv(calibration.POOLED)
     own = table[table["regions"] == regions]
     assert (own["sets"] >= 4_000).all()
@@ -481,7 +481,7 @@ def test_coverage_with_regions_of_unequal_size_and_few_degrees_of_freedom():
 
 
 def test_tests_that_each_region_passed_are_rejected_together_as_often_as_one_alone():
-    """Uniform p of 6 regions of unequal size, of which only those above 1 % take part."""
+    """Uniform p of 6 regions of unequal size, of which only those above 1% take part."""
     rng, sizes = np.random.default_rng(1), np.array([300, 500, 800, 1_000, 2_000, 6_000])
     p = [combined_p(rng.uniform(0.01, 1, 6), 0.01, sizes) for _ in range(4_000)]
     assert stats.kstest(p, "uniform").pvalue > 0.01

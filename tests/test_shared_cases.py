@@ -63,7 +63,7 @@ def test_a_year_of_one_time_buyers_gives_no_absurd_margin(ran):
 
 def test_who_bought_once_is_neither_loyal_nor_at_risk(ran):
     name = "segments_and_lifetime_value"
-    (path,) = ran("21-absurd-margin-H16", name).rglob(f"{name}.ipynb")  # 87 % bought once
+    (path,) = ran("21-absurd-margin-H16", name).rglob(f"{name}.ipynb")  # 87% bought once
     shown = [
         output["data"]["text/html"]
         for cell in nbformat.read(path, as_version=4).cells

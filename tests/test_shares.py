@@ -43,7 +43,7 @@ def test_the_effect_itself_is_the_same():
 
 
 def few_lost(rng, n=(160, 40)):
-    """Return 160 accounts visited as promised and 40 others; 10 % of them are lost."""
+    """Return 160 accounts visited as promised and 40 others; 10% of them are lost."""
     treated = np.repeat([1.0, 0.0], n)
     known = pd.DataFrame({"trait": rng.standard_normal(sum(n))})
     stays = special.expit(2.2 + 0.3 * known["trait"])
@@ -52,7 +52,7 @@ def few_lost(rng, n=(160, 40)):
 
 @pytest.mark.slow
 def test_coverage_where_few_are_lost():
-    """The symmetric interval covers 92 % here."""
+    """The symmetric interval covers 92% here."""
     rng, held = np.random.default_rng(2), []
     for _ in range(N_COVERAGE):
         region = few_lost(rng)

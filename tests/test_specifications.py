@@ -186,7 +186,7 @@ def test_agreement_without_the_main_one_is_refused():
 
 
 def test_choices_that_come_to_the_same_model_are_one_row_and_all_marked():
-    """Issue 14: "12 specifications, 100 % agree", of which 8 are different ones."""
+    """Issue 14: "12 specifications, 100% agree", of which 8 are different ones."""
     data = survey()
     found = curve(
         "x",

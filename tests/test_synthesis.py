@@ -167,7 +167,7 @@ def test_no_findings_are_no_pools():
 
 @pytest.mark.slow
 def test_a_family_of_claims_at_their_boundary_is_wrong_in_few_runs():
-    """All of 12 claims at the edge of what supports them: any wrong verdict in 5 % at most."""
+    """All of 12 claims at the edge of what supports them: any wrong verdict in 5% at most."""
     rng, k, runs, wrong = np.random.default_rng(5), 6, 60, 0
     keys, se = [f"claim {i}" for i in range(12)], 0.05
     for _ in range(runs):
@@ -310,7 +310,7 @@ def with_tests(*found):
 
 @pytest.mark.parametrize(("p", "verdict"), [(0.5, "supported"), (0.05, "inconclusive")])
 def test_what_each_region_may_have_by_chance_all_of_them_may_not(p, verdict):
-    """24 regions with p = .05 each pass at 1 %, and together have p far below it."""
+    """24 regions with p = .05 each pass at 1%, and together have p far below it."""
     piled = checks.not_by_chance("cases pile up on day three", p)
     found, others, tests = with_tests(*(loss(0.4, 0.05, each, piled) for each in MANY))
     assert piled.passed

@@ -163,7 +163,7 @@ def test_impossible_sales_are_refused(sales, sentence):
 
 @pytest.mark.slow
 def test_coverage_of_the_concentration_of_lognormal_sales():
-    """Nominal 95 %; 94 to 95 % for 1500 log-normal customers, less for heavier tails."""
+    """Nominal 95%; 94 to 95% for 1500 log-normal customers, less for heavier tails."""
     normal, hits = stats.norm, np.zeros(3)
     truth = [2 * normal.cdf(1 / np.sqrt(2)) - 1, normal.cdf(1 + normal.ppf(0.2))]
     truth.append(normal.cdf(normal.ppf(0.55) - 1))
@@ -184,7 +184,7 @@ def test_coverage_of_the_concentration_of_lognormal_sales():
 def test_classes_by_hand():
     sales = pd.Series([10, 40, 0, 20, 30], index=list("abcde"))
     found = customer_segments.abc_classes(sales)
-    # from the largest: 40 (to 40 %), 30 (passes 55 %), 20 (passes 85 %), 10, 0
+    # from the largest: 40 (to 40%), 30 (passes 55%), 20 (passes 85%), 10, 0
     assert found.to_dict() == {"b": "A", "e": "A", "d": "B", "a": "C", "c": "C"}
     assert found.cat.ordered
     assert found.cat.categories.tolist() == ["A", "B", "C"]

@@ -22,9 +22,9 @@ ASSOCIATION = " This is an association: it says what goes with what, not what br
         (-0.00001, "number", "0.0000"),
         (0, "number", "0.00"),
         (1.12, "ratio", "1.12"),
-        (1.12, "percent", "+12 %"),
-        (0.974, "percent", "−2.6 %"),
-        (0.642, "share", "64.2 %"),
+        (1.12, "percent", "+12%"),
+        (0.974, "percent", "−2.6%"),
+        (0.642, "share", "64.2%"),
         (0.031, "points", "+3.1 pp"),
         (None, "number", "∞"),
         (float("-inf"), "number", "−∞"),
@@ -51,24 +51,24 @@ def test_both_languages_say_the_same_things():
         (
             "supported",
             "Slope below expectation less slope above: +0.30 latent SD per scale point "
-            "(95 % interval +0.20 to +0.40); the whole interval meets the claim of at least +0.15.",
+            "(95% interval +0.20 to +0.40); the whole interval meets the claim of at least +0.15.",
         ),
         (
             "contradicted",
             "Slope below expectation less slope above: −0.40 latent SD per scale point "
-            "(95 % interval −0.50 to −0.30); "
+            "(95% interval −0.50 to −0.30); "
             "the effect goes the other way than the claim of at least +0.15.",
         ),
         (
             "too small to matter",
             "Slope below expectation less slope above: +0.01 latent SD per scale point "
-            "(95 % interval −0.09 to +0.11); "
+            "(95% interval −0.09 to +0.11); "
             "all of it lies within −0.15 to +0.15, which is too small to matter.",
         ),
         (
             "inconclusive",
             "Slope below expectation less slope above: +0.10 latent SD per scale point "
-            "(95 % interval −0.29 to +0.49), against a claim of at least +0.15: "
+            "(95% interval −0.29 to +0.49), against a claim of at least +0.15: "
             "the data fit both a yes and a no. This is not a “no”; more data would narrow it.",
         ),
         ("not testable", "This region’s data cannot answer it: Reason <not testable>."),
@@ -147,7 +147,7 @@ def test_contradicted_without_going_the_other_way():
     share = {"top20_share": from_se(0.6, 0.02, 900, scale="logit")}
     share["a_share"] = from_se(0.2, 0.02, 900, scale="logit")
     record = conclude(hypothesis("H12"), "s", "r", share).record()
-    assert "the whole interval misses the claim of 70 % to 90 %" in wording.sentence(record)
+    assert "the whole interval misses the claim of 70% to 90%" in wording.sentence(record)
 
 
 def test_of_several_parts_the_deciding_one_is_told():
@@ -187,7 +187,7 @@ def test_claims_in_words():
     assert [wording.claim_range(part) for part in record["parts"]] == [
         "at most 0.9",
         "at least +3 pp",
-        "at least +5 %",
+        "at least +5%",
     ]
     assert wording.interval(record["parts"][1]) == "+10.0 pp [+8.0, +12.0]"
 

@@ -23,7 +23,7 @@ _FACE = {
     "contacts": ("cohorts", "campaigns and visits: whom they reached, at what cost"),
     "data_profile": ("cohorts", "what a region's data hold and which claims they can test"),
     # statistics: arrays and frames in, estimates out
-    "Estimate": ("statistics.estimate", "an effect with its 95 % interval"),
+    "Estimate": ("statistics.estimate", "an effect with its 95% interval"),
     "NotEstimable": ("statistics.estimate", "raised where data can't answer; ends the notebook"),
     "estimate": ("statistics", "estimates of means, ratios, differences; pooled imputations"),
     "models": ("statistics.regression", "regressions with HC3 or cluster-robust errors"),

@@ -105,7 +105,7 @@ def test_refunds_are_a_share_of_the_sales_of_their_region_and_their_time(write_s
     assert (early.lines, early.amount, early.sales) == (1, 20.0, 320.0)
     assert exclusions.refunds_by_region(opened(path)) == {"North": north}
     assert north.sentence("CNY") == (
-        "2 refund lines are excluded: 245 of 695 CNY, 35.3 % of sales; the purchases they belong "
+        "2 refund lines are excluded: 245 of 695 CNY, 35.3% of sales; the purchases they belong "
         "to stay in"
     )
 

@@ -70,7 +70,7 @@ def line(hypothesis: str, n_customers: int) -> dict | None:
     open; `at_most`); worlds (number of worlds made to mislead the verdict) and misled (the worst of
     them: most often wrong, and then of the lowest coverage; and the one of the lowest coverage,
     where it is another one whose interval falls short). Each of misled has scene, regions, wrong,
-    open, bound, part and coverage (the lowest) and is_short (whether that is below 95 % by more
+    open, bound, part and coverage (the lowest) and is_short (whether that is below 95% by more
     than chance). It is None if nothing was measured.
     """
     rows = table()[table()["hypothesis"] == hypothesis]
@@ -87,7 +87,7 @@ def line(hypothesis: str, n_customers: int) -> dict | None:
 
 
 def at_most(wrong: int, regions: int) -> float:
-    """Return the share that wrong verdicts have at most, with 95 % certainty.
+    """Return the share that wrong verdicts have at most, with 95% certainty.
 
     References
     ----------

@@ -196,7 +196,7 @@ def tail(sales: pd.Series) -> Check:
     """
     low = tail_index(sales).at_level(0.90).ci_low
     rule, value = text("at least {least:,}", least=LIGHT_TAIL), _told(low, LIGHT_TAIL, ".2f")
-    return Check(text("tail index, 95 % bound"), rule, value, low >= LIGHT_TAIL)
+    return Check(text("tail index, 95% bound"), rule, value, low >= LIGHT_TAIL)
 
 
 def coding(items: ItemCoding) -> Check:

@@ -53,11 +53,11 @@ class Check:
 def judge_part(part: Part, estimate: Estimate, n_parts: int = 1) -> Verdict:
     """Hold one interval against its claim; the whole rule for a single effect.
 
-    *Supported* when the 95 % interval lies inside the claim region, *too small to
+    *Supported* when the 95% interval lies inside the claim region, *too small to
     matter* when it lies inside the negligible band, *contradicted* when it lies
     wholly outside the claim region otherwise, *inconclusive* in every other case.
     A claim falls with any of its parts, so its parts are contradicted by intervals
-    at 1 - 5 %/`n_parts` (Bonferroni): a true claim is rejected in at most 2.5 % of
+    at 1 - 5%/`n_parts` (Bonferroni): a true claim is rejected in at most 2.5% of
     samples on each side, however many parts it has.
     """
     if part.claim.holds(estimate.ci_low, estimate.ci_high):
@@ -120,7 +120,7 @@ def p_value(hypothesis: Hypothesis, estimates: Mapping[str, Estimate]) -> float:
 
     *Supported*: the largest p of its parts. *Contradicted* and *too small to matter*: the smallest
     p, times the number of parts, of the parts that are so. *Inconclusive*: the smallest p of any
-    verdict that would decide it. It is below 5 % where `judge` at 95 % decides. Adjusted for
+    verdict that would decide it. It is below 5% where `judge` at 95% decides. Adjusted for
     several hypotheses (Holm) it says which verdicts stand as a family.
 
     References

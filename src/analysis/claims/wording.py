@@ -43,7 +43,7 @@ def _translated(value: object, known: NullTranslations) -> object:
 
 
 def interval(part: Mapping) -> str:
-    """Return a part's estimate and interval, such as "+12 % [+8, +16]"."""
+    """Return a part's estimate and interval, such as "+12% [+8, +16]"."""
     value, *limits = _values(part)
     low, high = (end.removesuffix(suffix(part["show"])) for end in limits)
     return f"{value} [{low}, {high}]"
@@ -86,7 +86,7 @@ def calibration(record: Mapping) -> str:
     rates = line["coverage"].values()
     coverage, high = _percent(min(rates)), _percent(max(rates))
     if coverage != high:
-        coverage = said["parts"].format(low=coverage.removesuffix(" %"), high=high)
+        coverage = said["parts"].format(low=coverage.removesuffix("%"), high=high)
     text = said["covered"].format(coverage=coverage, **counts)
     if line["open"] == line["regions"]:
         text += said["undecided"].format(**counts)
@@ -110,12 +110,12 @@ def _misled(record: Mapping, world: Mapping, i: int) -> str:
 def _counts(line: Mapping) -> dict[str, str]:
     """Return a line's counts as they are printed, the bound rounded up."""
     counts = {name: f"{line[name]:,}" for name in ("regions", "wrong", "open")}
-    return counts | {"bound": f"{math.ceil(100 * line['bound'])} %"}
+    return counts | {"bound": f"{math.ceil(100 * line['bound'])}%"}
 
 
 def _percent(share: float) -> str:
-    """Write a share in whole percent; 0 % and 100 % are none and all."""
-    return f"{100 * share if share in (0, 1) else min(max(100 * share, 1), 99):.0f} %"
+    """Write a share in whole percent; 0% and 100% are none and all."""
+    return f"{100 * share if share in (0, 1) else min(max(100 * share, 1), 99):.0f}%"
 
 
 def sentence(record: Mapping) -> str:

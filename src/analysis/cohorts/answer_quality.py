@@ -62,7 +62,7 @@ def item_coding(answers: pd.DataFrame) -> ItemCoding:
 
     Satisfaction, loyalty, performance, the four values and added service should rise together,
     and the four costs fall with them. A scale is taken as reversed that goes against most of the
-    others (correlations below -0.1) and clearly against their mean (the upper 95 % bound lies
+    others (correlations below -0.1) and clearly against their mean (the upper 95% bound lies
     below -0.1), and so is an item that goes clearly against the rest of its own scale. A response
     style makes costs rise with all others, so that a cost must go against them by more than the
     style can do.
@@ -113,7 +113,7 @@ def _against_others(scores: pd.DataFrame, tolerance: float) -> list[Reversed]:
 
 
 def _correlation(first: pd.Series, second: pd.Series) -> tuple[float, float]:
-    """Return the correlation of two ratings and its upper 95 % bound; NaN of few answers."""
+    """Return the correlation of two ratings and its upper 95% bound; NaN of few answers."""
     both = pd.concat([first, second], axis=1).dropna().to_numpy(float)
     if len(both) < MIN_PAIRS or (both.std(axis=0) < 1e-9).any():
         return np.nan, np.nan

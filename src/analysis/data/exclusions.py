@@ -61,9 +61,9 @@ class Refunds:
                 amount=f"{self.amount:,.0f} {currency}".rstrip(),
             )
         return text(
-            "{n:,} refund line is excluded: {amount:,.0f} of {sales}, {share:.1f} % of sales; the "
+            "{n:,} refund line is excluded: {amount:,.0f} of {sales}, {share:.1f}% of sales; the "
             "purchase it belongs to stays in",
-            "{n:,} refund lines are excluded: {amount:,.0f} of {sales}, {share:.1f} % of sales; "
+            "{n:,} refund lines are excluded: {amount:,.0f} of {sales}, {share:.1f}% of sales; "
             "the purchases they belong to stay in",
             n=self.lines,
             amount=self.amount,
@@ -177,9 +177,9 @@ def left_out_sentences(rows: pd.DataFrame, currency: str) -> list[str]:
             )
         elif row.reason == ANONYMOUS:
             sentence = text(
-                "{n:,} purchase line has no customer: {amount}, {share:.1f} % of all sales; it "
+                "{n:,} purchase line has no customer: {amount}, {share:.1f}% of all sales; it "
                 "belongs to no region",
-                "{n:,} purchase lines have no customer: {amount}, {share:.1f} % of all sales; they "
+                "{n:,} purchase lines have no customer: {amount}, {share:.1f}% of all sales; they "
                 "belong to no region",
                 n=row.rows,
                 amount=amount,

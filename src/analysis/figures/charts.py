@@ -45,7 +45,7 @@ def effects(
     null: float = 0.0,
     band: tuple[float, float] | None = None,
 ) -> None:
-    """Show effects with their 95 % intervals, by name, the first in colour.
+    """Show effects with their 95% intervals, by name, the first in colour.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def effects(
     fig, ax = plt.subplots(figsize=(7.2, 0.9 + 0.32 * len(found)))
     marks.forest(ax, found, null, band, unit)
     named = enumerated(f"{name} {row.estimate:.2f}" for name, row in found.iterrows())
-    alt = text("Effects with 95 % intervals ({unit}): {named}.", unit=unit, named=named)
+    alt = text("Effects with 95% intervals ({unit}): {named}.", unit=unit, named=named)
     figure(fig, alt, caption)
 
 
@@ -97,7 +97,7 @@ def spread(values: pd.Series, unit: str, caption: str) -> None:
 
 
 def concentration(curve: pd.DataFrame, top: Estimate, claimed: float, caption: str) -> None:
-    """Show a Lorenz curve (`concentration.lorenz`) and the claimed share of the best 20 %."""
+    """Show a Lorenz curve (`concentration.lorenz`) and the claimed share of the best 20%."""
     fig, ax = plt.subplots(figsize=(4.8, 3.6))
     marks.lorenz(ax, curve, 0.2)
     ax.plot(0.2, claimed, "x", color=theme.GREY, ms=9)
@@ -105,7 +105,7 @@ def concentration(curve: pd.DataFrame, top: Estimate, claimed: float, caption: s
         text("claimed"), (0.2, claimed), (8, 4), textcoords="offset points", color=theme.GREY
     )
     alt = text(
-        "Lorenz curve: the best 20 % of customers bring {top:.1%} of sales; the claim says "
+        "Lorenz curve: the best 20% of customers bring {top:.1%} of sales; the claim says "
         "{claimed:.0%}.",
         top=top.estimate, claimed=claimed,
     )  # fmt: skip
@@ -146,13 +146,13 @@ def forecasts(holdouts: Mapping[str, Holdout], weeks: float) -> None:
         missed=enumerated(f"{name} {each.total_error:+.0%}" for name, each in holdouts.items()),
     )
     caption = text(
-        "Purchases after the fit: bars are means with 95 % intervals, marks are forecasts."
+        "Purchases after the fit: bars are means with 95% intervals, marks are forecasts."
     )
     figure(fig, alt, caption)
 
 
 def group_means(table: pd.DataFrame, labels: tuple[str, str], caption: str) -> None:
-    """Show means with 95 % intervals of ordered groups; columns mean and sem."""
+    """Show means with 95% intervals of ordered groups; columns mean and sem."""
     fig, ax = plt.subplots(figsize=(5.4, 2.8))
     names = [str(name) for name in table.index]
     ax.errorbar(names, table["mean"], 1.96 * table["sem"], fmt="o", color=theme.BLUE)
@@ -163,7 +163,7 @@ def group_means(table: pd.DataFrame, labels: tuple[str, str], caption: str) -> N
 
 
 def bins(x: pd.Series, y: pd.Series, labels: tuple[str, str], caption: str) -> None:
-    """Show means of `y` in equally large groups of `x`, with 95 % intervals."""
+    """Show means of `y` in equally large groups of `x`, with 95% intervals."""
     fig, ax = plt.subplots(figsize=(5.4, 2.8))
     means = marks.binned_means(ax, x, y, 6)["y"]
     ax.set(xlabel=labels[0], ylabel=labels[1])

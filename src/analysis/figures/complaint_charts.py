@@ -60,7 +60,7 @@ def drop(cases: pd.DataFrame, caption: str) -> None:
 def against_published(
     shares: Mapping[str, Estimate], published: Mapping[str, float], caption: str
 ) -> None:
-    """Show shares with 95 % intervals beside the published ones (crosses)."""
+    """Show shares with 95% intervals beside the published ones (crosses)."""
     fig, ax = plt.subplots(figsize=(7.2, 0.9 + 0.4 * len(shares)))
     names = list(shares)
     marks.intervals(ax, names, pd.DataFrame([vars(each) for each in shares.values()]))

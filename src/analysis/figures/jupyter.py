@@ -70,7 +70,7 @@ def region_html(here: Region) -> str:
 def estimate_html(found: Estimate) -> str:
     """Return an estimate as a table of one row."""
     interval = f"[{three_digits(found.ci_low)}, {three_digits(found.ci_high)}]"
-    row = {text("estimate"): found.estimate, text("95 % interval"): interval, "n": found.n_obs}
+    row = {text("estimate"): found.estimate, text("95% interval"): interval, "n": found.n_obs}
     table = pd.DataFrame(row, index=[text("effect")])
     return table_html(table, found.method or text("Estimate"))
 

@@ -27,7 +27,7 @@ def intervals(
     ax: Axes, places: ArrayLike, table: pd.DataFrame, value: str = "estimate", *,
     color: str = BLUE, upright: bool = False, label: str | None = None,
 ) -> None:  # fmt: skip
-    """Draw dots with their 95 % intervals (columns `value`, ci_low, ci_high) at places."""
+    """Draw dots with their 95% intervals (columns `value`, ci_low, ci_high) at places."""
     lines = ax.vlines if upright else ax.hlines
     lines(places, table["ci_low"], table["ci_high"], color=color, lw=2)
     dots = (places, table[value]) if upright else (table[value], places)
@@ -70,7 +70,7 @@ def lorenz(ax: Axes, curve: pd.DataFrame, mark: float) -> None:
 
 
 def binned_means(ax: Axes, x: pd.Series, y: pd.Series, bins: int) -> pd.DataFrame:
-    """Draw, and return, the mean of `y` with its 95 % interval in equally large groups of `x`.
+    """Draw, and return, the mean of `y` with its 95% interval in equally large groups of `x`.
 
     There are fewer groups than `bins` where values of `x` are tied; the interval is missing where
     a group has one customer. The columns are x, y (means), ci_low, ci_high and n.

@@ -17,7 +17,7 @@ def format_value(
     Examples
     --------
     >>> format_value(0.21, "number"), format_value(1.12, "percent"), format_value(0.031, "points")
-    ('+0.21', '+12 %', '+3.1 pp')
+    ('+0.21', '+12%', '+3.1 pp')
     """
     if value is None or math.isinf(value):
         return "−∞" if value is not None and value < 0 else "∞"
@@ -37,7 +37,7 @@ def printed(value: float, show: str) -> float:
 
 def suffix(show: str) -> str:
     """Return what is printed behind a number."""
-    return {"percent": " %", "share": " %", "points": " pp"}.get(show, "")
+    return {"percent": "%", "share": "%", "points": text(" pp")}.get(show, "")
 
 
 def sign(number: float, digits: int, signed: bool) -> str:

@@ -27,7 +27,7 @@ LEAST = 0.05
 def survival(curves: pd.DataFrame, time: str, caption: str) -> None:
     """Show the share of customers who are still there, as from `survival.curves`.
 
-    There is one line with its 95 % band per group; `time` is the label of the axis of days.
+    There is one line with its 95% band per group; `time` is the label of the axis of days.
     """
     fig, ax = plt.subplots(figsize=(7.2, 3.2))
     groups = curves.groupby("group", observed=True)
@@ -170,7 +170,7 @@ def calibration(table: pd.DataFrame, caption: str) -> None:
         for row in table.itertuples()
     )  # fmt: skip
     alt = text(
-        "Predicted and observed shares: {listed}. The 95 % interval holds the prediction in "
+        "Predicted and observed shares: {listed}. The 95% interval holds the prediction in "
         "{inside} of {n} groups.",
         listed=listed, inside=inside, n=len(table),
     )  # fmt: skip
@@ -201,7 +201,7 @@ def visits(table: pd.DataFrame, promised: Mapping[str, float], caption: str) -> 
         )
         for (tier, row), claim in zip(table.iterrows(), claimed, strict=True)
     )  # fmt: skip
-    figure(fig, text("Visits a month with 95 % intervals: {listed}.", listed=listed), caption)
+    figure(fig, text("Visits a month with 95% intervals: {listed}.", listed=listed), caption)
 
 
 def costs(campaigns: pd.DataFrame, caption: str) -> None:
@@ -260,7 +260,7 @@ def lists(table: pd.DataFrame, base_rate: float, caption: str) -> None:
         for row, share in zip(table.itertuples(), in_time, strict=True)
     )  # fmt: skip
     alt = text(
-        "Share lost among the first on each list, 95 % interval: {listed}; by chance {rate}.",
+        "Share lost among the first on each list, 95% interval: {listed}; by chance {rate}.",
         listed=listed, rate=_told(base_rate, ".1%"),
     )  # fmt: skip
     figure(fig, alt, caption)

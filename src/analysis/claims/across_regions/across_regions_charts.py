@@ -168,7 +168,7 @@ def _alt(part: Part, regions: pd.DataFrame, pooled: pd.Series) -> str:
     )
     facts = {"label": part.label[current()], "named": named}
     if pd.isna(pooled["estimate"]):
-        return text("{label} with 95 % intervals: {named}; nothing is pooled.", **facts)
+        return text("{label} with 95% intervals: {named}; nothing is pooled.", **facts)
     numbers = {"middle": "estimate", "low": "ci_low", "high": "ci_high"}
     facts |= {name: format_value(pooled[end], part.show) for name, end in numbers.items()}
-    return text("{label} with 95 % intervals: {named}; all {middle} ({low} to {high}).", **facts)
+    return text("{label} with 95% intervals: {named}; all {middle} ({low} to {high}).", **facts)
