@@ -441,6 +441,6 @@ def test_an_interaction_says_what_it_draws_at_the_corners():
         survey_charts.interaction(params, people, ("z_a", "z_b"), "loyalty", "A caption")
     alt = BeautifulSoup(captured.outputs[0].data["text/html"], "html.parser").img["alt"]
     assert "+1.8 SD where both are two standard deviations high" in alt
-    assert "-1.0 and -1.4 SD where one of them is, +0.6 SD where both are low" in alt
+    assert "−1.0 and −1.4 SD where one of them is, +0.6 SD where both are low" in alt
     dots = FIGURES[-1].axes[0].lines[-1]
     assert len(dots.get_xdata()) == 2  # the third customer lies outside

@@ -15,6 +15,7 @@ import jinja2
 import pandas as pd
 
 from analysis.claims import wording
+from analysis.language import named
 
 SYMBOLS = {
     "supported": "✓",
@@ -150,7 +151,7 @@ def _environment() -> jinja2.Environment:
     words = ("sentence", "calibration", "interval", "claim_range", "count", "failed_checks")
     words += ("checks_in_words",)
     made.filters |= {name: getattr(wording, name) for name in words}
-    made.filters |= {"slug": slug, "scale_of": scale_of, "px": "{:.1f}".format}
+    made.filters |= {"slug": slug, "named": named, "scale_of": scale_of, "px": "{:.1f}".format}
     made.filters["drawn"] = lambda part, scale: jinja2.utils.markupsafe.Markup(
         interval_svg(part, *scale)
     )

@@ -15,7 +15,7 @@ from analysis.claims.verdicts import Check
 from analysis.cohorts.answer_quality import ItemCoding, Reversed
 from analysis.cohorts.churn import Completeness
 from analysis.figures.display import enumerated, in_words
-from analysis.language import text
+from analysis.language import phrase, text
 from analysis.statistics.causal.treatment_effects import AIPW
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.value.concentration import tail_index
@@ -154,7 +154,7 @@ def not_collinear(frame: pd.DataFrame, names: Sequence[str]) -> Check:
     if worst < MOST_INFLATED * 100:
         value = _told(worst, MOST_INFLATED, ".1f")
     rule = text("at most {most:,}", most=MOST_INFLATED)
-    return Check(text("variance inflation"), rule, value, worst <= MOST_INFLATED)
+    return Check(phrase("variance inflation"), rule, value, worst <= MOST_INFLATED)
 
 
 def at_most(name: str, share: float, most: float) -> Check:
@@ -175,17 +175,19 @@ def holds(name: str, is_so: bool) -> Check:
 
 def converged(is_converged: bool) -> Check:
     """Check that a model's fit came to an end."""
-    return holds(text("the model converged"), is_converged)
+    return holds(phrase("the model converged"), is_converged)
 
 
 def nobody_decides(values: pd.Series, groups: pd.Series | None = None) -> Check:
     """Check that the largest customer does not decide a share, or a group's mean, alone."""
     if groups is None:
         share = values.max() / values.sum()
-        return at_most(text("share of the largest customer"), share, LARGEST_SHARE)
+        return at_most(phrase("share of the largest customer"), share, LARGEST_SHARE)
     each = values.groupby(groups, observed=True)
     largest = (each.max() / each.sum().where(each.sum() > 0)).fillna(1.0).max()
-    return at_most(text("share of the largest customer in their group"), largest, LARGEST_IN_GROUP)
+    return at_most(
+        phrase("share of the largest customer in their group"), largest, LARGEST_IN_GROUP
+    )
 
 
 def tail(sales: pd.Series) -> Check:
@@ -196,12 +198,12 @@ def tail(sales: pd.Series) -> Check:
     """
     low = tail_index(sales).at_level(0.90).ci_low
     rule, value = text("at least {least:,}", least=LIGHT_TAIL), _told(low, LIGHT_TAIL, ".2f")
-    return Check(text("tail index, 95% bound"), rule, value, low >= LIGHT_TAIL)
+    return Check(phrase("tail index, 95% bound"), rule, value, low >= LIGHT_TAIL)
 
 
 def coding(items: ItemCoding) -> Check:
     """Check that no scale of the survey is coded the other way round."""
-    known = text("scales coded the same way"), text("none against most of the others")
+    known = phrase("scales coded the same way"), text("none against most of the others")
     if items.reversed:
         value = text(
             "{against}. Is it coded the other way round? Then reverse it in the source.",
@@ -232,11 +234,11 @@ def _reversed_in_words(item: Reversed) -> str:
 
 def complete_purchases(purchases: Completeness) -> list[Check]:
     """Check that no silence of customers is a gap of the data, or a station that closed."""
-    closed, name = purchases.share_of_closed, text("customers of stations that closed")
+    closed, name = purchases.share_of_closed, phrase("customers of stations that closed")
     return [
         shown(name, text("not known")) if closed is None else at_most(name, closed, 0.05),
-        not_more(text("days on end without any purchase"), purchases.longest_pause, 14),
-        not_more(text("days that stand in the data twice"), purchases.repeated_days, 0),
+        not_more(phrase("days on end without any purchase"), purchases.longest_pause, 14),
+        not_more(phrase("days that stand in the data twice"), purchases.repeated_days, 0),
     ]
 
 
@@ -290,8 +292,8 @@ def comparison(arms: pd.Series, adjusted: AIPW, least: int = 100) -> list[Check]
     low, high = adjusted.propensity.min(), adjusted.propensity.max()
     chances = text("{low:.2f} to {high:.2f}", low=low, high=high)
     return [
-        at_least(text("customers in the smaller group"), arms.min(), least),
-        Check(text("balance after weighting"), *balance, **limits),
-        at_most(text("customers without a counterpart"), adjusted.share_truncated, 0.05),
-        shown(text("probability to be in the group"), chances),
+        at_least(phrase("customers in the smaller group"), arms.min(), least),
+        Check(phrase("balance after weighting"), *balance, **limits),
+        at_most(phrase("customers without a counterpart"), adjusted.share_truncated, 0.05),
+        shown(phrase("probability to be in the group"), chances),
     ]

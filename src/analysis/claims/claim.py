@@ -19,7 +19,7 @@ from analysis.claims.hypotheses import Hypothesis, hypothesis
 from analysis.claims.verdicts import Check
 from analysis.data.region import Region
 from analysis.figures.jupyter import end_notebook
-from analysis.language import text
+from analysis.language import phrase, text
 from analysis.statistics import effort
 from analysis.statistics.estimate import Estimate, NotEstimable
 
@@ -165,14 +165,14 @@ class Claim(ShownOnce):
         hidden_as: str,
     ) -> list[Check]:
         """Return the checks that follow from what the register says of the hypothesis."""
-        found, name = [], hidden_as or text("with a hidden cause as strong as any recorded")
+        found, name = [], hidden_as or phrase("with a hidden cause as strong as any recorded")
         if hidden:
             found.append(standard.same_verdict(self, estimates, name, hidden))
         elif self.hypothesis.causal:
             rule, value = text("the same verdict"), text("nothing recorded to tell")
             found.append(Check(name, rule, value, False))
         if self.hypothesis.money:
-            name = text("refunds whose purchases stay in, share of sales")
+            name = phrase("refunds whose purchases stay in, share of sales")
             found.append(standard.at_most(name, self.region.refunds.share, MOST_REFUNDED))
         return found
 

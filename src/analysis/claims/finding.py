@@ -239,7 +239,8 @@ def _rule(part: Part, language: str) -> dict:
     """Return what an effect is, and where its claim puts it."""
     words = {name: getattr(part, name)[language] for name in ("label", "unit", "counts")}
     ranges = {"claim": _ends(part.claim), "negligible": _ends(part.negligible)}
-    return {"key": part.key, "show": part.show, "null": part.null} | words | ranges
+    known = {"key": part.key, "show": part.show, "null": part.null, "language": language}
+    return known | words | ranges
 
 
 def _ends(limits: Range | None) -> list | None:

@@ -24,7 +24,8 @@ class Check:
     Attributes
     ----------
     name, rule, value : str
-        What is checked, what it must be, what it is.
+        What is checked, in English, which is the check's key in every language; what it must be,
+        what it is.
     blocking : bool
         Whether a failure caps the verdict at *inconclusive*.
     variants : tuple of mapping

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.figures.numbers import decimals_of, format_value, printed, sign, suffix
-from analysis.language import catalogue
+from analysis.language import catalogue, named
 
 EDGE_DIGITS, MORE, SAME = 3, 7, 1e-9
 """Decimals of the register's numbers; decimals that an effect may get beyond its own, less one, to
@@ -45,7 +45,7 @@ def _translated(value: object, known: NullTranslations) -> object:
 def interval(part: Mapping) -> str:
     """Return a part's estimate and interval, such as "+12% [+8, +16]"."""
     value, *limits = _values(part)
-    low, high = (end.removesuffix(suffix(part["show"])) for end in limits)
+    low, high = (end.removesuffix(suffix(part["show"], part.get("language"))) for end in limits)
     return f"{value} [{low}, {high}]"
 
 
@@ -63,7 +63,8 @@ def deciding_part(record: Mapping) -> Mapping:
 def failed_checks(record: Mapping, *, blocking: bool = False) -> list[str]:
     """Return the names of the checks that failed, or only of those that block a verdict."""
     failed = (check for check in record["checks"] if not check["passed"])
-    return [check["name"] for check in failed if check["blocking"] or not blocking]
+    names = [check["name"] for check in failed if check["blocking"] or not blocking]
+    return [named(name, record["language"]) for name in names]
 
 
 def checks_in_words(record: Mapping) -> str:
@@ -212,6 +213,7 @@ def _values(part: Mapping) -> tuple[str, str, str]:
     # Rounded, a number may seem to meet an edge that it misses: then it gets more digits.
     enough = (n for n in range(least, least + MORE) if _is_true(values, edges, n, show))
     style = {"decimals": next(enough, least), "signed": _signed(part)}
+    style["language"] = part.get("language")
     return tuple(format_value(value, show, **style) for value in values)
 
 
@@ -238,7 +240,11 @@ def _edge(part: Mapping, value: float | None) -> str:
         return ""
     number = printed(value, part["show"])
     digits = f"{abs(number):,.{EDGE_DIGITS}f}".rstrip("0").rstrip(".")
-    return sign(number, EDGE_DIGITS, _signed(part)) + digits + suffix(part["show"])
+    return (
+        sign(number, EDGE_DIGITS, _signed(part))
+        + digits
+        + suffix(part["show"], part.get("language"))
+    )
 
 
 def _signed(part: Mapping) -> bool:

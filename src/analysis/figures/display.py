@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from analysis.figures.numbers import minus, three_digits
-from analysis.language import text
+from analysis.language import named, text
 
 DISPLAY_DPI = 100
 COLOURS = 64
@@ -70,6 +70,7 @@ def table_html(
     folded: bool = False,
 ) -> str:
     """Return a table as HTML; see `table`."""
+    caption = named(caption)
     if isinstance(frame.index, pd.RangeIndex):
         frame = frame.set_index(frame.columns[0])
     columns, heads = [column for _, column in frame.items()], []
@@ -82,8 +83,8 @@ def table_html(
         folded=folded,
         corner=in_words(frame.index.name or ""),
         heads=heads,
-        rows=[(str(name), [column[i] for column in cells]) for i, name in enumerate(frame.index)],
-        key=None if key is None else str(key),
+        rows=[(_head(each), [column[i] for column in cells]) for i, each in enumerate(frame.index)],
+        key=None if key is None else _head(key),
     )
 
 
@@ -102,13 +103,14 @@ def coefficients(fits: pd.DataFrame | object | Sequence[object], caption: str) -
 
 
 def in_words(name: object) -> str:
-    """Return a column's name as words."""
-    return str(name).replace("_", " ")
+    """Return a column's name as the reader's words."""
+    known = named(name)
+    return named(known.replace("_", " ")) if known == str(name) else known
 
 
 def enumerated(parts: Iterable[str]) -> str:
     """Return texts as one enumeration, in the reader's language."""
-    return text(", ").join(parts)
+    return text(", ").join(named(each) for each in parts)
 
 
 def figure(fig: Figure, alt: str, caption: str) -> None:
@@ -165,5 +167,10 @@ def _printed(value: object, style: Format | None) -> str:
     if pd.api.types.is_integer(value):
         return minus(f"{value:,}")
     if isinstance(value, pd.Timestamp):
-        return f"{value:%Y-%m-%d}"
-    return three_digits(value) if pd.api.types.is_float(value) else str(value)
+        return text("{day:%Y-%m-%d}", day=value)
+    return three_digits(value) if pd.api.types.is_float(value) else named(value)
+
+
+def _head(name: object) -> str:
+    """Return the head of a row: a name in the reader's words, a day, or what else it is."""
+    return _printed(name, None) if isinstance(name, pd.Timestamp) else named(name)

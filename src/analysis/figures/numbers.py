@@ -5,9 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from analysis.language import current, translate
+
 
 def format_value(
-    value: float | None, show: str, *, decimals: int | None = None, signed: bool | None = None
+    value: float | None,
+    show: str,
+    *,
+    decimals: int | None = None,
+    signed: bool | None = None,
+    language: str | None = None,
 ) -> str:
     """Write an effect for a reader; None is an open end.
 
@@ -25,7 +32,7 @@ def format_value(
         signed = show not in ("ratio", "share")
     number = printed(value, show)
     digits = decimals_of([value], show) if decimals is None else decimals
-    return sign(number, digits, signed) + f"{abs(number):,.{digits}f}" + suffix(show)
+    return sign(number, digits, signed) + f"{abs(number):,.{digits}f}" + suffix(show, language)
 
 
 def printed(value: float, show: str) -> float:
@@ -35,9 +42,11 @@ def printed(value: float, show: str) -> float:
     return 100 * value if show in ("share", "points") else value
 
 
-def suffix(show: str) -> str:
-    """Return what is printed behind a number."""
-    return {"percent": "%", "share": "%", "points": text(" pp")}.get(show, "")
+def suffix(show: str, language: str | None = None) -> str:
+    """Return what is printed behind a number, in a language or else the reader's."""
+    if show == "points":
+        return translate(" pp", "", language or current(), {})
+    return "%" if show in ("percent", "share") else ""
 
 
 def sign(number: float, digits: int, signed: bool) -> str:

@@ -1,15 +1,21 @@
 """The reader's language: English where it is used, other languages from one gettext catalogue.
 
 `locale/zh/LC_MESSAGES/workbook.po` has the Chinese; `make messages` brings it up to date with the
-sources. What it lacks stays English.
+sources. What it lacks stays English. `names.toml` says what columns are called. Code, checks and
+records hold English names, which are keys, and `named` shows them.
 """
 
 from __future__ import annotations
 
 import gettext
 import io
+import re
+import string
+import tomllib
 from collections.abc import Mapping
+from datetime import date
 from functools import cache
+from numbers import Number
 from pathlib import Path
 
 from babel.messages.mofile import write_mo
@@ -18,7 +24,11 @@ from babel.messages.pofile import read_po
 LANGUAGES = ("en", "zh")
 CATALOGUES = Path(__file__).parent / "locale"
 
+NAMES_FILE = Path(__file__).parent / "names.toml"
 ENGLISH = gettext.NullTranslations()
+DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
+MANY, UNITS = 1e5, {1e8: "亿", 1e4: "万"}
+"""From where on a Chinese reader counts in ten thousands, and in what."""
 
 _current = "en"
 
@@ -52,6 +62,27 @@ def text(message: str, plural: str = "", /, **values: object) -> str:
     return translate(message, plural, _current, values)
 
 
+def phrase(english: str) -> str:
+    """Mark a phrase that is kept in English, as a key, and translated where it is shown."""
+    return english
+
+
+def named(name: object, language: str | None = None) -> str:
+    """Return a name (of a column, a group, a check, a method) in the reader's words.
+
+    What is no known name, such as that of a region, is returned as it is.
+    """
+    english = names().get(str(name), str(name))
+    return translate(english, "", language or _current, {})
+
+
+@cache
+def names() -> dict[str, str]:
+    """Return what columns and categories are called in English, by their name in the code."""
+    known = tomllib.loads(NAMES_FILE.read_text(encoding="utf-8"))
+    return {name: words for group in known.values() for name, words in group.items()}
+
+
 def translate(message: str, plural: str, language: str, values: Mapping[str, object]) -> str:
     """Return a sentence in a given language; see `text`."""
     known = catalogue(language)
@@ -59,7 +90,52 @@ def translate(message: str, plural: str, language: str, values: Mapping[str, obj
         message = known.ngettext(message, plural, abs(values["n"]))
     elif message:  # the entry of the empty message is the catalogue's header
         message = known.gettext(message)
-    return message.format(**values) if values else message
+    return _Formatter(language).vformat(message, (), values) if values else message
+
+
+class _Formatter(string.Formatter):
+    """Fill in a sentence as its language writes names, numbers and days."""
+
+    def __init__(self, language: str) -> None:
+        self._language, self._is_chinese = language, language == "zh"
+
+    def format_field(self, value: object, spec: str) -> str:
+        """Return a value as it is written: a true minus sign, 12.5万, 2026年6月29日."""
+        if isinstance(value, str):
+            value = named(value, self._language)
+            day = DAY.fullmatch(value) if self._is_chinese else None
+            return format(chinese_day(date(*map(int, day.groups()))) if day else value, spec)
+        if isinstance(value, date) and self._is_chinese:
+            return chinese_day(value, spec)
+        if not isinstance(value, Number) or isinstance(value, bool):
+            return super().format_field(value, spec)
+        return (chinese_number if self._is_chinese else format)(value, spec).replace("-", "−")
+
+
+def chinese_number(value: float, spec: str) -> str:
+    """Return a number in a format; large ones with thousands separators in 万 or 亿.
+
+    Examples
+    --------
+    >>> chinese_number(12_345, ","), chinese_number(1_234_567, ",.0f")
+    ('12,345', '123.5万')
+    """
+    unit = next((each for each in UNITS if "," in spec and abs(value) >= max(each, MANY)), None)
+    if unit is None:
+        return format(value, spec)
+    return format(value / unit, "+.4g" if "+" in spec else ".4g") + UNITS[unit]
+
+
+def chinese_day(day: date, spec: str = "") -> str:
+    """Return a day as a Chinese reader writes it, or its month where a format has no day.
+
+    Examples
+    --------
+    >>> chinese_day(date(2026, 6, 29)), chinese_day(date(2026, 6, 29), "%B %Y")
+    ('2026年6月29日', '2026年6月')
+    """
+    month = f"{day.year}年{day.month}月"
+    return month if spec and "%d" not in spec else f"{month}{day.day}日"
 
 
 def catalogue(language: str) -> gettext.NullTranslations:

@@ -1,19 +1,23 @@
 """Extraction methods for Babel: the sentences of modules, notebooks and TOML files.
 
-A message is the first argument of `text` or `say`, with its plural as the second. Babel's own
-method for Python counts arguments, and so can't have a plural that may be left out.
+A message is the first argument of `text`, `say` or `phrase`, with its plural as the second. Babel's
+own method for Python counts arguments, and so can't have a plural that may be left out. In a
+notebook every text with a blank that is no formula is a message as well: it may be shown.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 import tomllib
 from collections.abc import Iterator
 from typing import BinaryIO
 
 import nbformat
 
-FUNCTIONS = ("text", "say")
+FUNCTIONS = ("text", "say", "phrase")
+NO_PHRASE = re.compile(r"[~\[{]| [=<>]|^\W*$|^[\d ,]+$|^ | $|%m|C\(")
+"""What formulas, formats and glue have and phrases have not."""
 
 Message = tuple[int, str | None, str | tuple[str, str], list[str]]
 
@@ -31,7 +35,8 @@ def notebook(file: BinaryIO, *_: object, **__: object) -> Iterator[Message]:
             yield number, None, cell.source, []
         else:
             lines = [line for line in cell.source.splitlines() if not line.startswith(("%", "!"))]
-            for _, *message in _calls("\n".join(lines)):
+            code = "\n".join(lines)
+            for _, *message in (*_calls(code), *_phrases(code)):
                 yield number, *message
 
 
@@ -57,6 +62,18 @@ def _calls(source: str) -> Iterator[Message]:
             yield node.lineno, "ngettext", tuple(first), []
         elif name in FUNCTIONS and first:
             yield node.lineno, None, first[0], []
+
+
+def _phrases(source: str) -> Iterator[Message]:
+    """Yield what may be a phrase in some code, without messages and the pieces of others."""
+    tree = ast.parse(source)
+    joined = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
+    pieces = {id(each) for node in joined for each in node.values}
+    for node in ast.walk(tree):
+        value = node.value if isinstance(node, ast.Constant) else None
+        is_whole = isinstance(value, str) and " " in value and id(node) not in pieces
+        if is_whole and not NO_PHRASE.search(value):
+            yield node.lineno, None, value, []
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -11,7 +11,7 @@ from analysis.claims import verdicts
 from analysis.claims.across_regions.families import KEYS, complete, has_numbers, in_families
 from analysis.claims.hypotheses import Hypothesis, register
 from analysis.figures.display import in_words
-from analysis.language import text
+from analysis.language import named, text
 from analysis.statistics import meta_analysis
 from analysis.statistics.estimate import Estimate
 
@@ -265,5 +265,6 @@ def _why_left_out(own: pd.DataFrame) -> list[str]:
     """Return the regions that take no part, each with why, in brackets."""
     own = own.drop_duplicates("region")
     why = own["verdict"].map(text).mask(own["estimate"].notna(), text("an interval without an end"))
-    why = own["blocked_by"].where(own["blocked_by"] != "", why)
+    checks = ["; ".join(map(named, names.split("; "))) for names in own["blocked_by"]]
+    why = why.where(own["blocked_by"] == "", checks)
     return [f"{region} ({each})" for region, each in zip(own["region"], why, strict=True)]
