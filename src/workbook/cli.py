@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from analysis.data import sources
+from analysis.data import files, sources
 from analysis.data.errors import counted
 from analysis.data.sources import ROOT, DataError
 from workbook import notebooks
@@ -261,6 +261,8 @@ def main() -> None:
             raise
         name = f"{os.path.relpath(error.filename)}: " if error.filename else ""
         text, code = f"{name}{os.strerror(error.errno)}. What was finished stays.", 1
+    finally:
+        files.drop_scratch()
     console.print(f"[bold red]Error:[/] {escape(text)}", soft_wrap=True)
     sys.exit(code)
 

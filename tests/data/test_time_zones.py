@@ -108,14 +108,13 @@ def test_a_database_is_read_as_local_time(tmp_path, ending, write):
 
 @pytest.mark.parametrize("session", ["UTC", "America/New_York", "Pacific/Auckland"])
 def test_the_zone_of_the_engine_does_not_matter(write_source, monkeypatch, session):
-    start = readers.embedded
+    lock = readers._locked
 
-    def elsewhere():
-        engine = start()
+    def elsewhere(engine, places):
         engine.raw_sql(f"set timezone = '{session}'")
-        return engine
+        return lock(engine, places)
 
-    monkeypatch.setattr(readers, "embedded", elsewhere)
+    monkeypatch.setattr(readers, "_locked", elsewhere)
     path = write_source(SHANGHAI + LINES.format("lines.parquet"))
     lines(moments()).to_parquet(path.parent / "small" / "lines.parquet")
     assert read_back(path) == LOCAL

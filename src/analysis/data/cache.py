@@ -31,7 +31,7 @@ import pandas as pd
 import platformdirs
 from filelock import FileLock
 
-from analysis.data.files import whole
+from analysis.data.files import RUN_FOLDER, is_file, whole
 from analysis.data.sources import ROOT
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from analysis.data.mapping.source import Source
     from analysis.data.region import Region
 
-FOLDER = "WORKBOOK_CACHE"
+FOLDER = RUN_FOLDER
 """Environment variable: the cache folder of a run; when empty, nothing is cached on disk."""
 LENGTH = 12
 """Characters of a fingerprint."""
@@ -185,7 +185,7 @@ def content(source: Source) -> str | None:
     from analysis.data.reading.raw import paths_of  # which brings the engine
 
     files = paths_of(source)
-    if not all(path.is_file() for path in files):
+    if not all(map(is_file, files)):
         return None
     return short([repr(source).encode(), *map(_digest, files)])
 
@@ -256,13 +256,19 @@ class _Pickler(pickle.Pickler):
 
     def reducer_override(self, thing: object) -> object:
         """Store a table in the order of its regions and values, whatever it was."""
-        from ibis.expr.types import Table  # here, and below: the command starts without it
+        import pyarrow.parquet as pq  # here, and below: the command starts without it
+        from ibis.expr.types import Table
 
         if not isinstance(thing, Table):
             return NotImplemented
         rows = next(self._places)
         with whole(rows) as draft:
-            thing.order_by(*dict.fromkeys(["region", *thing.columns])).to_parquet(draft)
+            batches = thing.order_by(
+                *dict.fromkeys(["region", *thing.columns])
+            ).to_pyarrow_batches()
+            with pq.ParquetWriter(draft, batches.schema) as writer:  # the engine may write nothing
+                for batch in batches:
+                    writer.write_batch(batch)
         return _read_table, (rows,)
 
 
@@ -270,4 +276,4 @@ def _read_table(rows: Path) -> Table:
     """Read a table that a `_Pickler` stored."""
     from analysis.data.reading import engine
 
-    return engine.embedded().read_parquet(rows)
+    return engine.embedded([rows]).read_parquet(rows)

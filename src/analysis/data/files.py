@@ -26,6 +26,10 @@ SOCKET = 107
 """Longest path of a socket, in bytes."""
 ROOM = 60
 """Bytes reserved for what follows the folder in the path of a socket."""
+RUN_FOLDER = "WORKBOOK_CACHE"
+"""Environment variable: the folder of a run for copies of data, which is deleted with the run."""
+
+_scratch: dict[int, tempfile.TemporaryDirectory] = {}
 
 
 @contextmanager
@@ -48,6 +52,21 @@ def write_text(path: Path, text: str) -> None:
         draft.write_text(text, encoding="utf-8", newline="\n")
 
 
+def is_file(path: Path) -> bool:
+    """Tell whether there is a file; there is none where a name can't be that of a file."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # longer than the file system takes; with NUL
+        return False
+
+
+def is_outside(folder: Path, name: str) -> bool:
+    """Tell whether a file lies outside of a folder, also by a link."""
+    written = Path(os.path.normpath(folder / name))
+    is_within = written.is_relative_to(os.path.normpath(folder))
+    return not (is_within and written.resolve().is_relative_to(folder.resolve()))
+
+
 def csv_safe(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table for spreadsheets, with an apostrophe before texts that could be formulas.
 
@@ -63,6 +82,24 @@ def csv_safe(table: pd.DataFrame) -> pd.DataFrame:
 def temporary(place: str | None = None) -> tempfile.TemporaryDirectory:
     """Make a temporary folder, removed with this process, or by the next run if it is killed."""
     return tempfile.TemporaryDirectory(prefix=prefix(), dir=place)
+
+
+def scratch() -> Path:
+    """Return this process's own folder for copies of data, in that of its run where there is one.
+
+    It is deleted by `drop_scratch`, with the process, with its run, or by the next run.
+    """
+    own = _scratch.get(os.getpid())
+    if own is None or not Path(own.name).is_dir():
+        run = os.environ.get(RUN_FOLDER, "")
+        own = _scratch[os.getpid()] = temporary(run if run and Path(run).is_dir() else None)
+    return Path(own.name)
+
+
+def drop_scratch() -> None:
+    """Delete this process's own folder for copies of data."""
+    if own := _scratch.pop(os.getpid(), None):
+        own.cleanup()
 
 
 def prefix() -> str:

@@ -5,130 +5,25 @@
 
 from __future__ import annotations
 
-import math
-import re
-from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from datetime import date
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from analysis.data.mapping.expressions import parse
-
-TIME = r"%-?[HIMSfgnpTXc]"
-"""A part of a date's format that is of a time."""
-NAMED_FORMATS = ("excel", "unix", "unix_ms")
-"""Formats of dates that are numbers: days of Excel, seconds and milliseconds since 1970."""
-
-_CODES = re.compile(r"%(-?.)?", re.DOTALL)
-_KNOWN_CODES = set("aAbBcdfgGHIjmMnpSuUVwWxXyYzZ%")
-_LITERAL_ZONE = re.compile(
-    rf"{TIME} ?((?:UTC|GMT)?[+-]\d\d?:?\d\d(?!\d)|\+\d\d?|UTC|GMT|[Zz](?![A-Za-z])|[A-Z]{{2,4}}T\b"
-    r"|\[?[A-Z][A-Za-z]+/[A-Z]\w+)"
+from analysis.data.mapping.types import (
+    Day,
+    Decimal,
+    Delimiter,
+    Encoding,
+    Factor,
+    Formats,
+    Formula,
+    Mark,
+    Number,
+    Range,
+    Texts,
+    as_list,
 )
-_UTC_AT_END = re.compile(rf"{TIME} ?(?:[Zz]|UTC|GMT)$")
-
-
-def is_utc(format: str | None) -> bool:
-    """Tell whether a format of dates ends in a Z, UTC or GMT that is written out."""
-    return bool(_UTC_AT_END.search(format or ""))
-
-
-def _one_character(text: str) -> str:
-    if len(text) != 1 or text.isalnum():
-        raise ValueError("expected one character that is no letter and no digit")
-    return text
-
-
-def _mark(text: str) -> str:
-    return text and _one_character(text)
-
-
-def _delimiter(text: str) -> str:
-    if len(text) != 1 and text != "whitespace":
-        raise ValueError("expected one character, or 'whitespace'")
-    return text
-
-
-def _encoding(text: str) -> str:
-    try:
-        "a".encode(text)
-    except (LookupError, UnicodeError):  # of bytes, such as hex, or of none
-        raise ValueError("expected one such as 'utf-8' or 'gb18030'") from None
-    return text
-
-
-def _format(text: str) -> str:
-    if text in NAMED_FORMATS:
-        return text
-    codes = [code[1] or "" for code in _CODES.finditer(text)]
-    unknown = [code for code in codes if code.removeprefix("-") not in _KNOWN_CODES]
-    if unknown or not codes:
-        what = f"%{unknown[0]} is no code of a date" if unknown else "it has no code of a date"
-        raise ValueError(
-            f"{what}; expected a format such as '%d.%m.%Y', or one of {', '.join(NAMED_FORMATS)}"
-        )
-    zone = _LITERAL_ZONE.search(text)
-    if zone and not (is_utc(text) or re.search("%[zZ]", text)):
-        raise ValueError(
-            f"{zone[1]!r} would be read as letters; "
-            "use %z for the zone (an offset such as +08:00), or %Z (its name)"
-        )
-    return text
-
-
-def _finite(number: float) -> float:
-    if not math.isfinite(number):
-        raise ValueError("expected a finite number")
-    return number
-
-
-def _factor(number: float) -> float:
-    if not number or not math.isfinite(number):
-        raise ValueError("expected a finite number that is not 0")
-    return number
-
-
-def _range(ends: list[float]) -> list[float]:
-    if len(ends) != 2 or ends[0] >= ends[1]:
-        raise ValueError("expected the lowest and the highest answer, such as [1, 5]")
-    return ends
-
-
-def _day(value: date) -> date:
-    if isinstance(value, datetime):
-        raise ValueError("expected a date")
-    if not 1900 <= value.year < 2200:
-        raise ValueError("expected a date from 1900 to 2199")
-    return value
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _as_texts(value: Any) -> Any:
-    return [_as_text(each) for each in (value if isinstance(value, list) else [value])]
-
-
-def _as_text(value: Any) -> Any:
-    """Return numbers, days, and true and false as a file has them."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).lower() if isinstance(value, bool | int | float | date) else value
-
-
-Mark = Annotated[str, AfterValidator(_mark)]
-Decimal = Annotated[str, AfterValidator(_one_character)]
-Delimiter = Annotated[str, AfterValidator(_delimiter)]
-Encoding = Annotated[str, AfterValidator(_encoding)]
-Format = Annotated[str, AfterValidator(_format)]
-Formats = Annotated[list[Format], BeforeValidator(_as_list)]
-Texts = Annotated[list[str], BeforeValidator(_as_texts)]
-Number = Annotated[float, AfterValidator(_finite)]
-Factor = Annotated[float, AfterValidator(_factor)]
-Range = Annotated[list[Number], AfterValidator(_range)]
-Day = Annotated[date, AfterValidator(_day)]
-Formula = Annotated[str, AfterValidator(lambda text: (parse(text), text)[1])]
 
 
 class Keys(BaseModel):
@@ -162,6 +57,9 @@ class TextFile(Marks):
         "(days), `unix` or `unix_ms` (seconds, milliseconds since 1970); ISO dates and "
         "2024年3月5日 need none",
     )
+
+
+OUTSIDE = "files outside the source's folder may be read, such as `../common/stations.csv`"
 
 
 class Limits(Keys):
@@ -234,9 +132,10 @@ class TableKeys(TextFile):
         description="a file (.csv, .txt, .tsv, also .gz and .zst; .parquet, .jsonl, .xlsx, .xls, "
         ".ods), a folder of Parquet files (`year=2024/...`), or a table of the database",
     )
-    files: Annotated[list[str], BeforeValidator(_as_list)] | None = Field(
+    files: Annotated[list[str], BeforeValidator(as_list)] | None = Field(
         None, min_length=1, description='several files of one layout: a list, or `"sales_*.csv"`'
     )
+    outside: bool | None = Field(None, description=f"as in the source: {OUTSIDE}")
     sheet: str | None = Field(None, description="of an Excel or OpenDocument file; the first")
     skip: Annotated[int, Field(ge=0)] = Field(0, description="rows above the header")
     header: list[str] | None = Field(None, description="names for a file without a header")
@@ -276,6 +175,7 @@ class SourceKeys(TextFile):
     folder: str | None = Field(
         None, description="folder beside this file; by default of the same name"
     )
+    outside: bool = Field(False, description=f"whether {OUTSIDE}; the report says which")
     database: str | None = Field(
         None,
         description="instead of a folder: a DuckDB or SQLite file, or an address; `${NAME}` is "

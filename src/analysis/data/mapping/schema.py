@@ -10,11 +10,13 @@ from pathlib import Path
 
 from analysis.data.contract import TABLES
 from analysis.data.errors import DataError, nearest
+from analysis.data.files import is_outside
 from analysis.data.mapping.columns import column_of, marks_of
 from analysis.data.mapping.keys import ColumnKeys, Marks, SourceKeys, TableKeys
 from analysis.data.mapping.mistakes import checked, shown
 from analysis.data.mapping.source import Part, Source, TableMap
 from analysis.data.places import check_calendar, check_timezone, timezone_of
+from analysis.language import text
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _OF_FILES = (
@@ -52,20 +54,47 @@ def build(path: Path, entry: dict) -> Source:
         zone = check_timezone(own.timezone)
     elif own.calendar is not None:
         zone = timezone_of(check_calendar(own.calendar))
+    folder = Path(os.path.normpath(path.parent / (own.folder or path.stem)))
+    outside = {} if own.database else _outside(tables, own, maps, folder)
+    said = [text("{file!r} lies outside the folder of the source.", file=each) for each in outside]
     return Source(
         name=path.stem,
         title=own.title or path.stem,
-        folder=path.parent / (own.folder or path.stem),
-        database=_VARIABLE.sub(_variable, own.database) if own.database else None,
+        folder=folder,
+        database=_address(own.database),
         currency=own.currency,
         calendar=check_calendar(own.calendar or "CN"),
         timezone=zone,
         earliest=own.earliest,
         as_of=own.as_of,
         max_set_aside=own.max_set_aside,
-        notes=tuple(own.notes),
+        notes=(*own.notes, *said),
         tables=maps,
+        stated=own.database,
+        outside=tuple(outside.values()),
     )
+
+
+def _outside(
+    tables: Mapping[str, dict | list], own: SourceKeys, maps: Mapping[str, TableMap], folder: Path
+) -> dict[str, Path]:
+    """Return the files outside of the source's folder, if it says that these may be read."""
+    found = {}
+    for name, table in maps.items():
+        entries = tables[name] if isinstance(tables[name], list) else [tables[name]]
+        may = own.outside or any(entry.get("outside") for entry in entries)
+        for part in table.parts:
+            for file in (*part.files, *(join.file for join in part.joins)):
+                fixed = re.split(r"[^/\\]*[*?]", file)[0] if part.is_pattern else file
+                if not is_outside(folder, fixed):
+                    continue
+                if not (may or Path(file).is_absolute()):
+                    raise DataError(
+                        f"[{name}] file = {file!r} lies outside the folder {folder.name}/: "
+                        "expected outside = true, or its whole path."
+                    )
+                found[file] = Path(os.path.normpath(folder / fixed))
+    return found
 
 
 def _check_names(entry: dict) -> None:
@@ -216,6 +245,15 @@ def _check_row_numbers(tables: Mapping[str, TableMap], database: str | None) -> 
             "customer_id = { row = true } numbers the rows of one file: "
             "expected in every table, all of them the same file and none in a database."
         )
+
+
+def _address(stated: str | None) -> str | None:
+    """Return a database as it is opened; that of a DuckDB or SQLite file is its path."""
+    if not stated:
+        return None
+    address = _VARIABLE.sub(_variable, stated)
+    scheme, mark, path = address.partition("://")
+    return path.partition("?")[0] if mark and scheme in ("duckdb", "sqlite") else address
 
 
 def _variable(match: re.Match) -> str:

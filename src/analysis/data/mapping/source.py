@@ -9,7 +9,8 @@ from datetime import date
 from pathlib import Path
 
 from analysis.data.mapping.expressions import parse
-from analysis.data.mapping.keys import JoinKeys, Limits, is_utc
+from analysis.data.mapping.keys import JoinKeys, Limits
+from analysis.data.mapping.types import is_utc
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,11 @@ class Source:
         What a reader of the reports should know about the data.
     tables : dict of str to TableMap
         By the contract's name.
+    stated : str or None
+        The database as it stands in the TOML file, before the environment is filled in: what a
+        message may show.
+    outside : tuple of Path
+        Files that the source names outside its folder; of a pattern the folder.
     """
 
     name: str
@@ -188,3 +194,5 @@ class Source:
     max_set_aside: float
     notes: tuple[str, ...]
     tables: Mapping[str, TableMap]
+    stated: str | None = None
+    outside: tuple[Path, ...] = field(default=(), repr=False)

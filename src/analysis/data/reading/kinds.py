@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path
 
 from analysis.data.errors import DataError, nearest
+from analysis.data.files import is_file
 from analysis.data.reading import sheets, text
 
 _TEXT = (".csv", ".txt", ".tsv")
@@ -31,12 +32,10 @@ def ending_of(path: Path) -> str:
 def existing(folder: Path, file: str, encoding: str) -> Path:
     """Return the path of a file, if it exists and its first bytes fit its ending."""
     path = folder / file
-    if path.is_dir() and next(path.rglob("*.parquet"), None):
-        return path
-    is_there = False
-    with contextlib.suppress(OSError, ValueError):  # a name longer than the file system takes
-        is_there = path.is_file()
-    if not is_there:
+    if not is_file(path):
+        with contextlib.suppress(OSError, ValueError):
+            if path.is_dir() and next(path.rglob("*.parquet"), None):
+                return path
         there = sorted(each.name for each in folder.glob("*") if each.is_file())
         raise DataError(f"{file}: no such file in the folder {folder.name}/.{nearest(file, there)}")
     ending = ending_of(path)

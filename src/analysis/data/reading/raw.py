@@ -193,6 +193,14 @@ def _one(
             rows = _trimmed(engines.database_table(engine, source, file))
         except ValueError as error:
             raise DataError(str(error)) from None
+        except duckdb.PermissionException:
+            raise DataError(
+                f"{source.stated}: {file!r} is a view that reads files outside of the database; "
+                "expected a table, or a view of tables."
+            ) from None
+        except Exception as error:
+            kind = type(error).__name__
+            raise DataError(f"{source.stated}: {file!r} can't be read ({kind}).") from None
         return rows.mutate(**{ROW: ibis.row_number() + 1})
     path = existing(source.folder, file, part.encoding)
     skip, header = (part.skip, part.header) if is_main else (0, ())
@@ -220,12 +228,12 @@ def _open(
     ending = ending_of(path)
     if path.is_dir():
         found = sorted(path.rglob("*.parquet"))
-        _check_parquet(found)
+        _check_parquet(engine, found)
         how = {"hive_partitioning": True, "hive_types_autocast": False}  # 001 stays 001
         rows = engine.read_parquet([glob.escape(str(each)) for each in found], **how)
         return _trimmed(rows), 1
     if ending == ".parquet":
-        _check_parquet([path])
+        _check_parquet(engine, [path])
         return _trimmed(engine.read_parquet(glob.escape(str(path)))), 1
     if ending in sheets.ENDINGS:
         return engines.own_types(engine, sheets.read(path, sheet, skip, header)), first_row
@@ -235,12 +243,12 @@ def _open(
     return text.read(engine, path, **how, header=header), first_row
 
 
-def _check_parquet(paths: list[Path]) -> None:
+def _check_parquet(engine: BaseBackend, paths: list[Path]) -> None:
     """Refuse damaged files, as far as they are small, and those of other columns than the first."""
     for path in paths:
         if path.stat().st_size < _SMALL:
             query = "select max(hash(line)) from read_parquet(?) as line"
-            duckdb.execute(query, [glob.escape(str(path))]).fetchall()
+            engine.con.execute(query, [glob.escape(str(path))]).fetchall()
     first = set(pq.read_schema(paths[0]).names)
     for path in paths[1:]:
         if other := first ^ set(pq.read_schema(path).names):

@@ -84,7 +84,7 @@ def read(
         except duckdb.Error as error:
             if "Columns" in str(error):
                 raise
-    with files.temporary() as folder:  # lines of one end, in UTF-8
+    with files.temporary(files.scratch()) as folder:  # lines of one end, in UTF-8
         whole = _as_utf8(path, Path(folder) / "text", encoding, blanks=delimiter == "whitespace")
         arguments["delimiter"] = "\t" if delimiter == "whitespace" else delimiter
         return _read_utf8(engine, whole, **arguments)

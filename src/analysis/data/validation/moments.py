@@ -11,8 +11,8 @@ import ibis.expr.datatypes as types
 from ibis.expr.types import StringValue, Table, TimestampValue, Value
 
 from analysis.data.errors import DataError
-from analysis.data.mapping.keys import NAMED_FORMATS, is_utc
 from analysis.data.mapping.source import Source
+from analysis.data.mapping.types import NAMED_FORMATS, is_utc
 
 INSTANT = types.Timestamp(timezone="UTC")
 """A moment that was stored with its zone."""
