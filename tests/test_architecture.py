@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SRC = ROOT / "src"
 MAY_IMPORT = {
     "analysis.language": set(),
-    "analysis.statistics": set(),
+    "analysis.statistics": {"analysis.language"},
     "analysis.data": {"analysis.language"},
     "analysis.cohorts": {"analysis.language", "analysis.statistics", "analysis.data"},
 }

@@ -32,7 +32,7 @@ def test_a_model_needs_rows_in_which_everything_is_known():
     assert checks.lacking(frame, ["log_sales", "told"]) == []
     frame.loc[:10, "told"] = np.nan
     assert checks.lacking(frame, ["log_sales", "told"]) == [
-        "Customers with a value for all of log sales, told: 49; 50 are needed."
+        "Customers with a value for all of sales before (log), told: 49; 50 are needed."
     ]
     assert checks.lacking(frame, ["log_sales", "told"], 49, "cases") == []
 
@@ -220,10 +220,10 @@ def test_answers_that_are_two_or_mirrors_can_not_be_told_apart():
     frame = pd.DataFrame({"org_benefit": range(1, 11), "personal_benefit": range(10, 0, -1)})
     assert checks.few_answers(frame, list(frame)) == []
     assert checks.few_answers(frame % 2, ["org_benefit"]) == [
-        "There are fewer than 3 different answers on org benefit."
+        "There are fewer than 3 different answers on benefit of the organisation."
     ]
     (said,) = checks.same_answers(frame, "org_benefit", "personal_benefit")
-    assert said == "Org benefit and personal benefit can't be told apart."
+    assert said == "Benefit of the organisation and personal benefit can't be told apart."
     frame["personal_benefit"] = [1, 9, 2, 8, 3, 7, 4, 6, 5, 5]
     assert checks.same_answers(frame, "org_benefit", "personal_benefit") == []
 

@@ -136,7 +136,7 @@ def test_coefficients_are_folded_and_keep_the_names_of_the_formula():
     assert "open" not in soup.details.attrs
     cells = [[each.text for each in row.find_all(["th", "td"])] for row in soup.find_all("tr")]
     assert cells == [
-        ["term", "estimate", "se", "ci low", "ci high", "p value"],
+        ["term", "estimate", "standard error", "95% from", "95% to", "p"],
         ["C(area)[T.urban]", "0.123", "0.100", "−0.100", "0.300", "0.200"],
         ["log_tenure", "−1.00", "0.100", "−0.100", "0.300", "< .001"],
     ]

@@ -10,7 +10,7 @@ import pandas as pd
 import seaborn as sns
 from numpy.typing import ArrayLike
 
-from analysis.figures import marks, theme
+from analysis.figures import marks, theme, titles
 from analysis.figures.display import enumerated, figure, in_words
 from analysis.language import text
 from analysis.statistics.estimate import Estimate
@@ -34,7 +34,7 @@ def months(table: pd.DataFrame, currency: str) -> None:
         high=sales.max(), month=table.loc[customers.idxmin(), "month"],
     )  # fmt: skip
     caption = text("Customers who bought, and their sales, by month; the ends may be cut.")
-    figure(fig, alt, caption)
+    figure(fig, alt, caption, titles.months(table, currency))
 
 
 def effects(
@@ -62,24 +62,27 @@ def effects(
         found = pd.DataFrame({name: vars(each) for name, each in found.items()}).T
     fig, ax = plt.subplots(figsize=(7.2, 0.9 + 0.32 * len(found)))
     marks.forest(ax, found, null, band, unit)
-    named = enumerated(f"{name} {row.estimate:.2f}" for name, row in found.iterrows())
+    named = enumerated(
+        text("{name} {value:.2f}", name=name, value=row.estimate) for name, row in found.iterrows()
+    )
     alt = text("Effects with 95% intervals ({unit}): {named}.", unit=unit, named=named)
-    figure(fig, alt, caption)
+    figure(fig, alt, caption, titles.effects(found, null, band))
 
 
 def boxes(table: pd.DataFrame, value: str, group: str, unit: str, caption: str) -> None:
     """Show the distribution of a positive value in each group, on a logarithmic scale."""
-    medians = table.groupby(group)[value].median().sort_values()
+    medians = table.groupby(group, observed=True)[value].median()
     fig, ax = plt.subplots(figsize=(7.2, 0.8 + 0.42 * len(medians)))
     sns.boxplot(table, x=value, y=group, order=medians.index, ax=ax, fliersize=1.5)
     ax.set(xscale="log", xlabel=text("{unit}, logarithmic", unit=unit), ylabel="")
+    ax.xaxis.set_major_formatter("{x:,.10g}")
     alt = text(
         "Boxes by group ({n}); the median runs from {low:,.0f} ({lowest}) to {high:,.0f} "
         "({highest}).",
-        n=len(medians), low=medians.iloc[0], lowest=medians.index[0], high=medians.iloc[-1],
-        highest=medians.index[-1],
+        n=len(medians), low=medians.min(), lowest=medians.idxmin(), high=medians.max(),
+        highest=medians.idxmax(),
     )  # fmt: skip
-    figure(fig, alt, caption)
+    figure(fig, alt, caption, titles.boxes(medians))
 
 
 def spread(values: pd.Series, unit: str, caption: str) -> None:
@@ -87,13 +90,18 @@ def spread(values: pd.Series, unit: str, caption: str) -> None:
     fig, ax = plt.subplots(figsize=(7.2, 2.4))
     sns.histplot(values, log_scale=True, bins=40, ax=ax)
     ax.set(xlabel=text("{unit}, logarithmic", unit=unit), ylabel=text("customers"))
+    ax.xaxis.set_major_formatter("{x:,.10g}")
     low, high = values.quantile([0.1, 0.9])
     alt = text(
         "Histogram: eight of ten customers lie between {low:,.0f} and {high:,.0f}; the largest "
         "has {most:,.0f}.",
         low=low, high=high, most=values.max(),
     )  # fmt: skip
-    figure(fig, alt, caption)
+    title = text(
+        "Eight of ten customers lie between {low:,.0f} and {high:,.0f} {unit}",
+        low=low, high=high, unit=unit,
+    )  # fmt: skip
+    figure(fig, alt, caption, title)
 
 
 def concentration(curve: pd.DataFrame, top: Estimate, claimed: float, caption: str) -> None:
@@ -109,13 +117,14 @@ def concentration(curve: pd.DataFrame, top: Estimate, claimed: float, caption: s
         "{claimed:.0%}.",
         top=top.estimate, claimed=claimed,
     )  # fmt: skip
-    figure(fig, alt, caption)
+    figure(fig, alt, caption, titles.concentration(top, claimed))
 
 
 def grid(shares: pd.DataFrame, labels: tuple[str, str], caption: str) -> None:
-    """Show a table of shares as a heat map; rows from the highest index down."""
-    shares = shares.sort_index(ascending=False)
+    """Show a table of shares as a heat map: both axes rise from low to high."""
+    shares = marks.rising(marks.rising(shares.T).T).iloc[::-1]
     fig, ax = plt.subplots(figsize=(5, 3.2))
+    shares = shares.rename(index=in_words, columns=in_words)
     sns.heatmap(shares, annot=True, fmt=".0%", cmap="Blues", cbar=False, ax=ax)
     ax.set(xlabel=labels[0], ylabel=labels[1])
     row, column = shares.stack().idxmax()
@@ -125,7 +134,11 @@ def grid(shares: pd.DataFrame, labels: tuple[str, str], caption: str) -> None:
         n=shares.size, largest=shares.max().max(), down=labels[1], row=row, across=labels[0],
         column=column,
     )  # fmt: skip
-    figure(fig, alt, caption)
+    title = text(
+        "The largest share, {largest:.0%}: {down} {row}, {across} {column}",
+        largest=shares.max().max(), down=labels[1], row=row, across=labels[0], column=column,
+    )  # fmt: skip
+    figure(fig, alt, caption, title)
 
 
 def forecasts(holdouts: Mapping[str, Holdout], weeks: float) -> None:
@@ -139,16 +152,21 @@ def forecasts(holdouts: Mapping[str, Holdout], weeks: float) -> None:
         ax.plot(each.table["frequency"], each.table["expected"], mark, color=colour, label=name)
     ax.set(xlabel=text("repeat purchases before"))
     ax.set(ylabel=text("purchases in {weeks:.0f} weeks", weeks=weeks))
-    ax.legend(frameon=False)
+    marks.legend(ax)
+    missed = enumerated(
+        text("{name} {error:+.0%}", name=name, error=each.total_error)
+        for name, each in holdouts.items()
+    )
     alt = text(
         "Actual and forecast purchases by group ({n}); forecast against actual total: {missed}.",
         n=len(actual),
-        missed=enumerated(f"{name} {each.total_error:+.0%}" for name, each in holdouts.items()),
+        missed=missed,
     )
     caption = text(
         "Purchases after the fit: bars are means with 95% intervals, marks are forecasts."
     )
-    figure(fig, alt, caption)
+    title = text("Forecast against actual purchases in all: {missed}", missed=missed)
+    figure(fig, alt, caption, title)
 
 
 def group_means(table: pd.DataFrame, labels: tuple[str, str], caption: str) -> None:
@@ -157,21 +175,29 @@ def group_means(table: pd.DataFrame, labels: tuple[str, str], caption: str) -> N
     names = [str(name) for name in table.index]
     ax.errorbar(names, table["mean"], 1.96 * table["sem"], fmt="o", color=theme.BLUE)
     ax.set(xlabel=labels[0], ylabel=labels[1], ylim=(0, None))
-    named = enumerated(f"{row.Index}: {row.mean:.1f}" for row in table.itertuples())
+    means = {
+        row.Index: text(
+            "{mean:.1f} ({low:.1f} to {high:.1f})",
+            mean=row.mean, low=row.mean - 1.96 * row.sem, high=row.mean + 1.96 * row.sem,
+        )
+        for row in table.itertuples()
+    }  # fmt: skip
+    named = text("; ").join(text("{name} {value}", name=k, value=v) for k, v in means.items())
     alt = text("Means of {y} by {x}. {named}.", y=labels[1], x=labels[0], named=named)
-    figure(fig, alt, caption)
+    figure(fig, alt, caption, titles.groups(labels[1], means))
 
 
 def bins(x: pd.Series, y: pd.Series, labels: tuple[str, str], caption: str) -> None:
     """Show means of `y` in equally large groups of `x`, with 95% intervals."""
     fig, ax = plt.subplots(figsize=(5.4, 2.8))
-    means = marks.binned_means(ax, x, y, 6)["y"]
+    table = marks.binned_means(ax, x, y, 6)
+    means = table["y"]
     ax.set(xlabel=labels[0], ylabel=labels[1])
     alt = text(
         "Mean of {y} is {first} in the lowest group of {x} and {last} in the highest.",
         y=labels[1], x=labels[0], first=_short(means.iloc[0]), last=_short(means.iloc[-1]),
     )  # fmt: skip
-    figure(fig, alt, caption)
+    figure(fig, alt, caption, titles.bins(table, labels))
 
 
 def balance(table: pd.DataFrame, caption: str) -> None:
@@ -184,12 +210,12 @@ def balance(table: pd.DataFrame, caption: str) -> None:
     ax.plot(before, names, "o", color=theme.ORANGE, label=text("before weighting"))
     ax.plot(after, names, "o", color=theme.BLUE, label=text("after weighting"))
     ax.set(xlabel=text("difference in standard deviations"))
-    ax.legend(frameon=False)
+    marks.legend(ax)
     alt = text(
         "Largest difference before weighting {before:.2f}, after {after:.2f} standard deviations.",
         before=before.abs().max(), after=after.abs().max(),
     )  # fmt: skip
-    figure(fig, alt, caption)
+    figure(fig, alt, caption, titles.balance(before, after))
 
 
 def overlap(
@@ -206,14 +232,14 @@ def overlap(
     fig, ax = plt.subplots(figsize=(7.2, 2.8))
     for name, values, colour in zip(names, arms, marks.COLOURS, strict=False):
         shares = np.histogram(values, edges)[0] / max(len(values), 1)
-        ax.stairs(shares, edges, color=colour, lw=1.8, label=f"{name} ({len(values):,})")
+        ax.stairs(shares, edges, color=colour, lw=1.8, label=f"{in_words(name)} ({len(values):,})")
         ax.stairs(shares, edges, color=colour, fill=True, alpha=0.15)
     ax.set(xlabel=text("estimated probability"), ylabel=text("share of the group"))
     ax.yaxis.set_major_formatter(marks.per_cent)
-    ax.legend(frameon=False)
+    marks.legend(ax)
     first, second = (_arm(names[i], arms[i], names[1 - i], arms[1 - i]) for i in (0, 1))
     alt = text("Estimated probabilities. {first} {second}", first=first, second=second)
-    figure(fig, alt, caption)
+    figure(fig, alt, caption, titles.overlap(arms, names))
 
 
 def _short(value: float) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.cohorts.complaints import PROMISE
-from analysis.figures import marks, theme
+from analysis.figures import marks, theme, titles
 from analysis.figures.display import enumerated, figure
 from analysis.language import text
 from analysis.statistics.causal.bunching import Bunching
@@ -25,13 +25,17 @@ def days(found: Bunching, caption: str) -> None:
     smooth = {"color": theme.ORANGE, "ms": 4, "label": text("smooth curve")}
     ax.plot(table.index, table["expected"], "o-", **smooth)
     ax.set(xlabel=text("working days until settled (last: or more)"), ylabel=text("cases"))
-    ax.legend(frameon=False)
+    marks.legend(ax)
     alt = text(
         "Bars of cases by working days; {cases:.0f} cases were settled on day {day} where a "
         "smooth curve expects {expected:.0f}.",
         cases=table.loc[PROMISE, "count"], day=PROMISE, expected=table.loc[PROMISE, "expected"],
     )  # fmt: skip
-    figure(fig, alt, caption)
+    title = text(
+        "{cases:.0f} cases were settled on day {day}; a smooth curve expects {expected:.0f}",
+        cases=table.loc[PROMISE, "count"], day=PROMISE, expected=table.loc[PROMISE, "expected"],
+    )  # fmt: skip
+    figure(fig, alt, caption, title)
 
 
 def drop(cases: pd.DataFrame, caption: str) -> None:
@@ -54,7 +58,12 @@ def drop(cases: pd.DataFrame, caption: str) -> None:
         "on day {next}.",
         last=last, day=PROMISE, after=after, next=PROMISE + 1,
     )  # fmt: skip
-    figure(fig, alt, caption)
+    title = text(
+        "Satisfaction is {last:+.2f} SD after cases settled on day {day}, {after:+.2f} SD on day "
+        "{next}",
+        last=last, day=PROMISE, after=after, next=PROMISE + 1,
+    )  # fmt: skip
+    figure(fig, alt, caption, title)
 
 
 def against_published(
@@ -74,4 +83,9 @@ def against_published(
         for name, each in shares.items()
     )  # fmt: skip
     alt = text("Shares of quickly settled complainers: {listed}.", listed=listed)
-    figure(fig, alt, caption)
+    found = {
+        text("{name} (published {published:.0%})", name=name, published=published[name]):
+            titles.share(each.estimate, each.ci_low, each.ci_high)
+        for name, each in shares.items()
+    }  # fmt: skip
+    figure(fig, alt, caption, titles.groups(text("Quickly settled complainers"), found))

@@ -13,16 +13,25 @@ import jinja2
 import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import HTML, Markdown, display
+from matplotlib.axis import Axis
+from matplotlib.category import StrCategoryFormatter
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import FixedFormatter
 from PIL import Image
 
+from analysis.figures import fonts
 from analysis.figures.numbers import minus, three_digits
 from analysis.language import named, text
 
 DISPLAY_DPI = 100
+WIDEST, TITLE_SIZE, LINE = 6.4, 11.5, 0.21
+"""Inches of the widest picture, points of a title and inches of a line of it."""
 COLOURS = 64
 TEMPLATES = Path(__file__).parent / "templates"
 
+TERM = "term"
+"""Name of an index whose names are those of a formula, which no language changes."""
 Format = str | Callable[[object], str]
 
 
@@ -78,13 +87,14 @@ def table_html(
         is_number = pd.api.types.is_numeric_dtype(each) and not pd.api.types.is_bool_dtype(each)
         heads.append((in_words(each.name), "right" if is_number else "left"))
     cells = [[_printed(v, (formats or {}).get(c.name)) for v in c] for c in columns]
+    head = str if frame.index.name == TERM else _head
     return _template().render(
         caption=caption,
         folded=folded,
         corner=in_words(frame.index.name or ""),
         heads=heads,
-        rows=[(_head(each), [column[i] for column in cells]) for i, each in enumerate(frame.index)],
-        key=None if key is None else _head(key),
+        rows=[(head(each), [column[i] for column in cells]) for i, each in enumerate(frame.index)],
+        key=None if key is None else head(key),
     )
 
 
@@ -113,7 +123,7 @@ def enumerated(parts: Iterable[str]) -> str:
     return text(", ").join(named(each) for each in parts)
 
 
-def figure(fig: Figure, alt: str, caption: str) -> None:
+def figure(fig: Figure, alt: str, caption: str, title: str = "") -> None:
     """Display a figure, the same byte for byte in every run, and close it.
 
     Parameters
@@ -123,10 +133,20 @@ def figure(fig: Figure, alt: str, caption: str) -> None:
     alt : str
         What it shows, with its numbers, for readers who cannot see it; an empty one is refused.
     caption : str
-        What is to be learnt from it.
+        What is drawn: units, marks, the number of customers.
+    title : str
+        The message, drawn above it; below it where no font has its characters.
     """
     if not alt.strip():
         raise ValueError("A figure needs a text that says what it shows (alt).")
+    caption = named(caption)
+    fig.set_figwidth(min(fig.get_figwidth(), WIDEST))
+    if key := _legible(fig):
+        caption = " ".join([caption, *key])
+    if title and fonts.drawable(title):
+        _entitle(fig, title)
+    elif title:
+        caption = f"{title}。{caption}"
     image = base64.b64encode(png(fig)).decode()
     width = round(fig.get_figwidth() * DISPLAY_DPI)
     plt.close(fig)
@@ -136,6 +156,42 @@ def figure(fig: Figure, alt: str, caption: str) -> None:
             f"<figcaption>{escape(caption)}</figcaption></figure>"
         )
     )
+
+
+def _entitle(fig: Figure, title: str) -> None:
+    """Write a title over a figure, which grows by its lines."""
+    lines = fonts.wrapped(title, round(10 * fig.get_figwidth()))
+    fig.set_figheight(fig.get_figheight() + 0.1 + LINE * (1 + lines.count("\n")))
+    fig.suptitle(lines, x=0.01, ha="left", size=TITLE_SIZE, weight="bold")
+
+
+def _legible(fig: Figure) -> list[str]:
+    """Translate the names in a figure; return a key to the names that no font can draw.
+
+    Those are drawn by their Latin part, or else by a number.
+    """
+    key: dict[str, str] = {}
+
+    def drawn(words: str) -> str:
+        words = named(words)
+        if fonts.drawable(words):
+            return words
+        return fonts.latin_part(words) or key.setdefault(words, f"[{len(key) + 1}]")
+
+    for axis in (axis for ax in fig.axes for axis in (ax.xaxis, ax.yaxis)):
+        _name_ticks(axis, drawn)
+    for each in fig.findobj(Text):
+        if each.get_text().strip():
+            each.set_text(drawn(each.get_text()))
+    return [f"{number} {words}" for words, number in key.items()]
+
+
+def _name_ticks(axis: Axis, drawn: Callable[[str], str]) -> None:
+    """Write the names at the ticks of an axis of names."""
+    if isinstance(axis.get_major_formatter(), FixedFormatter | StrCategoryFormatter):
+        places = axis.get_ticklocs()
+        labels = axis.get_major_formatter().format_ticks(places)
+        axis.set_ticks(places, labels=[drawn(label) for label in labels])
 
 
 def png(fig: Figure) -> bytes:

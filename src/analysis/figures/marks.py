@@ -19,6 +19,7 @@ from analysis.language import text
 COLOURS = (BLUE, ORANGE, INK, GREY,
            "#0b7a5b", "#8e44a3", "#8a5a2b", "#c2185b")  # fmt: skip
 """One per line; lines beyond these are dotted."""
+LOW_TO_HIGH = ["low", "high"]
 MOST_NAMED = 5
 """Lines that are named at their ends; more of them need a legend."""
 
@@ -129,6 +130,20 @@ def mark_none(
     line(null, color=GREY, lw=1, zorder=1)
     if band is not None:
         span(*band, color=BAND, lw=0, zorder=0)
+
+
+def rising(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose rows rise, from low to high."""
+    if set(table.index) == set(LOW_TO_HIGH):
+        return table.reindex(LOW_TO_HIGH)
+    return table.sort_index()
+
+
+def legend(ax: Axes) -> None:
+    """Name the marks above the axes, where no data lie."""
+    n = len(ax.get_legend_handles_labels()[0])
+    ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=min(n, 3),
+              borderaxespad=0.1, columnspacing=1.2, handletextpad=0.4)  # fmt: skip
 
 
 def looks() -> Iterator[dict[str, str]]:

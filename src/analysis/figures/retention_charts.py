@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
 from analysis.cohorts.churn import FACTOR
-from analysis.figures import marks, theme
+from analysis.figures import marks, theme, titles
 from analysis.figures.display import enumerated, figure
 from analysis.language import text
 from analysis.statistics.regression.survival import share_at
@@ -35,9 +35,7 @@ def survival(curves: pd.DataFrame, time: str, caption: str) -> None:
         ax.step(rows["day"], rows["share"], where="post", label=str(name), **look)
         ax.fill_between(rows["day"], rows["ci_low"], rows["ci_high"], step="post", lw=0,
                         alpha=0.15, color=look["color"])  # fmt: skip
-    lowest = min(curves[["share", "ci_low"]].min(axis=None), 0.95)
-    bottom = np.floor(10 * lowest) / 10 if lowest >= 0.5 else 0.0  # near the lowest if all are high
-    ax.set(xlabel=time, ylabel=text("still there"), ylim=(bottom, 1 + 0.02 * (1 - bottom)))
+    ax.set(xlabel=time, ylabel=text("still there"), ylim=(0, 1.02), xlim=(0, None))
     ax.yaxis.set_major_formatter(marks.per_cent)
     marks.name_lines(ax)
     last = groups["day"].max().min()
@@ -48,7 +46,10 @@ def survival(curves: pd.DataFrame, time: str, caption: str) -> None:
         n=last,
         listed=listed,
     )
-    figure(fig, alt, caption)
+    ends = {row.group: titles.share(row.share, row.ci_low, row.ci_high)
+            for row in at_last.itertuples()}  # fmt: skip
+    title = titles.groups(text("Still there after {n:,.0f} days", n=last), ends)
+    figure(fig, alt, caption, title)
 
 
 def rules(table: pd.DataFrame, caption: str) -> None:
@@ -65,7 +66,7 @@ def rules(table: pd.DataFrame, caption: str) -> None:
         ax.set_xticks(table.index, [f"{factor:g}" for factor in table.index])
         ax.minorticks_off()
         ax.yaxis.set_major_formatter(marks.per_cent)
-    axes[0].legend(frameon=False)
+    marks.legend(axes[0])
     listed = "; ".join(
         text(
             "{gaps:g} gaps (median {days:.0f} days): {lost} of {n:,} lost, came back {returned}",
@@ -74,7 +75,12 @@ def rules(table: pd.DataFrame, caption: str) -> None:
         )
         for row in table.itertuples()
     )  # fmt: skip
-    figure(fig, text("Lost after a silence of {listed}.", listed=listed), caption)
+    own = table[table.index == FACTOR].iloc[0] if FACTOR in table.index else table.iloc[0]
+    title = text(
+        "The main rule calls {lost} lost; of these {returned} come back",
+        lost=_told(own["lost"]), returned=_told(own["returned"]),
+    )  # fmt: skip
+    figure(fig, text("Lost after a silence of {listed}.", listed=listed), caption, title)
 
 
 def before_the_end(paths: pd.DataFrame, caption: str) -> None:
@@ -114,7 +120,12 @@ def before_the_end(paths: pd.DataFrame, caption: str) -> None:
         "purchase: {listed}.",
         first=first.name, last=last.name, listed=listed,
     )  # fmt: skip
-    figure(fig, alt, caption)
+    title = text(
+        "{weeks} weeks before the last purchase the lost buy {lost} of their usual volume, who "
+        "stays {stayed}",
+        weeks=last.name, lost=_told(last["lost"]), stayed=_told(last["stayed"]),
+    )  # fmt: skip
+    figure(fig, alt, caption, title)
 
 
 def alarm_curve(table: pd.DataFrame, enough: float, caption: str) -> None:
@@ -139,7 +150,7 @@ def alarm_curve(table: pd.DataFrame, enough: float, caption: str) -> None:
     for ax in (shares, days):
         ax.set(xlabel=text("false alarms at a landmark"), xlim=(0, None))
         ax.xaxis.set_major_formatter(marks.per_cent)
-    shares.legend(frameon=False)
+    marks.legend(shares)
     listed = "; ".join(
         text(
             "{rate}: {warned} of the lost under alarm, {early} for {enough:g} days or more, "
@@ -149,7 +160,13 @@ def alarm_curve(table: pd.DataFrame, enough: float, caption: str) -> None:
         )
         for row in table.itertuples()
     )  # fmt: skip
-    figure(fig, text("By false alarms at a landmark, {listed}.", listed=listed), caption)
+    own = table.iloc[np.abs(table.index.to_numpy(float) - 0.1).argmin()]
+    title = text(
+        "With {rate} false alarms, {early} of the lost are under alarm for {enough:g} days or more",
+        rate=_told(own.name), early=_told(own["early"]), enough=enough,
+    )  # fmt: skip
+    alt = text("By false alarms at a landmark, {listed}.", listed=listed)
+    figure(fig, alt, caption, title)
 
 
 def calibration(table: pd.DataFrame, caption: str) -> None:
@@ -162,7 +179,7 @@ def calibration(table: pd.DataFrame, caption: str) -> None:
     ax.set(xlim=(0, end), ylim=(0, end))
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(marks.per_cent)
-    ax.legend(frameon=False)
+    marks.legend(ax)
     inside = table["predicted"].between(table["ci_low"], table["ci_high"]).sum()
     listed = enumerated(
         text("{predicted} and {observed}", predicted=_told(row.predicted, ".1%"),
@@ -174,7 +191,11 @@ def calibration(table: pd.DataFrame, caption: str) -> None:
         "{inside} of {n} groups.",
         listed=listed, inside=inside, n=len(table),
     )  # fmt: skip
-    figure(fig, alt, caption)
+    title = text(
+        "What was predicted lies within the interval in {inside} of {n} groups",
+        inside=inside, n=len(table),
+    )  # fmt: skip
+    figure(fig, alt, caption, title)
 
 
 def visits(table: pd.DataFrame, promised: Mapping[str, float], caption: str) -> None:
@@ -201,7 +222,9 @@ def visits(table: pd.DataFrame, promised: Mapping[str, float], caption: str) -> 
         )
         for (tier, row), claim in zip(table.iterrows(), claimed, strict=True)
     )  # fmt: skip
-    figure(fig, text("Visits a month with 95% intervals: {listed}.", listed=listed), caption)
+    title = titles.promised(table.index, table["estimate"], claimed, HALF_BAND)
+    alt = text("Visits a month with 95% intervals: {listed}.", listed=listed)
+    figure(fig, alt, caption, title)
 
 
 def costs(campaigns: pd.DataFrame, caption: str) -> None:
@@ -229,7 +252,7 @@ def costs(campaigns: pd.DataFrame, caption: str) -> None:
         "Mean cost per head: {means}. Campaigns not shown: {n}.",
         means=enumerated(listed) or text("of no campaign"), n=len(campaigns) - len(shown),
     )  # fmt: skip
-    figure(fig, alt, caption)
+    figure(fig, alt, caption, text("Mean cost per head: {means}", means=enumerated(listed)))
 
 
 def lists(table: pd.DataFrame, base_rate: float, caption: str) -> None:
@@ -263,7 +286,13 @@ def lists(table: pd.DataFrame, base_rate: float, caption: str) -> None:
         "Share lost among the first on each list, 95% interval: {listed}; by chance {rate}.",
         listed=listed, rate=_told(base_rate, ".1%"),
     )  # fmt: skip
-    figure(fig, alt, caption)
+    first = table.iloc[0]
+    title = text(
+        "Of the first on the list “{name}” {share} were lost, by chance {rate}",
+        name=names[0], rate=_told(base_rate),
+        share=titles.share(first["precision"], first["ci_low"], first["ci_high"]),
+    )  # fmt: skip
+    figure(fig, alt, caption, title)
 
 
 def _told(value: float, form: str = ".0%") -> str:

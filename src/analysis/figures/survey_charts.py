@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.cohorts.survey import MIDDLE
-from analysis.figures import marks, theme
+from analysis.figures import marks, theme, titles
 from analysis.figures.display import enumerated, figure, in_words
-from analysis.language import text
+from analysis.language import named, text
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.measurement.relative_importance import Importance
 from analysis.statistics.regression.specification_curve import agreement
@@ -30,7 +30,7 @@ def answers(people: pd.DataFrame, names: Sequence[str], caption: str) -> None:
     alt = text(
         "Bars of answers from 1 to 10. At the top of the scale: {tops}.", tops=enumerated(tops)
     )
-    figure(fig, alt, caption)
+    figure(fig, alt, caption, text("Highest answer, 10: {tops}", tops=enumerated(tops)))
 
 
 def surface(params: Mapping[str, float], people: pd.DataFrame, caption: str) -> None:
@@ -64,7 +64,12 @@ def surface(params: Mapping[str, float], people: pd.DataFrame, caption: str) -> 
         "and expectation 1 it is {beyond:+.1f} SD.",
         low=height[0, 0], high=height[-1, -1], beyond=height[-1, 0],
     )  # fmt: skip
-    figure(fig, alt, caption)
+    title = text(
+        "Satisfaction is {beyond:+.1f} SD where performance is far above expectation, {short:+.1f} "
+        "SD where it is far below",
+        beyond=height[-1, 0], short=height[0, -1],
+    )  # fmt: skip
+    figure(fig, alt, caption, title)
 
 
 def interaction(
@@ -85,11 +90,11 @@ def interaction(
     height = params[names[0]] * x + params[names[1]] * y + product * x * y
     fig, ax = plt.subplots(figsize=(5.2, 4))
     drawn = ax.contourf(x, y, height, levels=12, cmap="Blues")
-    fig.colorbar(drawn, ax=ax, label=f"{outcome} (SD)")
+    fig.colorbar(drawn, ax=ax, label=text("{name} (SD)", name=outcome))
     inside = people[(people[list(names)].abs() <= 2).all(axis=1)]
     ax.plot(inside[names[0]], inside[names[1]], "o", color=theme.ORANGE, alpha=0.3, ms=3)
     words = [in_words(name.removeprefix("z_")) for name in names]
-    ax.set(xlabel=f"{words[0]} (SD)", ylabel=f"{words[1]} (SD)")
+    ax.set(xlabel=text("{name} (SD)", name=words[0]), ylabel=text("{name} (SD)", name=words[1]))
     alt = text(
         "Contours of fitted {outcome}: {both:+.1f} SD where both are two standard deviations "
         "high, {first:+.1f} and {second:+.1f} SD where one of them is, {none:+.1f} SD where both "
@@ -97,7 +102,12 @@ def interaction(
         outcome=outcome, both=height[-1, -1], first=height[0, -1], second=height[-1, 0],
         none=height[0, 0],
     )  # fmt: skip
-    figure(fig, alt, caption)
+    title = text(
+        "Fitted {outcome}: {both:+.1f} SD where both are high, {first:+.1f} and {second:+.1f} SD "
+        "where one is",
+        outcome=outcome, both=height[-1, -1], first=height[0, -1], second=height[-1, 0],
+    )  # fmt: skip
+    figure(fig, alt, caption, title)
 
 
 def shares(found: Importance, caption: str) -> None:
@@ -110,7 +120,13 @@ def shares(found: Importance, caption: str) -> None:
     ax.set(xlabel=text("share of explained variance (LMG)"))
     listed = enumerated(f"{in_words(name)} {share:.0%}" for name, share in table["share"].items())
     alt = text("Shares of an R² of {r2:.2f}, smallest first: {listed}.", r2=found.r2, listed=listed)
-    figure(fig, alt, caption)
+    largest = table.iloc[-1]
+    title = text(
+        "{name} has the largest share: {share}",
+        name=names[-1],
+        share=titles.share(largest["share"], largest["ci_low"], largest["ci_high"]),
+    )
+    figure(fig, alt, caption, title)
 
 
 def performance_map(table: pd.DataFrame, caption: str) -> None:
@@ -132,7 +148,12 @@ def performance_map(table: pd.DataFrame, caption: str) -> None:
         for name, row in table.iterrows()
     )  # fmt: skip
     alt = text("Slope of satisfaction and mean performance: {listed}.", listed=listed)
-    figure(fig, alt, caption)
+    first = table["importance"].idxmax()
+    title = text(
+        "{name} matters most: {slope:+.2f} points of satisfaction per point",
+        name=in_words(first), slope=table.loc[first, "importance"],
+    )  # fmt: skip
+    figure(fig, alt, caption, title)
 
 
 def gain_and_loss(people: pd.DataFrame, caption: str) -> None:
@@ -151,7 +172,13 @@ def gain_and_loss(people: pd.DataFrame, caption: str) -> None:
         low=means["mean"].iloc[0], lowest=means.index[0], high=means["mean"].iloc[-1],
         highest=means.index[-1],
     )  # fmt: skip
-    figure(fig, alt, caption)
+    at = means["mean"].get(0, np.nan)
+    title = text(
+        "Below expectation satisfaction is {loss:.1f} points lower than at it, above {gain:.1f} "
+        "higher",
+        loss=at - means["mean"].iloc[0], gain=means["mean"].iloc[-1] - at,
+    )  # fmt: skip
+    figure(fig, alt, caption, title)
 
 
 def channels(table: pd.DataFrame, caption: str) -> None:
@@ -167,9 +194,18 @@ def channels(table: pd.DataFrame, caption: str) -> None:
     ax.set_xlim(-0.5, len(places) - 0.5)
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     listed = enumerated(
-        f"{row.area} {in_words(row.channel)} {row.mean:.1f}" for row in table.itertuples()
+        f"{in_words(row.area)} {in_words(row.channel)} {row.mean:.1f}" for row in table.itertuples()
     )
-    figure(fig, text("Mean satisfaction: {listed}.", listed=listed), caption)
+    best = table.loc[table.groupby("area")["mean"].idxmax()]
+    highest = {
+        text("{area}, {channel}", area=row.area, channel=in_words(row.channel)): text(
+            "{mean:.1f} ({low:.1f} to {high:.1f})",
+            mean=row.mean, low=row.mean - 1.96 * row.sem, high=row.mean + 1.96 * row.sem,
+        )
+        for row in best.itertuples()
+    }  # fmt: skip
+    title = titles.groups(text("Highest satisfaction"), highest)
+    figure(fig, text("Mean satisfaction: {listed}.", listed=listed), caption, title)
 
 
 def stations(changes: pd.DataFrame, caption: str) -> None:
@@ -183,14 +219,19 @@ def stations(changes: pd.DataFrame, caption: str) -> None:
         ax.scatter(rows["communication"], rows["satisfaction"], s=size, color=colour, label=label)
     ax.set(xlabel=text("change of communication (points)"))
     ax.set(ylabel=text("change of satisfaction (points)"))
-    ax.legend(frameon=False)
+    marks.legend(ax)
     means = changes.groupby("informs")["satisfaction"].mean()
     alt = text(
         "Stations: {n}; satisfaction changed by {informing:+.2f} points where they began to "
         "inform, by {others:+.2f} elsewhere.",
         n=len(changes), informing=means.get(True, np.nan), others=means.get(False, np.nan),
     )  # fmt: skip
-    figure(fig, alt, caption)
+    title = text(
+        "Satisfaction changed by {informing:+.2f} points where stations began to inform, by "
+        "{others:+.2f} elsewhere",
+        informing=means.get(True, np.nan), others=means.get(False, np.nan),
+    )  # fmt: skip
+    figure(fig, alt, caption, title)
 
 
 def told(people: pd.DataFrame, claimed: Mapping[str, float], caption: str) -> None:
@@ -206,9 +247,10 @@ def told(people: pd.DataFrame, claimed: Mapping[str, float], caption: str) -> No
             ax.axvline(claimed[name], color=colour, lw=1, ls=":")
     ax.set(xlabel=text("people told (25: or more); dotted: claimed"))
     ax.set(ylabel=text("share of customers"))
-    ax.legend(frameon=False)
+    marks.legend(ax)
     means = enumerated(listed)
-    figure(fig, text("Shares of customers by people told. Means: {means}.", means=means), caption)
+    alt = text("Shares of customers by people told. Means: {means}.", means=means)
+    figure(fig, alt, caption, text("Mean number of people told: {means}", means=means))
 
 
 def specifications(
@@ -234,7 +276,8 @@ def specifications(
         "Specifications: {n}; estimates from {low:.2f} to {high:.2f}, median {median:.2f}.",
         n=len(table), low=found.min(), high=found.max(), median=found.median(),
     )  # fmt: skip
-    figure(fig, f"{alt} {said}", f"{caption} {said}")
+    main = table[table["main"]].iloc[0]
+    figure(fig, f"{alt} {said}", f"{named(caption)} {said}", titles.agreement(main, said))
 
 
 def _agreement_in_words(table: pd.DataFrame, null: float) -> str:

@@ -7,18 +7,12 @@ from collections.abc import Sequence
 
 import seaborn as sns
 from IPython import get_ipython
-from matplotlib import font_manager
 
 from analysis.figures import jupyter
+from analysis.figures.fonts import CHINESE_FONTS, chinese_font
 from analysis.language import use
 
 BLUE, ORANGE, GREY, BAND, INK = "#0b63b0", "#d1600a", "#7a8490", "#e4e7ec", "#1d2733"
-
-CHINESE_FONTS = (
-    "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "PingFang SC", "Hiragino Sans GB",
-    "Microsoft YaHei", "SimHei", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei",
-    "Droid Sans Fallback", "Arial Unicode MS", "Noto Sans CJK JP",
-)  # fmt: skip
 
 _RC = {
     "figure.constrained_layout.use": True,
@@ -53,17 +47,11 @@ def use_theme(language: str = "en", fonts: Sequence[str] = CHINESE_FONTS) -> Non
     chinese = chinese_font(fonts)
     if chinese is None and language == "zh":
         message = (
-            "No font with Chinese characters was found: figures will show boxes. Install one, "
-            "such as Noto Sans CJK, and delete matplotlib's font cache."
+            "No font with Chinese characters was found: names are shown by their Latin part or by "
+            "a number with a key. Install one, such as Noto Sans CJK."
         )
         warnings.warn(message, stacklevel=2)
     family = ["DejaVu Sans"] + [chinese] * (chinese is not None)
     sns.set_theme(style="ticks", font=family, palette=[BLUE, ORANGE, GREY], rc=_RC)
     if shell := get_ipython():
         jupyter.register(shell)
-
-
-def chinese_font(fonts: Sequence[str] = CHINESE_FONTS) -> str | None:
-    """Return the first of several fonts that is installed, None if there is none."""
-    installed = {font.name for font in font_manager.fontManager.ttflist}
-    return next((name for name in fonts if name in installed), None)

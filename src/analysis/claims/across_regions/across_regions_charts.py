@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLoc
 
 from analysis.claims.across_regions.pooling import LEAST_TO_PREDICT, taking_part
 from analysis.claims.hypotheses import Hypothesis, Part, register
-from analysis.figures import marks, theme
+from analysis.figures import marks, theme, titles
 from analysis.figures.display import enumerated, figure, in_words, say
 from analysis.figures.numbers import format_value
 from analysis.language import current, text
@@ -64,7 +64,8 @@ def forest(part: Part, regions: pd.DataFrame, pooled: pd.Series, caption: str) -
     ax.set(xlabel=f"{part.label[current()]} ({part.unit[current()]})", xscale=_axis_scale(part))
     _as_effects(ax.xaxis, part)
     ax.tick_params(axis="y", length=0)
-    figure(fig, _alt(part, regions, pooled), caption)
+    title = titles.pooled(part.label[current()], part.show, pooled)
+    figure(fig, _alt(part, regions, pooled), caption, title)
 
 
 def moderators(effects: pd.DataFrame, traits: pd.DataFrame, part: Part, caption: str) -> None:
@@ -85,9 +86,16 @@ def moderators(effects: pd.DataFrame, traits: pd.DataFrame, part: Part, caption:
     alt = text(
         "Dots by region ({n}); rank correlations with the effect: {named}.",
         n=len(both),
-        named=enumerated(f"{in_words(name)} {ranks[name]:+.2f}" for name in traits),
+        named=enumerated(
+            text("{name} {rank:+.2f}", name=in_words(name), rank=ranks[name]) for name in traits
+        ),
     )
-    figure(fig, alt, caption)
+    first = ranks[list(traits)].abs().idxmax()
+    title = text(
+        "Closest to the effect by rank: {name}, {rank:+.2f}, with {n} regions too few to tell why",
+        name=in_words(first), rank=ranks[first], n=len(both),
+    )  # fmt: skip
+    figure(fig, alt, caption, title)
 
 
 def common(traits: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from analysis.language import text
 from analysis.statistics.causal._partial import classical, columns_by_term, strength
 from analysis.statistics.estimate import LINKS, Estimate, moved, on_scale
 from analysis.statistics.regression.controls import in_words
@@ -35,7 +36,7 @@ class Confounding:
     @property
     def in_words(self) -> str:
         """The benchmark as the reader knows it."""
-        return " and ".join(in_words(name) for name in self.benchmark.split(" and "))
+        return text(" and ").join(in_words(name) for name in self.benchmark.split(" and "))
 
 
 def confounding(

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from analysis.language import named, phrase, text
+
 LEAST = 5
 """Rows that a category needs, and rows in which a number must differ from its usual value."""
 UNKNOWN = "unknown"
@@ -59,7 +61,7 @@ def left_out(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, str]:
         new = wide.to_numpy(float).reshape(len(values), -1)
         together = np.column_stack([columns, new / np.abs(new).max(axis=0)])
         if np.linalg.matrix_rank(together) < together.shape[1]:
-            reasons[name] = "determined by the others"
+            reasons[name] = phrase("determined by the others")
         else:
             columns = together
     return reasons
@@ -88,19 +90,25 @@ def controls_in_words(
     if covariates is not None:
         for name in (each for each, reason in reasons.items() if not reason):
             if not any(str(c) == name or str(c).startswith(f"{name}_") for c in covariates):
-                reasons[name] = "determined by the others in one of the groups"
+                reasons[name] = phrase("determined by the others in one of the groups")
     used = [in_words(name) for name, reason in reasons.items() if not reason]
-    left = [f"{in_words(name)} ({reason})" for name, reason in reasons.items() if reason]
+    left = text(", ").join(
+        text("{name} ({reason})", name=in_words(name), reason=reason)
+        for name, reason in reasons.items()
+        if reason
+    )
     if not used:
-        return f"not adjusted: {', '.join(left)}" if left else "not adjusted for anything"
-    enumerated = " and ".join([", ".join(used[:-1]), used[-1]] if len(used) > 1 else used)
-    return f"adjusted for {enumerated}" + (f"; left out: {', '.join(left)}" if left else "")
+        unused = text("not adjusted for anything")
+        return text("not adjusted: {left}", left=left) if left else unused
+    parts = [text(", ").join(used[:-1]), used[-1]] if len(used) > 1 else used
+    said = text("adjusted for {names}", names=text(" and ").join(parts))
+    return said + (text("; left out: {left}", left=left) if left else "")
 
 
 def in_words(name: str) -> str:
     """Return what the reader calls a column, or a formula's term of it."""
     name = name.removeprefix("C(").removesuffix(")").removeprefix("z_")
-    return IN_WORDS.get(name, name.removeprefix("log_").replace("_", " "))
+    return named(IN_WORDS.get(name, name.removeprefix("log_").replace("_", " ")))
 
 
 def without_rare(
@@ -139,20 +147,23 @@ def _unusable(values: pd.Series, is_number: bool) -> str:
     """Return why a column alone can't be controlled for; an empty text if it can."""
     missing = int(values.isna().sum())
     if missing == len(values) or (values == UNKNOWN).all():
-        return "not recorded"
+        return phrase("not recorded")
     if missing:
-        return f"missing for {missing:,} of {len(values):,}"
+        return text("missing for {n:,} of {all:,}", n=missing, all=len(values))
     infinite = int(np.isinf(values.to_numpy(float)).sum()) if is_number else 0
     if infinite:
-        return f"infinite for {infinite:,} of {len(values):,}"
+        return text("infinite for {n:,} of {all:,}", n=infinite, all=len(values))
     if values.nunique() < 2:
         is_merged = str(values.iloc[0]).endswith(OTHERS)
-        return "too few in some of its groups to hold apart" if is_merged else "the same for all"
+        few_apart = phrase("too few in some of its groups to hold apart")
+        return few_apart if is_merged else phrase("the same for all")
     counts = (values if is_number else values.astype(str)).value_counts()
     few = int(len(values) - counts.iloc[0] if is_number else counts.iloc[-1])
     if few >= LEAST:
         return ""
-    return f"fewer than {LEAST} differ" if is_number else f"only {few} in its rarest group"
+    if is_number:
+        return text("fewer than {least} differ", least=LEAST)
+    return text("only {n} in its rarest group", n=few)
 
 
 def _merged(values: pd.Series, groups: pd.Series, least: int) -> pd.Series:

@@ -1,0 +1,146 @@
+"""The message of each picture, as its title: one short sentence with its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from analysis.figures.numbers import format_value
+from analysis.language import named, phrase, text
+from analysis.statistics.estimate import Estimate
+
+MOST_NAMED = 4
+"""Groups that a title names; of more it names the ends."""
+
+
+def effects(table: pd.DataFrame, null: float, band: tuple[float, float] | None) -> str:
+    """Say what the first effect of a table is, with its interval, and whether it is clear."""
+    first = table.iloc[0]
+    low, high = float(first["ci_low"]), float(first["ci_high"])
+    form = "+.2f" if null == 0 else ".2f"
+    facts = {"name": _sentence(named(table.index[0])), "middle": _number(first["estimate"], form)}
+    facts |= {"low": _number(low, form), "high": _number(high, form)}
+    if band is not None and band[0] <= low and high <= band[1]:
+        return text("{name}: {middle} ({low} to {high}), too small to matter", **facts)
+    if low > null or high < null:
+        return text("{name}: {middle} ({low} to {high}), clear of no effect", **facts)
+    return text("{name}: {middle} ({low} to {high}), may be no effect", **facts)
+
+
+def groups(label: str, values: Mapping[object, str]) -> str:
+    """Say what a few groups have, or the first and the last of many."""
+    if len(values) > MOST_NAMED:
+        ends = next(iter(values)), next(reversed(values))
+        values = {name: values[name] for name in ends}
+    listed = text("; ").join(text("{name} {value}", name=k, value=v) for k, v in values.items())
+    return _sentence(text("{label}: {named}", label=label, named=listed))
+
+
+def share(estimate: float, low: float, high: float) -> str:
+    """Return a share with its 95% interval, or without one that is not known."""
+    if pd.isna(estimate):
+        return text("unknown")
+    if pd.isna(low) or pd.isna(high):
+        return f"{estimate:.0%}"
+    return text("{share:.0%} ({low:.0%} to {high:.0%})", share=estimate, low=low, high=high)
+
+
+def months(table: pd.DataFrame, currency: str) -> str:
+    """Say how many bought in a month, and for how much."""
+    return text(
+        "{fewest:,} to {most:,} customers bought in a month, for {low:,.0f} to {high:,.0f} "
+        "{currency}",
+        fewest=table["customers"].min(), most=table["customers"].max(),
+        low=table["sales"].min(), high=table["sales"].max(), currency=currency,
+    )  # fmt: skip
+
+
+def boxes(medians: pd.Series) -> str:
+    """Compare the largest median with the smallest."""
+    first, last = medians.idxmin(), medians.idxmax()
+    facts = {"last": last, "first": first, "high": medians.max(), "low": medians.min()}
+    return text("Half of {last} have more than {high:,.0f}, of {first} than {low:,.0f}", **facts)
+
+
+def concentration(top: Estimate, claimed: float) -> str:
+    """Say what the best fifth brings."""
+    return text(
+        "The best 20% of customers bring {top} of sales; claimed: {claimed:.0%}",
+        top=share(top.estimate, top.ci_low, top.ci_high), claimed=claimed,
+    )  # fmt: skip
+
+
+def bins(means: pd.DataFrame, labels: tuple[str, str]) -> str:
+    """Say where a mean starts and where it ends."""
+    first, last = means.iloc[0], means.iloc[-1]
+    if max(first["ci_low"], last["ci_low"]) <= min(first["ci_high"], last["ci_high"]):
+        said = phrase("{y} hardly differs between low and high {x}: {first} and {last}")
+    else:
+        said = phrase("{y} goes from {first} at low {x} to {last} at high")
+    facts = {"x": labels[0], "y": labels[1]}
+    facts |= {"first": _short(first["y"]), "last": _short(last["y"])}
+    return _sentence(text(said, **facts))
+
+
+def balance(before: pd.Series, after: pd.Series) -> str:
+    """Say what weighting does to the largest difference."""
+    return text(
+        "Weighting brings the largest difference from {before:.2f} to {after:.2f} SD",
+        before=before.abs().max(), after=after.abs().max(),
+    )  # fmt: skip
+
+
+def overlap(arms: list[pd.Series], names: tuple[str, str]) -> str:
+    """Say how many of both groups lie where the other has customers as well."""
+    inside = []
+    for own, other in (arms, arms[::-1]):
+        inside.append(own.between(other.min(), other.max()).mean() if len(other) else np.nan)
+    return text(
+        "{first:.0%} of {first_name} and {second:.0%} of {second_name} have a counterpart",
+        first=inside[0], second=inside[1], first_name=names[0], second_name=names[1],
+    )  # fmt: skip
+
+
+def agreement(main: pd.Series, said: str) -> str:
+    """Say what the main estimate is, and how many others agree."""
+    return text(
+        "In the main model {middle} ({low} to {high}). {said}",
+        middle=_short(main["estimate"]), low=_short(main["ci_low"]), high=_short(main["ci_high"]),
+        said=said,
+    )  # fmt: skip
+
+
+def pooled(label: str, show: str, row: pd.Series) -> str:
+    """Say what an effect is over all regions, or that nothing is pooled."""
+    if pd.isna(row["estimate"]):
+        return _sentence(text("{label}: nothing is pooled", label=label))
+    numbers = {"middle": "estimate", "low": "ci_low", "high": "ci_high"}
+    facts = {name: format_value(row[column], show) for name, column in numbers.items()}
+    facts |= {"label": label, "n": row["n_regions"]}
+    return _sentence(text("{label}, {n} regions: {middle} ({low} to {high})", **facts))
+
+
+def promised(tiers: Iterable[object], visited: pd.Series, claimed: np.ndarray, band: float) -> str:
+    """Say which tiers are visited as often as promised."""
+    near = [str(t) for t, v, c in zip(tiers, visited, claimed, strict=True) if abs(v - c) <= band]
+    if not near:
+        return text("No tier is visited as often as promised")
+    return text("Visited about as often as promised: {tiers}", tiers=text(", ").join(near))
+
+
+def _sentence(words: str) -> str:
+    """Return words with a capital at their start."""
+    return words[:1].upper() + words[1:]
+
+
+def _number(value: float, form: str) -> str:
+    """Return a number, or the sign of infinity."""
+    return text(f"{{value:{form}}}", value=value).replace("inf", "∞")
+
+
+def _short(value: float) -> str:
+    """Return a number in three digits, or all digits before the point."""
+    form = ",.0f" if abs(value) >= 100 else ".3g"
+    return text(f"{{value:{form}}}", value=value)
