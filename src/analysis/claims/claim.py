@@ -65,6 +65,7 @@ class Claim(ShownOnce):
         checks: Sequence[Check],
         caveats: Sequence[str],
         meaning: str = "",
+        plain: Mapping[str, float] | None = None,
         hidden: Sequence[Mapping[str, Estimate]] | None = None,
         hidden_as: str = "",
     ) -> Finding:
@@ -77,6 +78,9 @@ class Claim(ShownOnce):
         ----------
         estimates, checks, formula, caveats, meaning
             As in `Finding`; a failed blocking check caps the verdict at *inconclusive*.
+        plain : mapping of str to float, optional
+            By part, how large the effect's unit is in plain ones (`Part.plain`), such as the points
+            of a standard deviation.
         hidden : sequence of mapping
             For a causal claim, and only for one: estimates of parts, by key, as they would be with
             something hidden at work against the claim, and for it; as from
@@ -100,6 +104,7 @@ class Claim(ShownOnce):
                 "claim(...) again, for a variant use compare(...)."
             )
         texts = {"caveats": caveats, "meaning": meaning, "formula": formula}
+        texts["plain"] = {key: float(times) for key, times in (plain or {}).items()}
         with self._named():
             added = self._standard_checks(estimates, hidden, hidden_as)
             self.finding = self._judged(estimates, checks=[*checks, *added], **texts)

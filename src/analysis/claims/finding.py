@@ -47,6 +47,8 @@ class Finding(ShownOnce):
         Of the regression behind the estimates; empty where there is none.
     calibration : mapping or None
         How often such verdicts were wrong in simulations, as from `calibration.line`.
+    plain : mapping of str to float
+        How large an effect's unit is in plain ones (`Part.plain`), by part.
     variant : str
         Name of a researcher's variant, which is not the region's finding; empty otherwise.
     is_quick : bool
@@ -65,6 +67,7 @@ class Finding(ShownOnce):
     formula: str = ""
     language: str = "en"
     calibration: Mapping | None = None
+    plain: Mapping[str, float] = field(default_factory=dict)
     variant: str = ""
     is_quick: bool = False
 
@@ -100,6 +103,8 @@ class Finding(ShownOnce):
         if estimate is None:
             return rule
         alone = judge_part(part, estimate, len(self.estimates))
+        if part.key in self.plain:
+            rule["plain"] = {"unit": part.plain[self.language], "times": self.plain[part.key]}
         numbers = {name: _finite(value) for name, value in asdict(estimate).items()}
         return rule | numbers | {
             "p_value": max(map(estimate.p_value, part.claim.ends)),  # of the nearest edge

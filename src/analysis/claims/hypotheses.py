@@ -76,6 +76,8 @@ class Part:
         What `Estimate.n_obs` counts, by language.
     sane : Range
         Where an estimate can lie at all.
+    plain : mapping of str
+        A manager's unit, by language, where the data say how large the effect's own is in it.
     """
 
     key: str
@@ -88,6 +90,7 @@ class Part:
     negligible: Range | None
     counts: Mapping[str, str] = field(default_factory=COUNTS.copy)
     sane: Range = Range(-math.inf, math.inf)
+    plain: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sesoi(self) -> float | None:

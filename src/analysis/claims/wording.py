@@ -49,6 +49,21 @@ def interval(part: Mapping) -> str:
     return f"{value} [{low}, {high}]"
 
 
+def in_plain_unit(part: Mapping) -> Mapping:
+    """Return an estimated part in a manager's unit, where its record has one."""
+    if not (plain := part.get("plain")):
+        return part
+    times = plain["times"]
+
+    def scaled(ends: Sequence[float | None] | None) -> list[float | None] | None:
+        return ends and [None if end is None else end * times for end in ends]
+
+    names = ("estimate", "ci_low", "ci_high")
+    own = dict(zip(names, scaled([part[name] for name in names]), strict=True))
+    own |= {name: scaled(part[name]) for name in ("claim", "negligible")}
+    return {**part, **own, "null": part["null"] * times, "unit": plain["unit"]}
+
+
 def claim_range(part: Mapping, language: str = "en") -> str:
     """Return where the claim puts the effect, in words: "at least +0.1", "2 to 5"."""
     return _range_words(part, *claim_ends(part), language)
@@ -159,8 +174,10 @@ def claim_ends(part: Mapping) -> list[float | None]:
 def _facts(record: Mapping, part: Mapping) -> dict:
     """Return what a sentence about a part can mention."""
     said, language = words(record["language"]), record["language"]
+    part = in_plain_unit(part)
     value, low, high = _values(part)
-    unit = f" {part['unit']}" if part["show"] == "number" and part["unit"] else ""
+    space = "" if language == "zh" else " "
+    unit = f"{space}{part['unit']}" if part["show"] == "number" and part["unit"] else ""
     label = part["label"][:1].upper() + part["label"][1:]
     between = said["range"].format(low=low, high=high)
     above = part["ci_low"] is not None and part["ci_low"] > part["null"]

@@ -101,6 +101,8 @@ class _Formatter(string.Formatter):
 
     def format_field(self, value: object, spec: str) -> str:
         """Return a value as it is written: a true minus sign, 12.5万, 2026年6月29日."""
+        if hasattr(value, "ci_low"):
+            return self._with_range(value, spec)
         if isinstance(value, str):
             value = named(value, self._language)
             day = DAY.fullmatch(value) if self._is_chinese else None
@@ -110,6 +112,12 @@ class _Formatter(string.Formatter):
         if not isinstance(value, Number) or isinstance(value, bool):
             return super().format_field(value, spec)
         return (chinese_number if self._is_chinese else format)(value, spec).replace("-", "−")
+
+    def _with_range(self, effect: object, spec: str) -> str:
+        """Return an estimate with its 95% interval."""
+        ends = {"middle": "estimate", "low": "ci_low", "high": "ci_high"}
+        facts = {key: self.format_field(getattr(effect, name), spec) for key, name in ends.items()}
+        return translate(phrase("{middle} ({low} to {high})"), "", self._language, facts)
 
 
 def chinese_number(value: float, spec: str) -> str:

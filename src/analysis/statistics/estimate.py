@@ -87,6 +87,15 @@ class Estimate:
         low, high = inverse(self._middle - half), inverse(self._middle + half)
         return replace(self, ci_low=float(low), ci_high=float(high))
 
+    def times(self, factor: float) -> Estimate:
+        """Return an effect in another unit, of which its own is so much; its scale is "identity".
+
+        Degrees of freedom stay.
+        """
+        low, high = sorted((factor * self.ci_low, factor * self.ci_high))
+        middle = factor * self.estimate
+        return replace(self, estimate=middle, ci_low=low, ci_high=high, scale="identity")
+
     def p_value(self, value: float) -> float:
         """Return the two-sided p-value of "the effect equals `value`"."""
         distance = abs(self._middle - on_scale(value, self.scale)) / self.se
