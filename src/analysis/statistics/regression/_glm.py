@@ -131,7 +131,15 @@ def _maximum(model: sm.GLM):
         warnings.simplefilter("ignore", PerfectSeparationWarning)
         warnings.simplefilter("ignore", RuntimeWarning)
         try:
-            return model.fit() if isinstance(model, sm.OLS) else model.fit(rtol=1e-13)
+            if isinstance(model, sm.OLS):
+                return model.fit()
+            if isinstance(
+                model.family, sm.families.Binomial
+            ):  # of many rows in a tenth of the time
+                found = model.fit(method="newton", max_start_irls=0, disp=False)
+                if found.mle_retvals["converged"] and np.isfinite(found.params).all():
+                    return found
+            return model.fit(rtol=1e-13)
         except (ValueError, np.linalg.LinAlgError):
             return None
 
