@@ -1,6 +1,7 @@
 """Is the command `workbook` for each line of its input: a folder of notebooks, and words."""
 
 import json
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -23,5 +24,6 @@ def answer(line):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     for line in sys.stdin:
         print("exit", answer(line), flush=True)

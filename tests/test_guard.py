@@ -1,8 +1,6 @@
 """One run at a time in a folder of reports, and nothing left over."""
 
-import contextlib
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -80,13 +78,3 @@ def test_only_folders_of_processes_that_have_ended_are_swept_away(tmp_path, monk
         (tmp_path / name / "rows").write_text("x")
     run_lock.sweep(tmp_path / "reports")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[1:])
-
-
-def test_ctrl_c_comes_through_an_import_that_catches_everything():
-    reached = []
-    caught = contextlib.suppress(BaseException)
-    with pytest.raises(KeyboardInterrupt), run_lock.interrupts_held(), caught:
-        signal.raise_signal(signal.SIGINT)
-        reached.append("the end of the import")
-    assert reached
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -93,12 +93,12 @@ def run(
                 said = f"{counted(number, 'report')} {'is' if number == 1 else 'are'}"
                 console.print(f"{said} unchanged: same notebooks, parameters, data and code.")
         else:
+            if todo and is_forked:
+                fork_server.warm(notebooks.FOLDER)  # it imports while we do
+            from workbook.running import execute, session
+
+            todo, how = plan.in_turns(todo, jobs), execute.How(cold, 60 * timeout)
             try:
-                with run_lock.interrupts_held():
-                    if todo and is_forked:
-                        fork_server.warm(notebooks.FOLDER)  # it imports while we do
-                    from workbook.running import execute, session
-                todo, how = plan.in_turns(todo, jobs), execute.How(cold, 60 * timeout)
                 failed = session.perform(asked, todo, style, console, jobs, scheduler, how)
             except KeyboardInterrupt:
                 raise typer.Exit(130) from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -42,23 +41,6 @@ def alone(reports: Path, what: str) -> Iterator[None]:
     finally:
         (reports / OWNER).unlink(missing_ok=True)
         lock.release()
-
-
-@contextmanager
-def interrupts_held() -> Iterator[None]:
-    """Hold back Ctrl-C until the end of the block, which imports modules.
-
-    Libraries catch whatever is raised while they try out what is installed, an interrupt, too.
-    """
-    kinds, came = (signal.SIGINT, signal.SIGTERM), []
-    usual = {kind: signal.signal(kind, lambda *_: came.append(True)) for kind in kinds}
-    try:
-        yield
-    finally:
-        for kind, handler in usual.items():
-            signal.signal(kind, handler)
-    if came:
-        raise KeyboardInterrupt
 
 
 def sweep(reports: Path) -> None:

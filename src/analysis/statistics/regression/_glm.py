@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import statsmodels.api as sm
 from scipy import linalg, optimize
-from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
+from statsmodels.tools.sm_exceptions import ModelWarning
 
 from analysis.statistics.estimate import NotEstimable
 
@@ -128,7 +128,7 @@ def _check_offsets(x: np.ndarray, names: Sequence[str]) -> None:
 def _maximum(model: sm.GLM):
     """Fit a model; None where the steps lead nowhere. Convergence does not depend on the unit."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore", PerfectSeparationWarning)
+        warnings.simplefilter("ignore", ModelWarning)
         warnings.simplefilter("ignore", RuntimeWarning)
         try:
             if isinstance(model, sm.OLS):
