@@ -33,6 +33,7 @@ from filelock import FileLock
 
 from analysis.data.files import RUN_FOLDER, is_file, whole
 from analysis.data.sources import ROOT
+from analysis.language import current
 
 if TYPE_CHECKING:
     from ibis.expr.types import Table
@@ -61,9 +62,9 @@ def per_region(
     """Decorate a function of a region: it is computed once for each region and arguments.
 
     The value is looked up first on the `Region`, then on disk, where its name comes from the
-    region's data, the arguments and the code of this package. A `Region` that was simulated
-    or changed after it was loaded has no key; its values stay in memory. Each caller gets a
-    value of its own (`private`).
+    region's data, the arguments, the code of this package and the reader's language. A `Region`
+    that was simulated or changed after it was loaded has no key; its values stay in memory. Each
+    caller gets a value of its own (`private`).
 
     Parameters
     ----------
@@ -77,7 +78,7 @@ def per_region(
     def cached(here: Region, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Value:
         given = parameters.bind(here, *args, **kwargs)
         given.apply_defaults()
-        own = repr((name, list(given.arguments.items())[1:], code() if here.key else ""))
+        own = repr((name, list(given.arguments.items())[1:], code() if here.key else "", current()))
         if own not in here.computed:
             folder = _folder() if here.key else None
             place = folder and folder / short(each.encode() for each in (here.key, own))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from analysis.language import text
 from analysis.statistics.estimate import NotEstimable
 
 
@@ -32,5 +33,12 @@ def floats(values: pd.Series) -> pd.Series:
     plain = pd.Series(values.to_numpy(float, na_value=np.nan), values.index, name=values.name)
     infinite = int(np.isinf(plain).sum())
     if infinite:
-        raise NotEstimable(f'"{values.name}" is infinite in {infinite:,} of {len(plain):,} rows.')
+        raise NotEstimable(
+            text(
+                '"{name}" is infinite in {infinite:,} of {n:,} rows.',
+                name=values.name,
+                infinite=infinite,
+                n=len(plain),
+            )
+        )
     return plain

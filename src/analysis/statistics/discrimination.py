@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import optimize, special, stats
 
+from analysis.language import text
 from analysis.statistics._aligned import aligned
 from analysis.statistics.estimate import Estimate, NotEstimable, from_se
 
@@ -61,7 +62,7 @@ def auc(score: ArrayLike, lost: ArrayLike, customers: ArrayLike | None = None) -
     lost, codes, score = checked(lost, customers, score)
     if score.min() == score.max():
         raise NotEstimable(
-            f"The score is the same in all {len(score):,} rows, so it tells nobody apart."
+            text("The score is the same in all {n:,} rows, so it tells nobody apart.", n=len(score))
         )
     placed = _placements(score, lost)
     value, n = placed[lost].mean(), codes.max() + 1
@@ -92,8 +93,11 @@ def auc_gain(
     variance = _variance(placed, lost, codes)
     if variance < _NO_VARIANCE:
         raise NotEstimable(
-            f"Both scores order the lost and the others of {codes.max() + 1:,} customers alike, so "
-            "that a gain has no error to judge it by."
+            text(
+                "Both scores order the lost and the others of {value:,} customers alike, so "
+                "that a gain has no error to judge it by.",
+                value=codes.max() + 1,
+            )
         )
     method = _method("difference of AUCs", customers)
     return from_se(placed[lost].mean(), np.sqrt(variance), codes.max() + 1, method=method)
@@ -163,8 +167,12 @@ def checked(lost: ArrayLike, customers: ArrayLike | None, *scores: ArrayLike) ->
     sides = customers_by_side(lost, codes)
     if min(sides) < 2:
         raise NotEstimable(
-            f"An AUC needs 2 customers who were lost and 2 who were not, not {sides[0]} "
-            f"and {sides[1]}."
+            text(
+                "An AUC needs 2 customers who were lost and 2 who were not, not {value} and "
+                "{value_2}.",
+                value=sides[0],
+                value_2=sides[1],
+            )
         )
     return lost, codes, *scores
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
+from analysis.language import text
 from analysis.statistics._aligned import aligned
 from analysis.statistics.discrimination import EDGE, labelled
 from analysis.statistics.estimate import Estimate, NotEstimable
@@ -71,7 +72,11 @@ def held_out(
         inside = fold == each
         if not _varies(outcome[~inside]):
             raise NotEstimable(
-                f"The outcome of {len(rows):,} rows does not differ outside one of {folds} folds."
+                text(
+                    "The outcome of {n:,} rows does not differ outside one of {folds} folds.",
+                    n=len(rows),
+                    folds=folds,
+                )
             )
         found[inside] = _predicted(outcome, design, ~inside, inside)
     return found
@@ -134,7 +139,7 @@ def caught(score: ArrayLike, lost: ArrayLike, k: int) -> float:
     """Return the share of all who are lost that is among the k rows with the highest score."""
     count, total = _lost_among(score, lost, k), np.sum(lost)
     if total == 0:
-        raise NotEstimable("Nobody was lost, so nobody can be caught.")
+        raise NotEstimable(text("Nobody was lost, so nobody can be caught."))
     return float(count / total)
 
 

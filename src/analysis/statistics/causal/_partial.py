@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import patsy
 
+from analysis.language import text
 from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.regression.controls import in_words
 from analysis.statistics.regression.formulas import coded
@@ -34,7 +35,11 @@ def classical(
     df = len(y) - sum(columns[name].shape[1] for name in [treatment, *others])
     if df < 2 or np.ptp(d) < 1e-9:
         raise NotEstimable(
-            f"{len(y):,} rows are too few to tell {in_words(treatment)} from what is held equal."
+            text(
+                "{n:,} rows are too few to tell {value} from what is held equal.",
+                n=len(y),
+                value=in_words(treatment),
+            )
         )
     slope = (d @ y) / (d @ d)
     error = np.sqrt(((y - slope * d) ** 2).sum() / df / (d @ d))

@@ -9,6 +9,7 @@ import pandas as pd
 import statsmodels.api as sm
 from scipy import stats
 
+from analysis.language import text
 from analysis.statistics.causal.discontinuity import CUTOFF, whole_days
 from analysis.statistics.estimate import NotEstimable
 
@@ -57,8 +58,14 @@ def bunching(days: pd.Series) -> Bunching:
     fitted = count.iloc[:LAST]
     if count.sum() < MIN_CASES or (fitted > 0).sum() < _DEGREE + 3:
         raise NotEstimable(
-            f"Bunching needs {MIN_CASES} cases on {_DEGREE + 3} different days; "
-            f"there are {count.sum()} on {(fitted > 0).sum()}."
+            text(
+                "Bunching needs {MIN_CASES} cases on {value} different days; there are {n} "
+                "on {n_2}.",
+                MIN_CASES=MIN_CASES,
+                value=_DEGREE + 3,
+                n=count.sum(),
+                n_2=(fitted > 0).sum(),
+            )
         )
     logs = np.log1p(np.arange(LAST))
     design = np.vander((logs - logs.mean()) / logs.std(), _DEGREE + 1)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import patsy
 
+from analysis.language import text
 from analysis.statistics.causal._curvature import half_width, worst_bias
 from analysis.statistics.estimate import Estimate, NotEstimable
 from analysis.statistics.regression.models import contrast, ols
@@ -193,7 +194,9 @@ def _local_lines(
     rows = rows.loc[design.index].reset_index(drop=True)
     _check_sides(rows)
     if rows["_outcome"].nunique() == 1:
-        raise NotEstimable(f'"{outcome}" is the same in every case near the cutoff.')
+        raise NotEstimable(
+            text('"{outcome}" is the same in every case near the cutoff.', outcome=outcome)
+        )
     return formula, design, rows
 
 
@@ -211,6 +214,13 @@ def _check_sides(rows: pd.DataFrame) -> None:
         distance = rows.loc[rows["_within"] == within, "_distance"]
         if distance.nunique() < MIN_DAYS or len(distance) < MIN_ROWS:
             raise NotEstimable(
-                f"Each side needs {MIN_DAYS} different days and {MIN_ROWS} cases; "
-                f"{name} there are {distance.nunique()} and {len(distance)}."
+                text(
+                    "Each side needs {MIN_DAYS} different days and {MIN_ROWS} cases; {name} "
+                    "there are {n} and {n_2}.",
+                    MIN_DAYS=MIN_DAYS,
+                    MIN_ROWS=MIN_ROWS,
+                    name=name,
+                    n=distance.nunique(),
+                    n_2=len(distance),
+                )
             )

@@ -9,6 +9,7 @@ import pandas as pd
 import statsmodels.api as sm
 from numpy.typing import ArrayLike
 
+from analysis.language import text
 from analysis.statistics._aligned import aligned, floats
 from analysis.statistics.causal import _shares
 from analysis.statistics.estimate import Estimate, NotEstimable, from_se
@@ -155,8 +156,15 @@ def _arm(
     farthest = found[np.argmax(np.abs(found - middle))]
     if not abs(farthest - middle) <= (BEYOND - 0.5) * (high - low):
         raise NotEstimable(
-            f"The {own.sum():,} {who} had {low:,.6g} to {high:,.6g}; from them {farthest:,.6g} "
-            "would follow for another customer: they are too few, or too unlike."
+            text(
+                "The {n:,} {who} had {low:,.6g} to {high:,.6g}; from them {farthest:,.6g} "
+                "would follow for another customer: they are too few, or too unlike.",
+                n=own.sum(),
+                who=who,
+                low=low,
+                high=high,
+                farthest=farthest,
+            )
         )
     return found, leverage
 
@@ -190,11 +198,19 @@ def _check_arms(y: np.ndarray, arm: np.ndarray, design: pd.DataFrame) -> None:
         raise ValueError("Treatment must be 0 or 1.")
     if min(arm.sum(), (1 - arm).sum()) < MIN_ARM:
         raise NotEstimable(
-            f"Each arm needs {MIN_ARM} customers; there are {int(arm.sum())} treated and "
-            f"{int((1 - arm).sum())} others."
+            text(
+                "Each arm needs {MIN_ARM} customers; there are {value} treated and {value_2} "
+                "others.",
+                MIN_ARM=MIN_ARM,
+                value=int(arm.sum()),
+                value_2=int((1 - arm).sum()),
+            )
         )
     for rows in (design, design[arm == 1], design[arm == 0]):
         if np.linalg.matrix_rank(rows) < rows.shape[1]:
             raise NotEstimable(
-                f"Covariates are collinear or constant within an arm ({len(rows):,} customers)."
+                text(
+                    "Covariates are collinear or constant within an arm ({n:,} customers).",
+                    n=len(rows),
+                )
             )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from analysis.language import text
 from analysis.statistics.estimate import NotEstimable
 
 _TINY = 1e-6
@@ -22,7 +23,7 @@ def correlations(values: np.ndarray, n_boot: int = 0, seed: int | Sequence[int] 
     if not np.isfinite(values).all():
         raise ValueError("Correlations need a number in every row and column.")
     if len(values) < 2:
-        raise NotEstimable(f"Correlations need at least 2 rows, not {len(values)}.")
+        raise NotEstimable(text("Correlations need at least 2 rows, not {n}.", n=len(values)))
     spread = values.std(axis=0)
     scaled = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1)
     return correlation_of(covariances(scaled, n_boot, seed))

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from analysis.language import text
 from analysis.statistics.estimate import Estimate, NotEstimable
 
 PROMOTER, DETRACTOR = 9, 6
@@ -40,7 +41,7 @@ def net_promoter_score(answers: pd.Series) -> Estimate:
     known = answers.dropna()
     n = len(known)
     if not n:
-        raise NotEstimable("Nobody answered whether they would recommend.")
+        raise NotEstimable(text("Nobody answered whether they would recommend."))
     promoters, detractors = (known >= PROMOTER).sum(), (known <= DETRACTOR).sum()
     more, less, size = np.array([promoters, detractors, n]) + ADDED
     middle = (more - less) / size

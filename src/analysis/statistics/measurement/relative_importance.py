@@ -9,6 +9,7 @@ from math import comb
 import numpy as np
 import pandas as pd
 
+from analysis.language import text
 from analysis.statistics import effort
 from analysis.statistics.estimate import Estimate, NotEstimable
 from analysis.statistics.measurement.correlations import correlations, disattenuated, slopes_of
@@ -61,7 +62,9 @@ class Importance:
         low, high = np.quantile(self.draws @ signs, [0.025, 0.975])
         value = float(self.table["share"].to_numpy() @ signs)
         if high - low < _TINY:
-            raise NotEstimable(f"The difference is {value:.3g} in every bootstrap sample.")
+            raise NotEstimable(
+                text("The difference is {value:.3g} in every bootstrap sample.", value=value)
+            )
         return Estimate(value, float(low), float(high), self.n_obs, method=self.method)
 
 
@@ -118,7 +121,9 @@ def importance(
     parts = [lmg(each) for each in matrices]
     found = np.array([part[0] for part in parts])
     if found.sum(axis=1).min() < _TINY:
-        raise NotEstimable(f'The drivers explain nothing of "{outcome}"; is it constant?')
+        raise NotEstimable(
+            text('The drivers explain nothing of "{outcome}"; is it constant?', outcome=outcome)
+        )
     draws = _shares(np.concatenate([part[1:] for part in parts]))
     low, high = np.quantile(draws, [0.025, 0.975], axis=0)
     first = draws >= draws.max(axis=1, keepdims=True) - _TINY
@@ -202,7 +207,9 @@ def performance_map(frame: pd.DataFrame, drivers: Sequence[str], outcome: str) -
         raise ValueError(f"Drivers must be rated from {LOWEST} to {HIGHEST}.")
     centred = ratings - ratings.mean(axis=0)
     if np.linalg.matrix_rank(centred) < len(drivers):
-        raise NotEstimable(f"Drivers {drivers} are collinear or constant; leave one out.")
+        raise NotEstimable(
+            text("Drivers {drivers} are collinear or constant; leave one out.", drivers=drivers)
+        )
     slope = np.linalg.lstsq(centred, values - values.mean())[0]
     performance = 100 * (ratings.mean(axis=0) - LOWEST) / (HIGHEST - LOWEST)
     index = pd.Index(drivers, name="driver")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from analysis.language import text
 from analysis.statistics import effort
 from analysis.statistics._aligned import floats
 from analysis.statistics.estimate import Estimate, NotEstimable, from_se
@@ -92,8 +93,12 @@ def omega(items: pd.DataFrame, *, n_boot: int = 999, seed: int = 0) -> Estimate:
     against = complete.columns[_loadings(complete.corr().to_numpy()[None])[0] < 0]
     if len(against):
         raise NotEstimable(
-            f"{name} cannot be told: {', '.join(map(str, against))} against the other items. Are "
-            "all coded in the same direction?"
+            text(
+                "{name} cannot be told: {value} against the other items. Are all coded in "
+                "the same direction?",
+                name=name,
+                value=", ".join(map(str, against)),
+            )
         )
     return _reliability(items, _omega, name, n_boot, seed)
 
@@ -131,15 +136,23 @@ def _reliability(
     value, *draws = function(covariances(values - values.mean(axis=0), n_boot, seed))
     if not value > 0:
         raise NotEstimable(
-            f"{name} cannot be told: the items hardly correlate, or in opposite "
-            "directions. Are all coded in the same direction?"
+            text(
+                "{name} cannot be told: the items hardly correlate, or in opposite "
+                "directions. Are all coded in the same direction?",
+                name=name,
+            )
         )
     value = min(float(value), 1 - 1e-6)
     lost, spread = np.isnan(draws).mean(), np.nanstd(draws, ddof=1)
     if lost > MOST_LOST or spread < 1e-9:
         raise NotEstimable(
-            f"{len(values)} customers who answered every item do not tell the error of {name}: in "
-            f"{lost:.0%} of bootstrap samples it has no solution."
+            text(
+                "{n} customers who answered every item do not tell the error of {name}: in "
+                "{lost:.0%} of bootstrap samples it has no solution.",
+                n=len(values),
+                name=name,
+                lost=lost,
+            )
         )
     se = spread / (value * (1 - value))
     method = f"{name}, bootstrap ({n_boot})"
@@ -196,9 +209,15 @@ def _complete(items: pd.DataFrame) -> pd.DataFrame:
     complete = items.apply(floats).dropna()
     if len(complete) < MIN_ANSWERERS:
         raise NotEstimable(
-            f"Customers who answered every item: {len(complete)}; {MIN_ANSWERERS} are needed."
+            text(
+                "Customers who answered every item: {n}; {MIN_ANSWERERS} are needed.",
+                n=len(complete),
+                MIN_ANSWERERS=MIN_ANSWERERS,
+            )
         )
     constant = [str(name) for name in complete if complete[name].nunique() == 1]
     if constant:
-        raise NotEstimable(f"Everybody gave the same answer to {', '.join(constant)}.")
+        raise NotEstimable(
+            text("Everybody gave the same answer to {value}.", value=", ".join(constant))
+        )
     return complete

@@ -12,6 +12,7 @@ import statsmodels.api as sm
 from statsmodels.base.model import LikelihoodModelResults
 from statsmodels.base.wrapper import ResultsWrapper
 
+from analysis.language import text
 from analysis.statistics.estimate import Estimate, NotEstimable, Scale, from_se, pooled
 
 Fit = ResultsWrapper | LikelihoodModelResults
@@ -65,11 +66,19 @@ def contrast(
     with np.errstate(over="ignore"):
         value = np.exp(middle) if scale == "log" else middle
     if not getattr(fit, "converged", True):
-        raise NotEstimable(f"The {label} of {n_obs:,} rows did not converge.")
+        raise NotEstimable(
+            text("The {label} of {n_obs:,} rows did not converge.", label=label, n_obs=n_obs)
+        )
     _check_groups(fit, weights)
     rounding = _ROUNDING * np.abs(values) @ _sizes(fit)[names]
     if not (np.isfinite([middle, value, se]).all() and se > max(_EXACT * abs(middle), rounding)):
-        raise NotEstimable(f"{n_obs:,} rows give no standard error for {' and '.join(names)}.")
+        raise NotEstimable(
+            text(
+                "{n_obs:,} rows give no standard error for {value}.",
+                n_obs=n_obs,
+                value=" and ".join(names),
+            )
+        )
     own_df = getattr(fit, "df_resid_inference", fit.df_resid) if fit.use_t else np.inf
     return from_se(value, se, n_obs, scale=scale, df=df or own_df, method=label)
 
@@ -135,6 +144,11 @@ def _check_groups(fit: Fit, weights: Mapping[str, float]) -> None:
                 events = min(events, int((y[rows] < 1).sum()))
             if events < LEAST_IN_GROUP:
                 raise NotEstimable(
-                    f"Events among the rows {who}: {events}; a ratio of groups needs "
-                    f"{LEAST_IN_GROUP} in each."
+                    text(
+                        "Events among the rows {who}: {events}; a ratio of groups needs "
+                        "{LEAST_IN_GROUP} in each.",
+                        who=who,
+                        events=events,
+                        LEAST_IN_GROUP=LEAST_IN_GROUP,
+                    )
                 )

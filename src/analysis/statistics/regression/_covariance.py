@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from analysis.language import text
 from analysis.statistics.estimate import NotEstimable
 
 
@@ -29,7 +30,7 @@ def jackknife(
     """
     size = groups.max() + 1
     if size < 2:
-        raise NotEstimable("Errors by group need at least 2 groups.")
+        raise NotEstimable(text("Errors by group need at least 2 groups."))
     order = np.argsort(groups, kind="stable")
     rows = np.split(order, np.cumsum(np.bincount(groups))[:-1])
     identity = np.eye(x.shape[1])
@@ -44,6 +45,8 @@ def _check_leverage(one_minus_leverage: np.ndarray) -> None:
     """Refuse rows or groups without which a coefficient could not be estimated."""
     if one_minus_leverage.min() < 1e-8:
         raise NotEstimable(
-            "One row or group alone decides a coefficient, so that its standard error cannot be "
-            "estimated; merge rare categories."
+            text(
+                "One row or group alone decides a coefficient, so that its standard error "
+                "cannot be estimated; merge rare categories."
+            )
         )

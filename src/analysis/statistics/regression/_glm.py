@@ -10,6 +10,7 @@ import statsmodels.api as sm
 from scipy import linalg, optimize
 from statsmodels.tools.sm_exceptions import ModelWarning
 
+from analysis.language import phrase, text
 from analysis.statistics.estimate import NotEstimable
 
 FAMILIES = {
@@ -58,7 +59,15 @@ def fit(model: sm.GLM | sm.OLS, family: str, outcome: str, rows: str = "rows"):
         if direction is not None:
             raise Separated(_told_apart(direction, x, y, model.exog_names, outcome, rows))
     if not has_converged or not np.isfinite(found.params).all():
-        raise NotEstimable(f"A {family} model of {outcome} ({len(y):,} {rows}) does not converge.")
+        raise NotEstimable(
+            text(
+                "A {family} model of {outcome} ({n:,} {rows}) does not converge.",
+                family=family,
+                outcome=outcome,
+                n=len(y),
+                rows=rows,
+            )
+        )
     return found
 
 
@@ -102,16 +111,39 @@ def _check_events(x: np.ndarray, y: np.ndarray, family: str, outcome: str, rows:
     """Refuse outcomes that do not differ, and those of too few rows."""
     n, k = x.shape
     if np.ptp(y) <= 1e-12 * np.abs(y).max():
-        raise NotEstimable(f"{outcome} is {y[0] + 0.0:g} in all {n:,} {rows}.")
+        raise NotEstimable(
+            text(
+                "{outcome} is {value:g} in all {n:,} {rows}.",
+                outcome=outcome,
+                value=y[0] + 0.0,
+                n=n,
+                rows=rows,
+            )
+        )
     if family == "gaussian":
         return
     some = int((y > 0).sum())
     events = min(some, n - some) if family == "binomial" else some
     if events < LEAST_EVENTS * (k - 1):
-        have = "do not have" if events < some else "have"
+        said = phrase(
+            "Only {events:,} of {n:,} {rows} have {outcome} above 0; {value} coefficients need "
+            "{value_2}."
+        )
+        if events < some:
+            said = phrase(
+                "Only {events:,} of {n:,} {rows} do not have {outcome} above 0; {value} "
+                "coefficients need {value_2}."
+            )
         raise NotEstimable(
-            f"Only {events:,} of {n:,} {rows} {have} {outcome} above 0; {k - 1} coefficients "
-            f"need {LEAST_EVENTS * (k - 1)}."
+            text(
+                said,
+                events=events,
+                n=n,
+                rows=rows,
+                outcome=outcome,
+                value=k - 1,
+                value_2=LEAST_EVENTS * (k - 1),
+            )
         )
 
 
@@ -120,8 +152,13 @@ def _check_offsets(x: np.ndarray, names: Sequence[str]) -> None:
     spread, size = x.std(axis=0), np.abs(x).max(axis=0)
     for j in np.flatnonzero((np.ptp(x, axis=0) > 0) & (spread < LEAST_SPREAD * size)):
         raise NotEstimable(
-            f'"{names[j]}" differs by only {spread[j]:.3g} about {x[:, j].mean():.3g}; take its '
-            "mean away first."
+            text(
+                '"{value}" differs by only {value_2:.3g} about {mean:.3g}; take its mean '
+                "away first.",
+                value=names[j],
+                value_2=spread[j],
+                mean=x[:, j].mean(),
+            )
         )
 
 
@@ -154,13 +191,15 @@ def _told_apart(
         if np.isin(x[:, j], (0, 1)).all() and 0 < inside.sum() < len(y) and direction[j]:
             some = int((y[inside] > 0).sum())
             if some in (0, inside.sum()):
-                return (
-                    f'Of {inside.sum():,} {rows} with "{names[j]}", {some:,} have {outcome} above '
-                    "0: where all or none have it, there is no finite ratio."
-                )
+                return text(
+                    'Of {n:,} {rows} with "{name}", {some:,} have {outcome} above 0: where all or '
+                    "none have it, there is no finite ratio.",
+                    n=inside.sum(), rows=rows, name=names[j], some=some, outcome=outcome,
+                )  # fmt: skip
     apart = int((np.abs(x @ direction) > _SEPARATES).sum())
     used = [str(names[j]) for j in range(len(names)) if direction[j] and np.ptp(x[:, j])]
-    return (
-        f"{' and '.join(used)} tell apart, without an exception, which of {apart:,} of {len(y):,} "
-        f"{rows} have {outcome} above 0: there is no finite ratio."
-    )
+    return text(
+        "{names} tell apart, without an exception, which of {apart:,} of {n:,} {rows} have "
+        "{outcome} above 0: there is no finite ratio.",
+        names=text(" and ").join(used), apart=apart, n=len(y), rows=rows, outcome=outcome,
+    )  # fmt: skip

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import patsy
 
+from analysis.language import text
 from analysis.statistics._aligned import floats
 from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.regression.controls import left_out
@@ -126,7 +127,11 @@ def coded(formula: str, data: pd.DataFrame) -> pd.DataFrame:
     found = found.dropna()
     if names and found.empty:
         raise NotEstimable(
-            f"None of {len(data):,} rows has every one of {', '.join(map(str, names))}."
+            text(
+                "None of {n:,} rows has every one of {value}.",
+                n=len(data),
+                value=", ".join(map(str, names)),
+            )
         )
     words = list(found.select_dtypes("category"))
     return found.assign(**{name: found[name].cat.remove_unused_categories() for name in words})

@@ -11,6 +11,7 @@ import statsmodels.api as sm
 from scipy import stats
 from statsmodels.duration.hazard_regression import PHRegResults
 
+from analysis.language import text
 from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.regression import _glm
 from analysis.statistics.regression.formulas import coded
@@ -112,7 +113,10 @@ def proportional(
     variance = own - cross[j] @ np.linalg.solve(information, cross[j])
     if variance <= _TINY * own:
         raise NotEstimable(
-            f'"{column}" varies among customers at risk on one day with losses only.'
+            text(
+                '"{column}" varies among customers at risk on one day with losses only.',
+                column=column,
+            )
         )
     return float(stats.chi2.sf(score[j] ** 2 / variance, 1))
 
@@ -153,7 +157,7 @@ def _spells(formula: str, rows: pd.DataFrame, start: str, stop: str, lost: str) 
     times, spread = times.loc[x.index], x.std(ddof=0).to_numpy()
     scale, days = np.where(spread > 0, spread, 1.0), np.unique(times["stop"][times["lost"] == 1])
     if not len(days):
-        raise NotEstimable("Nobody was lost, so that hazards cannot be compared.")
+        raise NotEstimable(text("Nobody was lost, so that hazards cannot be compared."))
     before, until = (np.searchsorted(days, times[name], "right") for name in ("entry", "stop"))
     events = np.flatnonzero(times["lost"])
     return _Spells(
@@ -181,8 +185,14 @@ def _maximum(spells: _Spells) -> tuple[np.ndarray, np.ndarray]:
     losses, columns = len(spells.lost), spells.x.shape[1]
     if losses < _glm.LEAST_EVENTS * columns:
         raise NotEstimable(
-            f"Only {losses:,} of {len(spells.x):,} rows end with a loss; {columns} coefficients "
-            f"need {_glm.LEAST_EVENTS * columns}."
+            text(
+                "Only {losses:,} of {n:,} rows end with a loss; {columns} coefficients need "
+                "{value}.",
+                losses=losses,
+                n=len(spells.x),
+                columns=columns,
+                value=_glm.LEAST_EVENTS * columns,
+            )
         )
     params, equal = np.zeros(columns), np.ones(spells.size)
     _check_columns(_derivatives(params, spells, equal)[1], spells)
@@ -196,11 +206,17 @@ def _maximum(spells: _Spells) -> tuple[np.ndarray, np.ndarray]:
     if change > _LONG:
         name = spells.names[np.argmax(np.abs(step) * np.ptp(spells.x, axis=0))]
         raise NotEstimable(
-            f'The hazard ratio of "{name}" is zero or infinite: only customers at one end of it '
-            "were lost; merge rare categories, or take the logarithm of a skewed column."
+            text(
+                'The hazard ratio of "{name}" is zero or infinite: only customers at one end '
+                "of it were lost; merge rare categories, or take the logarithm of a skewed "
+                "column.",
+                name=name,
+            )
         )
     if score @ step >= _GAIN:
-        raise NotEstimable(f"The Cox regression of {losses:,} losses does not converge.")
+        raise NotEstimable(
+            text("The Cox regression of {losses:,} losses does not converge.", losses=losses)
+        )
     return params, _derivatives(params, spells, equal)[1]
 
 
@@ -237,6 +253,10 @@ def _check_columns(information: np.ndarray, spells: _Spells) -> None:
     own = np.diag(information)
     for j in np.flatnonzero(own < _TINY * len(spells.day)):
         name = spells.names[j]
-        raise NotEstimable(f'"{name}" does not vary among customers at risk; leave it out.')
+        raise NotEstimable(
+            text('"{name}" does not vary among customers at risk; leave it out.', name=name)
+        )
     if np.linalg.eigvalsh(information / np.sqrt(np.outer(own, own))).min() < _TINY:
-        raise NotEstimable(f"Columns {spells.names} are collinear; leave one out.")
+        raise NotEstimable(
+            text("Columns {names} are collinear; leave one out.", names=spells.names)
+        )

@@ -18,6 +18,7 @@ from statsmodels.base.model import Model
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 from statsmodels.tools.sm_exceptions import MissingDataError
 
+from analysis.language import text
 from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.regression import _covariance, _glm, _ordinal
 from analysis.statistics.regression._contrast import Fit
@@ -144,18 +145,32 @@ def ordered(formula: str, data: pd.DataFrame) -> Fit:
     name, n, slopes = model.endog_names, len(model.endog), model.k_vars
     if model.k_levels < 3:
         raise NotEstimable(
-            f'"{name}" needs 3 different values for an ordered model; the {n:,} rows have '
-            f"{model.k_levels}."
+            text(
+                '"{name}" needs 3 different values for an ordered model; the {n:,} rows have '
+                "{k_levels}.",
+                name=name,
+                n=n,
+                k_levels=model.k_levels,
+            )
         )
     if np.linalg.matrix_rank(_unitless(np.column_stack([np.ones(n), model.exog]))) <= slopes:
-        raise NotEstimable(f"Columns {model.exog_names[:slopes]} are collinear; leave one out.")
+        raise NotEstimable(
+            text("Columns {value} are collinear; leave one out.", value=model.exog_names[:slopes])
+        )
     sizes = np.bincount(model.endog)
     different = n - (sizes.astype(float) ** 3).sum() / n**2
     if different < _glm.LEAST_EVENTS * slopes:
         raise NotEstimable(
-            f'"{name}" differs too little in {n:,} rows ({sizes.max():,} alike): as good as '
-            f"{different:.0f} different ones, and {slopes} slopes need "
-            f"{_glm.LEAST_EVENTS * slopes}."
+            text(
+                '"{name}" differs too little in {n:,} rows ({max:,} alike): as good as '
+                "{different:.0f} different ones, and {slopes} slopes need {value}.",
+                name=name,
+                n=n,
+                max=sizes.max(),
+                different=different,
+                slopes=slopes,
+                value=_glm.LEAST_EVENTS * slopes,
+            )
         )
     fit = _ordinal.results(model)
     fit.label = "ordered probit model"
@@ -197,7 +212,7 @@ def _model(maker: Callable, formula: str, data: pd.DataFrame, **options: object)
     try:
         model = maker(formula, data, **options)
     except MissingDataError:
-        raise NotEstimable(f'A term of "{formula}" is infinite.') from None
+        raise NotEstimable(text('A term of "{formula}" is infinite.', formula=formula)) from None
     if np.ndim(model.endog) > 1 or not isinstance(model.endog_names, str):
         raise ValueError(
             f'The outcome of "{formula}" must be numbers, or a column of true and false.'
@@ -213,7 +228,11 @@ def _check_design(model: Model, family: str) -> None:
         raise ValueError(f"A {family} outcome must lie between 0 and {highest}.")
     if np.linalg.matrix_rank(_unitless(model.exog)) < model.exog.shape[1]:
         raise NotEstimable(
-            f"Columns {model.exog_names} are collinear in {len(y):,} rows; leave one out."
+            text(
+                "Columns {exog_names} are collinear in {n:,} rows; leave one out.",
+                exog_names=model.exog_names,
+                n=len(y),
+            )
         )
 
 

@@ -85,7 +85,7 @@ def curve(
     if not is_among:
         raise ValueError(f'"{formula}" is not among the choices of controls and samples.')
     if not found:
-        raise NotEstimable(f"No specification can be fitted: {problem}")
+        raise NotEstimable(text("No specification can be fitted: {problem}", problem=problem))
     return pd.DataFrame(
         [_row(each, model == main, chosen_by[model], choices) for model, each in found.items()]
     )

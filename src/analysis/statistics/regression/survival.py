@@ -7,6 +7,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.duration.survfunc import SurvfuncRight, survdiff
 
+from analysis.language import text
 from analysis.statistics.estimate import NotEstimable
 
 
@@ -77,13 +78,13 @@ def differ(rows: pd.DataFrame, stop: str, lost: str, by: str) -> float:
     codes, groups = pd.factorize(times["group"])
     if len(groups) < 2 or not times["lost"].any():
         raise NotEstimable(
-            f'To compare curves, "{by}" needs 2 groups, and customers who were lost.'
+            text('To compare curves, "{by}" needs 2 groups, and customers who were lost.', by=by)
         )
     try:
         chi2, _ = survdiff(times["stop"].to_numpy(), times["lost"].to_numpy(), codes)
     except np.linalg.LinAlgError:
         raise NotEstimable(
-            f'Groups of "{by}" are not at risk together when some are lost.'
+            text('Groups of "{by}" are not at risk together when some are lost.', by=by)
         ) from None
     return float(stats.chi2.sf(chi2, len(groups) - 1))
 
@@ -100,7 +101,7 @@ def known_times(
     }
     times = pd.DataFrame(columns, index=rows.index).dropna()
     if times.empty:
-        raise NotEstimable("There is no row whose days are known.")
+        raise NotEstimable(text("There is no row whose days are known."))
     if not times["lost"].isin([0, 1]).all():
         raise ValueError(f'"{lost}" must be 0 or 1 in every row.')
     if (times["entry"] >= times["stop"]).any():

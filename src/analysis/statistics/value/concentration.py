@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
 
+from analysis.language import text
 from analysis.statistics import effort
 from analysis.statistics.estimate import Estimate, NotEstimable, from_se, jackknife_se
 
@@ -88,7 +89,7 @@ def concentration(sales: ArrayLike, *, n_boot: int = 999, seed: int = 0) -> Conc
     low, high = found - np.quantile(t, [0.975, 0.025], axis=0) * errors
     rows = special.expit(np.column_stack([found, low, high]))
     if errors.min() < _LEAST_ERROR or not ((rows > 0) & (rows < 1)).all():
-        raise NotEstimable(f"{n:,} customers tell no error of their shares of sales.")
+        raise NotEstimable(text("{n:,} customers tell no error of their shares of sales.", n=n))
     method = f"Lorenz curve, bootstrap-t ({n_boot})"
     shares = (Estimate(*row, n, "logit", method=method) for row in rows.tolist())
     return Concentration(_gini_estimate(largest_first), *shares)
@@ -111,8 +112,12 @@ def tail_index(sales: ArrayLike) -> Estimate:
     above = np.log(buyers[:k] / buyers[k]).sum()
     if above < _LEAST_ERROR:
         raise NotEstimable(
-            f"The largest of {len(buyers):,} customers bought for the same: {k + 1:,} of them have "
-            "no tail."
+            text(
+                "The largest of {n:,} customers bought for the same: {value:,} of them have "
+                "no tail.",
+                n=len(buyers),
+                value=k + 1,
+            )
         )
     index = k / above
     return from_se(index, index / np.sqrt(k), k, method="Hill estimator")
@@ -145,7 +150,7 @@ def checked(sales: ArrayLike) -> np.ndarray:
     if not np.isfinite(values).all() or (values < 0).any():
         raise ValueError("Sales must be known and not negative for every customer.")
     if (values > 0).sum() < 2:
-        raise NotEstimable("Concentration needs at least 2 customers with sales.")
+        raise NotEstimable(text("Concentration needs at least 2 customers with sales."))
     return np.sort(values)[::-1]
 
 
@@ -193,7 +198,9 @@ def _gini_estimate(largest_first: np.ndarray) -> Estimate:
     """Return the Gini coefficient with the jackknife's interval, or say that it has none."""
     share, se = _gini(largest_first)
     if se < _LEAST_ERROR:
-        raise NotEstimable(f"{len(largest_first):,} customers tell no error of a Gini coefficient.")
+        raise NotEstimable(
+            text("{n:,} customers tell no error of a Gini coefficient.", n=len(largest_first))
+        )
     method = "Gini coefficient, jackknife"
     on_logit = se / (share * (1 - share))
     return from_se(share, on_logit, len(largest_first), scale="logit", method=method)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from analysis.language import text
 from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.value.concentration import A_LIMIT, B_LIMIT, checked
 
@@ -180,7 +181,9 @@ def lifecycle_stage(
     forming = table["tenure"] < forming_days
     total = table.loc[~forming, ["first", "second"]].sum()
     if not forming.all() and total.min() <= 0:
-        raise NotEstimable("Nobody bought in one of the two halves, so no change can be told.")
+        raise NotEstimable(
+            text("Nobody bought in one of the two halves, so no change can be told.")
+        )
     season = 1.0 if forming.all() else total["second"] / total["first"]
     expected = season * table["first"]
     bought = (table["first"] > 0) | (table["second"] > 0)

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special, stats
 
+from analysis.language import text
 from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.value._likelihood import (
     buying_likelihood,
@@ -185,5 +186,9 @@ def _check_repeaters(count: int) -> None:
     """Refuse a fit on too few customers with a repeat purchase."""
     if count < MIN_REPEATERS:
         raise NotEstimable(
-            f"Customers with a repeat purchase: {count}; {MIN_REPEATERS} are needed."
+            text(
+                "Customers with a repeat purchase: {count}; {MIN_REPEATERS} are needed.",
+                count=count,
+                MIN_REPEATERS=MIN_REPEATERS,
+            )
         )
