@@ -1,6 +1,7 @@
 """What tests share: small sources and runs of the command on them, and real data where they are."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import HealthCheck, settings
 
 import shells
 from analysis.data import cache, sources
+from analysis.data.extraction import store
 from tables import CUSTOMERS, SURVEY, TRANSACTIONS
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -24,6 +26,8 @@ settings.register_profile(
 settings.load_profile("reproducible")
 
 os.environ[cache.FOLDER] = ""  # tests leave the user's own cache alone
+EXTRACTS = tempfile.TemporaryDirectory()
+os.environ[store.FOLDER] = EXTRACTS.name
 
 
 @pytest.fixture

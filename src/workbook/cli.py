@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -75,7 +76,7 @@ def run(
     as_of = next((str(own["as_of"]) for own in given.values() if "as_of" in own), "")
     given = {each: own | {"source": plan.portable(source)} for each, own in given.items()}
     style = "json" if as_json else "quiet" if quiet else "auto"
-    known, is_forked = _read(source), not (cold or scheduler)
+    known, is_forked = _extracted(_read(source)), not (cold or scheduler)
     noted = up_to_date.data(reports, known.name)
     data = plan.noted_data(known, as_of, noted) or _read_data(known, as_of, style, is_forked)
     regions = notebooks.choose(region, list(data.prints), "region")
@@ -272,6 +273,16 @@ def _read(source: str) -> sources.Source:
     if source == EXAMPLE and not (sources.DATA / EXAMPLE).is_dir():
         example(sources.DATA / EXAMPLE)
     return sources.read(source)
+
+
+def _extracted(source: sources.Source) -> sources.Source:
+    """Extract a source's database for this run, whose notebooks all see the same rows."""
+    if source.database is None:
+        return source
+    from analysis.data.extraction import extract, store
+
+    os.environ[store.SINCE] = str(time.time())
+    return extract.extracted(source)
 
 
 def _open(source: str) -> Dataset:

@@ -9,7 +9,7 @@ import pytest
 
 from analysis.data import dataset, sources
 from analysis.data.calendars import working_days
-from analysis.data.reading import engine as readers
+from analysis.data.reading import embedded as readers
 from analysis.data.region import load_region
 
 LOCAL = ["2025-03-04 07:00:00", "2025-03-05 00:30:00", "2025-03-05 23:45:00"]

@@ -132,10 +132,10 @@ def clear() -> None:
 def path_of(source: Source, *which: str) -> Path | None:
     """Return the path at which a source is cached, or a region of it as of a day.
 
-    None without a cache folder, and for a database by address, which has its rows itself.
+    None without a cache folder, and for a database that was not extracted.
     """
     folder = _folder()
-    if folder is None or "://" in (source.database or ""):
+    if folder is None or ("://" in (source.database or "") and not source.extracts):
         return None
     if not os.environ.get(FOLDER):  # outlasts this run: the data and the code may change
         data = content(source)
@@ -180,15 +180,16 @@ def load_or_compute(path: Path | None, compute: Callable[[], Value]) -> Value:
 
 
 def content(source: Source) -> str | None:
-    """Return the fingerprint of a source's files; None for a database by address."""
-    if "://" in (source.database or ""):
+    """Return the fingerprint of a source's files; None for a database that was not extracted."""
+    if "://" in (source.database or "") and not source.extracts:
         return None
     from analysis.data.reading.raw import paths_of  # which brings the engine
 
     files = paths_of(source)
     if not all(map(is_file, files)):
         return None
-    return short([repr(source).encode(), *map(_digest, files)])
+    problems = [each.encode() for each in source.extracts.values() if isinstance(each, str)]
+    return short([repr(source).encode(), *problems, *map(_digest, files)])
 
 
 def short(parts: Iterable[bytes]) -> str:
@@ -230,7 +231,7 @@ def _drop_old(folder: Path) -> None:
     What is loaded afterwards reads its tables from their files when they are asked for.
     """
     total, oldest = 0, time.time() - MAX_AGE.total_seconds()
-    files = [(path.stat(), path) for path in folder.iterdir()]
+    files = [(path.stat(), path) for path in folder.iterdir() if path.is_file()]
     for about, path in sorted(files, key=lambda each: each[0].st_mtime, reverse=True):
         total += about.st_size
         if total > MAX_BYTES or about.st_mtime < oldest:

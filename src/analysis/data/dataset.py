@@ -13,6 +13,7 @@ from ibis.expr.types import Table
 from analysis.data import exclusions
 from analysis.data.contract import TABLES
 from analysis.data.errors import DataError
+from analysis.data.extraction.extract import extracted
 from analysis.data.mapping.source import Source
 from analysis.data.reading import engine as engines
 from analysis.data.reading.raw import ROW, raw_tables
@@ -166,6 +167,7 @@ def open_source(source: Source) -> Dataset:
     DataError
         If the customers can't be read: without them there are no regions.
     """
+    source = extracted(source)
     engine = engines.connect(source)
     opened, problems = {}, {}
     for name in source.tables:

@@ -16,6 +16,7 @@ from analysis.data.contract import DTYPES, TABLES
 from analysis.data.dataset import Validated, last_day, open_source, validate
 from analysis.data.errors import DataError, nearest
 from analysis.data.exclusions import Refunds, one_a_day, refunds_until
+from analysis.data.extraction.extract import extracted
 from analysis.data.mapping.source import Source
 from analysis.data.reading.raw import ROW
 from analysis.data.validation.tables import ORPHAN, REST
@@ -207,7 +208,7 @@ def load_region(source: str, region: str, as_of: str = "") -> Region:
     DataError
         If source or region are not there, or too many of its rows break the contract.
     """
-    entry = sources.read(source)
+    entry = extracted(sources.read(source))
     place = cache.path_of(entry, region, as_of)
     return cache.load_or_compute(place, lambda: _loaded(entry, region, as_of))
 

@@ -17,6 +17,7 @@ from ibis import BaseBackend
 from ibis.expr.types import Table
 
 from analysis.data.errors import DataError
+from analysis.data.extraction import extract
 from analysis.data.mapping.source import Part, Source, TableMap
 from analysis.data.reading import engine as engines
 from analysis.data.reading.names import BLANKS
@@ -130,7 +131,7 @@ def look(source: Source) -> tuple[list[Found], dict[str, str]]:
 def _files(source: Source, engine: BaseBackend, passed: dict) -> Iterator[tuple[str, Layout]]:
     """Yield each file, sheet or table, and how it is opened."""
     if source.database is not None:
-        yield from ((name, Layout()) for name in _tables(source, engine))
+        yield from ((name, Layout()) for name in _tables(source))
         return
     taken: list[Path] = []
     for path in sorted(source.folder.rglob("*")):
@@ -166,7 +167,7 @@ def _open(engine: BaseBackend, source: Source, file: str, layout: Layout) -> Tab
     return raw_tables(engine, own, "customers")[0].rows
 
 
-def _tables(source: Source, engine: BaseBackend) -> list[str]:
+def _tables(source: Source) -> list[str]:
     """Return the names of a database's tables."""
     if (source.database or "").endswith(SQLITE):
         path = source.folder.parent / source.database
@@ -178,7 +179,7 @@ def _tables(source: Source, engine: BaseBackend) -> list[str]:
                 )
             ]
     else:
-        found = engine.list_tables()
+        found = extract.tables_of(source)
     return sorted(each for each in found if not each.startswith(("sqlite_", "pg_")))
 
 

@@ -17,15 +17,10 @@ def regions(dataset: Dataset, as_of: str = "") -> dict[str, str]:
 
     It covers the values of all rows whatever their order, the place in the file of rejected rows
     and of several answers of a customer on one day (it says which counts), the source's own file,
-    and the last day that counts. Of a database by address only numbers of rows, sums and ranges of
-    each column are compared: that is cheap, and blind to a change that keeps them all.
+    and the last day that counts.
     """
     own = [repr(dataset.source), str(last_day(dataset, as_of)), *dataset.problems.values()]
-    by_address = "://" in (dataset.source.database or "")
-    tables = {
-        name: _ranges(table) if by_address else _contents(name, table)
-        for name, table in sorted(dataset.tables.items())
-    }
+    tables = {name: _contents(name, table) for name, table in sorted(dataset.tables.items())}
     found = {}
     for region in dataset.regions()["region"]:
         rows = [  # of the region, and of none
@@ -48,18 +43,6 @@ def _contents(name: str, table: CheckedTable) -> pd.DataFrame:
     hashed = rows.select(region="region", hash=ibis.struct(values | {ROW: place}).hash())
     low, high = hashed["hash"] & 0xFFFFFFFF, hashed["hash"] >> 32  # sums that fit 64 bits
     return _by_region(hashed, n=hashed.count(), low=low.sum(), high=high.sum())
-
-
-def _ranges(table: CheckedTable) -> pd.DataFrame:
-    """Return, for each region, how many values each column has, their sum and their range."""
-    rows, measures = table.rows, {"n": table.rows.count()}
-    for name in sorted(set(rows.columns) - {ROW, "region"}):
-        measures[f"n.{name}"] = rows[name].nunique()
-        if rows[name].type().is_numeric():
-            measures[f"sum.{name}"] = rows[name].sum()
-        if not rows[name].type().is_boolean():
-            measures[f"min.{name}"], measures[f"max.{name}"] = rows[name].min(), rows[name].max()
-    return _by_region(rows, **measures)
 
 
 def _by_region(rows: Table, **measures: object) -> pd.DataFrame:

@@ -136,6 +136,12 @@ class TableKeys(TextFile):
         None, min_length=1, description='several files of one layout: a list, or `"sales_*.csv"`'
     )
     outside: bool | None = Field(None, description=f"as in the source: {OUTSIDE}")
+    schema_name: str | None = Field(
+        None, description="of a database's table: its schema, where it is not the user's own"
+    )
+    catalog_name: str | None = Field(
+        None, description="of a database's table: its catalog, where the database has several"
+    )
     sheet: str | None = Field(None, description="of an Excel or OpenDocument file; the first")
     skip: Annotated[int, Field(ge=0)] = Field(0, description="rows above the header")
     header: list[str] | None = Field(None, description="names for a file without a header")
@@ -180,6 +186,9 @@ class SourceKeys(TextFile):
         None,
         description="instead of a folder: a DuckDB or SQLite file, or an address; `${NAME}` is "
         "taken from the environment",
+    )
+    statement_timeout: Annotated[float, Field(gt=0, le=86_400)] = Field(
+        600.0, description="seconds that one query of the database may take"
     )
     currency: str = Field("", description="code of the currency")
     calendar: str | None = Field(

@@ -21,7 +21,7 @@ from analysis.language import text
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _OF_FILES = (
     *("file", "files", "sheet", "skip", "header", "joins", "delimiter", "encoding"),
-    *("keep", "drop", "count"),
+    *("keep", "drop", "count", "schema_name", "catalog_name"),
 )
 _CASCADE = ("decimal", "thousands", "missing", "encoding", "delimiter", "date_format")
 
@@ -72,6 +72,7 @@ def build(path: Path, entry: dict) -> Source:
         tables=maps,
         stated=own.database,
         outside=tuple(outside.values()),
+        statement_timeout=own.statement_timeout,
     )
 
 
@@ -194,6 +195,8 @@ def _part(name: str, keys: TableKeys, own: SourceKeys) -> Part:
     return Part(
         files=tuple(keys.files or [keys.file]),
         is_pattern=keys.files is not None,
+        schema_name=keys.schema_name or "",
+        catalog_name=keys.catalog_name or "",
         sheet=keys.sheet or "",
         skip=keys.skip,
         header=tuple(keys.header or ()),

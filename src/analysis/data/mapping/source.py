@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 from analysis.data.mapping.expressions import parse
 from analysis.data.mapping.keys import JoinKeys, Limits
@@ -86,6 +87,17 @@ class ColumnMap:
         return any(is_utc(each) or re.search("%[zZ]", each) for each in self.formats)
 
 
+class Place(NamedTuple):
+    """Where a table of a database is; catalog and schema are the user's own where empty."""
+
+    catalog: str
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        return ".".join(filter(None, self))
+
+
 @dataclass(frozen=True)
 class Part:
     """Files of one layout that are a table of the contract, or a part of it.
@@ -96,7 +108,8 @@ class Part:
         Names in the source's folder, or of a table of its database.
     is_pattern : bool
         Whether a name may hold * and ? for several files.
-    sheet, skip, header, encoding, delimiter, joins, one_row_per, keep, drop, count, refunds
+    schema_name, catalog_name, sheet, skip, header, encoding, delimiter, joins, one_row_per, keep, \
+    drop, count, refunds
         As in `keys.TableKeys`.
     columns : dict of str to ColumnMap
         By the contract's name; columns that the file calls as the contract does need no entry.
@@ -108,6 +121,8 @@ class Part:
 
     files: tuple[str, ...]
     is_pattern: bool = False
+    schema_name: str = ""
+    catalog_name: str = ""
     sheet: str = ""
     skip: int = 0
     header: tuple[str, ...] = ()
@@ -180,6 +195,10 @@ class Source:
         message may show.
     outside : tuple of Path
         Files that the source names outside its folder; of a pattern the folder.
+    statement_timeout : float
+        Seconds that one query of the database may take.
+    extracts : dict of Place to Path or str
+        The file to which each table of the database was extracted, or why it was not.
     """
 
     name: str
@@ -196,3 +215,5 @@ class Source:
     tables: Mapping[str, TableMap]
     stated: str | None = None
     outside: tuple[Path, ...] = field(default=(), repr=False)
+    statement_timeout: float = field(default=600.0, repr=False)
+    extracts: Mapping[Place, Path | str] = field(default_factory=dict, repr=False)

@@ -6,6 +6,7 @@ import contextlib
 import glob
 import posixpath
 import re
+import sqlite3
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from ibis.expr.types import Table
 
 from analysis.data.errors import DataError, counted, nearest
 from analysis.data.mapping.keys import JoinKeys
-from analysis.data.mapping.source import Part, Source
+from analysis.data.mapping.source import Part, Place, Source
 from analysis.data.reading import engine as engines
 from analysis.data.reading import names, sheets, text
 from analysis.data.reading.joins import joined, prefix_of
@@ -120,7 +121,8 @@ def files_of(source: Source, part: Part) -> list[str]:
 def paths_of(source: Source) -> list[Path]:
     """Return the paths of all files that a source reads."""
     if source.database is not None:
-        return [source.folder.parent / source.database]
+        files = [each for each in source.extracts.values() if isinstance(each, Path)]
+        return files or [source.folder.parent / source.database]
     names = {}
     for table in source.tables.values():
         for part in table.parts:
@@ -190,15 +192,11 @@ def _one(
     """Return one file or database table, with the row numbers that its owner sees."""
     if source.database is not None:
         try:
-            rows = _trimmed(engines.database_table(engine, source, file))
+            place = Place(part.catalog_name, part.schema_name, file)
+            rows = _trimmed(engines.database_table(engine, source, place))
         except ValueError as error:
             raise DataError(str(error)) from None
-        except duckdb.PermissionException:
-            raise DataError(
-                f"{source.stated}: {file!r} is a view that reads files outside of the database; "
-                "expected a table, or a view of tables."
-            ) from None
-        except Exception as error:
+        except sqlite3.Error as error:
             kind = type(error).__name__
             raise DataError(f"{source.stated}: {file!r} can't be read ({kind}).") from None
         return rows.mutate(**{ROW: ibis.row_number() + 1})
