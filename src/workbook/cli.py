@@ -17,6 +17,7 @@ from rich.markup import escape
 
 from analysis.data import files, sources
 from analysis.data.errors import counted
+from analysis.data.extraction import SINCE
 from analysis.data.sources import ROOT, DataError
 from workbook import notebooks
 from workbook.init import command
@@ -264,6 +265,7 @@ def main() -> None:
         text, code = f"{name}{os.strerror(error.errno)}. What was finished stays.", 1
     finally:
         files.drop_scratch()
+        os.environ.pop(SINCE, None)
     console.print(f"[bold red]Error:[/] {escape(text)}", soft_wrap=True)
     sys.exit(code)
 
@@ -279,9 +281,9 @@ def _extracted(source: sources.Source) -> sources.Source:
     """Extract a source's database for this run, whose notebooks all see the same rows."""
     if source.database is None:
         return source
-    from analysis.data.extraction import extract, store
+    from analysis.data.extraction import extract
 
-    os.environ[store.SINCE] = str(time.time())
+    os.environ[SINCE] = str(time.time())
     return extract.extracted(source)
 
 

@@ -13,13 +13,11 @@ import platformdirs
 import pyarrow.parquet as pq
 from filelock import FileLock
 
+from analysis.data.extraction import SINCE
 from analysis.data.files import scratch
 
 FOLDER = "WORKBOOK_EXTRACTS"
 """Environment variable: another folder than the user's cache, such as one on an encrypted disk."""
-SINCE = "WORKBOOK_EXTRACTS_SINCE"
-"""Environment variable: extracts made since then (seconds since 1970) are used as they stand, so
-that all notebooks of a run see the same rows."""
 MAX_BYTES = int(os.environ.get("WORKBOOK_EXTRACTS_BYTES", 20 * 1024**3))
 """Limit of the store; the least recently used extracts are deleted first."""
 SUPERSEDED = 24 * 3600
