@@ -53,4 +53,4 @@ def beyond(entries, past=None, pages=None) -> Overview:
     found = findings.tidy([entry.record for entry in entries if entry.record])
     past = pd.DataFrame(columns=COLUMNS) if past is None else past
     pools, families = across_regions.pooled(found), across_regions.by_region(found)
-    return Overview(pools, families, past, pages or {})
+    return Overview(pools, families, past, pages or {}, found=found)

@@ -18,8 +18,9 @@ from selenium.webdriver.common.by import By
 from analysis.claims import card, findings, wording
 from sample_findings import beyond, each_verdict
 from shells import PATIENCE
-from workbook.pages import report
-from workbook.pages.index import Entry, index
+from workbook.pages import region_page, report
+from workbook.pages.entry import Entry
+from workbook.pages.index import index, with_entries
 
 pytestmark = pytest.mark.slow
 
@@ -98,6 +99,10 @@ def pages(tmp_path_factory):
     (folder / "failed.html").write_text(report.page(notebook, "index.html"), encoding="utf-8")
     runs = list(entries(about, found))
     (folder / "index.html").write_text(index(runs, beyond(runs)), encoding="utf-8")
+    known = with_entries(beyond(runs), runs)
+    place = ("example", "North 华北")
+    html = region_page.page(place, known.by_place[place], known)
+    (folder / "region.html").write_text(html.replace("../../", ""), encoding="utf-8")
     return folder
 
 
@@ -116,7 +121,7 @@ def entries(about, found):
     yield Entry(**failed, status="failed")
 
 
-@pytest.fixture(params=["north", "failed", "index"])
+@pytest.fixture(params=["north", "failed", "index", "region"])
 def page(request, pages):
     return (pages / f"{request.param}.html").as_uri()
 
@@ -214,7 +219,7 @@ def test_readable_without_scripts(driver, pages):
     assert not driver.find_element(By.ID, "theme").is_displayed()
     read = driver.find_element(By.CSS_SELECTOR, ".matrix").text
     for verdict, word in wording.words("en")["verdict"].items():
-        assert f"{card.SYMBOLS[verdict]} {word}" in read
+        assert f"{card.SYMBOLS[verdict]}\n{word}" in read
     show(driver, (pages / "north.html").as_uri(), scripts=False)
     read = driver.find_element(By.TAG_NAME, "main").text
     assert "✓ Supported" in read
@@ -235,7 +240,7 @@ def test_row_heads_stay_in_sight_on_a_phone(driver, pages):
     show(driver, (pages / "index.html").as_uri(), width=PHONE)
     left = (
         "const box = document.querySelector('.matrix'); box.scrollLeft = 500;"
-        "return [box.scrollLeft, ...['.theme span', 'tbody tr:not(.theme) th'].map("
+        "return [box.scrollLeft, ...['.theme th', 'tbody tr:not(.theme) th'].map("
         "each => box.querySelector(each).getBoundingClientRect().left)]"
     )
     scrolled, *heads = driver.execute_script(left)
@@ -245,7 +250,9 @@ def test_row_heads_stay_in_sight_on_a_phone(driver, pages):
 
 def test_links_of_the_index_reach_their_sections(driver, pages):
     show(driver, (pages / "index.html").as_uri())
-    links = [link.get_attribute("href") for link in driver.find_elements(By.CSS_SELECTOR, "a.cell")]
+    links = [
+        link.get_attribute("href") for link in driver.find_elements(By.CSS_SELECTOR, ".matrix td a")
+    ]
     to_north = [link for link in links if "north.html#" in link]
     assert {link.partition("#")[2] for link in to_north} >= {"H01", "H03"}
     for link in {each for each in to_north if each.endswith(("H01", "H03"))}:

@@ -21,7 +21,8 @@ from analysis.claims.hypotheses import hypothesis, register
 from analysis.data.files import FORMULA
 from analysis.statistics.estimate import LINKS, from_se
 from sample_findings import BLOCKING, each_verdict, loss_against_gain, performance
-from workbook.pages import excel, export, index, overview
+from workbook.pages import index, remarks
+from workbook.pages.exports import excel, export
 
 REGIONS = ["North 华北", "South 华南", "East 华东", "West 华西", "Centre 华中", "Coast 沿海"]
 A4 = (595, 842)
@@ -261,7 +262,7 @@ def test_a_line_says_verdict_family_effect_and_what_regions_say():
     said = text_of(html)
     assert "H03 Loss against gain ✓ Supported" in said
     effect = f"+{row['estimate']:.2f} [+{row['ci_low']:.2f}, +{row['ci_high']:.2f}]"
-    assert f"{effect} latent SD per scale point" in said
+    assert f"{effect} {hypothesis('H03').parts[0].unit['en']}" in said
     assert re.findall(r'aria-label="(\w+ ?\w*: \d)"', html) == [
         "Supported: 3", "Inconclusive: 2", "Not testable: 1",
     ]  # fmt: skip
@@ -332,7 +333,7 @@ def test_each_source_has_its_own_table():
 
 
 def test_many_regions_are_counted_and_not_named():
-    records = [finding("H03", f"Region {i}", 3) for i in range(overview.MOST_NAMED + 1)]
+    records = [finding("H03", f"Region {i}", 3) for i in range(remarks.MOST_NAMED + 1)]
     html = export.summary(*tables(records), "en")
     assert "Regions: 13" in html
     assert "Region 7" not in html

@@ -158,8 +158,9 @@ def test_a_file_of_an_earlier_version_is_read_and_what_it_lacks_is_no_difference
 def test_the_days_of_runs_are_those_of_the_data(tmp_path):
     append(tmp_path, found())
     past = append(tmp_path, found((0.3, 0.2, 0.32), East={"data_until": "2026-09-30"}))
-    assert history.days(past, "example").tolist() == ["2026-06-30", "2026-09-30"]
-    assert history.days(past, "example", REGIONS[0]).tolist() == ["2026-06-30", "2026-06-30"]
+    days = history.days(past)
+    assert days["example", history.EVERYWHERE].tolist() == ["2026-06-30", "2026-09-30"]
+    assert days["example", REGIONS[0]].tolist() == ["2026-06-30", "2026-06-30"]
 
 
 def test_lines_have_a_column_per_region_and_one_for_all(tmp_path):

@@ -10,7 +10,8 @@ from analysis.claims.finding import conclude, part_record
 from analysis.claims.hypotheses import hypothesis
 from analysis.statistics.estimate import from_se
 from sample_findings import BLOCKING, beyond, loss_against_gain
-from workbook.pages import history, index, overview
+from workbook.pages import history, index, region_page, remarks
+from workbook.pages.entry import Entry
 
 REGIONS = ("North 华北", "East 华东", "South <华南>")
 PROVENANCE = {
@@ -27,7 +28,7 @@ def entries(effects=(0.30, 0.31, 0.33), *checks, blocked=None, **changed):
         own = checks if blocked is None or region in blocked else ()
         record = loss_against_gain(effect, 0.05, *own, region=region).record()
         record |= PROVENANCE | changed.get(region.split()[0], {})
-        yield index.Entry(
+        yield Entry(
             source="example", region=region, notebook="H03_loss", theme="satisfaction",
             claim="H03", href="x.html", status="ok", error="", title="Drivers", record=record,
         )  # fmt: skip
@@ -47,6 +48,14 @@ def page(runs, gone=(), **known):
     return BeautifulSoup(index.index(runs, around), "html.parser")
 
 
+def region(runs, name, **known):
+    """Return the page of a region."""
+    runs = list(runs)
+    around = index.with_entries(beyond(runs, **known), runs)
+    own = around.by_place["example", name]
+    return BeautifulSoup(region_page.page(("example", name), own, around), "html.parser")
+
+
 def with_another(runs):
     """Add a claim that can be pooled to the findings of each region."""
     for run in runs:
@@ -58,7 +67,7 @@ def with_another(runs):
 
 
 def pooled_cell(soup):
-    return soup.select_one("td.pooled .cell")
+    return soup.select_one("td.pooled")
 
 
 def test_the_pooled_effect_stands_first_with_its_numbers():
@@ -90,14 +99,15 @@ def test_the_column_of_all_regions_links_its_page_and_the_claim_on_it():
     soup = page(entries(), pages=pages)
     assert soup.select_one("th.pooled a")["href"] == pages["example"][0]
     title = f"H03 {hypothesis('H03').title['en']}".replace(" ", "-")
-    assert pooled_cell(soup)["href"] == f"{pages['example'][0]}#{title}"
+    assert pooled_cell(soup).a["href"] == f"{pages['example'][0]}#{title}"
 
 
 def test_two_regions_are_not_pooled_and_each_has_its_own_family():
     soup = page(entries((0.30, 0.31)))
     assert soup.select("td.pooled") == []
     assert "example has 2 regions: from fewer than 3 nothing is pooled" in soup.text
-    assert soup.text.count("stands as the only claim tested") == 2
+    for name in REGIONS[:2]:
+        assert "stands as the only claim tested" in region(entries((0.30, 0.31)), name).text
 
 
 def test_one_region_is_a_region():
@@ -113,7 +123,7 @@ def test_three_regions_that_are_blocked_leave_nothing_to_pool():
 
 def test_what_is_not_pooled_beside_what_is_belongs_to_no_family():
     soup = page(with_another(entries((0.30, 0.31, 0.33), BLOCKING, blocked=REGIONS[:2])))
-    first, second = soup.select("td.pooled .cell")
+    first, second = soup.select("td.pooled")
     assert "not pooled: part of no family" in first.text
     assert "1 of 3 regions can be pooled; 3 are needed." in first.text
     assert "no family" not in second.text
@@ -126,13 +136,12 @@ def test_what_is_not_pooled_has_the_line_of_each_region(tmp_path):
         list(with_another(entries(effects, BLOCKING, blocked=REGIONS[:2], East=prints)))
         for effects, prints in [((0.30, 0.31, 0.33), {}), ((0.30, 0.21, 0.33), {"data": "d2"})]
     ]
-    soup = page(runs[-1], past=past_of(tmp_path, *runs))
-    row = next(row for row in soup.select("tbody tr:not(.theme)") if row.th.b.text == "H03")
-    lines = row.select("td:not(.pooled) svg.runs")
+    past = past_of(tmp_path, *runs)
+    rows = [region(runs[-1], name, past=past).select_one("#H03") for name in REGIONS]
+    lines = [row.select_one("svg.runs") for row in rows]
     assert [len(line.select("polyline")) for line in lines] == [1, 1, 1]
     assert [len(line.polyline["points"].split()) for line in lines] == [2, 2, 2]
-    east = row.select("td")[2].text
-    assert "run 1 (data to 2026-06-30): +0.31, run 2 (data to 2026-06-30): +0.21" in east
+    assert "run 1 (data to 2026-06-30): +0.31, run 2 (data to 2026-06-30): +0.21" in rows[1].text
 
 
 def test_a_region_that_says_nothing_any_more_has_no_line(tmp_path):
@@ -140,8 +149,8 @@ def test_a_region_that_says_nothing_any_more_has_no_line(tmp_path):
     part = hypothesis("H03").parts[0]
     third[0].record["parts"] = [finding._rule(part, "en")]
     third[0].record["verdict"] = "not testable"
-    soup = page(third, past=past_of(tmp_path, first, second, third))
-    north, east = soup.select("tbody td")[:2]
+    past = past_of(tmp_path, first, second, third)
+    north, east = (region(third, name, past=past) for name in REGIONS[:2])
     assert north.select("svg.runs") == []
     assert len(east.select("svg.runs")) == 1
 
@@ -157,7 +166,7 @@ def test_regions_that_are_no_longer_in_the_data_are_named_and_many_are_counted()
     said = page(entries(), gone=(("example", "Centre <华中>"), ("other", "West"))).text
     assert "No longer in the data of example: Centre <华中>. The reports are still" in said
     assert "No longer in the data of other: West." in said
-    many = tuple(("example", f"Region {i}") for i in range(overview.MOST_NAMED + 1))
+    many = tuple(("example", f"Region {i}") for i in range(remarks.MOST_NAMED + 1))
     assert "No longer in the data of example: 13 regions." in page(entries(), gone=many).text
 
 

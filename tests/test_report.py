@@ -78,8 +78,7 @@ def entries_of(*records, **other):
 def matrix(*entries):
     soup = BeautifulSoup(index_page.index(entries, beyond(entries)), "html.parser")
     lines = soup.select(".matrix tbody tr:not(.theme)")
-    rows = {row.th.text.split()[0]: row.find_all("td") for row in lines}
-    return soup, rows
+    return soup, {row.th.text.split()[0]: row.find_all("td") for row in lines}
 
 
 def test_page_starts_with_the_answer():
@@ -232,22 +231,13 @@ def test_index_has_a_cell_for_every_hypothesis_and_region():
     assert list(rows) == ["H03", "H04"]
     supported, inconclusive = rows["H03"]
     assert supported.a["href"] == "a/b.html#H03"
-    for expected in ("✓ Supported", "+0.30 [+0.20, +0.40]", "n = 1,840"):
+    for expected in ("✓Supported", "+0.30 [+0.20, +0.40]"):
         assert expected in supported.text
-    assert "? Inconclusive" in inconclusive.text
-    assert "Reason <not testable>." in rows["H04"][0].text
+    assert "?Inconclusive" in inconclusive.text
+    assert "–Not testable" in rows["H04"][0].text
     assert rows["H04"][1].text == "not run"
     counts = [item.text.strip() for item in soup.select(".counts li")]
     assert counts == ["✓ Supported 1", "? Inconclusive 1", "– Not testable 1"]
-
-
-def test_index_draws_a_row_on_one_scale():
-    small, large = loss_against_gain(0.2, 0.02), loss_against_gain(0.8, 0.02, region="East")
-    _, rows = matrix(entry(record=small.record()), entry("East", record=large.record()))
-    ticks = {cell.svg.path["d"] for cell in rows["H03"]}
-    dots = [float(cell.svg.circle["cx"]) for cell in rows["H03"]]
-    assert len(ticks) == 1
-    assert dots[0] < dots[1]
 
 
 def test_index_tells_failed_checks_and_failed_runs():
@@ -259,10 +249,9 @@ def test_index_tells_failed_checks_and_failed_runs():
         entry("East", record=failed, error="Reason."),
         entry("East", notebook="profile", error="File /srv/x/y.csv is <missing>."),
     )
-    assert "⚠ check failed" in rows["H03"][0].text
-    assert "! Failed" in rows["H03"][1].text
-    assert "Reason <failed>." in rows["H03"][1].text
-    assert "! Failed" in rows["Drivers"][1].text
+    assert "check failed" in rows["H03"][0].text
+    assert "!Failed" in rows["H03"][1].text
+    assert "!Failed" in rows["Drivers"][1].text
     assert "File y.csv is <missing>." in rows["Drivers"][1].text
 
 
@@ -293,12 +282,6 @@ def test_index_links_notebooks_without_hypotheses_and_tells_sources_apart():
     assert [small.text for small in soup.select("thead small")] == ["example", "other"]
 
 
-def test_index_says_which_part_decided():
-    fallen = performance(from_se(0.3, 0.04, 900), from_se(0.0, 0.02, 900)).record()
-    _, rows = matrix(entry(record=fallen))
-    assert "decided by slope of expectation: 0.00 [−0.04, +0.04]" in rows["H01"][0].text
-
-
 def test_empty_index_names_the_whole_register():
     soup, rows = matrix()
     assert not rows
@@ -312,9 +295,9 @@ def test_the_list_of_a_region_is_linked_from_the_index():
     row = next(row for row in soup.select(".matrix tbody tr") if "Customers to call" in row.th.text)
     north, east = row.find_all("td")
     assert north.a["href"] == href
-    assert north.a.text.strip() == "Open the list"
+    assert north.a.text.strip() == "→Open the list"
     assert east.a["href"].endswith(".html")
-    assert east.a.text.strip().startswith("No list: too little data")
+    assert east.a.text.strip().startswith("→No list: too little data")
 
 
 def test_a_region_whose_report_was_not_run_has_no_list_either():

@@ -189,7 +189,7 @@ def export(
 ) -> None:
     """Write the findings for colleagues: Excel, CSV and a summary of one page."""
     from analysis.claims import across_regions, findings
-    from workbook.pages import export as exporter
+    from workbook.pages.exports import export as exporter
 
     [language] = notebooks.choose([language], notebooks.LANGUAGES, "language")
     found = findings.read_all(reports)

@@ -10,17 +10,28 @@ from analysis.claims import across_regions, wording
 from workbook.pages import history
 
 
-def changes(past: pd.DataFrame, language: str) -> list[str]:
-    """Say what changed since the run before (`history.read`), one sentence for each region.
+def changes(past: pd.DataFrame, found: pd.DataFrame, language: str) -> list[str]:
+    """Say what changed since the run before, one sentence for each region.
 
-    Regions in which nothing changed are counted together at the end.
+    Regions in which nothing changed are counted together at the end. The tables are as from
+    `history.read` and `history.changes`.
     """
     words = wording.words(language)["changes"]
     if past.empty:
         return []
     if past["run"].max() == 1:
         return [words["first"]]
-    return list(_sentences(history.changes(past), words, language))
+    return list(_sentences(found, words, language))
+
+
+def of_region(past: pd.DataFrame, found: pd.DataFrame, language: str) -> str:
+    """Say what changed in a region, given its rows as from `history.changes`."""
+    words = wording.words(language)["changes"]
+    if past.empty or past["run"].max() == 1:
+        return words["first"]
+    if found.empty or not found[["moved", "anew"]].any(axis=None):
+        return words["none"]
+    return _what(found, words, language)
 
 
 def _sentences(found: pd.DataFrame, words: Mapping, language: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Findings, history and index of all reports in a folder, from the executed notebooks."""
+"""Findings, history, index and region pages of a folder, from the executed notebooks."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pandas as pd
 from analysis.claims import across_regions, findings, hypotheses
 from analysis.claims.finding import no_finding
 from analysis.data.files import write_text
-from workbook.pages import history, index, report
-from workbook.pages.index import Entry
+from workbook.pages import history, index, navigation, region_page, report
+from workbook.pages.entry import Entry
 from workbook.pages.overview import Overview
 from workbook.running import up_to_date
 from workbook.running.plan import ACROSS
@@ -55,8 +55,14 @@ def write_index(
     over = [_entry(path, reports) for path in sorted(reports.glob(f"*/{ACROSS}.ipynb"))]
     pages = {each.source: (each.href, each.error) for each in over}
     gone = dict.fromkeys(path.parts[-3:-1] for path in up_to_date.of_regions(reports, gone=True))
-    beyond = Overview(pools, across_regions.by_region(found), past, pages, tuple(gone))
+    families, others = across_regions.by_region(found), findings.variants(records)
+    beyond = Overview(pools, families, past, pages, tuple(gone), found=found, variants=others)
+    known = index.with_entries(beyond, entries)
+    for place, own in known.by_place.items():
+        write_text(reports.joinpath(*place, "index.html"), region_page.page(place, own, known))
     write_text(reports / "index.html", index.index(entries, beyond, lost))
+    above = [reports / each.source / f"{ACROSS}.html" for each in over]
+    navigation.fill(reports, entries, known.language, above)
     if not lost:  # else the next run writes the index again, without what is said of them
         up_to_date.indexed(reports)
 

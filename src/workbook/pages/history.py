@@ -104,11 +104,15 @@ def lines(history: pd.DataFrame, source: str, hypothesis: str, part: str) -> pd.
     return own.pivot(index="run", columns="region", values="estimate")
 
 
-def days(history: pd.DataFrame, source: str, region: str = EVERYWHERE) -> pd.Series:
-    """Return the last day of the data by run, of a region or of all; empty where not known."""
-    own = history[(history["source"] == source) & (history["region"] != EVERYWHERE)]
-    own = own[own["region"] == region] if region != EVERYWHERE else own
-    return own.groupby("run")["data_until"].max()
+def days(history: pd.DataFrame) -> dict[tuple[str, str], pd.Series]:
+    """Return the last day of the data by run, of each region (with its source) and of all.
+
+    It is empty where it is not known.
+    """
+    rows = history[history["region"] != EVERYWHERE]
+    both = pd.concat([rows, rows.assign(region=EVERYWHERE)])
+    by_run = both.groupby(["source", "region"])
+    return {key: own.groupby("run")["data_until"].max() for key, own in by_run}
 
 
 def _rows(found: pd.DataFrame, pools: pd.DataFrame) -> pd.DataFrame:

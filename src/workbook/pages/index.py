@@ -1,45 +1,33 @@
-"""The index page: every hypothesis in every region, with links to the pages."""
+"""The index page: the answer, then every claim in every region, with links to the pages."""
 
 from __future__ import annotations
 
+import math
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
-from typing import Literal
+from urllib.parse import unquote
 
 import jinja2
 from markupsafe import Markup
 
 from analysis.claims import card, hypotheses, wording
-from workbook.pages import changes, report
-from workbook.pages.overview import Axis, Overview, drawn
+from analysis.figures import fonts
+from workbook.pages import answers, changes, plain, remarks, report
+from workbook.pages.entry import Entry
+from workbook.pages.overview import Overview
 
-
-@dataclass(frozen=True)
-class Entry:
-    """A notebook's run for one region, as the index shows it."""
-
-    source: str
-    region: str
-    notebook: str
-    theme: str  # the notebook's folder; empty where there is none
-    claim: str  # which it tests; empty where there is none
-    href: str  # the page, relative to the index
-    status: Literal["ok", "failed"]
-    error: str  # why it did not run to its end
-    title: str
-    record: Mapping | None = None  # its finding, as `findings.records` yields it
-    files: tuple[str, ...] = ()  # for the region's team, beside the page, relative to the index
-
-    @property
-    def place(self) -> tuple[str, str]:
-        """Source and region."""
-        return self.source, self.region
+ROOMY = 8
+"""Regions up to which each cell shows its numbers, and lists and other reports have rows; more show
+their numbers where the reader points, and the rest is on their pages."""
+PER_SHEET = 20
+"""Regions on a sheet of A4; the style sheet and the script go by it."""
 
 
 def index(entries: Sequence[Entry], beyond: Overview, not_renewed: Sequence[str] = ()) -> str:
-    """Return the page that shows every hypothesis in every region, with links to the pages.
+    """Return the page that opens with the answer and shows every claim in every region.
 
     Parameters
     ----------
@@ -50,109 +38,131 @@ def index(entries: Sequence[Entry], beyond: Overview, not_renewed: Sequence[str]
     not_renewed : sequence of str
         Reports that the last run could not write, each with the reason.
     """
-    records = [entry.record for entry in entries if entry.claim]
-    used = Counter(record["language"] for record in records)
-    language = used.most_common(1)[0][0] if used else "en"  # one run in another one is no majority
-    beyond = replace(beyond, language=language)
-    entries = [
-        replace(entry, record=_worded(entry.record, language)) if entry.claim else entry
-        for entry in entries
-    ]
-    words = wording.words(language)
-    columns = list(dict.fromkeys(entry.place for entry in entries))
-    rows = [_row(key, columns, entries, beyond) for key in hypotheses.register()]
-    rows = [row for row in rows if row["cells"]]
-    verdicts = Counter(cell["verdict"] for row in rows for cell in row["cells"] if cell)
+    known = with_entries(beyond, entries)
+    language, words = known.language, wording.words(known.language)
+    records = [entry.record for entry in known.entries if entry.claim]
+    rows = [_row(key, known) for key in known.claims]
+    verdicts = Counter(record["verdict"] for record in records)
+    lost = [each for each in known.entries if not each.claim and each.status == "failed"]
+    sources = list(dict.fromkeys(source for source, _ in known.places))
+    is_roomy = len(known.places) <= ROOMY
     template = environment(language).get_template("index.html.j2")
     return template.render(
         language=language,
         words=words["index"],
         page_words=words["page"],
-        pooled=[(source, *beyond.page(source)) for source in beyond.sources],
-        columns=columns,
-        several=len({source for source, _ in columns}) > 1,
-        changes=changes.changes(beyond.past, language),
+        own=plain.words(language),
+        about=_about(known),
+        answers=[(each, answers.over_all(each, known, lost)) for each in sources],
+        pooled=[(source, *known.page(source)) for source in known.sources],
+        columns=_columns(known),
+        several=len(sources) > 1,
+        roomy=is_roomy,
+        sheets=math.ceil(len(known.places) / PER_SHEET),
+        per_sheet=PER_SHEET,
+        themes=list(dict.fromkeys(row["theme"] for row in rows)),
+        changes=changes.changes(known.past, known.changed, language),
         change_words=words["changes"],
         not_renewed=not_renewed,
-        notes=beyond.notes(),
+        notes=remarks.notes(known),
+        has_font=fonts.chinese_font() is not None or not _needs_font(known),
         rows=rows,
-        others=_other_rows(columns, entries, words) + _file_rows(columns, entries, words),
+        others=_other_rows(known, words) + _file_rows(known, words) if is_roomy else [],
+        symbols=card.SYMBOLS,
         counts=[(name, verdicts[name]) for name in card.SYMBOLS if verdicts[name]],
         legend=[(name, words["legend"][name]) for name in card.SYMBOLS],
         legend_n=words["legend"]["n"],
         untested=_untested(rows, language),
         fingerprint=report.fingerprint(records),
-        **report.assets(),
+        **report.assets("index"),
     )
 
 
-def _worded(record: Mapping, language: str) -> dict:
-    """Return a record with the register's words in the index's language, whatever its run's was."""
-    known = hypotheses.register().get(record["hypothesis"])
-    words = {
-        part.key: {name: getattr(part, name)[language] for name in ("label", "unit", "counts")}
-        for part in (known.parts if known else ())
-    }
-    parts = [part | words.get(part["key"], {}) for part in record["parts"]]
-    return {**record, "language": language, "parts": parts}
+def with_entries(beyond: Overview, entries: Sequence[Entry]) -> Overview:
+    """Return an overview with its entries, in the language of most of them."""
+    used = Counter(entry.record["language"] for entry in entries if entry.record)
+    language = used.most_common(1)[0][0] if used else "en"  # one run in another one is no majority
+    worded = tuple(entry.worded(language) for entry in entries)
+    return replace(beyond, language=language, entries=worded)
 
 
-def _row(
-    key: str, columns: Sequence[tuple[str, str]], entries: Sequence[Entry], beyond: Overview
-) -> dict:
-    """Return the row of a hypothesis, without cells where no report tests it."""
-    known, language = hypotheses.hypothesis(key), beyond.language
-    found = {entry.place: entry for entry in entries if entry.claim == key}
-    if not found:
-        return {"id": key, "cells": []}
-    headlines = [entry.record["parts"][0] for entry in found.values()]
-    first = [part for part in headlines if "estimate" in part]
-    scale = card.scale_of([*first, *beyond.headlines(known).values()]) if first else None
+def _about(known: Overview) -> str:
+    """Say how many regions and claims there are, and up to which day the data go."""
+    words = plain.words(known.language)["index"]
+    regions, claims = len(known.places), len(known.claims)
+    return words["about" if known.until else "about_undated"].format(
+        regions=words["region" if regions == 1 else "regions"].format(n=regions),
+        claims=words["claim" if claims == 1 else "claims"].format(n=claims),
+        until=plain.day(known.until, known.language),
+    )
+
+
+def _columns(known: Overview) -> list[dict]:
+    """Return the regions with their pages and how many customers their findings rest on."""
+    sizes = dict.fromkeys(known.places, 0)
+    everybody = hypotheses.COUNTS[known.language]
+    for entry in known.entries:
+        for part in entry.record["parts"] if entry.record else ():
+            if part.get("counts") == everybody:
+                sizes[entry.place] = max(sizes[entry.place], part.get("n_obs", 0))
+    return [
+        {"source": source, "region": region, "size": size, "href": report.region_address(place)}
+        for place, size in sizes.items()
+        for source, region in [place]
+    ]
+
+
+def _row(key: str, known: Overview) -> dict:
+    """Return the row of a claim."""
+    entry, found, language = hypotheses.hypothesis(key), known.claims[key], known.language
+    counts = Counter(each.record["verdict"] for each in found.values())
     return {
         "theme": report.in_words(next(iter(found.values())).theme),
         "id": key,
-        "title": known.title[language],
-        "notes": _row_notes(known, first, language),
-        "pooled": [beyond.cell(source, known, scale) for source in beyond.sources],
-        "cells": [
-            _cell(found[place], scale, language) | beyond.region_notes(*place, known, scale)
-            if place in found
-            else None
-            for place in columns
-        ],
+        "title": entry.title[language],
+        "claim": entry.claim[language],
+        "notes": _row_notes(entry, found.values(), language),
+        "tally": [(name, counts[name]) for name in card.SYMBOLS if counts[name]],
+        "pooled": [known.cell(source, entry) for source in known.sources],
+        "cells": [_cell(found.get(place), language) for place in known.places],
     }
 
 
-def _row_notes(known: hypotheses.Hypothesis, parts: Sequence[Mapping], language: str) -> list[str]:
-    """Return what is drawn in a row and where the claim puts it."""
+def _row_notes(
+    known: hypotheses.Hypothesis, entries: Sequence[Entry], language: str
+) -> Iterator[str]:
+    """Say what is drawn in a row, where the claim puts it, and how it is read."""
     words = wording.words(language)["index"]
     headline = known.parts[0]
-    notes = [f"{headline.label[language]} ({headline.unit[language]})"]
-    if parts:
-        notes.append(words["claimed"].format(claim=wording.claim_range(parts[0], language)))
+    parts = (entry.record["parts"][0] for entry in entries)
+    part = next((part for part in parts if "estimate" in part), None)
+    yield f"{headline.label[language]} ({headline.unit[language]})"
+    if part:
+        yield words["claimed"].format(claim=wording.claim_range(part, language))
     if len(known.parts) > 1:
-        notes.append(words["parts"].format(n=len(known.parts)))
-    return notes + reading(known, language)
+        yield words["parts"].format(n=len(known.parts))
+    if known.reading == "association":
+        yield wording.words(language)["association"]
 
 
-def reading(known: hypotheses.Hypothesis, language: str) -> list[str]:
-    """Say that a claim is about an association; nothing of others."""
-    return [wording.words(language)["association"]] if known.reading == "association" else []
-
-
-def _cell(entry: Entry, scale: Axis, language: str) -> dict:
-    """Return the cell of a region: verdict, drawing, numbers, or the reason for none."""
-    record, failed = entry.record, wording.words(language)["check_failed"]
-    cell = {
-        "href": f"{entry.href}#{record['hypothesis']}",
+def _cell(entry: Entry | None, language: str) -> dict | None:
+    """Return the cell of a region: verdict, numbers, and whether a check failed."""
+    if entry is None:
+        return None
+    record = entry.record
+    part, words = record["parts"][0], wording.words(language)
+    said = [wording.interval(part)] if "estimate" in part else []
+    said += [words["check_failed"]] if wording.failed_checks(record) else []
+    return {
+        "href": _short(entry.finding),
         "verdict": record["verdict"],
-        "reason": record["reason"],
-        "warning": failed if wording.failed_checks(record) else "",
+        "said": "; ".join(said),
     }
-    part = record["parts"][0]
-    if "estimate" not in part:
-        return cell
-    return cell | drawn(part, scale) | {"notes": [wording.count(part, language), *decider(record)]}
+
+
+def _short(address: str) -> str:
+    """Return an address with its letters as they are: thousands stand on the page."""
+    return re.sub(r"(?:%[89A-F][0-9A-F])+", lambda found: unquote(found[0]), address)
 
 
 def decider(record: Mapping) -> list[str]:
@@ -173,42 +183,37 @@ def decider(record: Mapping) -> list[str]:
 def _link(entry: Entry, said: str) -> dict:
     """Return the cell of a notebook that tests no claim, or left no file: the page says why."""
     if entry.status != "failed":
-        return {"href": entry.href, "open": said}
-    reason = report.plain_message(entry.error)
-    return {"href": entry.href, "verdict": "failed", "reason": reason}
+        return {"href": entry.href, "said": said}
+    return {"href": entry.href, "said": report.plain_message(entry.error), "verdict": "failed"}
 
 
-def _other_rows(
-    columns: Sequence[tuple[str, str]], entries: Sequence[Entry], words: Mapping
-) -> list[dict]:
+def _other_rows(known: Overview, words: Mapping) -> list[dict]:
     """Return a row of links for each notebook that tests no hypothesis."""
-    others = [entry for entry in entries if not entry.claim]
+    others = [entry for entry in known.entries if not entry.claim]
     titles = {entry.notebook: entry.title for entry in others}
     cells = {(each.notebook, *each.place): _link(each, words["index"]["open"]) for each in others}
     return [
-        {"title": title, "cells": [cells.get((name, *place)) for place in columns]}
+        {"title": title, "cells": [cells.get((name, *place)) for place in known.places]}
         for name, title in titles.items()
     ]
 
 
-def _file_rows(
-    columns: Sequence[tuple[str, str]], entries: Sequence[Entry], words: Mapping
-) -> list[dict]:
+def _file_rows(known: Overview, words: Mapping) -> list[dict]:
     """Return a row of links for each kind of file that stands beside the pages."""
     words, made_by, cells = words["index"], {}, {}
-    for entry in entries:
+    for entry in known.entries:
         for href in entry.files:
             name = href.rpartition("/")[2].removeprefix(f"{entry.notebook}_")
             made_by[name] = entry.notebook
-            cells[name, *entry.place] = {"href": href, "open": words["open_file"]}
-    for entry in entries:
+            cells[name, *entry.place] = {"href": href, "said": words["open_file"]}
+    for entry in known.entries:
         for name, notebook in made_by.items():
             if entry.notebook == notebook:
                 cells.setdefault((name, *entry.place), _link(entry, words["no_file"]))
     return [
         {
             "title": words["files"].get(name.removesuffix(".csv"), name),
-            "cells": [cells.get((name, *place)) for place in columns],
+            "cells": [cells.get((name, *place)) for place in known.places],
         }
         for name in made_by
     ]
@@ -223,10 +228,19 @@ def _untested(rows: Sequence[Mapping], language: str) -> str:
     return words["index"]["untested"].format(names=words["join"].join(names)) if names else ""
 
 
+def _needs_font(known: Overview) -> bool:
+    """Tell whether a name or the language has Chinese characters, which pictures must draw."""
+    texts = [region for _, region in known.places]
+    return known.language == "zh" or any("\u4e00" <= each <= "\u9fff" for each in "".join(texts))
+
+
 @cache
 def environment(language: str) -> jinja2.Environment:
     """Return the templates, which escape every text, with verdicts' chips in a language."""
     loader = jinja2.FileSystemLoader(report.TEMPLATES)
-    made = jinja2.Environment(loader=loader, autoescape=True)
-    made.filters["chip"] = lambda verdict: Markup(card.chip(verdict, language))
+    made = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    chips = {verdict: Markup(card.chip(verdict, language)) for verdict in card.SYMBOLS}
+    made.filters["chip"] = chips.__getitem__
+    made.filters["letter"] = lambda verdict: verdict[0]
+    made.globals["verdict_words"] = wording.words(language)["verdict"]
     return made

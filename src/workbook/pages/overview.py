@@ -1,39 +1,44 @@
-"""What the index says beyond the single region: all regions together, and what changed."""
+"""What index and region pages say beyond the single finding: all regions together, earlier runs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import quote
 
 import pandas as pd
 from markupsafe import Markup
 
-from analysis.claims import across_regions, card, wording
+from analysis.claims import across_regions, card, findings, hypotheses, wording
+from analysis.claims.across_regions import sample_size
 from analysis.claims.finding import part_record
 from analysis.claims.hypotheses import Hypothesis, Part
-from workbook.pages import history
+from workbook.pages import history, plain
+from workbook.pages.entry import Entry, Place
 
-MOST_NAMED = 12
-"""Regions that are named; of more the number is given."""
+DECIDED = across_regions.BEST_FIRST[:3]
 
 Axis = tuple[float, float] | None
-"""The ends of the scale of a row; None where nothing is drawn in it."""
+"""The ends of the scale of a claim's drawings; None where nothing is drawn."""
 
 
 @dataclass(frozen=True)
 class Overview:
-    """What is known beyond the single region, and how the index says it."""
+    """What is known beyond the single region, and how the pages say it."""
 
     pools: pd.DataFrame  # as from `across_regions.pooled`
     families: pd.DataFrame  # as from `across_regions.by_region`
     past: pd.DataFrame  # as from `history.read`
     pages: Mapping[str, tuple[str, str]]
     """By source: address of the page over all its regions, and why its notebook failed, if so."""
-    gone: tuple[tuple[str, str], ...] = ()
+    gone: tuple[Place, ...] = ()
     """Source and region of reports that count nowhere: the region is no longer in the data."""
     language: str = "en"
+    found: pd.DataFrame = field(default_factory=lambda: findings.tidy([]))
+    variants: pd.DataFrame = field(default_factory=lambda: findings.variants([]))
+    entries: tuple[Entry, ...] = ()
 
     @cached_property
     def family(self) -> pd.DataFrame:
@@ -45,34 +50,104 @@ class Overview:
         """Sources with effects that are pooled, in their order."""
         return self.family.index[self.family["is_pooled"]].tolist()
 
+    @cached_property
+    def by_place(self) -> dict[Place, list[Entry]]:
+        """By source and region, in their order, their entries."""
+        found = defaultdict(list)
+        for entry in self.entries:
+            found[entry.place].append(entry)
+        return dict(found)
+
+    @property
+    def places(self) -> list[Place]:
+        """Source and region of all entries, in their order."""
+        return list(self.by_place)
+
+    @cached_property
+    def claims(self) -> dict[str, dict[Place, Entry]]:
+        """By claim, in the order of the register, its entries by place."""
+        found: dict[str, dict] = {key: {} for key in hypotheses.register()}
+        for entry in self.entries:
+            if entry.claim:
+                found[entry.claim][entry.place] = entry
+        return {key: each for key, each in found.items() if each}
+
+    @cached_property
+    def scales(self) -> dict[str, Axis]:
+        """By claim, the scale on which the first part of it is drawn everywhere."""
+        found = {}
+        for key, each in self.claims.items():
+            parts = [entry.record["parts"][0] for entry in each.values()]
+            own = self.headlines(hypotheses.hypothesis(key)).values()
+            parts = [part for part in [*parts, *own] if "estimate" in part]
+            found[key] = card.scale_of(parts) if parts else None
+        return found
+
     @property
     def words(self) -> Mapping:
-        """The fixed words of the index."""
+        """The fixed words of what stands beside an effect."""
         return wording.words(self.language)["index"]
 
     def page(self, source: str) -> tuple[str, str]:
         """Return address of a source's page over all regions, and why its notebook failed."""
         return self.pages.get(source, ("", ""))
 
+    def pooled(self, source: str, key: str) -> list[dict]:
+        """Return the pooled parts of a claim as rows; none where it was not pooled."""
+        return self._pooled.get((source, key), [])
+
+    def pooled_part(self, source: str, known: Hypothesis, part: Part) -> dict | None:
+        """Return a pooled part as a part's record; None where it has no numbers."""
+        for row in self.pooled(source, known.id):
+            if row["part"] == part.key and pd.notna(row["estimate"]):
+                plain = self._plain.get((source, known.id, part.key))
+                made = part_record(part, row, self.language)
+                return made | ({"plain": plain} if plain else {})
+        return None
+
     def headlines(self, known: Hypothesis) -> dict[str, dict]:
         """Return the pooled first part of a hypothesis as a part's record, by source."""
-        part, own = known.parts[0], self.pools[self.pools["hypothesis"] == known.id]
-        rows = own[(own["part"] == part.key) & own["estimate"].notna()].to_dict("records")
-        return {row["source"]: part_record(part, row, self.language) for row in rows}
+        return self._headlines.get(known.id, {})
 
-    def cell(self, source: str, known: Hypothesis, scale: Axis) -> dict | None:
+    @cached_property
+    def _headlines(self) -> dict[str, dict[str, dict]]:
+        """As `headlines`, by hypothesis."""
+        found = defaultdict(dict)
+        for source, key in self._pooled:
+            known = hypotheses.hypothesis(key)
+            if part := self.pooled_part(source, known, known.parts[0]):
+                found[key][source] = part
+        return found
+
+    @cached_property
+    def changed(self) -> pd.DataFrame:
+        """What changed since the run before, as from `history.changes`."""
+        return history.changes(self.past)
+
+    def changed_in(self, place: Place) -> pd.DataFrame:
+        """Return what changed in a region."""
+        return self._changed.get(place, self.changed[:0])
+
+    @cached_property
+    def _changed(self) -> dict[Place, pd.DataFrame]:
+        return dict(list(self.changed.groupby(["source", "region"])))
+
+    def finding_over_all(self, source: str, known: Hypothesis) -> str:
+        """Return the address of a claim on the page over all regions; empty where there is none."""
+        href, anchor = self.page(source)[0], f"{known.id} {known.title['en']}".replace(" ", "-")
+        return f"{href}#{quote(anchor)}" if href else ""
+
+    def cell(self, source: str, known: Hypothesis) -> dict | None:
         """Return the cell of a hypothesis over all regions of a source; None where it has none."""
-        pools = self.pools[self.pools["source"] == source]
-        own = pools[pools["hypothesis"] == known.id]
-        if own.empty:
+        own, scale = self.pooled(source, known.id), self.scales.get(known.id)
+        if not own:
             return None
-        row, (href, _) = own.iloc[0].to_dict(), self.page(source)
-        anchor = quote(f"{known.id} {known.title['en']}".replace(" ", "-"))
-        shown = {"href": f"{href}#{anchor}" if href else ""}
+        row = own[0]
+        shown = {"href": self.finding_over_all(source, known)}
         shown |= {"verdict": row["verdict"], "reason": row["reason"]}
-        if pd.isna(row["estimate"]):
+        part = self.pooled_part(source, known, known.parts[0])
+        if part is None:
             return shown | {"notes": [self.words["no_family"]]}
-        part = part_record(known.parts[0], row, self.language)
         notes = [self.words["pooled"].format(n=row["n_regions"])]
         if row["n_regions"] >= across_regions.LEAST_TO_PREDICT:
             ends = {
@@ -82,55 +157,91 @@ class Overview:
             notes.append(self.words["elsewhere"].format(**ends))
         shown |= drawn(part, scale) | {"notes": notes}
         shown |= self._line(source, history.EVERYWHERE, known, scale)
-        return shown | self._family_note(row, pools)
+        return shown | self._family_note(row, self._sizes[source, history.EVERYWHERE])
 
-    def region_notes(self, source: str, region: str, known: Hypothesis, scale: Axis) -> dict:
-        """Return what stands beside a region's effect where it is not pooled.
+    def region_notes(self, place: Place, known: Hypothesis) -> dict:
+        """Return what stands beside a region's effect.
 
         Its line over the runs and, where nothing is pooled over its source, its family.
         """
-        if source in self.headlines(known):
-            return {}
-        line = self._line(source, region, known, scale)
-        own = self.families[self.families["source"] == source]
-        own = own[own["region"] == region]
-        row = own[own["hypothesis"] == known.id]
-        if source in self.sources or row.empty or pd.isna(row["p_value"].iloc[0]):
+        source, region = place
+        line = self._line(source, region, known, self.scales.get(known.id))
+        row = self._families.get((source, region, known.id))
+        if source in self.sources or row is None or pd.isna(row["p_value"]):
             return line
-        return line | self._family_note(row.iloc[0], own)
+        return line | self._family_note(row, self._sizes[place])
 
-    def notes(self) -> Iterator[str]:
-        """Say of whole sources that nothing is pooled, or regions are gone or of other ages."""
-        for source, row in self.family[~self.family["is_pooled"]].iterrows():
-            yield why_not_pooled(source, row, self.language)
-        yield from self._ages()
-        for source in dict(self.gone):
-            regions = [region for own, region in self.gone if own == source]
-            yield self.words["gone"].format(source=source, regions=self._named(regions))
+    @cached_property
+    def until(self) -> str:
+        """The last day of all data, as a date; empty where none is known."""
+        days = [entry.record.get("data_until") or "" for entry in self.entries if entry.record]
+        return max(days, default="")
 
-    def _ages(self) -> Iterator[str]:
-        """Say of each source whose regions' data end on different days which ends when."""
-        now = self.past[self.past["run"] == self.past["run"].max()]
-        for source, own in now[now["data_until"] != ""].groupby("source", sort=False):
-            ends = own.groupby("data_until")["region"].unique()
-            named = [
-                self.words["age"].format(day=day, regions=self._named(regions))
-                for day, regions in ends.items()
-            ]
-            if len(named) > 1:
-                yield self.words["ages"].format(source=source, ages="; ".join(named))
+    @cached_property
+    def needs(self) -> dict[str, dict[str, dict]]:
+        """By source and claim, what would decide a pooled one: as `sample_size.pooled_needs`."""
+        return {
+            source: sample_size.pooled_needs(
+                self._of(self.found, source), self._of(self.variants, source),
+                self._of(self.pools, source),
+            ).to_dict("index")
+            for source in (self.sources if len(self.found) else ())
+        }  # fmt: skip
 
-    def _named(self, regions: Sequence[str]) -> str:
-        """Name regions, or say how many they are."""
-        if len(regions) > MOST_NAMED:
-            return self.words["pooled"].format(n=len(regions))
-        return wording.join(regions, self.language)
+    @cached_property
+    def times(self) -> dict[str, dict[str, dict]]:
+        """By source, region and claim, how many times its data a region would need."""
+        sources = self.found["source"].unique()
+        tables = {each: sample_size.times_needed(self._of(self.found, each)) for each in sources}
+        return {source: table.to_dict() for source, table in tables.items()}
 
-    def _family_note(self, row: Mapping, family: pd.DataFrame) -> dict:
+    @cached_property
+    def _pooled(self) -> dict[tuple, list[dict]]:
+        groups = self.pools.groupby(["source", "hypothesis"], sort=False)
+        return {key: own.to_dict("records") for key, own in groups}
+
+    @cached_property
+    def _families(self) -> dict[tuple, dict]:
+        rows = self.families.to_dict("records")
+        return {(row["source"], row["region"], row["hypothesis"]): row for row in rows}
+
+    @cached_property
+    def _sizes(self) -> dict[Place, int]:
+        """How many claims were tested at once: in a region, and of those that are pooled."""
+        sizes = defaultdict(int)
+        for row in self._families.values():
+            sizes[row["source"], row["region"]] += pd.notna(row["p_value"])
+        for (source, _), rows in self._pooled.items():
+            sizes[source, history.EVERYWHERE] += pd.notna(rows[0]["p_value"])
+        return sizes
+
+    @cached_property
+    def _plain(self) -> dict[tuple, dict]:
+        return plain.mean_units(entry.record for entry in self.entries if entry.record)
+
+    @cached_property
+    def _runs(self) -> dict[tuple, pd.DataFrame]:
+        """By source, claim and part, its effects over the runs, as from `history.lines`."""
+        groups = self.past.groupby(["source", "hypothesis", "part"], sort=False)
+        return {key: history.lines(own, *key) for key, own in groups}
+
+    @cached_property
+    def _days(self) -> dict[Place, pd.Series]:
+        return history.days(self.past)
+
+    @cached_property
+    def last(self) -> int:
+        """The number of the last run."""
+        return self.past["run"].max()
+
+    def _of(self, table: pd.DataFrame, source: str) -> pd.DataFrame:
+        """Return the rows of a source."""
+        return table[table["source"] == source]
+
+    def _family_note(self, row: Mapping, size: int) -> dict:
         """Return whether a verdict that decides something stands among all that were tried."""
-        if row["verdict"] not in across_regions.BEST_FIRST[:3]:
+        if row["verdict"] not in DECIDED:
             return {}
-        size = int(family.drop_duplicates("hypothesis")["p_value"].notna().sum())
         kind, word = ("stands", "stands") if row["survives"] else ("warning", "falls")
         return {kind: self.words[f"{word}_alone" if size == 1 else word].format(n=size)}
 
@@ -140,13 +251,15 @@ class Overview:
         Empty where there are fewer than two runs with a value, or the last run has none.
         """
         part = known.parts[0]
-        runs = history.lines(self.past, source, known.id, part.key)
-        own = runs[region].dropna() if region in runs else pd.Series(dtype=float)
-        if scale is None or len(own) < 2 or own.index[-1] != self.past["run"].max():
+        runs = self._runs.get((source, known.id, part.key))
+        own = runs[region].dropna() if runs is not None and region in runs else ()
+        if scale is None or len(own) < 2 or own.index[-1] != self.last:
             return {}
-        shown = runs if region == history.EVERYWHERE else runs[[region]]
-        days = history.days(self.past, source, region)
-        ends = [self._at_run(run, days[run], own[run], part) for run in own.index[[0, -1]]]
+        shown, days = runs if region == history.EVERYWHERE else runs[[region]], self._days
+        ends = [
+            self._at_run(run, days[source, region].get(run, ""), own[run], part)
+            for run in own.index[[0, -1]]
+        ]
         return {
             "line": Markup(card.line_svg(shown, region, part.scale, *scale)),
             "line_words": wording.join(ends, self.language),
@@ -166,11 +279,3 @@ def drawn(part: Mapping, scale: Axis) -> dict:
         "drawing": Markup(card.interval_svg(part, *scale)),
         "effect": wording.interval(part),
     }
-
-
-def why_not_pooled(source: str, row: Mapping, language: str) -> str:
-    """Say why nothing is pooled over a source, given its row as from `across_regions.family`."""
-    words, least = wording.words(language)["index"], across_regions.LEAST_REGIONS
-    name = "not_pooled" if row["regions"] < least else "none_pooled"
-    name = "one_region" if row["regions"] == 1 else name
-    return words[name].format(source=source, n=row["regions"], most=row["poolable"], least=least)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import quote
 
 from jinja2 import Template
 from markupsafe import Markup
@@ -19,6 +20,7 @@ from nbformat import NotebookNode, v4
 
 from analysis.claims import card, findings, hypotheses, wording
 from analysis.claims.finding import MIME_TYPE
+from workbook.pages import plain
 from workbook.running.executed import first_broken
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -55,6 +57,7 @@ def page(notebook: NotebookNode, home: str) -> str:
     about = assets() | {
         "run": run,
         "words": wording.words(run["language"])["page"],
+        "nav": plain.words(run["language"])["nav"],
         "home": home,
         "title": title(notebook),
         "kicker": " · ".join(filter(None, [in_words(run["theme"]), run["region"], run["source"]])),
@@ -89,12 +92,25 @@ def fingerprint(records: Sequence[Mapping]) -> str:
     return ", ".join(found) or hypotheses.fingerprint()
 
 
+def region_address(place: tuple[str, str]) -> str:
+    """Return the address of the page of a region (its source and name), relative to the index."""
+    return quote(f"{place[0]}/{place[1]}/index.html")
+
+
 @cache
-def assets() -> dict:
-    """Return style, script and the policy that lets a page run nothing else and fetch nothing."""
+def assets(kind: str = "report") -> dict:
+    """Return style, script and the policy that lets a page run nothing else and fetch nothing.
+
+    Pages of a kind have, beside what all have, the files of that name, where there are any.
+    """
+    names = dict.fromkeys(["report", kind])
     css, script = (
-        (TEMPLATES / "report" / name).read_text(encoding="utf-8")
-        for name in ("report.css", "report.js")
+        "".join(
+            (TEMPLATES / "report" / f"{name}.{ending}").read_text(encoding="utf-8")
+            for name in names
+            if (TEMPLATES / "report" / f"{name}.{ending}").exists()
+        )
+        for ending in ("css", "js")
     )
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "

@@ -33,3 +33,20 @@ button("show-code", (event) => {
   event.currentTarget.setAttribute("aria-pressed", String(open));
   document.querySelectorAll("details.code:not(.formula)").forEach((each) => (each.open = open));
 });
+
+// Of a file that was opened from a folder the clipboard may be out of reach.
+button("copy", async (event) => {
+  const own = event.currentTarget;
+  const before = own.textContent;
+  try {
+    await navigator.clipboard.writeText(location.href);
+  } catch {
+    const box = document.body.appendChild(document.createElement("textarea"));
+    box.value = location.href;
+    box.select();
+    document.execCommand("copy");
+    box.remove();
+  }
+  own.textContent = own.dataset.done;
+  setTimeout(() => (own.textContent = before), 2000);
+});

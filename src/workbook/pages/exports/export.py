@@ -11,7 +11,8 @@ from analysis.claims import across_regions, card, findings, wording
 from analysis.claims.finding import part_record
 from analysis.claims.hypotheses import hypothesis, register
 from analysis.data.files import whole
-from workbook.pages import excel, index, overview, report
+from workbook.pages import index, overview, remarks, report
+from workbook.pages.exports import excel
 
 
 def write(found: pd.DataFrame, pools: pd.DataFrame, folder: Path, language: str) -> list[Path]:
@@ -84,7 +85,7 @@ def _blocks(own: pd.DataFrame, pools: pd.DataFrame, language: str) -> Iterator[d
     if family["is_pooled"]:
         yield {"title": source, "is_pooled": True} | _pooled_block(own, pools, language)
         return
-    table, said = across_regions.by_region(own), overview.why_not_pooled(source, family, language)
+    table, said = across_regions.by_region(own), remarks.why_not_pooled(source, family, language)
     for region, rows in own.groupby("region", sort=False):
         heads = across_regions.best_first(table[table["region"] == region]).to_dict("records")
         lines = [_line(head, rows, language) for head in heads]
@@ -94,7 +95,7 @@ def _blocks(own: pd.DataFrame, pools: pd.DataFrame, language: str) -> Iterator[d
 def _pooled_block(own: pd.DataFrame, pools: pd.DataFrame, language: str) -> dict:
     """Return the lines of a source's pooled hypotheses, and by reason of those not pooled."""
     words, regions = wording.words(language)["export"], own["region"].unique().tolist()
-    said = words["regions" if len(regions) <= overview.MOST_NAMED else "many_regions"]
+    said = words["regions" if len(regions) <= remarks.MOST_NAMED else "many_regions"]
     verdicts = own.drop_duplicates(["hypothesis", "region"]).groupby("hypothesis")["verdict"]
     lines, not_pooled = [], {}
     for head in across_regions.ranked(pools).to_dict("records"):

@@ -1,0 +1,116 @@
+"""Answers from what is pooled over the regions of a source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import pandas as pd
+
+from analysis.claims import across_regions
+from analysis.claims.hypotheses import Hypothesis, hypothesis
+from workbook.pages.answers.view import MOST, Answer, View, with_range
+from workbook.pages.overview import Overview
+
+
+class Pooled(View):
+    """Answers from what is pooled over the regions of a source."""
+
+    def __init__(self, source: str, known: Overview) -> None:
+        super().__init__(source, known)
+        pools = known.pools[known.pools["source"] == source]
+        self.best = across_regions.ranked(pools).to_dict("records")
+
+    def address(self, known: Hypothesis) -> str:
+        """Return the address of a claim over all regions."""
+        return self.known.finding_over_all(self.source, known) or f"#{known.id}"
+
+    def part(self, row: Mapping) -> dict | None:
+        """Return the pooled part that gives the verdict of a claim, else the first."""
+        known = hypothesis(row["hypothesis"])
+        rows = self.known.pooled(self.source, known.id)
+        keys = [each["part"] for each in rows if each["part_verdict"] == row["verdict"]]
+        keys = [part for part in known.parts if part.key in keys] or list(known.parts)
+        return self.known.pooled_part(self.source, known, keys[0])
+
+    def settled(self, kind: str, verdicts: Sequence[str]) -> Iterator[Answer]:
+        """Say which claims are settled, and stand among all that were tested."""
+        rows = [row for row in self.best if row["verdict"] in verdicts and row["survives"]]
+        for row in rows[:MOST]:
+            known, part = hypothesis(row["hypothesis"]), self.part(row)
+            alone = self.known.claims.get(known.id, {})
+            alone = [
+                each.record["verdict"] for each in alone.values() if each.source == self.source
+            ]
+            facts = {"claim": self.link(known), "n": row["n_regions"], "effect": self.effect(part)}
+            if kind == "act":
+                yield self.answer(kind, "holds_everywhere", k=alone.count("supported"), **facts)
+            else:
+                why = self.why_not(part, row["verdict"])
+                yield self.answer(kind, "fails_everywhere", why=why, **facts)
+        if rest := rows[MOST:]:
+            claims = self.named([hypothesis(row["hypothesis"]) for row in rest])
+            yield self.answer(
+                kind, "also_hold" if kind == "act" else "also_fail", True, claims=claims
+            )
+        if not rows:
+            yield self.answer(kind, "nothing_holds" if kind == "act" else "nothing_fails")
+
+    def unsettled(self) -> Iterator[Answer]:
+        """Say which claim is open and how it is closed most cheaply, and which others are."""
+        needs = self.known.needs.get(self.source, {})
+        rows = {row["hypothesis"]: row for row in self.best if row["verdict"] == "inconclusive"}
+        near = sorted(set(needs) & set(rows), key=lambda key: _cost(needs[key]))
+        order = [*near, *(key for key in rows if key not in near)]
+        if not order:
+            yield self.answer("open", "nothing_open")
+            return
+        row = rows[order[0]]
+        known, said = hypothesis(order[0]), self.effect(self.part(row))
+        facts = {"claim": self.link(known), "effect": said}
+        if row["reason"]:
+            yield self.answer("open", "open_check", reason=row["reason"], **facts)
+        else:
+            yield self.answer("open", "open_one", way=self._way(needs.get(known.id, {})), **facts)
+        if order[1:]:
+            claims = self.named([hypothesis(key) for key in order[1:]])
+            yield self.answer("open", "also_open", True, claims=claims)
+
+    def _way(self, need: Mapping) -> str:
+        """Say what would decide a pooled claim most cheaply."""
+        if not need or _cost(need) == float("inf"):
+            return self.words["no_way"]
+        more, times = need["regions_needed"] - need["regions"], need["times_the_customers"]
+        if max(more, 1) / need["regions"] + 1 <= times or pd.isna(times):
+            key = "one_more_region" if more <= 1 else "more_regions"
+            return self.words[key].format(n=f"{max(more, 1):,.0f}")
+        return self.words["more_customers"].format(times=f"{max(times, 1.1):,.1f}")
+
+    def apart(self) -> Iterator[Answer]:
+        """Say which effect differs most between the regions."""
+        differ = [
+            row for row in self.best
+            if pd.notna(row["q_p_value"]) and row["q_p_value"] < across_regions.ALPHA
+        ]  # fmt: skip
+        if not differ:
+            yield self.answer("differ", "no_difference")
+            return
+        row = min(differ, key=lambda each: each["q_p_value"])
+        known = hypothesis(row["hypothesis"])
+        parts = {
+            place[1]: entry.record["parts"][0]
+            for place, entry in self.known.claims.get(known.id, {}).items()
+            if place[0] == self.source and "estimate" in entry.record["parts"][0]
+        }
+        if not parts:
+            return
+        ends = [pick(parts, key=lambda name: parts[name]["estimate"]) for pick in (min, max)]
+        said = [with_range(parts[name]) for name in ends]
+        facts = {"claim": self.link(known), "lowest": ends[0], "highest": ends[1]}
+        facts |= {"low": said[0], "high": said[1]}
+        yield self.answer("differ", "differ_pair", **facts)
+
+
+def _cost(need: Mapping) -> float:
+    """Return by how much the data would have to grow to decide a claim, the cheaper way."""
+    ways = [need["regions_needed"] / need["regions"], need["times_the_customers"]]
+    return min((each for each in ways if pd.notna(each)), default=float("inf"))

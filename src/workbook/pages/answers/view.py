@@ -1,0 +1,131 @@
+"""What all answers share: words, links to findings, what failed and what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from markupsafe import Markup, escape
+
+from analysis.claims import wording
+from analysis.claims.hypotheses import Hypothesis, hypothesis
+from workbook.pages import history, plain
+from workbook.pages.entry import Entry
+from workbook.pages.overview import Overview
+
+MOST = 2
+"""Claims of a kind that get an answer of their own; the others are named beside the last one."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A sentence with links, and what kind it is: a key of the words of `answers`."""
+
+    kind: str
+    text: Markup
+    goes_on: bool = False  # it belongs to the one before it
+
+
+class View:
+    """What the two kinds of answers share: words, and links to findings."""
+
+    def __init__(self, source: str, known: Overview, prefix: str = "") -> None:
+        self.source, self.known, self.prefix = source, known, prefix
+        self.words = plain.words(known.language)["answers"]
+
+    def answer(self, kind: str, key: str, goes_on: bool = False, **values: object) -> Answer:
+        """Return a sentence of a kind; values may have links."""
+        return Answer(kind, Markup(escape(self.words[key])).format(**values), goes_on)
+
+    def link(self, known: Hypothesis, href: str = "") -> Markup:
+        """Return a claim's title as a link to its finding."""
+        href, title = href or self.address(known), known.title[self.known.language]
+        return Markup('<a href="{}">{} {}</a>').format(href, known.id, title)
+
+    def named(self, claims: Sequence[Hypothesis]) -> Markup:
+        """Return claims as one enumeration of links."""
+        return self.joined([self.link(each) for each in claims])
+
+    def joined(self, links: Sequence[Markup]) -> Markup:
+        """Return links as one enumeration, of many only the first: the map has them all."""
+        words = plain.words(self.known.language)
+        text = Markup(escape(words["join"])).join(links[: plain.MOST_NAMED])
+        more = len(links) - plain.MOST_NAMED
+        said = Markup(escape(words["and_more"]))
+        return said.format(names=text, n=more) if more > 0 else text
+
+    def effect(self, part: Mapping) -> str:
+        """Say a part's effect with its range."""
+        return plain.effect(part, self.known.language)
+
+    def why_not(self, part: Mapping, verdict: str) -> str:
+        """Say why a claim does not hold."""
+        if verdict == "too small to matter":
+            return self.words["small"]
+        part = wording.in_plain_unit(part)
+        claimed = wording.claim_range(part, self.known.language)
+        return self.words["contradicted"].format(claimed=claimed)
+
+    def broken(self, lost: Sequence[Entry]) -> Iterator[Answer]:
+        """Say which reports failed."""
+        failed = [
+            entry
+            for each in self.known.claims.values()
+            for entry in each.values()
+            if entry.record["verdict"] == "failed" and entry.source == self.source
+        ]
+        failed += [each for each in lost if each.source == self.source]
+        if failed:
+            names = [f"{each.region} · {each.notebook}" for each in failed]
+            names = plain.named(names, self.known.language)
+            key = "failed_one" if len(failed) == 1 else "failed"
+            yield self.answer("failed", key, n=len(failed), names=names)
+
+    def changed(self, found: pd.DataFrame) -> Iterator[Answer]:
+        """Say which verdicts moved since the run before, and why."""
+        if self.known.past.empty:
+            return
+        if self.known.past["run"].max() == 1:
+            yield self.answer("changed", "first")
+            return
+        language = self.known.language
+        words, verdict = self.words, wording.words(language)["verdict"]
+        own = found[
+            (found["source"] == self.source) & found["before"].notna() & found["verdict"].notna()
+        ]
+        own = own[own["before"] != own["verdict"]]
+        if own.empty:
+            yield self.answer("changed", "calm")
+            return
+        causes = {name for each in own["causes"] for name in each}
+        why = wording.words(language)["changes"]["causes"]
+        why = [why[name] for name in history.REASONS if name in causes] or [words["unexplained"]]
+        turns = [
+            words["turn"].format(
+                claim=f"{row.hypothesis} {hypothesis(row.hypothesis).title[language]}",
+                where=row.region or words["everywhere"],
+                before=verdict[row.before],
+                after=verdict[row.verdict],
+            )
+            for row in own.itertuples()
+        ]
+        facts = {"n": len(turns), "turns": plain.named(turns, language)}
+        facts["why"] = plain.named(why, language)
+        yield self.answer("changed", "moved_one" if len(turns) == 1 else "moved", **facts)
+
+
+def joined(said: Iterable[Answer]) -> list[Answer]:
+    """Return answers, those that go on as one with the answer before them."""
+    found: list[Answer] = []
+    for each in said:
+        if each.goes_on and found and found[-1].kind == each.kind:
+            found[-1] = Answer(each.kind, found[-1].text + " " + each.text)
+        else:
+            found.append(each)
+    return found
+
+
+def with_range(part: Mapping) -> str:
+    """Return an effect and its interval in brackets."""
+    return wording.interval(wording.in_plain_unit(part))

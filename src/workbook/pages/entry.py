@@ -1,0 +1,51 @@
+"""A notebook's run for one region."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from analysis.claims import hypotheses
+
+Place = tuple[str, str]
+"""Source and region."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A notebook's run for one region, as index and region page show it."""
+
+    source: str
+    region: str
+    notebook: str
+    theme: str  # the notebook's folder; empty where there is none
+    claim: str  # which it tests; empty where there is none
+    href: str  # the page, relative to the index
+    status: Literal["ok", "failed"]
+    error: str  # why it did not run to its end
+    title: str
+    record: Mapping | None = None  # its finding, as `findings.records` yields it
+    files: tuple[str, ...] = ()  # for the region's team, beside the page, relative to the index
+
+    @property
+    def place(self) -> Place:
+        """Source and region."""
+        return self.source, self.region
+
+    @property
+    def finding(self) -> str:
+        """Address of the finding on the page."""
+        return f"{self.href}#{self.claim}"
+
+    def worded(self, language: str) -> Entry:
+        """Return it with the register's words in a language, whatever that of its run was."""
+        if not self.record:
+            return self
+        known = hypotheses.register().get(self.record["hypothesis"])
+        words = {
+            part.key: {name: getattr(part, name)[language] for name in ("label", "unit", "counts")}
+            for part in (known.parts if known else ())
+        }
+        parts = [part | words.get(part["key"], {}) for part in self.record["parts"]]
+        return replace(self, record={**self.record, "language": language, "parts": parts})

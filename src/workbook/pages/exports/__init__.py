@@ -1,0 +1,1 @@
+"""Findings for colleagues: Excel, CSV, slides and a summary of one page."""

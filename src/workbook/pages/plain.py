@@ -1,0 +1,86 @@
+"""Effects and days in a manager's words, and the fixed words of index and region pages."""
+
+from __future__ import annotations
+
+import datetime as dt
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from gettext import NullTranslations
+from pathlib import Path
+
+from analysis.claims import wording
+from analysis.language import catalogue, chinese_day
+from analysis.language import named as translated
+
+WORDS_FILE = Path(__file__).with_name("words.toml")
+MOST_NAMED = 6
+"""Names in a sentence; of more the number of the others is given."""
+
+
+def words(language: str) -> Mapping:
+    """Return the fixed words of index and region pages, by key."""
+    return _words(WORDS_FILE.stat().st_mtime_ns, catalogue(language))
+
+
+@lru_cache(maxsize=8)
+def _words(changed: int, known: NullTranslations) -> Mapping:
+    """Read the words as of a change of their file, in the language of a catalogue."""
+    return _translated(tomllib.loads(WORDS_FILE.read_text(encoding="utf-8")), known)
+
+
+def _translated(value: object, known: NullTranslations) -> object:
+    """Translate every text of a table or list."""
+    if isinstance(value, dict):
+        return {key: _translated(each, known) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_translated(each, known) for each in value]
+    return known.gettext(value)
+
+
+def mean_units(records: Iterable[Mapping]) -> dict[tuple[str, str, str], dict]:
+    """Return a manager's unit by source, claim and part: the mean of the regions' by their size."""
+    seen = defaultdict(list)
+    for record in records:
+        for part in record["parts"]:
+            if part.get("plain") and "estimate" in part:
+                key = record["source"], record["hypothesis"], part["key"]
+                seen[key].append((part["plain"], part["n_obs"]))
+    return {
+        key: rows[0][0] | {"times": sum(a["times"] * n for a, n in rows) / sum(n for _, n in rows)}
+        for key, rows in seen.items()
+    }
+
+
+def numbers(part: Mapping) -> dict[str, str]:
+    """Return estimate and interval as they are printed: value, low and high."""
+    value, _, rest = wording.interval(wording.in_plain_unit(part)).partition(" [")
+    low, _, high = rest.removesuffix("]").partition(", ")
+    return {"value": value, "low": low, "high": high}
+
+
+def effect(part: Mapping, language: str) -> str:
+    """Say an effect with its range and its unit; never without its range."""
+    part = wording.in_plain_unit(part)
+    unit = "" if part["show"] in ("ratio", "points") else part["unit"]
+    label = part["label"][:1].upper() + part["label"][1:]
+    facts = numbers(part) | {"label": label, "unit": unit}
+    return words(language)["effect"].format(**facts).strip()
+
+
+def named(names: Sequence[str], language: str) -> str:
+    """Return names in the reader's words as one enumeration, of many only the first."""
+    said = words(language)
+    text = said["join"].join(translated(each, language) for each in names[:MOST_NAMED])
+    more = len(names) - MOST_NAMED
+    return said["and_more"].format(names=text, n=more) if more > 0 else text
+
+
+def day(iso: str, language: str) -> str:
+    """Write a day (2026-06-29) for a reader; a text that is no day stays as it is."""
+    try:
+        when = dt.date.fromisoformat(iso[:10])
+    except ValueError:
+        return iso
+    return chinese_day(when) if language == "zh" else f"{when.day} {when:%B %Y}"
