@@ -15,7 +15,7 @@ from analysis.claims.verdicts import Check
 from analysis.cohorts.answer_quality import ItemCoding, Reversed
 from analysis.cohorts.churn import Completeness
 from analysis.figures.display import enumerated, in_words
-from analysis.language import phrase, text
+from analysis.language import named, phrase, text
 from analysis.statistics.causal.treatment_effects import AIPW
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.value.concentration import tail_index
@@ -45,7 +45,7 @@ def lacking(
     what : str
         What a row is, for the sentence; by default customers.
     """
-    rows, what = frame[list(names)].dropna(), what or text("customers")
+    rows, what = frame[list(names)].dropna(), named(what or "customers")
     if len(rows) < least:
         said = text(
             "{what} with a value for all of {names}: {n:,}; {least} are needed.",
@@ -75,13 +75,9 @@ def too_small(cells: pd.DataFrame, least: int) -> list[str]:
 def few_in_arm(counts: pd.Series, what: str, least: int = 10) -> list[str]:
     """Say that too few were treated, or too few were not; `counts` by 1 and 0."""
     counts = counts.reindex([1, 0], fill_value=0)
-    if counts.min() >= least:
-        return []
-    said = text(
-        "Customers {what}: {n:,}; not {what}: {n_not:,}; {least} of each are needed.",
-        what=what, n=counts[1], n_not=counts[0], least=least,
-    )  # fmt: skip
-    return [said]
+    said = phrase("Customers {what}: {n:,}; not {what}: {n_not:,}; {least} of each are needed.")
+    facts = {"what": what, "n": counts[1], "n_not": counts[0], "least": least}
+    return [] if counts.min() >= least else [text(said, **facts)]
 
 
 def few_ends(treated: pd.Series, retained: pd.Series, what: str, least: int) -> list[str]:
@@ -101,19 +97,16 @@ def nothing_in(values: pd.Series, what: str) -> list[str]:
 def few_answers(frame: pd.DataFrame, names: Sequence[str], least: int = 3) -> list[str]:
     """Say which columns have too few different values for a model that bends."""
     few = [in_words(name) for name in names if frame[name].nunique() < least]
-    return [
-        text("There are fewer than {least} different answers on {name}.", least=least, name=name)
-        for name in few
-    ]
+    said = phrase("There are fewer than {least} different answers on {name}.")
+    return [text(said, least=least, name=name) for name in few]
 
 
 def same_answers(frame: pd.DataFrame, first: str, second: str) -> list[str]:
     """Say that two columns are one and the same, or each other's mirror."""
     if abs(frame[first].astype(float).corr(frame[second].astype(float))) <= MOST_ALIKE:
         return []
-    first, second = (in_words(name).lower() for name in (first, second))
-    names = {"first": first.capitalize(), "second": second}
-    return [text("{first} and {second} can't be told apart.", **names)]
+    one, other = (in_words(name).lower() for name in (first, second))
+    return [text("{first} and {second} can't be told apart.", first=one.capitalize(), second=other)]
 
 
 def _told(value: float, limit: float, style: str) -> str:
@@ -240,6 +233,12 @@ def complete_purchases(purchases: Completeness) -> list[Check]:
         not_more(phrase("days on end without any purchase"), purchases.longest_pause, 14),
         not_more(phrase("days that stand in the data twice"), purchases.repeated_days, 0),
     ]
+
+
+def listed(found: Sequence[Check]) -> str:
+    """Return checks and their values as a sentence."""
+    said = [text("{name}: {value}", name=each.name, value=each.value) for each in found]
+    return text("{checks}.", checks=text("; ").join(said))
 
 
 def same_verdict(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -19,6 +20,8 @@ EDGE_DIGITS, MORE, SAME = 3, 7, 1e-9
 be told from them; a distance that is none."""
 INFORMATION = "for information"
 """In place of a check's rule: a fact beside the checks, which neither passes nor fails."""
+NUMBER = re.compile(r"(?<![\w.])\d[\d,.]*\b")
+"""A number in the name of a method, which is no part of a name such as HC3."""
 WORDS_FILE = Path(__file__).parent / "tables" / "words.toml"
 
 
@@ -62,6 +65,18 @@ def in_plain_unit(part: Mapping) -> Mapping:
     own = dict(zip(names, scaled([part[name] for name in names]), strict=True))
     own |= {name: scaled(part[name]) for name in ("claim", "negligible")}
     return {**part, **own, "null": part["null"] * times, "unit": plain["unit"]}
+
+
+def method_in_words(method: str, language: str) -> str:
+    """Return a method, such as "ordered probit model, 20 imputations", in a language."""
+    found = []
+    for piece in method.split(", "):
+        numbers = NUMBER.findall(piece)
+        said = named(NUMBER.sub("#", piece), language)
+        for number in numbers:
+            said = said.replace("#", number, 1)
+        found.append(said)
+    return words(language)["join"].join(found)
 
 
 def claim_range(part: Mapping, language: str = "en") -> str:

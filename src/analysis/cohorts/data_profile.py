@@ -14,7 +14,7 @@ from scipy import stats
 from analysis.cohorts import landmark, purchases
 from analysis.data.contract import TABLES
 from analysis.data.region import Needs, Region
-from analysis.language import text
+from analysis.language import current, text
 from analysis.statistics.measurement import scales
 
 MIN_ANSWERS = 30
@@ -59,10 +59,11 @@ def recorded(region: Region, period: str = "") -> str:
     parts = []
     for name, (what, count) in counts.items():
         if name in region.rows or count:
-            parts.append(f"{count:,} {what}{period if name == 'transactions' else ''}")
+            after = period if name == "transactions" else ""
+            parts.append(text("{n:,} {what}{after}", n=count, what=what, after=after))
         else:
             parts.append(text("{what} not recorded", what=what))
-    return ", ".join(parts)
+    return text(", ").join(parts)
 
 
 def requirements(region: Region, claims: Mapping[str, Needs]) -> pd.DataFrame:
@@ -75,7 +76,9 @@ def requirements(region: Region, claims: Mapping[str, Needs]) -> pd.DataFrame:
     DataFrame
         Indexed by hypothesis of the register: claim, "has the data" ("yes" or "no"), lacks.
     """
-    rows = {key: (each.title["en"], " ".join(region.missing(each))) for key, each in claims.items()}
+    rows = {
+        key: (each.title[current()], " ".join(region.missing(each))) for key, each in claims.items()
+    }
     found = pd.DataFrame.from_dict(rows, orient="index", columns=["claim", "lacks"])
     found.insert(1, "has the data", np.where(found["lacks"] == "", "yes", "no"))
     return found.rename_axis("hypothesis")

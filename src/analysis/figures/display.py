@@ -87,10 +87,12 @@ def table_html(
         is_number = pd.api.types.is_numeric_dtype(each) and not pd.api.types.is_bool_dtype(each)
         heads.append((in_words(each.name), "right" if is_number else "left"))
     cells = [[_printed(v, (formats or {}).get(c.name)) for v in c] for c in columns]
-    head = str if frame.index.name == TERM else _head
+    is_formula = frame.index.name == TERM
+    head = str if is_formula else _head
     return _template().render(
         caption=caption,
         folded=folded,
+        is_formula=is_formula,
         corner=in_words(frame.index.name or ""),
         heads=heads,
         rows=[(head(each), [column[i] for column in cells]) for i, each in enumerate(frame.index)],

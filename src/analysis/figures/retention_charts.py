@@ -40,7 +40,10 @@ def survival(curves: pd.DataFrame, time: str, caption: str) -> None:
     marks.name_lines(ax)
     last = groups["day"].max().min()
     at_last = share_at(curves, last)
-    listed = enumerated(f"{row.group} {_told(row.share)}" for row in at_last.itertuples())
+    listed = enumerated(
+        text("{name} {value}", name=row.group, value=_told(row.share))
+        for row in at_last.itertuples()
+    )
     alt = text(
         "Share of customers who are still there after {n:,.0f} days: {listed}.",
         n=last,
@@ -286,13 +289,7 @@ def lists(table: pd.DataFrame, base_rate: float, caption: str) -> None:
         "Share lost among the first on each list, 95% interval: {listed}; by chance {rate}.",
         listed=listed, rate=_told(base_rate, ".1%"),
     )  # fmt: skip
-    first = table.iloc[0]
-    title = text(
-        "Of the first on the list “{name}” {share} were lost, by chance {rate}",
-        name=names[0], rate=_told(base_rate),
-        share=titles.share(first["precision"], first["ci_low"], first["ci_high"]),
-    )  # fmt: skip
-    figure(fig, alt, caption, title)
+    figure(fig, alt, caption, titles.lists(table, base_rate))
 
 
 def _told(value: float, form: str = ".0%") -> str:

@@ -25,7 +25,7 @@ def answers(people: pd.DataFrame, names: Sequence[str], caption: str) -> None:
         shares = people[name].round().value_counts(normalize=True).reindex(range(1, 11)).fillna(0)
         ax.bar(shares.index, shares, color=theme.BLUE, width=0.85)
         ax.set(xlabel=in_words(name), xticks=[1, 5, 10])
-        tops.append(f"{in_words(name)} {shares.loc[10]:.0%}")
+        tops.append(text("{name} {share:.0%}", name=in_words(name), share=shares.loc[10]))
     axes[0, 0].set(ylabel=text("share of answers"))
     alt = text(
         "Bars of answers from 1 to 10. At the top of the scale: {tops}.", tops=enumerated(tops)
@@ -242,7 +242,8 @@ def told(people: pd.DataFrame, claimed: Mapping[str, float], caption: str) -> No
     for (name, rows), colour in zip(groups, colours, strict=False):
         counts = rows["told_others"].clip(upper=25).value_counts(normalize=True).sort_index()
         ax.plot(counts.index, counts, "o-", ms=3, lw=1, color=colour, label=in_words(name))
-        listed.append(f"{in_words(name)} {rows['told_others'].mean():.1f}")
+        mean = rows["told_others"].mean()
+        listed.append(text("{name} {mean:.1f}", name=in_words(name), mean=mean))
         if name in claimed:
             ax.axvline(claimed[name], color=colour, lw=1, ls=":")
     ax.set(xlabel=text("people told (25: or more); dotted: claimed"))

@@ -130,6 +130,16 @@ def promised(tiers: Iterable[object], visited: pd.Series, claimed: np.ndarray, b
     return text("Visited about as often as promised: {tiers}", tiers=text(", ").join(near))
 
 
+def lists(table: pd.DataFrame, base_rate: float) -> str:
+    """Say how many of the first on the first list were lost."""
+    first = table.iloc[0]
+    return text(
+        "Of the first on the list “{name}” {share} were lost, by chance {rate:.0%}",
+        name=table.index[0], rate=base_rate,
+        share=share(first["precision"], first["ci_low"], first["ci_high"]),
+    )  # fmt: skip
+
+
 def _sentence(words: str) -> str:
     """Return words with a capital at their start."""
     return words[:1].upper() + words[1:]

@@ -72,7 +72,8 @@ def named(name: object, language: str | None = None) -> str:
 
     What is no known name, such as that of a region, is returned as it is.
     """
-    english = names().get(str(name), str(name))
+    said = str(name)
+    english = names().get(said) or names().get(said.replace(" ", "_"), said)
     return translate(english, "", language or _current, {})
 
 
@@ -80,7 +81,8 @@ def named(name: object, language: str | None = None) -> str:
 def names() -> dict[str, str]:
     """Return what columns and categories are called in English, by their name in the code."""
     known = tomllib.loads(NAMES_FILE.read_text(encoding="utf-8"))
-    return {name: words for group in known.values() for name, words in group.items()}
+    named_ones = (each for group in known.values() for each in group.items())
+    return {name: words for name, words in named_ones if isinstance(words, str)}
 
 
 def translate(message: str, plural: str, language: str, values: Mapping[str, object]) -> str:

@@ -18,6 +18,7 @@ METHODS = {
     "src/workbook/**.py": "analysis.language.extract:python",
     "src/analysis/claims/tables/words.toml": "analysis.language.extract:toml",
     "src/workbook/pages/words.toml": "analysis.language.extract:toml",
+    "src/analysis/statistics/value/segments.toml": "analysis.language.extract:toml",
     "src/analysis/language/names.toml": "analysis.language.extract:toml",
     "src/analysis/claims/tables/hypotheses.toml": "analysis.language.extract:estimands",
 }

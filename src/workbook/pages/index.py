@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from analysis.claims import card, hypotheses, wording
 from analysis.figures import fonts
+from analysis.language import named
 from workbook.pages import answers, changes, plain, remarks, report
 from workbook.pages.entry import Entry
 from workbook.pages.overview import Overview
@@ -117,7 +118,7 @@ def _row(key: str, known: Overview) -> dict:
     entry, found, language = hypotheses.hypothesis(key), known.claims[key], known.language
     counts = Counter(each.record["verdict"] for each in found.values())
     return {
-        "theme": report.in_words(next(iter(found.values())).theme),
+        "theme": named(report.in_words(next(iter(found.values())).theme), language),
         "id": key,
         "title": entry.title[language],
         "claim": entry.claim[language],

@@ -20,6 +20,7 @@ from nbformat import NotebookNode, v4
 
 from analysis.claims import card, findings, hypotheses, wording
 from analysis.claims.finding import MIME_TYPE
+from analysis.language import named
 from workbook.pages import plain
 from workbook.running.executed import first_broken
 
@@ -60,7 +61,11 @@ def page(notebook: NotebookNode, home: str) -> str:
         "nav": plain.words(run["language"])["nav"],
         "home": home,
         "title": title(notebook),
-        "kicker": " · ".join(filter(None, [in_words(run["theme"]), run["region"], run["source"]])),
+        "kicker": " · ".join(
+            filter(
+                None, [named(in_words(run["theme"]), run["language"]), run["region"], run["source"]]
+            )
+        ),
         "message": plain_message(run["error"]),
         "records": records,
         "contents": list(_contents(shown)),

@@ -267,4 +267,7 @@ def _why_left_out(own: pd.DataFrame) -> list[str]:
     why = own["verdict"].map(text).mask(own["estimate"].notna(), text("an interval without an end"))
     checks = ["; ".join(map(named, names.split("; "))) for names in own["blocked_by"]]
     why = why.where(own["blocked_by"] == "", checks)
-    return [f"{region} ({each})" for region, each in zip(own["region"], why, strict=True)]
+    return [
+        text("{name} ({reason})", name=region, reason=each)
+        for region, each in zip(own["region"], why, strict=True)
+    ]

@@ -7,6 +7,7 @@ import pandas as pd
 
 from analysis.cohorts import weekly_activity
 from analysis.cohorts.weekly_activity import Weeks
+from analysis.language import current, named
 from analysis.statistics import prediction
 
 LATE = 3.0
@@ -141,6 +142,11 @@ def to_call(
             "volume_change": np.expm1(order["change"]).round(3),
         }
     )
+
+
+def headed(calls: pd.DataFrame) -> pd.DataFrame:
+    """Return a list with heads in the reader's language; English ones are the columns' names."""
+    return calls if current() == "en" else calls.rename(columns=named)
 
 
 def _gap_days(rows: pd.DataFrame) -> pd.Series:

@@ -116,11 +116,13 @@ def breaks_in_words() -> str:
     rules = segment_rules()
     (lately, days), (while_ago, more), (long_ago, _) = rules["recency"].items()
     (seldom, few), (often, many), (very_often, _) = rules["frequency"].items()
-    return (
-        f"Last purchase: {lately} within {days} days, {while_ago} within {more}, {long_ago} before "
-        f"that. Purchases in 52 weeks: {seldom} fewer than {few}, or a single one, {often} fewer "
-        f"than {many}, {very_often} {many} or more."
-    )
+    return text(
+        "Last purchase: {lately} within {days} days, {while_ago} within {more}, {long_ago} before "
+        "that. Purchases in 52 weeks: {seldom} fewer than {few}, or a single one, {often} fewer "
+        "than {many}, {very_often} {many} or more.",
+        lately=lately, days=days, while_ago=while_ago, more=more, long_ago=long_ago,
+        seldom=seldom, few=few, often=often, many=many, very_often=very_often,
+    )  # fmt: skip
 
 
 def segment_table(segments: pd.Series, customers: pd.DataFrame) -> pd.DataFrame:
