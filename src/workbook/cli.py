@@ -6,7 +6,6 @@ import errno
 import os
 import signal
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,9 +16,8 @@ from rich.markup import escape
 
 from analysis.data import files, sources
 from analysis.data.errors import counted
-from analysis.data.extraction import SINCE
 from analysis.data.sources import ROOT, DataError
-from workbook import notebooks
+from workbook import extracts, notebooks
 from workbook.init import command
 from workbook.running import fork_server, plan, run_lock, up_to_date
 
@@ -77,7 +75,7 @@ def run(
     as_of = next((str(own["as_of"]) for own in given.values() if "as_of" in own), "")
     given = {each: own | {"source": plan.portable(source)} for each, own in given.items()}
     style = "json" if as_json else "quiet" if quiet else "auto"
-    known, is_forked = _extracted(_read(source)), not (cold or scheduler)
+    known, is_forked = extracts.of_run(_read(source)), not (cold or scheduler)
     noted = up_to_date.data(reports, known.name)
     data = plan.noted_data(known, as_of, noted) or _read_data(known, as_of, style, is_forked)
     regions = notebooks.choose(region, list(data.prints), "region")
@@ -157,11 +155,20 @@ def example(
     console.print(f"Six regions in {os.path.relpath(folder)}", soft_wrap=True)
 
 
+@app.command()
+def cache() -> None:
+    """List what was extracted from databases and kept; `clear-cache` deletes it."""
+    for line in extracts.lines():
+        console.print(escape(line), soft_wrap=True)
+
+
 @app.command(name="clear-cache")
 def clear_cache() -> None:
-    """Delete what notebooks in JupyterLab have computed and kept; they compute it again."""
+    """Delete what was extracted from databases, and what notebooks in JupyterLab have computed."""
     from analysis.data.cache import clear
+    from analysis.data.extraction import store
 
+    store.clear()
     clear()
     console.print("The cache is empty.")
 
@@ -265,7 +272,7 @@ def main() -> None:
         text, code = f"{name}{os.strerror(error.errno)}. What was finished stays.", 1
     finally:
         files.drop_scratch()
-        os.environ.pop(SINCE, None)
+        os.environ.pop(extracts.SINCE, None)
     console.print(f"[bold red]Error:[/] {escape(text)}", soft_wrap=True)
     sys.exit(code)
 
@@ -275,16 +282,6 @@ def _read(source: str) -> sources.Source:
     if source == EXAMPLE and not (sources.DATA / EXAMPLE).is_dir():
         example(sources.DATA / EXAMPLE)
     return sources.read(source)
-
-
-def _extracted(source: sources.Source) -> sources.Source:
-    """Extract a source's database for this run, whose notebooks all see the same rows."""
-    if source.database is None:
-        return source
-    from analysis.data.extraction import extract
-
-    os.environ[SINCE] = str(time.time())
-    return extract.extracted(source)
 
 
 def _open(source: str) -> Dataset:

@@ -12,6 +12,7 @@ from analysis.data import dataset, sources
 from analysis.data.errors import DataError
 from analysis.data.extraction import store
 from analysis.data.region import load_region, of_validated
+from workbook import extracts as workbook_extracts
 from workbook.running import contents
 
 SHAPE = """
@@ -370,3 +371,25 @@ def test_a_connection_that_is_cut_is_tried_once_more(of_postgres, postgres):
             finally:
                 ended.set()
                 thread.join()
+
+
+def test_what_is_kept_is_listed_and_deleted(of_postgres):
+    problems_of(of_postgres)
+    lines = list(workbook_extracts.lines())
+    assert sorted(each.split(":")[0] + each.split(":")[1] for each in lines[:-1]) == [
+        "pg answers",
+        "pg people",
+        "pg sales.lines",
+    ]
+    assert lines[-1].startswith("3 extracts, 0.0 of 21,475 MB, in ")
+    store.clear()
+    assert next(workbook_extracts.lines()).startswith("0 extracts, ")
+
+
+def test_the_least_recently_used_extract_goes_first(of_postgres, monkeypatch):
+    problems_of(of_postgres)
+    first = store.listed()
+    monkeypatch.setattr(store, "MAX_BYTES", sum(size for _, size, _ in first))
+    problems_of(replaced(of_postgres, ('"mark"', '"who"')))
+    left = {path for path, _, _ in store.listed()}
+    assert len({path for path, _, _ in first} - left) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import duckdb
@@ -59,7 +60,7 @@ def is_sqlite(source: Source) -> bool:
 
 def _extracts(
     source: Source, wanted: Mapping[Place, Needed], all_columns: bool = False
-) -> dict[Place, object]:
+) -> dict[Place, Path | str]:
     """Return the extract of each table, or why there is none."""
     keys = {place: _key(source, place, each, all_columns) for place, each in wanted.items()}
     of_source = _short(_about(source))
@@ -81,9 +82,9 @@ def _extracts(
 
 def _from_server(
     source: Source, wanted: Mapping[Place, Needed], keys: Mapping[Place, str], all_columns: bool
-) -> dict[Place, object]:
+) -> dict[Place, Path | str]:
     """Extract tables in one connection."""
-    found: dict[Place, object] = {}
+    found: dict[Place, Path | str] = {}
     with connected(source) as server:
         for place, each in wanted.items():
             last = store.newest(keys[place])
@@ -92,7 +93,8 @@ def _from_server(
                 if last is not None and state and store.token_of(last) == state:
                     found[place] = store.used(last)
                 else:
-                    found[place] = _written(server, place, each, keys[place], state, all_columns)
+                    about = (keys[place], state, f"{source.name}: {place}")
+                    found[place] = _written(server, place, each, about, all_columns)
             except DataError as error:
                 found[place] = str(error)
             except (pa.ArrowInvalid, duckdb.ConversionException, OverflowError) as error:
@@ -107,9 +109,9 @@ def _from_server(
 
 
 def _written(
-    server: Server, place: Place, needs: Needed, key: str, state: str, all_columns: bool
-) -> object:
-    """Write the extract of a table."""
+    server: Server, place: Place, needs: Needed, about: tuple[str, str, str], all_columns: bool
+) -> Path:
+    """Write the extract of a table; its key, state and name say what it is."""
     raw = list(server.table(place).columns)
     try:
         trimmed = names.of_columns(raw)
@@ -128,7 +130,8 @@ def _written(
         if not server.is_ordered:
             query += " order by all"
         try:
-            return store.write(key, query, engine, state)
+            key, state, name = about
+            return store.write(key, query, engine, state, name)
         except duckdb.Error:
             if guard.error is not None:
                 raise guard.error from None

@@ -106,9 +106,12 @@ class Server:
             kind = table[name].type()
             if kind.is_json() or kind.is_nested() or kind.is_binary() or kind.is_interval():
                 raise unfit(place, name, str(kind).split("<")[0].split("(")[0])
-        own = {f"c{i}": table[name] for i, name in enumerate(columns)}
-        reader = self.backend.to_pyarrow_batches(table.select(**own), chunk_size=BATCH)
-        return Rows(tuple(columns), reader, tuple(own))
+        rows = selected(table, columns)
+        return Rows(tuple(columns), self.batches(rows), tuple(rows.columns))
+
+    def batches(self, rows: Table) -> pa.RecordBatchReader:
+        """Return rows as Arrow batches."""
+        return self.backend.to_pyarrow_batches(rows, chunk_size=BATCH)
 
     def close(self) -> None:
         """Close the connection, whatever it is doing."""
@@ -120,6 +123,22 @@ class DuckDB(Server):
     """A DuckDB file, whose rows have an order."""
 
     is_ordered = True
+
+
+class Spark(Server):
+    """Spark, whose own Arrow keeps the zone of moments, which pandas would lose."""
+
+    def batches(self, rows: Table) -> pa.RecordBatchReader:
+        """Return rows as Arrow batches."""
+        from pyspark.sql import SparkSession
+
+        session = SparkSession.getActiveSession()
+        return session.sql(self.backend.compile(rows)).toArrow().to_reader()
+
+
+def selected(table: Table, columns: Sequence[str]) -> Table:
+    """Return columns of a table, named "c0", "c1" and so on; all that a database is asked for."""
+    return table.select(**{f"c{i}": table[name] for i, name in enumerate(columns)})
 
 
 def unfit(place: Place, column: str, kind: str) -> DataError:
@@ -157,6 +176,7 @@ def connected(source: Source) -> Iterator[Server]:
         "mysql": mysql.MySQL,
         "duckdb": DuckDB,
         "file": DuckDB,
+        "pyspark": Spark,
     }
     maker = makers.get(kind, Server)
     given: dict[str, object] = {} if maker in (Server, DuckDB) else {"connect_timeout": 15}

@@ -22,7 +22,6 @@ MAX_BYTES = int(os.environ.get("WORKBOOK_EXTRACTS_BYTES", 20 * 1024**3))
 """Limit of the store; the least recently used extracts are deleted first."""
 SUPERSEDED = 24 * 3600
 """Seconds after which an extract is deleted that a newer one of the same rows has replaced."""
-_TOKEN = b"token"
 
 
 def folder() -> Path:
@@ -62,17 +61,24 @@ def is_of_this_run(path: Path | None) -> bool:
 
 def token_of(path: Path | None) -> str:
     """Return what was noted of the table's state when it was extracted; empty where nothing was."""
-    if path is None:
-        return ""
-    try:
-        metadata = pq.read_metadata(path).metadata or {}
-    except (OSError, ValueError):  # damaged: as if it were not there
-        return ""
-    return metadata.get(_TOKEN, b"").decode()
+    return "" if path is None else _noted(path, "token")
 
 
-def write(key: str, query: str, engine: duckdb.DuckDBPyConnection, token: str) -> Path:
+def write(key: str, query: str, engine: duckdb.DuckDBPyConnection, token: str, about: str) -> Path:
     """Write the rows of a query as the newest extract of a key, whole or not at all.
+
+    Parameters
+    ----------
+    key : str
+        Which rows these are.
+    query : str
+        In DuckDB's SQL.
+    engine : DuckDBPyConnection
+        Runs it.
+    token : str
+        The table's state, as from `Server.state`.
+    about : str
+        Which table this is, for a list of extracts.
 
     Returns
     -------
@@ -84,10 +90,10 @@ def write(key: str, query: str, engine: duckdb.DuckDBPyConnection, token: str) -
     draft = path.with_name(f".{path.name}.part")
     try:
         draft.touch(mode=0o600)
-        quoted = token.replace("'", "''")
+        noted = f"token: '{_quoted(token)}', about: '{_quoted(about)}'"
         engine.execute(
             f"copy ({query}) to '{_quoted(draft)}' "
-            f"(format parquet, compression zstd, kv_metadata {{token: '{quoted}'}})"
+            f"(format parquet, compression zstd, kv_metadata {{{noted}}})"
         )
         draft.chmod(0o600)
         draft.replace(path)
@@ -110,6 +116,11 @@ def listed() -> list[tuple[Path, int, float]]:
     """Return each extract with its bytes, and when it was last used (seconds since 1970)."""
     found = [(path, path.stat()) for path in folder().glob("*.parquet")]
     return sorted(((path, s.st_size, s.st_mtime) for path, s in found), key=lambda each: -each[2])
+
+
+def about(path: Path) -> str:
+    """Return which table an extract is of."""
+    return _noted(path, "about") or "damaged"
 
 
 def clear() -> None:
@@ -145,5 +156,14 @@ def _same(one: Path, other: Path) -> bool:
     return sums[0] == sums[1]
 
 
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
+def _noted(path: Path, key: str) -> str:
+    """Return what stands in the head of an extract; empty where it is damaged."""
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+    except (OSError, ValueError):
+        return ""
+    return metadata.get(key.encode(), b"").decode()
+
+
+def _quoted(text: Path | str) -> str:
+    return str(text).replace("'", "''")
