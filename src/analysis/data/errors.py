@@ -15,6 +15,15 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def listed(names: Iterable[str], characters: int = 200) -> str:
+    """Return names for a line or two, and how many more there are."""
+    every = list(names)
+    kept = list(every)
+    while len(kept) > 1 and sum(len(each) + 2 for each in kept) > characters:
+        kept.pop()
+    return ", ".join(kept) + (f" and {len(every) - len(kept)} more" if kept != every else "")
+
+
 def nearest(name: str, names: Iterable[object]) -> str:
     """Return " Did you mean ...?" for a misspelt name, or the known names where none is near."""
     known = [str(each) for each in names]

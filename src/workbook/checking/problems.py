@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from analysis.data import exclusions
 from analysis.data.dataset import Dataset, problems
-from analysis.data.errors import counted
+from analysis.data.errors import counted, listed
 
 
 def show(dataset: Dataset, console: Console) -> bool:
@@ -40,6 +42,17 @@ def show(dataset: Dataset, console: Console) -> bool:
         table.add_row(row.file, *where, escape(row.expected))
     console.print(table)
     return False
+
+
+def unused(dataset: Dataset) -> Iterator[str]:
+    """Yield the columns of each file of which no table makes anything, once for files alike."""
+    left: dict[str, frozenset[str]] = {}
+    for table in dataset.tables.values():
+        for label, columns in table.unused:
+            left[label] = left.get(label, columns) & columns
+    for columns in dict.fromkeys(each for each in left.values() if each):
+        files = [label for label, own in left.items() if own == columns]
+        yield f"{listed(files, 80)}: columns not used: {listed(sorted(columns))}"
 
 
 def warn(dataset: Dataset, console: Console) -> None:

@@ -20,6 +20,8 @@ def check(dataset: Dataset, console: Console) -> bool:
     is_whole = problems.show(dataset, console)
     for sentence in suspicions(dataset):
         console.print(f"[yellow]Look:[/] {escape(sentence)}", soft_wrap=True)
+    for sentence in problems.unused(dataset):
+        console.print(f"{escape(sentence)}.", soft_wrap=True)
     use = claims.use_of(dataset)
     for region, sentence in use.reversed.items():
         console.print(
@@ -44,9 +46,10 @@ def _show_claims(use: claims.Use, console: Console) -> None:
         + (f": {', '.join(everywhere)}." if everywhere else "."),
         soft_wrap=True,
     )
-    for row in use.lacking[use.lacking["column"] == ""].itertuples():
-        where = f" ({counted(row.regions, 'region')})" if use.regions > 1 else ""
-        console.print(f"{row.claim}{where}: {escape(row.why)}", soft_wrap=True)
+    why = use.lacking[use.lacking["column"] == ""].groupby("claim")
+    for claim, row in why.agg(regions=("regions", "sum"), why=("why", "first")).iterrows():
+        where = f" ({counted(row['regions'], 'region')})" if use.regions > 1 else ""
+        console.print(f"{claim}{where}: {escape(row['why'])}", soft_wrap=True)
     columns = claims.columns_to_supply(use.lacking)
     if columns.empty:
         return

@@ -36,22 +36,22 @@ class Profile:
 
     Attributes
     ----------
-    name : str
-        In the header.
+    name, title : str
+        In the header; without the wave that it is of.
     kind : {"text", "number", "moment"}
         Its type in the engine.
     has_zone : bool
         Whether the engine has it as moments with a time zone.
-    rows, filled, distinct : int
-        Rows, those with a value, different values.
+    filled, distinct : int
+        Rows with a value, different values.
     counts : dict of str to int
         Different values (at most `SAMPLE`), as text and trimmed, and how often each stands there.
     """
 
     name: str
+    title: str
     kind: str
     has_zone: bool
-    rows: int
     filled: int
     distinct: int
     counts: dict[str, int]
@@ -78,10 +78,12 @@ class Found:
         Of all files.
     table : Table
         The rows of all files, lines of totals apart.
-    totals : dict of str to tuple of str
+    totals : dict of str to list of str
         The words of lines of totals, by the column in which they stand.
     dropped : int
         Lines of totals.
+    wave : str
+        Of a file with columns for each wave of a survey: the wave that these are of.
     """
 
     files: tuple[str, ...]
@@ -89,8 +91,15 @@ class Found:
     columns: dict[str, Profile]
     rows: int
     table: Table = field(repr=False)
-    totals: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    totals: dict[str, list[str]] = field(default_factory=dict)
     dropped: int = 0
+    wave: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name of a file and of its sheet, or of the first of several."""
+        name = self.files[0] if len(self.files) == 1 else f"{self.files[0]} and others"
+        return _label(name, self.layout)
 
 
 def look(source: Source) -> tuple[list[Found], dict[str, str]]:
@@ -121,11 +130,15 @@ def look(source: Source) -> tuple[list[Found], dict[str, str]]:
         if len(names) < layouts.LEAST_COLUMNS:
             passed[_label(file, layout)] = "it has one column"
             continue
-        ending = Path(file).suffix if source.database is None else file
-        key = (names, layout, ending)
+        key = (names, layout, Path(file).suffix if source.database is None else file)
         groups.setdefault(key, []).append((file, layout, table))
-    found = [_together(engine, group) for group in groups.values()]
-    return _without_copies(found, passed), passed
+    kept: dict[tuple, Found] = {}
+    for each in (_together(engine, group) for group in groups.values()):
+        key = (each.rows, *((p.name, p.distinct, *sorted(p.texts)) for p in each.columns.values()))
+        if key in kept:
+            passed[each.label] = f"it holds the same rows as {kept[key].label}"
+        kept.setdefault(key, each)
+    return list(kept.values()), passed
 
 
 def _files(source: Source, engine: BaseBackend, passed: dict) -> Iterator[tuple[str, Layout]]:
@@ -135,22 +148,22 @@ def _files(source: Source, engine: BaseBackend, passed: dict) -> Iterator[tuple[
         return
     taken: list[Path] = []
     for path in sorted(source.folder.rglob("*")):
-        name = path.relative_to(source.folder).as_posix()
-        if any(part.startswith((".", "~$")) for part in path.parts[len(source.folder.parts) :]):
-            continue
-        if path.is_dir():
-            if any("=" in each.name for each in path.glob("*=*")) and any(path.rglob("*.parquet")):
-                taken.append(path)
-                yield f"{name}/", Layout()
+        inside = path.relative_to(source.folder)
+        if any(part.startswith((".", "~$")) for part in inside.parts):
             continue
         if any(folder in path.parents for folder in taken):
             continue
+        if path.is_dir():
+            if any(path.glob("*=*")) and any(path.rglob("*.parquet")):
+                taken.append(path)
+                yield f"{inside.as_posix()}/", Layout()
+            continue
         try:
-            yield from ((name, each) for each in layouts.of_file(path))
+            yield from ((inside.as_posix(), each) for each in layouts.of_file(path))
         except UnicodeError:
-            passed[name] = "no text in a known encoding"
+            passed[inside.as_posix()] = "no text in a known encoding"
         except (OSError, EOFError, calamine.CalamineError) as error:
-            passed[name] = f"it can't be read ({type(error).__name__})"
+            passed[inside.as_posix()] = f"it can't be read ({type(error).__name__})"
 
 
 def _open(engine: BaseBackend, source: Source, file: str, layout: Layout) -> Table:
@@ -163,21 +176,16 @@ def _open(engine: BaseBackend, source: Source, file: str, layout: Layout) -> Tab
         encoding=layout.encoding or "utf-8",
         delimiter=layout.delimiter or ",",
     )
-    own = Source(**{**vars(source), "tables": {"customers": TableMap((part,))}})
+    own = replace(source, tables={"customers": TableMap((part,))})
     return raw_tables(engine, own, "customers")[0].rows
 
 
 def _tables(source: Source) -> list[str]:
     """Return the names of a database's tables."""
-    if (source.database or "").endswith(SQLITE):
-        path = source.folder.parent / source.database
-        with contextlib.closing(sqlite3.connect(path)) as database:
-            found = [
-                row[0]
-                for row in database.execute(
-                    "select name from sqlite_master where type in ('table', 'view')"
-                )
-            ]
+    if source.database.endswith(SQLITE):
+        with contextlib.closing(sqlite3.connect(source.folder.parent / source.database)) as own:
+            query = "select name from sqlite_master where type in ('table', 'view')"
+            found = [row[0] for row in own.execute(query)]
     else:
         found = extract.tables_of(source)
     return sorted(each for each in found if not each.startswith(("sqlite_", "pg_")))
@@ -185,35 +193,28 @@ def _tables(source: Source) -> list[str]:
 
 def _together(engine: BaseBackend, group: list[tuple[str, Layout, Table]]) -> Found:
     """Describe the columns of files of one layout."""
-    files = tuple(file for file, _, _ in group)
-    first = group[0][2]
-    table = first
+    (_, layout, table), tables = group[0], [each for _, _, each in group]
     if len(group) > 1:
-        names = first.columns
-        kinds = [each.schema() for _, _, each in group]
-        is_same = all(kind[name] == kinds[0][name] for kind in kinds for name in names)
+        names = table.columns
+        is_same = all(each[n].type() == table[n].type() for each in tables for n in names)
         own = [
             each.select(**{n: each[n] if is_same else each[n].cast("string") for n in names})
-            for _, _, each in group
+            for each in tables
         ]
         table = engine.create_table(ibis.util.gen_name("files"), ibis.union(*own), temp=True)
-    return profiled(Found(files, group[0][1], {}, 0, table))
+    return profiled(Found(tuple(file for file, _, _ in group), layout, {}, 0, table))
 
 
 def profiled(found: Found) -> Found:
     """Describe the columns of some files by their rows."""
     table = found.table
-    rows = int(table.count().execute())
-    columns = {
-        name: _profile(table, name, table[name].type(), rows)
-        for name in table.columns
-        if name != ROW
-    }
-    return replace(found, columns=columns, rows=rows)
+    columns = {name: _profile(table, name) for name in table.columns if name != ROW}
+    return replace(found, columns=columns, rows=int(table.count().execute()))
 
 
-def _profile(table: Table, name: str, kind: object, rows: int) -> Profile:
+def _profile(table: Table, name: str) -> Profile:
     """Describe one column."""
+    kind = table[name].type()
     values = table.filter(table[name].notnull()).group_by(value=table[name]).agg(n=ibis._.count())
     values = values.mutate(filled=ibis._.n.sum().over(), distinct=ibis._.count().over())
     if table.get_backend().has_operation(ops.Hash):
@@ -226,7 +227,7 @@ def _profile(table: Table, name: str, kind: object, rows: int) -> Profile:
             counts[text] = counts.get(text, 0) + int(n)
     word = "number" if kind.is_numeric() else "moment" if kind.is_temporal() else "text"
     has_zone = bool(getattr(kind, "timezone", None))
-    return Profile(name, word, has_zone, rows, int(filled), int(distinct), counts)
+    return Profile(name, name, word, has_zone, int(filled), int(distinct), counts)
 
 
 def as_text(value: object) -> str:
@@ -236,19 +237,6 @@ def as_text(value: object) -> str:
     if isinstance(value, dt.datetime):
         return "" if pd.isna(value) else value.isoformat(sep=" ")
     return str(value).strip(BLANKS)
-
-
-def _without_copies(found: list[Found], passed: dict[str, str]) -> list[Found]:
-    """Leave out tables that hold the same rows as an earlier one."""
-    kept: dict[tuple, Found] = {}
-    for each in found:
-        key = (each.rows, *((p.name, p.distinct, *sorted(p.texts)) for p in each.columns.values()))
-        if key in kept:
-            first = _label(kept[key].files[0], kept[key].layout)
-            passed[_label(each.files[0], each.layout)] = f"it holds the same rows as {first}"
-        else:
-            kept[key] = each
-    return list(kept.values())
 
 
 def _label(file: str, layout: Layout) -> str:

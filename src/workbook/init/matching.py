@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +71,17 @@ class Match:
     scores: dict[str, float]
     score: float
 
+    def profile(self, name: str) -> Profile | None:
+        """Return what a column of the contract holds, if the file has it."""
+        return self.found.columns.get(self.columns.get(name, ""))
+
+    @property
+    def moments(self) -> dict[str, Profile]:
+        """The columns of moments, by the contract's name."""
+        known = TABLES[self.table].columns
+        own = [name for name in self.columns if name in known and known[name].kind == "moment"]
+        return {name: self.profile(name) for name in own}
+
 
 def match(found: Found, table: str) -> Match:
     """Return the best reading of a file as a table; a score of minus infinity if it can't be."""
@@ -81,13 +91,17 @@ def match(found: Found, table: str) -> Match:
         [[_score(each, table, name, names[name]) for name in names] for each in profiles]
     )
     rows, columns = linear_sum_assignment(score**2, maximize=True)
-    order = list(names)
     pairs = {
-        order[j]: (profiles[i].name, float(score[i, j]))
+        list(names)[j]: (profiles[i].name, float(score[i, j]))
         for i, j in zip(rows, columns, strict=True)
         if score[i, j] >= LEAST
     }
-    own = {name: pairs[name][0] for name in order if name in pairs}
+    taken = {name for name, _ in pairs.values()}
+    for day in ("bought_at", "opened_at", "contacted_on"):
+        if day in names and day not in pairs:
+            free = [each.name for each in profiles if each.name not in taken and is_moment(each)]
+            pairs |= {day: (free[0], LEAST)} if len(free) == 1 else {}  # whatever it is called
+    own = {name: pairs[name][0] for name in names if name in pairs}
     scores = {name: pairs[name][1] for name in own}
     return Match(found, table, own, scores, _fit(found, table, scores, own))
 
@@ -96,6 +110,19 @@ def best(found: Found) -> list[Match]:
     """Return what a file can be, the likeliest first."""
     every = [match(found, table) for table in TABLES]
     return sorted((each for each in every if each.score >= ENOUGH), key=lambda each: -each.score)
+
+
+def lacking(found: Found) -> str:
+    """Say which table a file that is none is nearest to, and what it would need for it."""
+    every = [match(found, table) for table in TABLES]
+    named = {each.table: sum(WEIGHTS[each.table].get(n, 0) for n in each.columns) for each in every}
+    named = {table: n + NAMED * _named(found, table) for table, n in named.items()}
+    near = max(every, key=lambda each: named[each.table])
+    if named[near.table] < ENOUGH:
+        return "no table is like it"
+    own = [group for group in NEEDED[near.table] if not set(group) & set(near.columns)]
+    needs = " and ".join(" or ".join(group[:2]) for group in own)
+    return f"like {near.table}, but no column is like {needs}" if needs else "no table is like it"
 
 
 def _fit(found: Found, table: str, scores: dict[str, float], columns: dict[str, str]) -> float:
@@ -126,26 +153,20 @@ def _named(found: Found, table: str) -> float:
 
 def _score(profile: Profile, table: str, name: str, words: tuple[str, ...]) -> float:
     """Return how likely a column is one of the contract, by its name and its values."""
-    near = likeness(profile.name, words)
-    if near < LEAST:
-        return 0.0
-    if not profile.filled:
-        return near
+    near = likeness(profile.title, words)
+    if near < LEAST or not profile.filled:
+        return near * (near >= LEAST)
     return near * _plausibility(profile, table, name)
 
 
 def _plausibility(profile: Profile, table: str, name: str) -> float:
     """Return a factor for how much a column's values look like those of the contract's column."""
-    test = _OTHERS.get(name)
-    if name in TABLES[table].columns:
-        kind = TABLES[table].columns[name].kind
-        test = _ids.get(name) or (is_rating if name in RATINGS else None) or _KINDS[kind]
-        if kind == "text" and name in CHOICES:
-            test = _is_area if name == "area" else _is_choice
-        if name == "region" and _is_area(profile):
-            return UNLIKELY
+    own = TABLES[table].columns.get(name)
+    test = _TESTS.get(name) or (_TESTS[own.kind] if own else None)
+    if name == "region" and profile.texts and all(meaning(t, "area") for t in profile.texts):
+        return UNLIKELY
     if test is None or test(profile):
-        return 1.0
+        return 1.0 if own else 0.99  # where both fit, a column of the contract goes first
     return 0.1 if dates.are_clocks(profile.texts) else UNLIKELY
 
 
@@ -171,7 +192,7 @@ def is_rating(profile: Profile) -> bool:
 
 
 def _is_choice(profile: Profile) -> bool:
-    return profile.kind != "moment" and profile.distinct <= 30 and not _is_date_text(profile)
+    return profile.distinct <= 30 and _is_name(profile)
 
 
 def _is_area(profile: Profile) -> bool:
@@ -180,11 +201,8 @@ def _is_area(profile: Profile) -> bool:
 
 
 def _is_name(profile: Profile) -> bool:
-    return profile.kind != "moment" and not _is_date_text(profile)
-
-
-def _is_date_text(profile: Profile) -> bool:
-    return profile.kind == "text" and dates.guess(profile.texts[:200]).share >= MANY
+    is_date = profile.kind == "text" and dates.guess(profile.texts[:200]).share >= MANY
+    return profile.kind != "moment" and not is_date
 
 
 def _is_severity(profile: Profile) -> bool:
@@ -192,27 +210,22 @@ def _is_severity(profile: Profile) -> bool:
     return profile.distinct <= 12 and (is_number(profile) or worded >= HALF * profile.distinct)
 
 
-def _is_unique(profile: Profile, least: float) -> bool:
-    return profile.kind != "moment" and profile.distinct > least * profile.filled
+def _is_unique(profile: Profile) -> bool:
+    return profile.kind != "moment" and profile.distinct > 0.98 * profile.filled
 
 
 RATINGS = {*ITEMS, "satisfaction_after", "recommend"}
-CHOICES = {"area", "channel", "had_works", "segment", "purpose"}
-_KINDS: dict[str, Callable[[Profile], bool]] = {
+CHOICES = {"channel", "had_works", "segment", "purpose"}
+_TESTS: dict[str, Callable[[Profile], bool]] = {
     "moment": is_moment,
     "number": is_number,
     "text": _is_name,
-}
-_ids: dict[str, Callable[[Profile], bool]] = {
-    "complaint_id": partial(_is_unique, least=0.98),
+    "area": _is_area,
+    "complaint_id": _is_unique,
     "severity": _is_severity,
-}
-_OTHERS: dict[str, Callable[[Profile], bool]] = {
-    "unit_price": is_number,
-    "unit_cost": is_number,
     "time": lambda profile: dates.are_clocks(profile.texts),
-    "status": _is_choice,
-    "currency": _is_choice,
-    "discount": is_number,
-    "tax": is_number,
+    **dict.fromkeys(("unit_price", "unit_cost", "discount", "tax"), is_number),
+    **dict.fromkeys(("status", "currency", *CHOICES), _is_choice),
+    **dict.fromkeys(RATINGS, is_rating),
 }
+"""What values must look like, by the name of their column or, where it has none, its kind."""

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from analysis.data.contract import TABLES
-from workbook.init import matching, totals
+from workbook.init import matching, totals, waves
 from workbook.init.looking import Found, as_text
 from workbook.init.matching import Match
-from workbook.init.values import dates, numbers
-from workbook.init.values.synonyms import is_chinese
 
 HALF = 0.5
 """A second file is a part of a table if it fits at least so much as well as the first."""
@@ -22,7 +19,6 @@ OVERLAP = 0.5
 """Share of a column's values that must be customers for it to be taken for their identifier."""
 FEW = 20
 """Different values below which a column may be ratings, and is no identifier unless named so."""
-_GERMAN = re.compile(r"[äöüß]|kunde|datum|betrag|menge", re.IGNORECASE)
 _ZEROS = re.compile(r"^0*(\d+)(\.0+)?$")
 
 
@@ -51,115 +47,90 @@ class Plan:
     numeric: bool = False
     known: dict[tuple[str, int], tuple[int, int, str]] = field(default_factory=dict)
 
+    @property
+    def matches(self) -> list[Match]:
+        """All parts of all tables."""
+        return [each for parts in self.tables.values() for each in parts]
+
 
 def plan(every: Iterable[Found]) -> Plan:
     """Decide which file is which table."""
     tables: dict[str, list[Match]] = {}
     unused: dict[str, str] = {}
-    for found in every:
+    for found in (part for each in every for part in waves.apart(each)):
         choices = matching.best(found)
         own = totals.without(choices[0]) if choices else found
         if own.totals:
             choices = matching.best(own)
+        if found.wave:
+            choices = [each for each in choices if each.table == "survey"]
         if choices:
             tables.setdefault(choices[0].table, []).append(choices[0])
         else:
-            unused[label(found)] = f"no table is like it; its columns: {', '.join(found.columns)}"
+            said = matching.lacking(found)
+            unused[found.label] = f"{said}; its columns: {', '.join(found.columns)}"
+    if set(tables) == {"customers"}:  # what customers did may stand in the same file
+        more = [each for own in tables["customers"] for each in matching.best(own.found)]
+        more = [each for each in more if each.table != "customers"]
+        tables = {each.table: [each] for each in more[:1]} or tables
     tables = {name: _parts(name, tables[name], unused) for name in TABLES if name in tables}
     derived = ""
     if "customers" not in tables and tables:
         tables, derived = _derived(tables)
-    if "customers" not in tables:
-        return Plan(tables, unused)
-    return _identified(Plan(tables, unused, derived))
+    made = Plan(tables, unused, derived)
+    return _identified(made) if "customers" in tables else made
 
 
-def ids(match: Match) -> set[str]:
+def _ids(match: Match) -> set[str]:
     """Return the customers that a file names."""
     column = match.columns.get("customer_id")
-    return values(match.found, column) if column else set()
-
-
-def values(found: Found, column: str) -> set[str]:
-    """Return all different values of a column, as text."""
-    frame = found.table.select(value=found.table[column]).distinct().execute()
+    if column is None:
+        return set()
+    frame = match.found.table.select(value=match.found.table[column]).distinct().execute()
     return {as_text(each) for each in frame["value"].dropna()} - {""}
 
 
-def as_number(text: str) -> str:
+def _as_number(text: str) -> str:
     """Return an identifier that is a number without zeros before it, and without decimals."""
     return _ZEROS.sub(r"\1", text)
-
-
-def country(plan: Plan) -> str:
-    """Return the country whose language the columns have; nothing for English."""
-    names = [
-        name for parts in plan.tables.values() for each in parts for name in each.found.columns
-    ]
-    counts = Counter(
-        "CN" if is_chinese(name) else "DE" if _GERMAN.search(name) else "" for name in names
-    )
-    country = counts.most_common(1)[0][0]
-    if not country and counts["CN"] + counts["DE"] > 0.2 * len(names):
-        country = "CN" if counts["CN"] >= counts["DE"] else "DE"
-    return country
-
-
-def currency(plan: Plan) -> str:
-    """Return the currency whose sign or code stands in amounts, or in their columns' names."""
-    texts = []
-    for match in plan.tables.get("transactions", []):
-        columns = match.found.columns
-        for name in ("amount", "currency", "unit_price"):
-            if name in match.columns:
-                own = columns[match.columns[name]]
-                texts += [own.name, *(own.texts[:1000] if own.kind == "text" else ())]
-    return numbers.currency(texts) or ""
-
-
-def has_zones(plan: Plan) -> bool:
-    """Tell whether moments have a time zone."""
-    for parts in plan.tables.values():
-        for match in parts:
-            for name, column in match.columns.items():
-                schema = TABLES[match.table].columns.get(name)
-                if schema is None or schema.kind != "moment":
-                    continue
-                own = match.found.columns[column]
-                if own.has_zone or (own.kind != "moment" and dates.guess(own.texts).has_zone):
-                    return True
-    return False
 
 
 def _parts(name: str, matches: list[Match], unused: dict[str, str]) -> list[Match]:
     """Return the files that are one table together; others are said to be unused."""
     matches = sorted(matches, key=lambda each: -each.score)
-    kept, seen = matches[:1], ids(matches[0]) if name == "customers" else set()
+    kept, seen = matches[:1], _ids(matches[0]) if name == "customers" else set()
     for each in matches[1:]:
-        own = ids(each) if name == "customers" else set()
-        if each.score < HALF * matches[0].score:
-            unused[label(each.found)] = f"less like {name} than {label(kept[0].found)}"
+        own = _ids(each) if name == "customers" else set()
+        first = kept[0].found.label
+        if each.score < HALF * matches[0].score and not each.found.wave:
+            unused[each.found.label] = f"less like {name} than {first}"
         elif len(own & seen) > SHARED * len(own):
-            unused[label(each.found)] = f"names the same customers as {label(kept[0].found)}"
+            unused[each.found.label] = f"names the same customers as {first}"
         else:
             kept, seen = [*kept, each], seen | own
     return kept
 
 
 def _derived(tables: dict[str, list[Match]]) -> tuple[dict[str, list[Match]], str]:
-    """Take customers out of the file of another table, best one that says their region."""
+    """Take customers out of the file of another table, best one that says their region.
+
+    A questionnaire alone that names no customer has one in each row.
+    """
     options = []
     for name, parts in tables.items():
-        if len(parts) > 1 or "customer_id" not in parts[0].columns:
+        own, columns = parts[0], {}
+        if len({(each.found.files, each.found.layout) for each in parts}) > 1:
             continue
-        own, used = parts[0], {*parts[0].columns.values()}
-        people = matching.match(own.found, "customers")
-        columns = {"customer_id": own.columns["customer_id"]} | {
+        if "customer_id" in own.columns:
+            columns["customer_id"] = own.columns["customer_id"]
+        elif (name, len(tables), len(own.found.files)) != ("survey", 1, 1):
+            continue
+        people, used = matching.match(own.found, "customers"), {*own.columns.values()}
+        columns |= {
             key: column
             for key, column in people.columns.items()
-            if key in ("region", "segment", "area")
-            and column not in used
-            and (key == "region" or is_constant(own, column))
+            if key in ("region", "segment", "area") and column not in used
+            if key == "region" or is_constant(own, column)
         }
         rank = ("region" in columns, name == "transactions", len(columns))
         options.append((rank, name, replace(people, columns=columns)))
@@ -172,41 +143,38 @@ def _derived(tables: dict[str, list[Match]]) -> tuple[dict[str, list[Match]], st
 def is_constant(match: Match, column: str) -> bool:
     """Tell whether each customer of a file has one value of a column."""
     rows = match.found.table
+    if "customer_id" not in match.columns:
+        return True
     each = rows.group_by(match.columns["customer_id"]).agg(n=rows[column].nunique())
     return bool((each["n"].max() <= 1).execute())
 
 
 def _identified(plan: Plan) -> Plan:
     """Find the identifiers of customers that names do not tell, and how they agree."""
-    people = set().union(*map(ids, plan.tables["customers"]))
-    as_numbers = {as_number(each) for each in people}
-    can_be_numbers = len(as_numbers) == len(people)
-    tables, known, numeric = dict(plan.tables), {}, False
-    own: dict[tuple[str, int], set[str]] = {}
+    people = set().union(*map(_ids, plan.tables["customers"]))
+    as_numbers = {_as_number(each) for each in people}
+    tables, own = dict(plan.tables), {}
     for name in [each for each in tables if each != "customers"]:
-        parts = [_with_id(each, people, as_numbers) for each in tables[name]]
-        tables[name] = parts
-        own |= {(name, i): ids(each) for i, each in enumerate(parts)}
-    for each in own.values():
-        plain = len(each & people)
-        better = len({v for v in each if as_number(v) in as_numbers})
-        numeric = numeric or (can_be_numbers and better > plain)
+        tables[name] = [_with_id(each, as_numbers) for each in tables[name]]
+        own |= {(name, i): _ids(each) for i, each in enumerate(tables[name])}
+    numeric = len(as_numbers) == len(people) and any(
+        len({v for v in each if _as_number(v) in as_numbers}) > len(each & people)
+        for each in own.values()
+    )
+    known = {}
     for key, each in own.items():
-        outside = sorted(
-            v
-            for v in each
-            if (as_number(v) if numeric else v) not in (as_numbers if numeric else people)
-        )
-        known[key] = (len(each) - len(outside), len(each), outside[0] if outside else "")
+        is_known = [(_as_number(v) in as_numbers) if numeric else v in people for v in each]
+        outside = sorted(v for v, hit in zip(each, is_known, strict=True) if not hit)
+        known[key] = (sum(is_known), len(each), outside[0] if outside else "")
     return replace(plan, tables=tables, numeric=numeric, known=known)
 
 
-def _with_id(match: Match, people: set[str], as_numbers: set[str]) -> Match:
+def _with_id(match: Match, as_numbers: set[str]) -> Match:
     """Return a match whose customers are the column that holds most of them."""
 
     def share(column: str) -> float:
         own = match.found.columns[column].texts
-        return sum(as_number(each) in as_numbers for each in own) / len(own) if own else 0.0
+        return sum(_as_number(each) in as_numbers for each in own) / len(own) if own else 0.0
 
     named = match.columns.get("customer_id")
     if named and share(named) >= OVERLAP:
@@ -217,9 +185,3 @@ def _with_id(match: Match, people: set[str], as_numbers: set[str]) -> Match:
     if top is None or shares[top] < OVERLAP or match.found.columns[top].distinct < FEW:
         return match
     return replace(match, columns=match.columns | {"customer_id": top})
-
-
-def label(found: Found) -> str:
-    """Return the name of a file and of its sheet, or of the first of several."""
-    name = found.files[0] if len(found.files) == 1 else f"{found.files[0]} and others"
-    return f"{name}, sheet {found.layout.sheet}" if found.layout.sheet else name

@@ -6,32 +6,35 @@ import datetime as dt
 import os
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from analysis.data.contract import TABLES
-from analysis.data.errors import DataError
+from analysis.data.errors import DataError, counted, listed
 from analysis.data.files import write_text
-from analysis.data.mapping.schema import build, variables
+from analysis.data.mapping.schema import build
 from analysis.data.mapping.source import Part, Source
 from analysis.data.reading import sheets
 from analysis.data.validation.moments import local_time
 from analysis.data.validation.values import RawColumn
 from workbook.init import layouts, looking
 from workbook.init import plan as plans
-from workbook.init.drafting import drafts, report, writing
-from workbook.init.drafting.toml_text import line
+from workbook.init.drafting import drafts, writing
+from workbook.init.drafting.drafts import Draft
+from workbook.init.drafting.writing import line
 from workbook.init.matching import Match
 from workbook.init.plan import Plan
-from workbook.init.values.synonyms import known
+from workbook.init.values import dates, numbers
+from workbook.init.values.synonyms import is_chinese, known
 
 DATABASES = (".duckdb", ".ddb", *looking.SQLITE)
 FILES = (*layouts.TEXT, *layouts.TYPED, *layouts.PACKED, *sheets.ENDINGS)
 _PASSWORD = re.compile(r"(://[^:/@]+:)(?!\$\{)[^@]+@")
-_NOT_LAST = ("card_since", "joined_on")
+_GERMAN = re.compile(r"[äöüß]|kunde|datum|betrag|menge", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -62,182 +65,134 @@ def write(address: str, output: Path | None = None, *, force: bool = False) -> W
     Parameters
     ----------
     address : str
-        Path of a folder, of a file, of a DuckDB or SQLite file, or a database's address.
+        A folder, an Excel or text file, a DuckDB or SQLite file, or a database's address.
     output : Path, optional
-        The TOML file; by default beside what is looked at, and named after it.
+        The TOML file; by default beside the data.
     force : bool
-        Whether an existing file may be replaced.
+        Whether an existing TOML file is replaced.
 
     Raises
     ------
     DataError
-        If there is nothing, no two tables are recognised, or the TOML file exists.
+        If there is no such data, no two tables are recognised in it, or the TOML file exists.
     """
-    where = _where(address, output)
-    path = where.path
+    path, place, only = _place(address, output)
     if path.exists() and not force:
-        raise DataError(f"{path}: the file exists; --force replaces it, --output names another.")
-    empty = _empty(where)
+        raise DataError(
+            f"{path.name}: the file exists; --force replaces it, --output names another."
+        )
+    empty = build(path, place | {"customers": {"file": "-"}, "survey": {"file": "-"}})
     found, passed = looking.look(empty)
-    if where.only is not None:
-        found = [each for each in found if each.files == (where.only,)]
-        passed = {k: v for k, v in passed.items() if k.split(", sheet")[0] == where.only}
+    if only:
+        found = [each for each in found if each.files == (only,)]
+        passed = {name: why for name, why in passed.items() if name.split(", sheet")[0] == only}
     plan = plans.plan(found)
-    _check(plan, found, passed, address)
-    folder = None if where.database else empty.folder
-    made = drafts.draft(plan, folder, _region_name(path.stem))
-    keys, saw, left = writing.lifted(made)
-    country = plans.country(plan)
-    draft = _text(where, keys, saw, left, plan, country, "")
-    final = _text(where, keys, saw, left, plan, country, _as_of(path, draft, plan))
-    write_text(path, final)
-    unused = plan.unused | passed
+    passed |= plan.unused
+    _check(plan, passed, address)
+    made = drafts.draft(plan, None if empty.database else empty.folder, _region_name(path.stem))
+    lines, left = writing.lifted(made)
+    head, tables = _head(path, place, plan), writing.text_of(left)
+    draft = "\n".join([*head, *lines, tables])
+    write_text(path, "\n".join([*head, _last_day(path, draft, plan), *lines, tables]))
     return Written(
         path=path,
-        tables=tuple(map(report.table_line, made)),
-        unsure=tuple(report.unsure(made)),
-        passed=tuple(f"{name}: {why}" for name, why in unused.items()),
+        tables=tuple(map(_found, made)),
+        unsure=tuple(dict.fromkeys(said for each in made for said in _unsure(each))),
+        passed=tuple(f"{name}: {why}" for name, why in passed.items()),
     )
 
 
-@dataclass(frozen=True)
-class _Where:
-    """Where the data are, and where the TOML file goes."""
-
-    path: Path
-    folder: str = ""
-    database: str = ""
-    only: str | None = None
-
-
-def _where(address: str, output: Path | None) -> _Where:
-    """Return where the data are, from the point of the TOML file."""
+def _place(address: str, output: Path | None) -> tuple[Path, dict[str, str], str]:
+    """Return the TOML file, its key of where the data are, and the one file to look at, if any."""
     if "://" in address:
         name = re.sub(r"\W+", "_", address.rsplit("/", 1)[-1].split("?")[0]) or "database"
-        return _Where(
-            output or Path(f"{name}.toml"),
-            database=_PASSWORD.sub(r"\1${DATABASE_PASSWORD}@", address),
-        )
-    looked = Path(address)
+        hidden = _PASSWORD.sub(r"\1${DATABASE_PASSWORD}@", address)
+        return (output or Path(f"{name}.toml")).absolute(), {"database": hidden}, ""
+    looked = Path(address).resolve()
     if not looked.exists():
         raise DataError(
             f"{address}: there is no such folder or file; expected a folder of files, an Excel "
             "file, a DuckDB or SQLite file, or an address such as postgres://host/name."
         )
-    looked = looked.resolve()
-    if looked.is_dir():
-        path = (output or looked.with_name(f"{looked.name}.toml")).absolute()
-        return _Where(path, folder=_from(looked, path))
-    path = (output or looked.with_name(f"{looked.stem.split('.')[0]}.toml")).absolute()
-    if looked.suffix.lower() in DATABASES:
-        return _Where(path, database=_from(looked, path))
-    if looked.suffix.lower() not in FILES:
+    name = looked.name if looked.is_dir() else looked.stem.split(".")[0]
+    path = (output or looked.with_name(f"{name}.toml")).absolute()
+    is_database = looked.suffix.lower() in DATABASES
+    if not (looked.is_dir() or is_database or looked.suffix.lower() in FILES):
         raise DataError(
             f"{looked.name}: expected a folder, or a file that ends in one of "
             f"{', '.join([*FILES, *DATABASES])}."
         )
-    return _Where(path, folder=_from(looked.parent, path), only=looked.name)
+    is_whole = looked.is_dir() or is_database
+    beside = Path(os.path.relpath(looked if is_whole else looked.parent, path.parent)).as_posix()
+    return path, {"database" if is_database else "folder": beside}, "" if is_whole else looked.name
 
 
-def _from(looked: Path, path: Path) -> str:
-    """Return the path of what was looked at, from the folder of the TOML file."""
-    return Path(os.path.relpath(looked, path.parent)).as_posix()
-
-
-def _empty(where: _Where) -> Source:
-    """Return a source without tables, whose files can be opened."""
-    address = where.database
-    for name in variables(address):
-        if name not in os.environ:
-            raise DataError(
-                f"the environment variable {name} is not set; the TOML file names it in the place "
-                "of what nobody should read there."
-            )
-        address = address.replace(f"${{{name}}}", os.environ[name])
-    return Source(
-        name=where.path.stem,
-        title="",
-        folder=where.path.parent / (where.folder or where.path.stem),
-        database=address or None,
-        currency="",
-        calendar="CN",
-        timezone=None,
-        earliest=dt.date(1980, 1, 1),
-        as_of=None,
-        max_set_aside=0.05,
-        notes=(),
-        tables={},
-    )
-
-
-def _check(plan: Plan, found: list, passed: dict[str, str], address: str) -> None:
+def _check(plan: Plan, passed: dict[str, str], address: str) -> None:
     """Refuse data in which no two tables are recognised."""
     if "customers" in plan.tables and len(plan.tables) > 1:
         return
     lines = [f"{name}: {why}" for name, why in passed.items()]
-    lines += [f"{plans.label(each)} has the columns {', '.join(each.columns)}" for each in found]
-    known_as = ", ".join(plan.tables) or "none"
-    raise DataError(
-        "\n".join(
-            [
-                f"{address}: expected customers and at least one of survey, complaints, "
-                f"transactions and contacts; recognised: {known_as}. docs/data-contract.md says "
-                "what a table needs; a TOML file of your own can name any column.",
-                *lines,
-            ]
-        )
+    lines += [f"{m.found.label} has the columns {', '.join(m.found.columns)}" for m in plan.matches]
+    head = (
+        f"{address}: expected customers and at least one of survey, complaints, transactions and "
+        f"contacts; recognised: {', '.join(plan.tables) or 'none'}. docs/data-contract.md says "
+        "what a table needs; a TOML file of your own can name any column."
+    )
+    raise DataError("\n".join([head, *lines]))
+
+
+def _head(path: Path, place: dict[str, str], plan: Plan) -> list[str]:
+    """Return the lines of the source itself."""
+    country = _country(plan)
+    own = known()["countries"].get(country, {})
+    sign = _currency(plan)
+    currency = sign or own.get("currency", "")
+    why = "its sign stands in the data" if sign else "by the language of the columns"
+    zone = own.get("timezone", "Asia/Shanghai")
+    return [
+        "# Written by workbook init: guesses, each with what was seen. CHECK: not sure.",
+        "",
+        line("title", path.stem.replace("_", " "), "a line for the reader"),
+        *(line(key, each) for key, each in place.items()),
+        line("currency", currency, why) if currency else '# currency = "CNY"  # not seen',
+        line("calendar", country, "CHECK: by the language of the columns")
+        if country
+        else '# calendar = "CN"  # whose working days count; this is the default',
+        line("timezone", zone, "CHECK: moments have a zone; whose days count?")
+        if _has_zones(plan)
+        else f'# timezone = "{zone}"  # no moment has a zone, so none is needed',
+    ]
+
+
+def _country(plan: Plan) -> str:
+    """Return the country whose language the columns have; nothing for English."""
+    names = [name for each in plan.matches for name in each.found.columns]
+    counts = Counter(
+        "CN" if is_chinese(name) else "DE" if _GERMAN.search(name) else "" for name in names
+    )
+    if counts[""] > 0.8 * len(names):
+        return ""
+    return "CN" if counts["CN"] >= counts["DE"] else "DE"
+
+
+def _currency(plan: Plan) -> str:
+    """Return the currency whose sign or code stands in amounts, or in their columns' names."""
+    own = [m.profile(n) for m in plan.matches for n in ("amount", "currency", "unit_price")]
+    own = [each for each in own if each is not None]
+    texts = [t for each in own for t in (each.texts[:1000] if each.kind == "text" else ())]
+    return numbers.currency([*(each.name for each in own), *texts])
+
+
+def _has_zones(plan: Plan) -> bool:
+    """Tell whether moments have a time zone."""
+    moments = [each for match in plan.matches for each in match.moments.values()]
+    return any(
+        m.has_zone or (m.kind != "moment" and dates.guess(m.texts).has_zone) for m in moments
     )
 
 
-def _text(
-    where: _Where,
-    keys: dict,
-    saw: dict[str, str],
-    left: list[drafts.Draft],
-    plan: Plan,
-    country: str,
-    as_of: str,
-) -> str:
-    """Return the TOML file's text."""
-    own = known()["countries"].get(country, {})
-    head = [
-        "# Written by workbook init: guesses, each with what was seen. CHECK: not sure.",
-        "",
-        line("title", where.path.stem.replace("_", " "), "a line for the reader"),
-    ]
-    if where.database:
-        head.append(line("database", where.database))
-    else:
-        head.append(line("folder", where.folder))
-    sign = plans.currency(plan)
-    currency = sign or own.get("currency", "")
-    why = "its sign stands in the data" if sign else "by the language of the columns"
-    head.append(line("currency", currency, why) if currency else '# currency = "CNY"  # not seen')
-    if country:
-        head.append(line("calendar", country, "CHECK: by the language of the columns"))
-    else:
-        head.append('# calendar = "CN"  # whose working days count; this is the default')
-    zone = own.get("timezone", "Asia/Shanghai")
-    if plans.has_zones(plan):
-        head.append(line("timezone", zone, "CHECK: moments have a zone; whose days count?"))
-    else:
-        head.append(f'# timezone = "{zone}"  # no moment has a zone, so none is needed')
-    if as_of:
-        head.append(f"as_of = {as_of:<35}  # the last day seen; later days are errors")
-    else:
-        head.append("# as_of = 2026-06-30  # the day the data was taken; no day could be read")
-    head += [line(key, each, saw.get(key, "")) for key, each in keys.items()]
-    shown = [replace(each, keys=_shown(each.keys)) for each in left]
-    return writing.text_of(head, shown)
-
-
-def _shown(keys: dict[str, object]) -> dict[str, object]:
-    """Return the keys that have a value."""
-    return {key: each for key, each in keys.items() if each is not None}
-
-
-def _as_of(path: Path, text: str, plan: Plan) -> str:
-    """Return the last day in a source, by its draft; nothing where no date can be read."""
+def _last_day(path: Path, text: str, plan: Plan) -> str:
+    """Return the line of the last day in a source, by its draft."""
     days = []
     try:
         source = build(path, tomllib.loads(text))
@@ -245,8 +200,10 @@ def _as_of(path: Path, text: str, plan: Plan) -> str:
             for match, part in zip(parts, source.tables[name].parts, strict=True):
                 days += list(_last_days(source, match, part))
     except DataError:
-        return ""
-    return max(days).isoformat() if days else ""
+        days = []
+    if not days:
+        return "# as_of = 2026-06-30  # the day the data was taken; no day could be read"
+    return f"as_of = {max(days).isoformat():<35}  # the last day seen; later days are errors"
 
 
 def _last_days(source: Source, match: Match, part: Part) -> Iterator[dt.date]:
@@ -259,7 +216,7 @@ def _last_days(source: Source, match: Match, part: Part) -> Iterator[dt.date]:
         zoned = [each for each in own.columns if getattr(rows[each].type(), "timezone", None)]
         local = {each: local_time(source, file, each, rows[each]) for each in zoned}
         value = RawColumn(rows.mutate(**local), file, source, match.table, name, own).value()
-        last = value.max().execute()
+        last = own.value or value.max().execute()
         if not pd.isna(last):
             yield pd.Timestamp(last).date()
 
@@ -267,3 +224,22 @@ def _last_days(source: Source, match: Match, part: Part) -> Iterator[dt.date]:
 def _region_name(stem: str) -> str:
     """Return a name for the one region of a source."""
     return re.sub(r"[^\w -]", "", stem).strip(" .-_") or "all"
+
+
+def _found(draft: Draft) -> str:
+    """Return a line on which file is a table."""
+    found = counted(sum("value" not in each.keys for each in draft.columns), "column")
+    return f"{draft.table}: {draft.place} ({draft.saw['']}, {found} recognised)"
+
+
+def _unsure(draft: Draft) -> Iterator[str]:
+    """Yield what a reader should look at."""
+    for each in draft.columns:
+        said = "; ".join(filter(None, (each.unsure, writing.strange(each))))
+        if said:
+            yield f"{draft.table}.{each.name}: {said}"
+    if "CHECK" in draft.saw.get("drop", ""):
+        yield f"{draft.table}: {draft.saw['drop'].partition('CHECK: ')[2]}: drop leaves them out"
+    yield from (f"{draft.table}: {said}" for said in draft.unsure)
+    if draft.unused:
+        yield f"{draft.place}: columns not used: {listed(draft.unused)}"

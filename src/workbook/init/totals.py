@@ -7,7 +7,6 @@ from dataclasses import replace
 import ibis
 from ibis.expr.types import BooleanValue, Table
 
-from analysis.data.contract import TABLES
 from workbook.init.looking import Found, as_text, profiled
 from workbook.init.matching import Match
 from workbook.init.values.synonyms import is_total
@@ -22,11 +21,10 @@ def without(match: Match) -> Found:
     """Return the files of a match without their lines of totals."""
     found = match.found
     kept, totals = found.table, {}
-    for name in list(found.columns)[:FIRST]:
-        own = [] if found.columns[name].kind != "text" else _words(match, kept, name)
-        if own:
+    for name in list(found.columns)[:FIRST] if not found.wave else ():
+        if own := _words(match, kept, name) if found.columns[name].kind == "text" else []:
             kept = kept.filter(~kept[name].isin(own).fill_null(False))
-            totals[name] = tuple(sorted({as_text(each) for each in own}))
+            totals[name] = sorted({as_text(each) for each in own})
     if not totals:
         return found
     left = profiled(replace(found, table=kept, totals=totals))
@@ -35,25 +33,20 @@ def without(match: Match) -> Found:
 
 def _words(match: Match, rows: Table, name: str) -> list[str]:
     """Return the words, as they are written, that stand in lines of totals and in no other."""
-    kinds = {key: each.kind for key, each in TABLES[match.table].columns.items()}
-    keys = ["customer_id", *(key for key in kinds if kinds[key] == "moment")]
+    keys = ["customer_id", *match.moments]
     keys += ["region", "segment"] if match.table == "customers" else []
     empty = {match.columns[key] for key in keys if key in match.columns} - {name}
     if not empty:
         return []
     blank = ibis.and_(*(_is_blank(rows, each) for each in sorted(empty)))
-    alone = rows.filter(blank, rows[name].notnull()).group_by(rows[name]).agg(n=ibis._.count())
-    own = alone.execute()
-    counts = {word: n for word, n in zip(own[name], own["n"], strict=True) if is_total(word)}
+    alone = rows.filter(blank, rows[name].notnull())[name].value_counts(name="n").execute()
+    counts = {w: n for w, n in zip(alone[name], alone["n"], strict=True) if is_total(w)}
     if not counts:
         return []
-    every = rows.filter(rows[name].isin([*counts])).group_by(rows[name]).agg(n=ibis._.count())
-    every = every.execute()
+    every = rows.filter(rows[name].isin([*counts]))[name].value_counts(name="n").execute()
     return [w for w, n in zip(every[name], every["n"], strict=True) if counts[w] == n]
 
 
 def _is_blank(rows: Table, name: str) -> BooleanValue:
     own = rows[name]
-    if not own.type().is_string():
-        return own.isnull()
-    return own.isnull() | own.strip().isin(BLANK)
+    return own.isnull() | own.strip().isin(BLANK) if own.type().is_string() else own.isnull()

@@ -67,7 +67,8 @@ def checked(source: Source, name: str, raws: Sequence[RawTable]) -> CheckedTable
         is_equal = rows[LEFT_OUT].notnull()
         flags = {f"broken_{i}": rows[f"broken_{i}"] & ~is_equal for i in range(len(every))}
         rows = rows.mutate(**flags)
-    return CheckedTable(rows, every, tuple(each.file for each in raws), filtered)
+    unused = tuple(_unused(name, each) for each in raws)
+    return CheckedTable(rows, every, tuple(each.file for each in raws), filtered, unused)
 
 
 def _flagged(rows: Table, first: int, later: Sequence[Rule]) -> Table:
@@ -183,6 +184,15 @@ def _maps(name: str, raw: RawTable) -> dict[str, ColumnMap]:
     if missing:
         raise DataError("\n".join(f"{raw.file}: {each}" for each in missing))
     return maps
+
+
+def _unused(name: str, raw: RawTable) -> tuple[str, frozenset[str]]:
+    """Return a file, or a sheet of it, and the columns of it of which nothing is made."""
+    part = raw.part
+    used = {column for each in _maps(name, raw).values() for column in each.used}
+    used |= {ROW, REPEAT, part.count, *part.keep, *part.drop, *(each.on for each in part.joins)}
+    label = f"{raw.file}, sheet {part.sheet}" if part.sheet else raw.file
+    return label, frozenset(raw.rows.columns) - used
 
 
 def _rest(rows: Table, maps: Mapping[str, ColumnMap]) -> dict[str, Value]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import ibis
 import pandas as pd
@@ -57,7 +58,7 @@ def netted(table: CheckedTable) -> CheckedTable:
     flags = {f"broken_{i}": joined[f"broken_{i}"] & ~is_refund for i in range(len(table.rules))}
     left_out = ibis.ifelse(is_refund, NETTED, joined[LEFT_OUT])
     joined = joined.mutate(**flags, **{LEFT_OUT: left_out}).drop("row", "is_refund", LINE)
-    return CheckedTable(joined, table.rules, table.files, table.filtered)
+    return replace(table, rows=joined)
 
 
 def matched(back: pd.DataFrame, bought: pd.DataFrame) -> pd.DataFrame:

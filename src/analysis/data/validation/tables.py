@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ibis
 from ibis.expr.types import BooleanValue, Table
@@ -55,12 +55,15 @@ class CheckedTable:
         The table's files, in the order of `ROW`.
     filtered : int
         Rows that `keep` and `drop` took out.
+    unused : tuple of tuple
+        Each file, or sheet, and the columns of it of which nothing is made.
     """
 
     rows: Table
     rules: tuple[Rule, ...]
     files: tuple[str, ...] = ()
     filtered: int = 0
+    unused: tuple[tuple[str, frozenset[str]], ...] = ()
 
     @property
     def broken(self) -> BooleanValue:
@@ -93,4 +96,4 @@ class CheckedTable:
             f"broken_{n + 1}": is_without & ~is_unknown,
         }
         rows = placed.mutate(**flags).drop("known_id", *({OWN_REGION} & set(placed.columns)))
-        return CheckedTable(rows, (*self.rules, ORPHAN, FOLLOWER), self.files, self.filtered)
+        return replace(self, rows=rows, rules=(*self.rules, ORPHAN, FOLLOWER))

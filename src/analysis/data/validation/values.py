@@ -159,7 +159,7 @@ class RawColumn:
     def _named(self, text: StringValue, value: NumericValue) -> NumericValue:
         """Return numbers, and those that words stand for."""
         own = self.map
-        if not own.values:
+        if not any(own.values.values()):
             return ibis.ifelse(text.isnull(), ibis.null("float64"), value) if own.missing else value
         words = [(word, float(to)) for to, words in own.values.items() for word in words]
         other = value if own.default is None else ibis.literal(float(own.default))

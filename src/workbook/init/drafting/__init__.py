@@ -1,6 +1,5 @@
-"""What the TOML file says of each table, and what `workbook init` prints.
+"""What the TOML file says of each table.
 
-`drafts` says it of each table, with `entries` of its columns, `money` of amounts and `advice` of
-what may be added; `writing` and `toml_text` make the file of it, and `report` the lines that are
-printed.
+`drafts` says it of each table, with `entries` of its columns and `money` of amounts; `writing`
+makes the file of it.
 """

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from itertools import takewhile
 from pathlib import Path
 
-from analysis.data.contract import ITEMS, TABLES
+from analysis.data.contract import TABLES
 from analysis.data.errors import counted
-from workbook.init.drafting import advice, entries, money
+from workbook.init.drafting import entries, money
 from workbook.init.drafting.entries import Common, Entry
-from workbook.init.looking import Profile
 from workbook.init.matching import Match
 from workbook.init.plan import Plan, is_constant
-from workbook.init.text_files import LABELS
 from workbook.init.values import dates, numbers
-from workbook.init.values.numbers import Marks
-from workbook.init.values.ratings import Scale
+from workbook.init.values.synonyms import is_word
 
-OF_SOURCE = ("encoding", "delimiter", "decimal", "thousands", "date_format", "missing")
-DEFAULTS = {"encoding": "utf-8", "delimiter": ",", "decimal": "."}
+_BETWEEN = {"\t": "tabulators between the columns", "whitespace": "blanks between the columns"}
+_IN_EXPRESSION = re.compile("`([^`]+)`")
 
 
 @dataclass(frozen=True)
@@ -37,10 +36,8 @@ class Draft:
         What was seen, by key; "" for the table itself.
     columns : tuple of Entry
         Its columns.
-    advice : tuple of str
-        Lines for comments.
-    is_text : bool
-        Whether it is of text files, which have an encoding and a delimiter.
+    unsure : tuple of str
+        What a reader should look at beside the columns.
     unused : tuple of str
         Columns of its files that nothing is made of.
     """
@@ -49,9 +46,17 @@ class Draft:
     keys: dict[str, object]
     saw: dict[str, str]
     columns: tuple[Entry, ...]
-    advice: tuple[str, ...] = ()
-    is_text: bool = field(default=False)
+    unsure: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """The files of a part, and their sheet."""
+        place = next(
+            self.keys[key] for key in ("file", "files", "same_file_as") if key in self.keys
+        )
+        place = ", ".join(place) if isinstance(place, list) else str(place)
+        return f"{place}, sheet {self.keys['sheet']}" if self.keys.get("sheet") else place
 
 
 def draft(plan: Plan, folder: Path | None, region: str) -> list[Draft]:
@@ -68,8 +73,8 @@ def draft(plan: Plan, folder: Path | None, region: str) -> list[Draft]:
     """
     first = _month_first(plan)
     return [
-        _draft(plan, match, i, folder, region, first)
-        for name, parts in plan.tables.items()
+        _draft(plan, money.paid(match), i, folder, region, first)
+        for parts in plan.tables.values()
         for i, match in enumerate(parts)
     ]
 
@@ -78,108 +83,108 @@ def _draft(
     plan: Plan, match: Match, number: int, folder: Path | None, region: str, first: bool | None
 ) -> Draft:
     """Return what the TOML file says of one part."""
-    match = money.paid(match)
-    found, table = match.found, match.table
-    layout, is_text = found.layout, bool(found.layout.encoding)
-    known = TABLES[table].columns
-    own = [name for name in known if name in match.columns]
-    profiles = {name: found.columns[match.columns[name]] for name in own}
-    prices = [found.columns[match.columns[p]] for p in money.PRICED if p in match.columns]
-    common = _common(table, profiles, prices, first)
+    found, table, layout = match.found, match.table, match.found.layout
+    prices = [match.columns[each] for each in money.PRICED if each in match.columns]
+    common = Common.of(match, prices, first)
+    columns = [
+        entries.entry(match, each, common)
+        for each in TABLES[table].columns
+        if each in match.columns
+    ]
+    saw, unsure = {"": _size(match), **layout.seen}, []
     keys: dict[str, object] = _files(found.files, folder)
-    saw = {"": _size(match), **layout.seen}
-    if table == "customers" and plan.derived:
-        keys = {"same_file_as": plan.derived, "one_row_per": "customer_id"}
-        saw = {"": f"no file of customers: they are those in the file of {plan.derived}"}
-        layout = replace(layout, sheet="", skip=0, header=(), encoding="", delimiter="")
-    texts = {"sheet": layout.sheet, "skip": layout.skip, "header": list(layout.header)}
-    keys |= {key: each for key, each in texts.items() if each}
-    if found.totals and "same_file_as" not in keys:
-        keys["drop"] = {column: list(words) for column, words in found.totals.items()}
-        saw["drop"] = f"{counted(found.dropped, 'line')} of totals, without a customer and a date"
-    if is_text and layout.encoding:
-        keys |= {"encoding": layout.encoding, "delimiter": layout.delimiter}
-        saw.setdefault(
-            "delimiter", f"{LABELS.get(layout.delimiter, '')} between the columns".strip()
-        )
-    if common.marks != Marks():
-        keys |= {"decimal": common.marks.decimal, "thousands": common.marks.thousands or None}
-        saw["decimal"] = saw["thousands"] = _numbers_seen(profiles.values())
-    if _has_text_dates(table, profiles):
-        one = common.formats[0] if len(common.formats) == 1 else list(common.formats)
-        keys["date_format"] = one or None
-    missing = [*common.missing, *common.codes]
-    keys |= {"missing": missing} if missing else {}
+    keys |= {"sheet": layout.sheet, "skip": layout.skip, "header": list(layout.header)}
+    keys |= {"encoding": layout.encoding, "delimiter": layout.delimiter}
+    saw.setdefault("delimiter", _BETWEEN.get(layout.delimiter, ""))
+    is_derived = table == "customers" and bool(plan.derived)
+    if is_derived:
+        saw[""] = f"no file of customers: they are those in the file of {plan.derived}"
+        if len(plan.tables[plan.derived]) == 1:  # otherwise its parts, the waves, are one file
+            keys, saw = {"same_file_as": plan.derived}, {"": saw[""]}
+        keys |= {"one_row_per": "customer_id"} if "customer_id" in match.columns else {}
+    if "same_file_as" not in keys:
+        keys["drop"], saw["drop"] = _drop(match)
+    if common.marks.is_seen:
+        keys |= {"decimal": common.marks.decimal, "thousands": common.marks.thousands}
+        saw["decimal"] = saw["thousands"] = _example(match)
+    if any(each.kind != "moment" and each.filled for each in match.moments.values()):
+        keys["date_format"] = common.formats[0] if len(common.formats) == 1 else [*common.formats]
+    keys["missing"] = common.missing
     saw["missing"] = "words, or codes, that stand for no value"
     if common.scale and common.scale.range:
-        keys["scale_of"] = list(common.scale.range)
-        scale = common.scale
-        saw["scale_of"] = f"answers from {scale.low:g} to {scale.high:g}; {scale.unsure}".rstrip(
-            "; "
-        )
-    columns = [entries.entry(match, name, common) for name in own]
-    columns = _ids(columns, plan, table, number)
-    columns = money.amounts(columns, match)
+        scale, keys["scale_of"] = common.scale, common.scale.range
+        saw["scale_of"] = f"answers from {scale.low:g} to {scale.high:g}"
+        if scale.unsure:
+            saw["scale_of"] += f"; {scale.unsure}"
+            unsure.append(saw["scale_of"])
+    columns = money.amounts(_ids(columns, plan, table, number), match)
     if table == "customers":
         columns = _region(columns, match, plan, region)
-    is_of_other = table == "customers" and plan.derived
-    unused = () if is_of_other else advice.unused(plan, match, columns)
-    return Draft(
-        table, keys, saw, tuple(columns), tuple(advice.lines(match, columns)), is_text, unused
+    if found.wave and table == "survey":
+        columns += _day_of_wave(match)
+    people = plan.tables["customers"][0]
+    if plan.derived and "customer_id" not in people.columns:
+        columns.insert(0, Entry("customer_id", {"row": True}, "", "each row is one customer"))
+    there = {each.name for each in columns}
+    known = TABLES[table].columns.items()
+    unsure += _doubts(match)
+    unsure += [
+        f'not found, and needed: {n} = "..."' for n, c in known if c.required and n not in there
+    ]
+    unused = () if is_derived else _unused(plan, match, columns, keys)
+    return Draft(table, keys, saw, tuple(columns), tuple(unsure), unused)
+
+
+def _drop(match: Match) -> tuple[dict[str, list[str]], str]:
+    """Return which rows do not count: lines of totals, and purchases that did not come about."""
+    found, profile = match.found, match.profile("status")
+    drop = {column: list(words) for column, words in found.totals.items()}
+    said = [f"{counted(found.dropped, 'line')} of totals, without a customer and a date"] * bool(
+        drop
     )
+    counts = profile.counts if profile and match.table == "transactions" else {}
+    amount = match.profile("amount")
+    is_netted = amount is not None and any(each < 0 for each in numbers.values(amount.texts))
+    kinds = ["not_done", *(["given_back"] * (not is_netted))]
+    words = [each for each in counts if any(is_word(each, kind) for kind in kinds)]
+    if words:
+        drop[profile.name] = [*drop.get(profile.name, ()), *words]
+        rows = counted(sum(counts[each] for each in words), "row")
+        said.append(f"CHECK: {profile.name!r} says that {rows} do not count")
+    return drop, "; ".join(said)
 
 
-def _common(
-    table: str, profiles: dict[str, Profile], prices: list[Profile], first: bool | None
-) -> Common:
-    """Return how the values of a part are written."""
-    kinds = {name: TABLES[table].columns[name].kind for name in profiles}
-    texts = [
-        each
-        for name, each in profiles.items()
-        if kinds[name] == "number" and each.kind == "text" and name not in ITEMS
-    ]
-    texts += [each for each in prices if each.kind == "text"]
-    marks = numbers.marks(text for each in texts for text in each.texts)
-    said = [
-        each
-        for name, each in profiles.items()
-        if kinds[name] != "text" or name in ("area", "channel", "segment", "had_works")
-        if not (name == "had_works" and set(each.texts) & {"无"})
-    ]
-    ratings = [each for name, each in profiles.items() if name in ITEMS]
-    scale = Scale.of(ratings) if ratings else None
-    formats: list[tuple[str, ...]] = [
-        dates.guess(each.texts, first).formats
-        for name, each in profiles.items()
-        if kinds[name] == "moment" and each.kind != "moment" and each.filled
-    ]
-    shared = formats[0] if formats and all(each == formats[0] for each in formats) else ()
-    codes = scale.codes if scale else ()
-    return Common(marks, entries.missing_words(said), codes, shared, scale, first)
+def _doubts(match: Match) -> Iterator[str]:
+    """Yield what a reader should know of amounts and states."""
+    amount, currency = match.profile("amount"), match.profile("currency")
+    if amount and any(each < 0 for each in numbers.values(amount.texts)):
+        yield "negative amounts are netted against their purchase (refunds = 'net')"
+    if currency and currency.distinct > 1:
+        own = entries.shown(currency.texts, 8)
+        yield f"{currency.name!r} has {own}: amount may need scale_by and scales"
 
 
-def _has_text_dates(table: str, profiles: dict[str, Profile]) -> bool:
-    """Tell whether dates of a part are text, which a format is for."""
-    return any(
-        TABLES[table].columns[name].kind == "moment" and each.kind != "moment" and each.filled
-        for name, each in profiles.items()
-    )
+def _unused(plan: Plan, match: Match, columns: Sequence[Entry], keys: dict) -> tuple[str, ...]:
+    """Return the columns of a part's files that nothing is made of."""
+    used = {*keys.get("drop", ())}
+    for each in columns:
+        used |= {each.keys.get("column"), *(each.keys.get("columns") or ())}
+        used |= {*_IN_EXPRESSION.findall(str(each.keys.get("expression", "")))}
+    if match.table == plan.derived:
+        used |= {each for own in plan.tables["customers"] for each in own.columns.values()}
+    return tuple(each for each in match.found.columns if each not in used)
 
 
 def _month_first(plan: Plan) -> bool | None:
     """Tell whether months stand before days in the columns that can't be read both ways."""
-    votes = []
-    for parts in plan.tables.values():
-        for match in parts:
-            for name, column in match.columns.items():
-                profile = match.found.columns[column]
-                schema = TABLES[match.table].columns.get(name)
-                if schema is None or schema.kind != "moment" or profile.kind != "text":
-                    continue
-                own = dates.guess(profile.texts)
-                if own.formats and not own.is_ambiguous and own.formats[0][:2] in ("%d", "%m"):
-                    votes.append(own.formats[0].startswith("%m"))
+    guesses = [
+        dates.guess(each.texts)
+        for match in plan.matches
+        for each in match.moments.values()
+        if each.kind == "text"
+    ]
+    sure = [each.formats[0] for each in guesses if each.formats and not each.is_ambiguous]
+    votes = [each.startswith("%m") for each in sure if each[:2] in ("%d", "%m")]
     return all(votes) if votes else None
 
 
@@ -187,47 +192,36 @@ def _files(files: tuple[str, ...], folder: Path | None) -> dict[str, object]:
     """Return the key `file`, or `files` with a pattern that matches these and no other."""
     if len(files) == 1:
         return {"file": files[0]}
-    start = _common_start(files)
-    end = _common_start([each[::-1] for each in files])[::-1]
-    shortest = min(map(len, files))
-    end = end[max(0, len(start) + len(end) - shortest) :]
-    pattern = f"{start}*{end}"
+    start = _start(files).rstrip("0123456789")
+    end = _start([each[::-1] for each in files])[::-1].lstrip("0123456789")
+    end = end[max(0, len(start) + len(end) - min(map(len, files))) :]
     there = [p.relative_to(folder).as_posix() for p in folder.rglob("*")] if folder else files
-    hits = [each for each in there if fnmatchcase(each, pattern)]
-    is_flat = "/" not in pattern[len(start) :] and all(
-        each.count("/") == pattern.count("/") for each in hits
-    )
-    is_glob = not set("[]?*") & set(start + end)
-    if set(hits) == set(files) and is_flat and is_glob:
-        return {"files": pattern}
-    return {"files": list(files)}
+    hits = [each for each in there if fnmatchcase(each, f"{start}*{end}")]
+    is_flat = len({each.rpartition("/")[0] for each in hits}) == 1
+    is_plain = not set("[]?*") & set(start + end)
+    is_pattern = set(hits) == set(files) and is_flat and is_plain
+    return {"files": f"{start}*{end}" if is_pattern else list(files)}
 
 
-def _common_start(texts: Sequence[str]) -> str:
+def _start(texts: Sequence[str]) -> str:
     """Return what all texts begin with."""
-    start = min(texts)
-    last = max(texts)
-    n = next((i for i, (a, b) in enumerate(zip(start, last, strict=False)) if a != b), len(start))
-    return start[:n].rstrip("0123456789")
+    letters = zip(*texts, strict=False)
+    return "".join(each[0] for each in takewhile(lambda own: len(set(own)) == 1, letters))
 
 
 def _size(match: Match) -> str:
     """Return how many rows and files a part has."""
-    found = match.found
-    rows = counted(found.rows, "row")
-    if len(found.files) == 1:
-        return rows
-    return f"{rows} in {counted(len(found.files), 'file')} of one layout"
+    rows, files = counted(match.found.rows, "row"), match.found.files
+    more = f" in {counted(len(files), 'file')} of one layout" if len(files) > 1 else ""
+    return f"{rows}{more}" + (f", wave {match.found.wave}" if match.found.wave else "")
 
 
-def _numbers_seen(profiles: Sequence[Profile]) -> str:
-    """Return an example of the numbers in some columns."""
-    texts = [
-        text
-        for each in profiles
-        for text in each.texts[:300]
-        if each.kind == "text" and {",", "."} & set(text) and numbers.share([text])
-    ]
+def _example(match: Match) -> str:
+    """Return an example of the numbers that are written with marks."""
+    kinds = {name: each.kind for name, each in TABLES[match.table].columns.items()}
+    own = [match.profile(name) for name in match.columns if kinds.get(name) == "number"]
+    texts = [t for each in own if each.kind == "text" for t in each.texts[:300]]
+    texts = [t for t in texts if {",", "."} & set(t) and numbers.share([t])]
     return f"such as {max(texts, key=len)}" if texts else ""
 
 
@@ -236,7 +230,6 @@ def _ids(columns: list[Entry], plan: Plan, table: str, number: int) -> list[Entr
     made = []
     for each in columns:
         if each.name == "customer_id":
-            keys = each.keys | ({"numeric": True} if plan.numeric else {})
             hits, all_, example = plan.known.get((table, number), (0, 0, ""))
             saw, unsure = each.saw, each.unsure
             if all_ and hits == all_:
@@ -245,6 +238,7 @@ def _ids(columns: list[Entry], plan: Plan, table: str, number: int) -> list[Entr
                 unsure = f"{all_ - hits:,} of {all_:,} are no customers, such as {example!r}"
             if plan.numeric:
                 saw = f"{saw}; 00123 and 123 are the same".lstrip("; ")
+            keys = each.keys | ({"numeric": True} if plan.numeric else {})
             each = replace(each, keys=keys, saw=saw, unsure=unsure)
         made.append(each)
     return made
@@ -252,18 +246,21 @@ def _ids(columns: list[Entry], plan: Plan, table: str, number: int) -> list[Entr
 
 def _region(columns: list[Entry], match: Match, plan: Plan, region: str) -> list[Entry]:
     """Say which region customers are in, if no column does, or where they are in several."""
-    made = []
-    for each in columns:
-        if (
-            each.name == "region"
-            and plan.derived
-            and not is_constant(match, match.columns["region"])
-        ):
-            by = "most sales" if plan.derived == "transactions" else "last"
-            unsure = f"some customers are in several: the one with {by!r} counts"
-            each = replace(each, keys=each.keys | {"by": by}, unsure=unsure)
-        made.append(each)
-    if "region" not in {each.name for each in made}:
+    own = next((each for each in columns if each.name == "region"), None)
+    if own is None:
         unsure = "no column looks like a region: all customers are in one"
-        made.insert(1, Entry("region", {"value": region}, "", unsure))
-    return made
+        return [*columns[:1], Entry("region", {"value": region}, "", unsure), *columns[1:]]
+    if plan.derived and not is_constant(match, match.columns["region"]):
+        by = "most sales" if plan.derived == "transactions" else "last"
+        unsure = f"some customers are in several: the one with {by!r} counts"
+        several = replace(own, keys=own.keys | {"by": by}, unsure=unsure)
+        return [several if each is own else each for each in columns]
+    return columns
+
+
+def _day_of_wave(match: Match) -> list[Entry]:
+    """Say on which day a wave was answered: in the middle of its year, where it names one."""
+    wave = match.found.wave
+    if "answered_on" in match.columns or len(wave) < 4:
+        return []
+    return [Entry("answered_on", {"value": f"{wave}-07-01"}, "", f"on which day in {wave}?")]

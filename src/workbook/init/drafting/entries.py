@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from analysis.data.contract import TABLES
@@ -11,7 +11,7 @@ from workbook.init.looking import Profile
 from workbook.init.matching import RATINGS, Match
 from workbook.init.values import dates, numbers
 from workbook.init.values.numbers import Marks
-from workbook.init.values.ratings import Scale
+from workbook.init.values.ratings import MANY, Scale
 from workbook.init.values.synonyms import is_word, known, meaning, plain
 
 SURE = 0.8
@@ -30,34 +30,72 @@ class Entry:
     name : str
         In the contract.
     keys : dict
-        As `mapping.keys.ColumnKeys` has them.
+        As `mapping.keys.ColumnKeys` has them; those that are None do not count.
     saw : str
         For a comment.
     unsure : str
         What a reader should look at; empty where nothing is.
+    strange : dict of str to int
+        Words that break the contract until they are mapped, and how often they stand there.
     """
 
     name: str
     keys: dict[str, object]
     saw: str = ""
     unsure: str = ""
+    strange: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Common:
     """How the values of a part are written, which its columns need not say again."""
 
-    marks: Marks = field(default_factory=Marks)
-    missing: tuple[str, ...] = ()
-    codes: tuple[str, ...] = ()
-    formats: tuple[str, ...] = ()
-    scale: Scale | None = None
-    month_first: bool | None = None
+    marks: Marks
+    missing: list[str]
+    formats: tuple[str, ...]
+    scale: Scale | None
+    month_first: bool | None
+
+    @classmethod
+    def of(cls, match: Match, prices: Iterable[str], month_first: bool | None) -> Common:
+        """Return how the values of a part are written; `prices` are more columns of numbers."""
+        kinds = {name: each.kind for name, each in TABLES[match.table].columns.items()}
+        own = {name: match.profile(name) for name in kinds if name in match.columns}
+        figures = [each for name, each in own.items() if kinds[name] == "number"]
+        figures += [match.found.columns[each] for each in prices]
+        texts = [each.texts for each in figures if each.kind == "text"]
+        said = [
+            each
+            for name, each in own.items()
+            if kinds[name] != "text" or name in ("area", "channel", "segment", "had_works")
+            if not (name == "had_works" and "无" in each.texts)
+        ]
+        missing = [t for each in said for t in each.texts if is_word(t, "missing")]
+        ratings = [each for name, each in own.items() if name in RATINGS and name != "recommend"]
+        scale = _shared(ratings) if match.table == "survey" and ratings else None
+        formats = [
+            dates.guess(each.texts, month_first).formats
+            for each in match.moments.values()
+            if each.kind != "moment" and each.filled
+        ]
+        one = formats[0] if formats and len(set(formats)) == 1 else ()
+        missing = [*dict.fromkeys(missing), *(scale.codes if scale else ())]
+        return cls(numbers.marks(t for own in texts for t in own), missing, one, scale, month_first)
+
+
+def _shared(ratings: list[Profile]) -> Scale:
+    """Return the scale of most ratings of a survey: of those that are numbers, if any are."""
+    scales = [Scale.of([each]) for each in ratings]
+    figures = [each for each, own in zip(ratings, scales, strict=True) if not own.words]
+    shared = Scale.of(figures)
+    ranges = [str(each.range) for each in scales]
+    most = max(ranges, key=ranges.count)
+    return shared if shared.high else scales[ranges.index(most)]
 
 
 def entry(match: Match, name: str, common: Common) -> Entry:
     """Return what the TOML file says of a column that was found."""
-    profile = match.found.columns[match.columns[name]]
+    profile = match.profile(name)
     kind = TABLES[match.table].columns[name].kind
     if name in RATINGS or name == "severity":
         made = _rating(profile, name, common)
@@ -68,16 +106,9 @@ def entry(match: Match, name: str, common: Common) -> Entry:
     else:
         made = _text(profile, name, match.table, common)
     unsure = made.unsure
-    score = match.scores.get(name, 0.0)
-    if score < SURE and not unsure:
+    if match.scores.get(name, 0.0) < SURE and not unsure and not made.strange:
         unsure = f"a guess by its name, {profile.name!r}, and its values"
-    return Entry(name, {"column": profile.name} | made.keys, made.saw, unsure)
-
-
-def missing_words(profiles: Iterable[Profile]) -> tuple[str, ...]:
-    """Return the words for no value that stand in some columns."""
-    found = (text for each in profiles for text in each.texts if is_word(text, "missing"))
-    return tuple(dict.fromkeys(found))
+    return Entry(name, {"column": profile.name} | made.keys, made.saw, unsure, made.strange)
 
 
 def shown(texts: Iterable[str], most: int = 4) -> str:
@@ -92,116 +123,88 @@ def _moment(match: Match, profile: Profile, name: str, common: Common) -> Entry:
         return Entry(name, {}, f"dates{', with a time zone' if profile.has_zone else ''}")
     found = dates.guess(profile.texts, common.month_first)
     keys: dict[str, object] = {}
-    clock = match.columns.get("time")
-    formats = found.formats
+    clock, formats = match.profile("time"), found.formats
     if clock and name in ("bought_at", "opened_at") and not found.has_time and found.share:
-        own = match.found.columns[clock].texts
-        longest = "%H:%M:%S" if all(each.count(":") == 2 for each in own) else "%H:%M"
-        keys = {"columns": [profile.name, clock], "column": None}
+        longest = "%H:%M:%S" if all(each.count(":") == 2 for each in clock.texts) else "%H:%M"
+        keys = {"columns": [profile.name, clock.name], "column": None}
         formats = tuple(f"{each} {longest}" for each in formats)
     if formats != common.formats and formats:
         keys["format"] = formats[0] if len(formats) == 1 else list(formats)
-    saw = f"such as {found.example}" if found.example else ""
+    bad = [t for t in profile.texts if not (is_word(t, "missing") or dates.guess([t]).share)]
     unsure = ""
     if found.is_ambiguous:
         order = "day, month" if "%d" in formats[0][:2] else "month, day"
         unsure = f"{found.example!r} may be day and month or month and day: taken as {order}"
-    elif found.share < 1:
-        bad = next(
-            (t for t in profile.texts if not dates.guess([t]).share and not is_word(t, "missing")),
-            "",
-        )
-        unsure = f"{1 - found.share:.0%} of the values are no dates, such as {bad!r}" if bad else ""
-    return Entry(name, keys, saw, unsure)
+    elif found.share < 1 and bad:
+        unsure = f"{1 - found.share:.0%} of the values are no dates, such as {bad[0]!r}"
+    return Entry(name, keys, f"such as {found.example}" if found.example else "", unsure)
 
 
 def _number(profile: Profile, name: str, common: Common) -> Entry:
     keys: dict[str, object] = {}
     unsure, saw = "", ""
-    unit = _UNIT.search(profile.name)
-    units = {plain(each): factor for each, factor in known()["units"].items()}
-    if unit and plain(unit[1]) in units:
-        keys["scale"] = units[plain(unit[1])]
-        saw = f"in {unit[1]}"
-    if common.codes:
-        keys["missing"] = list(common.missing)
+    unit = next(iter(_UNIT.findall(profile.name)), profile.name)
+    factors = {plain(each): factor for each, factor in known()["units"].items()}
+    if plain(unit) in factors:
+        keys["scale"], saw = factors[plain(unit)], f"in {unit}"
+    if common.scale and common.scale.codes:  # 99 people told are 99
+        keys["missing"] = [each for each in common.missing if each not in common.scale.codes]
     if profile.kind == "text":
         own = numbers.marks(profile.texts)
-        saw = saw or f"such as {shown(_widest(profile.texts), 2)}"
-        if (own.comma or own.dot) and own.decimal != common.marks.decimal:
+        widest = sorted(profile.texts[:500], key=lambda each: (-len(each), each))
+        saw = saw or f"such as {shown(widest[:2])}"
+        if own.is_sure and own.decimal != common.marks.decimal:
             keys |= {"decimal": own.decimal, "thousands": own.thousands}
-        bad = [t for t in profile.texts if numbers.share([t]) == 0 and not is_word(t, "missing")]
-        if bad:
-            unsure = f"{len(bad)} values are no numbers, such as {bad[0]!r}"
+        bad = [t for t in profile.texts if not numbers.share([t]) and not is_word(t, "missing")]
+        unsure = f"{len(bad)} values are no numbers, such as {bad[0]!r}" if bad else ""
     return Entry(name, keys, saw, unsure)
 
 
 def _rating(profile: Profile, name: str, common: Common) -> Entry:
     """Return what is said of a rating: its words, and its scale where it is another."""
     own = Scale.of([profile], "severity" if name == "severity" else "answers")
-    keys: dict[str, object] = {}
-    if own.words:
-        keys["values"] = {to: list(words) for to, words in own.words.items()}
+    keys: dict[str, object] = {"values": own.words} if own.words else {}
     saw = f"{own.low:g} to {own.high:g}" if own.high else ""
-    known_as = {each for words in (own.words or {}).values() for each in words}
-    strange = [
-        each
-        for each in profile.texts
-        if each not in known_as and not numbers.values([each]) and not is_word(each, "missing")
-    ]
-    not_known = f"not known: {shown(strange, MOST)}" if strange else ""
-    if name in ("severity", "recommend"):
-        top = 5 if name == "severity" else 10
-        too_high = f"answers up to {own.high:g}, expected up to {top}" if own.high > top else ""
-        unsure = "; ".join(filter(None, (not_known, too_high)))
-        if own.codes:
-            keys["missing"] = [*common.missing, *own.codes]
-        return Entry(name, keys, saw, unsure)
-    shared = common.scale
-    if shared is None:
-        if own.range:
-            keys["scale_of"] = list(own.range)
-        if own.codes:
-            keys["missing"] = [*common.missing, *own.codes]
-        return Entry(name, keys, saw, "; ".join(filter(None, (not_known, own.unsure))))
-    is_lower = own.high <= 5 < shared.top and profile.filled >= 100
-    if (is_lower or (own.words and not shared.words)) and own.range and own.range != shared.range:
-        keys["scale_of"] = list(own.range)
-        low = f"no answer above {own.high:g}, others go up to {shared.top:g}"
-        return Entry(name, keys, saw, "; ".join(filter(None, (not_known, low))))
-    return Entry(name, keys, saw, not_known)
+    top, shared, unsure = {"severity": 5, "recommend": 10}.get(name), common.scale, ""
+    if (top or shared is None) and own.codes:
+        keys["missing"] = [*common.missing, *own.codes]
+    if top:
+        unsure = f"answers up to {own.high:g}, expected up to {top}" if own.high > top else ""
+    elif shared is None:
+        keys |= {"scale_of": own.range} if own.range else {}
+        unsure = own.unsure
+    else:
+        is_lower = own.high <= 5 < shared.top and profile.filled >= MANY and not own.words
+        if own.range and own.range != shared.range and (is_lower or own.words):
+            keys["scale_of"] = own.range
+        if is_lower and "scale_of" in keys:
+            unsure = f"no answer above {own.high:g}, others go up to {shared.top:g}"
+        unsure = unsure or (own.unsure if own.words else "")
+    return Entry(name, keys, saw, unsure, own.strange)
 
 
 def _text(profile: Profile, name: str, table: str, common: Common) -> Entry:
     saw = f"{profile.distinct:,} different: {shown(profile.texts)}" if profile.distinct < 30 else ""
-    choices = known()["values"].get(name) if (table, name) != ("complaints", "channel") else None
-    if (
-        (table, name) == ("complaints", "kind")
-        or choices is None
-        or (profile.distinct > 200 and name != "product")
-    ):
+    choices = known()["values"].get(name)
+    is_free = table == "complaints" or (profile.distinct > 200 and name != "product")
+    if choices is None or is_free:
         return Entry(name, {}, saw)
-    found: dict[str, list[str]] = {}
-    strange = []
-    for text in profile.texts:
+    found: dict[str, list[str]] = {to: [] for to in choices}
+    strange = {}
+    for text, n in profile.counts.items():
         to = meaning(text, name)
         if to is not None:
-            found.setdefault(to, []).append(text)
+            found[to].append(text)
         elif not is_word(text, "missing"):
-            strange.append(text)
-    lost = {each for words in found.values() for each in words} & set(common.missing)
+            strange[text] = n
+    found = {to: sorted(words) for to, words in found.items() if words}
     keys: dict[str, object] = {}
-    found = {to: sorted(found[to]) for to in choices if to in found}
     if any(words != [to] for to, words in found.items()):
         keys["values"] = found
+    lost = {each for words in found.values() for each in words} & set(common.missing)
     if lost:
         keys["missing"] = [each for each in common.missing if each not in lost]
-    must = name in ("area", "had_works") or (table, name) == ("survey", "channel")
-    unsure = "not known" if must else "not known, and left as they are"
-    unsure = f"{unsure}: {shown(strange, MOST)}" if strange else ""
+    if name in ("area", "had_works", "channel"):
+        return Entry(name, keys, saw, "", strange)
+    unsure = f"not known, and left as they are: {shown(strange, MOST)}" if strange else ""
     return Entry(name, keys, saw, unsure)
-
-
-def _widest(texts: tuple[str, ...]) -> list[str]:
-    """Return the longest of some texts first."""
-    return sorted(texts[:500], key=lambda each: (-len(each), each))[:2]

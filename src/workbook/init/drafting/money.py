@@ -21,12 +21,11 @@ LEAST_LINES = 20
 """Lines from which on numbers in them are compared."""
 PRICED = ("unit_price", "unit_cost")
 """Columns of which amounts, and costs, are made."""
-_NO_RIVALS = {*TABLES["transactions"].columns, *PRICED, "time", "status", "currency"}
 PRICES = ("price", "preis", "价格", "单价", "油价")
 """What names of prices hold, be it of a unit or of a line."""
-
 SEEN = 0.8
 """A column of what was paid has at least so many of the values that another amount has."""
+_NO_RIVALS = {*TABLES["transactions"].columns, *PRICED, "time", "status", "currency"}
 
 
 def paid(match: Match) -> Match:
@@ -34,34 +33,25 @@ def paid(match: Match) -> Match:
     if match.table != "transactions" or "amount" not in match.columns:
         return match
     now, found = match.columns["amount"], match.found.columns
-    taken = {*match.columns.values()}
+    taken, least = {*match.columns.values()}, SEEN * found[now].filled
     sure = {
-        name: score
-        for name, score in _likenesses(match).items()
-        if name not in taken and matching.is_number(found[name]) and found[name].distinct > 2
-        if found[name].filled >= SEEN * found[now].filled and _rank(name) is not None
-        if _rank(name) > 0 or score >= entries.SURE
+        name: (_rank(name), score)
+        for name, score in _alike(match).items()
+        if name not in taken and found[name].distinct > 2 and found[name].filled >= least
+        if _rank(name) is not None and (_rank(name) > 0 or score >= entries.SURE)
     }
-    top = max(sure, key=lambda name: (_rank(name), sure[name]), default=now)
+    top = max(sure, key=sure.get, default=now)
     if (_rank(top) or 0) <= (_rank(now) or 0):
         return match
-    return replace(
-        match,
-        columns=match.columns | {"amount": top},
-        scores=match.scores | {"amount": sure[top]},
-    )
+    columns, scores = match.columns | {"amount": top}, match.scores | {"amount": sure[top][1]}
+    return replace(match, columns=columns, scores=scores)
 
 
-def rivals(match: Match) -> str:
+def _rivals(match: Match) -> str:
     """Return what else may be the amount, and why the one that is taken is; empty without any."""
     now = match.columns["amount"]
     own = {each for key, each in match.columns.items() if key in _NO_RIVALS}
-    found = match.found.columns
-    names = [
-        name
-        for name in _likenesses(match)
-        if name not in own and name != now and matching.is_number(found[name])
-    ]
+    names = [name for name in _alike(match) if name not in own]
     rank = _rank(now) or 0
     why = {1: "by its name what was paid", -1: "by its name what was due, before discounts"}
     if not names and rank >= 0:
@@ -72,69 +62,53 @@ def rivals(match: Match) -> str:
 
 def _rank(name: str) -> int | None:
     """Return 1 for what was paid, -1 for what was due, 0 for any amount, None for another sum."""
-    words = known()["amounts"]
-    own = plain(name)
     for kind, rank in (("other", None), ("paid", 1), ("due", -1), ("off", None)):
-        if any(plain(each) in own for each in words[kind]):
+        if any(plain(each) in plain(name) for each in known()["amounts"][kind]):
             return rank
     return 0
 
 
-def _likenesses(match: Match) -> dict[str, float]:
-    """Return how near the names of columns are to an amount's, those that are."""
-    words = names_of(match.table)["amount"]
-    near = {name: likeness(name, words) for name in match.found.columns}
-    return {name: each for name, each in near.items() if each >= matching.LEAST}
+def _alike(match: Match) -> dict[str, float]:
+    """Return how near the names of columns of numbers are to an amount's, those that are."""
+    words, columns = names_of(match.table)["amount"], match.found.columns
+    near = {name: likeness(name, words) for name in columns}
+    is_near = {
+        name: n >= matching.LEAST and matching.is_number(columns[name]) for name, n in near.items()
+    }
+    return {name: near[name] for name in columns if is_near[name]}
 
 
 def amounts(columns: list[Entry], match: Match) -> list[Entry]:
-    """Make the amount of a line out of a price of a unit, where the file has only that."""
+    """Make amounts and costs out of those of a unit, where the file has only these."""
     if match.table != "transactions":
         return columns
-    if "quantity" in match.columns:
-        columns = _of_units(columns, match)
-    if "amount" not in match.columns:
-        return columns
-    others = rivals(match)
-    return [
-        replace(each, unsure="; ".join(filter(None, (each.unsure, others))))
-        if each.name == "amount" and each.keys.get("column") == match.columns["amount"]
-        else each
-        for each in columns
-    ]
-
-
-def _of_units(columns: list[Entry], match: Match) -> list[Entry]:
-    """Make amounts and costs out of those of a unit, where the file has only these."""
-    quantity = match.columns["quantity"]
     by = {each.name: each for each in columns}
-    price = match.columns.get("unit_price")
-    if "amount" not in by and price:
-        saw = "the file has prices of a unit, and no amounts"
-        own = {"expression": f"`{quantity}` * `{price}`"}
-        by["amount"] = Entry("amount", own, saw)
-    elif "amount" in by and _rank(match.columns["amount"]) == 1:
-        pass
-    elif "amount" in by and price and not _is_product(match, quantity, price):
-        column = match.columns["amount"]
+    own, quantity = match.columns, match.columns.get("quantity")
+    amount, price = own.get("amount"), own.get("unit_price")
+
+    def product(of: str) -> dict[str, object]:
+        return {"expression": f"`{quantity}` * `{of}`"}
+
+    is_paid = amount is not None and _rank(amount) == 1
+    if quantity and price and amount is None:
+        by["amount"] = Entry("amount", product(price), "the file has prices of a unit, no amounts")
+    elif quantity and price and not is_paid and not _is_product(match, quantity, price):
+        unsure = f"it is not {quantity!r} times {price!r}: is it the total of the line?"
+        by["amount"] = replace(by["amount"], unsure=unsure)
         if match.scores["amount"] < 1:
-            own = {"expression": f"`{quantity}` * `{price}`"}
-            unsure = f"{column!r} is not {quantity!r} times {price!r}: taken for something else"
-            by["amount"] = Entry("amount", own, "", unsure)
-            if "cost" not in by and plain("cost") in plain(column):
-                by["cost"] = Entry("cost", {"column": column}, "", "a guess by its name")
-        else:
-            unsure = f"it is not {quantity!r} times {price!r}: is it the total of the line?"
-            by["amount"] = replace(by["amount"], unsure=unsure)
-    elif "amount" in by and not price and _is_unit_price(match, quantity):
-        column = match.columns["amount"]
-        unsure = f"{column!r} does not grow with {quantity!r}: taken for the price of a unit"
-        by["amount"] = Entry("amount", {"expression": f"`{quantity}` * `{column}`"}, "", unsure)
-    if "cost" not in by and "unit_cost" in match.columns:
-        own = {"expression": f"`{quantity}` * `{match.columns['unit_cost']}`"}
-        by["cost"] = Entry("cost", own, "the file has costs of a unit")
-    order = [name for name in TABLES["transactions"].columns if name in by]
-    return [by[name] for name in order]
+            unsure = f"{amount!r} is not {quantity!r} times {price!r}: taken for something else"
+            by["amount"] = Entry("amount", product(price), "", unsure)
+            if "cost" not in by and plain("cost") in plain(amount):
+                by["cost"] = Entry("cost", {"column": amount}, "", "a guess by its name")
+    elif quantity and amount and not is_paid and not price and _is_unit_price(match, quantity):
+        unsure = f"{amount!r} does not grow with {quantity!r}: taken for the price of a unit"
+        by["amount"] = Entry("amount", product(amount), "", unsure)
+    if quantity and "cost" not in by and "unit_cost" in own:
+        by["cost"] = Entry("cost", product(own["unit_cost"]), "the file has costs of a unit")
+    if amount and by["amount"].keys.get("column") == amount:
+        said = "; ".join(filter(None, (by["amount"].unsure, _rivals(match))))
+        by["amount"] = replace(by["amount"], unsure=said)
+    return [by[name] for name in TABLES["transactions"].columns if name in by]
 
 
 def _is_product(match: Match, quantity: str, price: str) -> bool:
@@ -149,10 +123,8 @@ def _is_product(match: Match, quantity: str, price: str) -> bool:
 def _is_unit_price(match: Match, quantity: str) -> bool:
     """Tell whether a column that may be a price or an amount does not grow with the quantity."""
     column = match.columns["amount"]
-    if not any(each in plain(column) for each in PRICES):
-        return False
     lines = _lines(match, column, quantity)
-    if len(lines) < LEAST_LINES:
+    if not any(each in plain(column) for each in PRICES) or len(lines) < LEAST_LINES:
         return False
     first, second = lines.argsort(axis=0).argsort(axis=0).T
     return bool(np.corrcoef(first, second)[0, 1] < 0.5)
@@ -161,11 +133,9 @@ def _is_unit_price(match: Match, quantity: str) -> bool:
 def _lines(match: Match, *columns: str) -> np.ndarray:
     """Return the numbers in some columns of the first purchase lines that have them all."""
     rows = match.found.table.select(*dict.fromkeys(columns)).limit(2_000).execute()
-    marks = numbers.marks(
-        str(each) for name in columns for each in rows[name] if isinstance(each, str)
+    texts = {name: [as_text(each) for each in rows[name]] for name in columns}
+    marks = numbers.marks(t for name in columns if rows[name].dtype == object for t in texts[name])
+    lines = zip(
+        *([numbers.values([t], marks) for t in texts[name]] for name in columns), strict=True
     )
-    own = [
-        [numbers.values([as_text(each)], marks.decimal, marks.thousands) for each in rows[name]]
-        for name in columns
-    ]
-    return np.array([[v[0] for v in line] for line in zip(*own, strict=True) if all(line)])
+    return np.array([[own[0] for own in line] for line in lines if all(line)])

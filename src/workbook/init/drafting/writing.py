@@ -2,105 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from workbook.init.drafting.drafts import DEFAULTS, OF_SOURCE, Draft
+from analysis.data.errors import listed
+from workbook.init.drafting.drafts import Draft
 from workbook.init.drafting.entries import Entry
-from workbook.init.drafting.toml_text import commented, line
 
-MOST = 200
-"""Characters of the names of columns that are not used."""
+OF_SOURCE = ("encoding", "delimiter", "decimal", "thousands", "date_format", "missing")
+"""Keys that stand at the top of the file where all tables agree."""
+DEFAULTS = {"encoding": "utf-8", "delimiter": ",", "decimal": "."}
+WIDTH = 44
+"""Column in which comments begin, where there is room."""
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def lifted(drafts: Sequence[Draft]) -> tuple[dict[str, object], dict[str, str], list[Draft]]:
-    """Take what all tables agree on out of them.
-
-    Returns
-    -------
-    dict of str to object
-        Keys of the source.
-    dict of str to str
-        What was seen, by key.
-    list of Draft
-        Without these keys, and without those that say what holds anyway.
-    """
-    keys: dict[str, object] = {}
-    saw: dict[str, str] = {}
-    left = list(drafts)
+def lifted(drafts: Sequence[Draft]) -> tuple[list[str], list[Draft]]:
+    """Take what all tables agree on out of them; return it as lines, and the tables without it."""
+    lines, left = [], [replace(each, keys=_filled(each.keys)) for each in drafts]
     for key in OF_SOURCE:
-        about = [each for each in left if _concerns(each, key)]
-        values = [each.keys.get(key, DEFAULTS.get(key)) for each in about]
+        about = [each for each in left if key in each.keys]
+        values = [each.keys[key] for each in about]
+        is_shared = values and all(each == values[0] for each in values)
         if key == "thousands":  # belongs to its decimal mark
-            is_same = len({each.keys["decimal"] for each in drafts if "decimal" in each.keys}) == 1
-            values = [each for each in values if each] if is_same else []
-        if key == "missing" and len(about) < len(drafts):
-            values = []
-        if values and all(value == values[0] for value in values) and values[0] is not None:
-            if values[0] != DEFAULTS.get(key):
-                keys[key] = values[0]
-                saw[key] = next((each.saw[key] for each in about if each.saw.get(key)), "")
-            left = [_without(each, key) for each in left]
-        else:
-            default = DEFAULTS.get(key)
-            left = [_without(each, key) if each.keys.get(key) == default else each for each in left]
-    return keys, saw, left
+            is_shared = is_shared and any(line.startswith("decimal") for line in lines)
+        if key == "missing":
+            is_shared = is_shared and len(about) == len(left)
+        if is_shared and values[0] != DEFAULTS.get(key):
+            saw = next((each.saw[key] for each in about if each.saw.get(key)), "")
+            lines.append(line(key, values[0], saw))
+        elif not is_shared:
+            about = [each for each in about if each.keys[key] == DEFAULTS.get(key)]
+        for each in about:
+            each.keys.pop(key)
+    return lines, left
 
 
-def text_of(head: Sequence[str], drafts: Sequence[Draft]) -> str:
-    """Return the TOML file.
-
-    Parameters
-    ----------
-    head : sequence of str
-        Lines of the source itself.
-    drafts : sequence of Draft
-        The tables; parts of one stand one after the other.
-    """
-    lines = list(head)
+def text_of(drafts: Sequence[Draft]) -> str:
+    """Return the tables of the TOML file; parts of one stand one after the other."""
+    lines = []
     names = [each.table for each in drafts]
     for each in drafts:
-        is_part = names.count(each.table) > 1
-        title = f"[[{each.table}]]" if is_part else f"[{each.table}]"
+        title = f"[[{each.table}]]" if names.count(each.table) > 1 else f"[{each.table}]"
         lines += ["", commented(title, each.saw.get("", ""))]
-        for key, value in each.keys.items():
-            lines.append(line(key, value, each.saw.get(key, "")))
-        lines += [f"# {advice}" for advice in each.advice]
-        if each.unused:
-            lines.append(commented("", f"not used: {named(each.unused)}").lstrip())
-        if each.columns:
-            lines += ["", f"[{each.table}.columns]"]
-            lines += [_column(own) for own in each.columns]
+        lines += [line(key, value, each.saw.get(key, "")) for key, value in each.keys.items()]
+        lines += [f"# {said}" for said in each.unsure if said != each.saw.get("scale_of")]
+        lines += [f"# not used: {listed(each.unused)}"] if each.unused else []
+        lines += ["", f"[{each.table}.columns]"]
+        lines += [row for own in each.columns for row in _column(own)]
     return "\n".join(lines) + "\n"
 
 
-def named(columns: Sequence[str]) -> str:
-    """Return names of columns for a line or two; how many are left out, where there are many."""
-    kept = list(columns)
-    while len(kept) > 1 and sum(len(each) + 2 for each in kept) > MOST:
-        kept.pop()
-    more = f" and {len(columns) - len(kept)} more" if len(kept) < len(columns) else ""
-    return ", ".join(kept) + more
+def strange(entry: Entry) -> str:
+    """Return the words of a column of which it is not known what they mean, and their rows."""
+    counts = sorted(entry.strange.items(), key=lambda each: -each[1])
+    words = listed(f"{_quoted(word)} ({n:,})" for word, n in counts)
+    return f"not known (rows): {words}" if words else ""
 
 
-def _column(entry: Entry) -> str:
-    """Return the line of one column."""
+def line(key: str, value: object, saw: str = "") -> str:
+    """Return a key and its value, with a comment."""
+    return commented(f"{_key(key)} = {_value(value)}", saw)
+
+
+def commented(text: str, saw: str) -> str:
+    """Return a line with a comment behind it."""
+    words = " ".join("".join(c if c.isprintable() else " " for c in saw).split())
+    return f"{text:<{WIDTH}}  # {words}" if words else text
+
+
+def _column(entry: Entry) -> Iterator[str]:
+    """Yield the line of one column, and one for its words that are not known."""
     keys = {key: each for key, each in entry.keys.items() if each is not None}
     value = keys["column"] if set(keys) == {"column"} else keys
-    saw = "; ".join(
-        each for each in (entry.saw, f"CHECK: {entry.unsure}" * bool(entry.unsure)) if each
-    )
-    return line(entry.name, value, saw)
+    said = (entry.saw, f"CHECK: {entry.unsure}" if entry.unsure else "")
+    yield line(entry.name, value, "; ".join(filter(None, said)))
+    if entry.strange:
+        yield f'# CHECK: {entry.name}: {strange(entry)}: add each to "values", or to "missing"'
 
 
-def _concerns(draft: Draft, key: str) -> bool:
-    """Tell whether a key says something of a table."""
-    if "same_file_as" in draft.keys and key in ("encoding", "delimiter"):
-        return False
-    if key in ("encoding", "delimiter"):
-        return draft.is_text
-    return key in draft.keys
+def _filled(keys: dict[str, object]) -> dict[str, object]:
+    return {key: each for key, each in keys.items() if each not in (None, "", 0, [], {}, ())}
 
 
-def _without(draft: Draft, key: str) -> Draft:
-    return replace(draft, keys={name: each for name, each in draft.keys.items() if name != key})
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else _quoted(name)
+
+
+def _value(value: object) -> str:
+    """Return a value as TOML has it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _quoted(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, dict):
+        own = ", ".join(f"{_key(str(key))} = {_value(each)}" for key, each in value.items())
+        return f"{{ {own} }}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _quoted(text: str) -> str:
+    """Return a text in quotes; JSON and TOML write it alike, but for the character DEL."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
