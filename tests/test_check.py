@@ -165,6 +165,30 @@ def test_what_is_left_out_is_said_by_region_and_whole(write_source):
     assert dataset.problems(opened(path)).empty
 
 
+def test_columns_that_nothing_is_made_of_are_named_once_for_files_alike(write_source):
+    toml = END + '[transactions]\nfiles = "part_*.csv"\ndrop = { state = ["void"] }\n'
+    parts = {f"part_{i}": lines(9, seed=i, pump=str(i), state="paid") for i in (1, 2)}
+    path = write_source(toml, transactions=None, **parts)
+    _, said = shown(path)
+    assert "part_1.csv, part_2.csv: columns not used: pump." in said
+    assert said.count("columns not used") == 1
+
+
+def test_a_blank_line_shifts_no_row_number(write_source):
+    text = TRANSACTIONS.replace(",300,", ",x,")
+    row = 1 + next(i for i, line in enumerate(text.split("\n")) if ",x," in line)
+    first, rest = text.split("\n", 1)
+    for gap, encoding in (("\n\n", "utf-8"), ("\n\n\n", "utf-16")):
+        shift = len(gap) - 1
+        path = write_source(
+            END + f'encoding = "{encoding}"\n', **{"transactions": first + gap + rest}
+        )
+        if encoding == "utf-16":
+            for file in path.parent.rglob("*.csv"):
+                file.write_text(file.read_text(encoding="utf-8"), encoding="utf-16")
+        assert f"row {row + shift}: 'x'" in shown(path)[1]
+
+
 @pytest.mark.parametrize("mark", [";", "\t", "|"])
 def test_a_delimiter_that_does_not_split_is_said_with_the_one_that_does(write_source, mark):
     path = write_source(customers=CUSTOMERS.replace(",", mark))

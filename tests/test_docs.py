@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import gas_export
 from simulation import draw, regional_worlds
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,7 +36,7 @@ def commands(path):
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """Copy the project, with one small region as its example, and a folder `ours` of two tables."""
+    """Copy the project, with a small example, `ours` of two tables, and the folder of the trial."""
     root = tmp_path_factory.mktemp("docs") / "project"
     ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
     for name in FOLDERS:
@@ -55,6 +56,7 @@ def project(tmp_path_factory):
     text = (ROOT / "data" / "example.toml").read_text(encoding="utf-8")
     text = text.replace("transactions.parquet", "transactions.csv")
     (root / "data" / "example.toml").write_text(text, encoding="utf-8")
+    gas_export.write(root / "data" / "gas", customers=100)
     program = root / "bin" / "workbook"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m workbook.cli "$@"\n')

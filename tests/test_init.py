@@ -1,9 +1,9 @@
 """`workbook init`: what it guesses of files that nobody has described, and what it says of them."""
 
 import datetime as dt
-import re
 import tomllib
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -13,7 +13,9 @@ from analysis.data.dataset import open_source, problems
 from analysis.data.errors import DataError
 from workbook.cli import app
 from workbook.init import source
+from workbook.init.looking import Profile
 from workbook.init.values import dates, numbers
+from workbook.init.values.ratings import Scale
 from workbook.init.values.synonyms import likeness, meaning, names_of
 
 CUSTOMERS = "客户编号;大区;城乡\n00001;华北;城区\n00002;华北;郊区\n00003;华东;城区\n"
@@ -110,7 +112,10 @@ def test_customers_without_a_file_are_those_of_the_purchases(tmp_path):
     ("make", "words"),
     [
         (lambda folder: None, "expected customers and at least one of survey"),
-        (lambda folder: (folder / "a.csv").write_text("x,y\n1,2\n"), "a.csv has the columns x, y"),
+        (
+            lambda folder: (folder / "a.csv").write_text("x,y\n1,2\n"),
+            "a.csv: no table is like it; its columns: x, y",
+        ),
         (lambda folder: (folder / "a.xlsx").write_bytes(b"PK\3\4"), "a.xlsx: it can't be read"),
     ],
 )
@@ -192,7 +197,7 @@ def test_names_of_columns(table, header, column):
 def test_words_of_choices():
     assert meaning("vor Ort", "channel") == "on_site"
     assert meaning("郊区", "area") == "suburban"
-    assert meaning("非常满意", "answers") == "5"
+    assert meaning("非常满意", "answers") == "7"
     assert meaning("Sonntag", "area") is None
 
 
@@ -205,7 +210,7 @@ def made(tmp_path):
 
     def make(**files):
         folder = tmp_path / "ours"
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         for name, text in ({"客户": PEOPLE} | files).items():
             (folder / f"{name}.csv").write_text(text, encoding="utf-8")
         written = source.write(str(folder))
@@ -315,26 +320,106 @@ def test_a_station_called_total_is_no_total(made):
     assert opened(written).tables["transactions"].good["amount"].sum().execute() == 516.0
 
 
-def test_a_suggestion_is_toml_and_names_the_totals_too(made):
+@pytest.mark.parametrize(("back", "kept"), [("退款", 7), ("失败", 7), ("成功", 8)])
+def test_purchases_that_did_not_come_about_are_left_out_beside_totals(made, back, kept):
     lines = [
-        f"a{i},{i % 4 + 1},2024-03-{i + 1:02},{'退款' if i == 3 else '成功'},{i}" for i in range(9)
+        f"a{i},{i % 4 + 1},2024-03-{i + 1:02},{back if i == 3 else '成功'},{i}" for i in range(8)
     ]
     head = "流水号,客户编号,日期,交易 状态,金额"
-    _, text = made(交易="\n".join([head, *lines, "合计,,,,36"]) + "\n")
-    suggested = re.search(r"^# (drop = .*)$", text, re.MULTILINE)[1]
-    expected = {"流水号": ["合计"], "交易 状态": ["退款"]}
-    assert tomllib.loads(suggested) == {"drop": expected}
+    written, text = made(交易="\n".join([head, *lines, "合计,,,,28"]) + "\n")
+    words = {} if back == "成功" else {"交易 状态": [back]}
+    assert tomllib.loads(text)["transactions"]["drop"] == {"流水号": ["合计"]} | words
+    is_said = "'交易 状态' says that 1 row do not count" in "".join(written.unsure)
+    assert is_said == bool(words)
+    assert opened(written).tables["transactions"].good.count().execute() == kept
+
+
+def test_a_refund_with_a_negative_amount_is_netted(made):
+    lines = ["成功,20", "成功,30", "退款,-30", "成功,40"]
+    written, text = made(交易=sales("状态,金额", lines))
+    assert "drop" not in text
+    assert "transactions: negative amounts are netted" in "".join(written.unsure)
 
 
 def test_words_that_are_not_known_and_columns_that_are_not_used_are_named(made):
-    words = [("一般", "满意"), ("紧急", "基本满意"), ("特急", "不满意")]
+    words = [("一般", "满意"), ("特急", "基本满意"), ("火急", "天晓得")]
     lines = [f"T{i},{i % 4 + 1},2024-03-0{i + 1},{','.join(words[i % 3])},说{i}" for i in range(9)]
     head = "投诉编号,客户编号,投诉日期,紧急程度,处理结果满意度,投诉 内容"
     written, text = made(投诉="\n".join([head, *lines]) + "\n")
-    assert 'severity = { column = "紧急程度", values = { 2 = ["一般"], 5 = ["紧急"] } }' in text
-    assert 'values = { 2 = ["不满意"], 4 = ["满意"] }' in text
-    for name, word in (("severity", "特急"), ("satisfaction_after", "基本满意")):
-        assert f"complaints.{name}: not known: {word}" in written.unsure
-        assert f"CHECK: not known: {word}" in text
+    assert 'severity = { column = "紧急程度", values = { 2 = ["一般"], 5 = ["特急"] } }' in text
+    assert 'values = { 3 = ["基本满意"], 4 = ["满意"] }' in text
+    for name, word in (("severity", "火急"), ("satisfaction_after", "天晓得")):
+        assert f'complaints.{name}: not known (rows): "{word}" (3)' in written.unsure
+        assert f'# CHECK: {name}: not known (rows): "{word}" (3): add each to "values"' in text
     assert written.unsure[-1] == "投诉.csv: columns not used: 投诉 内容"
     assert len([each for each in written.unsure if "not used" in each]) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "steps", "top"),
+    [
+        ("非常满意 满意 一般 不满意 很不满意", "5 4 3 2 1", 5),
+        ("非常满意 满意 基本满意 不满意 很不满意", "5 4 3 2 1", 5),
+        ("满意 基本满意 不满意", "4 3 2", 5),
+        ("愿意 比较愿意 一般 不太愿意 不愿意", "5 4 3 2 1", 5),
+        ("非常同意 同意 比较同意 一般 比较不同意 不同意 非常不同意", "7 6 5 4 3 2 1", 7),
+        ("very satisfied|satisfied|neutral|dissatisfied|very dissatisfied", "5 4 3 2 1", 5),
+        ("strongly agree|agree|somewhat agree|neutral|disagree", "7 6 5 4 2", 7),
+        (
+            "trifft zu|trifft eher zu|teils/teils|trifft eher nicht zu|trifft nicht zu",
+            "5 4 3 2 1",
+            5,
+        ),
+        ("sehr zufrieden|zufrieden|weniger zufrieden|überhaupt nicht zufrieden", "5 4 2 1", 5),
+        ("bestimmt|wahrscheinlich|vielleicht|wahrscheinlich nicht|bestimmt nicht", "5 4 3 2 1", 5),
+        ("5分 非常满意|4分 满意|1分 很不满意", "5 4 1", 5),
+    ],
+)
+def test_words_of_a_scale_keep_their_order(words, steps, top):
+    texts = words.split("|") if "|" in words else words.split()
+    column = Profile("x", "x", "text", False, len(texts), len(texts), dict.fromkeys(texts, 1))
+    scale = Scale.of([column])
+    found = {word: int(to) for to, own in scale.words.items() for word in own}
+    assert [found[each] for each in texts] == list(map(int, steps.split()))
+    assert (scale.top, scale.strange) == (top, {})
+
+
+def test_a_wide_survey_is_a_part_for_each_wave(made):
+    head = "Respondent,Region,Satisfaction 2022,Loyalty 2022,Satisfaction 2023,Loyalty 2023"
+    lines = [f"r{i},{'NS'[i % 2]},{i % 5 + 1},5,{(i + 1) % 5 + 1},4" for i in range(10)]
+    written, _ = made(客户=PEOPLE.replace("客户编号", "a"), panel="\n".join([head, *lines]) + "\n")
+    found = opened(written)
+    assert problems(found).empty
+    assert found.regions()["customers"].tolist() == [5, 5]
+    survey = found.tables["survey"].good.execute()
+    assert survey["answered_on"].dt.year.value_counts().to_dict() == {2022: 10, 2023: 10}
+    assert survey.groupby(survey["answered_on"].dt.year)["loyalty_1"].first().tolist() == [10, 7.75]
+    assert "survey.answered_on: on which day in 2022?" in written.unsure
+
+
+def test_a_questionnaire_alone_has_a_customer_in_each_row(tmp_path):
+    rows = "".join(f"{i % 5 + 1},{i % 4 + 1},{i % 3 + 1},2024-03-01\n" for i in range(12))
+    path = tmp_path / "survey.csv"
+    path.write_text("Satisfaction,Loyalty,Waiting,Submitted\n" + rows, encoding="utf-8")
+    found = opened(source.write(str(path)))
+    assert problems(found).empty
+    assert found.regions().to_dict("list") == {"region": ["survey"], "customers": [12]}
+    assert found.tables["survey"].good.count().execute() == 12
+
+
+def test_folders_of_partitions_in_each_other_are_one_table(made, tmp_path):
+    rows = pd.DataFrame({"客户编号": [1, 2, 3, 4], "日期": pd.Timestamp("2024-03-01"), "金额": 5.0})
+    for month in ("01", "02"):
+        place = tmp_path / "ours" / "sales" / "year=2024" / f"month={month}"
+        place.mkdir(parents=True)
+        rows.to_parquet(place / "part.parquet")
+    written, text = made()
+    assert 'file = "sales/"' in text
+    assert opened(written).tables["transactions"].good["amount"].sum().execute() == 40.0
+
+
+def test_a_sum_that_stands_behind_its_minus_is_negative():
+    texts = ["1.234,50-", "- 3,25", "-7", "12,00 €"]
+    marks = numbers.marks(texts)
+    assert numbers.values(texts, marks) == [-1234.5, -3.25, -7.0, 12.0]
+    assert numbers.share(["27.04.2026", "12:30", "2024-03-05"]) == 0.0

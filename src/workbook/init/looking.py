@@ -7,6 +7,7 @@ import datetime as dt
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import ibis
@@ -24,8 +25,12 @@ from analysis.data.reading.names import BLANKS
 from analysis.data.reading.raw import ROW, raw_tables
 from workbook.init import layouts
 from workbook.init.layouts import Layout
+from workbook.init.values import dates, numbers
+from workbook.init.values.dates import Dates
 
 SQLITE = (".sqlite", ".sqlite3", ".db")
+MANY = 0.8
+"""Share of values that must be numbers, or dates, in a column of them."""
 SAMPLE = 20_000
 """Different values of a column that are looked at."""
 
@@ -60,6 +65,27 @@ class Profile:
     def texts(self) -> tuple[str, ...]:
         """The different values."""
         return tuple(self.counts)
+
+    @cached_property
+    def dates(self) -> Dates:
+        """How the values are written, if they are dates."""
+        return dates.guess(self.texts)
+
+    @cached_property
+    def is_moment(self) -> bool:
+        """Whether the column holds dates."""
+        return self.kind == "moment" or self.dates.share >= MANY
+
+    @cached_property
+    def numbers(self) -> list[float]:
+        """The numbers among the values."""
+        return numbers.values(self.texts, numbers.marks(self.texts))
+
+    @cached_property
+    def is_number(self) -> bool:
+        """Whether the column holds numbers."""
+        is_text = self.kind == "text"
+        return self.kind == "number" or (is_text and numbers.share(self.texts) >= MANY)
 
 
 @dataclass(frozen=True)

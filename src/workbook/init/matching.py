@@ -12,15 +12,13 @@ from scipy.optimize import linear_sum_assignment
 
 from analysis.data.contract import ITEMS, TABLES
 from workbook.init.looking import Found, Profile
-from workbook.init.values import dates, numbers
+from workbook.init.values import dates
 from workbook.init.values.synonyms import is_word, known, likeness, meaning, names_of, plain
 
 LEAST = 0.4
 """Score from which on a column of a file is taken for one of the contract."""
 UNLIKELY = 0.45
 """Factor of a column whose values do not look like what its name says."""
-MANY = 0.8
-"""Share of values that must be numbers, or dates, in a column of them."""
 HALF = 0.5
 """Share of words that must be known in a column of ratings; the others are named."""
 WEIGHTS = {
@@ -99,7 +97,7 @@ def match(found: Found, table: str) -> Match:
     taken = {name for name, _ in pairs.values()}
     for day in ("bought_at", "opened_at", "contacted_on"):
         if day in names and day not in pairs:
-            free = [each.name for each in profiles if each.name not in taken and is_moment(each)]
+            free = [each.name for each in profiles if each.name not in taken and each.is_moment]
             pairs |= {day: (free[0], LEAST)} if len(free) == 1 else {}  # whatever it is called
     own = {name: pairs[name][0] for name in names if name in pairs}
     scores = {name: pairs[name][1] for name in own}
@@ -170,25 +168,13 @@ def _plausibility(profile: Profile, table: str, name: str) -> float:
     return 0.1 if dates.are_clocks(profile.texts) else UNLIKELY
 
 
-def is_moment(profile: Profile) -> bool:
-    """Tell whether a column holds dates."""
-    return profile.kind == "moment" or dates.guess(profile.texts).share >= MANY
-
-
-def is_number(profile: Profile) -> bool:
-    """Tell whether a column holds numbers, or words for them."""
-    if profile.kind == "number":
-        return True
-    return profile.kind == "text" and numbers.share(profile.texts) >= MANY
-
-
 def is_rating(profile: Profile) -> bool:
     """Tell whether a column holds ratings: few different numbers, or words of a scale."""
     if profile.kind == "moment" or profile.distinct > 120:
         return False
     texts = [each for each in profile.texts if not is_word(each, "missing")]
     worded = [each for each in texts if meaning(each, "answers") or each[:1].isdigit()]
-    return is_number(profile) or len(worded) >= HALF * len(texts)
+    return profile.is_number or len(worded) >= HALF * len(texts)
 
 
 def _is_choice(profile: Profile) -> bool:
@@ -201,13 +187,12 @@ def _is_area(profile: Profile) -> bool:
 
 
 def _is_name(profile: Profile) -> bool:
-    is_date = profile.kind == "text" and dates.guess(profile.texts[:200]).share >= MANY
-    return profile.kind != "moment" and not is_date
+    return not (profile.is_moment and profile.kind != "number")
 
 
 def _is_severity(profile: Profile) -> bool:
     worded = sum(meaning(each, "severity") is not None for each in profile.texts)
-    return profile.distinct <= 12 and (is_number(profile) or worded >= HALF * profile.distinct)
+    return profile.distinct <= 12 and (profile.is_number or worded >= HALF * profile.distinct)
 
 
 def _is_unique(profile: Profile) -> bool:
@@ -217,14 +202,16 @@ def _is_unique(profile: Profile) -> bool:
 RATINGS = {*ITEMS, "satisfaction_after", "recommend"}
 CHOICES = {"channel", "had_works", "segment", "purpose"}
 _TESTS: dict[str, Callable[[Profile], bool]] = {
-    "moment": is_moment,
-    "number": is_number,
+    "moment": lambda profile: profile.is_moment,
+    "number": lambda profile: profile.is_number,
     "text": _is_name,
     "area": _is_area,
     "complaint_id": _is_unique,
     "severity": _is_severity,
     "time": lambda profile: dates.are_clocks(profile.texts),
-    **dict.fromkeys(("unit_price", "unit_cost", "discount", "tax"), is_number),
+    **dict.fromkeys(
+        ("unit_price", "unit_cost", "discount", "tax"), lambda profile: profile.is_number
+    ),
     **dict.fromkeys(("status", "currency", *CHOICES), _is_choice),
     **dict.fromkeys(RATINGS, is_rating),
 }

@@ -28,7 +28,7 @@ from workbook.init.drafting.drafts import Draft
 from workbook.init.drafting.writing import line
 from workbook.init.matching import Match
 from workbook.init.plan import Plan
-from workbook.init.values import dates, numbers
+from workbook.init.values import numbers
 from workbook.init.values.synonyms import is_chinese, known
 
 DATABASES = (".duckdb", ".ddb", *looking.SQLITE)
@@ -186,9 +186,7 @@ def _currency(plan: Plan) -> str:
 def _has_zones(plan: Plan) -> bool:
     """Tell whether moments have a time zone."""
     moments = [each for match in plan.matches for each in match.moments.values()]
-    return any(
-        m.has_zone or (m.kind != "moment" and dates.guess(m.texts).has_zone) for m in moments
-    )
+    return any(m.has_zone or (m.kind != "moment" and m.dates.has_zone) for m in moments)
 
 
 def _last_day(path: Path, text: str, plan: Plan) -> str:

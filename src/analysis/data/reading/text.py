@@ -78,14 +78,14 @@ def read(
         _check_bytes(path)
     arguments = {"delimiter": delimiter, "skip": skip, "header": header}
     is_known = path.suffix.lower() not in (".gz", ".zst") or path.suffix.islower()
-    if delimiter != "whitespace" and _is_utf8(encoding) and is_known:
+    if delimiter != "whitespace" and _is_utf8(encoding) and is_known and not _has_gaps(path):
         try:
             return _read_utf8(engine, path, **arguments)
         except duckdb.Error as error:
             if "Columns" in str(error):
                 raise
     with files.temporary(files.scratch()) as folder:  # lines of one end, in UTF-8
-        whole = _as_utf8(path, Path(folder) / "text", encoding, blanks=delimiter == "whitespace")
+        whole = _as_utf8(path, Path(folder) / "text", encoding, delimiter, skip)
         arguments["delimiter"] = "\t" if delimiter == "whitespace" else delimiter
         return _read_utf8(engine, whole, **arguments)
 
@@ -145,14 +145,37 @@ def _header(path: Path, delimiter: str, skip: int) -> list[str]:
     return names.of_columns(row)
 
 
-def _as_utf8(path: Path, target: Path, encoding: str, blanks: bool) -> Path:
-    """Write a text file again in UTF-8 with Unix line ends, runs of blanks as tabs."""
+def _as_utf8(path: Path, target: Path, encoding: str, delimiter: str, skip: int) -> Path:
+    """Write a text file again in UTF-8 with Unix line ends, runs of blanks as tabs.
+
+    A blank line between others becomes a row without values, so that later rows keep their numbers.
+    """
+    gaps, empty, is_quoted = 0, "", False
     with opened(path, encoding, newline=None) as old, target.open("w", encoding="utf-8") as new:
         for number, line in enumerate(old, start=1):
             if "\0" in line:
                 raise ValueError(_NUL.format(row=number))
-            new.write("\t".join(line.split()) + "\n" if blanks else line)
+            if delimiter == "whitespace":
+                line = "\t".join(line.split()) + "\n"
+            elif number == skip + 1:
+                width = len(next(csv.reader([line], delimiter=delimiter), []))
+                empty = delimiter * (width - 1) + "\n" if width > 1 else ""
+            if empty and not is_quoted and line == "\n":
+                gaps += 1
+                continue
+            is_quoted ^= line.count('"') % 2 == 1
+            new.write(empty * gaps + line)
+            gaps = 0
     return target
+
+
+def _has_gaps(path: Path) -> bool:
+    """Tell whether a text file in UTF-8 has a blank line between others; not if it is packed."""
+    if path.suffix.lower() in (".gz", ".zst"):
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        end = len(data) - 4
+        return any(-1 < data.find(gap) < end for gap in (b"\n\n", b"\n\r\n", b"\r\r"))
 
 
 def _check_bytes(path: Path) -> None:

@@ -15,7 +15,6 @@ from workbook.init.drafting import entries, money
 from workbook.init.drafting.entries import Common, Entry
 from workbook.init.matching import Match
 from workbook.init.plan import Plan, is_constant
-from workbook.init.values import dates, numbers
 from workbook.init.values.synonyms import is_word
 
 _BETWEEN = {"\t": "tabulators between the columns", "whitespace": "blanks between the columns"}
@@ -106,7 +105,6 @@ def _draft(
         keys["drop"], saw["drop"] = _drop(match)
     if common.marks.is_seen:
         keys |= {"decimal": common.marks.decimal, "thousands": common.marks.thousands}
-        saw["decimal"] = saw["thousands"] = _example(match)
     if any(each.kind != "moment" and each.filled for each in match.moments.values()):
         keys["date_format"] = common.formats[0] if len(common.formats) == 1 else [*common.formats]
     keys["missing"] = common.missing
@@ -120,8 +118,9 @@ def _draft(
     columns = money.amounts(_ids(columns, plan, table, number), match)
     if table == "customers":
         columns = _region(columns, match, plan, region)
-    if found.wave and table == "survey":
-        columns += _day_of_wave(match)
+    if table == "survey" and len(found.wave) == 4 and "answered_on" not in match.columns:
+        unsure_of = f"on which day in {found.wave}?"
+        columns.append(Entry("answered_on", {"value": f"{found.wave}-07-01"}, "", unsure_of))
     people = plan.tables["customers"][0]
     if plan.derived and "customer_id" not in people.columns:
         columns.insert(0, Entry("customer_id", {"row": True}, "", "each row is one customer"))
@@ -139,12 +138,11 @@ def _drop(match: Match) -> tuple[dict[str, list[str]], str]:
     """Return which rows do not count: lines of totals, and purchases that did not come about."""
     found, profile = match.found, match.profile("status")
     drop = {column: list(words) for column, words in found.totals.items()}
-    said = [f"{counted(found.dropped, 'line')} of totals, without a customer and a date"] * bool(
-        drop
-    )
+    said = [f"{counted(found.dropped, 'line')} of totals, without a customer and a date"]
+    said = said if drop else []
     counts = profile.counts if profile and match.table == "transactions" else {}
     amount = match.profile("amount")
-    is_netted = amount is not None and any(each < 0 for each in numbers.values(amount.texts))
+    is_netted = amount is not None and any(each < 0 for each in amount.numbers)
     kinds = ["not_done", *(["given_back"] * (not is_netted))]
     words = [each for each in counts if any(is_word(each, kind) for kind in kinds)]
     if words:
@@ -157,7 +155,7 @@ def _drop(match: Match) -> tuple[dict[str, list[str]], str]:
 def _doubts(match: Match) -> Iterator[str]:
     """Yield what a reader should know of amounts and states."""
     amount, currency = match.profile("amount"), match.profile("currency")
-    if amount and any(each < 0 for each in numbers.values(amount.texts)):
+    if amount and any(each < 0 for each in amount.numbers):
         yield "negative amounts are netted against their purchase (refunds = 'net')"
     if currency and currency.distinct > 1:
         own = entries.shown(currency.texts, 8)
@@ -177,12 +175,8 @@ def _unused(plan: Plan, match: Match, columns: Sequence[Entry], keys: dict) -> t
 
 def _month_first(plan: Plan) -> bool | None:
     """Tell whether months stand before days in the columns that can't be read both ways."""
-    guesses = [
-        dates.guess(each.texts)
-        for match in plan.matches
-        for each in match.moments.values()
-        if each.kind == "text"
-    ]
+    moments = [each for match in plan.matches for each in match.moments.values()]
+    guesses = [each.dates for each in moments if each.kind == "text"]
     sure = [each.formats[0] for each in guesses if each.formats and not each.is_ambiguous]
     votes = [each.startswith("%m") for each in sure if each[:2] in ("%d", "%m")]
     return all(votes) if votes else None
@@ -216,15 +210,6 @@ def _size(match: Match) -> str:
     return f"{rows}{more}" + (f", wave {match.found.wave}" if match.found.wave else "")
 
 
-def _example(match: Match) -> str:
-    """Return an example of the numbers that are written with marks."""
-    kinds = {name: each.kind for name, each in TABLES[match.table].columns.items()}
-    own = [match.profile(name) for name in match.columns if kinds.get(name) == "number"]
-    texts = [t for each in own if each.kind == "text" for t in each.texts[:300]]
-    texts = [t for t in texts if {",", "."} & set(t) and numbers.share([t])]
-    return f"such as {max(texts, key=len)}" if texts else ""
-
-
 def _ids(columns: list[Entry], plan: Plan, table: str, number: int) -> list[Entry]:
     """Say of identifiers whether they are customers, and how they agree."""
     made = []
@@ -256,11 +241,3 @@ def _region(columns: list[Entry], match: Match, plan: Plan, region: str) -> list
         several = replace(own, keys=own.keys | {"by": by}, unsure=unsure)
         return [several if each is own else each for each in columns]
     return columns
-
-
-def _day_of_wave(match: Match) -> list[Entry]:
-    """Say on which day a wave was answered: in the middle of its year, where it names one."""
-    wave = match.found.wave
-    if "answered_on" in match.columns or len(wave) < 4:
-        return []
-    return [Entry("answered_on", {"value": f"{wave}-07-01"}, "", f"on which day in {wave}?")]

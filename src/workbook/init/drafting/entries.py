@@ -130,13 +130,15 @@ def _moment(match: Match, profile: Profile, name: str, common: Common) -> Entry:
         formats = tuple(f"{each} {longest}" for each in formats)
     if formats != common.formats and formats:
         keys["format"] = formats[0] if len(formats) == 1 else list(formats)
-    bad = [t for t in profile.texts if not (is_word(t, "missing") or dates.guess([t]).share)]
     unsure = ""
     if found.is_ambiguous:
         order = "day, month" if "%d" in formats[0][:2] else "month, day"
         unsure = f"{found.example!r} may be day and month or month and day: taken as {order}"
-    elif found.share < 1 and bad:
-        unsure = f"{1 - found.share:.0%} of the values are no dates, such as {bad[0]!r}"
+    elif found.share < 1:
+        texts = (each for each in profile.texts if not is_word(each, "missing"))
+        bad = next((each for each in texts if not dates.guess([each]).share), "")
+        said = f"{1 - found.share:.0%} of the values are no dates, such as {bad!r}"
+        unsure = said if bad else ""
     return Entry(name, keys, f"such as {found.example}" if found.example else "", unsure)
 
 

@@ -72,9 +72,7 @@ def _alike(match: Match) -> dict[str, float]:
     """Return how near the names of columns of numbers are to an amount's, those that are."""
     words, columns = names_of(match.table)["amount"], match.found.columns
     near = {name: likeness(name, words) for name in columns}
-    is_near = {
-        name: n >= matching.LEAST and matching.is_number(columns[name]) for name, n in near.items()
-    }
+    is_near = {name: n >= matching.LEAST and columns[name].is_number for name, n in near.items()}
     return {name: near[name] for name in columns if is_near[name]}
 
 

@@ -6,34 +6,42 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from workbook.init.values.synonyms import is_word
 
 _DATES = (
-    (r"\d{4}-\d{1,2}-\d{1,2}", "%Y-%m-%d"),
-    (r"\d{4}/\d{1,2}/\d{1,2}", "%Y/%m/%d"),
-    (r"\d{4}\.\d{1,2}\.\d{1,2}", "%Y.%m.%d"),
-    (r"\d{4}年\d{1,2}月\d{1,2}日", "%Y年%m月%d日"),
-    (r"(?:19|20)\d{6}", "%Y%m%d"),
-    (r"\d{1,2}-[A-Za-z]{3}-\d{4}", "%d-%b-%Y"),
-    (r"\d{1,2}-[A-Za-z]{3}-\d{2}", "%d-%b-%y"),
-    (r"\d{1,2} [A-Za-z]{3} \d{4}", "%d %b %Y"),
-    (r"\d{1,2} [A-Za-z]{4,9} \d{4}", "%d %B %Y"),
-    (r"[A-Za-z]{3} \d{1,2}, \d{4}", "%b %d, %Y"),
-    (r"[A-Za-z]{4,9} \d{1,2}, \d{4}", "%B %d, %Y"),
+    (r"9{4}-9{1,2}-9{1,2}", "%Y-%m-%d"),
+    (r"9{4}/9{1,2}/9{1,2}", "%Y/%m/%d"),
+    (r"9{4}\.9{1,2}\.9{1,2}", "%Y.%m.%d"),
+    (r"9{4}年9{1,2}月9{1,2}日", "%Y年%m月%d日"),
+    (r"9{8}", "%Y%m%d"),
+    (r"9{1,2}-[A-Za-z]{3}-9{4}", "%d-%b-%Y"),
+    (r"9{1,2}-[A-Za-z]{3}-9{2}", "%d-%b-%y"),
+    (r"9{1,2} [A-Za-z]{3} 9{4}", "%d %b %Y"),
+    (r"9{1,2} [A-Za-z]{4,9} 9{4}", "%d %B %Y"),
+    (r"[A-Za-z]{3} 9{1,2}, 9{4}", "%b %d, %Y"),
+    (r"[A-Za-z]{4,9} 9{1,2}, 9{4}", "%B %d, %Y"),
+    *(
+        (rf"9{{1,2}}\{mark}9{{1,2}}\{mark}9{{{n}}}", mark.join(("%1", "%2", year)))
+        for mark in "./-"
+        for n, year in ((4, "%Y"), (2, "%y"))
+    ),
 )
+"""Shapes of dates, each digit a 9; the first two numbers of the last are day and month."""
 _TIMES = (
-    ("", ""),
-    (r"\d{1,2}:\d{2}", "%H:%M"),
-    (r"\d{1,2}:\d{2}:\d{2}", "%H:%M:%S"),
-    (r"\d{1,2}:\d{2}:\d{2}\.\d+", "%H:%M:%S.%f"),
-    (r"\d{1,2}:\d{2} ?[AaPp][Mm]", "%I:%M %p"),
-    (r"\d{1,2}:\d{2}:\d{2} ?[AaPp][Mm]", "%I:%M:%S %p"),
-    (r"\d{6}", "%H%M%S"),
-    (r"\d{4}", "%H%M"),
+    (r"9{1,2}:99", "%H:%M"),
+    (r"9{1,2}:99:99", "%H:%M:%S"),
+    (r"9{1,2}:99:99\.9+", "%H:%M:%S.%f"),
+    (r"9{1,2}:99 [AaPp][Mm]", "%I:%M %p"),
+    (r"9{1,2}:99[AaPp][Mm]", "%I:%M%p"),
+    (r"9{1,2}:99:99 [AaPp][Mm]", "%I:%M:%S %p"),
+    (r"9{1,2}:99:99[AaPp][Mm]", "%I:%M:%S%p"),
+    (r"9{6}", "%H%M%S"),
+    (r"9{4}", "%H%M"),
 )
-_ZONE = r" ?(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})"
-_PARTED = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})")
+_ZONE = re.compile(r"( ?)(Z|UTC|GMT|[+-]99:?99)$")
+_PARTED = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2")
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
 _ISO = re.compile(r"%Y-%m-%d([ T]%H:%M(:%S(\.%f)?)?)?(%z)?")
 _YEARS = {"excel": (29_221, 73_050), "unix": (3e8, 4e9), "unix_ms": (3e11, 4e12)}
@@ -77,25 +85,22 @@ def guess(texts: Sequence[str], month_first: bool | None = None) -> Dates:
         What to take where each number could be the day and the month; by default the day is first.
     """
     texts = [each for each in texts if not is_word(each, "missing")]
-    if not texts:
-        return Dates()
     parted = [found for found in map(_PARTED.match, texts) if found]
     days = sum(int(found[1]) > 12 for found in parted)
     months = sum(int(found[3]) > 12 for found in parted)
     is_month_first = months > days if months or days else bool(month_first)
-    counts = Counter(_format(text, is_month_first) for text in texts)
-    counts.pop(None, None)
+    own = {text: _format(text, is_month_first) for text in texts}
+    counts = Counter(filter(None, own.values()))
     if not counts:
         return _numbers(texts)
     formats = [each for each, n in counts.most_common() if n >= 0.002 * len(texts)]
-    example = next(text for text in texts if _format(text, is_month_first) == formats[0])
     return Dates(
         formats=() if all(_ISO.fullmatch(each) for each in formats) else tuple(formats),
         share=sum(counts.values()) / len(texts),
         is_ambiguous=bool(parted) and not (days or months),
-        has_zone=any("%z" in each for each in formats),
+        has_zone=any(re.search("%z|Z$|UTC$|GMT$", each) for each in formats),
         has_time=any(re.search("%[HI]", each) for each in formats),
-        example=example,
+        example=next(text for text in texts if own[text] == formats[0]),
     )
 
 
@@ -111,7 +116,7 @@ def _numbers(texts: Sequence[str]) -> Dates:
     except ValueError:
         return Dates()
     for name, (low, high) in _YEARS.items():
-        if all(low <= each <= high for each in numbers):
+        if numbers and all(low <= each <= high for each in numbers):
             has_time = any(each % 1 for each in numbers) or name != "excel"
             return Dates((name,), 1.0, False, name != "excel", has_time, texts[0])
     return Dates()
@@ -119,36 +124,34 @@ def _numbers(texts: Sequence[str]) -> Dates:
 
 def _format(text: str, month_first: bool) -> str | None:
     """Return the format of one date; None if it is none."""
-    found = _PARTED.match(text)
-    if found:
-        year = "%Y" if len(found[4]) == 4 else "%y"
-        first, second = ("%m", "%d") if month_first else ("%d", "%m")
-        if int(found[1 if month_first else 3]) > 12:
-            return None
-        return _with_time(text[found.end() :], found[2].join([first, second, year]))
-    for pattern, name in _DATES:
-        found = re.match(pattern, text)
-        if found and (whole := _with_time(text[found.end() :], name)):
-            return whole
-    return None
+    form = _format_of_shape(re.sub(r"\d", "9", text))
+    if form is None or (form.startswith("%Y%m%d") and text[:2] not in ("19", "20")):
+        return None
+    if form.startswith("%1"):
+        second = _PARTED.match(text)[1 if month_first else 3]
+        day, month = ("%2", "%1") if month_first else ("%1", "%2")
+        return form.replace(day, "%d").replace(month, "%m") if int(second) <= 12 else None
+    return form
 
 
-def _with_time(rest: str, date: str) -> str | None:
-    """Return the format of a date and of what follows it."""
-    for gap in ("", " ", "T", "  ") if rest else ("",):
-        for pattern, name in _TIMES:
-            if not name and gap:
-                continue
-            is_packed = date == "%Y%m%d" and ":" not in pattern
-            if gap == "" and name and not is_packed and "日" not in date:
-                continue
-            if re.fullmatch(re.escape(gap) + pattern, rest):
-                own = name if " ?" not in pattern or " " in rest.strip() else name.replace(" ", "")
-                return f"{date}{gap}{own}"
-            if name and re.fullmatch(re.escape(gap) + pattern + _ZONE, rest):
-                blank = " " if re.search(r"\d (?:Z|UTC|GMT|[+-])", rest) else ""
-                mark = re.search(r"(Z|UTC|GMT)$", rest)
-                is_iso = bool(_ISO.fullmatch(f"{date}{gap}{name}"))
-                zone = "%z" if is_iso or not mark else mark[1]
-                return f"{date}{gap}{name}{'' if is_iso else blank}{zone}"
-    return None
+@cache
+def _format_of_shape(shape: str) -> str | None:
+    """Return the format of dates whose digits are all written as 9."""
+    found = next(
+        ((re.match(form, shape), date) for form, date in _DATES if re.match(form, shape)), None
+    )
+    if found is None:
+        return None
+    date, rest = found[1], shape[found[0].end() :]
+    zone = _ZONE.search(rest)
+    clock = rest[: zone.start()] if zone else rest
+    gap = re.match(r"T| {0,2}", clock)[0]
+    time = next((name for form, name in _TIMES if re.fullmatch(form, clock[len(gap) :])), None)
+    if rest and (time is None or (not gap and date not in ("%Y%m%d", "%Y年%m月%d日"))):
+        return None
+    whole = f"{date}{gap}{time}" if rest else date
+    if not zone:
+        return whole
+    if _ISO.fullmatch(whole):
+        return f"{whole}%z"
+    return f"{whole}{zone[1]}{zone[2] if zone[2].isalpha() else '%z'}"

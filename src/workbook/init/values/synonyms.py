@@ -6,6 +6,7 @@ import difflib
 import re
 import tomllib
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ REORDERED, PART, SHORTENED, MISSPELT = 0.9, 0.85, 0.75, 0.7
 """Scores, at most: the same words in another order, a name that holds a synonym, ...."""
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 _IN_BRACKETS = re.compile(r"[(\[（【].*?[)\]）】]\s*$")
+_NUMBERED = re.compile(r"^\s*(?:Q|F|第)?\d+\s*[题.、．:：)）]\s*")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _AT_END = re.compile(r"\d*$")
 _FILLING = {"of", "the", "in", "to", "a", "for", "on", "at", "with", "der", "die", "das", "des"}
@@ -91,6 +93,7 @@ def names_of(table: str) -> dict[str, tuple[Name, ...]]:
 @cache
 def likeness(name: str, synonyms: tuple[Name, ...]) -> float:
     """Return how near a column's name is to the nearest of some synonyms, from 0 to 1."""
+    name = _NUMBERED.sub("", name)
     forms = {name_of(name), name_of(_IN_BRACKETS.sub("", name))}
     forms = {each for each in forms if each.plain}
     return max((_near(form, word) for form in forms for word in synonyms), default=0.0)
@@ -104,7 +107,7 @@ def meaning(value: str, choices: str) -> str | None:
 
 def is_total(value: str) -> bool:
     """Tell whether a value is what stands before a total: 合计, Summe, Grand total."""
-    own, words = name_of(value), _plain_words("total")
+    own, words = name_of(value), _words("total", plain)
     if own.plain in words or set(own.words[:1]) & words:
         return True
     return any(word in own.plain for word in words if is_chinese(word))
@@ -128,23 +131,17 @@ def _forms(choices: str) -> dict[str, re.Pattern[str]]:
 
 
 @cache
-def _plain_words(kind: str) -> set[str]:
-    return {plain(each) for each in known()["words"][kind]}
-
-
-@cache
-def _words(kind: str) -> set[str]:
-    return {each.casefold() for each in known()["words"][kind]}
+def _words(kind: str, change: Callable[[str], str] = str.casefold) -> set[str]:
+    return {change(each) for each in known()["words"][kind]}
 
 
 def _near(name: Name, word: Name) -> float:
     """Return how near a name is to a synonym."""
-    if name.number and word.number and name.number != word.number:
-        return 0.0
-    near = _near_without_number(name, word)
     if name.number == word.number:
-        return near
-    return near * (0.95 if {name.number, word.number} == {"", "1"} else 0.6)
+        return _near_without_number(name, word)
+    if name.number and word.number:
+        return 0.0
+    return _near_without_number(name, word) * (0.95 if "1" in (name.number, word.number) else 0.6)
 
 
 def _near_without_number(name: Name, word: Name) -> float:
