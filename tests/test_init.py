@@ -13,10 +13,12 @@ from analysis.data.dataset import open_source, problems
 from analysis.data.errors import DataError
 from workbook.cli import app
 from workbook.init import source
-from workbook.init.looking import Profile
+from workbook.init.layouts import Layout
+from workbook.init.looking import Found, Profile
 from workbook.init.values import dates, numbers
 from workbook.init.values.ratings import Scale
 from workbook.init.values.synonyms import likeness, meaning, names_of
+from workbook.init.waves import apart
 
 CUSTOMERS = "客户编号;大区;城乡\n00001;华北;城区\n00002;华北;郊区\n00003;华东;城区\n"
 SALES = "会员号;加油时间;升数;单价\n{}"
@@ -395,6 +397,22 @@ def test_a_wide_survey_is_a_part_for_each_wave(made):
     assert survey["answered_on"].dt.year.value_counts().to_dict() == {2022: 10, 2023: 10}
     assert survey.groupby(survey["answered_on"].dt.year)["loyalty_1"].first().tolist() == [10, 7.75]
     assert "survey.answered_on: on which day in 2022?" in written.unsure
+
+
+@pytest.mark.parametrize(
+    ("header", "waves"),
+    [
+        ("Loyalität 1,Loyalität 2,Zufriedenheit 1,Zufriedenheit 2", [""]),
+        ("satisfaction_1,satisfaction_2,loyalty_1", [""]),
+        ("W1 Loyalty,W2 Loyalty", ["1", "2"]),
+        ("2023年满意度,2024年满意度,2023年忠诚度", ["2023", "2024"]),
+        ("Umsatz 2023,Umsatz 2024,Zufriedenheit", [""]),
+    ],
+)
+def test_columns_of_waves_are_told_from_several_questions(header, waves):
+    columns = {name: Profile(name, name, "number", False, 9, 5, {}) for name in header.split(",")}
+    found = Found(("a.csv",), Layout(), columns, 9, None)
+    assert [each.wave for each in apart(found)] == waves
 
 
 def test_a_questionnaire_alone_has_a_customer_in_each_row(tmp_path):

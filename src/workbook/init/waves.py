@@ -12,7 +12,7 @@ from workbook.init.values.synonyms import likeness, names_of
 
 _WAVE = re.compile(
     r"(?<!\d)((?:19|20)\d\d)(?!\d)\s?年?(?:度(?!\w))?|第\s?([0-9一二三四五六])\s?[轮次期波]"
-    r"|(?<![A-Za-z])(?:wave|welle|round|w|t)[\s_]?(\d)(?!\d)",
+    r"|(?<![^\W_])(?:wave|welle|round|w)[\s_]?(\d)(?!\d)",
     re.IGNORECASE,
 )
 LIKELY = 0.6
