@@ -216,7 +216,7 @@ class Claim(ShownOnce):
     def _repr_html_(self) -> str:
         """Print the claim and its estimand from the register."""
         claim = html.escape(self.hypothesis.claim[self.language])
-        sources = html.escape("; ".join(self.hypothesis.sources))
+        sources = html.escape(text("; ").join(self.hypothesis.sources))
         return (
             f"<blockquote><p><b>{self.hypothesis.id}</b> {claim}</p>"
             f"<footer>{sources}</footer></blockquote>"

@@ -248,7 +248,7 @@ def cost_ratio(winning: Estimate, contact: Estimate, kept: Estimate, saved: floa
     drawn = winning.estimate * np.exp(wins - costs) * (kept.estimate + keeps) / net
     low, high = np.quantile(drawn, [0.025, 0.975])
     ratio = winning.estimate * kept.estimate / net
-    method = text("costs by campaign times {method}", method=kept.method)
+    method = text("costs by campaign, {method}", method=kept.method)
     return Estimate(float(ratio), float(low), float(high), kept.n_obs, method=method)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from analysis.figures import marks, theme, titles
 from analysis.figures.display import enumerated, figure, in_words
+from analysis.figures.numbers import minus
 from analysis.language import text
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.value.lifetime_value import Holdout
@@ -244,7 +245,7 @@ def overlap(
 
 def _short(value: float) -> str:
     """Return a number in three digits, or all digits before the point."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return minus(f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}")
 
 
 def _plain(column: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from analysis.language import current, translate
+from analysis.language import current, phrase, translate
 
 
 def format_value(
@@ -45,7 +45,7 @@ def printed(value: float, show: str) -> float:
 def suffix(show: str, language: str | None = None) -> str:
     """Return what is printed behind a number, in a language or else the reader's."""
     if show == "points":
-        return translate(" pp", "", language or current(), {})
+        return translate(phrase(" pp"), "", language or current(), {})
     return "%" if show in ("percent", "share") else ""
 
 

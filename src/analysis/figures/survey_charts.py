@@ -278,7 +278,12 @@ def specifications(
         n=len(table), low=found.min(), high=found.max(), median=found.median(),
     )  # fmt: skip
     main = table[table["main"]].iloc[0]
-    figure(fig, f"{alt} {said}", f"{named(caption)} {said}", titles.agreement(main, said))
+    figure(
+        fig,
+        f"{alt} {said}",
+        f"{named(caption)} {said}",
+        titles.agreement(main, agreement(table, null), len(table)),
+    )
 
 
 def _agreement_in_words(table: pd.DataFrame, null: float) -> str:

@@ -103,12 +103,12 @@ def overlap(arms: list[pd.Series], names: tuple[str, str]) -> str:
     )  # fmt: skip
 
 
-def agreement(main: pd.Series, said: str) -> str:
+def agreement(main: pd.Series, share: float, n: int) -> str:
     """Say what the main estimate is, and how many others agree."""
     return text(
-        "In the main model {middle} ({low} to {high}). {said}",
+        "In the main model {middle} ({low} to {high}); {share:.0%} of {n} choices agree",
         middle=_short(main["estimate"]), low=_short(main["ci_low"]), high=_short(main["ci_high"]),
-        said=said,
+        share=share, n=n,
     )  # fmt: skip
 
 

@@ -26,6 +26,8 @@ CATALOGUES = Path(__file__).parent / "locale"
 
 NAMES_FILE = Path(__file__).parent / "names.toml"
 ENGLISH = gettext.NullTranslations()
+ZERO = re.compile(r"^-(?=0(\.0+)?%?$)")
+"""The sign of what rounds to zero."""
 DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 MANY, UNITS = 1e5, {1e8: "亿", 1e4: "万"}
 """From where on a Chinese reader counts in ten thousands, and in what."""
@@ -113,7 +115,8 @@ class _Formatter(string.Formatter):
             return chinese_day(value, spec)
         if not isinstance(value, Number) or isinstance(value, bool):
             return super().format_field(value, spec)
-        return (chinese_number if self._is_chinese else format)(value, spec).replace("-", "−")
+        written = (chinese_number if self._is_chinese else format)(value, spec)
+        return ZERO.sub("", written).replace("-", "−")
 
     def _with_range(self, effect: object, spec: str) -> str:
         """Return an estimate with its 95% interval."""

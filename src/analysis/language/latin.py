@@ -20,7 +20,8 @@ KNOWN = {
     "Pearson", "Spearman", "DeLong", "Monte", "Carlo", "Pareto", "Bunching", "omega",
     "alpha", "tau", "Firth", "Newton", "bootstrap", "jackknife", "MBG/NBD", "BG/NBD",
     # programs and formats
-    "CN", "logistic", "Cronbach", "Obuchowski", "Efron",
+    "CN", "logistic", "Welch", "Noto", "Sans", "CJK", "keep", "drop",
+    "force", "Cronbach", "Obuchowski", "Efron",
     "Python", "pandas", "statsmodels", "scikit", "learn", "CSV", "Excel",
     "JupyterLab", "PNG", "SVG",
     "TOML", "HTML",
