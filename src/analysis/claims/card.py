@@ -149,7 +149,7 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     words = ("sentence", "calibration", "interval", "claim_range", "count", "failed_checks")
-    words += ("checks_in_words", "method_in_words")
+    words += ("checks_in_words", "method_in_words", "check_value")
     made.filters |= {name: getattr(wording, name) for name in words}
     made.filters |= {"slug": slug, "named": named, "scale_of": scale_of, "px": "{:.1f}".format}
     made.filters["drawn"] = lambda part, scale: jinja2.utils.markupsafe.Markup(

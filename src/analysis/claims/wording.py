@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from gettext import NullTranslations
-from pathlib import Path
 
 import numpy as np
 
+from analysis.claims.words import join, words
 from analysis.figures.numbers import decimals_of, format_value, printed, sign, suffix
-from analysis.language import catalogue, named
+from analysis.language import named
 
 EDGE_DIGITS, MORE, SAME = 3, 7, 1e-9
 """Decimals of the register's numbers; decimals that an effect may get beyond its own, less one, to
@@ -22,27 +19,8 @@ INFORMATION = "for information"
 """In place of a check's rule: a fact beside the checks, which neither passes nor fails."""
 NUMBER = re.compile(r"(?<![\w.])\d[\d,.]*\b")
 """A number in the name of a method, which is no part of a name such as HC3."""
-WORDS_FILE = Path(__file__).parent / "tables" / "words.toml"
-
-
-def words(language: str) -> dict:
-    """Return every fixed word that a reader sees, by its key; read again when a file changes."""
-    return _words(WORDS_FILE.stat().st_mtime_ns, catalogue(language))
-
-
-@lru_cache(maxsize=8)
-def _words(changed: int, known: NullTranslations) -> dict:
-    """Read the words as of a change of their file, in the language of a catalogue."""
-    return _translated(tomllib.loads(WORDS_FILE.read_text(encoding="utf-8")), known)
-
-
-def _translated(value: object, known: NullTranslations) -> object:
-    """Translate every text of a table; a list becomes texts by their English."""
-    if isinstance(value, dict):
-        return {key: _translated(each, known) for key, each in value.items()}
-    if isinstance(value, list):
-        return {each: known.gettext(each) for each in value}
-    return known.gettext(value) if value else value
+HYPHEN = re.compile(r"(?<![\w.-])-(?=\d)")
+"""A hyphen that stands for a minus sign."""
 
 
 def interval(part: Mapping) -> str:
@@ -151,26 +129,39 @@ def _percent(share: float) -> str:
 
 def sentence(record: Mapping) -> str:
     """Say what the record of a finding found, in its language; the text is not escaped."""
-    say = words(record["language"])["say"]
+    language = record["language"]
+    say = words(language)["say"]
     if "estimate" not in record["parts"][0]:
         return say[record["verdict"]].format(reason=record["reason"])
     part = deciding_part(record)
     facts = _facts(record, part)
     note = say["association"] if record.get("reading") == "association" else ""
-    if blocking := failed_checks(record, blocking=True):
-        return say["blocked"].format(names=join(blocking, record["language"]), **facts) + note
+    if blocking := [check for check in record["checks"] if _is_blocking(check)]:
+        names = join([_why_failed(check, record["language"]) for check in blocking], language)
+        return say["blocked"].format(names=names, **facts) + note
     return _lead(record) + say[_case(record, part)].format(**facts) + note
+
+
+def check_value(check: Mapping, language: str) -> str:
+    """Return what a check found, with true minus signs."""
+    return HYPHEN.sub("−", named(check["value"], language))
+
+
+def _is_blocking(check: Mapping) -> bool:
+    """Tell whether a check keeps the verdict open."""
+    return check["blocking"] and not check["passed"]
+
+
+def _why_failed(check: Mapping, language: str) -> str:
+    """Return a failed check with its value and its rule: "customers (162; at least 200)"."""
+    facts = {"value": check_value(check, language), "rule": named(check["rule"], language)}
+    return words(language)["checks"]["why"].format(name=named(check["name"], language), **facts)
 
 
 def count(part: Mapping, language: str) -> str:
     """Return how many of what an estimate rests on, such as "n = 1,234 cases"."""
     said = words(language)["index"]["n"]
     return said.format(n=f"{part['n_obs']:,}", counts=part.get("counts", "")).strip()
-
-
-def join(names: Sequence[str], language: str) -> str:
-    """Return names as one enumeration."""
-    return words(language)["join"].join(names)
 
 
 def ends(low: float | None, high: float | None) -> tuple[float, float]:

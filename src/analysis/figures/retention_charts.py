@@ -70,7 +70,7 @@ def rules(table: pd.DataFrame, caption: str) -> None:
         ax.minorticks_off()
         ax.yaxis.set_major_formatter(marks.per_cent)
     marks.legend(axes[0])
-    listed = "; ".join(
+    listed = text("; ").join(
         text(
             "{gaps:g} gaps (median {days:.0f} days): {lost} of {n:,} lost, came back {returned}",
             gaps=row.Index, days=row.limit_days, lost=_told(row.lost, ".1%"), n=row.customers,
@@ -154,7 +154,7 @@ def alarm_curve(table: pd.DataFrame, enough: float, caption: str) -> None:
         ax.set(xlabel=text("false alarms at a landmark"), xlim=(0, None))
         ax.xaxis.set_major_formatter(marks.per_cent)
     marks.legend(shares)
-    listed = "; ".join(
+    listed = text("; ").join(
         text(
             "{rate}: {warned} of the lost under alarm, {early} for {enough:g} days or more, "
             "median lead {lead} days, {any_week} of those who stay in any week",
@@ -217,7 +217,7 @@ def visits(table: pd.DataFrame, promised: Mapping[str, float], caption: str) -> 
     ax.set(ylim=(0, None), xlim=(-0.6, len(table) - 0.4))
     ax.set_xticks(places, [str(tier) for tier in table.index])
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    listed = "; ".join(
+    listed = text("; ").join(
         text(
             "{tier} {visits} ({low} to {high}), promised {promised}",
             tier=tier, visits=_told(row.estimate, ".1f"), low=_told(row.ci_low, ".1f"),

@@ -172,13 +172,7 @@ def gain_and_loss(people: pd.DataFrame, caption: str) -> None:
         low=means["mean"].iloc[0], lowest=means.index[0], high=means["mean"].iloc[-1],
         highest=means.index[-1],
     )  # fmt: skip
-    at = means["mean"].get(0, np.nan)
-    title = text(
-        "Below expectation satisfaction is {loss:.1f} points lower than at it, above {gain:.1f} "
-        "higher",
-        loss=at - means["mean"].iloc[0], gain=means["mean"].iloc[-1] - at,
-    )  # fmt: skip
-    figure(fig, alt, caption, title)
+    figure(fig, alt, caption, titles.gain_and_loss(means["mean"]))
 
 
 def channels(table: pd.DataFrame, caption: str) -> None:
@@ -196,15 +190,7 @@ def channels(table: pd.DataFrame, caption: str) -> None:
     listed = enumerated(
         f"{in_words(row.area)} {in_words(row.channel)} {row.mean:.1f}" for row in table.itertuples()
     )
-    best = table.loc[table.groupby("area")["mean"].idxmax()]
-    highest = {
-        text("{area}, {channel}", area=row.area, channel=in_words(row.channel)): text(
-            "{mean:.1f} ({low:.1f} to {high:.1f})",
-            mean=row.mean, low=row.mean - 1.96 * row.sem, high=row.mean + 1.96 * row.sem,
-        )
-        for row in best.itertuples()
-    }  # fmt: skip
-    title = titles.groups(text("Highest satisfaction"), highest)
+    title = titles.channels(table)
     figure(fig, text("Mean satisfaction: {listed}.", listed=listed), caption, title)
 
 

@@ -130,6 +130,29 @@ def promised(tiers: Iterable[object], visited: pd.Series, claimed: np.ndarray, b
     return text("Visited about as often as promised: {tiers}", tiers=text(", ").join(near))
 
 
+def gain_and_loss(means: pd.Series) -> str:
+    """Compare the ends of mean satisfaction, by performance less expectation, with its middle."""
+    at = means.get(0, np.nan)
+    return text(
+        "Below expectation satisfaction is {loss:.1f} points lower than at it, above {gain:.1f} "
+        "higher",
+        loss=at - means.iloc[0], gain=means.iloc[-1] - at,
+    )  # fmt: skip
+
+
+def channels(table: pd.DataFrame) -> str:
+    """Say which channel has the highest mean in each area; columns area, channel, mean, sem."""
+    best = table.loc[table.groupby("area")["mean"].idxmax()]
+    highest = {
+        text("{area}, {channel}", area=row.area, channel=row.channel): text(
+            "{mean:.1f} ({low:.1f} to {high:.1f})",
+            mean=row.mean, low=row.mean - 1.96 * row.sem, high=row.mean + 1.96 * row.sem,
+        )
+        for row in best.itertuples()
+    }  # fmt: skip
+    return groups(text("Highest satisfaction"), highest)
+
+
 def lists(table: pd.DataFrame, base_rate: float) -> str:
     """Say how many of the first on the first list were lost."""
     first = table.iloc[0]
