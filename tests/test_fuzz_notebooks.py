@@ -20,6 +20,7 @@ import pytest
 from analysis.claims import claim, findings
 from analysis.claims.hypotheses import register
 from analysis.cohorts import survey
+from analysis.data import cache
 from analysis.data.contract import TABLES
 from analysis.figures import display
 from analysis.statistics.estimate import NotEstimable
@@ -28,7 +29,7 @@ from simulation.rehearsal import FEWER_IMPUTATIONS
 from simulation.scenes import SCENES
 from workbook import notebooks
 
-REGIONS = int(os.environ.get("FUZZ_REGIONS", "2"))
+REGIONS = int(os.environ.get("FUZZ_REGIONS", "4"))
 DRAWN = 6
 """Every so many regions all pictures are drawn, and gaps are filled as often as in a report."""
 
@@ -232,9 +233,12 @@ def problems(folder, seed):
     """Draw, write and run one region; return what is wrong."""
     drawn, language = seed % DRAWN == 0, "zh" if seed % 5 == 4 else "en"
     often = {name: getattr(survey, name) for name in FEWER_IMPUTATIONS}
+    kept = folder / f"kept{seed}"  # by a run, for all notebooks of a region
+    kept.mkdir()
     with (
         warnings.catch_warnings(),
         patch.multiple(survey, **often if drawn else FEWER_IMPUTATIONS),
+        patch.dict(os.environ, {cache.FOLDER: str(kept)}),
     ):
         warnings.simplefilter("ignore")
         return wrong(run_notebooks(write_region(folder / f"r{seed}", seed), drawn, language))
