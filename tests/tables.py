@@ -26,6 +26,6 @@ def opened(path):
 
 def only_problem(path):
     """Return the one thing that is wrong with a source."""
-    found = dataset.problems(opened(path))
+    found = dataset.problems(opened(path), shows_values=True)
     assert len(found) == 1, found.to_string()
     return found.iloc[0]

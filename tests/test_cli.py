@@ -34,7 +34,7 @@ def test_check_says_everything_at_once(write_source):
         transactions=TRANSACTIONS.replace(",40,", ",-40,").replace(",300,", ',"1,300",'),
         customers=CUSTOMERS + "d,../x,van,urban,1900-01-01,\n",
     )
-    code, text = workbook("check", path)
+    code, text = workbook("check", path, "--show-values")
     assert code == 1
     for words in (
         "survey.csv satisfaction_3 1 (50.0%) row 2: '11' a number from 1 to 10",

@@ -1,5 +1,7 @@
 """What need not be done again: keys, records beside reports, what is noted of the data."""
 
+import json
+
 import pytest
 
 from shells import write_notebook
@@ -7,6 +9,10 @@ from workbook import notebooks
 from workbook.running import plan, up_to_date
 from workbook.running.plan import Data, Task
 
+ABOUT = dict.fromkeys(
+    ("source", "region", "notebook", "theme", "claim", "status", "error", "language"), ""
+)
+REPORT = {"metadata": {"workbook": {**ABOUT, "provenance": {}, "parameters": {}}}, "cells": [{}]}
 PROVENANCE = {"data_until": "2026-06-30", "data": "d1", "notebook": "n1", "module": "m1"}
 
 
@@ -18,7 +24,7 @@ def task(tmp_path, monkeypatch):
     made = Task(path, "small", "North 华北", {"source": "small"}, tmp_path / "reports", PROVENANCE)
     made.executed.parent.mkdir(parents=True)
     for name in (made.executed, made.executed.with_suffix(".html")):
-        name.write_text("whole")
+        name.write_text(json.dumps(REPORT))
     return made
 
 
@@ -133,3 +139,29 @@ def test_all_regions_are_looked_at_once_there_is_a_notebook_with_a_claim(known, 
     assert (made.region, made.notebook) == ("", over.path)
     assert made.executed == tmp_path / "small" / f"{plan.ACROSS}.ipynb"
     assert "region" not in made.given
+
+
+STRAY = ["", "{}", "[]", '{"cells": [', json.dumps({"cells": [], "metadata": {}}), "\0"]
+
+
+@pytest.mark.parametrize("text", STRAY)
+def test_a_stray_notebook_is_no_report_and_is_named(task, text):
+    task.executed.write_text(text)
+    (task.reports / "small" / "North 华北" / "Untitled.ipynb").write_text(text)
+    (task.reports / "small" / "across_regions.ipynb").mkdir()
+    assert up_to_date.of_regions(task.reports) == []
+    assert up_to_date.unreadable(task.reports) == [
+        f"small/{name}: not read; it is no whole report of a run."
+        for name in (
+            "North 华北/H12_value.ipynb",
+            "North 华北/Untitled.ipynb",
+            "across_regions.ipynb",
+        )
+    ]
+    assert not up_to_date.is_indexed(task.reports)
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"prints": 1}', '"a"', "[" * 9999])
+def test_a_damaged_note_of_the_data_is_none(tmp_path, text):
+    (tmp_path / ".data-small.json").write_text(text)
+    assert up_to_date.data(tmp_path, "small") == {}

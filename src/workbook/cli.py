@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import sys
@@ -11,13 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from analysis.data import files, sources
 from analysis.data.errors import counted
 from analysis.data.sources import ROOT, DataError
-from workbook import extracts, notebooks
+from workbook import extracts, notebooks, unforeseen
+from workbook.console import PlainConsole, styled
 from workbook.init import command
 from workbook.running import fork_server, plan, run_lock, up_to_date
 
@@ -30,10 +28,9 @@ app = typer.Typer(
     help="Tests what the literature claims about customers against a region's own data.",
 )
 app.command()(command.init)
-console = Console()
+console = PlainConsole()
 
 EXAMPLE, POOLED = "example", "pooled over regions"
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 
 SourceName = Annotated[
     str, typer.Option("--source", "-s", help="Name of a source in data/, or a TOML file.")
@@ -70,6 +67,7 @@ def run(
 
     What has not changed since its report was made is not run again.
     """
+    unforeseen.reports = reports
     chosen, refused = notebooks.select(notebook)
     given = notebooks.parameters(chosen, parameter)
     as_of = next((str(own["as_of"]) for own in given.values() if "as_of" in own), "")
@@ -132,16 +130,22 @@ def list_everything(source: SourceName = EXAMPLE) -> None:
     for each in notebooks.find_all():
         console.print(f"Notebook: {each.about}", soft_wrap=True)
         if each.problem:
-            console.print(f"  [yellow]{escape(each.problem)}[/]", soft_wrap=True)
+            console.print(styled("", "none", each.problem), style="yellow", soft_wrap=True)
 
 
 @app.command()
-def check(source: Annotated[str, typer.Argument(help="Name of a source, or a TOML file.")]) -> None:
+def check(
+    source: Annotated[str, typer.Argument(help="Name of a source, or a TOML file.")],
+    show_values: Annotated[
+        bool, typer.Option("--show-values", help="Values that break a rule as they are.")
+    ] = False,
+) -> None:
     """Say what in a source breaks the data contract, looks wrong, and what it can test."""
     from workbook.checking import report
 
-    if not report.check(_open(source), console):
-        raise typer.Exit(1)
+    opened = _open(source)
+    if not report.check(opened, console, show_values):
+        raise typer.Exit(2 if opened.problems else 1)  # 2: a table can't be read
 
 
 @app.command()
@@ -159,7 +163,7 @@ def example(
 def cache() -> None:
     """List what was extracted from databases and kept; `clear-cache` deletes it."""
     for line in extracts.lines():
-        console.print(escape(line), soft_wrap=True)
+        console.print(line, soft_wrap=True)
 
 
 @app.command(name="clear-cache")
@@ -258,22 +262,20 @@ def calibrate(
 def main() -> None:
     """Run the command; a mistake of the user's ends in a message and exit code 2.
 
-    Where nothing can be written the code is 1, as for reports that failed.
+    Where nothing can be written the code is 1, as for reports that failed; and for whatever was
+    not foreseen, which goes to the log.
     """
     try:
         app()
         return
     except DataError as error:
         text, code = str(error), 2
-    except OSError as error:
-        if error.errno not in UNWRITABLE:
-            raise
-        name = f"{os.path.relpath(error.filename)}: " if error.filename else ""
-        text, code = f"{name}{os.strerror(error.errno)}. What was finished stays.", 1
+    except Exception as error:
+        text, code = unforeseen.said(error), 1
     finally:
         files.drop_scratch()
         os.environ.pop(extracts.SINCE, None)
-    console.print(f"[bold red]Error:[/] {escape(text)}", soft_wrap=True)
+    console.print(styled("Error:", "bold red", text), soft_wrap=True)
     sys.exit(code)
 
 

@@ -31,7 +31,9 @@ class Opened:
     @property
     def problems(self):
         """Return what is wrong: column, rows, what was expected, and the first such row."""
-        found = dataset.problems(self.data)[["column", "rows", "expected", "example"]]
+        found = dataset.problems(self.data, shows_values=True)[
+            ["column", "rows", "expected", "example"]
+        ]
         return [tuple(row) for row in found.itertuples(index=False)]
 
     @property

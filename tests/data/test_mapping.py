@@ -77,7 +77,7 @@ def test_marks_of_a_source_hold_for_columns_with_the_contract_s_names(write_sour
     path = write_source(
         marks, customers=people, transactions=lines, survey="customer_id,satisfaction_1\na,7\n"
     )
-    assert dataset.problems(opened(path)).empty
+    assert dataset.problems(opened(path), shows_values=True).empty
     here = load_region(str(path), "North")
     assert here.purchases["amount"].max().execute() == 1300.5
 
@@ -114,7 +114,7 @@ PAIR = (
 def test_a_reversed_item_is_turned_round_and_a_missing_one_stays_missing(write_source):
     toml = REVERSED + "satisfaction_2 = { column = 'satisfaction_2', scale = -1, offset = 11 }\n"
     path = write_source(toml)
-    assert dataset.problems(opened(path)).empty
+    assert dataset.problems(opened(path), shows_values=True).empty
     assert load_region(str(path), "North").survey["satisfaction_2"].tolist()[0] == 3
     assert load_region(str(path), "North").survey["satisfaction_2"].isna().tolist() == [False, True]
 
@@ -157,7 +157,7 @@ def test_an_offset_is_added_after_the_scale_that_a_column_chooses(write_source):
 
 def test_several_numbers_become_the_mean_of_those_that_are_there(write_source):
     path = write_source(REVERSED + PAIR)
-    assert dataset.problems(opened(path)).empty
+    assert dataset.problems(opened(path), shows_values=True).empty
     assert load_region(str(path), "North").survey["satisfaction_1"].tolist() == [3.5, 8]
 
 

@@ -79,7 +79,7 @@ def test_parquet_and_excel_files(write_source):
     answers = pd.read_csv(folder / "survey.csv", parse_dates=["answered_on"])
     answers.to_excel(folder / "survey.xlsx", index=False)
     whole = opened(path)
-    assert dataset.problems(whole).empty
+    assert dataset.problems(whole, shows_values=True).empty
     here = of_validated(dataset.validate(whole), "North")
     assert here.survey["answered_on"].tolist() == [
         pd.Timestamp("2024-03-01"),
@@ -137,7 +137,7 @@ def test_a_file_of_one_column_has_one_column(write_source):
 def test_columns_without_a_name_are_left_alone(write_source, commas):
     lines = "".join(f"{line}{commas}\n" for line in TRANSACTIONS.splitlines())
     path = write_source(transactions=lines)
-    assert dataset.problems(opened(path)).empty
+    assert dataset.problems(opened(path), shows_values=True).empty
     assert load_region(str(path), "North").purchases["amount"].sum().execute() == 695
 
 
@@ -173,7 +173,9 @@ def test_ccs_survives_its_traps(real_source):
         of_validated(dataset.validate(whole), name) for name in ("Czechia", "Slovakia")
     )
     lines = {name: each.rows["transactions"] for name, each in (("cz", czech), ("sk", slovak))}
-    two_countries = dataset.problems(whole).set_index("table").loc["transactions", "rows"]
+    two_countries = (
+        dataset.problems(whole, shows_values=True).set_index("table").loc["transactions", "rows"]
+    )
     assert lines["cz"] + lines["sk"] + two_countries == 1000
     prices = {
         each.name: data_profile.per_product(each).set_index("product") for each in (czech, slovak)

@@ -19,7 +19,7 @@ SALES = ("01-fullwidth-digits", "03-trailing-comma-header", "05e-utf16", "09d-mi
 @pytest.mark.parametrize("name", SALES)
 def test_forty_lines_of_11_to_50_are_read(case, name):
     whole = opened(case(name))
-    assert dataset.problems(whole).empty
+    assert dataset.problems(whole, shows_values=True).empty
     amounts = whole.tables["transactions"].good["amount"].to_pandas()
     assert sorted(amounts) == list(range(11, 51))
     assert whole.regions()["customers"].tolist() == [40]
@@ -27,7 +27,7 @@ def test_forty_lines_of_11_to_50_are_read(case, name):
 
 def test_days_of_excel_are_named_and_read_by_their_key(case, tmp_path):
     toml = Path(case("13-excel-serial-dates"))
-    (problem,) = dataset.problems(opened(toml)).to_dict("records")
+    (problem,) = dataset.problems(opened(toml), shows_values=True).to_dict("records")
     assert "format = 'excel'" in problem["expected"]
     shutil.copytree(toml.parent, tmp_path / "own", copy_function=shutil.copyfile)
     own = tmp_path / "own" / "src.toml"
@@ -39,7 +39,7 @@ def test_days_of_excel_are_named_and_read_by_their_key(case, tmp_path):
 
 def test_na_is_named_and_missing_by_its_key(case, tmp_path):
     toml = Path(case("14-NA-strings"))
-    (problem,) = dataset.problems(opened(toml)).to_dict("records")
+    (problem,) = dataset.problems(opened(toml), shows_values=True).to_dict("records")
     assert (problem["rows"], "missing = ['NA']" in problem["expected"]) == (13, True)
     shutil.copytree(toml.parent, tmp_path / "own", copy_function=shutil.copyfile)
     own = tmp_path / "own" / "src.toml"
@@ -57,7 +57,9 @@ def test_words_are_numbers_on_the_scale_of_the_contract(case):
 def test_the_smallest_traps_are_read_or_named(case):
     whole = opened(case("dup"))  # the header ends in a comma
     assert whole.tables["transactions"].good["amount"].to_pandas().tolist() == [5.0]
-    found = dataset.problems(whole)[["column", "rows", "example"]].values.tolist()
+    found = dataset.problems(whole, shows_values=True)[
+        ["column", "rows", "example"]
+    ].values.tolist()
     assert sorted(map(tuple, found)) == [
         ("amount", 2, "row 5: '(5.00)'"),
         ("customer_id", 2, "row 3: '01'"),
@@ -129,7 +131,7 @@ def test_a_source_that_is_wrong_is_refused_by_name(hostile, name):
 
 @pytest.mark.parametrize("name", NAMED)
 def test_what_is_wrong_in_a_table_is_named(hostile, name):
-    found = dataset.problems(opened(hostile(name)))
+    found = dataset.problems(opened(hostile(name)), shows_values=True)
     said = found["expected"].fillna("") + found["example"].fillna("").astype(str)
     assert any(NAMED[name] in each for each in said)
 

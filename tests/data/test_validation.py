@@ -84,7 +84,7 @@ def test_a_bad_row_is_rejected_in_the_region_and_no_other(write_source, case):
 
 def test_a_customer_in_two_regions_is_in_none(write_source):
     path = write_source(customers=CUSTOMERS + "a,South,private,urban,2024-01-05,\n")
-    found = dataset.problems(opened(path)).set_index("table")
+    found = dataset.problems(opened(path), shows_values=True).set_index("table")
     assert found.loc["customers", ["column", "rows", "example"]].tolist() == [
         "region",
         2,
@@ -111,7 +111,7 @@ def test_what_is_rejected_by_region_adds_up_to_the_whole(write_source):
     bad = "a,2024-02-03,S1,fuel,-1,9,8\nb,2024-02-03,S1,fuel,-2,9,8\nc,2024-02-03,S1,fuel,-3,9,8\n"
     nobody = "z,2024-02-03,S1,fuel,1,9,8\nz,2024-02-03,S1,fuel,-4,9,8\n"
     whole = opened(write_source(transactions=TRANSACTIONS + bad + nobody))
-    each = rejected(whole.tables).set_index(["region", "column"])
+    each = rejected(whole.tables, shows_values=True).set_index(["region", "column"])
     assert each.loc[("North", "quantity"), ["rows", "share"]].tolist() == [2, 2 / 6]
     assert each.loc[("South", "quantity"), ["rows", "share"]].tolist() == [1, 1 / 2]
     assert each.loc["North", "example"].tolist() == ["row 7: '-1'"]
@@ -120,7 +120,7 @@ def test_what_is_rejected_by_region_adds_up_to_the_whole(write_source):
     assert lost["rows"].to_dict() == {"quantity": 1, "customer_id": 2}
     assert lost["share"].to_dict() == {"quantity": 1 / 10, "customer_id": 2 / 10}
     assert lost["example"].to_dict() == {"quantity": "row 11: '-4'", "customer_id": "row 10: 'z'"}
-    together = dataset.problems(whole).set_index("column")
+    together = dataset.problems(whole, shows_values=True).set_index("column")
     assert together["rows"].to_dict() == {"quantity": 4, "customer_id": 2}
     assert together.loc["quantity", "example"] == "row 7: '-1'"
     south = of_validated(dataset.validate(whole), "South").rejected

@@ -146,8 +146,12 @@ def _rows(found: Sequence[Mapping], kind: str) -> list[dict]:
 
 def _read(path: Path, columns: list[str]) -> pd.DataFrame:
     """Read a table; an empty one where there is no file."""
-    table = pd.read_parquet(path) if path.exists() else pd.DataFrame(columns=columns)
-    return _typed(table.reindex(columns=columns))
+    if not path.exists():
+        return _typed(pd.DataFrame(columns=columns))
+    try:
+        return _typed(pd.read_parquet(path).reindex(columns=columns))
+    except (ValueError, TypeError, OSError):
+        raise DataError(f"{path.name}: it is damaged; workbook index makes it anew.") from None
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:

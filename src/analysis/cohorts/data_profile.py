@@ -14,6 +14,7 @@ from scipy import stats
 from analysis.cohorts import landmark, purchases
 from analysis.data.contract import TABLES
 from analysis.data.region import Needs, Region
+from analysis.data.validation import shown
 from analysis.language import current, text
 from analysis.statistics.measurement import scales
 
@@ -131,6 +132,9 @@ def per_product(region: Region) -> pd.DataFrame:
         amount over quantity), without_quantity (lines whose quantity is 0 or empty: no unit price).
     """
     rows = region.purchases
+    buyers = rows.group_by("product").agg(n=rows["customer_id"].nunique()).to_pandas()
+    is_rare = rows["product"].isin(shown.rare(buyers["product"], buyers["n"]))
+    rows = rows.mutate(product=is_rare.ifelse(text("others"), rows["product"]))
     if "quantity" not in rows.columns:
         rows = rows.mutate(quantity=ibis.null("float64"))
     measured = rows["quantity"] > 0
@@ -177,7 +181,7 @@ def monthly(region: Region) -> pd.DataFrame:
         `LEAST_DAYS`, or among customers of fewer: a rate by month would be an extrapolation.
     """
     bought = purchases.per_customer(region, region.start, region.end)
-    people = region.customers.set_index("customer_id")
+    people = shown.by_customer(region.customers)
     since = people["joined_on"].clip(lower=pd.Timestamp(region.start))
     since = since.fillna(pd.Timestamp(region.start)).reindex(bought.index)
     days = (pd.Timestamp(region.end) - since).dt.days + 1
@@ -238,7 +242,7 @@ def answerers(region: Region) -> pd.DataFrame:
 
 def _features(region: Region) -> pd.DataFrame:
     """Return what is known of every customer, as numbers."""
-    people = region.customers.set_index("customer_id")
+    people = shown.by_customer(region.customers)
     end = pd.Timestamp(region.end or people["joined_on"].max())
     found = {
         text("years as a customer"): (end - people["joined_on"]).dt.days / 365.25,

@@ -21,6 +21,7 @@ from analysis.data.validation.checked import checked
 from analysis.data.validation.refunds import KEPT, UNDONE, netted
 from analysis.data.validation.regions import EACH, rule_of
 from analysis.data.validation.rejected import rejected
+from analysis.data.validation.shown import common
 from analysis.data.validation.tables import FOLLOWER, LEFT_OUT, NETTED, REST, CheckedTable
 
 
@@ -54,6 +55,8 @@ class Dataset:
         people = self.tables["customers"].good
         names = [name for name in ("area", "segment") if name in people.columns]
         counts = people.group_by(["region", *names]).agg(customers=people.count()).to_pandas()
+        if "segment" in names:
+            counts["segment"] = common(counts["segment"], counts["customers"])
         traits = counts.groupby("region")[["customers"]].sum()
         for name in names:
             n = counts.pivot_table("customers", "region", name, aggfunc="sum", fill_value=0)
@@ -114,17 +117,12 @@ class Validated:
     def rejected_in(self, region: str) -> pd.DataFrame:
         """Return what was rejected in a region, and rows of unknown customers.
 
-        Customers' identifiers are taken out of the examples: reports do not show them.
-
         Raises
         ------
         DataError
             If more rows of a table break a rule than the source allows.
         """
         own = self.rejected[self.rejected["region"].eq(region) | self.rejected["region"].isna()]
-        is_id = own["column"].isin(["customer_id", "complaint_id"])
-        places = own["example"].str.split(":").str[0]
-        own = own.assign(example=own["example"].mask(is_id, places))
         own = own.drop(columns="region").reset_index(drop=True)
         is_own = own["expected"] != FOLLOWER.expected  # those are counted with their customer
         many = own[is_own & (own["share"] > self.source.max_set_aside)]
@@ -239,8 +237,15 @@ def last_day(opened: Dataset | Validated, as_of: str = "") -> dt.date | None:
     return day
 
 
-def problems(dataset: Dataset) -> pd.DataFrame:
+def problems(dataset: Dataset, shows_values: bool = False) -> pd.DataFrame:
     """Return everything in a source that breaks the contract.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        As from `open_source`.
+    shows_values : bool
+        As in `rejected`.
 
     Returns
     -------
@@ -250,9 +255,8 @@ def problems(dataset: Dataset) -> pd.DataFrame:
     """
     files = {name: table.file for name, table in dataset.source.tables.items()}
     unread = [{"table": name, "expected": text} for name, text in dataset.problems.items()]
-    every = pd.concat(
-        [pd.DataFrame(unread), rejected(dataset.tables, by_region=False)], ignore_index=True
-    )
+    broken = rejected(dataset.tables, by_region=False, shows_values=shows_values)
+    every = pd.concat([pd.DataFrame(unread), broken], ignore_index=True)
     columns = ["table", "file", "column", "rows", "share", "expected", "example"]
     return every.assign(file=every["table"].map(files)).reindex(columns=columns)
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 
 from analysis.data.errors import DataError, nearest
-from analysis.data.mapping.schema import build, variables
+from analysis.data.mapping.schema import build, filled, variables
 from analysis.data.mapping.source import Source
 
 ROOT = Path(__file__).resolve().parents[3]
 DATA = ROOT / "data"
 SHORTEST_SECRET = 4
 """Characters from which on a value of the environment is a secret: shorter ones are in any text."""
+
+
+_WORD = re.compile(r"[A-Za-z]{1,15}|[0-9]{1,7}")
+"""A secret that is a word or a number, which reports are full of: it is hidden in an address."""
+_PLACES = (":{}@", "password={}", "password='{}'", "pwd={}")
 
 
 def reports_folder() -> Path:
@@ -81,4 +87,8 @@ def secrets(source: str) -> list[str]:
     """
     address = tomllib.loads(find(source).read_text(encoding="utf-8-sig")).get("database", "")
     values = {os.environ.get(name, "") for name in variables(address)}
-    return sorted((each for each in values if len(each) >= SHORTEST_SECRET), key=len, reverse=True)
+    found = set()
+    for value in (each for each in values if len(each) >= SHORTEST_SECRET):
+        in_place = {each.format(value) for each in _PLACES} | {filled(address)}
+        found |= in_place if _WORD.fullmatch(value) else {value}
+    return sorted(found, key=len, reverse=True)

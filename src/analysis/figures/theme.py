@@ -30,6 +30,7 @@ _RC = {
     "xtick.color": INK,
     "ytick.color": INK,
     "text.color": INK,
+    "text.parse_math": False,  # a segment may be called $x$
 }
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from analysis.data import exclusions
 from analysis.data.dataset import Dataset, problems
 from analysis.data.errors import counted, listed
+from workbook.console import styled
 
 
-def show(dataset: Dataset, console: Console) -> bool:
-    """Print each region, what is left out of it, and all problems; tell whether there is none."""
-    found = problems(dataset)
+def show(dataset: Dataset, console: Console, shows_values: bool = False) -> bool:
+    """Print each region, what is left out of it, and all problems; tell whether there is none.
+
+    Values that break a rule are described, or shown as they are.
+    """
+    found = problems(dataset, shows_values)
     refunds, repeated = exclusions.refunds_by_region(dataset), exclusions.repeated_answers(dataset)
     currency, left_out = dataset.source.currency, exclusions.left_out(dataset)
     of_none = left_out[left_out["region"].isna()]
@@ -38,8 +41,8 @@ def show(dataset: Dataset, console: Console) -> bool:
     for row in found.itertuples():
         where = ["", "", "whole table"]
         if row.rows == row.rows:  # a number
-            where = [row.column, f"{row.rows:,.0f} ({row.share:.1%})", escape(row.example)]
-        table.add_row(row.file, *where, escape(row.expected))
+            where = [row.column, f"{row.rows:,.0f} ({row.share:.1%})", row.example]
+        table.add_row(row.file, *where, row.expected)
     console.print(table)
     return False
 
@@ -58,7 +61,7 @@ def unused(dataset: Dataset) -> Iterator[str]:
 def warn(dataset: Dataset, console: Console) -> None:
     """Point to the rows that are excluded, and to tables that can't be read."""
     for name, text in dataset.problems.items():
-        console.print(f"[yellow]Table {name} can't be read:[/] {escape(text)}", soft_wrap=True)
+        console.print(styled(f"Table {name} can't be read:", "yellow", text), soft_wrap=True)
     rows = int(problems(dataset)["rows"].fillna(0).sum())
     if rows:
         verb = "row is" if rows == 1 else "rows are"

@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from analysis.data.dataset import Dataset
 from analysis.data.errors import counted
 from analysis.data.suspicions import suspicions
 from workbook.checking import claims, problems
+from workbook.console import styled
 
 MOST_COLUMNS = 15
 """Columns to supply that are listed; those that most claims need come first."""
 
 
-def check(dataset: Dataset, console: Console) -> bool:
-    """Print all that is known of a source before it is run; tell whether it breaks no rule."""
-    is_whole = problems.show(dataset, console)
+def check(dataset: Dataset, console: Console, shows_values: bool = False) -> bool:
+    """Print all that is known of a source before it is run; tell whether it breaks no rule.
+
+    Values that break a rule are described, or shown as they are.
+    """
+    is_whole = problems.show(dataset, console, shows_values)
     for sentence in suspicions(dataset):
-        console.print(f"[yellow]Look:[/] {escape(sentence)}", soft_wrap=True)
+        console.print(styled("Look:", "yellow", sentence), soft_wrap=True)
     for sentence in problems.unused(dataset):
-        console.print(f"{escape(sentence)}.", soft_wrap=True)
+        console.print(f"{sentence}.", soft_wrap=True)
     use = claims.use_of(dataset)
     for region, sentence in use.reversed.items():
-        console.print(
-            f"[yellow]Look:[/] {escape(region)}: {escape(sentence)}. If 1 is the best answer: "
-            "reverse = true.",
-            soft_wrap=True,
-        )
+        said = f"{region}: {sentence}. If 1 is the best answer: reverse = true."
+        console.print(styled("Look:", "yellow", said), soft_wrap=True)
     for region, why in use.stopped.items():
-        console.print(f"[red]{escape(region)} would be stopped:[/] {escape(why)}", soft_wrap=True)
+        console.print(styled(f"{region} would be stopped:", "red", why), soft_wrap=True)
     _show_claims(use, console)
     return is_whole
 
@@ -49,14 +49,14 @@ def _show_claims(use: claims.Use, console: Console) -> None:
     why = use.lacking[use.lacking["column"] == ""].groupby("claim")
     for claim, row in why.agg(regions=("regions", "sum"), why=("why", "first")).iterrows():
         where = f" ({counted(row['regions'], 'region')})" if use.regions > 1 else ""
-        console.print(f"{claim}{where}: {escape(row['why'])}", soft_wrap=True)
+        console.print(f"{claim}{where}: {row['why']}", soft_wrap=True)
     columns = claims.columns_to_supply(use.lacking)
     if columns.empty:
         return
     console.print("To make more claims testable, supply (a line for the TOML file each):")
     table = Table("for the claims", "line", box=None, pad_edge=False)
     for row in columns.head(MOST_COLUMNS).itertuples():
-        table.add_row(", ".join(row.claims), escape(row.example))
+        table.add_row(", ".join(row.claims), row.example)
     console.print(table)
     if len(columns) > MOST_COLUMNS:
         console.print(f"... and {counted(len(columns) - MOST_COLUMNS, 'more column')}.")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
+
+from workbook.console import PlainConsole
 
 
 def init(
@@ -27,15 +27,15 @@ def init(
     from workbook.init import source  # the readers take a second to import
 
     written = source.write(address, output, force=force)
-    console = Console()
+    console = PlainConsole()
     for title, lines in (
         ("Found", written.tables),
         ("Look at", written.unsure),
         ("Not used", written.passed),
     ):
         if lines:
-            console.print(f"[bold]{title}:[/]")
+            console.print(f"{title}:", style="bold")
         for line in lines:
-            console.print(f"  {escape(line)}", soft_wrap=True)
+            console.print(f"  {line}", soft_wrap=True)
     path = os.path.relpath(written.path)
-    console.print(f"Written: {escape(path)}. Next: workbook check {escape(path)}", soft_wrap=True)
+    console.print(f"Written: {path}. Next: workbook check {path}", soft_wrap=True)

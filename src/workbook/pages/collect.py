@@ -11,6 +11,7 @@ import pandas as pd
 
 from analysis.claims import across_regions, findings, hypotheses
 from analysis.claims.finding import no_finding
+from analysis.data.errors import DataError
 from analysis.data.files import write_text
 from workbook.pages import history, index, navigation, region_page, report
 from workbook.pages.entry import Entry
@@ -51,8 +52,13 @@ def write_index(
     """Write the history and the index; see `rebuild`."""
     records = [entry.record for entry in entries if entry.claim]
     pools = across_regions.pooled(found, findings.variants(records), findings.tests(records))
-    past = history.append(reports, found, pools)
-    over = [_entry(path, reports) for path in sorted(reports.glob(f"*/{ACROSS}.ipynb"))]
+    unread = up_to_date.unreadable(reports)
+    try:
+        past = history.append(reports, found, pools)
+    except DataError as error:  # it stays as it is, for whoever mends it
+        past, unread = history.empty(), [*unread, str(error)]
+    over = sorted(filter(up_to_date.is_report, reports.glob(f"*/{ACROSS}.ipynb")))
+    over = [_entry(path, reports) for path in over]
     pages = {each.source: (each.href, each.error) for each in over}
     gone = dict.fromkeys(path.parts[-3:-1] for path in up_to_date.of_regions(reports, gone=True))
     families, others = across_regions.by_region(found), findings.variants(records)
@@ -60,7 +66,7 @@ def write_index(
     known = index.with_entries(beyond, entries)
     for place, own in known.by_place.items():
         write_text(reports.joinpath(*place, "index.html"), region_page.page(place, own, known))
-    write_text(reports / "index.html", index.index(entries, beyond, lost))
+    write_text(reports / "index.html", index.index(entries, beyond, [*lost, *unread]))
     above = [reports / each.source / f"{ACROSS}.html" for each in over]
     navigation.fill(reports, entries, known.language, above)
     if not lost:  # else the next run writes the index again, without what is said of them

@@ -39,7 +39,7 @@ def read(folder: Path) -> pd.DataFrame:
     """
     path = folder / FILE
     if not path.exists():
-        return pd.DataFrame(columns=COLUMNS).astype(_KINDS)
+        return empty()
     try:
         table = pd.read_parquet(path)
         if set(COLUMNS) - set(table) - set(LATER):
@@ -51,6 +51,11 @@ def read(folder: Path) -> pd.DataFrame:
             f"{path.name}: this is no history of findings; expected a Parquet file with the "
             f"columns {', '.join(COLUMNS)}. Put it back, or take it away to begin anew."
         ) from None
+
+
+def empty() -> pd.DataFrame:
+    """Return a history without a run."""
+    return pd.DataFrame(columns=COLUMNS).astype(_KINDS)
 
 
 def append(folder: Path, found: pd.DataFrame, pools: pd.DataFrame) -> pd.DataFrame:

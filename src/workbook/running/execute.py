@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import errno
 import logging
 import os
 import threading
@@ -22,6 +23,7 @@ from papermill.iorw import write_ipynb
 
 from analysis.data.files import whole
 from analysis.data.sources import DataError
+from analysis.data.validation.shown import without_values
 from workbook import notebooks
 from workbook.running import executed, fork_server, kernels, up_to_date
 from workbook.running.plan import Task
@@ -78,6 +80,7 @@ class Outcome:
     cells: tuple[tuple[str, float], ...] = ()  # the slowest: the heading above, and seconds
     tries: int = 1
     written: bool = True  # its report; else the one before it is still there
+    story: tuple[str, ...] = ()  # where an error came from that nobody foresaw; for the log
 
 
 def execute(task: Task, how: How = How()) -> Outcome:
@@ -88,17 +91,21 @@ def execute(task: Task, how: How = How()) -> Outcome:
     """
     started, before = time.monotonic(), time.time()
     task.executed.parent.mkdir(parents=True, exist_ok=True)
+    if not task.executed.parent.resolve().is_relative_to(task.reports.resolve()):
+        raise OSError(errno.ELOOP, "A link that leads out of the reports", task.executed.parent)
     up_to_date.begin(task)
     os.environ["WORKBOOK_REPORTS"] = str(task.reports.resolve())  # the kernel's, too
     (notebook, stop), tries = _run(task, how), 1
     while stop and tries < TRIES:
         (notebook, stop), tries = _run(task, how), tries + 1
     cells = executed.slowest(notebook)
-    failure = executed.tidy(notebook, task, stop, executed.secrets_of(task))
+    secrets = executed.secrets_of(task)
+    story = tuple(executed.story(notebook, secrets))
+    failure = executed.tidy(notebook, task, stop, secrets)
     _write(notebook, task, before)
     seconds = time.monotonic() - started
     up_to_date.finish(task, seconds, bool(failure))
-    return Outcome(task, failure, seconds, cells, tries)
+    return Outcome(task, failure, seconds, cells, tries, story=story)
 
 
 def run(
@@ -187,8 +194,9 @@ def _wanted() -> Callable[[], bool]:
 
 def _not_run(task: Task, error: Exception) -> Outcome:
     """Return the outcome of a task that could not even be written down."""
-    why = executed.without_paths(f"{type(error).__name__}: {error}")
-    return Outcome(task, why, 0.0, written=False)
+    name = error.filename if isinstance(error, OSError) and error.filename else ""
+    said = f"{error.strerror}: {Path(name).name}" if name else without_values(str(error))
+    return Outcome(task, f"{type(error).__name__}: {said}", 0.0, written=False)
 
 
 def _run(task: Task, how: How) -> tuple[NotebookNode, str]:

@@ -16,10 +16,14 @@ from analysis.claims.finding import MIME_TYPE, no_finding
 from analysis.claims.hypotheses import hypothesis
 from analysis.data import sources
 from analysis.data.sources import DataError
+from analysis.data.validation.shown import without_values
 from analysis.language import translate
 from analysis.statistics.estimate import NotEstimable
+from workbook import unforeseen
 from workbook.running.plan import Task
 
+MESSAGES = ("DataError", "UsageError")
+"""Errors whose message is for the user, as it is."""
 HIDDEN = "***"
 """Stands where a secret stood."""
 
@@ -73,6 +77,24 @@ def tidy(notebook: NotebookNode, task: Task, stop: str, secrets: Sequence[str] =
             given = repr(str(task.parameters.get("source", "")))
             cell.source = cell.source.replace(given.replace("'", '"'), f'"{task.source}"')
     return failure
+
+
+def story(notebook: NotebookNode, secrets: Sequence[str] = ()) -> list[str]:
+    """Return where an error came from that nobody foresaw, line by line; nothing else is told."""
+    errors = (
+        output
+        for cell in notebook.cells
+        for output in cell.get("outputs", ())
+        if output.output_type == "error"
+    )
+    foreseen = (*MESSAGES, NotEstimable.__name__, "SystemExit")
+    found = next((each for each in errors if each.ename not in foreseen), None)
+    return unforeseen.story(_hidden(list(found.traceback), secrets)) if found else []
+
+
+def _named(error: NotebookNode) -> str:
+    """Return an error with its kind."""
+    return f"{error.ename}: {error.evalue}".rstrip(": ")
 
 
 def slowest(notebook: NotebookNode) -> tuple[tuple[str, float], ...]:
@@ -146,11 +168,12 @@ def _end(notebook: NotebookNode, task: Task) -> str:
         if error.ename == NotEstimable.__name__:
             others.append(_finding(task, "not testable", error.evalue))
         elif error.ename != "SystemExit" or error.evalue not in ("", "0"):
-            error.traceback = [without_paths(line) for line in error.traceback]
+            if error.ename not in MESSAGES:
+                error.evalue = without_values(without_paths(error.evalue), error.ename)
+            failure = error.evalue if error.ename in MESSAGES else _named(error)
+            error.traceback = [failure]
             cell.outputs = [*others, error]
-            if error.ename in ("DataError", "UsageError"):  # messages for the user
-                return error.evalue
-            return f"{error.ename}: {without_paths(error.evalue)}"
+            return failure
         cell.outputs, notebook.cells = others, notebook.cells[: number + 1]
         return ""
     return ""

@@ -35,6 +35,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.data import files
+from workbook import children
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -96,6 +97,7 @@ def start(modules: Iterable[str] = ()) -> None:
     """
     for name in THREADS:
         os.environ.setdefault(name, "1")
+    children.mark_run()
     os.environ[PRELOAD] = " ".join([*LATE, *modules])
     if available():
         multiprocessing.get_context("forkserver").set_forkserver_preload([__name__])
@@ -149,6 +151,7 @@ def _become_kernel(arguments: list[str], env: Mapping[str, str], cwd: Path) -> N
     from ipykernel.kernelapp import IPKernelApp  # the driver has no need of it
 
     os.setsid()
+    children.adopt()
     threading.Thread(target=_end_with_driver, daemon=True).start()
     os.chdir(cwd)
     os.environ.clear()
@@ -164,6 +167,7 @@ def _become_kernel(arguments: list[str], env: Mapping[str, str], cwd: Path) -> N
 def _end_with_driver() -> None:
     """Kill this kernel and what it started as soon as its driver has ended."""
     multiprocessing.parent_process().join()
+    children.end("", os.getpid())
     os.killpg(0, signal.SIGKILL)
 
 

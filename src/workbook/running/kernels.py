@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 import sys
 import threading
@@ -24,6 +25,7 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
 from analysis.data import files
+from workbook import children
 from workbook.running import fork_server
 
 LAUNCHER = [sys.executable, "-m", "ipykernel_launcher"]
@@ -161,6 +163,7 @@ class ColdKernelManager(AsyncKernelManager):
 
     def __init__(self, **kwargs: object) -> None:
         self._folder = files.temporary(files.place_of_sockets())
+        self._mark = secrets.token_hex(8)
         super().__init__(**kwargs)
         if self.limit is not None:
             self.limit.managers.append(self)
@@ -171,6 +174,7 @@ class ColdKernelManager(AsyncKernelManager):
 
     async def start_kernel(self, **options: object) -> None:
         """Start the kernel, and kill it if its limit ended while it was starting."""
+        options["env"] = {**(options.get("env") or os.environ), children.KERNEL: self._mark}
         await super().start_kernel(**options)
         if self.limit is not None and self.limit.has_ended:
             self.end()
@@ -178,6 +182,7 @@ class ColdKernelManager(AsyncKernelManager):
     def end(self) -> None:
         """Kill the kernel and all that it has started, from whatever thread."""
         leader = getattr(self.provisioner, "pgid", None)
+        children.end(self._mark, getattr(self.provisioner, "pid", None))
         for kill in (os.killpg, os.kill) if leader else ():  # it may not lead its group yet
             with contextlib.suppress(OSError):
                 kill(leader, signal.SIGKILL)

@@ -150,11 +150,12 @@ class Progress:
         seconds: float,
         cells: Sequence[tuple[str, float]] = (),
         note: str = "",
+        story: Sequence[str] = (),
     ) -> None:
         """Tell that a step has ended, whether or not it had started.
 
         `failure` says what broke, as a sentence; `cells` are headings and seconds, and `note` is
-        what else there is to say, such as "second try".
+        what else there is to say, such as "second try". `story` is for the log alone.
         """
         event = "failed" if failure else "done"
         lines = [f"{event} {step.name} ({_span(seconds)}{', ' if note else ''}{_one_line(note)})"]
@@ -169,6 +170,7 @@ class Progress:
             failures = [failure] if failure else []
             facts = step.about(seconds) | {"failures": failures, "note": note}
             self._tell(event, lines, facts)
+            self._write(*(f"    {line}" for line in story))
         if self._display:
             self._display.ended(step, len(self._ended))
 

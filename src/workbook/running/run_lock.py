@@ -14,8 +14,13 @@ from filelock import FileLock, Timeout
 
 from analysis.data.files import SHORT, TEMPORARY, write_text
 from analysis.data.sources import DataError
+from workbook import children
+from workbook.running.up_to_date import INDEX
+from workbook.unforeseen import LOG
 
 LOCK, OWNER = ".lock", ".owner"
+LONGEST_NUMBER = 9
+"""Digits of a process's number."""
 
 
 @contextmanager
@@ -26,6 +31,7 @@ def alone(reports: Path, what: str) -> Iterator[None]:
     does is for whoever comes second, who gets a `DataError` that names it.
     """
     reports.mkdir(parents=True, exist_ok=True)
+    _make_room(reports)
     lock = FileLock(reports / LOCK, blocking=False)
     try:
         lock.acquire()
@@ -43,12 +49,30 @@ def alone(reports: Path, what: str) -> Iterator[None]:
         lock.release()
 
 
+def _make_room(reports: Path) -> None:
+    """Take links away that bear the name of a file of ours, and rename such folders."""
+    own = (LOCK, OWNER, LOG, "history.parquet", ".index.json", *INDEX)
+    for path in [*(reports / name for name in own), *reports.glob(".data-*.json")]:
+        if path.is_symlink():
+            path.unlink()
+        elif path.is_dir():
+            path.rename(path.with_name(f"{path.name}.folder"))
+
+
 def sweep(reports: Path) -> None:
     """Remove what only a run that was killed leaves behind: drafts, sockets and kept data."""
+    children.end_left()
     for place in {Path(tempfile.gettempdir()), SHORT}:
         for folder in place.glob(f"{TEMPORARY}*"):
             process = folder.name.removeprefix(TEMPORARY).split("-")[0]
-            if process.isdecimal() and not psutil.pid_exists(int(process)):
+            if _is_left(process):
                 shutil.rmtree(folder, ignore_errors=True)
     for draft in [*reports.rglob(".*.part"), *reports.rglob(".*.part.ipynb")]:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder, which is not ours
+            draft.unlink()
+
+
+def _is_left(process: str) -> bool:
+    """Tell whether a name of a folder says a process, and one that has ended."""
+    is_number = process.isascii() and process.isdecimal() and len(process) <= LONGEST_NUMBER
+    return is_number and not psutil.pid_exists(int(process))

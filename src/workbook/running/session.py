@@ -14,8 +14,8 @@ from workbook.running import execute, up_to_date
 from workbook.running.execute import How
 from workbook.running.plan import Plan, Task
 from workbook.running.progress import Progress, Step, Style
+from workbook.unforeseen import LOG
 
-LOG = "run.log"
 UNCHANGED = "unchanged: same notebook, parameters, data and code"
 
 
@@ -101,6 +101,7 @@ def _execute(
 
     for outcome in execute.run(tasks, jobs, how, scheduler, start):
         step, note = steps[outcome.task.executed], "second try" if outcome.tries > 1 else ""
-        progress.ended(step, outcome.failure, outcome.seconds, outcome.cells, note)
+        about = (outcome.failure, outcome.seconds, outcome.cells, note, outcome.story)
+        progress.ended(step, *about)
         if not outcome.written:
             lost.append(f"{step.name}: {outcome.failure}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,9 +49,11 @@ def is_done(task: Task) -> bool:
 def record(executed: Path) -> Record:
     """Read what stands beside a report; an empty record where there is none."""
     try:
-        return Record(**json.loads(_beside(executed).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        found = Record(**json.loads(_beside(executed).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
         return Record()
+    is_whole = isinstance(found.key, str) and isinstance(found.seconds, float | int | None)
+    return found if is_whole else Record()
 
 
 def begin(task: Task) -> None:
@@ -68,11 +71,13 @@ def finish(task: Task, seconds: float, failed: bool) -> None:
 def of_regions(reports: Path, gone: bool = False) -> list[Path]:
     """Return the executed notebooks of all sources' regions, in order.
 
-    Those of notebooks that are no longer there are left out. So are those of regions that are
-    no longer in their source's data, as `note_data` noted it; or, if `gone`, all others.
+    Those of notebooks that are no longer there are left out, and what is no report. So are those
+    of regions that are no longer in their source's data, as `note_data` noted it; or, if `gone`,
+    all others.
     """
     known = {path.stem for path in notebooks.paths()}
-    paths = sorted(path for path in reports.glob("*/*/*.ipynb") if path.stem in known)
+    there = sorted(path for path in reports.glob("*/*/*.ipynb") if path.stem in known)
+    paths = [path for path in there if is_report(path)]
     noted = {name: data(reports, name).get("prints") for name in {path.parts[-3] for path in paths}}
 
     def is_gone(path: Path) -> bool:
@@ -80,6 +85,36 @@ def of_regions(reports: Path, gone: bool = False) -> list[Path]:
         return regions is not None and path.parts[-2] not in regions
 
     return [path for path in paths if is_gone(path) == gone]
+
+
+def is_report(path: Path) -> bool:
+    """Tell whether a notebook is one that a run has written, and whole."""
+    try:
+        about = path.stat()
+    except OSError:
+        return False
+    return _is_report(path, about.st_mtime_ns, about.st_size)
+
+
+@lru_cache(maxsize=100_000)
+def _is_report(path: Path, changed: int, size: int) -> bool:
+    """Tell it of a file of a time."""
+    try:
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        about, cells = notebook["metadata"]["workbook"], notebook["cells"]
+        is_own = isinstance(about["provenance"], dict) and isinstance(about["parameters"], dict)
+        texts = ("source", "region", "notebook", "theme", "claim", "status", "error", "language")
+        return is_own and all(isinstance(about[key], str) for key in texts) and bool(cells)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
+def unreadable(reports: Path) -> list[str]:
+    """Return a sentence for each notebook in a folder of reports that no run has written whole."""
+    paths = [*reports.glob("*/*.ipynb"), *reports.glob("*/*/*.ipynb")]
+    names = sorted(path.relative_to(reports) for path in paths if not is_report(path))
+    shown = [name for name in names if not any(part.startswith(".") for part in name.parts)]
+    return [f"{name.as_posix()}: not read; it is no whole report of a run." for name in shown]
 
 
 def of_reports(reports: Path, source: str) -> str:
@@ -101,9 +136,12 @@ def indexed(reports: Path) -> None:
 def data(reports: Path, source: str) -> Mapping[str, object]:
     """Return what was noted of a source's data, by `note_data`; empty where nothing was."""
     try:
-        return json.loads(_noted(reports, source).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        known = json.loads(_noted(reports, source).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return {}
+    kinds = {"prints": dict, "until": str, "as_of": str, "content": str | None}
+    is_whole = isinstance(known, dict) and set(known) == set(kinds)
+    return known if is_whole and all(isinstance(known[key], kinds[key]) for key in kinds) else {}
 
 
 def note_data(reports: Path, source: str, known: Mapping[str, object]) -> None:
@@ -113,8 +151,13 @@ def note_data(reports: Path, source: str, known: Mapping[str, object]) -> None:
 
 def _of_all(reports: Path) -> str:
     """Return the fingerprint of all reports of a folder, and of the module that shows them."""
-    paths = [*reports.glob("*/*.ipynb"), *of_regions(reports)]
-    return _fingerprint(reports, sorted(paths)) + fingerprints.module()
+    over = [path for path in reports.glob("*/*.ipynb") if is_report(path)]
+    strange = fingerprints.short(each.encode() for each in unreadable(reports))
+    return (
+        _fingerprint(reports, sorted([*over, *of_regions(reports)]))
+        + strange
+        + fingerprints.module()
+    )
 
 
 def _fingerprint(reports: Path, paths: Iterable[Path]) -> str:

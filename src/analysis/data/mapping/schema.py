@@ -31,6 +31,11 @@ def variables(text: str) -> list[str]:
     return _VARIABLE.findall(text)
 
 
+def filled(text: str) -> str:
+    """Return a text in which each ${NAME} is taken from the environment, if it is there."""
+    return _VARIABLE.sub(lambda match: os.environ.get(match[1], match[0]), text)
+
+
 def build(path: Path, entry: dict) -> Source:
     """Build a source from what its file says; messages do not name the file yet.
 

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 
 import ibis
 from ibis.expr.types import StringValue, Table
 
+from analysis.data.errors import nearest
+
 BLANKS = " \t\r\n\v\f\u00a0\u3000\ufeff"
 """What is trimmed at both ends of names and values: blanks, also no-break and full-width ones."""
+
+
+_VALUE = re.compile(r"[+-]?[\d.,:/ T-]*\d[\d.,:/ T-]*|.*@.*")
+_HEADER = " Its first row looks like data: header = [...] names the columns of a file without one."
+
+
+def look_like_data(header: Iterable[str]) -> bool:
+    """Tell whether names look like values, which a message may not show: some number, day, address.
+
+    A file without a header has its first row there.
+    """
+    return any(_VALUE.fullmatch(part) for name in header for part in re.split(r"[;\t|]", name))
+
+
+def hint(name: str, header: Iterable[str]) -> str:
+    """Return the nearest name in a header, or all of them, unless they are values."""
+    known = list(header)
+    return _HEADER if look_like_data(known) else nearest(name, known)
 
 
 def of_columns(header: Sequence[object]) -> list[str]:
@@ -23,6 +44,8 @@ def of_columns(header: Sequence[object]) -> list[str]:
     names = [text or f"column {number}" for number, text in enumerate(texts, start=1)]
     lower = [name.lower() for name in names]  # the engine does not tell Amount from amount
     twice = [name for name in names if lower.count(name.lower()) > 1]
+    if twice and look_like_data(texts):
+        raise ValueError(f"the header names a column twice.{_HEADER}")
     if twice:
         raise ValueError(f"the column {twice[-1]!r} stands twice in the header.")
     return names

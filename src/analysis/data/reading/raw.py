@@ -5,24 +5,22 @@ from __future__ import annotations
 import contextlib
 import glob
 import posixpath
-import re
 import sqlite3
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
 import ibis
 import pyarrow.parquet as pq
 from ibis import BaseBackend
 from ibis.expr.types import Table
 
-from analysis.data.errors import DataError, counted, nearest
+from analysis.data.errors import DataError, nearest
 from analysis.data.mapping.keys import JoinKeys
 from analysis.data.mapping.source import Part, Place, Source
 from analysis.data.reading import engine as engines
 from analysis.data.reading import names, sheets, text
+from analysis.data.reading.failures import UNREADABLE, in_words
 from analysis.data.reading.joins import joined, prefix_of
 from analysis.data.reading.kinds import JSON, ending_of, existing
 
@@ -92,7 +90,7 @@ def raw_tables(engine: BaseBackend, source: Source, name: str) -> list[RawTable]
             for join in part.joins:
                 other = _one(engine, source, part, join.file, join=join).drop(ROW)
                 if join.on not in rows.columns:
-                    hint = nearest(join.on, set(rows.columns) - {ROW})
+                    hint = names.hint(join.on, set(rows.columns) - {ROW})
                     raise DataError(f"{file}: no column {join.on!r} (joins).{hint}")
                 rows = joined(rows, other, join, file, prefix_of(join, part.joins))
             rows = rows.mutate(**{ROW: rows[ROW] + len(tables) * NEXT})
@@ -172,6 +170,10 @@ def _check_layout(file: str, rows: Table, first: tuple[str, Table] | None) -> No
     if first is None or set(rows.columns) == set(first[1].columns):
         return
     own, other = set(rows.columns), set(first[1].columns)
+    if names.look_like_data(own | other):
+        raise DataError(
+            f"{file}: its columns are not those of {first[0]}.{names.hint('', own | other)}"
+        )
     said = [f"without {', '.join(map(repr, sorted(other - own)))}"] if other - own else []
     said += [f"with {', '.join(map(repr, sorted(own - other)))}"] if own - other else []
     raise DataError(
@@ -205,10 +207,8 @@ def _one(
     sheet = part.sheet if is_main else join.sheet or ""
     try:
         rows, first_row = _open(engine, path, part, sheet, skip, header)
-    except (duckdb.Error, UnicodeError, ValueError, OSError, EOFError, zlib.error) as error:
-        line = re.search(r"Line: (\d+)", str(error))
-        where = f"{file}, row {int(line[1]) + skip}" if line else file
-        raise DataError(f"{where}: {_in_words(error, part)}") from None
+    except UNREADABLE as error:
+        raise DataError(in_words(error, file, part.encoding, skip)) from None
     if rows.count().execute() == 0:
         raise DataError(f"{file}: the file has no rows; expected a header and at least one row.")
     rows = rows.mutate(**{ROW: ibis.row_number() + first_row})
@@ -267,7 +267,7 @@ def _repeated(rows: Table, part: Part, file: str) -> Table:
     if part.count is None:
         return rows
     if part.count not in rows.columns:
-        hint = nearest(part.count, set(rows.columns) - {ROW})
+        hint = names.hint(part.count, set(rows.columns) - {ROW})
         raise DataError(f"{file}: no column {part.count!r} (count).{hint}")
     times = rows[part.count].cast("string").strip().try_cast("float64")
     bad = rows.filter(times.isnull() | (times < 0) | (times % 1 != 0) | (times > 10**7))
@@ -279,16 +279,3 @@ def _repeated(rows: Table, part: Part, file: str) -> Table:
         )
     each = ibis.range(0, times.cast("int64")).unnest()
     return rows.mutate(**{REPEAT: each})
-
-
-def _in_words(error: Exception, part: Part) -> str:
-    """Return what is wrong with a file in a sentence, without paths."""
-    said = str(error)
-    columns = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", said)
-    if columns:
-        return f"expected {counted(int(columns[1]), 'column')}, found {columns[2]}."
-    if isinstance(error, UnicodeError) or "unicode" in said or "utf-8" in said:
-        return f"not text in {part.encoding!r}; name its encoding, such as encoding = 'gb18030'."
-    said = re.sub(r' in (file )?"[^"]*"|"?/[^\s"]*/', "", said.splitlines()[0])
-    said = re.sub(r"^(\w+ )*Error: ", "", said)
-    return said if said.startswith("the file ") else f"the file can't be read: {said}"

@@ -9,8 +9,9 @@ import ibis.expr.operations as ops
 from ibis.expr.types import Table, Value
 
 from analysis.data.contract import TABLES
-from analysis.data.errors import DataError, nearest
+from analysis.data.errors import DataError
 from analysis.data.mapping.source import ColumnMap, Source
+from analysis.data.reading import names
 from analysis.data.reading.raw import REPEAT, ROW, RawTable
 from analysis.data.validation import regions, rules
 from analysis.data.validation.filters import kept
@@ -170,15 +171,18 @@ def _maps(name: str, raw: RawTable) -> dict[str, ColumnMap]:
         if each is not None:
             maps[column] = each
             missing += [
-                f"no column {used!r}.{nearest(used, own)}" for used in each.used if used not in own
+                f"no column {used!r}.{names.hint(used, own)}"
+                for used in each.used
+                if used not in own
             ]
         elif schema.required:
-            hint = nearest(column, own)
+            hint = names.hint(column, own)
             missing.append(f"no column {column!r}, which the table {name!r} needs.{hint}")
     marks = [mark for mark in ";\t|," if mark in own[0]] if len(own) == 1 else []
     if missing and marks:
+        shown = "" if names.look_like_data(own) else f", {own[0]!r}"
         raise DataError(
-            f"{raw.file}: the header is one column, {own[0]!r}; expected a key such as "
+            f"{raw.file}: the header is one column{shown}; expected a key such as "
             f"delimiter = {marks[0]!r}."
         )
     if missing:

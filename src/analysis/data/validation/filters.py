@@ -9,12 +9,14 @@ import ibis
 from ibis.expr.types import BooleanValue, Table
 
 from analysis.data.contract import TABLES
-from analysis.data.errors import DataError, nearest
+from analysis.data.errors import DataError
 from analysis.data.mapping.keys import Limits
 from analysis.data.mapping.source import Source
+from analysis.data.reading.names import hint
 from analysis.data.reading.raw import ROW, RawTable
 from analysis.data.reading.raw import place as place_of
 from analysis.data.validation import moments
+from analysis.data.validation.shown import described
 from analysis.data.validation.values import RawColumn
 
 
@@ -31,7 +33,7 @@ def kept(source: Source, raw: RawTable) -> Table:
     for column in names:
         if column not in raw.rows.columns:
             word, own = "keep" if column in part.keep else "drop", set(raw.rows.columns) - {ROW}
-            raise DataError(f"{raw.file}: no column {column!r} ({word}).{nearest(column, own)}")
+            raise DataError(f"{raw.file}: no column {column!r} ({word}).{hint(column, own)}")
     raw = dataclasses.replace(raw, rows=moments.in_local_time(source, raw.file, raw.rows, names))
     found = [_has(source, raw, *each).fill_null(False) for each in part.keep.items()]
     found += [~_has(source, raw, *each).fill_null(False) for each in part.drop.items()]
@@ -64,8 +66,8 @@ def _within(source: Source, raw: RawTable, column: str, limits: Limits) -> Boole
         words = "a date (date_format says how it is written)" if is_date else "a number"
         where = place_of(first[ROW][0], (raw.file,))
         raise DataError(
-            f"{raw.file}, {where}: {str(first[column][0])!r} in {column!r}; expected {words} for "
-            "the range of keep or drop."
+            f"{raw.file}, {where}: {described(first[column][0])} in {column!r}; expected {words} "
+            "for the range of keep or drop."
         )
     if is_date:
         value = value.date()

@@ -1,0 +1,55 @@
+"""Why a file can't be read, in words: without its values, and without folders of this machine."""
+
+from __future__ import annotations
+
+import re
+import zlib
+
+import duckdb
+from pyarrow import ArrowException
+
+from analysis.data.errors import counted
+
+UNREADABLE = (duckdb.Error, ArrowException, UnicodeError, ValueError, OSError, EOFError, zlib.error)
+"""What is raised on a file that is not what it should be."""
+_KNOWN = {
+    "Maximum line size": "a line is longer than 2 MB; a quote may be open.",
+    "quote": "a quote is opened and not closed, or stands within a value.",
+    "JSON": "expected one JSON object per line.",
+}
+
+
+def in_words(error: Exception, file: str, encoding: str, skip: int = 0) -> str:
+    """Return what is wrong with a file in a sentence that begins with its name, and maybe a row.
+
+    Parameters
+    ----------
+    error : Exception
+        One of `UNREADABLE`. What the project's own readers say is repeated; what others say is not,
+        since it may hold values of the file.
+    file, encoding : str
+        Its name; under what encoding it was read.
+    skip : int
+        Lines above the header.
+    """
+    said = str(error)
+    line = re.search(r"Line: (\d+)", said)
+    where = f"{file}, row {int(line[1]) + skip}" if line else file
+    return f"{where}: {_reason(error, said, file, encoding)}"
+
+
+def _reason(error: Exception, said: str, file: str, encoding: str) -> str:
+    """Return the sentence without its beginning."""
+    columns = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", said)
+    if columns:
+        return f"expected {counted(int(columns[1]), 'column')}, found {columns[2]}."
+    if isinstance(error, UnicodeError) or "unicode" in said or "utf-8" in said:
+        return f"not text in {encoding!r}; name its encoding, such as encoding = 'gb18030'."
+    if type(error) is ValueError:  # of our own readers
+        return said if said.startswith("the file ") else f"the file can't be read: {said}"
+    if ".parquet" in file.lower() or isinstance(error, ArrowException):
+        return "the file is damaged, or no Parquet file."
+    if isinstance(error, OSError | EOFError | zlib.error):
+        return f"the file is damaged, or ends before its end ({type(error).__name__})."
+    known = next((words for mark, words in _KNOWN.items() if mark in said), "")
+    return f"the file can't be read: {known or f'the engine says {type(error).__name__}.'}"

@@ -1,0 +1,88 @@
+"""Processes that notebooks start: they end with their kernel, also those that left its group.
+
+Children are known by their parents, and by a mark in the environment that they inherit. On Linux a
+kernel adopts what its children leave behind (`PR_SET_CHILD_SUBREAPER`). What can't be reached: a
+process that left its parents and cleared its environment, or was forked without a new program,
+after its kernel was killed by somebody else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import sys
+from collections.abc import Callable, Iterator
+
+import psutil
+
+from analysis.data.files import HOST
+
+KERNEL, RUN = "WORKBOOK_KERNEL", "WORKBOOK_RUN"
+"""Environment variables: which kernel, and which run, a process comes from."""
+_SUBREAPER = 36
+"""`PR_SET_CHILD_SUBREAPER` of Linux."""
+_ROUNDS = 5
+"""Times that processes are looked for: one that is killed may just have started another."""
+
+
+def adopt() -> None:
+    """Become the parent of what this process's children leave behind, where the system can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+
+
+def mark_run() -> None:
+    """Mark all that this process will start as its own."""
+    os.environ[RUN] = _name(psutil.Process())
+
+
+def end(mark: str, kernel: int | None = None) -> None:
+    """Kill the processes with a kernel's mark, and the children of that process."""
+    if kernel is not None:
+        with contextlib.suppress(psutil.Error):
+            _kill(iter(psutil.Process(kernel).children(recursive=True)))
+    _kill_all(lambda environment: environment.get(KERNEL) == mark)
+
+
+def end_left() -> None:
+    """Kill what runs have left that were themselves killed on this machine."""
+    living = {_name(each) for each in psutil.process_iter()}
+
+    def is_left(environment: dict[str, str]) -> bool:
+        run = environment.get(RUN, "")
+        return run.startswith(f"{HOST}-") and run not in living
+
+    _kill_all(is_left)
+
+
+def _kill_all(is_meant: Callable[[dict[str, str]], bool]) -> None:
+    """Kill all processes whose environment is meant, until there is none."""
+    for _ in range(_ROUNDS):
+        if not _kill(_having(is_meant)):
+            return
+
+
+def _having(is_meant: Callable[[dict[str, str]], bool]) -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.pid != os.getpid() and is_meant(process.environ()):
+                yield process
+
+
+def _kill(processes: Iterator[psutil.Process]) -> int:
+    """Kill processes; return how many there were."""
+    found = 0
+    for process in processes:
+        found += 1
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    return found
+
+
+def _name(process: psutil.Process) -> str:
+    """Return what tells a process from all others, also from a later one of its number."""
+    try:
+        return f"{HOST}-{process.pid}-{process.create_time():.0f}"
+    except psutil.Error:
+        return ""
