@@ -29,6 +29,14 @@ os.environ[cache.FOLDER] = ""  # tests leave the user's own cache alone
 EXTRACTS = tempfile.TemporaryDirectory()
 os.environ[store.FOLDER] = EXTRACTS.name
 
+LONGEST = ("test_error_rates", "test_faults", "test_example", "test_bad_retention", "test_docs")
+"""Files that take minutes; they begin first, so that no process is left alone with one."""
+
+
+def pytest_collection_modifyitems(items):
+    """Put the longest files first; all others keep their order."""
+    items.sort(key=lambda item: (*LONGEST, item.path.stem).index(item.path.stem))
+
 
 @pytest.fixture
 def shared():
