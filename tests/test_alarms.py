@@ -273,6 +273,9 @@ def watched(effect=1.0, n=300, seed=1):
     )
 
 
+FORMULA = "lapse_later ~ fall + recency + log_rate"
+
+
 def test_what_a_fall_adds_is_the_difference_of_two_areas_walk_forward():
     rows, told = watched(), []
     for week in (60, 68, 76, 84):
@@ -288,7 +291,7 @@ def test_what_a_fall_adds_is_the_difference_of_two_areas_walk_forward():
         name: (left[name].to_numpy()[:, None] > stayed[name].to_numpy()).mean()
         for name in ("base", "more")
     }
-    found = early_warning.added(rows, [60, 68, 76, 84])
+    found = early_warning.added(FORMULA, rows, [60, 68, 76, 84])
     assert found.estimate == pytest.approx(areas["more"] - areas["base"], abs=1e-4)
     assert found.ci_low > 0.05
     assert (found.n_obs, found.df) == (300, early_warning.GROUPS - 1)
@@ -297,12 +300,12 @@ def test_what_a_fall_adds_is_the_difference_of_two_areas_walk_forward():
 def test_what_a_fall_adds_does_not_hang_on_the_order_of_the_rows():
     rows = watched()
     mixed = rows.sample(frac=1, random_state=1)
-    one, other = (early_warning.added(each, [68, 76, 84]) for each in (rows, mixed))
+    one, other = (early_warning.added(FORMULA, each, [68, 76, 84]) for each in (rows, mixed))
     assert [other.estimate, other.se] == pytest.approx([one.estimate, one.se])
 
 
 def test_a_fall_that_tells_nothing_adds_nothing():
-    found = early_warning.added(watched(effect=0.0), [60, 68, 76, 84])
+    found = early_warning.added(FORMULA, watched(effect=0.0), [60, 68, 76, 84])
     assert found.ci_low < 0 < found.ci_high
     assert abs(found.estimate) < 0.02
 
@@ -310,7 +313,18 @@ def test_a_fall_that_tells_nothing_adds_nothing():
 def test_what_a_fall_adds_is_not_told_from_a_few_lost():
     rows = watched()
     lost = rows["lapse_later"].where(rows["lapse_later"].cumsum() <= 5, 0.0)
-    assert early_warning.added(rows.assign(lapse_later=lost), [68, 76, 84]) is None
+    assert early_warning.added(FORMULA, rows.assign(lapse_later=lost), [68, 76, 84]) is None
+
+
+def test_the_formula_of_the_claim_says_what_a_fall_is_added_to():
+    """Without the other terms it is the fall alone, over chance; a bend of it goes with it."""
+    rows, judged = watched(), [60, 68, 76, 84]
+    alone = early_warning.added("lapse_later ~ fall", rows, judged)
+    bent = early_warning.added("lapse_later ~ fall + I(fall ** 2)", rows, judged)
+    beside = early_warning.added(FORMULA, rows, judged)
+    assert alone.estimate > beside.estimate + 0.01
+    assert bent.estimate == pytest.approx(alone.estimate, abs=0.02)
+    assert bent.estimate != alone.estimate
 
 
 # --- the risk

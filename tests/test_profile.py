@@ -185,7 +185,7 @@ def test_who_joined_days_ago_has_no_sales_by_month(north):
     people = north.customers.assign(joined_on=pd.Timestamp("2024-12-20"))
     here = north.with_tables(customers=people)
     assert data_profile.monthly(here).empty
-    assert data_profile._features(here)["sales a month (logarithm)"].isna().all()
+    assert data_profile.known_of_all(here)["sales a month (logarithm)"].isna().all()
 
 
 def test_tables_that_are_not_recorded_are_not_empty(north):

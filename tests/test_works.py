@@ -66,8 +66,8 @@ def test_changes_are_differences_of_means_where_quality_is_equal():
     )
     found = service_works.station_changes(rows)
     assert list(found.columns) == service_works.COLUMNS
-    assert found.loc["A"].tolist() == [3, 3, 4.0, 3.5, True]
-    assert found.loc["B"].tolist() == [3, 4, 1.0, 0.0, False]
+    assert found.loc["A"].tolist() == [3, 3, 4.0, 3.5, 3.5, True]
+    assert found.loc["B"].tolist() == [3, 4, 1.0, 0.0, 0.0, False]
     assert service_works.station_changes(rows, rise=1)["informs"].tolist() == [True, True]
     assert service_works.station_changes(rows, rise=4.1)["informs"].tolist() == [False, False]
 

@@ -19,7 +19,7 @@ class Scene:
     """A world in which hypotheses are rehearsed: what is true there in words and in numbers.
 
     The true values are those of `told_by`, by default of the same world without what only changes
-    the answers: styles, halos and single numbers throughout.
+    the answers or who gives them: styles, halos, single numbers throughout, a sample with weights.
     """
 
     name: str
@@ -40,7 +40,7 @@ def _none(names: str) -> dict[str, float]:
     return dict.fromkeys(names.split(), 0.0)
 
 
-_HONEST = _none("acquiescence halo halo_on_loyalty straight_lining")
+_HONEST = _none("acquiescence halo halo_on_loyalty straight_lining chosen")
 _NO_VIEWS = {"value_slopes": (0.0,) * 4, "cost_slopes": (0.0,) * 4}
 _NO_VIEWS |= _none("performance_quality performance_slope expectation_slope loss_slope")
 _NO_EFFECT = World(
@@ -211,5 +211,10 @@ SCENES = (
         "fuel, price and location weigh alike, and a halo on fuel and loyalty",
         replace(_ALL_ALIKE, halo_on_loyalty=0.6),
         ("H25",),
+    ),
+    Scene(
+        "the satisfied are asked more often, and weights say so",
+        World(chosen=1.0),
+        ("H01", "H02", "H03", "H06", "H07", "H23"),
     ),
 )

@@ -127,6 +127,9 @@ class World:
     j_shaped: bool = False  # most answers at the top, some at the bottom
     straight_lining: float = 0.0  # share who give one number throughout
     silence: float = 0.0  # log odds to answer, per unit of satisfaction
+    chosen: float = (
+        0.0  # trap: log odds to be asked, per unit of satisfaction; answers have weights
+    )
     pauses: float = 0.0  # share who buy nothing for 8 to 20 weeks, and come back
     two_rates: float = 0.0  # SD of the log by which each one's visits change, once
 

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
-from statsmodels.stats.outliers_influence import variance_inflation_factor
 
-from analysis.claims import verdicts, wording
+from analysis.claims import answer_weights, verdicts, wording
 from analysis.claims.verdicts import Check
 from analysis.cohorts.answer_quality import ItemCoding, Reversed
 from analysis.cohorts.churn import Completeness
 from analysis.figures.display import enumerated, in_words
 from analysis.language import named, phrase, text
+from analysis.statistics import weighting
 from analysis.statistics.causal.treatment_effects import AIPW
 from analysis.statistics.estimate import Estimate
+from analysis.statistics.measurement.correlations import correlation_of
 from analysis.statistics.value.concentration import tail_index
 
 if TYPE_CHECKING:  # claims use checks
@@ -45,12 +45,13 @@ def lacking(
     what : str
         What a row is, for the sentence; by default customers.
     """
-    rows, what = frame[list(names)].dropna(), named(what or "customers")
-    if len(rows) < least:
+    rows, what = frame.dropna(subset=list(names)), named(what or "customers")
+    size, n = answer_weights.counted(rows)
+    if size < least:
         said = text(
-            "{what} with a value for all of {names}: {n:,}; {least} are needed.",
-            what=what[:1].upper() + what[1:], names=enumerated(map(in_words, names)), n=len(rows),
-            least=least,
+            "{what} with a value for all of {names}: {n}; {least} are needed.",
+            what=what[:1].upper() + what[1:], names=enumerated(map(in_words, names)),
+            n=n, least=least,
         )  # fmt: skip
         return [said]
     return [
@@ -119,10 +120,10 @@ def _told(value: float, limit: float, style: str) -> str:
     return f"{value:{style}}"
 
 
-def at_least(name: str, count: float, least: int) -> Check:
-    """Check that there are enough of something."""
-    rule = text("at least {least:,}", least=least)
-    return Check(name, rule, f"{count:,.0f}", count >= least)
+def at_least(name: str, count: float | pd.DataFrame, least: int) -> Check:
+    """Check that there are enough; weighted answers count at their effective number."""
+    size, value = answer_weights.counted(count)
+    return Check(name, text("at least {least:,}", least=least), value, size >= least)
 
 
 def at_least_share(name: str, share: float, least: float) -> Check:
@@ -140,13 +141,13 @@ def not_by_chance(name: str, p_value: float, least: float = 0.01) -> Check:
 
 def not_collinear(frame: pd.DataFrame, names: Sequence[str]) -> Check:
     """Check that no driver is nearly a mixture of the others (variance inflation)."""
-    x = sm.add_constant(frame[list(names)].astype(float), has_constant="add").to_numpy()
-    worst, value = np.inf, text("collinear")
-    if np.linalg.matrix_rank(x) == x.shape[1]:
-        worst = max(variance_inflation_factor(x, k) for k in range(1, x.shape[1]))
+    covariance = weighting.covariance(frame, names).to_numpy()
+    r, varies = correlation_of(covariance), covariance.diagonal().min() > 1e-12
+    rule, worst, value = text("at most {most:,}", most=MOST_INFLATED), np.inf, text("collinear")
+    if varies and np.linalg.matrix_rank(r, hermitian=True) == len(r):
+        worst = np.linalg.inv(r).diagonal().max()
     if worst < MOST_INFLATED * 100:
         value = _told(worst, MOST_INFLATED, ".1f")
-    rule = text("at most {most:,}", most=MOST_INFLATED)
     return Check(phrase("variance inflation"), rule, value, worst <= MOST_INFLATED)
 
 

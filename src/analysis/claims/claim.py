@@ -12,7 +12,7 @@ from IPython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import Markdown, display
 
-from analysis.claims import calibration, finding
+from analysis.claims import answer_weights, calibration, finding
 from analysis.claims import checks as standard
 from analysis.claims.finding import Comparison, Finding, ShownOnce
 from analysis.claims.hypotheses import Hypothesis, hypothesis
@@ -179,7 +179,7 @@ class Claim(ShownOnce):
         if self.hypothesis.money:
             name = phrase("refunds whose purchases stay in, share of sales")
             found.append(standard.at_most(name, self.region.refunds.share, MOST_REFUNDED))
-        return found
+        return [*found, *answer_weights.check(self.region, self.hypothesis.needs)]
 
     def not_testable(self, reason: str) -> Finding:
         """Show and return the finding that the data does not allow a test.

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.contract import SCALES
+from analysis.statistics import weighting
 from analysis.statistics.measurement import response_style, scales
+from analysis.statistics.measurement.correlations import correlations
 
 VALUES = ("product_value", "service_value", "personnel_value", "image_value")
 COSTS = ("money_cost", "time_cost", "energy_cost", "effort_cost")
@@ -71,11 +73,12 @@ def item_coding(answers: pd.DataFrame) -> ItemCoding:
     scores = {name: scales.index(answers, name) for name in SCALES}
     scores |= {name: answers[name].astype(float) for name in names}
     scores = pd.DataFrame({name: each for name, each in scores.items() if each.nunique() > 1})
-    rows, tolerance = answers[["expectation", *VALUES, *COSTS]].dropna(), response_style.STYLE
-    if len(rows) >= MIN_PAIRS and rows.nunique().min() > 1:
+    used = ["expectation", *VALUES, *COSTS]
+    rows, tolerance = answers.dropna(subset=used), response_style.STYLE
+    if len(rows) >= MIN_PAIRS and rows[used].nunique().min() > 1:
         tolerance = response_style.estimated([rows], "expectation", VALUES, COSTS).high
     asked = (name for name in UNDIRECTED if name in answers and answers[name].notna().any())
-    against = (*_against_own_scale(answers), *_against_others(scores, tolerance))
+    against = (*_against_own_scale(answers), *_against_others(scores, tolerance, answers))
     return ItemCoding(against, scores.shape[1], tuple(asked))
 
 
@@ -86,13 +89,15 @@ def _against_own_scale(answers: pd.DataFrame) -> list[Reversed]:
         items = answers[scales.asked(answers, scale)].astype(float)
         for name in items if items.shape[1] > 1 else ():
             rest = items.drop(columns=name).mean(axis=1, skipna=False)
-            r, upper = _correlation(items[name], rest)
+            r, upper = _correlation(items[name], rest, answers)
             if upper < REVERSED:
                 against.append(Reversed(name, r, scale))
     return against
 
 
-def _against_others(scores: pd.DataFrame, tolerance: float) -> list[Reversed]:
+def _against_others(
+    scores: pd.DataFrame, tolerance: float, answers: pd.DataFrame
+) -> list[Reversed]:
     """Return the scales that go against most of the others, and clearly against their mean."""
     against = []
     signs = pd.Series([-1 if name in COSTS else 1 for name in scores], scores.columns)
@@ -100,10 +105,13 @@ def _against_others(scores: pd.DataFrame, tolerance: float) -> list[Reversed]:
     upwards = (upwards - upwards.mean()) / upwards.std()
     for name in scores:
         others = scores.columns.drop(name)
-        r = pd.Series({each: _correlation(scores[name], scores[each])[0] for each in others})
+        r = pd.Series(
+            {each: _correlation(scores[name], scores[each], answers)[0] for each in others}
+        )
         same = signs[others] * signs[name]
         beyond = (r * same).dropna() + np.where(same[r.notna()] < 0, tolerance, 0.0)
-        _, upper = _correlation(upwards[name], upwards.drop(columns=name).mean(axis=1))
+        rest = upwards.drop(columns=name).mean(axis=1)
+        _, upper = _correlation(upwards[name], rest, answers)
         below = beyond < REVERSED
         if upper < REVERSED and below.mean() > 0.5:
             worst = beyond.idxmin()
@@ -112,13 +120,17 @@ def _against_others(scores: pd.DataFrame, tolerance: float) -> list[Reversed]:
     return against
 
 
-def _correlation(first: pd.Series, second: pd.Series) -> tuple[float, float]:
+def _correlation(first: pd.Series, second: pd.Series, answers: pd.DataFrame) -> tuple[float, float]:
     """Return the correlation of two ratings and its upper 95% bound; NaN of few answers."""
-    both = pd.concat([first, second], axis=1).dropna().to_numpy(float)
+    known = (first.notna() & second.notna()).to_numpy()
+    both = pd.concat([first, second], axis=1)[known].to_numpy(float)
     if len(both) < MIN_PAIRS or (both.std(axis=0) < 1e-9).any():
         return np.nan, np.nan
-    r = float(np.clip(np.corrcoef(both.T)[0, 1], -0.999999, 0.999999))
-    return r, float(np.tanh(np.arctanh(r) + 1.96 / np.sqrt(len(both) - 3)))
+    weight = weighting.of(answers[known])
+    n = max(weighting.effective_size(weight, len(both)), 4.0)
+    r = np.corrcoef(both.T) if weight is None else correlations(both, weight=weight)[0]
+    r = float(np.clip(r[0, 1], -0.999999, 0.999999))
+    return r, float(np.tanh(np.arctanh(r) + 1.96 / np.sqrt(n - 3)))
 
 
 def straightlined(people: pd.DataFrame) -> pd.Series:
@@ -137,7 +149,7 @@ def retest(waves: pd.DataFrame, names: Sequence[str]) -> dict[str, float]:
     """Return the correlation of each item with itself, from one wave to the next.
 
     A lower bound of its reliability, since opinions also change. The waves are those of
-    `survey.by_wave`.
+    `survey.by_wave`; their last weights count.
 
     Returns
     -------
@@ -150,7 +162,10 @@ def retest(waves: pd.DataFrame, names: Sequence[str]) -> dict[str, float]:
     both = before.join(last.add_suffix("_again"), how="inner")
     if len(both.dropna()) < MIN_FOR_RETEST:
         return {}
-    r = {name: float(both[name].corr(both[f"{name}_again"])) for name in names}
+    if weighting.COLUMN in waves:
+        own = waves.loc[waves["wave"] == waves["wave"].max(), weighting.COLUMN]
+        both = both.assign(**{weighting.COLUMN: own})
+    r = {name: float(weighting.correlation(both, name, f"{name}_again")) for name in names}
     return r if all(each > MIN_RETEST for each in r.values()) else {}
 
 

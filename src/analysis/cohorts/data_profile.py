@@ -16,6 +16,7 @@ from analysis.data.contract import TABLES
 from analysis.data.region import Needs, Region
 from analysis.data.validation import shown
 from analysis.language import current, text
+from analysis.statistics import weighting
 from analysis.statistics.measurement import scales
 
 MIN_ANSWERS = 30
@@ -34,11 +35,12 @@ def tables(region: Region) -> pd.DataFrame:
     """
     rows = []
     for name, schema in TABLES.items():
-        empty = [column for column in schema.columns if f"{name}.{column}" not in region.columns]
-        filled = len(schema.columns) - len(empty)
+        known = [c for c in schema.columns if f"{name}.{c}" in region.columns]
+        empty = [c for c, each in schema.columns.items() if c not in known and not each.whole]
+        counts = len(known), len(known) + len(empty)  # an optional one, such as weights, if filled
         if name in region.problems or name not in region.rows:
             empty = [region.problems.get(name, text("no such table"))]
-        rows.append((name, region.rows.get(name, 0), filled, len(schema.columns), ", ".join(empty)))
+        rows.append((name, region.rows.get(name, 0), *counts, ", ".join(empty)))
     heads = [
         text("table"), text("rows"), text("columns with values"), text("columns of the contract"),
         text("without values"),
@@ -231,7 +233,7 @@ def answerers(region: Region) -> pd.DataFrame:
         Indexed by feature: estimate (difference of means in standard deviations), ci_low,
         ci_high (95 %), answered, others (means).
     """
-    features = _features(region)
+    features = known_of_all(region)
     answered = features.index.isin(region.survey["customer_id"])
     rows = {
         name: _difference(values[answered].dropna(), values[~answered].dropna())
@@ -240,7 +242,7 @@ def answerers(region: Region) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").dropna(subset=["estimate"])
 
 
-def _features(region: Region) -> pd.DataFrame:
+def known_of_all(region: Region) -> pd.DataFrame:
     """Return what is known of every customer, as numbers."""
     people = shown.by_customer(region.customers)
     end = pd.Timestamp(region.end or people["joined_on"].max())
@@ -274,14 +276,15 @@ def _difference(first: pd.Series, second: pd.Series) -> dict:
 
 def can_be_scored(items: pd.DataFrame) -> bool:
     """Tell whether a scale has enough complete answers that differ."""
+    items = items.drop(columns=weighting.COLUMN, errors="ignore")
     return len(items) >= MIN_ANSWERS and bool((items.nunique() > 1).all())
 
 
 def reliability(answers: Mapping[str, pd.DataFrame], seed: int) -> pd.DataFrame:
     """Return alpha and omega of each scale.
 
-    `answers` has complete answers, one row per customer, by the name of the scale; the seed is
-    that of the bootstrap.
+    `answers` has complete answers, one row per customer, and their weights, by the name of the
+    scale; the seed is that of the bootstrap.
 
     Returns
     -------

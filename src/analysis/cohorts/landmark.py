@@ -12,6 +12,7 @@ from analysis.cohorts import purchases
 from analysis.data.cache import per_region
 from analysis.data.region import Region
 from analysis.language import text
+from analysis.statistics import weighting
 from analysis.statistics.estimate import Estimate, NotEstimable, from_se
 from analysis.statistics.measurement import scales
 from analysis.statistics.regression.controls import UNKNOWN
@@ -30,10 +31,16 @@ class Customers:
     """The landmark: 52 weeks before the end of the data."""
     people: pd.DataFrame
     """Customers who had joined by then, as from `table`, with satisfaction (index of their latest
-    answer in the quarter before the landmark, 1 to 10; missing where not asked)."""
+    answer in the quarter before the landmark, 1 to 10; missing where not asked) and answer_weight
+    (of that answer)."""
     worth: str
     currency: str
     """What a customer is worth ("margin" or "sales"), and in which currency."""
+
+    @property
+    def asked(self) -> pd.DataFrame:
+        """Those of them with a satisfaction, and the weights of their answers."""
+        return weighting.of_those_asked(self.people.dropna(subset=["satisfaction"]))
 
     @property
     def summary(self) -> str:
@@ -66,6 +73,7 @@ def customers(region: Region) -> Customers:
     answers = region.answers(until=day)
     is_recent = answers["answered_on"] > pd.Timestamp(day) - pd.Timedelta(days=QUARTER)
     people["satisfaction"] = scales.index(answers[is_recent], "satisfaction")
+    people[weighting.OF_ANSWER] = answers.loc[is_recent, weighting.COLUMN]
     return Customers(day, people, worth(region), region.source.currency)
 
 
@@ -158,12 +166,13 @@ def opinions(region: Region, own_day: pd.Series) -> pd.DataFrame:
     -------
     DataFrame
         Indexed as `own_day` (by customer_id): satisfaction and loyalty, indices from 1 to 10 of
-        answers before that day; missing where not asked.
+        answers before that day, and answer_weight; missing where not asked.
     """
     rows = region.survey.sort_values("answered_on", kind="stable")
     earlier = rows["answered_on"] < own_day.reindex(rows["customer_id"]).to_numpy()
     latest = rows[earlier].groupby("customer_id").tail(1).set_index("customer_id")
     scores = {name: scales.index(latest, name) for name in ("satisfaction", "loyalty")}
+    scores[weighting.OF_ANSWER] = latest[weighting.COLUMN]
     return pd.DataFrame(scores).reindex(own_day.index)
 
 

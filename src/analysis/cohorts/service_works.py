@@ -11,12 +11,15 @@ from scipy import stats
 from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
 from analysis.language import text
+from analysis.statistics import weighting
 from analysis.statistics.estimate import Estimate
 
 RISE = 2.0
 """Points of 10 by which communication must rise for a station to count as informing."""
 MIN_STATIONS = 3
-COLUMNS = ["answers_before", "answers_after", "communication", "satisfaction", "informs"]
+COLUMNS = [
+    "answers_before", "answers_after", "communication", "satisfaction", "as_rated", "informs",
+]  # fmt: skip
 MIN_ANSWERS = 3
 """Answers on works that a station needs in each wave."""
 _USED = ["station_id", "wave", "satisfaction", "works_quality", "works_communication"]
@@ -44,7 +47,8 @@ def station_changes(answers: pd.DataFrame, rise: float = RISE, back: int = 0) ->
     ----------
     answers : DataFrame
         As from `survey.by_wave`, with satisfaction as a column, of customers who had
-        works; the last wave is compared with the one before.
+        works; the last wave is compared with the one before. Means of a station are weighted, if
+        the answers are; every station counts once.
     rise : float
         Points of communication from which on a station counts as informing.
     back : int
@@ -54,17 +58,21 @@ def station_changes(answers: pd.DataFrame, rise: float = RISE, back: int = 0) ->
     -------
     DataFrame
         By station_id: answers_before, answers_after, communication (change in points),
-        satisfaction (change in points at equal quality of the works), informs (bool).
+        satisfaction (change in points at equal quality of the works), as_rated (at whatever
+        quality), informs (bool).
     """
-    rows = answers[_USED].dropna()
+    rows = answers.dropna(subset=_USED)
     waves = sorted(rows["wave"].unique())
     waves = waves[: len(waves) - back][-2:]
     if len(waves) < 2:
-        return pd.DataFrame(columns=COLUMNS).astype({"informs": bool, "satisfaction": float})
+        kinds = {"informs": bool, "satisfaction": float, "as_rated": float}
+        return pd.DataFrame(columns=COLUMNS).astype(kinds)
     earlier, later = waves
     rows = rows[rows["wave"].isin(waves)]
-    cells = rows.assign(satisfaction=_at_equal_quality(rows)).groupby(["station_id", "wave"])
-    means = cells[["works_communication", "satisfaction"]].mean()
+    rows = rows.assign(satisfaction=_at_equal_quality(rows), as_rated=rows["satisfaction"])
+    cells, by = rows.groupby(["station_id", "wave"]), ["station_id", "wave"]
+    rated = ("works_communication", "satisfaction", "as_rated")
+    means = pd.DataFrame({name: weighting.by_group(rows, by, name)["mean"] for name in rated})
     change = means.xs(later, level="wave") - means.xs(earlier, level="wave")
     counts = cells.size().unstack("wave", fill_value=0)
     changes = pd.DataFrame(
@@ -73,6 +81,7 @@ def station_changes(answers: pd.DataFrame, rise: float = RISE, back: int = 0) ->
             "answers_after": counts[later],
             "communication": change["works_communication"],
             "satisfaction": change["satisfaction"],
+            "as_rated": change["as_rated"],
         }
     )
     changes = changes[counts.min(axis=1) >= MIN_ANSWERS]
@@ -96,9 +105,9 @@ def placebo_changes(answers: pd.DataFrame, waves: Sequence[int]) -> pd.Series:
     Series
         By station_id, points; stations with enough answers in both waves.
     """
-    rows = answers[["station_id", "wave", "satisfaction"]].dropna()
-    groups = rows.groupby(["station_id", "wave"])["satisfaction"]
-    means = groups.mean().where(groups.size() >= MIN_ANSWERS).unstack("wave")
+    rows = answers.dropna(subset=["station_id", "wave", "satisfaction"])
+    means = weighting.by_group(rows, ["station_id", "wave"], "satisfaction")
+    means = means["mean"].where(means["size"] >= MIN_ANSWERS).unstack("wave")
     earlier, later = (means.get(each, pd.Series(dtype=float)) for each in waves)
     return (later - earlier).dropna()
 
@@ -199,13 +208,17 @@ def permutation_p(changes: pd.DataFrame, seed: int = 0) -> float:
 
 def _at_equal_quality(rows: pd.DataFrame) -> pd.Series:
     """Return satisfaction less what the quality of the works explains within station and wave."""
-    both = rows[["satisfaction", "works_quality"]]
-    within = both - both.groupby([rows["station_id"], rows["wave"]]).transform("mean")
-    variation = (within["works_quality"] ** 2).sum()
+    both, weight = rows[["satisfaction", "works_quality"]], weighting.of(rows)
+    own = pd.Series(1.0 if weight is None else weight, rows.index)
+    cells = [rows["station_id"], rows["wave"]]
+    sums = both.mul(own, axis=0).groupby(cells).transform("sum")
+    within = both - sums.div(own.groupby(cells).transform("sum"), axis=0)
+    variation = (own * within["works_quality"] ** 2).sum()
     if variation < 1e-9:
         return rows["satisfaction"]
-    slope = (within["satisfaction"] * within["works_quality"]).sum() / variation
-    return rows["satisfaction"] - slope * (rows["works_quality"] - rows["works_quality"].mean())
+    slope = (own * within["satisfaction"] * within["works_quality"]).sum() / variation
+    usual = weighting.average(rows["works_quality"], rows)
+    return rows["satisfaction"] - slope * (rows["works_quality"] - usual)
 
 
 def _arms(changes: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

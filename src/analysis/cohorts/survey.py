@@ -16,7 +16,7 @@ from analysis.data.cache import per_region
 from analysis.data.contract import SCALES
 from analysis.data.region import Region
 from analysis.language import text
-from analysis.statistics import effort
+from analysis.statistics import effort, weighting
 from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.measurement import imputation, response_style, scales
 from analysis.statistics.measurement.response_style import ASSUMED, Style
@@ -96,7 +96,7 @@ class Answers:
             used=len(self.people), missing=missing.to_numpy().mean(),
             incomplete=missing.any(axis=1).mean(),
             waves=self.waves["wave"].nunique() or text("not dated"),
-        )  # fmt: skip
+        ) + weights_in_words(self.people)  # fmt: skip
 
     @property
     def style_in_words(self) -> str:
@@ -113,6 +113,17 @@ class Answers:
             "with the largest share of that interval; otherwise it is *inconclusive*.",
             share=self.style.share, low=self.style.low, high=self.style.high, source=source,
         )  # fmt: skip
+
+
+def weights_in_words(people: pd.DataFrame) -> str:
+    """Say how much answers tell that count by their weights; nothing where they have none."""
+    if weighting.of(people) is None:
+        return ""
+    return " " + text(
+        "Answers count by their weights: these {n:,} tell as much as {size:,.0f} with equal "
+        "weights.",
+        n=len(people), size=weighting.size(people),
+    )  # fmt: skip
 
 
 def answers(region: Region, seed: int = 0) -> Answers:
@@ -198,7 +209,8 @@ def imputed(people: pd.DataFrame, seed: int = 0, m: int = IMPUTATIONS) -> list[p
     """Impute missing ratings `m` times by chained equations; once where fewer than 30 answered.
 
     Ratings, people told and traits predict each other; outcome items are among them, or else
-    effects would shrink. The tables have the scores of `scored`.
+    effects would shrink, and so is the logarithm of a weight, or else what it goes with would. The
+    tables have the scores of `scored`.
     """
     if len(people) < MIN_FOR_IMPUTATION:
         return [scored(people)]
@@ -209,6 +221,8 @@ def imputed(people: pd.DataFrame, seed: int = 0, m: int = IMPUTATIONS) -> list[p
     if words:
         dummies = pd.get_dummies(people[words], drop_first=True, dtype=float)
         together = pd.concat([together, dummies], axis=1)
+    if (weight := weighting.of(people)) is not None:
+        together = together.assign(log_weight=np.log(weight))
     filled = imputation.impute(together, m=m, seed=seed)
     return [scored(people.assign(**{name: each[name] for name in numbers})) for each in filled]
 
@@ -242,17 +256,18 @@ def scored(people: pd.DataFrame) -> pd.DataFrame:
 
 
 def standardised(people: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """Add z_<name>: less the mean, in standard deviations; 0 where all are equal."""
-    values = people[list(names)].astype(float)
-    spread = values.std()
-    z = (values - values.mean()) / spread.where(spread > 0, 1.0)
+    """Add z_<name>: less the (weighted) mean, in standard deviations; 0 where all are equal."""
+    names = list(names)
+    rows = people.astype(dict.fromkeys(names, float))
+    spread = weighting.spreads(rows, names)
+    z = (rows[names] - weighting.means(rows, names)) / spread.where(spread > 0, 1.0)
     return people.assign(**z.add_prefix("z_"))
 
 
 def centred(people: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Add c_<name>: ratings from the middle of the scale, in standard deviations."""
-    values = people[list(names)]
-    return people.assign(**((values - MIDDLE) / values.std()).add_prefix("c_"))
+    values, spread = people[list(names)], weighting.spreads(people, names)
+    return people.assign(**((values - MIDDLE) / spread).add_prefix("c_"))
 
 
 def mixes(people: pd.DataFrame, names: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -267,11 +282,19 @@ def mixes(people: pd.DataFrame, names: Sequence[str]) -> dict[str, dict[str, flo
     return {name: made.get(name, {name: 1.0}) for name in names}
 
 
-def thirds(scores: pd.Series, seed: int = 0) -> pd.Series:
+def thirds(scores: pd.Series, seed: int = 0, weight: np.ndarray | None = None) -> pd.Series:
     """Sort scores into "dissatisfied", "middle" and "satisfied", a third each.
 
     Ties at a border are broken at random: a cut at a score would give groups of unequal sizes.
+    With weights, as from `weighting.of`, each third stands for as many customers.
     """
     order = np.random.default_rng(seed).permutation(len(scores))
+    if weight is not None:
+        sorted_by = order[np.argsort(scores.to_numpy()[order], kind="stable")]
+        upto = np.cumsum(weight[sorted_by]) - weight[sorted_by] / 2
+        found = pd.Series("middle", scores.index)
+        found.iloc[sorted_by[upto <= weight.sum() / 3]] = "dissatisfied"
+        found.iloc[sorted_by[upto > 2 * weight.sum() / 3]] = "satisfied"
+        return found
     ranks = scores.iloc[order].rank(method="first").reindex(scores.index)
     return pd.qcut(ranks, 3, labels=["dissatisfied", "middle", "satisfied"]).astype(str)

@@ -79,12 +79,15 @@ class Column:
         What every value must be.
     required : bool
         Whether each row must have a value.
+    whole : bool
+        Whether each row must have a value if the table has the column.
     """
 
     kind: Kind
     description: str
     rule: OneOf | Between | Name | None = None
     required: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -195,6 +198,7 @@ TABLES: dict[str, Schema] = {
             "had_works": _choice("had works on site", "true", "false"),
             "told_others": _number("people told", _NOT_NEGATIVE),
             "recommend": _number("would recommend", Between(0, 10)),
+            "weight": Column("number", "customers it stands for", _NOT_NEGATIVE, whole=True),
         }
     ),
     "complaints": Schema(

@@ -10,6 +10,7 @@ import ibis
 import pandas as pd
 
 from analysis.data.contract import ITEMS
+from analysis.data.errors import DataError
 from analysis.data.validation.refunds import KEPT
 from analysis.data.validation.tables import ANONYMOUS, EQUAL, LEFT_OUT, NETTED
 from analysis.language import text
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ibis.expr.types import Table, Value
 
     from analysis.data.dataset import Dataset
+    from analysis.data.mapping.source import Source
     from analysis.data.region import Region
 
 FILTERED = "not kept"
@@ -260,3 +262,23 @@ def one_a_day(survey: pd.DataFrame) -> pd.DataFrame:
     )
     is_older = order.duplicated(["customer_id", "day"], keep="last") & order["day"].notna()
     return order.loc[~is_older, survey.columns].reset_index(drop=True)
+
+
+def weighed(answers: pd.DataFrame, source: Source, region: str) -> pd.DataFrame:
+    """Return the answers that stand for somebody, or refuse weights that some or all lack."""
+    without = int(answers["weight"].isna().sum())
+    if without == len(answers):
+        return answers
+    file = source.tables["survey"].file
+    if without:
+        raise DataError(
+            f"{file}: {without:,} of {len(answers):,} answers of {region} are from files without "
+            "the column weight; expected a weight in every file of the survey, or in none: weight "
+            "= { value = 1 } for answers that stand for one customer each."
+        )
+    if not answers["weight"].any():
+        raise DataError(
+            f"{file}: weight is 0 in all {len(answers):,} answers of {region}; expected how many "
+            "customers each answer stands for, above 0 in some."
+        )
+    return answers[answers["weight"] > 0].reset_index(drop=True)

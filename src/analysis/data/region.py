@@ -15,7 +15,7 @@ from analysis.data import cache, sources
 from analysis.data.contract import DTYPES, TABLES
 from analysis.data.dataset import Validated, last_day, open_source, validate
 from analysis.data.errors import DataError, nearest
-from analysis.data.exclusions import Refunds, one_a_day, refunds_until
+from analysis.data.exclusions import Refunds, one_a_day, refunds_until, weighed
 from analysis.data.extraction.extract import extracted
 from analysis.data.mapping.source import Source
 from analysis.data.reading.raw import ROW
@@ -238,7 +238,8 @@ def of_validated(whole: Validated, region: str, as_of: str = "") -> Region:
     frames = {name: _frame(name, good.get(name)) for name in TABLES if name != "transactions"}
     bought = _summary(purchases)
     rows = {name: len(frames[name]) if name in frames else int(bought["rows"]) for name in good}
-    frames["survey"] = one_a_day(frames["survey"])
+    answers = one_a_day(frames["survey"])
+    frames["survey"] = weighed(answers, whole.source, region)
     return Region(
         source=whole.source,
         name=region,
@@ -253,7 +254,7 @@ def of_validated(whole: Validated, region: str, as_of: str = "") -> Region:
         problems=whole.problems,
         refunds=refunds_until(whole.refunds, region, end, bought["sales"]),
         left_out=whole.left_out_of(region),
-        repeated_answers=rows.get("survey", 0) - len(frames["survey"]),
+        repeated_answers=rows.get("survey", 0) - len(answers),
     )
 
 

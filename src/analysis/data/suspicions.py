@@ -28,6 +28,8 @@ FLAT = 0.05
 """Correlation of amount and quantity below which an amount may be the price of a unit."""
 MUCH = 2
 """A line without a customer that is so many times the largest purchase may be a total."""
+ABSURD = 5.0
+"""Design effect of weights above which fewer than a fifth of the answers decide."""
 FEW = 30
 """Rows below which nothing is suspected from shares and correlations."""
 
@@ -61,6 +63,8 @@ def _of_table(name: str, table: CheckedTable) -> Iterator[str]:
         yield from _unit_prices(table)
         yield from _totals(table)
         yield from _no_fuel(table)
+    if name == "survey" and "weight" in table.rows.columns:
+        yield from _weights(table.good)
     yield from _doubled(name, table)
 
 
@@ -135,6 +139,20 @@ def _no_fuel(table: CheckedTable) -> Iterator[str]:
             f"no product is 'fuel' or 'gas', which claims on fuel look for; there are "
             f'{", ".join(words)}: product = {{ column = "...", values = {{ fuel = [...] }} }}.'
         )
+
+
+def _weights(rows: Table) -> Iterator[str]:
+    """Yield the regions in which a few answers have nearly all of the weight."""
+    own = rows["weight"]
+    found = rows.group_by("region").agg(n=own.count(), sum=own.sum(), squares=(own * own).sum())
+    for row in found.order_by("region").to_pandas().itertuples():
+        if row.n >= FEW and row.n * row.squares > ABSURD * row.sum**2 > 0:
+            yield (
+                f"the weights of {row.n:,} answers of {row.region} are so unequal that they tell "
+                f"as much as {row.sum**2 / row.squares:,.0f} with equal weights (design effect "
+                f"{row.n * row.squares / row.sum**2:.1f}): are these weights, and not counts or "
+                "totals?"
+            )
 
 
 def _doubled(name: str, table: CheckedTable) -> Iterator[str]:

@@ -188,10 +188,19 @@ def group_means(table: pd.DataFrame, labels: tuple[str, str], caption: str) -> N
     figure(fig, alt, caption, titles.groups(labels[1], means))
 
 
-def bins(x: pd.Series, y: pd.Series, labels: tuple[str, str], caption: str) -> None:
-    """Show means of `y` in equally large groups of `x`, with 95% intervals."""
+def bins(
+    x: pd.Series,
+    y: pd.Series,
+    labels: tuple[str, str],
+    caption: str,
+    weight: pd.Series | None = None,
+) -> None:
+    """Show means of `y` in equally large groups of `x`, with 95% intervals.
+
+    Weights are those of the rows of `x`, in the same order, if these are answers that have some.
+    """
     fig, ax = plt.subplots(figsize=(5.4, 2.8))
-    table = marks.binned_means(ax, x, y, 6)
+    table = marks.binned_means(ax, x, y, 6, weight)
     means = table["y"]
     ax.set(xlabel=labels[0], ylabel=labels[1])
     alt = text(

@@ -15,6 +15,7 @@ from scipy.optimize import isotonic_regression
 
 from analysis.figures.theme import BAND, BLUE, GREY, INK, ORANGE
 from analysis.language import text
+from analysis.statistics import weighting
 
 COLOURS = (BLUE, ORANGE, INK, GREY,
            "#0b7a5b", "#8e44a3", "#8a5a2b", "#c2185b")  # fmt: skip
@@ -70,15 +71,25 @@ def lorenz(ax: Axes, curve: pd.DataFrame, mark: float) -> None:
         axis.set_major_formatter(PercentFormatter(1, decimals=0))
 
 
-def binned_means(ax: Axes, x: pd.Series, y: pd.Series, bins: int) -> pd.DataFrame:
+def binned_means(
+    ax: Axes, x: pd.Series, y: pd.Series, bins: int, weight: pd.Series | None = None
+) -> pd.DataFrame:
     """Draw, and return, the mean of `y` with its 95% interval in equally large groups of `x`.
 
     There are fewer groups than `bins` where values of `x` are tied; the interval is missing where
-    a group has one customer. The columns are x, y (means), ci_low, ci_high and n.
+    a group has one customer. The columns are x, y (means), ci_low, ci_high and n. Means are
+    weighted, if the rows of x have weights.
     """
-    pairs = pd.DataFrame({"x": x, "y": y}).dropna().astype(float)
-    groups = pairs.groupby(pd.qcut(pairs["x"], bins, duplicates="drop"), observed=True)
-    means = groups.agg(x=("x", "mean"), y=("y", "mean"), se=("y", "sem"), n=("y", "size"))
+    pairs = pd.DataFrame({"x": x, "y": y})
+    if weight is not None and weight.notna().any():
+        pairs = pairs.assign(**{weighting.COLUMN: weight.to_numpy()})
+    pairs = pairs.dropna().astype(float)
+    bins = pd.qcut(pairs["x"], bins, duplicates="drop")
+    means = weighting.by_group(pairs, bins, "y").rename(
+        columns={"mean": "y", "sem": "se", "size": "n"}
+    )
+    means.insert(0, "x", weighting.by_group(pairs, bins, "x")["mean"])
+    means = means[means["n"] > 0].drop(columns="var")
     half_width = stats.t.ppf(0.975, means["n"] - 1) * means.pop("se")
     means = means.assign(ci_low=means["y"] - half_width, ci_high=means["y"] + half_width)
     intervals(ax, means["x"], means, "y", upright=True)

@@ -12,6 +12,7 @@ from analysis.cohorts.survey import MIDDLE
 from analysis.figures import marks, theme, titles
 from analysis.figures.display import enumerated, figure, in_words
 from analysis.language import named, text
+from analysis.statistics import weighting
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.measurement.relative_importance import Importance
 from analysis.statistics.regression.specification_curve import agreement
@@ -22,7 +23,7 @@ def answers(people: pd.DataFrame, names: Sequence[str], caption: str) -> None:
     fig, axes = plt.subplots(1, len(names), figsize=(7.2, 2.3), sharey=True, squeeze=False)
     tops = []
     for ax, name in zip(axes[0], names, strict=True):
-        shares = people[name].round().value_counts(normalize=True).reindex(range(1, 11)).fillna(0)
+        shares = weighting.shares(people[name].round(), people).reindex(range(1, 11)).fillna(0)
         ax.bar(shares.index, shares, color=theme.BLUE, width=0.85)
         ax.set(xlabel=in_words(name), xticks=[1, 5, 10])
         tops.append(text("{name} {share:.0%}", name=in_words(name), share=shares.loc[10]))
@@ -41,8 +42,8 @@ def surface(params: Mapping[str, float], people: pd.DataFrame, caption: str) -> 
     """
     scale = np.linspace(1, 10, 60)
     wanted, seen = np.meshgrid(scale, scale)
-    p = (seen - MIDDLE) / people["performance"].std()
-    e = (wanted - MIDDLE) / people["expectation"].std()
+    spread = weighting.spreads(people, ["performance", "expectation"])
+    p, e = (seen - MIDDLE) / spread["performance"], (wanted - MIDDLE) / spread["expectation"]
     height = (
         params["c_performance"] * p
         + params["c_expectation"] * e
@@ -159,7 +160,7 @@ def performance_map(table: pd.DataFrame, caption: str) -> None:
 def gain_and_loss(people: pd.DataFrame, caption: str) -> None:
     """Show mean satisfaction by performance less expectation, in whole points."""
     gap = people["gap"].round().clip(-4, 4)
-    means = people["satisfaction"].groupby(gap).agg(["mean", "sem", "size"])
+    means = weighting.by_group(people, gap, "satisfaction")
     means = means[means["size"] >= 5]
     fig, ax = plt.subplots(figsize=(5.6, 3))
     ax.axvline(0, color=theme.GREY, lw=1)
@@ -226,9 +227,9 @@ def told(people: pd.DataFrame, claimed: Mapping[str, float], caption: str) -> No
     listed, colours = [], (theme.ORANGE, theme.GREY, theme.BLUE)
     groups = people.groupby("group", observed=True)
     for (name, rows), colour in zip(groups, colours, strict=False):
-        counts = rows["told_others"].clip(upper=25).value_counts(normalize=True).sort_index()
+        counts = weighting.shares(rows["told_others"].clip(upper=25), rows).sort_index()
         ax.plot(counts.index, counts, "o-", ms=3, lw=1, color=colour, label=in_words(name))
-        mean = rows["told_others"].mean()
+        mean = weighting.average(rows["told_others"], rows)
         listed.append(text("{name} {mean:.1f}", name=in_words(name), mean=mean))
         if name in claimed:
             ax.axvline(claimed[name], color=colour, lw=1, ls=":")
@@ -278,14 +279,14 @@ def _agreement_in_words(table: pd.DataFrame, null: float) -> str:
     facts = {"share": agreement(table, null), "n": len(table), "none": null}
     if main["ci_low"] > null:
         return text(
-            "{share:.0%} of {n} intervals lie above {none:.0f}, no effect, as the main one does.",
+            "{share:.0%} of {n} intervals lie above {none:g}, no effect, as the main one does.",
             **facts,
         )
     if main["ci_high"] < null:
         return text(
-            "{share:.0%} of {n} intervals lie below {none:.0f}, no effect, as the main one does.",
+            "{share:.0%} of {n} intervals lie below {none:g}, no effect, as the main one does.",
             **facts,
         )
     return text(
-        "{share:.0%} of {n} intervals hold {none:.0f}, no effect, as the main one does.", **facts
+        "{share:.0%} of {n} intervals hold {none:g}, no effect, as the main one does.", **facts
     )

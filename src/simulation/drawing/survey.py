@@ -25,8 +25,8 @@ def answers(world: World, people: DataFrame, wave: int, rng: Generator) -> DataF
     """Return everyone's latent answers in a wave, one row per customer.
 
     A score per item with a spread of about one, before it becomes a whole number (`to_scale`); and
-    had_works (bool), told_others (people), responds, one_number (bool). Stations inform from wave 2
-    on.
+    had_works (bool), told_others (people), responds, one_number (bool), asked (the chance to be).
+    Stations inform from wave 2 on.
     """
     n = len(people)
     informed = people["informed"].to_numpy() & (wave == 2)
@@ -46,8 +46,11 @@ def answers(world: World, people: DataFrame, wave: int, rng: Generator) -> DataF
     scores[["fuel_quality", *LOYALTY]] += world.halo_on_loyalty * people["halo"].to_numpy()[:, None]
     engaged = -0.1 + 0.35 * people["log_rate"] + 0.25 * people["loyalty"] + world.silence * latent
     told = _told(world, mood, rng)
-    responds = rng.random(n) < special.expit(engaged)
-    more = {"had_works": had_works, "told_others": told, "responds": responds}
+    responds, asked = rng.random(n) < special.expit(engaged), np.ones(n)
+    if world.chosen:
+        asked = special.expit(world.chosen * latent)
+        responds &= rng.spawn(1)[0].random(n) < asked
+    more = {"had_works": had_works, "told_others": told, "responds": responds, "asked": asked}
     return scores.assign(**more, one_number=people["one_number"])
 
 

@@ -71,6 +71,8 @@ def _wave(
         had_works=np.where(latent["had_works"], "true", "false"),
         told_others=latent["told_others"].astype("Int64"),
     )
+    if world.chosen:
+        frame["weight"] = (1 / latent["asked"]).round(4)
     return frame[survey.took_part(people, latent, wave)]
 
 

@@ -12,6 +12,7 @@ from analysis.cohorts.weekly_activity import Weeks
 from analysis.language import text
 from analysis.statistics import discrimination, prediction
 from analysis.statistics.estimate import Estimate, from_se, jackknife_se
+from analysis.statistics.regression import formulas
 
 FALSE_ALARMS = 0.10
 """Share of the regulars who stay that an alarm may call at any one landmark."""
@@ -99,15 +100,19 @@ def curve(found: Weeks, changed: np.ndarray, moments: pd.DataFrame, enough: floa
     return pd.DataFrame(rows).T.rename_axis("false_alarms").astype({"lost": int, "weeks": int})
 
 
-def added(rows: pd.DataFrame, judged: Sequence[int], seed: int = 0) -> Estimate | None:
-    """Estimate the gain in AUC by falling volume over recency and purchase rate, walk-forward.
+def added(
+    formula: str, rows: pd.DataFrame, judged: Sequence[int], seed: int = 0
+) -> Estimate | None:
+    """Estimate the gain in AUC by falling volume over the other terms of a formula, walk-forward.
 
     Every judged landmark is predicted by logits that were fitted to what was known then, with the
-    fall and without. The error is that of a jackknife over ten groups of customers, in which the
-    logits are fitted anew: few are lost, and which ones decides the fit.
+    fall and without any term that has it. The error is that of a jackknife over ten groups of
+    customers, in which the logits are fitted anew: few are lost, and which ones decides the fit.
 
     Parameters
     ----------
+    formula : str
+        Such as "lapse_later ~ fall + recency + log_rate".
     rows : DataFrame
         As from `weekly_activity.moments`, watched regulars, of the earlier landmarks, too.
     judged : sequence of int
@@ -124,22 +129,23 @@ def added(rows: pd.DataFrame, judged: Sequence[int], seed: int = 0) -> Estimate 
     ids = np.sort(rows["customer_id"].unique())
     group = pd.Series(np.random.default_rng(seed).permutation(len(ids)) % GROUPS, ids)
     own = rows["customer_id"].map(group).to_numpy()
-    each = [_gain(rows[own != k], judged) for k in range(GROUPS)]
-    gain = _gain(rows, judged)
+    base = formulas.without_columns(formula, "fall")
+    both = base, formulas.with_terms(base, *formulas.terms(formula))
+    each = [_gain(both, rows[own != k], judged) for k in range(GROUPS)]
+    gain = _gain(both, rows, judged)
     if gain is None or None in each:
         return None
     method = text("difference of AUCs, jackknife over {n} groups of customers", n=GROUPS)
     return from_se(gain, jackknife_se(each), len(ids), df=GROUPS - 1, method=method)
 
 
-def _gain(rows: pd.DataFrame, judged: Sequence[int]) -> float | None:
+def _gain(both: tuple[str, str], rows: pd.DataFrame, judged: Sequence[int]) -> float | None:
     """Return the gain in AUC at the judged landmarks; None where too few are lost."""
     base, more = (
-        prediction.walk_forward(f"lapse_later ~ {terms}", rows, "week", "known", least=LEAST)
-        for terms in ("recency + log_rate", "recency + log_rate + fall")
+        prediction.walk_forward(formula, rows, "week", "known", least=LEAST) for formula in both
     )
     told = rows["week"].isin(judged).to_numpy() & np.isfinite(more)
-    lost = rows["lapse_later"].to_numpy()[told]
+    lost = rows[formulas.outcome(both[0])].to_numpy()[told]
     if min(lost.sum(), (1 - lost).sum()) < LEAST:
         return None
     return discrimination.auc_gain(more[told], base[told], lost).estimate

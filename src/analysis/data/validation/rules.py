@@ -48,7 +48,7 @@ def of_column(each: RawColumn, value: Value, text: Value) -> Iterator[Rule]:
     if each.map.scale_of:
         low, high = each.map.scale_of
         checks = [(f"a number from {low:g} to {high:g}", broken) for _, broken in checks]
-    if each.schema.required:
+    if each.schema.required or each.schema.whole:
         yield Rule(name, "a value", value.isnull() if each.is_typed else text.isnull())
     if each.kind != "text" and not each.is_typed:
         unread = value.isnull() & text.notnull()

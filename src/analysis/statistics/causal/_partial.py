@@ -9,6 +9,7 @@ import pandas as pd
 import patsy
 
 from analysis.language import text
+from analysis.statistics import weighting
 from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.regression.controls import in_words
 from analysis.statistics.regression.formulas import coded
@@ -17,12 +18,20 @@ from analysis.statistics.regression.formulas import coded
 def columns_by_term(
     data: pd.DataFrame, outcome: str, treatment: str, controls: Sequence[str]
 ) -> dict[str, np.ndarray]:
-    """Return the columns of a regression by term, each an array of shape (n, some)."""
+    """Return the columns of a regression by term, each an array of shape (n, some).
+
+    Those of weighted answers are multiplied by the square root of the weights: what least squares
+    of them says is what weighted least squares says of the columns.
+    """
     formula = f"{outcome} ~ " + " + ".join([treatment, *controls])
-    left, right = patsy.dmatrices(formula, coded(formula, data))
+    data = data.reset_index(drop=True)
+    used = coded(formula, data)
+    weight = weighting.of(data.loc[used.index])
+    root = 1.0 if weight is None else np.sqrt(weight)[:, None]
+    left, right = patsy.dmatrices(formula, used)
     places = right.design_info.term_name_slices
-    return {name: np.asarray(right)[:, place] for name, place in places.items()} | {
-        outcome: np.asarray(left)
+    return {name: root * np.asarray(right)[:, place] for name, place in places.items()} | {
+        outcome: root * np.asarray(left)
     }
 
 

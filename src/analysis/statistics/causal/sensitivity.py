@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.language import text
+from analysis.statistics import weighting
 from analysis.statistics.causal._partial import classical, columns_by_term, strength
 from analysis.statistics.estimate import LINKS, Estimate, moved, on_scale
 from analysis.statistics.regression.controls import in_words
@@ -88,7 +89,8 @@ def confounding(
     columns = columns_by_term(rows, outcome, treatment, controls)
     t, df, error = classical(columns, outcome, treatment)
     if effect.scale == "log":
-        error /= float(columns[outcome].mean())
+        one = columns["Intercept"]  # times the root of the weights, as the outcome is
+        error /= float((one * columns[outcome]).sum() / (one**2).sum())
     names = benchmarks or [x for x in columns if x not in ("Intercept", outcome, treatment)]
     groups = [[name] for name in names] + ([together] if len(together) > 1 else [])
     if not groups:  # nothing is known of how strong a hidden one may be
@@ -125,7 +127,7 @@ def strongest(
     alike = [name for name in controls if name in together]
     found = [confounding(effect, data, outcome, treatment, controls, together=alike)]
     for name in partly:
-        rows = data.dropna(subset=[name])
+        rows = weighting.of_those_asked(data.dropna(subset=[name]))
         varies = (rows[[name, treatment, outcome]].nunique() > 1).all()
         if len(rows) >= LEAST_ASKED and varies:
             terms = [*controls, name]

@@ -48,6 +48,7 @@ def aipw(
     covariates: pd.DataFrame,
     family: Family = "gaussian",
     shares: bool = False,
+    weight: np.ndarray | None = None,
 ) -> AIPW:
     """Estimate an average treatment effect, right if either of two models is.
 
@@ -77,6 +78,9 @@ def aipw(
         Build the interval of a difference of shares from those of the two shares (Wilson's, at
         their effective sizes, t by the smaller arm): where few are lost, one that is symmetric
         about the difference covers 91 to 94 instead of 95 %.
+    weight : ndarray, shape (n,), optional
+        Of answers, as from `weighting.of`: both models and the mean over customers are weighted,
+        and the error is that of a weighted mean.
 
     Raises
     ------
@@ -101,17 +105,25 @@ def aipw(
     design = sm.add_constant(covariates, has_constant="add")
     _check_arms(y, arm, design)
     everybody = np.full(len(y), True)
-    fitted, _ = _predict(arm, design, everybody, "binomial", "the treatment", "customers")
+    own = np.ones(len(y)) if weight is None else weight
+    fitted, _ = _predict(arm, design, everybody, "binomial", "the treatment", "customers", own)
     score = np.clip(fitted, TRUNCATION, 1 - TRUNCATION)
     weights = np.where(arm == 1, 1 / score, 1 / (1 - score))
-    none, of_none = _arm(y, design, arm == 0, family, "customers not treated")
-    one, of_one = _arm(y, design, arm == 1, family, "customers treated")
+    none, of_none = _arm(y, design, arm == 0, family, "customers not treated", own)
+    one, of_one = _arm(y, design, arm == 1, family, "customers treated", own)
     leverage = np.empty(len(y))
     leverage[arm == 0], leverage[arm == 1] = of_none, of_one
     correction = np.where(arm == 1, weights, -weights) * (y - np.where(arm == 1, one, none))
-    means = [(fit + correction * side).mean() for fit, side in ((one, arm), (none, arm - 1))]
+    means = [
+        np.average(fit + correction * side, weights=weight)
+        for fit, side in ((one, arm), (none, arm - 1))
+    ]
     inflated = correction / (1 - leverage)
     influence = [one + inflated * arm, none + inflated * (arm - 1)]
+    if weight is not None:
+        influence = [
+            weight * (each - mean) + mean for each, mean in zip(influence, means, strict=True)
+        ]
     error = "Wilson's intervals of both shares" if shares else "influence-function error"
     method = f"doubly robust (AIPW), {family} outcome, {error}"
     se = (influence[0] - influence[1]).std(ddof=1) / np.sqrt(len(y))
@@ -119,7 +131,7 @@ def aipw(
     if shares:
         df = max(min(arm.sum(), (1 - arm).sum()) - design.shape[1], 1)
         effect = _shares.with_own_interval(effect, means, influence, df)
-    balance = _balance(arm, covariates, weights)
+    balance = _balance(arm, covariates, weights, own)
     return AIPW(effect, fitted, float(np.mean(fitted != score)), balance)
 
 
@@ -140,17 +152,18 @@ def independent(covariates: pd.DataFrame, treated: ArrayLike) -> pd.DataFrame:
 
 
 def _arm(
-    y: np.ndarray, design: pd.DataFrame, own: np.ndarray, family: str, who: str
+    y: np.ndarray, design: pd.DataFrame, own: np.ndarray, family: str, who: str, weight: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return what everybody would have had in an arm, and the leverage of its customers.
 
     Predictions far beyond what anybody of the arm had are refused.
     """
     try:
-        found, leverage = _predict(y, design, own, family, "the outcome", who)
+        found, leverage = _predict(y, design, own, family, "the outcome", who, weight)
     except _glm.Separated:
         kept = _glm.not_separating(design[own].to_numpy(float), y[own], family)
-        found, leverage = _predict(y, design.iloc[:, kept], own, family, "the outcome", who)
+        design = design.iloc[:, kept]
+        found, leverage = _predict(y, design, own, family, "the outcome", who, weight)
     low, high = y[own].min(), y[own].max()
     middle = (high + low) / 2
     farthest = found[np.argmax(np.abs(found - middle))]
@@ -170,23 +183,31 @@ def _arm(
 
 
 def _predict(
-    y: np.ndarray, design: pd.DataFrame, own: np.ndarray, family: str, outcome: str, who: str
-) -> tuple[np.ndarray, np.ndarray]:
+    y: np.ndarray, design: pd.DataFrame, own: np.ndarray, family: str, outcome: str, who: str,
+    weight: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Fit y among some customers; return predictions for all, and the leverage of those."""
-    model = sm.GLM(y[own], design[own], family=FAMILIES[family]())
+    model = sm.GLM(y[own], design[own], family=FAMILIES[family](), var_weights=weight[own])
     fit = _glm.fit(model, family, outcome, who)
-    weighted = np.sqrt(fit.family.weights(fit.mu))[:, None] * model.exog
+    weighted = np.sqrt(weight[own] * fit.family.weights(fit.mu))[:, None] * model.exog
     leverage = (np.linalg.qr(weighted).Q ** 2).sum(axis=1)
     return np.asarray(fit.predict(design)), np.clip(leverage, 0, MAX_LEVERAGE)
 
 
-def _balance(arm: np.ndarray, covariates: pd.DataFrame, weights: np.ndarray) -> pd.DataFrame:
-    """Return standardised mean differences before and after weighting, by covariate."""
+def _balance(
+    arm: np.ndarray, covariates: pd.DataFrame, weights: np.ndarray, answers: np.ndarray
+) -> pd.DataFrame:
+    """Return standardised mean differences before and after weighting, by covariate.
+
+    The weights of answers, if any, count in both.
+    """
     x, one, none = covariates.to_numpy(), arm == 1, arm == 0
     spread = np.sqrt((x[one].var(axis=0, ddof=1) + x[none].var(axis=0, ddof=1)) / 2)
-    before = x[one].mean(axis=0) - x[none].mean(axis=0)
-    averages = [np.average(x[i], axis=0, weights=weights[i]) for i in (one, none)]
-    table = {"smd_before": before / spread, "smd_after": (averages[0] - averages[1]) / spread}
+    before, after = (
+        np.subtract(*(np.average(x[i], axis=0, weights=each[i]) for i in (one, none)))
+        for each in (answers, weights * answers)
+    )
+    table = {"smd_before": before / spread, "smd_after": after / spread}
     return pd.DataFrame(table, index=pd.Index(covariates.columns, name="covariate"))
 
 

@@ -14,11 +14,17 @@ _TINY = 1e-6
 _CHUNK = 4_000_000
 
 
-def correlations(values: np.ndarray, n_boot: int = 0, seed: int | Sequence[int] = 0) -> np.ndarray:
+def correlations(
+    values: np.ndarray,
+    n_boot: int = 0,
+    seed: int | Sequence[int] = 0,
+    weight: np.ndarray | None = None,
+) -> np.ndarray:
     """Return the correlations of the data, then those of bootstrap samples.
 
     Values, shape (n, k), have no gaps; the result has shape (1 + n_boot, k, k). A column that is
-    constant in a sample correlates 0 with the others.
+    constant in a sample correlates 0 with the others. Rows are drawn with equal chances and bring
+    their weights, shape (n,), along.
     """
     if not np.isfinite(values).all():
         raise ValueError("Correlations need a number in every row and column.")
@@ -26,23 +32,30 @@ def correlations(values: np.ndarray, n_boot: int = 0, seed: int | Sequence[int] 
         raise NotEstimable(text("Correlations need at least 2 rows, not {n}.", n=len(values)))
     spread = values.std(axis=0)
     scaled = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    return correlation_of(covariances(scaled, n_boot, seed))
+    return correlation_of(covariances(scaled, n_boot, seed, weight))
 
 
-def covariances(values: np.ndarray, n_boot: int, seed: int | Sequence[int]) -> np.ndarray:
+def covariances(
+    values: np.ndarray, n_boot: int, seed: int | Sequence[int], weight: np.ndarray | None = None
+) -> np.ndarray:
     """Return the covariances of centred data, shape (n, k), then those of bootstrap samples.
 
-    The divisor is n. A sample is a count per row, so its cross-products are the counts times the
-    products of each row: one matrix multiplication for many samples.
+    The divisor is n, or the sum of the weights, shape (n,), of a sample. A sample is a count per
+    row, so its cross-products are the counts times the products of each row: one matrix
+    multiplication for many samples.
     """
     (n, k), rng = values.shape, np.random.default_rng(seed)
     products = np.column_stack([values, (values[:, :, None] * values[:, None, :]).reshape(n, -1)])
-    sums, step = [products.sum(axis=0, keepdims=True)], max(1, _CHUNK // n)
+    own = np.ones(n) if weight is None else weight
+    products *= own[:, None]
+    sums, totals = [products.sum(axis=0, keepdims=True)], [own.sum(keepdims=True)]
+    step = max(1, _CHUNK // n)
     for start in range(0, n_boot, step):
         size = min(step, n_boot - start)
         counts = [np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(size)]
         sums.append(np.array(counts, float) @ products)
-    moments = np.concatenate(sums) / n
+        totals.append(np.array(counts, float) @ own)
+    moments = np.concatenate(sums) / np.concatenate(totals)[:, None]
     means = moments[:, :k]
     return moments[:, k:].reshape(-1, k, k) - means[:, :, None] * means[:, None, :]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.language import text
-from analysis.statistics import effort
+from analysis.statistics import effort, weighting
 from analysis.statistics.estimate import Estimate, NotEstimable
 from analysis.statistics.measurement.correlations import correlations, disattenuated, slopes_of
 
@@ -88,7 +88,8 @@ def importance(
     Parameters
     ----------
     frames : sequence of DataFrame
-        The same table, imputed again and again; no missing values.
+        The same table, imputed again and again; no missing values. Weights of answers
+        (`weighting`) are used.
     drivers, outcome : sequence of str, str
         Columns of numbers.
     n_boot, seed : int
@@ -116,7 +117,8 @@ def importance(
     sizes = [len(part) for part in np.array_split(np.arange(n_boot), len(frames))]
     matrices = []
     for number, (frame, size) in enumerate(zip(frames, sizes, strict=True)):
-        observed = correlations(frame[columns].to_numpy(float), size, (seed, number))
+        weight = weighting.of(frame)
+        observed = correlations(frame[columns].to_numpy(float), size, (seed, number), weight)
         matrices.append(disattenuated(observed, kept) if known else observed)
     parts = [lmg(each) for each in matrices]
     found = np.array([part[0] for part in parts])
@@ -135,6 +137,7 @@ def importance(
         "slope": np.mean([slopes_of(each[0]) for each in matrices], axis=0),
     }
     corrected = ", corrected for reliability" if known else ""
+    corrected += "" if weight is None else ", weighted"
     of = f" of {len(frames)} imputed tables" if len(frames) > 1 else ""
     return Importance(
         r2=float(found.sum(axis=1).mean()),
@@ -205,13 +208,16 @@ def performance_map(frame: pd.DataFrame, drivers: Sequence[str], outcome: str) -
     ratings, values = frame[drivers].to_numpy(float), frame[outcome].to_numpy(float)
     if ratings.min() < LOWEST or ratings.max() > HIGHEST:
         raise ValueError(f"Drivers must be rated from {LOWEST} to {HIGHEST}.")
-    centred = ratings - ratings.mean(axis=0)
+    weight = weighting.of(frame)
+    mean, middle = (np.average(each, axis=0, weights=weight) for each in (ratings, values))
+    centred, away = ratings - mean, values - middle
     if np.linalg.matrix_rank(centred) < len(drivers):
         raise NotEstimable(
             text("Drivers {drivers} are collinear or constant; leave one out.", drivers=drivers)
         )
-    slope = np.linalg.lstsq(centred, values - values.mean())[0]
-    performance = 100 * (ratings.mean(axis=0) - LOWEST) / (HIGHEST - LOWEST)
+    root = np.ones(len(frame)) if weight is None else np.sqrt(weight)
+    slope = np.linalg.lstsq(centred * root[:, None], away * root)[0]
+    performance = 100 * (mean - LOWEST) / (HIGHEST - LOWEST)
     index = pd.Index(drivers, name="driver")
     return pd.DataFrame({"importance": slope, "performance": performance}, index)
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from analysis.statistics import weighting
 from analysis.statistics.estimate import Estimate, from_se, moved, pooled
 from analysis.statistics.measurement.correlations import correlation_of, slopes_of
 from analysis.statistics.measurement.relative_importance import lmg
@@ -205,18 +206,25 @@ def _from_marker(
     if same:
         raise ValueError(f"{', '.join(same)} must vary to tell a style of answering.")
     signs = np.repeat([1, 1, sign], [1, len(positive), len(negative)])
-    found = pooled([_mean_correlation(each[names].astype(float) * signs) for each in frames])
+    found = pooled([_mean_correlation(each[names].astype(float) * signs, each) for each in frames])
     mean, half = found.estimate, Z * found.se / (1 - found.estimate**2)
     low, high = (float(np.tanh(np.arctanh(mean) + side * half)) for side in (-1, 1))
     return Style(max(mean, 0.0), max(low, 0.0), max(high, 0.0), found.se)
 
 
-def _mean_correlation(answers: pd.DataFrame) -> Estimate:
-    """Return the mean correlation of the first column with the others."""
-    scores = ((answers - answers.mean()) / answers.std(ddof=0)).to_numpy()
+def _mean_correlation(answers: pd.DataFrame, rows: pd.DataFrame) -> Estimate:
+    """Return the mean correlation of the first column with the others, weighted as the rows are."""
+    weight = weighting.of(rows)
+    middle, spread = answers.mean(), answers.std(ddof=0)
+    if weight is not None:
+        middle = np.average(answers, axis=0, weights=weight)
+        spread = np.sqrt(np.average((answers - middle) ** 2, axis=0, weights=weight))
+    scores = ((answers - middle) / spread).to_numpy()
     first, others = scores[:, [0]], scores[:, 1:]
-    each = (first * others).mean(axis=0)
+    each = np.average(first * others, axis=0, weights=weight)
     influence = (first * others - each * (first**2 + others**2) / 2).mean(axis=1)
+    if weight is not None:
+        influence = weight * influence
     mean = np.clip(each.mean(), -0.999, 0.999)
     se = influence.std(ddof=1) / np.sqrt(len(answers))
     return from_se(float(mean), float(se), len(answers))
@@ -228,7 +236,8 @@ def _mixed(
     """Return the covariances of mixes of ratings, and how much a style of share 1 adds to each."""
     weights = pd.DataFrame({name: dict(mix) for name, mix in mixes.items()}).fillna(0.0)
     columns, mix = list(weights.index), weights.to_numpy()
-    covariance = np.mean([each[columns].astype(float).cov().to_numpy() for each in frames], axis=0)
+    each = [weighting.covariance(frame, columns).to_numpy() for frame in frames]
+    covariance = np.mean(each, axis=0)
     strong = ratings if isinstance(ratings, Mapping) else dict.fromkeys(ratings, 1.0)
     spread = np.sqrt(np.diag(covariance)) * [strong.get(name, 0.0) for name in columns]
     return mix.T @ covariance @ mix, mix.T @ spread

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from analysis.language import text
-from analysis.statistics import effort
+from analysis.statistics import effort, weighting
 from analysis.statistics._aligned import floats
 from analysis.statistics.estimate import Estimate, NotEstimable, from_se
-from analysis.statistics.measurement.correlations import correlation_of, covariances
+from analysis.statistics.measurement.correlations import correlation_of, correlations, covariances
 
 MIN_ANSWERERS = 30
 """Customers who answered every item, for a reliability."""
@@ -49,7 +49,7 @@ def alpha(items: pd.DataFrame, *, n_boot: int = 999, seed: int = 0) -> Estimate:
     Parameters
     ----------
     items : DataFrame, shape (n, k)
-        All coded in the same direction.
+        All coded in the same direction; beside them maybe their weights (`weighting`).
     n_boot, seed : int
         Bootstrap samples, and the seed that makes them the same again.
 
@@ -87,10 +87,10 @@ def omega(items: pd.DataFrame, *, n_boot: int = 999, seed: int = 0) -> Estimate:
     351-368.
     """
     name = "McDonald's omega"
-    if items.shape[1] == 2:
+    if items.columns.drop(weighting.COLUMN, errors="ignore").size == 2:
         return _reliability(items, _alpha, name, n_boot, seed)
-    complete = _complete(items)
-    against = complete.columns[_loadings(complete.corr().to_numpy()[None])[0] < 0]
+    complete, weight = _complete(items)
+    against = complete.columns[_loadings(correlations(complete.to_numpy(), weight=weight))[0] < 0]
     if len(against):
         raise NotEstimable(
             text(
@@ -111,19 +111,29 @@ def item_table(items: pd.DataFrame, lowest: float, highest: float) -> pd.DataFra
     DataFrame, one row per item
         n (answers), missing, mean, sd, floor_share and ceiling_share (of answers at the
         ends of the scale), item_total (correlation with the sum of the other items,
-        among customers who answered all). Errors are those of `alpha`.
+        among customers who answered all). All but the counts are weighted, if the items come with
+        weights. Errors are those of `alpha`.
     """
-    complete = _complete(items)
-    values, answered = items.apply(floats), items.notna().sum()
-    total = complete.sum(axis=1)
+    complete, weight = _complete(items)
+    own = items[[weighting.COLUMN]] if weighting.COLUMN in items else pd.DataFrame()
+    values = items.drop(columns=own.columns).apply(floats)
+    answered, rest = values.notna().sum(), complete.rsub(complete.sum(axis=1), axis=0)
+    if weight is None:
+        item_total = complete.corrwith(rest)
+    else:
+        both = correlations(np.column_stack([complete, rest]), weight=weight)[0]
+        item_total = np.diag(both[: rest.shape[1], rest.shape[1] :])
+    ends = {
+        end: weighting.means((values == at).where(values.notna()).assign(**own), values)
+        for end, at in (("floor_share", lowest), ("ceiling_share", highest))
+    }
     table = {
         "n": answered,
         "missing": len(items) - answered,
-        "mean": values.mean(),
-        "sd": values.std(),
-        "floor_share": (values == lowest).sum() / answered,
-        "ceiling_share": (values == highest).sum() / answered,
-        "item_total": complete.corrwith(complete.rsub(total, axis=0)),
+        "mean": weighting.means(values.assign(**own), values),
+        "sd": weighting.spreads(values.assign(**own), values),
+        **ends,
+        "item_total": item_total,
     }
     return pd.DataFrame(table).rename_axis("item")
 
@@ -132,8 +142,10 @@ def _reliability(
     items: pd.DataFrame, function: Callable, name: str, n_boot: int, seed: int
 ) -> Estimate:
     """Return a function of covariance matrices, shape (m, k, k), with its bootstrap interval."""
-    values, n_boot = _complete(items).to_numpy(), effort.draws(n_boot)
-    value, *draws = function(covariances(values - values.mean(axis=0), n_boot, seed))
+    complete, weight = _complete(items)
+    n_boot = effort.draws(n_boot)
+    values = complete.to_numpy()
+    value, *draws = function(covariances(values - values.mean(axis=0), n_boot, seed, weight))
     if not value > 0:
         raise NotEstimable(
             text(
@@ -155,7 +167,7 @@ def _reliability(
             )
         )
     se = spread / (value * (1 - value))
-    method = f"{name}, bootstrap ({n_boot})"
+    method = f"{name}, {'' if weight is None else 'weighted, '}bootstrap ({n_boot})"
     return from_se(value, se, len(values), scale="logit", method=method)
 
 
@@ -202,11 +214,14 @@ def _loadings(correlations: np.ndarray) -> np.ndarray:
     return loadings
 
 
-def _complete(items: pd.DataFrame) -> pd.DataFrame:
-    """Return the customers who answered every item, or say what a scale lacks."""
-    if items.shape[1] < 2:
+def _complete(items: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray | None]:
+    """Return the answers of who answered every item, and weights; or say what a scale lacks."""
+    answers = items.drop(columns=weighting.COLUMN, errors="ignore")
+    if answers.shape[1] < 2:
         raise ValueError("A scale needs at least 2 items.")
-    complete = items.apply(floats).dropna()
+    values = answers.apply(floats)
+    is_complete = values.notna().all(axis=1)
+    complete = values[is_complete]
     if len(complete) < MIN_ANSWERERS:
         raise NotEstimable(
             text(
@@ -220,4 +235,4 @@ def _complete(items: pd.DataFrame) -> pd.DataFrame:
         raise NotEstimable(
             text("Everybody gave the same answer to {value}.", value=", ".join(constant))
         )
-    return complete
+    return complete, weighting.of(items[is_complete])

@@ -115,7 +115,7 @@ def _scale(fit: Fit) -> Scale:
 def _sizes(fit: Fit) -> pd.Series:
     """Return coefficients that would move the outcome (its log, for ratios) by its own size."""
     model = fit.model
-    if not isinstance(model, sm.OLS | sm.GLM):
+    if not isinstance(model, sm.WLS | sm.GLM):
         return pd.Series(0.0, fit.params.index)
     outcome = 1.0 if _scale(fit) == "log" else np.abs(model.endog).max()
     return pd.Series(outcome / np.abs(model.exog).max(axis=0), fit.params.index)

@@ -32,7 +32,7 @@ class Separated(NotEstimable):
     """Columns tell rows with the outcome from rows without it, and leave no exception."""
 
 
-def fit(model: sm.GLM | sm.OLS, family: str, outcome: str, rows: str = "rows"):
+def fit(model: sm.GLM | sm.WLS, family: str, outcome: str, rows: str = "rows"):
     """Fit a model of statsmodels, or say why the data do not allow it.
 
     `outcome` and `rows` are what the reader calls the outcome ("lapse"), and whom rows stand for.
@@ -168,7 +168,7 @@ def _maximum(model: sm.GLM):
         warnings.simplefilter("ignore", ModelWarning)
         warnings.simplefilter("ignore", RuntimeWarning)
         try:
-            if isinstance(model, sm.OLS):
+            if isinstance(model, sm.WLS):
                 return model.fit()
             if isinstance(
                 model.family, sm.families.Binomial

@@ -22,15 +22,17 @@ WORST_CONDITION = 1e10
 TINY = 1e-300
 
 
-def results(model: OrderedModel) -> OrderedResultsWrapper:
+def results(model: OrderedModel, weight: np.ndarray | None = None) -> OrderedResultsWrapper:
     """Fit a model and put the maximum into statsmodels' results object.
 
-    Columns are standardised for the fit. The results hold slopes, the first threshold and the
-    logs of the distances between thresholds; their covariance is by the delta method.
+    With weights, shape (n,), it is the maximum of the weighted log-likelihood, and the covariance
+    the robust one. Columns are standardised for the fit. The results hold slopes, the first
+    threshold and the logs of the distances between thresholds; their covariance is by the delta
+    method.
     """
     x, p = model.exog, model.k_vars
     middle, spread = x.mean(axis=0), x.std(axis=0)
-    found, covariance, converged = _fit(model.endog, (x - middle) / spread)
+    found, covariance, converged = _fit(model.endog, (x - middle) / spread, weight)
     back = np.diag(np.r_[1 / spread, np.ones(model.k_levels - 1)])
     back[p:, :p] = middle / spread
     found = back @ found
@@ -47,36 +49,44 @@ def results(model: OrderedModel) -> OrderedResultsWrapper:
     return OrderedResultsWrapper(own)
 
 
-def _fit(codes: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
+def _fit(
+    codes: np.ndarray, x: np.ndarray, weight: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, bool]:
     """Return slopes and then thresholds, their covariance, and whether the steps converged.
 
     Answers, shape (n,), are 0 to k - 1, each of which occurs; x, shape (n, p), has no constant.
-    The covariance is the inverse of the observed information.
+    The covariance is the inverse of the observed information; with weights, which make a
+    pseudo-likelihood, that times the variance of the weighted scores times it again.
     """
     thresholds = np.eye(codes.max() + 2)[:, 1:-1]  # below the first and above the last: none
     upper, lower = (np.hstack([-x, thresholds[codes + above]]) for above in (1, 0))
-    shares = np.cumsum(np.bincount(codes))[:-1] / len(codes)
+    own = np.ones(len(codes)) if weight is None else weight
+    shares = np.cumsum(np.bincount(codes, own))[:-1] / own.sum()
     params, converged = np.r_[np.zeros(x.shape[1]), stats.norm.ppf(shares)], False
-    value, gradient, information = _derivatives(params, upper, lower, codes)
+    value, scores, information = _derivatives(params, upper, lower, codes, own)
     for _ in range(MAX_STEPS):
-        step = np.linalg.lstsq(information, gradient, rcond=None)[0]
+        step = np.linalg.lstsq(information, scores.sum(axis=0), rcond=None)[0]
         is_last = np.abs(step).max() < 1e-8
         for _ in range(30):  # halved until the likelihood does not fall
-            found = _derivatives(params + step, upper, lower, codes)
+            found = _derivatives(params + step, upper, lower, codes, own)
             if found[0] >= value - 1e-9:
                 break
             step = step / 2
-        params, (value, gradient, information) = params + step, found
+        params, (value, scores, information) = params + step, found
         if is_last:
             converged = bool(np.linalg.cond(information) < WORST_CONDITION)
             break
-    return params, np.linalg.pinv(information), converged
+    covariance = np.linalg.pinv(information)
+    if weight is not None:
+        n = len(codes)
+        covariance = covariance @ (n / (n - 1) * scores.T @ scores) @ covariance
+    return params, covariance, converged
 
 
 def _derivatives(
-    params: np.ndarray, upper: np.ndarray, lower: np.ndarray, codes: np.ndarray
+    params: np.ndarray, upper: np.ndarray, lower: np.ndarray, codes: np.ndarray, own: np.ndarray
 ) -> tuple[float, np.ndarray, np.ndarray]:
-    """Return log-likelihood, its gradient and the observed information.
+    """Return log-likelihood, each answer's score and the observed information, all weighted.
 
     `upper` and `lower` say what the limits of each answer are made of, shape (n, p + k - 1).
     """
@@ -86,7 +96,8 @@ def _derivatives(
     high, low = np.clip(high, -40, 40), np.clip(low, -40, 40)
     density_high, density_low = stats.norm.pdf(high) / chance, stats.norm.pdf(low) / chance
     scores = density_high[:, None] * upper - density_low[:, None] * lower
-    information = scores.T @ scores
-    information += (upper.T * (high * density_high)) @ upper
-    information -= (lower.T * (low * density_low)) @ lower
-    return float(np.log(chance).sum()), scores.sum(axis=0), information
+    half = np.sqrt(own)[:, None] * scores
+    information = half.T @ half
+    information += (upper.T * (own * high * density_high)) @ upper
+    information -= (lower.T * (own * low * density_low)) @ lower
+    return float(own @ np.log(chance)), own[:, None] * scores, information

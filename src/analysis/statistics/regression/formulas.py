@@ -58,6 +58,12 @@ def without_terms(formula: str, *dropped: str) -> str:
     return _joined(outcome(formula), [each for each in terms(formula) if _bare(each) not in plain])
 
 
+def without_columns(formula: str, *names: str) -> str:
+    """Return a formula without every term that has one of these columns."""
+    kept = [each for each in terms(formula) if not _names(each) & {*names}]
+    return _joined(outcome(formula), kept)
+
+
 def held(formula: str, *drivers: str) -> list[str]:
     """Return the columns that a formula holds equal: those of its terms without a driver."""
     own = [_names(term) for term in terms(formula)]
@@ -110,7 +116,7 @@ def usable(formula: str, frame: pd.DataFrame, controls: Sequence[str]) -> str:
     in_order = [name for term in terms(formula) for name in controls if name in _names(term)]
     reasons = left_out(frame, list(dict.fromkeys(in_order)))
     unused = {name for name, reason in reasons.items() if reason}
-    return _joined(outcome(formula), [term for term in terms(formula) if not unused & _names(term)])
+    return without_columns(formula, *unused)
 
 
 def coded(formula: str, data: pd.DataFrame) -> pd.DataFrame:

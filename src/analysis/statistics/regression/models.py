@@ -3,6 +3,10 @@
 Fits are results of statsmodels with the robust covariance set on them, so that `params`, `bse`,
 `summary()`, `resid`, `predict(...)` and `get_influence()` work and agree with each other. Each
 also has `converged` and `label`: model and standard error, in a few words for the reader.
+A table of survey answers with weights (`weighting`) gives weighted fits: pseudo-maximum
+likelihood, whose robust errors are those of a sample drawn with these weights (Binder 1983,
+International Statistical Review 51, 279-292), and whose degrees of freedom count the answers at
+their effective number.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from statsmodels.miscmodels.ordinal_model import OrderedModel
 from statsmodels.tools.sm_exceptions import MissingDataError
 
 from analysis.language import text
+from analysis.statistics import weighting
 from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.regression import _covariance, _glm, _ordinal
 from analysis.statistics.regression._contrast import Fit
@@ -90,17 +95,24 @@ def robust_glm(
         data = data.dropna(subset=groups)
     data = data.reset_index(drop=True)
     used = coded(formula, data)
+    own = weighting.of(data.loc[used.index])
     if family == "gaussian":
-        model = _model(smf.ols, formula, used)
+        line, options = (smf.ols, {}) if own is None else (smf.wls, {"weights": own})
+        model = _model(line, formula, used, **options)
     else:
-        model = _model(smf.glm, formula, used, family=FAMILIES[family]())
+        options = {} if own is None else {"var_weights": own}
+        model = _model(smf.glm, formula, used, family=FAMILIES[family](), **options)
     _check_design(model, family)
     fit = _glm.fit(model, family, f'"{model.endog_names}"')
     x, mean = model.exog, np.asarray(fit.fittedvalues)
-    weight = FAMILIES[family]().variance(mean)
-    parts = x, weight, model.endog - mean, np.linalg.inv((x.T * weight) @ x)
+    weight, residual = FAMILIES[family]().variance(mean), model.endog - mean
+    if own is not None:
+        weight, residual = own * weight, own * residual
+        family = f"weighted {family}"
+    parts = x, weight, residual, np.linalg.inv((x.T * weight) @ x)
     if groups is None:
-        return _with_covariance(fit, _covariance.hc3(*parts), fit.df_resid, family, "HC3")
+        df = weighting.effective_size(own, len(x)) - x.shape[1]
+        return _with_covariance(fit, _covariance.hc3(*parts), max(df, 1.0), family, "HC3")
     codes = pd.factorize(data.loc[model.data.row_labels, groups])[0]
     label = f"jackknife by {groups} ({codes.max() + 1} groups)"
     return _with_covariance(fit, _covariance.jackknife(*parts, codes), codes.max(), family, label)
@@ -124,7 +136,8 @@ def ordered(formula: str, data: pd.DataFrame) -> Fit:
     OrderedResults
         Slopes, then thresholds as statsmodels has them (the first, and logs of the distances);
         errors from the observed information, normal. It has not converged where a category's
-        answers all lie at one end of the scale; `contrast` then refuses.
+        answers all lie at one end of the scale; `contrast` then refuses. Of weighted answers the
+        errors are robust ones: the information says nothing of pseudo-likelihoods.
 
     Raises
     ------
@@ -140,7 +153,9 @@ def ordered(formula: str, data: pd.DataFrame) -> Fit:
     Harrell (2015), Regression Modeling Strategies, 2nd ed., section 4.4. McCullagh (1980), JRSS B
     42, 109-142.
     """
+    data = data.reset_index(drop=True)
     used = coded(formula, data)
+    weight = weighting.of(data.loc[used.index])
     model = _model(OrderedModel.from_formula, formula, used, distr="probit", hasconst=False)
     name, n, slopes = model.endog_names, len(model.endog), model.k_vars
     if model.k_levels < 3:
@@ -159,6 +174,7 @@ def ordered(formula: str, data: pd.DataFrame) -> Fit:
         )
     sizes = np.bincount(model.endog)
     different = n - (sizes.astype(float) ** 3).sum() / n**2
+    different *= weighting.effective_size(weight, n) / n
     if different < _glm.LEAST_EVENTS * slopes:
         raise NotEstimable(
             text(
@@ -172,8 +188,8 @@ def ordered(formula: str, data: pd.DataFrame) -> Fit:
                 value=_glm.LEAST_EVENTS * slopes,
             )
         )
-    fit = _ordinal.results(model)
-    fit.label = "ordered probit model"
+    fit = _ordinal.results(model, weight)
+    fit.label = "ordered probit model" if weight is None else "weighted ordered probit, robust"
     return fit
 
 
@@ -194,16 +210,19 @@ def cross_validated(formulas: Mapping[str, str], data: pd.DataFrame, seed: int) 
     Series
         R2 on unseen rows, by model: 1 less the squared errors over those about the mean.
     """
+    weight = weighting.of(data)
+    root = np.ones(len(data)) if weight is None else np.sqrt(weight)
     part = np.random.default_rng(seed).permutation(len(data)) % FOLDS
     found = {}
     for name, formula in formulas.items():
         left, right = patsy.dmatrices(formula, data)
         y, x = np.asarray(left)[:, 0], np.asarray(right)
-        missed = np.empty(len(y))
+        away = y - np.average(y, weights=weight)
+        missed, x, y, away = np.empty(len(y)), x * root[:, None], y * root, away * root
         for k in range(FOLDS):
             solution = np.linalg.lstsq(x[part != k], y[part != k], rcond=None)[0]
             missed[part == k] = y[part == k] - x[part == k] @ solution
-        found[name] = 1 - (missed**2).sum() / ((y - y.mean()) ** 2).sum()
+        found[name] = 1 - (missed**2).sum() / (away**2).sum()
     return pd.Series(found, name="r2")
 
 

@@ -11,9 +11,13 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from analysis.language import phrase
+from analysis.statistics import weighting
 from analysis.statistics.estimate import Estimate, NotEstimable
 from analysis.statistics.regression import formulas
 from analysis.statistics.regression.models import Family, contrast, ordered, robust_glm
+
+WEIGHTED, EQUAL = phrase("survey weights"), phrase("equal weights")
 
 
 def curve(
@@ -38,7 +42,9 @@ def curve(
         The rows of the main specification.
     outcomes, controls, samples : mapping, optional
         By the name that the reader sees: columns; formulas, made of the main one by
-        `formulas.with_terms` or `without_terms`, whose outcome does not matter; tables.
+        `formulas.with_terms` or `without_terms`, whose outcome does not matter; tables. Where
+        `data` is weighted, its weights are a choice, too: every model is fitted without them as
+        well.
     family : {"gaussian", "poisson", "binomial", "ordered"}
         Of the regression, errors HC3; or an ordered probit.
 
@@ -65,6 +71,7 @@ def curve(
         outcomes or {"outcome": formulas.outcome(formula)},
         controls or {"controls": formula},
         samples or {"all": data},
+        {EQUAL: False} if weighting.of(data) is None else {WEIGHTED: True, EQUAL: False},
     )
     _check_names(choices)
     main, found, chosen_by = _fingerprint(formula, data), {}, defaultdict(list)
@@ -73,6 +80,8 @@ def curve(
     for chosen in product(*choices):
         text = formulas.with_outcome(choices[1][chosen[1]], choices[0][chosen[0]])
         sample = choices[2][chosen[2]]
+        if not choices[3][chosen[3]]:
+            sample = sample.drop(columns=weighting.COLUMN, errors="ignore")
         model = _fingerprint(text, sample)
         is_among |= model == main
         try:
@@ -91,13 +100,22 @@ def curve(
     )
 
 
+def of_estimates(found: Mapping[tuple[str, ...], Estimate], main: tuple[str, ...]) -> pd.DataFrame:
+    """Return estimates that are no coefficients as a table as from `curve`, by their choices."""
+    options = [dict.fromkeys(each) for each in zip(*found, strict=True)]
+    return pd.DataFrame(
+        [_row(each, chosen == main, [chosen], tuple(options)) for chosen, each in found.items()]
+    )
+
+
 def agreement(table: pd.DataFrame, null: float = 0.0) -> float:
     """Return the share of specifications whose interval is on the main one's side of none.
 
-    Where the main interval holds `null`, on neither side, it is the share of those that do.
+    Where the main interval holds `null`, on neither side, it is the share of those that do. If the
+    main one could not be fitted, that is NotEstimable.
     """
     if not table["main"].any():
-        raise ValueError("The main specification could not be fitted.")
+        raise NotEstimable("The main specification could not be fitted.")
     low, high = np.sign(table["ci_low"] - null), np.sign(table["ci_high"] - null)
     sides = low.where(low == high, 0)
     return float((sides == sides[table["main"]].iloc[0]).mean())
@@ -114,10 +132,13 @@ def _check_names(choices: Sequence[Mapping]) -> None:
 
 
 def _fingerprint(formula: str, data: pd.DataFrame) -> tuple:
-    """Return what makes a model the same as another: outcome, terms and the rows that it uses."""
-    rows = data[sorted(formulas.columns(formula, data))].dropna()
-    hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy()
-    return formulas.outcome(formula), frozenset(formulas.terms(formula)), hashes.tobytes()
+    """Return what makes a model the same as another: outcome, terms, rows and their weights."""
+    names = sorted(formulas.columns(formula, data))
+    rows = data.dropna(subset=names)
+    weight = weighting.of(rows)
+    own = b"" if weight is None else weight.tobytes()
+    hashes = pd.util.hash_pandas_object(rows[names], index=False).to_numpy()
+    return formulas.outcome(formula), frozenset(formulas.terms(formula)), hashes.tobytes(), own
 
 
 def _row(found: Estimate, main: bool, chosen: list[tuple], choices: tuple[Mapping, ...]) -> dict:
