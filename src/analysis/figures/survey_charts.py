@@ -28,10 +28,9 @@ def answers(people: pd.DataFrame, names: Sequence[str], caption: str) -> None:
         ax.set(xlabel=in_words(name), xticks=[1, 5, 10])
         tops.append(text("{name} {share:.0%}", name=in_words(name), share=shares.loc[10]))
     axes[0, 0].set(ylabel=text("share of answers"))
-    alt = text(
-        "Bars of answers from 1 to 10. At the top of the scale: {tops}.", tops=enumerated(tops)
-    )
-    figure(fig, alt, caption, text("Highest answer, 10: {tops}", tops=enumerated(tops)))
+    tops = enumerated(tops)
+    alt = text("Bars of answers from 1 to 10. At the top of the scale: {tops}.", tops=tops)
+    figure(fig, alt, caption, text("Highest answer, 10: {tops}", tops=tops))
 
 
 def surface(params: Mapping[str, float], people: pd.DataFrame, caption: str) -> None:
@@ -42,8 +41,8 @@ def surface(params: Mapping[str, float], people: pd.DataFrame, caption: str) -> 
     """
     scale = np.linspace(1, 10, 60)
     wanted, seen = np.meshgrid(scale, scale)
-    spread = weighting.spreads(people, ["performance", "expectation"])
-    p, e = (seen - MIDDLE) / spread["performance"], (wanted - MIDDLE) / spread["expectation"]
+    spread, other = weighting.spreads(people, ["performance", "expectation"])
+    p, e = (seen - MIDDLE) / spread, (wanted - MIDDLE) / other
     height = (
         params["c_performance"] * p
         + params["c_expectation"] * e
@@ -229,8 +228,8 @@ def told(people: pd.DataFrame, claimed: Mapping[str, float], caption: str) -> No
     for (name, rows), colour in zip(groups, colours, strict=False):
         counts = weighting.shares(rows["told_others"].clip(upper=25), rows).sort_index()
         ax.plot(counts.index, counts, "o-", ms=3, lw=1, color=colour, label=in_words(name))
-        mean = weighting.average(rows["told_others"], rows)
-        listed.append(text("{name} {mean:.1f}", name=in_words(name), mean=mean))
+        means = {"name": in_words(name), "mean": weighting.average(rows["told_others"], rows)}
+        listed.append(text("{name} {mean:.1f}", **means))
         if name in claimed:
             ax.axvline(claimed[name], color=colour, lw=1, ls=":")
     ax.set(xlabel=text("people told (25: or more); dotted: claimed"))

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from analysis.language import phrase
+from analysis.language import phrase, text
 from analysis.statistics import weighting
 from analysis.statistics.estimate import Estimate, NotEstimable
 from analysis.statistics.regression import formulas
@@ -78,15 +78,15 @@ def curve(
     fit = ordered if family == "ordered" else partial(robust_glm, family=family)
     is_among, problem = False, None
     for chosen in product(*choices):
-        text = formulas.with_outcome(choices[1][chosen[1]], choices[0][chosen[0]])
+        own = formulas.with_outcome(choices[1][chosen[1]], choices[0][chosen[0]])
         sample = choices[2][chosen[2]]
         if not choices[3][chosen[3]]:
             sample = sample.drop(columns=weighting.COLUMN, errors="ignore")
-        model = _fingerprint(text, sample)
+        model = _fingerprint(own, sample)
         is_among |= model == main
         try:
             if model not in chosen_by:
-                found[model] = contrast(fit(text, sample), effect)
+                found[model] = contrast(fit(own, sample), effect)
         except ValueError as error:  # too few rows, or nothing varies
             problem = error
             continue
