@@ -16,12 +16,10 @@ from analysis.data.contract import TABLES
 from analysis.data.region import Needs, Region
 from analysis.data.validation import shown
 from analysis.language import current, text
-from analysis.statistics import weighting
 from analysis.statistics.measurement import scales
 
-MIN_ANSWERS = 30
-DAYS_IN_MONTH, LEAST_DAYS = 365.25 / 12, 28
-"""Days of a month, and days of data that a rate by month needs."""
+MIN_ANSWERS, DAYS_IN_MONTH, LEAST_DAYS = 30, 365.25 / 12, 28
+"""Answers of a scale; days of a month, and days of data that a rate by month needs."""
 
 
 def tables(region: Region) -> pd.DataFrame:
@@ -276,7 +274,6 @@ def _difference(first: pd.Series, second: pd.Series) -> dict:
 
 def can_be_scored(items: pd.DataFrame) -> bool:
     """Tell whether a scale has enough complete answers that differ."""
-    items = items.drop(columns=weighting.COLUMN, errors="ignore")
     return len(items) >= MIN_ANSWERS and bool((items.nunique() > 1).all())
 
 
