@@ -14,10 +14,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import HTML, Markdown, display
 from matplotlib.axis import Axis
-from matplotlib.category import StrCategoryFormatter
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import FixedFormatter
 from PIL import Image
 
 from analysis.figures import fonts
@@ -190,10 +188,13 @@ def _legible(fig: Figure) -> list[str]:
 
 def _name_ticks(axis: Axis, drawn: Callable[[str], str]) -> None:
     """Write the names at the ticks of an axis of names."""
-    if isinstance(axis.get_major_formatter(), FixedFormatter | StrCategoryFormatter):
-        places = axis.get_ticklocs()
-        labels = axis.get_major_formatter().format_ticks(places)
-        axis.set_ticks(places, labels=[drawn(label) for label in labels])
+    places = axis.get_ticklocs()
+    labels = axis.get_major_formatter().format_ticks(places)
+    named_ones = [drawn(label) for label in labels]
+    if named_ones != list(labels):
+        limits = axis.get_view_interval()
+        axis.set_ticks(places, labels=named_ones)
+        axis.set_view_interval(*limits, ignore=True)
 
 
 def png(fig: Figure) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import cycle, product
 
 import numpy as np
@@ -20,6 +20,12 @@ from analysis.statistics import weighting
 COLOURS = (BLUE, ORANGE, INK, GREY,
            "#0b7a5b", "#8e44a3", "#8a5a2b", "#c2185b")  # fmt: skip
 """One per line; lines beyond these are dotted."""
+OWN = {
+    "lost": ORANGE, "stayed": BLUE, "urban": BLUE, "suburban": ORANGE, "card": BLUE,
+    "with a card": BLUE, "no card": ORANGE, "acquire": ORANGE, "retain": BLUE,
+    "online": BLUE, "on_site": ORANGE, "phone": INK,
+}  # fmt: skip
+"""Colours of groups that stand in several pictures."""
 LOW_TO_HIGH = ["low", "high"]
 MOST_NAMED = 5
 """Lines that are named at their ends; more of them need a legend."""
@@ -120,7 +126,7 @@ def specification_curve(
     for is_main, colour in ((False, BLUE), (True, ORANGE)):
         rows = table[table["main"] == is_main]
         top.vlines(rows.index, rows["ci_low"], rows["ci_high"], color=colour, lw=1.2)
-        top.plot(rows.index, rows["estimate"], "o", color=colour, ms=4)
+        top.plot(rows.index, rows["estimate"], "o", color=colour, ms=8 if is_main else 4)
     top.set(ylabel=unit, xticks=[])
     choices = table.select_dtypes(bool).drop(columns="main").iloc[:, ::-1]
     for y, name in enumerate(choices):
@@ -157,9 +163,21 @@ def legend(ax: Axes) -> None:
               borderaxespad=0.1, columnspacing=1.2, handletextpad=0.4)  # fmt: skip
 
 
-def looks() -> Iterator[dict[str, str]]:
-    """Return a colour and a style for each line, again and again."""
-    return cycle({"color": colour, "ls": style} for style, colour in product("-:", COLOURS))
+def looks(names: Iterable[object] = ()) -> Iterator[dict[str, str]]:
+    """Return a colour and a style for each line: those of its name in every picture (`OWN`).
+
+    Without names, or for others, they are the next ones, again and again.
+    """
+    names = [str(name) for name in names]
+    taken = {OWN[name] for name in names if name in OWN}
+    others = cycle(
+        {"color": colour, "ls": style}
+        for style, colour in product("-:", COLOURS)
+        if style == ":" or colour not in taken
+    )
+    if not names:
+        return others
+    return ({"color": OWN[n], "ls": "-"} if n in OWN else next(others) for n in names)
 
 
 def logarithmic(ax: Axes, form: str | Callable[[float, int], str]) -> None:

@@ -31,7 +31,7 @@ def survival(curves: pd.DataFrame, time: str, caption: str) -> None:
     """
     fig, ax = plt.subplots(figsize=(7.2, 3.2))
     groups = curves.groupby("group", observed=True)
-    for (name, rows), look in zip(groups, marks.looks(), strict=False):
+    for (name, rows), look in zip(groups, marks.looks(groups.groups), strict=False):
         ax.step(rows["day"], rows["share"], where="post", label=str(name), **look)
         ax.fill_between(rows["day"], rows["ci_low"], rows["ci_high"], step="post", lw=0,
                         alpha=0.15, color=look["color"])  # fmt: skip
@@ -240,7 +240,8 @@ def costs(campaigns: pd.DataFrame, caption: str) -> None:
     shown = campaigns[(cost > 0) & np.isfinite(cost)]
     fig, ax = plt.subplots(figsize=(7.2, 3))
     listed = []
-    for (name, rows), look in zip(shown.groupby("purpose"), marks.looks(), strict=False):
+    groups = shown.groupby("purpose")
+    for (name, rows), look in zip(groups, marks.looks(groups.groups), strict=False):
         mean, days = rows["cost_per_head"].mean(), shown["campaign"]
         ax.plot(rows["campaign"], rows["cost_per_head"], "o", ms=5, color=look["color"])
         ax.plot([days.min(), days.max()], [mean, mean], lw=1.5, label=str(name), **look)

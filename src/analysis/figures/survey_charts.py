@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from analysis.cohorts.survey import MIDDLE
 from analysis.figures import marks, theme, titles
@@ -41,15 +42,7 @@ def surface(params: Mapping[str, float], people: pd.DataFrame, caption: str) -> 
     """
     scale = np.linspace(1, 10, 60)
     wanted, seen = np.meshgrid(scale, scale)
-    spread, other = weighting.spreads(people, ["performance", "expectation"])
-    p, e = (seen - MIDDLE) / spread, (wanted - MIDDLE) / other
-    height = (
-        params["c_performance"] * p
-        + params["c_expectation"] * e
-        + params["I(c_performance ** 2)"] * p**2
-        + params["I(c_performance * c_expectation)"] * p * e
-        + params["I(c_expectation ** 2)"] * e**2
-    )
+    height = _height(params, people, seen, wanted)
     fig, ax = plt.subplots(figsize=(5.2, 4))
     drawn = ax.contourf(wanted, seen, height, levels=12, cmap="Blues")
     fig.colorbar(drawn, ax=ax, label=text("satisfaction (SD)"))
@@ -64,12 +57,29 @@ def surface(params: Mapping[str, float], people: pd.DataFrame, caption: str) -> 
         "and expectation 1 it is {beyond:+.1f} SD.",
         low=height[0, 0], high=height[-1, -1], beyond=height[-1, 0],
     )  # fmt: skip
+    gap = people["performance"] - people["expectation"]
+    fitted = _height(params, people, people["performance"], people["expectation"])
     title = text(
-        "Satisfaction is {beyond:+.1f} SD where performance is far above expectation, {short:+.1f} "
-        "SD where it is far below",
-        beyond=height[-1, 0], short=height[0, -1],
+        "Fitted satisfaction is {beyond:+.1f} SD for customers above their expectation, "
+        "{short:+.1f} SD for those below",
+        beyond=fitted[gap > 0].mean(), short=fitted[gap < 0].mean(),
     )  # fmt: skip
     figure(fig, alt, caption, title)
+
+
+def _height(
+    params: Mapping[str, float], people: pd.DataFrame, seen: ArrayLike, wanted: ArrayLike
+) -> ArrayLike:
+    """Return the fitted surface at performances and expectations."""
+    spread, other = weighting.spreads(people, ["performance", "expectation"])
+    p, e = (seen - MIDDLE) / spread, (wanted - MIDDLE) / other
+    return (
+        params["c_performance"] * p
+        + params["c_expectation"] * e
+        + params["I(c_performance ** 2)"] * p**2
+        + params["I(c_performance * c_expectation)"] * p * e
+        + params["I(c_expectation ** 2)"] * e**2
+    )
 
 
 def interaction(
@@ -120,13 +130,7 @@ def shares(found: Importance, caption: str) -> None:
     ax.set(xlabel=text("share of explained variance (LMG)"))
     listed = enumerated(f"{in_words(name)} {share:.0%}" for name, share in table["share"].items())
     alt = text("Shares of an R² of {r2:.2f}, smallest first: {listed}.", r2=found.r2, listed=listed)
-    largest = table.iloc[-1]
-    title = text(
-        "{name} has the largest share: {share}",
-        name=names[-1],
-        share=titles.share(largest["share"], largest["ci_low"], largest["ci_high"]),
-    )
-    figure(fig, alt, caption, title)
+    figure(fig, alt, caption, titles.largest_share(names[-1], table.iloc[-1]))
 
 
 def performance_map(table: pd.DataFrame, caption: str) -> None:
@@ -179,10 +183,11 @@ def channels(table: pd.DataFrame, caption: str) -> None:
     """Show mean satisfaction by area and channel; columns area, channel, mean, sem."""
     fig, ax = plt.subplots(figsize=(5.6, 2.8))
     places = {name: i for i, name in enumerate(sorted(table["area"].unique()))}
-    colours = (theme.BLUE, theme.ORANGE, theme.GREY, theme.INK)
-    for k, (name, rows) in enumerate(table.groupby("channel")):
+    groups = table.groupby("channel")
+    looks = marks.looks(groups.groups)
+    for k, ((name, rows), look) in enumerate(zip(groups, looks, strict=False)):
         x = rows["area"].map(places) + 0.1 * (k - 1)
-        ax.errorbar(x, rows["mean"], 1.96 * rows["sem"], fmt="o", color=colours[k % 4],
+        ax.errorbar(x, rows["mean"], 1.96 * rows["sem"], fmt="o", color=look["color"],
                     label=in_words(name))  # fmt: skip
     ax.set(xticks=list(places.values()), xticklabels=list(places), ylabel=text("satisfaction"))
     ax.set_xlim(-0.5, len(places) - 0.5)

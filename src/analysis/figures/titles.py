@@ -153,6 +153,12 @@ def channels(table: pd.DataFrame) -> str:
     return groups(text("Highest satisfaction"), highest)
 
 
+def largest_share(name: str, row: pd.Series) -> str:
+    """Say which share is the largest, with its interval."""
+    own = share(row["share"], row["ci_low"], row["ci_high"])
+    return text("{name} has the largest share: {share}", name=_sentence(name), share=own)
+
+
 def lists(table: pd.DataFrame, base_rate: float) -> str:
     """Say how many of the first on the first list were lost."""
     first = table.iloc[0]
