@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date, time
 
 from pydantic import ValidationError
 
@@ -66,5 +67,8 @@ def _sentences(error: ValidationError, kind: type[Keys], where: str) -> Iterator
 
 def shown(value: object) -> str:
     """Return a value as it stands in the file, or its beginning."""
-    text = repr(value)
+    if isinstance(value, bool):
+        text = str(value).lower()
+    else:
+        text = str(value) if isinstance(value, date | time) else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -78,6 +78,9 @@ def database_table(engine: BaseBackend, source: Source, place: Place) -> Table:
 def own_types(engine: BaseBackend, frame: pd.DataFrame) -> Table:
     """Put a table into the engine: columns of numbers and dates as they are, others as text."""
     mixed = frame.select_dtypes(exclude=["number", "datetime", "datetimetz"])
+    for name, column in mixed.items():
+        if any(isinstance(each, bytes) for each in column):
+            raise ValueError(f"the values of {name!r} are bytes (BLOB); expected text or numbers.")
     texts = {
         name: column.map(str, na_action="ignore").astype("str") for name, column in mixed.items()
     }

@@ -29,6 +29,13 @@ def ending_of(path: Path) -> str:
     return path.with_suffix("").suffix.lower() if suffix in _PACKED else suffix
 
 
+def state(path: Path) -> list[tuple[int, int, int]]:
+    """Return what changes with a file, or with one in a folder: its place, size and time."""
+    files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+    stats = [each.stat() for each in files]
+    return [(each.st_ino, each.st_size, each.st_mtime_ns) for each in stats]
+
+
 def existing(folder: Path, file: str, encoding: str) -> Path:
     """Return the path of a file, if it exists and its first bytes fit its ending."""
     path = folder / file

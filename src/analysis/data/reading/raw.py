@@ -22,7 +22,7 @@ from analysis.data.reading import engine as engines
 from analysis.data.reading import names, sheets, text
 from analysis.data.reading.failures import UNREADABLE, in_words
 from analysis.data.reading.joins import joined, prefix_of
-from analysis.data.reading.kinds import JSON, ending_of, existing
+from analysis.data.reading.kinds import JSON, ending_of, existing, state
 
 ROW = "row_in_file"
 """Column with a row's number in its file; files after the first begin at multiples of `NEXT`."""
@@ -205,11 +205,15 @@ def _one(
     path = existing(source.folder, file, part.encoding)
     skip, header = (part.skip, part.header) if is_main else (0, ())
     sheet = part.sheet if is_main else join.sheet or ""
+    before = state(path)
     try:
         rows, first_row = _open(engine, path, part, sheet, skip, header)
+        count = rows.count().execute()
+        if state(path) != before:
+            raise ValueError("the file was changed while it was read; expected one that is whole.")
     except UNREADABLE as error:
         raise DataError(in_words(error, file, part.encoding, skip)) from None
-    if rows.count().execute() == 0:
+    if count == 0:
         raise DataError(f"{file}: the file has no rows; expected a header and at least one row.")
     rows = rows.mutate(**{ROW: ibis.row_number() + first_row})
     if path.is_dir() or ending_of(path) == ".parquet":
@@ -225,7 +229,7 @@ def _open(
     first_row = skip + (1 if header else 2)
     ending = ending_of(path)
     if path.is_dir():
-        found = sorted(path.rglob("*.parquet"))
+        found = [each for each in sorted(path.rglob("*.parquet")) if not _is_hidden(each.name)]
         _check_parquet(engine, found)
         how = {"hive_partitioning": True, "hive_types_autocast": False}  # 001 stays 001
         rows = engine.read_parquet([glob.escape(str(each)) for each in found], **how)

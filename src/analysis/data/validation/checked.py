@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import ibis
 import ibis.expr.operations as ops
@@ -104,6 +104,7 @@ def _part(source: Source, name: str, raw: RawTable) -> tuple[Table, list[Rule]]:
     """Bring one file into the contract's columns; its rules are expressions of these."""
     maps = _maps(name, raw)
     used = dict.fromkeys(column for each in maps.values() for column in each.columns)
+    _check_kinds(raw, used)
     rows = in_local_time(source, raw.file, kept(source, raw), used)
     columns = {
         column: RawColumn(rows, raw.file, source, name, column, each)
@@ -129,6 +130,17 @@ def _part(source: Source, name: str, raw: RawTable) -> tuple[Table, list[Rule]]:
         if (name, column, rule.expected) != ("transactions", "customer_id", "a value")
     ]
     return found, own
+
+
+def _check_kinds(raw: RawTable, used: Iterable[str]) -> None:
+    """Refuse columns of values that are no text, number or date."""
+    for column in used:
+        kind = raw.rows[column].type()
+        if kind.is_binary() or kind.is_nested() or kind.is_interval():
+            raise DataError(
+                f"{raw.file}: the values of {column!r} are of the kind {kind}; expected text, "
+                "numbers or dates."
+            )
 
 
 def _union(name: str, parts: list[tuple[Table, list[Rule]]]) -> tuple[Table, list[Rule]]:
