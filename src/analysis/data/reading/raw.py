@@ -196,6 +196,10 @@ def _one(
         try:
             place = Place(part.catalog_name, part.schema_name, file)
             rows = _trimmed(engines.database_table(engine, source, place))
+        except UnicodeError:
+            raise DataError(
+                f"{source.stated}: {file!r} holds bytes (BLOB); expected text."
+            ) from None
         except ValueError as error:
             raise DataError(str(error)) from None
         except sqlite3.Error as error:
