@@ -100,6 +100,8 @@ def test_spans_and_months_by_hand(north):
     named = monthly.assign(segment=["private", "van"])
     quartiles = data_profile.quartiles(named, "sales_per_month")
     assert quartiles.index.tolist() == ["private", "van"]
+    nobody = data_profile.quartiles(named[:0], "sales_per_month")
+    assert nobody.columns.equals(quartiles.columns)
 
 
 def test_answerers_differ_by_a_planted_difference(write_source):

@@ -214,11 +214,11 @@ def over_days(region: Region) -> str:
 
 def quartiles(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return customers, quartiles and mean of a column by segment, the highest median first."""
-    groups = frame.groupby("segment")[column]
-    found = groups.quantile([0.25, 0.5, 0.75]).unstack()
-    found.columns = ["lower quarter", "median", "upper quarter"]
-    found = found.assign(mean=groups.mean())
-    found.insert(0, "customers", groups.size())
+    names = {"25%": "lower quarter", "50%": "median", "75%": "upper quarter", "mean": "mean"}
+    found = (
+        frame.groupby("segment")[column].describe().rename(columns={"count": "customers"} | names)
+    )
+    found = found[["customers", *names.values()]].astype({"customers": int})
     return found.sort_values("median", ascending=False)
 
 
