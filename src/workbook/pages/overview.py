@@ -144,7 +144,9 @@ class Overview:
             return None
         row = own[0]
         shown = {"href": self.finding_over_all(source, known)}
-        shown |= {"verdict": row["verdict"], "reason": row["reason"]}
+        why = self.pools[self.pools["hypothesis"] == known.id]
+        why = across_regions.why_open(why[why["source"] == source]).iloc[0]
+        shown |= {"verdict": row["verdict"], "reason": why}
         part = self.pooled_part(source, known, known.parts[0])
         if part is None:
             return shown | {"notes": [self.words["no_family"]]}

@@ -16,8 +16,10 @@ from analysis.claims.across_regions.pooling import (
     taking_part,
     without_each,
 )
+from analysis.claims.across_regions.reasons import why_open
 
 __all__ = [
     "ALPHA", "BEST_FIRST", "LEAST_REGIONS", "LEAST_TO_PREDICT", "best_first", "by_region",
-    "estimates", "family", "pooled", "ranked", "taking_part", "without_each",
+    "estimates", "family", "pooled", "ranked", "taking_part", "why_open",
+    "without_each",
 ]  # fmt: skip

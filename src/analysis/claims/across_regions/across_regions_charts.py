@@ -12,6 +12,7 @@ from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from analysis.claims.across_regions.pooling import LEAST_TO_PREDICT, taking_part
+from analysis.claims.across_regions.reasons import why_open
 from analysis.claims.hypotheses import Hypothesis, Part, register
 from analysis.figures import marks, theme, titles
 from analysis.figures.display import enumerated, figure, in_words, say
@@ -31,7 +32,8 @@ def forests(
     """
     known = register()[hypothesis]
     own = found[(found["hypothesis"] == hypothesis) & found["estimate"].notna()]
-    over = pools[pools["hypothesis"] == hypothesis].set_index("part")
+    over = pools[pools["hypothesis"] == hypothesis]
+    over = over.assign(reason=why_open(over)).set_index("part")
     say(f"### {hypothesis} {known.title[current()]}")
     if own.empty:
         say("No region has an estimate.")
@@ -118,7 +120,7 @@ def _caption(known: Hypothesis, part: Part, pooled: pd.Series) -> str:
         "{named}: {verdict} over {n} regions.",
         named=named, verdict=text(pooled["part_verdict"]), n=pooled["n_regions"],
     )  # fmt: skip
-    if reason:
+    if reason and pooled["part_verdict"] == "inconclusive":
         why = reason[:1].lower() + reason[1:]
         said += " " + text("The claim is open: {why}", why=why)
     return said
