@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import ibis
 import pandas as pd
@@ -176,12 +176,11 @@ def open_source(source: Source) -> Dataset:
     if "customers" in problems:
         raise DataError("\n".join(problems.values()))
     people = opened.pop("customers")
-    people = replace(people, rows=engines.stored(engine, source, "customers", people.rows))
-    known = engines.stored(engine, source, "customers", _known(source, people))
+    people = engines.stored(engine, source, "customers", people)
+    known = engine.create_table(ibis.util.gen_name("known"), _known(source, people), temp=True)
     tables = {"customers": people}
     for name, each in opened.items():
-        placed = each.of_customers(known)
-        stored = replace(placed, rows=engines.stored(engine, source, name, placed.rows))
+        stored = engines.stored(engine, source, name, each.of_customers(known))
         is_net = name == "transactions" and source.tables[name].refunds == "net"
         tables[name] = netted(stored) if is_net else stored
     return Dataset(source, tables, problems)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -15,8 +16,10 @@ from ibis.expr.types import Table
 from analysis.data.errors import DataError, nearest
 from analysis.data.extraction import extract, store
 from analysis.data.extraction.servers import database_file
+from analysis.data.files import scratch
 from analysis.data.mapping.source import Place, Source
 from analysis.data.reading.embedded import embedded
+from analysis.data.validation.tables import WRITTEN, CheckedTable
 
 
 def connect(source: Source) -> BaseBackend:
@@ -24,21 +27,22 @@ def connect(source: Source) -> BaseBackend:
     return embedded([source.folder, *source.outside, store.folder()])
 
 
-def stored(engine: BaseBackend, source: Source, name: str, rows: Table) -> Table:
-    """Store a checked table in the embedded engine, so that no query checks it again.
+def stored(engine: BaseBackend, source: Source, name: str, table: CheckedTable) -> CheckedTable:
+    """Store a checked table, so that no query checks it again.
 
-    Text and Excel files are stored as tables; Parquet files and extracts, which may be larger
-    than memory, as a view.
+    Text and Excel files are stored as tables of the embedded engine. Parquet files and extracts,
+    which may be larger than memory, become two Parquet files that are deleted with this process:
+    valid rows, and rows that break a rule with what was written there.
 
     Parameters
     ----------
     engine : BaseBackend
-        As from `embedded`.
+        As from `connect`.
     source : Source
         Whose table it is.
     name : str
         Table of the contract.
-    rows : Table
+    table : CheckedTable
         What to store.
 
     Raises
@@ -46,12 +50,21 @@ def stored(engine: BaseBackend, source: Source, name: str, rows: Table) -> Table
     DataError
         If the engine can't read the file, which may be damaged.
     """
-    handle = ibis.util.gen_name(name)
+    handle, rows = ibis.util.gen_name(name), table.rows
     files = [file for part in source.tables[name].parts for file in part.files]
+    is_large = source.extracts or all(each.lower().endswith((".parquet", "/")) for each in files)
     try:
-        if all(file.lower().endswith((".parquet", "/")) for file in files):
-            return engine.create_view(handle, rows)
-        return engine.create_table(handle, rows, temp=True)
+        if not is_large:
+            return replace(table, rows=engine.create_table(handle, rows, temp=True))
+        flags = [each for each in rows.columns if each.startswith("broken_")]
+        texts = [each for each in rows.columns if each.startswith(WRITTEN)]
+        halves = [rows.filter(~table.broken).drop(*flags, *texts), rows.filter(table.broken)]
+        paths = [scratch() / f"{handle}.{word}.parquet" for word in ("valid", "broken")]
+        for path, half in zip(paths, halves, strict=True):
+            engine.raw_sql(f"copy ({engine.compile(half)}) to '{path}' (format parquet)")
+        found = engine.read_parquet(paths, union_by_name=True)
+        known = {flag: found[flag].fill_null(False) for flag in flags}
+        return replace(table, rows=found.mutate(**known).select(*rows.columns))
     except duckdb.Error as error:
         said = str(error).splitlines()[0]
         raise DataError(f"{files[0]}: the engine can't read it: {said}") from None
