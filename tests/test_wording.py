@@ -241,3 +241,13 @@ def test_a_p_value_lies_on_its_side_of_the_rule_as_it_is_printed(p_value):
 @pytest.mark.parametrize("value", [0.2, 0.5])
 def test_what_is_far_from_the_rule_keeps_its_digits(value):
     assert checks.at_most("x", value, 0.05).value == f"{value:.1%}"
+
+
+def test_a_headline_is_in_a_managers_unit_and_scaled_once():
+    record = loss_against_gain(0.30, 0.05).record()
+    record["parts"][0]["plain"] = {"unit": "points of satisfaction, of 10", "times": 2.0}
+    said = wording.sentence(record)
+    assert "+0.60 points of satisfaction, of 10 (95% interval +0.40 to +0.80)" in said
+    assert "the claim of at least +0.3" in said
+    once = wording.in_plain_unit(record["parts"][0])
+    assert wording.in_plain_unit(once)["estimate"] == pytest.approx(0.6)

@@ -248,7 +248,7 @@ def cost_ratio(winning: Estimate, contact: Estimate, kept: Estimate, saved: floa
     drawn = winning.estimate * np.exp(wins - costs) * (kept.estimate + keeps) / net
     low, high = np.quantile(drawn, [0.025, 0.975])
     ratio = winning.estimate * kept.estimate / net
-    method = text("costs by campaign, {method}", method=kept.method)
+    method = f"costs by campaign, {kept.method}"  # a method stays English, piece by piece
     return Estimate(float(ratio), float(low), float(high), kept.n_obs, method=method)
 
 
