@@ -31,8 +31,8 @@ def interval(part: Mapping) -> str:
 
 
 def in_plain_unit(part: Mapping) -> Mapping:
-    """Return an estimated part in a manager's unit, where its record has one."""
-    if not (plain := part.get("plain")):
+    """Return an estimated part in a manager's unit, where its record has one (`plain`), once."""
+    if not (plain := part.get("plain")) or "estimate" not in part:
         return part
     times = plain["times"]
 
@@ -42,7 +42,7 @@ def in_plain_unit(part: Mapping) -> Mapping:
     names = ("estimate", "ci_low", "ci_high")
     own = dict(zip(names, scaled([part[name] for name in names]), strict=True))
     own |= {name: scaled(part[name]) for name in ("claim", "negligible")}
-    return {**part, **own, "null": part["null"] * times, "unit": plain["unit"]}
+    return {**part, **own, "null": part["null"] * times, "unit": plain["unit"], "plain": None}
 
 
 def method_in_words(method: str, language: str) -> str:
