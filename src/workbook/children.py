@@ -47,13 +47,20 @@ def end(mark: str, kernel: int | None = None) -> None:
 
 def end_left() -> None:
     """Kill what runs have left that were themselves killed on this machine."""
-    living = {_name(each) for each in psutil.process_iter()}
+    _kill_all(lambda environment: _is_over(environment.get(RUN, "")))
 
-    def is_left(environment: dict[str, str]) -> bool:
-        run = environment.get(RUN, "")
-        return run.startswith(f"{HOST}-") and run not in living
 
-    _kill_all(is_left)
+def _is_over(run: str) -> bool:
+    """Tell whether a run was one on this machine, and has ended."""
+    host, _, number = run.rpartition("-")[0].partition("-")
+    if host != HOST or not number.isdecimal():
+        return False
+    try:
+        return _name(psutil.Process(int(number))) != run
+    except psutil.NoSuchProcess:
+        return True
+    except (psutil.Error, ValueError, OverflowError):
+        return False
 
 
 def _kill_all(is_meant: Callable[[dict[str, str]], bool]) -> None:
@@ -82,7 +89,4 @@ def _kill(processes: Iterator[psutil.Process]) -> int:
 
 def _name(process: psutil.Process) -> str:
     """Return what tells a process from all others, also from a later one of its number."""
-    try:
-        return f"{HOST}-{process.pid}-{process.create_time():.0f}"
-    except psutil.Error:
-        return ""
+    return f"{HOST}-{process.pid}-{process.create_time():.0f}"

@@ -179,13 +179,21 @@ class ColdKernelManager(AsyncKernelManager):
         if self.limit is not None and self.limit.has_ended:
             self.end()
 
+    async def shutdown_kernel(self, *how: object, **options: object) -> None:
+        """End the kernel, after all that it has started: it has adopted what left its group."""
+        self._end_children()
+        await super().shutdown_kernel(*how, **options)
+
     def end(self) -> None:
         """Kill the kernel and all that it has started, from whatever thread."""
         leader = getattr(self.provisioner, "pgid", None)
-        children.end(self._mark, getattr(self.provisioner, "pid", None))
+        self._end_children()
         for kill in (os.killpg, os.kill) if leader else ():  # it may not lead its group yet
             with contextlib.suppress(OSError):
                 kill(leader, signal.SIGKILL)
+
+    def _end_children(self) -> None:
+        children.end(self._mark, getattr(self.provisioner, "pid", None))
 
     def cleanup_connection_file(self) -> None:
         """Remove the folder with the connection file and the sockets."""
