@@ -8,6 +8,8 @@ READY := .venv/ready
 
 help:
 	@echo "make report   run every notebook for every example region; reports/index.html"
+	@echo "              (LANGUAGE=zh: in Chinese; LANGUAGE=both: side by side, Chinese in reports/zh)"
+	@echo "              names in Chinese need a font: apt install fonts-noto-cjk, or Noto Sans CJK SC"
 	@echo "make test     all tests"
 	@echo "make lab      JupyterLab, with the workbook importable (FLAGS=... for more options)"
 	@echo "make calibrate  error rates of the verdicts, in simulated regions (hours)"
@@ -17,7 +19,7 @@ help:
 	@echo "make clean    remove the virtual environment"
 
 report: $(READY)
-	$(BIN)/workbook run
+	$(BIN)/workbook run $(addprefix --language ,$(filter en zh both,$(LANGUAGE)))
 
 test: $(READY)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \

@@ -14,10 +14,10 @@ import typer
 from analysis.data import files, sources
 from analysis.data.errors import counted
 from analysis.data.sources import ROOT, DataError
-from workbook import extracts, notebooks, unforeseen
+from workbook import extracts, notebooks, notify, runs, unforeseen
 from workbook.console import PlainConsole, styled
 from workbook.init import command
-from workbook.running import fork_server, plan, run_lock, up_to_date
+from workbook.running import run_lock
 
 if TYPE_CHECKING:
     from analysis.data.dataset import Dataset
@@ -60,6 +60,13 @@ def run(
         float, typer.Option(min=0.01, help="Minutes after which a notebook is stopped.")
     ] = 30,
     scheduler: Annotated[str, typer.Option(help="Address of a Dask scheduler.")] = "",
+    language: Annotated[
+        list[str],
+        typer.Option("--language", "-l", help="en, zh or both: side by side; repeatable."),
+    ] = [],  # noqa: B006
+    notify_by: Annotated[
+        str, typer.Option("--notify", help="Command that is called once, with a summary.")
+    ] = "",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only failures.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON object for each event.")] = False,
 ) -> None:
@@ -68,57 +75,36 @@ def run(
     What has not changed since its report was made is not run again.
     """
     unforeseen.reports = reports
-    chosen, refused = notebooks.select(notebook)
-    given = notebooks.parameters(chosen, parameter)
-    as_of = next((str(own["as_of"]) for own in given.values() if "as_of" in own), "")
-    given = {each: own | {"source": plan.portable(source)} for each, own in given.items()}
+    words = notify.arguments(notify_by) if notify_by else []
+    before = notify.last_run(reports) if words else 0
+    languages = notebooks.choose(_both(language), notebooks.LANGUAGES, "language")
     style = "json" if as_json else "quiet" if quiet else "auto"
-    known, is_forked = extracts.of_run(_read(source)), not (cold or scheduler)
-    noted = up_to_date.data(reports, known.name)
-    data = plan.noted_data(known, as_of, noted) or _read_data(known, as_of, style, is_forked)
-    regions = notebooks.choose(region, list(data.prints), "region")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
-    with run_lock.alone(reports, f"workbook run --source {source}"):
-        up_to_date.note_data(reports, known.name, vars(data))
-        asked = plan.Plan(known.name, data, regions, given, reports, refused)
-        tasks = asked.regional()
-        todo = tasks if force else [task for task in tasks if not up_to_date.is_done(task)]
-        across = asked.across()
-        is_done = not todo and not refused and all(map(up_to_date.is_done, across))
-        if is_done and up_to_date.is_indexed(reports):
-            failed, number = 0, len(tasks) + len(across)
-            if style == "auto":
-                said = f"{counted(number, 'report')} {'is' if number == 1 else 'are'}"
-                console.print(f"{said} unchanged: same notebooks, parameters, data and code.")
-        else:
-            if todo and is_forked:
-                fork_server.warm(notebooks.FOLDER)  # it imports while we do
-            from workbook.running import execute, session
-
-            todo, how = plan.in_turns(todo, jobs), execute.How(cold, 60 * timeout)
-            try:
-                failed = session.perform(asked, todo, style, console, jobs, scheduler, how)
-            except KeyboardInterrupt:
-                raise typer.Exit(130) from None
-    if style == "auto":
-        for each in notebooks.find_all() if not notebook else ():
-            if each.defaults is None and not each.problem:
-                console.print(f"Left out: {each.about}.", soft_wrap=True)
-        console.print(f"Index: {os.path.relpath(reports / 'index.html')}", soft_wrap=True)
-    raise typer.Exit(1 if failed else 0)
+    try:
+        asked = runs.Asked(
+            extracts.of_run(_read(source)), source, region, notebook, parameter,
+            languages if language else (), jobs, reports, force, cold, timeout, scheduler, style,
+        )  # fmt: skip
+        code, failed = runs.run(asked, console)
+        told = notify.summary(asked.source.name, reports, before, code, failed) if words else {}
+    except DataError as error:
+        if words:
+            _say(notify.tell(words, notify.summary(source, reports, before, 2, (), str(error))))
+        raise
+    if words:
+        _say(notify.tell(words, told))
+    raise typer.Exit(code)
 
 
-def _read_data(source: sources.Source, as_of: str, style: str, warm: bool) -> plan.Data:
-    """Read what a run must know of a source's data, and say what is wrong with it."""
-    if warm:
-        fork_server.warm(notebooks.FOLDER)  # it imports while we read
-    from analysis.data import dataset
-    from workbook.checking import problems
+def _both(languages: list[str]) -> list[str]:
+    """Return languages, of which "both" are all."""
+    return list(notebooks.LANGUAGES) if "both" in languages else languages
 
-    opened = dataset.open_source(source)
-    if style == "auto":
-        problems.warn(opened, console)
-    return plan.read_data(opened, as_of)
+
+def _say(problem: str) -> None:
+    """Print why a command could not be called, where it could not."""
+    if problem:
+        console.print(styled(problem, "yellow", ""), soft_wrap=True)
 
 
 @app.command(name="list")
@@ -197,10 +183,15 @@ def export(
         Path | None, typer.Option(help="Where the files go; by default export/ in the reports.")
     ] = None,
     language: Annotated[str, typer.Option(help="Language of the words: en or zh.")] = "en",
+    slides: Annotated[
+        bool, typer.Option("--slides", help="PowerPoint, too: a slide a claim.")
+    ] = False,
 ) -> None:
-    """Write the findings for colleagues: Excel, CSV and a summary of one page."""
+    """Write the findings for colleagues: Excel, CSV, a summary of one page, and slides."""
     from analysis.claims import across_regions, findings
+    from workbook.pages import collect
     from workbook.pages.exports import export as exporter
+    from workbook.pages.exports import rows
 
     [language] = notebooks.choose([language], notebooks.LANGUAGES, "language")
     found = findings.read_all(reports)
@@ -208,7 +199,11 @@ def export(
         raise DataError(f"There are no findings in {os.path.relpath(reports)}: workbook run.")
     others, tested = findings.read_variants(reports), findings.read_tests(reports)
     pools = across_regions.pooled(found, others, tested)
-    for path in exporter.write(found, pools, folder or reports / "export", language):
+    records = [entry.record for entry in collect.collect(reports) if entry.record]
+    units = rows.units(records, language)
+    said = rows.lines(found, pools, language, units, reports)
+    where = folder or reports / "export"
+    for path in exporter.write(found, pools, where, language, said, with_slides=slides):
         console.print(os.path.relpath(path), soft_wrap=True)
 
 

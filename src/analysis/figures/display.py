@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import cache
@@ -26,6 +27,8 @@ DISPLAY_DPI = 100
 WIDEST, TITLE_SIZE, LINE = 6.4, 11.5, 0.21
 """Inches of the widest picture, points of a title and inches of a line of it."""
 COLOURS = 64
+MOST_SVG = 20_000
+"""Bytes of a packed SVG that goes into a page; a cloud of points has more."""
 TEMPLATES = Path(__file__).parent / "templates"
 
 TERM = "term"
@@ -148,11 +151,13 @@ def figure(fig: Figure, alt: str, caption: str, title: str = "") -> None:
     elif title:
         caption = f"{title}。{caption}"
     image = base64.b64encode(png(fig)).decode()
-    width = round(fig.get_figwidth() * DISPLAY_DPI)
+    width, vector = round(fig.get_figwidth() * DISPLAY_DPI), packed_svg(fig)
+    drawing = f' data-svg="{vector}"' if vector else ""
     plt.close(fig)
     display(
         HTML(
-            f'<figure><img src="data:image/png;base64,{image}" alt="{escape(alt)}" width="{width}">'
+            f"<figure{drawing}>"
+            f'<img src="data:image/png;base64,{image}" alt="{escape(alt)}" width="{width}">'
             f"<figcaption>{escape(caption)}</figcaption></figure>"
         )
     )
@@ -204,6 +209,15 @@ def png(fig: Figure) -> bytes:
     colours = Image.open(drawn).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     colours.save(reduced, format="png", optimize=True)
     return reduced.getvalue()
+
+
+def packed_svg(fig: Figure) -> str:
+    """Return a figure as SVG, packed (gzip, base64) for a page to offer; empty if it is large."""
+    drawn = io.BytesIO()
+    with plt.rc_context({"svg.hashsalt": "workbook", "svg.fonttype": "none"}):
+        fig.savefig(drawn, format="svg", bbox_inches=None, metadata={"Date": None})
+    packed = gzip.compress(drawn.getvalue(), mtime=0)
+    return base64.b64encode(packed).decode() if len(packed) <= MOST_SVG else ""
 
 
 @cache

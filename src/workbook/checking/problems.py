@@ -10,7 +10,6 @@ from rich.table import Table
 from analysis.data import exclusions
 from analysis.data.dataset import Dataset, problems
 from analysis.data.errors import counted, listed
-from workbook.console import styled
 
 
 def show(dataset: Dataset, console: Console, shows_values: bool = False) -> bool:
@@ -58,15 +57,14 @@ def unused(dataset: Dataset) -> Iterator[str]:
         yield f"{listed(files, 80)}: columns not used: {listed(sorted(columns))}"
 
 
-def warn(dataset: Dataset, console: Console) -> None:
+def warnings(dataset: Dataset) -> list[str]:
     """Point to the rows that are excluded, and to tables that can't be read."""
-    for name, text in dataset.problems.items():
-        console.print(styled(f"Table {name} can't be read:", "yellow", text), soft_wrap=True)
+    said = [f"Table {name} can't be read: {text}" for name, text in dataset.problems.items()]
     rows = int(problems(dataset)["rows"].fillna(0).sum())
     if rows:
         verb = "row is" if rows == 1 else "rows are"
-        console.print(
+        said.append(
             f"{counted(rows, 'rule violation')}; the {verb} excluded: "
-            f"workbook check {dataset.source.name}",
-            soft_wrap=True,
+            f"workbook check {dataset.source.name}"
         )
+    return said

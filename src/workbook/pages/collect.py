@@ -90,11 +90,17 @@ def _entry(path: Path, reports: Path) -> Entry:
         status=about["status"],
         error=about["error"],
         title=report.title(notebook),
-        record=record | about["provenance"] if record else None,
+        record=_of_run(record, about) if record else None,
         files=tuple(
             quote(file.relative_to(reports).as_posix()) for file in up_to_date.files_of(path)
         ),
     )
+
+
+def _of_run(record: Mapping, about: Mapping) -> dict:
+    """Return a record with what its run says of it: where it is from, and the page's language."""
+    language = about.get("language", record["language"])
+    return {**record, **about["provenance"], "language": language}
 
 
 def _record(notebook: nbformat.NotebookNode, about: Mapping) -> dict:

@@ -47,5 +47,17 @@ class Entry:
             part.key: {name: getattr(part, name)[language] for name in ("label", "unit", "counts")}
             for part in (known.parts if known else ())
         }
-        parts = [part | words.get(part["key"], {}) for part in self.record["parts"]]
+        for part in known.parts if known else ():
+            if part.plain:
+                words[part.key]["plain"] = part.plain[language]
+        parts = [_worded(part, words.get(part["key"], {})) for part in self.record["parts"]]
         return replace(self, record={**self.record, "language": language, "parts": parts})
+
+
+def _worded(part: Mapping, words: Mapping) -> dict:
+    """Return a part of a record with other words."""
+    made = {**part, **words}
+    made.pop("plain", None)
+    if part.get("plain"):
+        made["plain"] = part["plain"] | {"unit": words.get("plain", part["plain"]["unit"])}
+    return made

@@ -122,28 +122,27 @@ def _row(key: str, known: Overview) -> dict:
         "id": key,
         "title": entry.title[language],
         "claim": entry.claim[language],
-        "notes": _row_notes(entry, found.values(), language),
+        "notes": _row_notes(entry, known),
         "tally": [(name, counts[name]) for name in card.SYMBOLS if counts[name]],
         "pooled": [known.cell(source, entry) for source in known.sources],
         "cells": [_cell(found.get(place), language) for place in known.places],
     }
 
 
-def _row_notes(
-    known: hypotheses.Hypothesis, entries: Sequence[Entry], language: str
-) -> Iterator[str]:
-    """Say what is drawn in a row, where the claim puts it, and how it is read."""
-    words = wording.words(language)["index"]
-    headline = known.parts[0]
-    parts = (entry.record["parts"][0] for entry in entries)
-    part = next((part for part in parts if "estimate" in part), None)
-    yield f"{headline.label[language]} ({headline.unit[language]})"
+def _row_notes(claim: hypotheses.Hypothesis, known: Overview) -> Iterator[str]:
+    """Say what the numbers of a row are, where the claim puts them, and how it is read."""
+    words = wording.words(known.language)["index"]
+    headline, entries = claim.parts[0], known.claims[claim.id].values()
+    parts = [*known.headlines(claim).values(), *(each.record["parts"][0] for each in entries)]
+    part = next((wording.in_plain_unit(part) for part in parts if "estimate" in part), None)
+    unit = part["unit"] if part else headline.unit[known.language]
+    yield f"{headline.label[known.language]} ({unit})"
     if part:
-        yield words["claimed"].format(claim=wording.claim_range(part, language))
-    if len(known.parts) > 1:
-        yield words["parts"].format(n=len(known.parts))
-    if known.reading == "association":
-        yield wording.words(language)["association"]
+        yield words["claimed"].format(claim=wording.claim_range(part, known.language))
+    if len(claim.parts) > 1:
+        yield words["parts"].format(n=len(claim.parts))
+    if claim.reading == "association":
+        yield wording.words(known.language)["association"]
 
 
 def _cell(entry: Entry | None, language: str) -> dict | None:
@@ -152,7 +151,7 @@ def _cell(entry: Entry | None, language: str) -> dict | None:
         return None
     record = entry.record
     part, words = record["parts"][0], wording.words(language)
-    said = [wording.interval(part)] if "estimate" in part else []
+    said = [wording.interval(wording.in_plain_unit(part))] if "estimate" in part else []
     said += [words["check_failed"]] if wording.failed_checks(record) else []
     return {
         "href": _short(entry.finding),
@@ -178,7 +177,8 @@ def decider(record: Mapping) -> list[str]:
     said = words["left_open_by" if is_open else "decided_by"]
     others = [each["verdict"] for each in record["parts"]].count(record["verdict"]) - 1
     more = words["and_more"].format(n=others) if others else ""
-    return [f"{said} {part['label']}: {wording.interval(part)}{more}"]
+    shown = wording.interval(wording.in_plain_unit(part))
+    return [f"{said} {part['label']}: {shown}{more}"]
 
 
 def _link(entry: Entry, said: str) -> dict:

@@ -158,7 +158,8 @@ class Overview:
             }
             notes.append(self.words["elsewhere"].format(**ends))
         shown |= drawn(part, scale) | {"notes": notes}
-        shown |= self._line(source, history.EVERYWHERE, known, scale)
+        times = part.get("plain", {}).get("times", 1.0)
+        shown |= self._line(source, history.EVERYWHERE, known, times)
         return shown | self._family_note(row, self._sizes[source, history.EVERYWHERE])
 
     def region_notes(self, place: Place, known: Hypothesis) -> dict:
@@ -167,7 +168,8 @@ class Overview:
         Its line over the runs and, where nothing is pooled over its source, its family.
         """
         source, region = place
-        line = self._line(source, region, known, self.scales.get(known.id))
+        part = self.claims[known.id][place].record["parts"][0]
+        line = self._line(source, region, known, part.get("plain", {}).get("times", 1.0))
         row = self._families.get((source, region, known.id))
         if source in self.sources or row is None or pd.isna(row["p_value"]):
             return line
@@ -247,19 +249,20 @@ class Overview:
         kind, word = ("stands", "stands") if row["survives"] else ("warning", "falls")
         return {kind: self.words[f"{word}_alone" if size == 1 else word].format(n=size)}
 
-    def _line(self, source: str, region: str, known: Hypothesis, scale: Axis) -> dict:
+    def _line(self, source: str, region: str, known: Hypothesis, times: float) -> dict:
         """Return an effect's line over the runs, and its first and last value in words.
 
-        Empty where there are fewer than two runs with a value, or the last run has none.
+        In words it is so many `times` as large, in a manager's unit. Empty where there are fewer
+        than two runs with a value, or the last run has none.
         """
-        part = known.parts[0]
+        part, scale = known.parts[0], self.scales.get(known.id)
         runs = self._runs.get((source, known.id, part.key))
         own = runs[region].dropna() if runs is not None and region in runs else ()
         if scale is None or len(own) < 2 or own.index[-1] != self.last:
             return {}
         shown, days = runs if region == history.EVERYWHERE else runs[[region]], self._days
         ends = [
-            self._at_run(run, days[source, region].get(run, ""), own[run], part)
+            self._at_run(run, days[source, region].get(run, ""), times * own[run], part)
             for run in own.index[[0, -1]]
         ]
         return {
@@ -279,5 +282,5 @@ def drawn(part: Mapping, scale: Axis) -> dict:
     """Return the drawing of a part's record on a scale, and its numbers."""
     return {
         "drawing": Markup(card.interval_svg(part, *scale)),
-        "effect": wording.interval(part),
+        "effect": wording.interval(wording.in_plain_unit(part)),
     }

@@ -62,11 +62,10 @@ def numbers(part: Mapping) -> dict[str, str]:
 
 def effect(part: Mapping, language: str) -> str:
     """Say an effect with its range and its unit; never without its range."""
-    part = wording.in_plain_unit(part)
+    facts, part = numbers(part), wording.in_plain_unit(part)
     unit = "" if part["show"] in ("ratio", "points") else part["unit"]
     label = part["label"][:1].upper() + part["label"][1:]
-    facts = numbers(part) | {"label": label, "unit": unit}
-    return words(language)["effect"].format(**facts).strip()
+    return words(language)["effect"].format(label=label, unit=unit, **facts).strip()
 
 
 def named(names: Sequence[str], language: str) -> str:

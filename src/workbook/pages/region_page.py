@@ -81,7 +81,6 @@ def _row(entry: Entry, known: Overview) -> dict:
         "href": HOME + entry.finding,
         "verdict": record["verdict"],
         "reason": record["reason"],
-        "notes": index.decider(record) if "estimate" in record["parts"][0] else [],
     }
     if failed := wording.failed_checks(record):
         said = f"{wording.words(language)['check_failed']}: {plain.named(failed, language)}"

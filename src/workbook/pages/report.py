@@ -38,6 +38,7 @@ _ACTIVE_TAG = re.compile(r"<(?=/?(?:script|iframe|object|embed|link|meta|base|fo
 _TERMINAL_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ABSOLUTE_PATH = re.compile(r"(?<![\w.:~/\\])(?:[A-Za-z]:)?[\\/](?:[^\\/\s'\"<>|:]+[\\/])+")
 _TITLE = re.compile(r"^# +(.+?)\s*$", re.M)
+_FIGURE = re.compile(r"<figure\b.*?</figure>", re.S)
 _HEADING = re.compile(r'<h2 id="([^"]*)">(.*?)<a class="anchor-link"', re.S)
 
 
@@ -68,6 +69,7 @@ def page(notebook: NotebookNode, home: str) -> str:
         ),
         "message": plain_message(run["error"]),
         "records": records,
+        "picture": Markup(_picture(shown)) if records else "",
         "contents": list(_contents(shown)),
         "footer": _footer(notebook, records),
     }
@@ -135,6 +137,17 @@ def _shown_cells(cells: Sequence[NotebookNode], language: str) -> list[NotebookN
             is_titled |= source != cell.source
             shown.append(v4.new_markdown_cell(_harmless(source)))
     return shown
+
+
+def _picture(cells: Sequence[NotebookNode]) -> str:
+    """Return the first figure, which shows what the claim is about; empty where there is none."""
+    htmls = (
+        output.data.get("text/html", "")
+        for cell in cells
+        for output in cell.get("outputs", ())
+        if "data" in output
+    )
+    return next((match[0] for html in htmls if (match := _FIGURE.search(html))), "")
 
 
 def _kept_open(cell: NotebookNode) -> dict:
@@ -210,6 +223,7 @@ def _template() -> Template:
         "chip": card.chip,
         "drawn": lambda part: card.interval_svg(part, *card.scale_of([part])),
         "deciding_part": wording.deciding_part,
+        "plain": wording.in_plain_unit,
         "interval": wording.interval,
         "sentence": wording.sentence,
     }

@@ -81,6 +81,7 @@ class Outcome:
     tries: int = 1
     written: bool = True  # its report; else the one before it is still there
     story: tuple[str, ...] = ()  # where an error came from that nobody foresaw; for the log
+    warnings: tuple[str, ...] = ()  # what code in it warned of
 
 
 def execute(task: Task, how: How = How()) -> Outcome:
@@ -105,7 +106,8 @@ def execute(task: Task, how: How = How()) -> Outcome:
     _write(notebook, task, before)
     seconds = time.monotonic() - started
     up_to_date.finish(task, seconds, bool(failure))
-    return Outcome(task, failure, seconds, cells, tries, story=story)
+    warned = executed.warnings_of(notebook)
+    return Outcome(task, failure, seconds, cells, tries, story=story, warnings=warned)
 
 
 def run(

@@ -28,6 +28,7 @@ HIDDEN = "***"
 """Stands where a secret stood."""
 
 _HEADING = re.compile(r"^##? (.+)", re.MULTILINE)
+_WARNING = re.compile(r"^\S*: \w*Warning: (.+)$", re.MULTILINE)
 _PATHS = re.compile(r"(?:/[\w.@+-]+)+/(?=[\w.-]+\.py|ipykernel)")
 
 
@@ -108,6 +109,18 @@ def slowest(notebook: NotebookNode) -> tuple[tuple[str, float], ...]:
         if seconds is not None:
             found.append((heading, round(float(seconds), 2)))
     return tuple(sorted(found, key=lambda each: -each[1])[:3])
+
+
+def warnings_of(notebook: NotebookNode) -> tuple[str, ...]:
+    """Return what code in a notebook warned of, each once."""
+    texts = [
+        output.text
+        for cell in notebook.cells
+        for output in cell.get("outputs", ())
+        if output.output_type == "stream" and output.name == "stderr"
+    ]
+    found = _WARNING.findall("\n".join(texts))
+    return tuple(dict.fromkeys(without_values(each, "Warning") for each in found))
 
 
 def without_paths(text: str) -> str:

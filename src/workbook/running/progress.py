@@ -21,7 +21,10 @@ from workbook.terminal import Display
 Style = Literal["auto", "quiet", "json"]
 
 SLOWEST = 3  # notebooks and cells that are named at the end
-COLOURS = {"skipped": "none", "refused": "red", "failed": "red", "done": "green", "end": "none"}
+COLOURS = {
+    "skipped": "none", "refused": "red", "failed": "red", "done": "green", "warning": "yellow",
+    "end": "none",
+}  # fmt: skip
 """Of the first word of an event's line; others are not printed for people."""
 WHEN_QUIET = ("refused", "failed", "end")
 
@@ -59,6 +62,7 @@ class Progress:
     refused        reason; once per reason
     started        region, notebook, expected (seconds, or null)
     done, failed   region, notebook, seconds, failures (list of text), note
+    warning        region, notebook, text; once per text
     end            complete (false if the run was stopped), ended, failed (how many),
                    skipped (how many by reason), slowest_notebooks (list of region,
                    notebook, seconds), slowest_cells (the same and heading)
@@ -81,6 +85,7 @@ class Progress:
         self._skipped = {_one_line(reason): count for reason, count in skipped.items() if count}
         self._console, self._path, self._clock = console, log, clock
         self._refused, self.failed = tuple(refused), 0
+        self.failures, self._warned = [], set()
         self._log: TextIO | None = None
         self._display: Display | None = None
         self._lock, self._is_over, self._start = Lock(), False, clock()
@@ -166,6 +171,7 @@ class Progress:
             self._running.pop(step, None)
             self._ended[step] = seconds
             self.failed += bool(failure)
+            self.failures += [f"{step.name}: {_one_line(failure)}"] if failure else []
             self._cells += [(spent, step, heading) for heading, spent in cells]
             failures = [failure] if failure else []
             facts = step.about(seconds) | {"failures": failures, "note": note}
@@ -173,6 +179,15 @@ class Progress:
             self._write(*(f"    {line}" for line in story))
         if self._display:
             self._display.ended(step, len(self._ended))
+
+    def warned(self, step: Step, texts: Sequence[str]) -> None:
+        """Tell of what was warned of in a step, each text once in a run."""
+        with self._lock:
+            for text in dict.fromkeys(map(_one_line, texts)):
+                if text not in self._warned and not self._is_over:
+                    self._warned.add(text)
+                    facts = {"region": step.region, "notebook": step.notebook, "text": text}
+                    self._tell("warning", [f"warning {step.name}: {text}"], facts)
 
     def time_left(self) -> float:
         """Return the seconds that the run will still take; missing while nothing is known.

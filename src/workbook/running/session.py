@@ -27,7 +27,7 @@ def perform(
     jobs: int,
     scheduler: str,
     how: How,
-) -> int:
+) -> list[str]:
     """Do what is to be done, then look at all regions together, and make the index.
 
     Of the plan's tasks in the regions those of `todo` must be done, so many at once. The other
@@ -35,8 +35,8 @@ def perform(
 
     Returns
     -------
-    int
-        Number of reports that failed, or were refused.
+    list of str
+        Reports that failed or were refused, each with the reason.
     """
     reports, lost = plan.reports, list(plan.refused)
     steps = [step_of(task) for task in [*todo, *plan.across()]]
@@ -59,7 +59,7 @@ def perform(
             collect.rebuild(reports, lost)
             raise
         collect.write_index(reports, entries, found, lost)
-    return progress.failed + len(plan.refused)
+    return [*progress.failures, *plan.refused]
 
 
 def step_of(task: Task) -> Step:
@@ -101,6 +101,7 @@ def _execute(
 
     for outcome in execute.run(tasks, jobs, how, scheduler, start):
         step, note = steps[outcome.task.executed], "second try" if outcome.tries > 1 else ""
+        progress.warned(step, outcome.warnings)
         about = (outcome.failure, outcome.seconds, outcome.cells, note, outcome.story)
         progress.ended(step, *about)
         if not outcome.written:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from analysis.claims import hypotheses
 from analysis.data.files import write_text
+from analysis.language import LANGUAGES
 from workbook import notebooks
 from workbook.running import fingerprints
 
@@ -76,7 +77,11 @@ def of_regions(reports: Path, gone: bool = False) -> list[Path]:
     all others.
     """
     known = {path.stem for path in notebooks.paths()}
-    there = sorted(path for path in reports.glob("*/*/*.ipynb") if path.stem in known)
+    there = sorted(
+        path
+        for path in reports.glob("*/*/*.ipynb")
+        if path.stem in known and path.parts[-3] not in LANGUAGES  # whose folders are in this one
+    )
     paths = [path for path in there if is_report(path)]
     noted = {name: data(reports, name).get("prints") for name in {path.parts[-3] for path in paths}}
 

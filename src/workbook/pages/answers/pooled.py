@@ -62,7 +62,7 @@ class Pooled(View):
         near = sorted(set(needs) & set(rows), key=lambda key: _cost(needs[key]))
         order = [*near, *(key for key in rows if key not in near)]
         if not order:
-            yield self.answer("open", "nothing_open")
+            yield self._unpooled()
             return
         row = rows[order[0]]
         known, said = hypothesis(order[0]), self.effect(self.part(row))
@@ -74,6 +74,21 @@ class Pooled(View):
         if order[1:]:
             claims = self.named([hypothesis(key) for key in order[1:]])
             yield self.answer("open", "also_open", True, claims=claims)
+
+    def _unpooled(self) -> Answer:
+        """Say which claim that can't be pooled is open in the most regions."""
+        found = {}
+        for row in (row for row in self.best if row["verdict"] == "not testable"):
+            entries = self.known.claims.get(row["hypothesis"], {}).values()
+            verdicts = [each.record["verdict"] for each in entries if each.source == self.source]
+            found[verdicts.count("inconclusive")] = row, len(verdicts)
+        k = max(found, default=0)
+        if not k:
+            return self.answer("open", "nothing_open")
+        row, n = found[k]
+        known = hypothesis(row["hypothesis"])
+        facts = {"claim": self.link(known), "k": k, "n": n, "reason": row["reason"]}
+        return self.answer("open", "open_unpooled", **facts)
 
     def _way(self, need: Mapping) -> str:
         """Say what would decide a pooled claim most cheaply."""

@@ -23,11 +23,16 @@ from openpyxl.writer.excel import ExcelWriter
 from analysis.claims import card, wording
 from analysis.claims.hypotheses import Part, hypothesis
 from analysis.data.files import FORMULA
-from workbook.pages import report
+from workbook.pages import plain, report
+from workbook.pages.exports.rows import Line
 
 WIDEST = 48
 """Characters of the widest column of a sheet; longer text is wrapped."""
 
+FIRST_WIDTHS = {
+    "claim": 24, "says": 40, "where": 16, "verdict": 14, "sentence": 60, "effect": 40, "page": 8,
+}  # fmt: skip
+"""Characters of the columns of the sheet that is read."""
 ONE_LINE, WRAPPED = (Alignment(vertical="top", wrap_text=wrap) for wrap in (False, True))
 UNDATED = datetime(1980, 1, 1)
 """The date of every Excel file, so that equal findings make equal files."""
@@ -51,15 +56,20 @@ FORMATS = {
 }  # fmt: skip
 
 
-def workbook(found: pd.DataFrame, pools: pd.DataFrame, language: str) -> bytes:
-    """Return an Excel file with one sheet of findings and one of pooled effects.
+def workbook(
+    found: pd.DataFrame, pools: pd.DataFrame, language: str, said: Sequence[Line] = ()
+) -> bytes:
+    """Return an Excel file: a sheet to read, one of findings and one of pooled effects.
 
-    Columns are those of the tables, with the hypothesis's title, the part's label and, where
-    the table has none, its unit and what n_obs counts. An infinite number is the text "∞";
-    differences of shares are in percentage points.
+    The first has what was found as `rows.lines` says it, with links to the pages. Columns of the
+    others are those of the tables, with the hypothesis's title, the part's label and, where the
+    table has none, its unit and what n_obs counts. An infinite number is the text "∞"; differences
+    of shares are in percentage points.
     """
     book, names = Workbook(), wording.words(language)["export"]["sheets"]
     book.remove(book.active)
+    if said:
+        _fill_first(book.create_sheet(plain.words(language)["export"]["sheet"]), said, language)
     for name, table in {names["findings"]: found, names["pooled"]: pools}.items():
         parts = [_part(*row) for row in zip(table["hypothesis"], table["part"], strict=True)]
         _fill(book.create_sheet(name), _with_words(table, parts, language), parts)
@@ -88,11 +98,51 @@ def _with_words(table: pd.DataFrame, parts: Sequence[Part], language: str) -> pd
     return table
 
 
-def _fill(sheet: Worksheet, table: pd.DataFrame, parts: Sequence[Part]) -> None:
-    """Write a table to a sheet, with a head that stays in sight and filters its rows.
+def _fill_first(sheet: Worksheet, said: Sequence[Line], language: str) -> None:
+    """Write what was found, to be read."""
+    words, verdict = plain.words(language)["export"], wording.words(language)["verdict"]
+    names = ("claim", "says", "where", "verdict", "sentence", "effect", "page")
+    for column, name in enumerate(names, start=1):
+        _put(sheet.cell(1, column), words[name])
+        sheet.cell(1, column).font = Font(bold=True)
+        sheet.column_dimensions[get_column_letter(column)].width = FIRST_WIDTHS[name]
+    for number, line in enumerate(said, start=2):
+        effect = "" if line.part is None else plain.effect(line.part, language)
+        title = f"{line.known.id} {line.known.title[language]}"
+        where = line.region or words["everywhere"]
+        says, verdict_said = line.known.claim[language], verdict[line.record["verdict"]]
+        link = words["open"] if line.href else ""
+        row = (title, says, where, verdict_said, line.sentence, effect, link)
+        for column, value in enumerate(row, start=1):
+            _put(sheet.cell(number, column), value)
+            sheet.cell(number, column).alignment = WRAPPED
+        _coloured(sheet.cell(number, 4), line.record["verdict"])
+        if line.href:
+            sheet.cell(number, len(row)).hyperlink = f"../{line.href}"
+            sheet.cell(number, len(row)).font = Font(color="0B55A0", underline="single")
+    _set_up(sheet)
 
-    It prints on A4 landscape, as wide as the page, with its head on each page.
-    """
+
+def _coloured(cell: Cell, verdict: str) -> None:
+    """Give a cell the colours of a verdict."""
+    ink, ground = colours()[card.slug(verdict)]
+    cell.font = Font(color=ink)
+    cell.fill = PatternFill("solid", start_color=ground)
+
+
+def _set_up(sheet: Worksheet) -> None:
+    """Let the head of a sheet stay, filter and print on each page: A4 landscape, page-wide."""
+    sheet.freeze_panes = "A2"
+    sheet.auto_filter.ref = sheet.dimensions
+    sheet.page_setup.orientation = sheet.ORIENTATION_LANDSCAPE
+    sheet.page_setup.paperSize = sheet.PAPERSIZE_A4
+    sheet.page_setup.fitToHeight = 0  # as many pages as it takes
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    sheet.print_title_rows = "1:1"
+
+
+def _fill(sheet: Worksheet, table: pd.DataFrame, parts: Sequence[Part]) -> None:
+    """Write a table to a sheet."""
     for column, name in enumerate(table.columns, start=1):
         _put(sheet.cell(1, column), name)
         sheet.cell(1, column).font = Font(bold=True)
@@ -104,18 +154,10 @@ def _fill(sheet: Worksheet, table: pd.DataFrame, parts: Sequence[Part]) -> None:
             cell = sheet.cell(number, column)
             _put(cell, value, SHOWN_AS[part.show] if name in IN_UNIT else FORMATS.get(name))
             if name in ("verdict", "part_verdict") and isinstance(value, str):
-                ink, ground = _colours()[card.slug(value)]
-                cell.font = Font(color=ink)
-                cell.fill = PatternFill("solid", start_color=ground)
-    sheet.freeze_panes = "A2"
-    sheet.auto_filter.ref = sheet.dimensions
+                _coloured(cell, value)
     for column, cells in enumerate(sheet.columns, start=1):
         sheet.column_dimensions[get_column_letter(column)].width = _width(cells)
-    sheet.page_setup.orientation = sheet.ORIENTATION_LANDSCAPE
-    sheet.page_setup.paperSize = sheet.PAPERSIZE_A4
-    sheet.page_setup.fitToHeight = 0  # as many pages as it takes
-    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
-    sheet.print_title_rows = "1:1"
+    _set_up(sheet)
 
 
 def _put(cell: Cell, value: object, shown_as: str | None = None) -> None:
@@ -134,7 +176,7 @@ def _put(cell: Cell, value: object, shown_as: str | None = None) -> None:
 
 
 @cache
-def _colours() -> dict[str, tuple[str, str]]:
+def colours() -> dict[str, tuple[str, str]]:
     """Return ink and ground of each verdict's chip, as the style sheet has them for light."""
     css = report.assets()["css"]
     light = dict(re.findall(r"--([\w-]+): light-dark\(#(\w{6})", css))
@@ -160,8 +202,14 @@ def _undated(book: Workbook) -> bytes:
     """Return an Excel file without author and time; openpyxl dates the file and its entries."""
     book.properties.creator = None
     book.properties.created = book.properties.modified = UNDATED
-    dated, undated = BytesIO(), BytesIO()
+    dated = BytesIO()
     ExcelWriter(book, ZipFile(dated, "w")).save()  # Workbook.save would set the time anew
+    return undated_zip(dated)
+
+
+def undated_zip(dated: BytesIO) -> bytes:
+    """Return an archive whose entries have no time."""
+    undated = BytesIO()
     with ZipFile(dated) as old, ZipFile(undated, "w") as new:
         for name in old.namelist():
             entry = ZipInfo(name, UNDATED.timetuple()[:6])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -13,9 +13,18 @@ from analysis.claims.hypotheses import hypothesis, register
 from analysis.data.files import whole
 from workbook.pages import index, overview, remarks, report
 from workbook.pages.exports import excel
+from workbook.pages.exports.rows import Line
 
 
-def write(found: pd.DataFrame, pools: pd.DataFrame, folder: Path, language: str) -> list[Path]:
+def write(
+    found: pd.DataFrame,
+    pools: pd.DataFrame,
+    folder: Path,
+    language: str,
+    said: Sequence[Line] = (),
+    *,
+    with_slides: bool = False,
+) -> list[Path]:
     """Write findings and pooled effects for colleagues, each file whole or not at all.
 
     Parameters
@@ -28,24 +37,34 @@ def write(found: pd.DataFrame, pools: pd.DataFrame, folder: Path, language: str)
         Where the files go; made where it is missing.
     language : {"en", "zh"}
         Language of the words; CSV files have none but those of the findings.
+    said : sequence of Line
+        What was found, as from `rows.lines`: the first sheet, and the slides.
+    with_slides : bool
+        Whether to make slides, too.
 
     Returns
     -------
     list of Path
-        findings.csv, pooled.csv, findings.xlsx and summary.html; equal input makes equal bytes.
+        findings.csv, pooled.csv, findings.xlsx, summary.html and maybe findings.pptx; equal input
+        makes equal bytes.
 
     Raises
     ------
     ValueError
         If the register lacks a part.
     """
-    book, page = excel.workbook(found, pools, language), summary(found, pools, language)
+    book, page = excel.workbook(found, pools, language, said), summary(found, pools, language)
     saves = {
         "findings.csv": lambda path: findings.save_csv(found, path),
         "pooled.csv": lambda path: findings.save_csv(pools, path),
         "findings.xlsx": lambda path: path.write_bytes(book),
         "summary.html": lambda path: path.write_text(page, encoding="utf-8", newline="\n"),
     }
+    if with_slides:
+        from workbook.pages.exports import slides  # which few ask for
+
+        show = slides.presentation(said, language)
+        saves["findings.pptx"] = lambda path: path.write_bytes(show)
     folder.mkdir(parents=True, exist_ok=True)
     for name, save in saves.items():
         with whole(folder / name) as draft:

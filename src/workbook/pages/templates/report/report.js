@@ -50,3 +50,59 @@ button("copy", async (event) => {
   own.textContent = own.dataset.done;
   setTimeout(() => (own.textContent = before), 2000);
 });
+
+// Figures and tables of a claim's page can be taken along; nothing is fetched for it.
+const texts = document.querySelector("main[data-name]")?.dataset;
+
+const save = (name, content) => {
+  const link = document.createElement("a");
+  link.href = typeof content === "string" ? content : URL.createObjectURL(content);
+  link.download = name;
+  link.click();
+};
+
+const inflated = async (text) => {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Blob([await new Response(stream).arrayBuffer()], { type: "image/svg+xml" });
+};
+
+// A spreadsheet must not take a text for a formula; a number keeps its sign.
+const field = (cell) => {
+  const text = cell.textContent.trim().replace(/\s+/g, " ").replaceAll("−", "-");
+  const safe = /^[=+@\-]/.test(text) && !/^[+-]?[\d.,]+( ?%)?$/.test(text) ? `'${text}` : text;
+  return `"${safe.replaceAll('"', '""')}"`;
+};
+
+const asCsv = (table) => {
+  const rows = [...table.rows].map((row) => [...row.cells].map(field).join(","));
+  return new Blob([`\ufeff${rows.join("\r\n")}\r\n`], { type: "text/csv" });
+};
+
+const offer = (target, kind, name, make) => {
+  let line = target.nextElementSibling;
+  if (!line?.classList.contains("downloads")) {
+    line = document.createElement("p");
+    line.className = "downloads";
+    target.after(line);
+  }
+  const own = document.createElement("button");
+  own.type = "button";
+  own.textContent = `${texts.download}: ${texts[kind]}`;
+  own.setAttribute("aria-label", `${own.textContent}, ${name}`);
+  own.addEventListener("click", async () => save(`${texts.name}-${name}.${kind}`, await make()));
+  line.append(own, " ");
+};
+
+if (texts) {
+  document.querySelectorAll("main figure").forEach((figure, i) => {
+    const image = figure.querySelector("img");
+    if (image) offer(figure, "png", i + 1, () => image.src);
+    if (figure.dataset.svg && window.DecompressionStream) {
+      offer(figure, "svg", i + 1, () => inflated(figure.dataset.svg));
+    }
+  });
+  document.querySelectorAll("main table").forEach((table, i) => {
+    offer(table.closest(".table, .checks") ?? table, "csv", `table-${i + 1}`, () => asCsv(table));
+  });
+}

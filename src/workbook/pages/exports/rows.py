@@ -1,0 +1,120 @@
+"""What colleagues read of each claim: a line over all regions, and one for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import quote
+
+import pandas as pd
+
+from analysis.claims import across_regions, wording
+from analysis.claims.finding import part_record
+from analysis.claims.hypotheses import Hypothesis, hypothesis
+from analysis.language import translate
+from workbook.pages import history, plain
+
+KEYS = ["source", "region", "hypothesis"]
+Units = Mapping[tuple[str, str, str, str], Mapping]
+"""By source, region (`history.EVERYWHERE` for all), claim and part, a manager's unit."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A claim in a region, or over all of a source's regions (`region` is empty)."""
+
+    source: str
+    region: str
+    known: Hypothesis
+    record: Mapping  # as of a finding; with the parts' numbers, where it has any
+    href: str = ""  # of its page, relative to the files of the export
+
+    @property
+    def sentence(self) -> str:
+        """What was found, in one sentence with its range."""
+        return wording.sentence(self.record)
+
+    @property
+    def part(self) -> Mapping | None:
+        """The part that gave the verdict; None where there are no numbers."""
+        if "estimate" not in self.record["parts"][0]:
+            return None
+        return wording.deciding_part(self.record)
+
+
+def units(records: Sequence[Mapping], language: str) -> dict:
+    """Return the units of findings, as `Units`; those over all regions are means."""
+    found = {
+        (record["source"], record["region"], record["hypothesis"], part["key"]): part["plain"]
+        | {"unit": _words(record["hypothesis"], part["key"], language)}
+        for record in records
+        for part in record["parts"]
+        if part.get("plain")
+    }
+    means = {
+        (source, history.EVERYWHERE, key, part): own | {"unit": _words(key, part, language)}
+        for (source, key, part), own in plain.mean_units(records).items()
+    }
+    return found | means
+
+
+def lines(
+    found: pd.DataFrame,
+    pools: pd.DataFrame,
+    language: str,
+    in_units: Units = MappingProxyType({}),
+    reports: Path | None = None,
+) -> list[Line]:
+    """Return a line for each claim over all regions of a source, best first, and in each region.
+
+    The tables are as from `findings.tidy` and `across_regions.pooled`; `reports` is the folder of
+    the pages, beside or above that of the export.
+    """
+    best = across_regions.ranked(pools) if len(pools) else pools
+    order = [tuple(row) for row in best[["source", "hypothesis"]].itertuples(index=False)]
+    heads = dict(list(pools.assign(region="").groupby(["source", "hypothesis"])))
+    made = [_line(heads[key], language, in_units) for key in order]
+    made += [
+        _line(own, language, in_units, _href(reports, *key))
+        for key, own in found.groupby(KEYS, sort=False)
+    ]
+    return made
+
+
+def _line(own: pd.DataFrame, language: str, in_units: Units, href: str = "") -> Line:
+    """Return the line of the rows of a claim in one place."""
+    own = own.drop_duplicates("part")
+    head, known = own.iloc[0], hypothesis(own["hypothesis"].iloc[0])
+    rows, place = own.set_index("part").to_dict("index"), (head["source"], head["region"])
+    has_numbers = own["estimate"].notna().all()
+    parts = []
+    for part in known.parts:
+        made = part_record(part, rows[part.key], language) if has_numbers else {"key": part.key}
+        unit = in_units.get((*place, known.id, part.key))
+        parts.append(made | ({"plain": unit} if unit else {}))
+    blocking = set(filter(None, str(head.get("blocked_by") or "").split("; ")))
+    checks = [
+        {"name": name, "passed": False, "blocking": name in blocking}
+        for name in filter(None, str(head.get("failed_checks") or "").split("; "))
+    ]
+    record = {
+        "hypothesis": known.id, "reading": known.reading, "language": language,
+        "verdict": head["verdict"], "reason": translate(str(head["reason"]), "", language, {}),
+        "parts": parts, "checks": checks,
+    }  # fmt: skip
+    return Line(*place, known, record, href)
+
+
+def _words(key: str, name: str, language: str) -> str:
+    """Return what a part's effect is called in a manager's unit."""
+    return next(part for part in hypothesis(key).parts if part.key == name).plain[language]
+
+
+def _href(reports: Path | None, source: str, region: str, claim: str) -> str:
+    """Return the address of a finding from the folder `export` in the reports; empty if none."""
+    if reports is None:
+        return ""
+    page = next((reports / source / region).glob(f"{claim}_*.html"), None)
+    return f"{quote(page.relative_to(reports).as_posix())}#{claim}" if page else ""
