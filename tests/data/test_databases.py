@@ -393,3 +393,23 @@ def test_the_least_recently_used_extract_goes_first(of_postgres, monkeypatch):
     problems_of(replaced(of_postgres, ('"mark"', '"who"')))
     left = {path for path, _, _ in store.listed()}
     assert len({path for path, _, _ in first} - left) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("12345678901234567890::numeric", "a whole number of more than 15 digits in a column"),
+        ("'infinity'::timestamp", "infinity"),
+    ],
+)
+def test_a_value_without_a_place_in_a_file(of_postgres, postgres, value, said):
+    import psycopg
+
+    with psycopg.connect(f"host={postgres} user=boss password=first dbname=postgres") as con:
+        con.execute("drop view if exists odd")
+        con.execute(f"create view odd as select a.who, {value} as day, a.mark from answers a")
+        con.execute("grant select on odd to reader")
+    found = problems_of(replaced(of_postgres, ('"answers"', '"odd"')))
+    assert list(found) == ["survey"]
+    assert found["survey"].startswith("odd: a value can't be read: ")
+    assert said in found["survey"]

@@ -20,6 +20,7 @@ from analysis.data.mapping.source import Place, Source
 from analysis.data.reading import names
 from analysis.data.validation.tables import REST
 
+_UNFIT = (pa.ArrowInvalid, duckdb.ConversionException, duckdb.InvalidInputException, OverflowError)
 _VERSION = "1"
 """Changes when extracts are made in another way."""
 
@@ -97,7 +98,7 @@ def _from_server(
                     found[place] = _written(server, place, each, about, all_columns)
             except DataError as error:
                 found[place] = str(error)
-            except (pa.ArrowInvalid, duckdb.ConversionException, OverflowError) as error:
+            except _UNFIT as error:
                 found[place] = _unfit_value(place, error)
             except OSError as error:
                 raise DataError(
@@ -170,8 +171,8 @@ def _query(rows: Rows, trimmed: Mapping[str, str], kept: int, has_rest: bool) ->
 
 def _unfit_value(place: Place, error: Exception) -> str:
     """Say that a value of a table has no place in a file."""
-    said = str(error).splitlines()[0]
-    return f"{place}: a value can't be read: {said}"
+    said = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
+    return f"{place}: a value can't be read: {said}."
 
 
 def _about(source: Source) -> str:

@@ -36,8 +36,8 @@ _MANY_CATEGORIES = {
     "T": "an interval",
     "G": "a shape",
 }
-_DIGITS = (38, 10)
-"""Digits in all, and after the point, of a numeric that does not say how many it has."""
+_MOST_DIGITS = 38
+"""Digits of DuckDB's longest decimal. A numeric that does not say how many it has is a double."""
 
 
 class PostgreSQL(Server):
@@ -120,10 +120,12 @@ def _stored(column: str, kind: str, precision: int | None, scale: int | None) ->
     """Return the value of a column that is stored, in DuckDB's SQL."""
     if kind not in ("numeric", "money"):
         return column
-    digits = (precision, scale) if precision and precision <= _DIGITS[0] else _DIGITS
-    if not 0 <= (digits[1] or 0) <= digits[0]:
-        digits = _DIGITS
-    return f"cast(nullif({column}, 'NaN') as decimal({digits[0]}, {digits[1] or 0}))"
+    number = f"nullif({column}, 'NaN')"
+    if precision and precision <= _MOST_DIGITS and 0 <= (scale or 0) <= precision:
+        return f"cast({number} as decimal({precision}, {scale or 0}))"
+    said = "a whole number of more than 15 digits in a column without a number of digits"
+    is_long = f"abs({column}::double) > 9e15"
+    return f"if({is_long}, error('{said}'), {number}::double)"
 
 
 def _reader(con: object, query: str, types: dict[str, pa.DataType]) -> pa.RecordBatchReader:
@@ -132,8 +134,8 @@ def _reader(con: object, query: str, types: dict[str, pa.DataType]) -> pa.Record
 
     def batches() -> Iterator[pa.RecordBatch]:
         with con.cursor() as cursor, con.transaction(), cursor.copy(query) as copy:
-            stream = io.BufferedReader(_Stream(copy), _BLOCK)
-            if not stream.peek(1):
+            stream = _Stream(copy)
+            if not stream.peek():
                 return
             yield from csv.open_csv(
                 pa.PythonFile(stream, mode="r"),
@@ -153,19 +155,26 @@ def _reader(con: object, query: str, types: dict[str, pa.DataType]) -> pa.Record
 
 
 class _Stream(io.RawIOBase):
-    """What a COPY sends, as a file."""
+    """What a COPY sends, a row at a time, as a file that is read in blocks."""
 
     def __init__(self, copy: object) -> None:
-        self._copy, self._rest = copy, memoryview(b"")
+        self._copy, self._rest = copy, b""
 
     def readable(self) -> bool:
         """Return True."""
         return True
 
-    def readinto(self, buffer: memoryview) -> int:
-        """Fill a buffer; 0 at the end."""
-        if not self._rest:
-            self._rest = memoryview(self._copy.read())
-        n = min(len(buffer), len(self._rest))
-        buffer[:n], self._rest = self._rest[:n], self._rest[n:]
-        return n
+    def read(self, size: int = -1) -> bytes:
+        """Return at most so many bytes; none at the end."""
+        parts, total = [self._rest], len(self._rest)
+        while total < size and (block := self._copy.read()):
+            parts.append(bytes(block))
+            total += len(block)
+        whole = b"".join(parts)
+        self._rest = whole[size:]
+        return whole[:size]
+
+    def peek(self) -> bytes:
+        """Return what comes next, and leave it there."""
+        self._rest = self._rest or bytes(self._copy.read())
+        return self._rest
