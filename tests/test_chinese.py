@@ -86,6 +86,7 @@ def test_terms_of_the_trade(messages):
         ("{x:%B %Y}", pd.Timestamp("2026-06-29"), "June 2026", "2026年6月"),
         ("{x}", "told_others", "people told", "告知人数"),
         ("{x}", "North 华北", "North 华北", "North 华北"),
+        ("{x}", language.Verbatim("told_others"), "told_others", "told_others"),
         ("{x:+.1f}", from_se(0.5, 0.1, 9), "+0.5 (+0.3 to +0.7)", "+0.5（+0.3至+0.7）"),
     ],
 )

@@ -4,15 +4,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 from matplotlib import rc_context
 from matplotlib.colors import to_hex
 
-from analysis.figures import display, marks
+from analysis.figures import display, fonts, marks
 from analysis.figures import theme as figures
 
 
 @pytest.fixture(autouse=True)
 def theme():
+    InteractiveShell.instance()
     with rc_context():
         figures.use_theme("en")
         yield
@@ -96,3 +99,60 @@ def test_missing_chinese_font_is_told_once_and_only_where_it_is_needed():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         figures.use_theme("en", fonts=["A font that nobody has"])
+
+
+@pytest.mark.skipif(fonts.chinese_font() is None, reason="No font with Chinese characters.")
+def test_a_font_that_is_newer_than_the_list_of_fonts_is_found(monkeypatch):
+    manager = fonts.font_manager.fontManager
+    new = {each.fname for each in manager.ttflist if each.name in fonts.CHINESE_FONTS}
+    older = [each for each in manager.ttflist if each.fname not in new]
+    monkeypatch.setattr(manager, "ttflist", older)
+    fonts._add_new_fonts.cache_clear()
+    assert fonts.chinese_font() in fonts.CHINESE_FONTS
+    fonts._add_new_fonts.cache_clear()
+
+
+def test_without_a_font_names_are_drawn_by_latin_part_or_number(monkeypatch):
+    """Never boxes: a missing character would be a warning of matplotlib."""
+    monkeypatch.setitem(plt.rcParams, "font.family", ["DejaVu Sans"])
+    fig, ax = plt.subplots()
+    ax.set_yticks([0, 1, 2], ["East 华东", "华北", "West"])
+    ax.set_xlabel("满意度")
+    with warnings.catch_warnings(), capture_output() as captured:
+        warnings.simplefilter("error")
+        display.figure(fig, "Alternative text", "A caption", "标题")
+    labels = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert labels == ["East", "[1]", "West"]
+    html = captured.outputs[0].data["text/html"]
+    assert html.endswith("标题。A caption [1] 华北 [2] 满意度</figcaption></figure>")
+
+
+def test_advice_names_a_font_only_where_one_is_missing_and_needed(monkeypatch):
+    assert fonts.advice(["North"]) == ""
+    monkeypatch.setattr(fonts, "CHINESE_FONTS", ())
+    monkeypatch.setattr(fonts, "chinese_font", lambda: None)
+    assert "fonts-noto-cjk" in fonts.advice(["North 华北"])
+    assert fonts.advice([], "zh").startswith("未找到中文字体")
+
+
+def test_a_title_says_the_message_and_a_figure_grows_by_it():
+    fig, _ = plt.subplots(figsize=(6, 3))
+    with capture_output():
+        display.figure(fig, "Alternative text", "A caption", "A message " * 12)
+    assert fig.get_suptitle().count("\n") == 1
+    assert fig.get_figheight() == pytest.approx(3.52)
+
+
+def test_the_same_group_has_the_same_colour_in_every_picture():
+    first = dict(
+        zip(["no card", "with a card"], marks.looks(["no card", "with a card"]), strict=True)
+    )
+    other = dict(zip(["with a card", "x"], marks.looks(["with a card", "x"]), strict=True))
+    assert first["with a card"] == other["with a card"]
+    assert other["x"]["color"] != other["with a card"]["color"]
+
+
+def test_both_axes_of_a_grid_rise_from_low_to_high():
+    table = pd.DataFrame([[1, 2], [3, 4]], index=["high", "low"], columns=["high", "low"])
+    rising = marks.rising(marks.rising(table.T).T)
+    assert rising.to_numpy().tolist() == [[4, 3], [2, 1]]

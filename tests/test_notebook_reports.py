@@ -187,7 +187,7 @@ def test_a_questionnaire_alone_tests_no_claim_but_shows_its_drivers(
     slope = -(r - s * between) / (1 - between**2)
     shown = text_of(executed["drivers"])
     assert f"R² = {r2:.2f} driver slope" in shown
-    assert f"money_cost {slope:+.2f} {share:.0%}" in shown
+    assert f"cost in money {slope:+.2f} {share:.0%}" in shown
     assert "Relative importance of 2 drivers; 1,811 customers." in shown
 
 

@@ -20,7 +20,7 @@ from analysis.data.extraction.extract import extracted
 from analysis.data.mapping.source import Source
 from analysis.data.reading.raw import ROW
 from analysis.data.validation.tables import ORPHAN, REST
-from analysis.language import text
+from analysis.language import Verbatim, text
 
 MAX_SILENCE = 60
 """Days without any purchase before the end, after which a year can't be judged."""
@@ -178,7 +178,7 @@ class Region:
             why = self.problems[table]
             return text("The table {table!r} can't be read: {why}", table=table, why=why)
         if any(each.startswith(f"{table}.") for each in self.columns):
-            columns = ", ".join(names)
+            columns = Verbatim(", ".join(names))
             return text(
                 "The table {table!r} has no values in {columns}.", table=table, columns=columns
             )

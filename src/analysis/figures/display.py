@@ -6,6 +6,7 @@ import base64
 import gzip
 import io
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from datetime import date
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -239,11 +240,11 @@ def _printed(value: object, style: Format | None) -> str:
         return "✓" if value else "✗"
     if pd.api.types.is_integer(value):
         return minus(f"{value:,}")
-    if isinstance(value, pd.Timestamp):
+    if isinstance(value, date):
         return text("{day:%Y-%m-%d}", day=value)
     return three_digits(value) if pd.api.types.is_float(value) else named(value)
 
 
 def _head(name: object) -> str:
     """Return the head of a row: a name in the reader's words, a day, or what else it is."""
-    return _printed(name, None) if isinstance(name, pd.Timestamp) else named(name)
+    return _printed(name, None) if isinstance(name, date) else named(name)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from unicodedata import east_asian_width
 
 from matplotlib import font_manager, ft2font, rcParams
+
+from analysis.language import phrase, translate
 
 CHINESE_FONTS = (
     "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "PingFang SC", "Hiragino Sans GB",
@@ -27,6 +29,27 @@ def chinese_font(fonts: Sequence[str] = CHINESE_FONTS) -> str | None:
         _add_new_fonts()
         found = _installed(fonts)
     return found
+
+
+def advice(names: Iterable[str], language: str = "en") -> str:
+    """Say how to get a font with Chinese characters, where one is needed and there is none.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Of regions, or of whatever pictures name.
+    language : {"en", "zh"}
+        Of the pictures.
+    """
+    is_needed = language == "zh" or any("\u4e00" <= each <= "\u9fff" for each in "".join(names))
+    if not is_needed or chinese_font() is not None:
+        return ""
+    message = phrase(
+        "No font with Chinese characters was found: pictures show names by their Latin part or by "
+        "a number with a key. Install one, such as Noto Sans CJK (Debian and Ubuntu: apt install "
+        "fonts-noto-cjk), and run again with --force."
+    )
+    return translate(message, "", language, {})
 
 
 def drawable(words: str) -> bool:

@@ -64,6 +64,10 @@ def text(message: str, plural: str = "", /, **values: object) -> str:
     return translate(message, plural, _current, values)
 
 
+class Verbatim(str):
+    """A name of the data, such as a column's, that a sentence shows as it is."""
+
+
 def phrase(english: str) -> str:
     """Mark a phrase that is kept in English, as a key, and translated where it is shown."""
     return english
@@ -108,7 +112,8 @@ class _Formatter(string.Formatter):
         if hasattr(value, "ci_low"):
             return self._with_range(value, spec)
         if isinstance(value, str):
-            value = named(value, self._language)
+            if not isinstance(value, Verbatim):
+                value = named(value, self._language)
             day = DAY.fullmatch(value) if self._is_chinese else None
             return format(chinese_day(date(*map(int, day.groups()))) if day else value, spec)
         if isinstance(value, date) and self._is_chinese:

@@ -21,7 +21,7 @@ KNOWN = {
     "alpha", "tau", "Firth", "Newton", "bootstrap", "jackknife", "MBG/NBD", "BG/NBD",
     # programs and formats
     "CN", "logistic", "Welch", "Noto", "Sans", "CJK", "keep", "drop",
-    "force", "Cronbach", "Obuchowski", "Efron",
+    "force", "Debian", "Ubuntu", "Cronbach", "Obuchowski", "Efron",
     "Python", "pandas", "statsmodels", "scikit", "learn", "CSV", "Excel",
     "JupyterLab", "PNG", "SVG",
     "TOML", "HTML",

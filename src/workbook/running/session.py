@@ -59,7 +59,19 @@ def perform(
             collect.rebuild(reports, lost)
             raise
         collect.write_index(reports, entries, found, lost)
+    if style == "auto":
+        _advise(plan, console)
     return [*progress.failures, *plan.refused]
+
+
+def _advise(plan: Plan, console: Console) -> None:
+    """Say once how to get a font that the pictures of a run lacked."""
+    from analysis.figures import fonts
+
+    tasks = plan.regional()
+    spoken = {str(task.parameters.get("language", "en")) for task in tasks}
+    if said := fonts.advice({task.region for task in tasks}, max(spoken, default="en")):
+        console.print(said, soft_wrap=True)
 
 
 def step_of(task: Task) -> Step:
