@@ -3,8 +3,10 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 READY := .venv/ready
+LOCK_DAYS = $(shell made=$$(git log -1 --format=%ct requirements.lock 2>/dev/null); \
+	echo $$(( ($$(date +%s) - $${made:-$$(date -r requirements.lock +%s)}) / 86400 )))
 
-.PHONY: help report test lab calibrate lint lock messages clean
+.PHONY: help report test lab calibrate lint lock audit messages clean
 
 help:
 	@echo "make report   run every notebook for every example region; reports/index.html"
@@ -14,7 +16,8 @@ help:
 	@echo "make lab      JupyterLab, with the workbook importable (FLAGS=... for more options)"
 	@echo "make calibrate  error rates of the verdicts, in simulated regions (hours)"
 	@echo "make lint     what a commit must pass"
-	@echo "make lock     resolve requirements.lock anew from pyproject.toml"
+	@echo "make lock     resolve requirements.lock anew from pyproject.toml; it is $(LOCK_DAYS) days old"
+	@echo "make audit    known vulnerabilities of what it pins, where their database can be reached"
 	@echo "make messages sentences of the sources into the catalogue of translations"
 	@echo "make clean    remove the virtual environment"
 
@@ -50,6 +53,9 @@ $(READY): requirements.lock pyproject.toml
 		'{"FileContentsManager": {"pre_save_hook": "workbook.lab.save_as_in_git"}}' \
 		> .venv/etc/jupyter/jupyter_server_config.json
 	@touch $@
+
+audit:
+	.ci/audit
 
 lock:
 	$(PYTHON) -m venv .venv-lock

@@ -114,3 +114,47 @@ def test_an_exit_with_a_message_is_an_error(task):
     )
     assert executed.tidy(made, task, "") == "SystemExit: no data"
     assert made.metadata["workbook"]["status"] == "failed"
+
+
+@pytest.mark.parametrize("word", ["data", "customers", "2024"])
+def test_a_secret_that_is_a_word_is_hidden_in_an_address_only(task, tmp_path, monkeypatch, word):
+    monkeypatch.setenv("PW", word)
+    path = tmp_path / "ours.toml"
+    path.write_text('database = "postgres://me:${PW}@host/db"\n', encoding="utf-8")
+    record = {"data": f"all {word}"}
+    shown = [
+        nbformat.v4.new_output(
+            "display_data", data={"text/html": f"<b class='{word}'>", "application/x+json": record}
+        ),
+        nbformat.v4.new_output("stream", text=f"postgres://me:{word}@host/db or password={word}"),
+    ]
+    made = notebook(*shown)
+    assert executed.tidy(made, task, "", secrets(str(path))) == ""
+    outputs = made.cells[2].outputs
+    assert outputs[0].data == {"text/html": f"<b class='{word}'>", "application/x+json": record}
+    assert outputs[1].text == "*** or ***"
+
+
+def test_an_error_that_nobody_foresaw_is_a_line_and_its_origin_goes_to_the_log(task):
+    name = "Erika Mustermann"
+    lines = [
+        "\x1b[31mValueError\x1b[0m  Traceback (most recent call last)",
+        "File \x1b[32m/home/me/lib/frame.py:7\x1b[0m, in f(x)",
+        "----> 7 float(x)",
+        f"ValueError: could not convert string to float: '{name}'",
+        f"Original Line: {name}",
+    ]
+    error = nbformat.v4.new_output(
+        "error", ename="ValueError", evalue=lines[3].partition(": ")[2], traceback=lines
+    )
+    made = notebook(error)
+    assert executed.story(made) == [
+        "ValueError",
+        "File frame.py:7, in f(x)",
+        "----> 7 float(x)",
+        "ValueError: could not convert string to float: Xxxxx Xxxxxxxxxx (16 characters)",
+    ]
+    failure = executed.tidy(made, task, "")
+    assert failure == lines[3].replace(f"'{name}'", "Xxxxx Xxxxxxxxxx (16 characters)")
+    assert name not in nbformat.writes(made)
+    assert "frame.py" not in nbformat.writes(made)

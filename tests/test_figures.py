@@ -11,6 +11,7 @@ from matplotlib.colors import to_hex
 
 from analysis.figures import display, fonts, marks
 from analysis.figures import theme as figures
+from analysis.figures.theme import use_theme
 
 
 @pytest.fixture(autouse=True)
@@ -156,3 +157,11 @@ def test_both_axes_of_a_grid_rise_from_low_to_high():
     table = pd.DataFrame([[1, 2], [3, 4]], index=["high", "low"], columns=["high", "low"])
     rising = marks.rising(marks.rising(table.T).T)
     assert rising.to_numpy().tolist() == [[4, 3], [2, 1]]
+
+
+def test_a_name_with_dollars_is_no_mathematics():
+    use_theme()
+    fig, ax = plt.subplots()
+    ax.set_title(r"segment $\frac{$ and $x^2$")
+    fig.canvas.draw()  # mathematics that is none would raise
+    plt.close(fig)

@@ -8,7 +8,7 @@ import pytest
 
 from analysis.data import dataset, sources
 from analysis.data.errors import DataError
-from analysis.data.region import load_region
+from analysis.data.region import load_region, of_validated
 from tables import opened
 
 HOSTILE = Path(__file__).resolve().parents[3] / "shared" / "cases" / "hostile"
@@ -73,9 +73,12 @@ def test_a_purchase_that_was_given_back_is_netted(case):
 
 REFUSED = {
     "F_bom_only": "customers.csv: the file is empty",
-    "F_parquet_flipped": "customers.parquet: the file can't be read",
+    "F_parquet_flipped": "customers.parquet: the file is damaged",
     "F_xlsx_duplicate_names": "customers.xlsx: the file can't be read: the column 'segment' stands",
     "F_xlsx_truncated": "customers.xlsx: the file is damaged",
+    "P_address_ends_db": "small.toml: the database can't be",
+    "P_typo_no_colon": "small.toml: there is no database file 'postgres//me:${OUR_PASSWORD}@127",
+    "P_value_is_word_data": "small.toml: there is no database file '${OUR_HOME}/ours.duckdb'",
     "T_as_of_9999": "small.toml: as_of = ",
     "T_aside_nan": "small.toml: max_set_aside = nan",
     "T_aside_percent": "small.toml: max_set_aside = 30.0",
@@ -123,10 +126,13 @@ def hostile(tmp_path):
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_source_that_is_wrong_is_refused_by_name(hostile, name):
+def test_a_source_that_is_wrong_is_refused_by_name(hostile, name, monkeypatch):
+    monkeypatch.setenv("OUR_PASSWORD", "s3cret-of-ours")
+    monkeypatch.setenv("OUR_HOME", "data")
     with pytest.raises(DataError) as error:
         dataset.open_source(sources.read(str(hostile(name))))
     assert str(error.value).startswith(REFUSED[name])
+    assert "s3cret" not in str(error.value)
 
 
 @pytest.mark.parametrize("name", NAMED)
@@ -139,3 +145,18 @@ def test_what_is_wrong_in_a_table_is_named(hostile, name):
 @pytest.mark.parametrize("name", READ)
 def test_a_strange_file_is_read_as_it_is(hostile, name):
     assert opened(hostile(name)).regions()["region"].tolist() == READ[name]
+
+
+@pytest.mark.parametrize("name", ["PD_ids_and_names", "PD_stop_message"])
+def test_no_name_is_said_of_what_breaks_a_rule(hostile, name):
+    data = opened(hostile(name))
+    known = dataset.problems(data)
+    said = [known.to_csv(), dataset.validate(data).rejected.to_csv()]
+    for region in data.regions()["region"]:
+        try:
+            of_validated(dataset.validate(data), region)
+        except DataError as error:
+            said.append(str(error))
+    assert not [text for text in said if "Erika" in text or "Mustermann" in text]
+    assert "Xxxxx Xxxxxxxxxx (16 characters)" in said[0]
+    assert "Mustermann" in dataset.problems(data, shows_values=True).to_csv()
