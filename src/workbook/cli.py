@@ -14,6 +14,7 @@ import typer
 from analysis.data import files, sources
 from analysis.data.errors import counted
 from analysis.data.sources import ROOT, DataError
+from analysis.language import use
 from workbook import extracts, notebooks, notify, runs, unforeseen
 from workbook.console import PlainConsole, styled
 from workbook.init import command
@@ -197,6 +198,7 @@ def export(
     found = findings.read_all(reports)
     if found.empty:
         raise DataError(f"There are no findings in {os.path.relpath(reports)}: workbook run.")
+    use(language)  # reasons are worded where effects are pooled
     others, tested = findings.read_variants(reports), findings.read_tests(reports)
     pools = across_regions.pooled(found, others, tested)
     records = [entry.record for entry in collect.collect(reports) if entry.record]

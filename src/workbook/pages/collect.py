@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 import nbformat
 import pandas as pd
 
+from analysis import language
 from analysis.claims import across_regions, findings, hypotheses
 from analysis.claims.finding import no_finding
 from analysis.data.errors import DataError
@@ -50,6 +52,25 @@ def write_index(
     reports: Path, entries: Sequence[Entry], found: pd.DataFrame, lost: Sequence[str] = ()
 ) -> None:
     """Write the history and the index; see `rebuild`."""
+    with _in_language(index.language_of(entries)):
+        _write_index(reports, entries, found, lost)
+
+
+@contextmanager
+def _in_language(name: str) -> Iterator[None]:
+    """Compute sentences in a language."""
+    before = language.current()
+    language.use(name)
+    try:
+        yield
+    finally:
+        language.use(before)
+
+
+def _write_index(
+    reports: Path, entries: Sequence[Entry], found: pd.DataFrame, lost: Sequence[str]
+) -> None:
+    """Write the history and the index, in the language of the process."""
     records = [entry.record for entry in entries if entry.claim]
     pools = across_regions.pooled(found, findings.variants(records), findings.tests(records))
     unread = up_to_date.unreadable(reports)

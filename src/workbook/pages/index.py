@@ -81,10 +81,15 @@ def index(entries: Sequence[Entry], beyond: Overview, not_renewed: Sequence[str]
 
 def with_entries(beyond: Overview, entries: Sequence[Entry]) -> Overview:
     """Return an overview with its entries, in the language of most of them."""
-    used = Counter(entry.record["language"] for entry in entries if entry.record)
-    language = used.most_common(1)[0][0] if used else "en"  # one run in another one is no majority
+    language = language_of(entries)
     worded = tuple(entry.worded(language) for entry in entries)
     return replace(beyond, language=language, entries=worded)
+
+
+def language_of(entries: Sequence[Entry]) -> str:
+    """Return the language of most findings: one run in another one is no majority."""
+    used = Counter(entry.record["language"] for entry in entries if entry.record)
+    return used.most_common(1)[0][0] if used else "en"
 
 
 def _about(known: Overview) -> str:

@@ -120,7 +120,8 @@ def joined(said: Iterable[Answer]) -> list[Answer]:
     found: list[Answer] = []
     for each in said:
         if each.goes_on and found and found[-1].kind == each.kind:
-            found[-1] = Answer(each.kind, found[-1].text + " " + each.text)
+            space = "" if found[-1].text.endswith("。") else " "
+            found[-1] = Answer(each.kind, found[-1].text + space + each.text)
         else:
             found.append(each)
     return found
