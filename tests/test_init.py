@@ -375,6 +375,9 @@ def test_words_that_are_not_known_and_columns_that_are_not_used_are_named(made):
         ("sehr zufrieden|zufrieden|weniger zufrieden|überhaupt nicht zufrieden", "5 4 2 1", 5),
         ("bestimmt|wahrscheinlich|vielleicht|wahrscheinlich nicht|bestimmt nicht", "5 4 3 2 1", 5),
         ("5分 非常满意|4分 满意|1分 很不满意", "5 4 1", 5),
+        ("10分|8分|1分", "10 8 1", 10),
+        ("5 stars|4 stars|1 star", "5 4 1", 5),
+        ("5/5|2/5", "5 2", 5),
     ],
 )
 def test_words_of_a_scale_keep_their_order(words, steps, top):
@@ -384,6 +387,31 @@ def test_words_of_a_scale_keep_their_order(words, steps, top):
     found = {word: int(to) for to, own in scale.words.items() for word in own}
     assert [found[each] for each in texts] == list(map(int, steps.split()))
     assert (scale.top, scale.strange) == (top, {})
+
+
+def test_a_format_of_dates_is_not_said_of_a_table_with_iso_dates(made):
+    people = "客户编号,区域,注册日期\n" + "".join(f"{i},东,2023年1月{i}日\n" for i in range(1, 5))
+    written, text = made(客户=people, 交易=sales("金额", [f"{10 + i}" for i in range(8)]))
+    assert text.index("date_format") > text.index("[customers]")
+    assert problems(opened(written)).empty
+
+
+def test_a_shop_s_export_in_english(tmp_path):
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    people = "".join(f"{i},x,{('Leeds', 'York')[i % 2]}\n" for i in range(1, 5))
+    (folder / "customers.csv").write_text(f"id,last_name,city\n{people}", encoding="utf-8")
+    orders = "".join(
+        f"{i % 4 + 1},2024-03-{i + 1:02}T10:00:00Z,{100 + i},{i},{20 + i},GBP\n" for i in range(24)
+    )
+    head = "customer_id,created_at,total_price,total_discounts,total_tax,currency\n"
+    (folder / "orders.csv").write_text(head + orders, encoding="utf-8")
+    written = source.write(str(folder))
+    text = written.path.read_text(encoding="utf-8")
+    assert 'timezone = "Europe/London"' in text
+    found = opened(written)
+    assert found.regions().to_dict("list") == {"region": ["Leeds", "York"], "customers": [2, 2]}
+    assert found.tables["transactions"].good["amount"].sum().execute() == 24 * 111.5
 
 
 def test_a_wide_survey_is_a_part_for_each_wave(made):

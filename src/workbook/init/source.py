@@ -97,7 +97,8 @@ def write(address: str, output: Path | None = None, *, force: bool = False) -> W
     return Written(
         path=path,
         tables=tuple(map(_found, made)),
-        unsure=tuple(dict.fromkeys(said for each in made for said in _unsure(each))),
+        unsure=tuple(dict.fromkeys(said for each in made for said in _unsure(each)))
+        + tuple(_unused(made)),
         passed=tuple(f"{name}: {why}" for name, why in passed.items()),
     )
 
@@ -143,9 +144,11 @@ def _check(plan: Plan, passed: dict[str, str], address: str) -> None:
 
 def _head(path: Path, place: dict[str, str], plan: Plan) -> list[str]:
     """Return the lines of the source itself."""
-    country = _country(plan)
-    own = known()["countries"].get(country, {})
-    sign = _currency(plan)
+    sign, countries = _currency(plan), known()["countries"]
+    of_sign = [each for each, own in countries.items() if own["currency"] == sign != "EUR"]
+    country = of_sign[0] if of_sign else _country(plan)
+    by = "currency" if of_sign else "language of the columns"
+    own = countries.get(country, {})
     currency = sign or own.get("currency", "")
     why = "its sign stands in the data" if sign else "by the language of the columns"
     zone = own.get("timezone", "Asia/Shanghai")
@@ -155,7 +158,7 @@ def _head(path: Path, place: dict[str, str], plan: Plan) -> list[str]:
         line("title", path.stem.replace("_", " "), "a line for the reader"),
         *(line(key, each) for key, each in place.items()),
         line("currency", currency, why) if currency else '# currency = "CNY"  # not seen',
-        line("calendar", country, "CHECK: by the language of the columns")
+        line("calendar", country, f"CHECK: by the {by}")
         if country
         else '# calendar = "CN"  # whose working days count; this is the default',
         line("timezone", zone, "CHECK: moments have a zone; whose days count?")
@@ -239,5 +242,10 @@ def _unsure(draft: Draft) -> Iterator[str]:
     if "CHECK" in draft.saw.get("drop", ""):
         yield f"{draft.table}: {draft.saw['drop'].partition('CHECK: ')[2]}: drop leaves them out"
     yield from (f"{draft.table}: {said}" for said in draft.unsure)
-    if draft.unused:
-        yield f"{draft.place}: columns not used: {listed(draft.unused)}"
+
+
+def _unused(made: list[Draft]) -> Iterator[str]:
+    """Yield the columns that nothing is made of, once for files alike."""
+    for columns in dict.fromkeys(each.unused for each in made if each.unused):
+        places = dict.fromkeys(each.place for each in made if each.unused == columns)
+        yield f"{listed(places, 80)}: columns not used: {listed(columns)}"

@@ -25,6 +25,8 @@ PRICES = ("price", "preis", "价格", "单价", "油价")
 """What names of prices hold, be it of a unit or of a line."""
 SEEN = 0.8
 """A column of what was paid has at least so many of the values that another amount has."""
+OTHER = -2
+"""Rank of a sum that is no amount: a discount, a tax, points."""
 _NO_RIVALS = {*TABLES["transactions"].columns, *PRICED, "time", "status", "currency"}
 
 
@@ -38,10 +40,10 @@ def paid(match: Match) -> Match:
         name: (_rank(name), score)
         for name, score in _alike(match).items()
         if name not in taken and found[name].distinct > 2 and found[name].filled >= least
-        if _rank(name) is not None and (_rank(name) > 0 or score >= entries.SURE)
+        if _rank(name) > 0 or score >= entries.SURE or _rank(now) == OTHER
     }
     top = max(sure, key=sure.get, default=now)
-    if (_rank(top) or 0) <= (_rank(now) or 0):
+    if _rank(top) <= _rank(now):
         return match
     columns, scores = match.columns | {"amount": top}, match.scores | {"amount": sure[top][1]}
     return replace(match, columns=columns, scores=scores)
@@ -52,7 +54,7 @@ def _rivals(match: Match) -> str:
     now = match.columns["amount"]
     own = {each for key, each in match.columns.items() if key in _NO_RIVALS}
     names = [name for name in _alike(match) if name not in own]
-    rank = _rank(now) or 0
+    rank = _rank(now)
     why = {1: "by its name what was paid", -1: "by its name what was due, before discounts"}
     if not names and rank >= 0:
         return ""
@@ -60,9 +62,9 @@ def _rivals(match: Match) -> str:
     return f"{now!r} is {why.get(rank, 'taken for what was paid')}{also}"
 
 
-def _rank(name: str) -> int | None:
-    """Return 1 for what was paid, -1 for what was due, 0 for any amount, None for another sum."""
-    for kind, rank in (("other", None), ("paid", 1), ("due", -1), ("off", None)):
+def _rank(name: str) -> int:
+    """Return 1 for what was paid, 0 for any amount, -1 for what was due, `OTHER` for other sums."""
+    for kind, rank in (("other", OTHER), ("paid", 1), ("due", -1), ("off", OTHER)):
         if any(plain(each) in plain(name) for each in known()["amounts"][kind]):
             return rank
     return 0

@@ -21,23 +21,24 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 def lifted(drafts: Sequence[Draft]) -> tuple[list[str], list[Draft]]:
     """Take what all tables agree on out of them; return it as lines, and the tables without it."""
-    lines, left = [], [replace(each, keys=_filled(each.keys)) for each in drafts]
+    lines, left = [], [replace(each, keys=dict(each.keys)) for each in drafts]
     for key in OF_SOURCE:
-        about = [each for each in left if key in each.keys]
+        needs_all = key in ("date_format", "missing")  # what a table has not, it must not get
+        about = [each for each in left if each.keys.get(key) or (needs_all and key in each.keys)]
         values = [each.keys[key] for each in about]
         is_shared = values and all(each == values[0] for each in values)
         if key == "thousands":  # belongs to its decimal mark
             is_shared = is_shared and any(line.startswith("decimal") for line in lines)
         if key == "missing":
             is_shared = is_shared and len(about) == len(left)
-        if is_shared and values[0] != DEFAULTS.get(key):
+        if is_shared and values[0] and values[0] != DEFAULTS.get(key):
             saw = next((each.saw[key] for each in about if each.saw.get(key)), "")
             lines.append(line(key, values[0], saw))
         elif not is_shared:
             about = [each for each in about if each.keys[key] == DEFAULTS.get(key)]
         for each in about:
             each.keys.pop(key)
-    return lines, left
+    return lines, [replace(each, keys=_filled(each.keys)) for each in left]
 
 
 def text_of(drafts: Sequence[Draft]) -> str:

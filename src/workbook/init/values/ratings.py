@@ -17,7 +17,9 @@ MANY = 100
 """Answers from which on a scale that none of them goes past may end at 6."""
 LOW, HIGH = 1, 10
 """Ends of a rating in the contract."""
-_NUMBERED = re.compile(r"^(\d{1,2})\s*(?:[-–—=:：.)）、]|分|\s)\s*\D")
+_NUMBERED = re.compile(
+    r"^(\d{1,3})\s*(?:(?:[-–—=:：.)）、]|分|\s)\s*\D|(?:分|星|points?|stars?|Punkte?|Sterne?)$|/\s?1?\d0?$)"
+)
 
 
 @dataclass(frozen=True)

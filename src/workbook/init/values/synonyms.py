@@ -80,6 +80,7 @@ def names_of(table: str) -> dict[str, tuple[Name, ...]]:
     """Return the synonyms of a table's columns, and of columns that the contract has not."""
     columns = known()["columns"]
     own = columns[table] | columns["any"] | columns["other"]
+    own["customer_id"] = [*own["customer_id"], *columns[table].get("customer_id", ())]
     for name in [each for each in own if each[:-1] in ("satisfaction_", "loyalty_")]:
         words = [each.rstrip("1 ") + f" {name[-1]}" for each in columns[table][f"{name[:-1]}1"]]
         own[name] = [*own[name], *words]
