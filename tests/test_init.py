@@ -1,6 +1,7 @@
 """`workbook init`: what it guesses of files that nobody has described, and what it says of them."""
 
 import datetime as dt
+import os
 import tomllib
 
 import pandas as pd
@@ -412,6 +413,16 @@ def test_a_shop_s_export_in_english(tmp_path):
     found = opened(written)
     assert found.regions().to_dict("list") == {"region": ["Leeds", "York"], "customers": [2, 2]}
     assert found.tables["transactions"].good["amount"].sum().execute() == 24 * 111.5
+
+
+def test_a_password_does_not_stand_in_the_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("DATABASE_PASSWORD", "")
+    with pytest.raises(DataError) as error:
+        source.write("postgresql://me:s3cret@localhost:1/sales", tmp_path / "a.toml")
+    assert "s3cret" not in str(error.value)
+    assert os.environ["DATABASE_PASSWORD"] == "s3cret"
+    _, keys, _ = source._place("postgresql://me:s3cret@host/sales", None)
+    assert keys == {"database": "postgresql://me:${DATABASE_PASSWORD}@host/sales"}
 
 
 def test_a_wide_survey_is_a_part_for_each_wave(made):

@@ -1,7 +1,10 @@
 """Numbers as people write them: signs, words, whole scales, words for nothing, arithmetic."""
 
+import ibis
 import pytest
 from messy import CUSTOMERS, HEAD, LINES, excel, opened
+
+from analysis.data.validation.numbers import number
 
 
 def amounts_of(tmp_path, texts, toml=""):
@@ -49,6 +52,13 @@ WRITTEN = {  # keys: texts and what they are
 def test_numbers_as_people_write_them(tmp_path, toml):
     texts = WRITTEN[toml]
     assert amounts_of(tmp_path, texts, toml) == list(texts.values())
+
+
+def test_a_minus_stands_behind_a_sum_with_two_decimals():
+    texts = {"1,205.00-": -1205, "18.50 -": -18.5, "5-": None, "-18.50-": None, "1-18.50-": None}
+    rows = ibis.memtable({"text": list(texts)})
+    found = rows.select(n=number(rows["text"], ".", ",")).execute()["n"]
+    assert [None if each != each else each for each in found] == list(texts.values())
 
 
 def test_an_expression_is_computed_and_what_it_lacks_is_said(tmp_path):

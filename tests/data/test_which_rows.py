@@ -129,6 +129,12 @@ def test_a_row_that_stands_for_many_is_many_and_a_refund_undoes_one(tmp_path):
     assert amounts(own) == [6, 6]
 
 
+def test_a_count_has_the_thousands_of_the_file(tmp_path):
+    lines = f'{HEAD},Freq\na,2025-01-05,10,"1,002"\n'
+    toml = f'thousands = ","\n{CUSTOMERS}{LINES}count = "Freq"\n'
+    assert len(opened(tmp_path, toml, {"t.csv": lines}).rows("amount")) == 1002
+
+
 @pytest.mark.parametrize("times", ["1.5", "-1", "", "x"])
 def test_a_count_that_is_none_is_refused(tmp_path, times):
     lines = f"{HEAD},Freq\na,2025-01-01,6,3\nb,2025-01-01,7,{times}\n"

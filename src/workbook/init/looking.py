@@ -208,7 +208,7 @@ def _open(engine: BaseBackend, source: Source, file: str, layout: Layout) -> Tab
 
 def _tables(source: Source) -> list[str]:
     """Return the names of a database's tables."""
-    if source.database.endswith(SQLITE):
+    if extract.is_sqlite(source):
         with contextlib.closing(sqlite3.connect(source.folder.parent / source.database)) as own:
             query = "select name from sqlite_master where type in ('table', 'view')"
             found = [row[0] for row in own.execute(query)]

@@ -33,7 +33,8 @@ from workbook.init.values.synonyms import is_chinese, known
 
 DATABASES = (".duckdb", ".ddb", *looking.SQLITE)
 FILES = (*layouts.TEXT, *layouts.TYPED, *layouts.PACKED, *sheets.ENDINGS)
-_PASSWORD = re.compile(r"(://[^:/@]+:)(?!\$\{)[^@]+@")
+_PASSWORD = re.compile(r"(://[^:/@]+:)(?!\$\{)([^@]+)@")
+_VARIABLE = "database: the password is not in the file; set the variable DATABASE_PASSWORD to it"
 _GERMAN = re.compile(r"[äöüß]|kunde|datum|betrag|menge", re.IGNORECASE)
 
 
@@ -98,7 +99,8 @@ def write(address: str, output: Path | None = None, *, force: bool = False) -> W
         path=path,
         tables=tuple(map(_found, made)),
         unsure=tuple(dict.fromkeys(said for each in made for said in _unsure(each)))
-        + tuple(_unused(made)),
+        + tuple(_unused(made))
+        + (_VARIABLE,) * ("DATABASE_PASSWORD" in place.get("database", "")),
         passed=tuple(f"{name}: {why}" for name, why in passed.items()),
     )
 
@@ -107,6 +109,8 @@ def _place(address: str, output: Path | None) -> tuple[Path, dict[str, str], str
     """Return the TOML file, its key of where the data are, and the one file to look at, if any."""
     if "://" in address:
         name = re.sub(r"\W+", "_", address.rsplit("/", 1)[-1].split("?")[0]) or "database"
+        if found := _PASSWORD.search(address):  # not for the file: for this run
+            os.environ["DATABASE_PASSWORD"] = found[2]
         hidden = _PASSWORD.sub(r"\1${DATABASE_PASSWORD}@", address)
         return (output or Path(f"{name}.toml")).absolute(), {"database": hidden}, ""
     looked = Path(address).resolve()

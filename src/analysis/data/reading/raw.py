@@ -277,7 +277,9 @@ def _repeated(rows: Table, part: Part, file: str) -> Table:
     if part.count not in rows.columns:
         hint = names.hint(part.count, set(rows.columns) - {ROW})
         raise DataError(f"{file}: no column {part.count!r} (count).{hint}")
-    times = rows[part.count].cast("string").strip().try_cast("float64")
+    text = rows[part.count].cast("string").strip()
+    mark = part.marks["number"].thousands
+    times = (text.replace(mark, "") if mark else text).try_cast("float64")
     bad = rows.filter(times.isnull() | (times < 0) | (times % 1 != 0) | (times > 10**7))
     first = bad[ROW].min().execute()
     if first == first and first is not None:

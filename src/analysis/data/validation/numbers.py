@@ -58,10 +58,12 @@ def _currency(code: str) -> str:
 def _cleaned(text: StringValue, decimal: str, thousands: str, currency: str) -> StringValue:
     """Return the digits of other numbers, with a dot; nothing where a text is none."""
     text, sign = text.translate(WIDE, NARROW), _currency(currency)
+    point = re.escape(decimal)
+    is_behind = text.re_search(rf"^[^+-]*{point}\d\d ?-$")  # 18.50- as SAP writes it
+    text = ibis.ifelse(is_behind, "-" + text.re_replace(" ?-$", ""), text)
     signed = rf"^([+-]?)\s*{sign}?\s*([+-]?)\s*(\S.*?)\s*{sign}?$"
     signs = text.re_extract(signed, 1) + text.re_extract(signed, 2)
     digits = text.re_extract(signed, 3)
-    point = re.escape(decimal)
     mark = re.escape(thousands) if thousands.strip() else _SPACES
     groups = rf"^\d{{1,3}}({mark}\d{{3}})+({point}\d+)?$"
     other = "," if decimal == "." else "."
