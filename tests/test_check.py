@@ -186,7 +186,7 @@ def test_a_blank_line_shifts_no_row_number(write_source):
         if encoding == "utf-16":
             for file in path.parent.rglob("*.csv"):
                 file.write_text(file.read_text(encoding="utf-8"), encoding="utf-16")
-        assert f"row {row + shift}: 'x'" in shown(path)[1]
+        assert f"row {row + shift}: " in shown(path)[1]
 
 
 @pytest.mark.parametrize("mark", [";", "\t", "|"])
