@@ -71,7 +71,7 @@ def written(rows: Table, column: str) -> StringValue:
     if kind.is_timestamp():
         return text.re_replace(" 00:00:00$", "")
     if kind.is_string():
-        text = _trim(text, BLANKS) if rows.get_backend().name == "duckdb" else text.strip()
+        text = _trim(text, BLANKS)
     return text.nullif("")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import ibis
-import ibis.expr.operations as ops
 from ibis.expr.types import Table, Value
 
 from analysis.data.contract import TABLES
@@ -206,7 +205,15 @@ def _unused(name: str, raw: RawTable) -> tuple[str, frozenset[str]]:
     """Return a file, or a sheet of it, and the columns of it of which nothing is made."""
     part = raw.part
     used = {column for each in _maps(name, raw).values() for column in each.used}
-    used |= {ROW, REPEAT, part.count, *part.keep, *part.drop, *(each.on for each in part.joins)}
+    used |= {
+        ROW,
+        REPEAT,
+        REST,
+        part.count,
+        *part.keep,
+        *part.drop,
+        *(each.on for each in part.joins),
+    }
     label = f"{raw.file}, sheet {part.sheet}" if part.sheet else raw.file
     return label, frozenset(raw.rows.columns) - used
 
@@ -214,15 +221,11 @@ def _unused(name: str, raw: RawTable) -> tuple[str, frozenset[str]]:
 def _rest(rows: Table, maps: Mapping[str, ColumnMap]) -> dict[str, Value]:
     """Return a hash of what a row holds beside the contract's values; nothing if it is all there.
 
-    Two lines are the same purchase only if all columns of the file agree. Where the engine has no
-    hash, every row is unlike the others.
+    Two lines are the same purchase only if all columns of the file agree.
     """
     alone = {each.columns for each in maps.values() if len(each.columns) == 1 and not each.values}
     rest = {name: rows[name] for name in rows.columns if name != ROW and (name,) not in alone}
-    if not rest:
-        return {}
-    can_hash = rows.get_backend().has_operation(ops.Hash)
-    return {REST: ibis.struct(rest).hash() if can_hash else rows[ROW]}
+    return {REST: ibis.struct(rest).hash()} if rest else {}
 
 
 def _one_row_per(name: str, rows: Table, raws: Sequence[RawTable]) -> Table:

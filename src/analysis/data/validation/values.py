@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import ibis
-import ibis.expr.operations as ops
 from ibis.expr.types import NumericValue, StringValue, Table, Value
 
 from analysis.data.contract import TABLES, Column, OneOf
@@ -152,7 +151,6 @@ class RawColumn:
         return self._scaled(self._parsed(text))
 
     def _parsed(self, text: StringValue) -> NumericValue:
-        self._check_can_parse()
         own = self.map
         return self._named(text, number(text, own.decimal, own.thousands, self.currency))
 
@@ -203,12 +201,6 @@ class RawColumn:
         count = sum(a.notnull().cast("int64") for a in values)
         return ibis.ifelse(ibis.or_(*wrong), ibis.null("float64"), total / count.nullif(0))
 
-    def _check_can_parse(self) -> None:
-        """Refuse text in an engine that can't tell whether a text is a number or a date."""
-        if not self.raw.get_backend().has_operation(ops.TryCast):
-            name = " ".join(self.map.used)
-            raise DataError(f"The column {name!r} is text: the database must give its own type.")
-
     def _moment(self) -> Value:
         """Return moments, in the local time of the source; nothing where a text is none."""
         text, own = self.text, self.map
@@ -220,7 +212,6 @@ class RawColumn:
                 )
             moment = typed.cast("timestamp")
             return ibis.ifelse(text.isnull(), ibis.null("timestamp"), moment)
-        self._check_can_parse()
         is_mixed = any(self.raw[each].type().is_temporal() for each in own.columns)
         if own.formats and not is_mixed:  # days of a sheet beside their hours are ISO dates
             where = (self.source, self.file, " ".join(own.columns))
