@@ -143,7 +143,8 @@ def test_failed_blocking_check_is_named_and_stands_before_the_estimate():
     record = loss_against_gain(0.30, 0.05, BLOCKING, ADVISORY).record()
     assert record["verdict"] == "inconclusive"
     said = wording.sentence(record)
-    assert said.startswith("No conclusion, because a check failed: Overlap (0.01; at least 0.05). ")
+    failed = "No conclusion, because a check failed: Overlap (0.01; needed: at least 0.05). "
+    assert said.startswith(failed)
     assert "No handful decides" not in said
 
 

@@ -272,9 +272,11 @@ class Overview:
 
     def _at_run(self, run: int, day: str, value: float, part: Part) -> str:
         """Say what an effect was after a run, with the last day of the data where it is known."""
-        effect = wording.format_value(value, part.show)
+        effect = wording.format_value(value, part.show, language=self.language)
         return self.words["at_run" if day else "at_undated_run"].format(
-            run=run, day=day, effect=effect
+            run=run,
+            day=day if self.language == "en" else plain.day(day, self.language),
+            effect=effect,
         )
 
 

@@ -63,7 +63,7 @@ def numbers(part: Mapping) -> dict[str, str]:
 def effect(part: Mapping, language: str) -> str:
     """Say an effect with its range and its unit; never without its range."""
     facts, part = numbers(part), wording.in_plain_unit(part)
-    unit = "" if part["show"] in ("ratio", "points") else part["unit"]
+    unit = part["unit"] if part["show"] == "number" else ""
     label = part["label"][:1].upper() + part["label"][1:]
     return words(language)["effect"].format(label=label, unit=unit, **facts).strip()
 

@@ -83,7 +83,7 @@ def _row(entry: Entry, known: Overview) -> dict:
         "reason": record["reason"],
     }
     if failed := wording.failed_checks(record):
-        said = f"{wording.words(language)['check_failed']}: {plain.named(failed, language)}"
+        said = wording.words(language)["failed_names"].format(names=plain.named(failed, language))
         row["failed"] = said
     if "estimate" in part:
         scale = known.scales[claim.id] if part is record["parts"][0] else card.scale_of([part])
