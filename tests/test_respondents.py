@@ -14,6 +14,7 @@ from analysis.claims import checks
 from analysis.cohorts import answer_quality
 from analysis.cohorts import survey as respondents
 from analysis.data.contract import SCALES, TABLES
+from analysis.language import named
 from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.regression.controls import design
 from simulation.drawing.tables import draw
@@ -24,7 +25,7 @@ from simulation.world import World
 START = pd.Timestamp("2024-09-01")
 ITEMS = list(respondents.RATINGS)
 numbers = st.one_of(st.none(), st.integers(1, 10))
-UNDIRECTED = "expectation, price sensitivity, org benefit, personal benefit"
+UNDIRECTED = ", ".join(map(named, answer_quality.UNDIRECTED))
 
 
 @functools.cache
@@ -316,8 +317,8 @@ def test_scales_that_are_coded_alike_pass_with_weak_relations_and_a_style_of_ans
         ("satisfaction", SCALES["satisfaction"]),
         ("loyalty", SCALES["loyalty"]),
         ("performance", ["performance"]),
-        ("image value", ["image_value"]),
-        ("time cost", ["time_cost"]),
+        ("image_value", ["image_value"]),
+        ("time_cost", ["time_cost"]),
     ],
 )
 def test_the_scale_that_is_turned_is_named_with_its_worst_pair(scale, names):
@@ -325,26 +326,28 @@ def test_the_scale_that_is_turned_is_named_with_its_worst_pair(scale, names):
     found = coding(turned(people, names))
     assert not found.passed
     assert found.blocking
-    assert found.value.startswith(f"{scale} goes against ")
+    assert found.value.startswith(f"{named(scale)} goes against ")
     assert found.value.count("goes against") == 1
-    other = found.value.split("most of all against ")[1].split(" (r")[0].replace(" ", "_")
-    pair = respondents.scored(people)[[scale.replace(" ", "_"), other]].astype(float).corr()
-    assert abs(pair.iloc[0, 1]) == pytest.approx(
-        abs(float(found.value.split("r = ")[1][:5])), abs=0.05
-    )
+    word = found.value.split("most of all against ")[1].split(" (r")[0]
+    other = next(name for name in respondents.scored(people) if named(name) == word)
+    pair = respondents.scored(people)[[scale, other]].astype(float).corr()
+    r = abs(float(found.value.split("r = ")[1][1:5]))
+    assert abs(pair.iloc[0, 1]) == pytest.approx(r, abs=0.05)
 
 
 def test_one_turned_item_of_a_scale_is_named():
     found = coding(turned(answerers(), ["satisfaction_2"]))
     assert not found.passed
-    assert found.value.startswith("satisfaction 2 goes against the rest of satisfaction (r = -0.")
+    assert found.value.startswith(
+        "satisfaction, item 2 goes against the rest of satisfaction (r = −0."
+    )
 
 
 def test_all_costs_turned_are_found_among_many():
     found = coding(turned(answerers(n=3_000), respondents.COSTS))
     assert not found.passed
     assert "satisfaction goes against" not in found.value
-    assert "cost goes against" in found.value
+    assert "cost in money goes against" in found.value
 
 
 def test_two_scales_that_go_against_each_other_are_both_named():
