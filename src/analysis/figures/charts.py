@@ -17,6 +17,9 @@ from analysis.language import text
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.value.lifetime_value import Holdout
 
+CATEGORIES = ("segment", "area", "tier", "kind", "channel", "landmark")
+"""Covariates whose groups have columns of their own, such as area_urban."""
+
 
 def months(table: pd.DataFrame, currency: str) -> None:
     """Show customers and sales of each month, as from `purchases.per_month`."""
@@ -258,7 +261,10 @@ def _short(value: float) -> str:
 
 
 def _plain(column: str) -> str:
-    """Return a column's name in words."""
+    """Return a column's name in words; that of a category with the group that it marks."""
+    group, _, value = column.partition("_")
+    if group in CATEGORIES and value:
+        return text("{name}: {value}", name=group, value=value)
     words = in_words(column)
     return f"{words.removeprefix('log ')} (log)" if words.startswith("log ") else words
 

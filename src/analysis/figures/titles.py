@@ -105,10 +105,11 @@ def overlap(arms: list[pd.Series], names: tuple[str, str]) -> str:
 
 def agreement(main: pd.Series, share: float, n: int) -> str:
     """Say what the main estimate is, and how many others agree."""
+    form = ".2f" if abs(main["ci_high"]) < 10 else ",.0f"
     return text(
         "In the main model {middle} ({low} to {high}); {share:.0%} of {n} choices agree",
-        middle=_short(main["estimate"]), low=_short(main["ci_low"]), high=_short(main["ci_high"]),
-        share=share, n=n,
+        middle=_number(main["estimate"], form), low=_number(main["ci_low"], form),
+        high=_number(main["ci_high"], form), share=share, n=n,
     )  # fmt: skip
 
 
