@@ -82,6 +82,18 @@ def test_a_claim_that_is_not_pooled_is_open_too():
     assert text.startswith("H03 Loss against gain is open in 3 of 3 regions. 0 of 3 regions can")
 
 
+def test_a_claim_that_is_not_pooled_and_false_in_some_regions_is_named():
+    first, second = runs((-0.4, -0.41))
+    blocked = loss_against_gain(0.3, 0.05, BLOCKING, region=REGIONS[2]).record()
+    found = dict(said([first, second, entry(blocked, REGIONS[2]), *more("H04")]))
+    assert found["stop"].startswith(
+        "H03 Loss against gain does not hold in North 华北, East 华东: "
+    )
+    assert (
+        "North 华北: Slope below expectation less slope above: −0.40 (95% interval" in found["stop"]
+    )
+
+
 def more(key, value=0.5):
     """A claim that is supported everywhere."""
     known = hypothesis(key)

@@ -178,7 +178,8 @@ def test_only_the_policy_stops_what_a_notebook_brought_in(driver, pages, server,
     html = (pages / "north.html").read_text(encoding="utf-8")
     meta = re.search(r"<meta [^>]*Content-Security-Policy[^>]*>", html)[0]
     image = f'<img alt="" src="http://127.0.0.1:{server.server_port}/x.png">'
-    bad = html.replace("<main>", f'<main>{image}<script>document.title = "taken"</script>')
+    added = f'{image}<script>document.title = "taken"</script>'
+    bad = re.sub(r"<main[^>]*>", lambda found: found[0] + added, html)
     (pages / "bad.html").write_text(bad.replace(meta, meta if with_policy else ""), "utf-8")
     show(driver, (pages / "bad.html").as_uri())
     assert server.asked == ([] if with_policy else ["/x.png"])
@@ -269,6 +270,19 @@ def test_code_is_folded_until_it_is_asked_for(driver, pages):
     assert "import matplotlib" not in driver.find_element(By.TAG_NAME, "main").text
     driver.find_element(By.ID, "show-code").click()
     assert "import matplotlib" in driver.find_element(By.TAG_NAME, "main").text
+
+
+def test_figures_and_tables_can_be_taken_from_the_page(driver, pages):
+    show(driver, (pages / "north.html").as_uri())
+    offered = [each.text for each in driver.find_elements(By.CSS_SELECTOR, ".downloads button")]
+    assert {"Download: PNG", "Download: SVG", "Download: Table (CSV)"} <= set(offered)
+    read = "made.then((file) => file.text()).then(arguments[0])"
+    svg = "const made = inflated(document.querySelector('figure').dataset.svg);"
+    assert driver.execute_async_script(svg + read).startswith("<?xml")
+    csv = "const made = Promise.resolve(asCsv(document.querySelector('.table table')));"
+    head, row = driver.execute_async_script(csv + read).removeprefix("\ufeff").split("\r\n")[:2]
+    assert head.startswith('"","column 0","column 1"')
+    assert row.startswith('"north","1,23')
 
 
 def test_print_leaves_out_what_paper_cannot_do(driver, pages):

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from analysis.claims import across_regions
+from analysis.claims import across_regions, wording
 from analysis.claims.hypotheses import Hypothesis, hypothesis
+from workbook.pages import plain
 from workbook.pages.answers.view import MOST, Answer, View, with_range
 from workbook.pages.overview import Overview
 
@@ -53,7 +54,26 @@ class Pooled(View):
                 kind, "also_hold" if kind == "act" else "also_fail", True, claims=claims
             )
         if not rows:
-            yield self.answer(kind, "nothing_holds" if kind == "act" else "nothing_fails")
+            none = self.answer(kind, "nothing_holds" if kind == "act" else "nothing_fails")
+            yield (kind == "stop" and self._false_somewhere(verdicts)) or none
+
+    def _false_somewhere(self, verdicts: Sequence[str]) -> Answer | None:
+        """Say which claim that can't be pooled does not hold in the most regions; None if none."""
+        found = {}
+        for row in (row for row in self.best if row["verdict"] == "not testable"):
+            entries = self.known.claims.get(row["hypothesis"], {}).values()
+            own = [each for each in entries if each.source == self.source]
+            own = [each for each in own if each.record["verdict"] in verdicts]
+            found[len(own)] = own
+        if not (entries := found[max(found)] if found else []):
+            return None
+        first, part = entries[0], wording.deciding_part(entries[0].record)
+        known = hypothesis(first.claim)
+        where = plain.named([each.region for each in entries], self.known.language)
+        effect = f"{first.region}: {self.effect(part)}"
+        why = self.why_not(part, first.record["verdict"])
+        facts = {"claim": self.link(known), "where": where, "why": why, "effect": effect}
+        return self.answer("stop", "fails_in", **facts)
 
     def unsettled(self) -> Iterator[Answer]:
         """Say which claim is open and how it is closed most cheaply, and which others are."""
