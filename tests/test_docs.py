@@ -56,7 +56,7 @@ def project(tmp_path_factory):
     text = (ROOT / "data" / "example.toml").read_text(encoding="utf-8")
     text = text.replace("transactions.parquet", "transactions.csv")
     (root / "data" / "example.toml").write_text(text, encoding="utf-8")
-    gas_export.write(root / "data" / "gas", customers=100)
+    gas_export.write(root / "data" / "gas", customers=40)
     program = root / "bin" / "workbook"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m workbook.cli "$@"\n')
