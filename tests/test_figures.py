@@ -9,7 +9,7 @@ from IPython.utils.capture import capture_output
 from matplotlib import rc_context
 from matplotlib.colors import to_hex
 
-from analysis.figures import display, fonts, marks
+from analysis.figures import display, fonts, marks, titles
 from analysis.figures import theme as figures
 from analysis.figures.theme import use_theme
 
@@ -165,3 +165,18 @@ def test_a_name_with_dollars_is_no_mathematics():
     ax.set_title(r"segment $\frac{$ and $x^2$")
     fig.canvas.draw()  # mathematics that is none would raise
     plt.close(fig)
+
+
+@pytest.mark.parametrize(
+    ("names", "main"),
+    [
+        (["explained less not", "doubly robust"], 0),
+        (["ever had a card (naive)", "from its day", "lost after 6 usual gaps"], 1),
+        (["raw", "linear, adjusted", "doubly robust"], 2),
+        (["recency alone", "rate only", "with recency"], 2),
+        (["raw difference", "satisfaction before left out", "at equal satisfaction before"], 2),
+        (["raw"], 0),
+    ],
+)
+def test_the_finding_is_marked_and_not_a_naive_first_look(names, main):
+    assert titles.main_of(names) == main

@@ -49,7 +49,7 @@ def effects(
     null: float = 0.0,
     band: tuple[float, float] | None = None,
 ) -> None:
-    """Show effects with their 95% intervals, by name, the first in colour.
+    """Show effects with their 95% intervals, by name, the first that is not naive in colour.
 
     Parameters
     ----------
@@ -65,12 +65,13 @@ def effects(
     if isinstance(found, Mapping):
         found = pd.DataFrame({name: vars(each) for name, each in found.items()}).T
     fig, ax = plt.subplots(figsize=(7.2, 0.9 + 0.32 * len(found)))
-    marks.forest(ax, found, null, band, unit)
+    main = titles.main_of(found.index)
+    marks.forest(ax, found, null, band, unit, main)
     named = enumerated(
         text("{name} {value:.2f}", name=name, value=row.estimate) for name, row in found.iterrows()
     )
     alt = text("Effects with 95% intervals ({unit}): {named}.", unit=unit, named=named)
-    figure(fig, alt, caption, titles.effects(found, null, band))
+    figure(fig, alt, caption, titles.effects(found.iloc[main:], null, band))
 
 
 def boxes(table: pd.DataFrame, value: str, group: str, unit: str, caption: str) -> None:

@@ -43,17 +43,19 @@ def intervals(
 
 
 def forest(
-    ax: Axes, table: pd.DataFrame, null: float, band: tuple[float, float] | None, unit: str
-) -> None:
-    """Draw an effect and its interval in each row of a table, the first row in colour.
+    ax: Axes, table: pd.DataFrame, null: float, band: tuple[float, float] | None, unit: str,
+    main: int = 0,
+) -> None:  # fmt: skip
+    """Draw an effect and its interval in each row of a table, the main row in colour.
 
     Columns are estimate, ci_low and ci_high; `null` is the effect that means "none", `band` where
     one is too small to matter, `unit` the label of the axis.
     """
     rows = np.arange(len(table))[::-1]
     mark_none(ax, null, band, upright=True)
-    intervals(ax, rows[1:], table.iloc[1:], color=GREY)
-    intervals(ax, rows[:1], table.iloc[:1])
+    is_main = np.arange(len(table)) == main
+    intervals(ax, rows[~is_main], table[~is_main], color=GREY)
+    intervals(ax, rows[is_main], table[is_main])
     ax.set_yticks(rows, [str(name) for name in table.index])
     ax.set(xlabel=unit, ylim=(-0.6, len(table) - 0.5))
     ax.locator_params(axis="x", nbins=7)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,22 @@ from analysis.figures.numbers import format_value
 from analysis.language import named, phrase, text
 from analysis.statistics.estimate import Estimate
 
+NAIVE, ROBUST = re.compile(r"\b(naive|raw|alone|only|left out)\b"), "doubly robust"
+"""What names of effects say that stand beside the finding, as what a first look gives."""
 MOST_NAMED = 4
 """Groups that a title names; of more it names the ends."""
+
+
+def main_of(names: Sequence[object]) -> int:
+    """Return which of several effects is the one to look at: the first that is not naive.
+
+    Where a naive one comes first, what is said to be doubly robust goes before other steps to it.
+    """
+    plain = [str(name) for name in names]
+    if not NAIVE.search(plain[0]):
+        return 0
+    kept = (i for i, name in enumerate(plain) if not NAIVE.search(name))
+    return plain.index(ROBUST) if ROBUST in plain else next(kept, 0)
 
 
 def effects(table: pd.DataFrame, null: float, band: tuple[float, float] | None) -> str:
