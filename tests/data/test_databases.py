@@ -1,6 +1,8 @@
 """What stands in a database gives what the same rows in files give."""
 
 import contextlib
+import os
+import signal
 import threading
 
 import pandas as pd
@@ -413,3 +415,37 @@ def test_a_value_without_a_place_in_a_file(of_postgres, postgres, value, said):
     assert list(found) == ["survey"]
     assert found["survey"].startswith("odd: a value can't be read: ")
     assert said in found["survey"]
+
+
+def test_ctrl_c_ends_the_query_and_leaves_nothing(of_postgres, postgres):
+    import psycopg
+
+    active = "select count(*) from pg_stat_activity where usename = 'reader' and state = 'active'"
+    with psycopg.connect(
+        f"host={postgres} user=boss password=first dbname=postgres", autocommit=True
+    ) as con:
+        con.execute("create view endless as select a.* from answers a, pg_sleep(600)")
+        con.execute("grant select on endless to reader")
+        path = replaced(of_postgres, ('"answers"', '"endless"'))
+
+        def press():
+            while not con.execute(active).fetchone()[0]:
+                pass
+            while (
+                "endless"
+                not in con.execute(
+                    "select coalesce(string_agg(query, ''), '') from pg_stat_activity "
+                    "where usename = 'reader' and query like 'copy%'"
+                ).fetchone()[0]
+            ):
+                pass
+            os.kill(os.getpid(), signal.SIGINT)
+
+        thread = threading.Thread(target=press, daemon=True)
+        with pytest.raises(KeyboardInterrupt):
+            thread.start()
+            problems_of(path)
+        thread.join()
+        while con.execute(active).fetchone()[0]:  # the server takes a moment
+            pass
+    assert not [each for each in store.folder().iterdir() if ".part" in each.name]

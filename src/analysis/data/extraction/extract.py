@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -125,36 +125,15 @@ def _written(
     rows = server.read(place, [*kept, *rest] or raw[:1], kept)
     with duckdb.connect() as engine:
         engine.execute(f"set temp_directory = '{scratch() / 'spill'}'")
-        guard = _Guard(rows.reader)
-        engine.register("rows", guard.reader())
         query = _query(rows, dict(zip(raw, trimmed, strict=True)), len(kept), bool(rest))
-        if not server.is_ordered:
-            query += " order by all"
-        try:
-            key, state, name = about
-            return store.write(key, query, engine, state, name)
-        except duckdb.Error:
-            if guard.error is not None:
-                raise guard.error from None
-            raise
-
-
-class _Guard:
-    """Rows on their way, and the error that ended them, which the engine would wrap."""
-
-    def __init__(self, rows: pa.RecordBatchReader) -> None:
-        self._rows, self.error = rows, None
-
-    def reader(self) -> pa.RecordBatchReader:
-        """Return the rows."""
-        return pa.RecordBatchReader.from_batches(self._rows.schema, self._batches())
-
-    def _batches(self) -> Iterator[pa.RecordBatch]:
-        try:
-            yield from self._rows
-        except Exception as error:
-            self.error = error
-            raise
+        engine.register("batch", pa.Table.from_batches([], rows.reader.schema))
+        engine.execute(f"create temp table extract as {query}")
+        for batch in rows.reader:  # here and not in the engine, where Ctrl-C would not be heard
+            engine.register("batch", pa.Table.from_batches([batch]))
+            engine.execute(f"insert into extract {query}")
+        order = "" if server.is_ordered else " order by all"
+        key, state, name = about
+        return store.write(key, f"from extract{order}", engine, state, name)
 
 
 def _query(rows: Rows, trimmed: Mapping[str, str], kept: int, has_rest: bool) -> str:
@@ -166,7 +145,7 @@ def _query(rows: Rows, trimmed: Mapping[str, str], kept: int, has_rest: bool) ->
     if has_rest:
         others = ", ".join(rows.values[kept:])
         parts.append(f"hash({others}) as {_name(REST)}")
-    return f"select {', '.join(parts)} from rows"
+    return f"select {', '.join(parts)} from batch"
 
 
 def _unfit_value(place: Place, error: Exception) -> str:

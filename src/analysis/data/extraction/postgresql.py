@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
@@ -45,6 +46,7 @@ class PostgreSQL(Server):
 
     def begin(self) -> None:
         """Begin one transaction that can only read, and sees one state of all tables."""
+        logging.getLogger("psycopg").setLevel(logging.ERROR)  # what it says of a query that we stop
         con = self.backend.con
         con.execute("set client_encoding to 'UTF8'")
         con.execute("set datestyle to 'ISO, YMD'")
