@@ -135,11 +135,13 @@ def fit_spend(frequency: ArrayLike, mean_amount: ArrayLike) -> SpendModel:
 def parameter_table(model: BuyingModel) -> pd.DataFrame:
     """Return one row per parameter: parameter, estimate, ci_low, ci_high.
 
-    Intervals are from the Hessian, symmetric on the log; missing where it is singular.
+    Intervals are from the Hessian, symmetric on the log; missing where it is singular, or they reach
+    a thousand times the estimate: the likelihood is flat there, as at the edge where nobody leaves.
     """
     names = ["r", "alpha", "a", "b"]
     values = np.array([getattr(model, name) for name in names])
-    factor = np.exp(stats.norm.ppf(0.975) * np.sqrt(np.diag(model.covariance)))
+    width = stats.norm.ppf(0.975) * np.sqrt(np.diag(model.covariance))
+    factor = np.exp(np.where(width < np.log(1_000), width, np.nan))
     limits = {"ci_low": values / factor, "ci_high": values * factor}
     return pd.DataFrame({"parameter": names, "estimate": values, **limits})
 
