@@ -94,9 +94,9 @@ def auc_gain(
     if variance < _NO_VARIANCE:
         raise NotEstimable(
             text(
-                "Both scores order the lost and the others of {value:,} customers alike, so "
+                "Both scores order the lost and the others of {n:,} customers alike, so "
                 "that a gain has no error to judge it by.",
-                value=codes.max() + 1,
+                n=codes.max() + 1,
             )
         )
     method = _method("difference of AUCs", customers)
@@ -168,10 +168,10 @@ def checked(lost: ArrayLike, customers: ArrayLike | None, *scores: ArrayLike) ->
     if min(sides) < 2:
         raise NotEstimable(
             text(
-                "An AUC needs 2 customers who were lost and 2 who were not, not {value} and "
-                "{value_2}.",
-                value=sides[0],
-                value_2=sides[1],
+                "An AUC needs 2 customers who were lost and 2 who were not, not {lost} and "
+                "{others}.",
+                lost=sides[0],
+                others=sides[1],
             )
         )
     return lost, codes, *scores

@@ -45,9 +45,9 @@ def classical(
     if df < 2 or np.ptp(d) < 1e-9:
         raise NotEstimable(
             text(
-                "{n:,} rows are too few to tell {value} from what is held equal.",
+                "{n:,} rows are too few to tell {treatment} from what is held equal.",
                 n=len(y),
-                value=in_words(treatment),
+                treatment=in_words(treatment),
             )
         )
     slope = (d @ y) / (d @ d)

@@ -59,12 +59,12 @@ def bunching(days: pd.Series) -> Bunching:
     if count.sum() < MIN_CASES or (fitted > 0).sum() < _DEGREE + 3:
         raise NotEstimable(
             text(
-                "Bunching needs {MIN_CASES} cases on {value} different days; there are {n} "
-                "on {n_2}.",
-                MIN_CASES=MIN_CASES,
-                value=_DEGREE + 3,
-                n=count.sum(),
-                n_2=(fitted > 0).sum(),
+                "Bunching needs {needed} cases on {days} different days; there are {cases} "
+                "on {on_days}.",
+                needed=MIN_CASES,
+                days=_DEGREE + 3,
+                cases=count.sum(),
+                on_days=(fitted > 0).sum(),
             )
         )
     logs = np.log1p(np.arange(LAST))

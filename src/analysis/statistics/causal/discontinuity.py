@@ -215,12 +215,12 @@ def _check_sides(rows: pd.DataFrame) -> None:
         if distance.nunique() < MIN_DAYS or len(distance) < MIN_ROWS:
             raise NotEstimable(
                 text(
-                    "Each side needs {MIN_DAYS} different days and {MIN_ROWS} cases; {name} "
-                    "there are {n} and {n_2}.",
-                    MIN_DAYS=MIN_DAYS,
-                    MIN_ROWS=MIN_ROWS,
+                    "Each side needs {days} different days and {cases} cases; {name} "
+                    "there are {has_days} and {has_cases}.",
+                    days=MIN_DAYS,
+                    cases=MIN_ROWS,
                     name=name,
-                    n=distance.nunique(),
-                    n_2=len(distance),
+                    has_days=distance.nunique(),
+                    has_cases=len(distance),
                 )
             )

@@ -220,11 +220,11 @@ def _check_arms(y: np.ndarray, arm: np.ndarray, design: pd.DataFrame) -> None:
     if min(arm.sum(), (1 - arm).sum()) < MIN_ARM:
         raise NotEstimable(
             text(
-                "Each arm needs {MIN_ARM} customers; there are {value} treated and {value_2} "
+                "Each arm needs {needed} customers; there are {treated} treated and {others} "
                 "others.",
-                MIN_ARM=MIN_ARM,
-                value=int(arm.sum()),
-                value_2=int((1 - arm).sum()),
+                needed=MIN_ARM,
+                treated=int(arm.sum()),
+                others=int((1 - arm).sum()),
             )
         )
     for rows in (design, design[arm == 1], design[arm == 0]):

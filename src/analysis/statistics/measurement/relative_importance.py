@@ -63,7 +63,10 @@ class Importance:
         value = float(self.table["share"].to_numpy() @ signs)
         if high - low < _TINY:
             raise NotEstimable(
-                text("The difference is {value:.3g} in every bootstrap sample.", value=value)
+                text(
+                    "The difference is {difference:.3g} in every bootstrap sample.",
+                    difference=value,
+                )
             )
         return Estimate(value, float(low), float(high), self.n_obs, method=self.method)
 

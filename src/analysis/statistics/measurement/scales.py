@@ -94,10 +94,10 @@ def omega(items: pd.DataFrame, *, n_boot: int = 999, seed: int = 0) -> Estimate:
     if len(against):
         raise NotEstimable(
             text(
-                "{name} cannot be told: {value} against the other items. Are all coded in "
+                "{name} cannot be told: {items} against the other items. Are all coded in "
                 "the same direction?",
                 name=name,
-                value=", ".join(map(str, against)),
+                items=", ".join(map(str, against)),
             )
         )
     return _reliability(items, _omega, name, n_boot, seed)
@@ -225,14 +225,14 @@ def _complete(items: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray | None]:
     if len(complete) < MIN_ANSWERERS:
         raise NotEstimable(
             text(
-                "Customers who answered every item: {n}; {MIN_ANSWERERS} are needed.",
+                "Customers who answered every item: {n}; {needed} are needed.",
                 n=len(complete),
-                MIN_ANSWERERS=MIN_ANSWERERS,
+                needed=MIN_ANSWERERS,
             )
         )
     constant = [str(name) for name in complete if complete[name].nunique() == 1]
     if constant:
         raise NotEstimable(
-            text("Everybody gave the same answer to {value}.", value=", ".join(constant))
+            text("Everybody gave the same answer to {items}.", items=", ".join(constant))
         )
     return complete, weighting.of(items[is_complete])

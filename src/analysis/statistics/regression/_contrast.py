@@ -74,9 +74,9 @@ def contrast(
     if not (np.isfinite([middle, value, se]).all() and se > max(_EXACT * abs(middle), rounding)):
         raise NotEstimable(
             text(
-                "{n_obs:,} rows give no standard error for {value}.",
+                "{n_obs:,} rows give no standard error for {names}.",
                 n_obs=n_obs,
-                value=" and ".join(names),
+                names=" and ".join(names),
             )
         )
     own_df = getattr(fit, "df_resid_inference", fit.df_resid) if fit.use_t else np.inf
@@ -146,9 +146,9 @@ def _check_groups(fit: Fit, weights: Mapping[str, float]) -> None:
                 raise NotEstimable(
                     text(
                         "Events among the rows {who}: {events}; a ratio of groups needs "
-                        "{LEAST_IN_GROUP} in each.",
+                        "{needed} in each.",
                         who=who,
                         events=events,
-                        LEAST_IN_GROUP=LEAST_IN_GROUP,
+                        needed=LEAST_IN_GROUP,
                     )
                 )

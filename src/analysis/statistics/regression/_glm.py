@@ -153,10 +153,10 @@ def _check_offsets(x: np.ndarray, names: Sequence[str]) -> None:
     for j in np.flatnonzero((np.ptp(x, axis=0) > 0) & (spread < LEAST_SPREAD * size)):
         raise NotEstimable(
             text(
-                '"{value}" differs by only {value_2:.3g} about {mean:.3g}; take its mean '
+                '"{column}" differs by only {spread:.3g} about {mean:.3g}; take its mean '
                 "away first.",
-                value=names[j],
-                value_2=spread[j],
+                column=names[j],
+                spread=spread[j],
                 mean=x[:, j].mean(),
             )
         )

@@ -134,9 +134,9 @@ def coded(formula: str, data: pd.DataFrame) -> pd.DataFrame:
     if names and found.empty:
         raise NotEstimable(
             text(
-                "None of {n:,} rows has every one of {value}.",
+                "None of {n:,} rows has every one of {columns}.",
                 n=len(data),
-                value=", ".join(map(str, names)),
+                columns=", ".join(map(str, names)),
             )
         )
     words = list(found.select_dtypes("category"))

@@ -187,11 +187,11 @@ def _maximum(spells: _Spells) -> tuple[np.ndarray, np.ndarray]:
         raise NotEstimable(
             text(
                 "Only {losses:,} of {n:,} rows end with a loss; {columns} coefficients need "
-                "{value}.",
+                "{needed}.",
                 losses=losses,
                 n=len(spells.x),
                 columns=columns,
-                value=_glm.LEAST_EVENTS * columns,
+                needed=_glm.LEAST_EVENTS * columns,
             )
         )
     params, equal = np.zeros(columns), np.ones(spells.size)

@@ -170,7 +170,9 @@ def ordered(formula: str, data: pd.DataFrame) -> Fit:
         )
     if np.linalg.matrix_rank(_unitless(np.column_stack([np.ones(n), model.exog]))) <= slopes:
         raise NotEstimable(
-            text("Columns {value} are collinear; leave one out.", value=model.exog_names[:slopes])
+            text(
+                "Columns {columns} are collinear; leave one out.", columns=model.exog_names[:slopes]
+            )
         )
     sizes = np.bincount(model.endog)
     different = n - (sizes.astype(float) ** 3).sum() / n**2
@@ -179,13 +181,13 @@ def ordered(formula: str, data: pd.DataFrame) -> Fit:
         raise NotEstimable(
             text(
                 '"{name}" differs too little in {n:,} rows ({max:,} alike): as good as '
-                "{different:.0f} different ones, and {slopes} slopes need {value}.",
+                "{different:.0f} different ones, and {slopes} slopes need {needed}.",
                 name=name,
                 n=n,
                 max=sizes.max(),
                 different=different,
                 slopes=slopes,
-                value=_glm.LEAST_EVENTS * slopes,
+                needed=_glm.LEAST_EVENTS * slopes,
             )
         )
     fit = _ordinal.results(model, weight)

@@ -113,10 +113,10 @@ def tail_index(sales: ArrayLike) -> Estimate:
     if above < _LEAST_ERROR:
         raise NotEstimable(
             text(
-                "The largest of {n:,} customers bought for the same: {value:,} of them have "
+                "The largest of {n:,} customers bought for the same: {alike:,} of them have "
                 "no tail.",
                 n=len(buyers),
-                value=k + 1,
+                alike=k + 1,
             )
         )
     index = k / above

@@ -135,8 +135,8 @@ def fit_spend(frequency: ArrayLike, mean_amount: ArrayLike) -> SpendModel:
 def parameter_table(model: BuyingModel) -> pd.DataFrame:
     """Return one row per parameter: parameter, estimate, ci_low, ci_high.
 
-    Intervals are from the Hessian, symmetric on the log; missing where it is singular, or they reach
-    a thousand times the estimate: the likelihood is flat there, as at the edge where nobody leaves.
+    Intervals are from the Hessian, symmetric on the log; missing where it is singular, and where
+    they reach a thousand times the estimate: the likelihood is flat, as where nobody leaves.
     """
     names = ["r", "alpha", "a", "b"]
     values = np.array([getattr(model, name) for name in names])
@@ -189,8 +189,8 @@ def _check_repeaters(count: int) -> None:
     if count < MIN_REPEATERS:
         raise NotEstimable(
             text(
-                "Customers with a repeat purchase: {count}; {MIN_REPEATERS} are needed.",
+                "Customers with a repeat purchase: {count}; {needed} are needed.",
                 count=count,
-                MIN_REPEATERS=MIN_REPEATERS,
+                needed=MIN_REPEATERS,
             )
         )
