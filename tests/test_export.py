@@ -21,7 +21,7 @@ from analysis.claims.hypotheses import hypothesis, register
 from analysis.data.files import FORMULA
 from analysis.statistics.estimate import LINKS, from_se
 from sample_findings import BLOCKING, each_verdict, loss_against_gain, performance
-from workbook.pages import index, remarks
+from workbook.pages import remarks
 from workbook.pages.exports import excel, export
 
 REGIONS = ["North 华北", "South 华南", "East 华东", "West 华西", "Centre 华中", "Coast 沿海"]
@@ -388,15 +388,13 @@ def test_everyone_can_read_it_and_nothing_is_asked_for(driver, page, theme, widt
 
 
 @pytest.mark.parametrize(
-    ("language", "note", "said"),
+    ("language", "said"),
     [
-        ("en", "an association, not a cause", "Associations, not causes: H03, H22."),
-        ("zh", "相关，而非因果", "只是相关，而非因果：H03、H22。"),
+        ("en", "Associations, not causes: H03, H22."),
+        ("zh", "只是相关，而非因果：H03、H22。"),
     ],
 )
-def test_index_and_summary_say_which_claims_are_associations(language, note, said):
+def test_the_summary_says_which_claims_are_associations(language, said):
     found = [finding(key, "North", 3) for key in ("H03", "H04", "H15", "H22")]
     assert said in export.summary(*tables(found), language)
     assert said[:4] not in export.summary(*tables(found[1:3]), language)
-    for key, n in {"H03": 1, "H04": 0, "H15": 0}.items():
-        assert index.reading(hypothesis(key), language) == [note] * n

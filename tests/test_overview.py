@@ -102,6 +102,12 @@ def test_the_column_of_all_regions_links_its_page_and_the_claim_on_it():
     assert pooled_cell(soup).a["href"] == f"{pages['example'][0]}#{title}"
 
 
+def test_a_claim_that_is_an_association_says_so_in_its_row():
+    soup = page(with_another(entries()))
+    assert "an association, not a cause" in soup.select_one("#H03 .unit").text
+    assert "an association" not in soup.select_one("#H04 .unit").text
+
+
 def test_two_regions_are_not_pooled_and_each_has_its_own_family():
     soup = page(entries((0.30, 0.31)))
     assert soup.select("td.pooled") == []
