@@ -110,7 +110,7 @@ def test_bad_input_stands_in_the_report_and_damages_nothing(write_source, tmp_pa
     code, text = workbook(*run, "-r", "North")
     assert code == 0, text
     page = (reports / "small" / "North" / "data_profile.html").read_text(encoding="utf-8")
-    for words in ("satisfaction_3", "row 2: '11'", "a number from 1 to 10"):
+    for words in ("satisfaction, item 3", "row 2: '11'", "a number from 1 to 10"):
         assert words in html.unescape(page)
     before = snapshot(reports)
     (path.parent / "small" / "customers.csv").write_bytes(b"")

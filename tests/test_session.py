@@ -54,7 +54,7 @@ def test_only_what_depends_on_a_change_is_run_again_and_the_index_says_so(shell,
     assert ran(shell.workbook(notebooks, *words)[1]) == []
 
     assert ran(shell.workbook(notebooks, *words, "-p", "language=zh")[1]) == EVERYTHING
-    assert "North: computed anew because of the parameters" in index_of(reports)
+    assert "因参数变化而重新计算" in index_of(reports)
 
 
 def test_a_region_of_another_name_is_run_and_the_old_one_counts_no_more(shell, tmp_path):
