@@ -151,13 +151,14 @@ def _row_notes(claim: hypotheses.Hypothesis, known: Overview) -> Iterator[str]:
 
 
 def _cell(entry: Entry | None, language: str) -> dict | None:
-    """Return the cell of a region: verdict, numbers, and whether a check failed."""
+    """Return the cell of a region: verdict, numbers, and whether a check failed, or what broke."""
     if entry is None:
         return None
     record = entry.record
     part, words = record["parts"][0], wording.words(language)
     said = [wording.interval(wording.in_plain_unit(part))] if "estimate" in part else []
     said += [words["check_failed"]] if wording.failed_checks(record) else []
+    said += [record["reason"]] if record["verdict"] == "failed" else []
     return {
         "href": _short(entry.finding),
         "verdict": record["verdict"],
