@@ -4,6 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -25,6 +26,7 @@ settings.register_profile(
 )
 settings.load_profile("reproducible")
 
+pd.set_option("io.excel.xlsx.writer", "openpyxl")  # where there is another, too
 os.environ[cache.FOLDER] = ""  # tests leave the user's own cache alone
 EXTRACTS = tempfile.TemporaryDirectory()
 os.environ[store.FOLDER] = EXTRACTS.name

@@ -19,6 +19,10 @@ ELSEWHERE = {
     "make": "this very test run, or the report that CI makes",
     "dask": "test_cluster starts a scheduler and workers",
     "--scheduler": "test_cluster runs notebooks on them",
+    "--notify": "test_unattended tells a command of a run",
+    "shop": "test_databases reads servers",
+    "SHOP_PASSWORD=...": "test_databases has passwords",
+    "pip": "this very environment",
     "conda": "needs conda",
 }
 """Commands that other tests run, or that can't be run here."""
@@ -28,8 +32,9 @@ FOLDERS = ("src", "notebooks", "tests", "docs")
 
 
 def commands(path):
-    """Return the commands of a document's shell blocks."""
+    """Return the commands of a document's shell blocks, but of those that start a cluster."""
     blocks = re.findall(r"```sh\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+    blocks = [block for block in blocks if "dask" not in block.split()]
     lines = [line.split("   #")[0].strip() for block in blocks for line in block.splitlines()]
     return [line for line in lines if line and not ELSEWHERE.keys() & set(line.split())]
 
