@@ -50,7 +50,13 @@ class Opened:
         return [tuple(map(_plain, row)) for row in found[columns].itertuples(index=False)]
 
 
-def opened(folder: Path, toml: str, files: dict, people: str | None = PEOPLE) -> Opened:
+def opened(
+    folder: Path,
+    toml: str,
+    files: dict,
+    people: str | None = PEOPLE,
+    as_of: str = "as_of = 2025-12-31\n",
+) -> Opened:
     """Write a source and open it; a file is a text, bytes, or a function that writes it."""
     place = folder / "own"
     place.mkdir(parents=True)
@@ -62,7 +68,7 @@ def opened(folder: Path, toml: str, files: dict, people: str | None = PEOPLE) ->
         else:
             path.write_bytes(content.encode() if isinstance(content, str) else content)
     path = folder / "own.toml"
-    start = "as_of = 2025-12-31\nmax_set_aside = 1.0\n"
+    start = f"{as_of}max_set_aside = 1.0\n"
     path.write_text(start + toml, encoding="utf-8")
     return Opened(dataset.open_source(sources.read(str(path))))
 

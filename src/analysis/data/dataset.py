@@ -18,7 +18,7 @@ from analysis.data.mapping.source import Source
 from analysis.data.reading import engine as engines
 from analysis.data.reading.raw import ROW, raw_tables
 from analysis.data.validation.checked import checked
-from analysis.data.validation.refunds import KEPT, UNDONE, netted
+from analysis.data.validation.refunds import KEPT, UNDONE, netted, of_nobody
 from analysis.data.validation.regions import EACH, rule_of
 from analysis.data.validation.rejected import rejected
 from analysis.data.validation.shown import common
@@ -181,6 +181,8 @@ def open_source(source: Source) -> Dataset:
     tables = {"customers": people}
     for name, each in opened.items():
         stored = engines.stored(engine, source, name, each.of_customers(known))
+        if name == "transactions":
+            stored = of_nobody(stored)
         is_net = name == "transactions" and source.tables[name].refunds == "net"
         tables[name] = netted(stored) if is_net else stored
     return Dataset(source, tables, problems)
@@ -274,11 +276,11 @@ def _known_by(name: str, rows: Table, end: dt.date) -> Table:
 
 def _without_refunds(rows: Table, tomorrow: dt.date) -> Table:
     """Take what was given back by a day out of purchases."""
-    kept = ibis.ifelse(rows[UNDONE] < tomorrow, rows[KEPT], 1.0).fill_null(1.0)
+    given_back = rows[UNDONE].filter(lambda moment: moment < tomorrow).length().fill_null(0)
+    kept = ibis.ifelse(given_back > 0, rows[KEPT][given_back - 1], 1.0)
+    left = rows.mutate(**{KEPT: kept}).filter(ibis._[KEPT] > 0)
     names = [each for each in ("amount", "quantity", "cost") if each in rows.columns]
-    left = rows.filter(kept > 0)
-    kept = ibis.ifelse(left[UNDONE] < tomorrow, left[KEPT], 1.0).fill_null(1.0)
-    return left.mutate(**{each: left[each] * kept for each in names}).drop(KEPT, UNDONE)
+    return left.mutate(**{each: left[each] * left[KEPT] for each in names}).drop(KEPT, UNDONE)
 
 
 def _without_later(rows: Table, later: list[str], tomorrow: dt.date) -> Table:

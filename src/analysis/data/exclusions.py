@@ -105,7 +105,7 @@ def refunds_by_region(dataset: Dataset) -> dict[str, Refunds]:
 
 def _kept_amount(lines: Table) -> Value:
     """Return the amounts of purchases without what was given back."""
-    return lines["amount"] * (lines[KEPT].fill_null(1.0) if KEPT in lines.columns else 1.0)
+    return lines["amount"] * (lines[KEPT][-1].fill_null(1.0) if KEPT in lines.columns else 1.0)
 
 
 def refunds_until(
@@ -120,7 +120,7 @@ def refunds_until(
     region : str
         The region.
     end : date or None
-        The last day.
+        The last day; None where no day was asked for: refunds after the last purchase count, too.
     sales : float
         Sales until then.
     """
@@ -142,7 +142,10 @@ def left_out(dataset: Dataset) -> pd.DataFrame:
     found = [pd.DataFrame(columns=["table", "region", "reason", "rows", "amount", "share"])]
     for name, table in dataset.tables.items():
         rows = table.rows.filter(table.rows[LEFT_OUT].notnull())
-        amount = rows["amount"].abs().sum() if "amount" in rows.columns else ibis.null("float64")
+        amount = ibis.null("float64")
+        if "amount" in rows.columns:  # anonymous sales are net of what was given back
+            is_net = rows[LEFT_OUT] == ANONYMOUS
+            amount = ibis.ifelse(is_net, rows["amount"], rows["amount"].abs()).sum()
         counts = rows.group_by("region", reason=LEFT_OUT).agg(rows=rows.count(), amount=amount)
         found.append(counts.to_pandas().assign(table=name))
         if table.filtered:
@@ -170,7 +173,7 @@ def left_out_sentences(rows: pd.DataFrame, currency: str) -> list[str]:
     """
     sentences = []
     for row in rows.itertuples():
-        amount = f"{abs(row.amount):,.0f} {currency}".rstrip() if row.amount == row.amount else ""
+        amount = f"{row.amount:,.0f} {currency}".rstrip() if row.amount == row.amount else ""
         if row.reason == EQUAL:
             sentence = text(
                 "{n:,} row of customers is equal to an earlier one, and counts once with it",

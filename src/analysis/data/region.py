@@ -233,7 +233,7 @@ def of_validated(whole: Validated, region: str, as_of: str = "") -> Region:
             f"{nearest(region, whole.regions)}"
         )
     rejected, end = whole.rejected_in(region), last_day(whole, as_of)
-    good = whole.known_by(end, region)
+    good, until = whole.known_by(end, region), end if as_of else whole.source.as_of
     purchases = good.get("transactions")
     frames = {name: _frame(name, good.get(name)) for name in TABLES if name != "transactions"}
     bought = _summary(purchases)
@@ -252,7 +252,7 @@ def of_validated(whole: Validated, region: str, as_of: str = "") -> Region:
         rows=rows,
         rejected=rejected,
         problems=whole.problems,
-        refunds=refunds_until(whole.refunds, region, end, bought["sales"]),
+        refunds=refunds_until(whole.refunds, region, until, bought["sales"]),
         left_out=whole.left_out_of(region),
         repeated_answers=rows.get("survey", 0) - len(answers),
     )
