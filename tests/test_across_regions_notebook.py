@@ -129,7 +129,9 @@ class TestOverSixRegions:
         shown, best = table_of(made[0], "Pooled effects"), across_regions.ranked(pools)
         assert shown.index.tolist() == best["hypothesis"].tolist()
         assert shown["verdict"].tolist() == best["verdict"].tolist()
-        assert shown["stands"].tolist() == ["✓" if each else "✗" for each in best["survives"]]
+        assert shown["survives all tests"].tolist() == [
+            "✓" if each else "✗" for each in best["survives"]
+        ]
         assert shown["regions"].tolist() == [str(each) for each in best["n_regions"]]
         for row in best.itertuples():
             show = register()[row.hypothesis].parts[0].show
@@ -149,7 +151,7 @@ class TestOverSixRegions:
         why = table_of(made[0], "Why a claim is open")
         assert why.loc["H01", "reason"] == own["reason"].iloc[0]
         assert "without a style of answering it would be" in why.loc["H01", "reason"]
-        assert why.loc["H21", "left out"] == "North 华北 (not testable)"
+        assert why.loc["H21", "regions left out"] == "North 华北 (not testable)"
 
     def test_every_part_has_one_picture_under_an_anchor_of_the_index(self, made):
         page = made[1]
@@ -217,7 +219,7 @@ def test_over_three_regions_that_are_all_blocked_nothing_is_pooled_and_nothing_b
     assert "nothing is pooled" in page
     why = table_of(notebook, "Why a claim is open")
     assert why.loc["H03", "reason"] == "0 of 3 regions can be pooled; 3 are needed."
-    assert why.loc["H03", "left out"].startswith("North 华北 (Overlap); East")
+    assert why.loc["H03", "regions left out"].startswith("North 华北 (Overlap); East")
 
 
 def text_of(notebook):

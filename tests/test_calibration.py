@@ -200,7 +200,7 @@ def test_a_card_says_where_one_region_can_hardly_decide(measured):
 def test_a_chinese_card_says_it_in_chinese(measured):
     measured(PLANTED, *MISLED_TWICE)
     assert wording.calibration(record(3_000, "zh")) == (
-        "在60个各有3,000名客户的模拟地区中，95%区间包含真值的比例为95至97%（因部分而异），"
+        "在60个各有3,000名客户的模拟地区中，95%置信区间包含真值的比例为95至97%（因部分而异），"
         "60个中有0个结论错误（95%把握：至多5%）。"
         "在2种有意误导的情形中，最差的一种（没有客户离开）里60个地区有3个结论错误（至多13%），"
         "区间包含真值的比例为95%（感知效果的斜率）。"

@@ -54,7 +54,7 @@ MISTAKES = {
     ),
     "an offset that is true": (
         WHOLE.replace('decimal = ","', "offset = true"),
-        r"amount: offset = True: expected a number",
+        r"amount: offset = true: expected a number",
     ),
     "an offset of a text": (
         WHOLE + 'product = { column = "Art", offset = 11 }\n',
