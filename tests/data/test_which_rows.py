@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from messy import CUSTOMERS, HEAD, LINES, PEOPLE, excel, opened, parquet
 
-from analysis.data import dataset
+from analysis.data import dataset, exclusions
 from analysis.data.region import of_validated
 
 PAID = f"""{HEAD},Status,ok
@@ -158,3 +158,91 @@ def test_a_word_of_a_sheet_that_is_a_number_is_kept_by_its_number(tmp_path):
     toml = f'{CUSTOMERS}[transactions]\nfile = "t.xlsx"\nkeep = {{ code = 7 }}\n'
     own = opened(tmp_path, toml, {"t.xlsx": excel(A=lines | {"code": [7.0, None]})}, PEOPLE)
     assert own.rows("amount") == [(1,)]
+
+
+def test_a_wave_that_somebody_did_not_answer_is_no_answer(tmp_path):
+    toml = CUSTOMERS
+    for year in (24, 25):
+        toml += f'[[survey]]\nfile = "w.csv"\n[survey.columns]\nsatisfaction_1 = "s{year}"\n'
+        toml += f'weight = "w{year}"\nanswered_on = {{ value = "20{year}-06-30" }}\n'
+    answers = "customer_id,s24,w24,s25,w25\na,5,1,,\nb,4,1,6,2\nc,,,,\n"
+    own = opened(tmp_path, toml, {"w.csv": answers})
+    assert own.rows("customer_id", "satisfaction_1", table="survey") == [
+        ("a", 5),
+        ("b", 4),
+        ("b", 6),
+    ]
+    assert own.problems == []
+    assert own.left_out == [("survey", "without an answer", n, None) for n in (1, 2)]
+
+
+def test_answers_after_the_last_purchase_are_counted(tmp_path):
+    answers = "customer_id,answered_on,satisfaction_1\n"
+    answers += "a,2024-09-10,5\nb,2024-08-23 23:59,4\nc,2024-08-24,4\n"
+    files = {"s.csv": answers, "t.csv": f"{HEAD}\na,2024-08-23,1\n"}
+    own = opened(tmp_path, f'{CUSTOMERS}{LINES}[survey]\nfile = "s.csv"\n', files, as_of="")
+    found = exclusions.left_out(own.data)
+    end = "last purchase of 2024-08-23; as_of = 2024-09-10 would count it"
+    said = [f"1 row of survey lies after the {end}"] * 2  # in North and in South
+    assert exclusions.left_out_sentences(found, "") == said
+
+
+SAME = {
+    "keep = { Grp = [1] }": [1, 2],  # 1 and 1.0 are one number, and 01 is a code
+    'drop = { Grp = "1.0" }': [3, 4],
+    'missing = ["NA"]\ndrop = { Status = ["NA", "x"] }': [2, 4],
+    'missing = ["NA"]\nkeep = { Status = "" }': [1, 4],
+}
+
+
+@pytest.mark.parametrize("filters", SAME)
+def test_filters_know_a_number_and_a_word_for_no_value(tmp_path, filters):
+    lines = f"{HEAD},Grp,Status\na,2025-01-01,1,1,NA\na,2025-01-02,2,1.0,ok\n"
+    lines += "b,2025-01-03,3,01,x\nb,2025-01-04,4,2,\n"
+    own = opened(tmp_path, f"{CUSTOMERS}{LINES}{filters}\n", {"t.csv": lines})
+    assert own.rows("amount") == [(each,) for each in SAME[filters]]
+
+
+def test_values_know_a_number_that_is_written_otherwise(tmp_path):
+    toml = f"""{CUSTOMERS}[survey]
+file = "s.csv"
+[survey.columns]
+satisfaction_1 = {{ column = "Q", values = {{ 10 = "1", 1 = "3" }} }}
+channel = {{ column = "W", values = {{ online = "1" }}, default = "phone" }}
+"""
+    answers = "customer_id,Q,W\na,1,1.0\nb,1.0,1\nc,3.00,2\n"
+    own = opened(tmp_path, toml, {"s.csv": answers})
+    found = own.rows("customer_id", "satisfaction_1", "channel", table="survey")
+    assert found == [("a", 10, "online"), ("b", 10, "online"), ("c", 1, "phone")]
+
+
+def test_the_region_of_a_row_brings_its_segment(tmp_path):
+    people = "customer_id,Branch,segment\na,N,small\na,S,big\nb,N,small\n"
+    toml = f"""{CUSTOMERS}[customers.columns]
+region = {{ column = "Branch", by = "last" }}
+"""
+    own = opened(tmp_path, f"{toml}{LINES}", {"t.csv": f"{HEAD}\na,2025-01-01,1\n"}, people)
+    assert own.problems == []
+    found = own.rows("customer_id", "region", "segment", table="customers")
+    assert found == [("a", "S", "big"), ("b", "N", "small")]
+
+
+@pytest.mark.parametrize("by", ["last", "most sales"])
+def test_a_line_that_breaks_the_contract_decides_no_region(tmp_path, by):
+    toml = f"""[customers]
+same_file_as = "transactions"
+one_row_per = "customer_id"
+[customers.columns]
+region = {{ column = "Branch", by = "{by}" }}
+{LINES}"""
+    lines = f"{HEAD},Branch\na,2025-01-01,10,N\na,2027-01-01,99,S\n"  # after as_of
+    own = opened(tmp_path, toml, {"t.csv": lines}, None)
+    assert own.rows("customer_id", "region", table="customers") == [("a", "N")]
+
+
+def test_an_answer_that_stands_for_nobody_takes_no_place(tmp_path):
+    answers = "customer_id,answered_on,satisfaction_1,loyalty_1,weight\n"
+    answers += "c,2025-06-01,7,,3\nc,2025-06-01 12:00,9,9,0\n"
+    own = opened(tmp_path, f'{CUSTOMERS}[survey]\nfile = "s.csv"\n', {"s.csv": answers})
+    survey = of_validated(dataset.validate(own.data), "South").tables["survey"]
+    assert survey[["satisfaction_1", "weight"]].to_numpy().tolist() == [[7, 3]]

@@ -12,7 +12,7 @@ import pandas as pd
 from analysis.data.contract import ITEMS
 from analysis.data.errors import DataError
 from analysis.data.validation.refunds import KEPT
-from analysis.data.validation.tables import ANONYMOUS, EQUAL, LEFT_OUT, NETTED
+from analysis.data.validation.tables import ANONYMOUS, EQUAL, LATE, LEFT_OUT, NETTED, UNANSWERED
 from analysis.language import text
 
 if TYPE_CHECKING:
@@ -137,9 +137,11 @@ def left_out(dataset: Dataset) -> pd.DataFrame:
     -------
     DataFrame
         table, region (missing where a row has none), reason, rows, amount (of purchases, source
-        currency), share (of anonymous sales: of all sales).
+        currency), share (of anonymous sales: of all sales);
+        end (last day that counts) and last (latest moment of any row), of what lies after it.
     """
-    found = [pd.DataFrame(columns=["table", "region", "reason", "rows", "amount", "share"])]
+    names, end = "table region reason rows amount share end last", dataset.end
+    found = [pd.DataFrame(columns=names.split())]
     for name, table in dataset.tables.items():
         rows = table.rows.filter(table.rows[LEFT_OUT].notnull())
         amount = ibis.null("float64")
@@ -151,8 +153,10 @@ def left_out(dataset: Dataset) -> pd.DataFrame:
         if table.filtered:
             filtered = {"table": name, "reason": FILTERED, "rows": table.filtered}
             found.append(pd.DataFrame([filtered]))
+        found.append(table.late(name, end))
     every = pd.concat([each for each in found if len(each)] or found, ignore_index=True)
     every = every.reindex(columns=found[0].columns)
+    every["last"] = every["last"].max()
     is_anonymous = every["reason"] == ANONYMOUS
     if is_anonymous.any():
         sales = _kept_amount(dataset.tables["transactions"].good).sum().execute()
@@ -186,23 +190,33 @@ def left_out_sentences(rows: pd.DataFrame, currency: str) -> list[str]:
                 "belongs to no region",
                 "{n:,} purchase lines have no customer: {amount}, {share:.1f}% of all sales; they "
                 "belong to no region",
+                **{"n": row.rows, "amount": amount, "share": 100 * row.share},
+            )
+        elif row.reason == UNANSWERED:
+            sentence = text(
+                "{n:,} row of the survey has no answer, and is none",
+                "{n:,} rows of the survey have no answer, and are none",
                 n=row.rows,
-                amount=amount,
-                share=100 * row.share,
+            )
+        elif row.reason == LATE:
+            sentence = text(
+                "{n:,} row of {table} lies after the last purchase of {end}; as_of = {last} would "
+                "count it",
+                "{n:,} rows of {table} lie after the last purchase of {end}; as_of = {last} would "
+                "count them",
+                **{"n": row.rows, "table": row.table, "end": row.end, "last": row.last.date()},
             )
         elif row.reason == NETTED:
             sentence = text(
                 "{n:,} refund line, {amount}, is netted against the purchase that it undoes",
                 "{n:,} refund lines, {amount}, are netted against the purchases that they undo",
-                n=row.rows,
-                amount=amount,
+                **{"n": row.rows, "amount": amount},
             )
         else:
             sentence = text(
                 "{n:,} row of the table {table!r} is left out by keep and drop",
                 "{n:,} rows of the table {table!r} are left out by keep and drop",
-                n=row.rows,
-                table=row.table,
+                **{"n": row.rows, "table": row.table},
             )
         sentences.append(sentence)
     return sentences
@@ -212,8 +226,7 @@ def sentences(here: Region) -> list[str]:
     """Say all that does not count in a region although it breaks no rule, and its refunds."""
     currency = here.source.currency
     said = left_out_sentences(here.left_out, currency)
-    if here.refunds.lines:
-        said.append(here.refunds.sentence(currency))
+    said += [here.refunds.sentence(currency)] if here.refunds.lines else []
     if here.repeated_answers:
         said.append(repeated_sentence(here.repeated_answers))
     return said
@@ -223,11 +236,10 @@ def repeated_answers(dataset: Dataset) -> dict[str, int]:
     """Count, by region, the answers beside which the same customer gave another on that day."""
     if "survey" not in dataset.tables or "answered_on" not in dataset.tables["survey"].rows.columns:
         return {}
-    rows = dataset.tables["survey"].good
-    rows = rows.filter(rows["answered_on"].notnull())
+    rows = dataset.tables["survey"].good.filter(ibis._["answered_on"].notnull())
     days = rows.group_by("region", "customer_id", day=rows["answered_on"].date())
     days = days.agg(others=rows.count() - 1).filter(ibis._.others > 0)
-    sums = days.group_by("region").agg(others=days["others"].sum()).to_pandas()
+    sums = days.group_by("region").agg(others=ibis._["others"].sum()).to_pandas()
     return {row.region: int(row.others) for row in sums.itertuples()}
 
 
@@ -260,6 +272,7 @@ def one_a_day(survey: pd.DataFrame) -> pd.DataFrame:
     """
     day = survey["answered_on"].dt.normalize()
     ratings = survey[[name for name in ITEMS if name in survey]].notna().sum(axis=1)
+    ratings = ratings.mask(survey.get("weight", ratings + 1) == 0, -1)
     order = survey.assign(day=day, ratings=ratings).sort_values(
         ["customer_id", "day", "ratings", "answered_on"], kind="stable", na_position="first"
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import ibis
 from ibis.expr.types import Table, Value
 
-from analysis.data.contract import TABLES
+from analysis.data.contract import ITEMS, TABLES
 from analysis.data.errors import DataError
 from analysis.data.mapping.source import ColumnMap, Source
 from analysis.data.reading import names
@@ -20,12 +20,15 @@ from analysis.data.validation.tables import (
     EQUAL,
     LEFT_OUT,
     REST,
+    UNANSWERED,
     WRITTEN,
     CheckedTable,
     Rule,
 )
 from analysis.data.validation.values import RawColumn
 
+ANSWERS = (*ITEMS, "told_others", "recommend")
+"""Columns of the survey of which a row must have one; what comes with an answer is none."""
 _TYPES = {"text": "string", "number": "float64", "moment": "timestamp"}
 
 
@@ -53,7 +56,8 @@ def checked(source: Source, name: str, raws: Sequence[RawTable]) -> CheckedTable
     by = regions.rule_of(source)
     later: list[Rule] = []
     if name == "customers" and by not in (None, regions.EACH):
-        rows = regions.one_region(rows, by)
+        is_merged = any(each.part.one_row_per for each in raws)
+        rows = regions.one_region(rows, by, is_merged=is_merged)
         region = RawColumn(rows, "", source, name, "region", ColumnMap())
         later += rules.of_column(region, rows["region"], rows[WRITTEN + "region"])
     rows = _flagged(rows, len(own), later)
@@ -63,9 +67,9 @@ def checked(source: Source, name: str, raws: Sequence[RawTable]) -> CheckedTable
     rows = _flagged(rows, len(own) + len(later), between)
     rows = rows.mutate(**{LEFT_OUT: _left_out(name, rows)})
     every = (*own, *later, *between)
-    if name == "customers":  # an equal row is the same customer, and breaks nothing
-        is_equal = rows[LEFT_OUT].notnull()
-        flags = {f"broken_{i}": rows[f"broken_{i}"] & ~is_equal for i in range(len(every))}
+    if name in ("customers", "survey"):  # an equal row, or one without an answer, breaks nothing
+        counts = rows[LEFT_OUT].isnull()
+        flags = {f"broken_{i}": rows[f"broken_{i}"] & counts for i in range(len(every))}
         rows = rows.mutate(**flags)
     unused = tuple(_unused(name, each) for each in raws)
     return CheckedTable(rows, every, tuple(each.file for each in raws), filtered, unused)
@@ -246,6 +250,10 @@ def _left_out(name: str, rows: Table) -> Value:
     """Return why a row does not count although it breaks no rule; nothing where it does."""
     if name == "transactions":
         return ibis.ifelse(rows["customer_id"].isnull(), ANONYMOUS, ibis.null("string"))
+    if name == "survey":  # a wave beside others is blank for whoever did not take part
+        texts = [rows[WRITTEN + each] for each in ANSWERS if WRITTEN + each in rows.columns]
+        is_blank = ibis.and_(*(each.isnull() for each in texts)) if texts else ibis.literal(False)
+        return ibis.ifelse(is_blank, UNANSWERED, ibis.null("string"))
     if name != "customers":
         return ibis.null("string")
     same = [column for column in rows.columns if column in TABLES[name].columns]

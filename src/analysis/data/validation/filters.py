@@ -12,7 +12,7 @@ from analysis.data.contract import TABLES
 from analysis.data.errors import DataError
 from analysis.data.mapping.keys import Limits
 from analysis.data.mapping.source import Source
-from analysis.data.reading.names import hint
+from analysis.data.reading import names
 from analysis.data.reading.raw import ROW, RawTable
 from analysis.data.reading.raw import place as place_of
 from analysis.data.validation import moments
@@ -29,12 +29,12 @@ def kept(source: Source, raw: RawTable) -> Table:
         If a filter names a column that is not there.
     """
     part = raw.part
-    names = dict.fromkeys((*part.keep, *part.drop))
-    for column in names:
+    used = dict.fromkeys((*part.keep, *part.drop))
+    for column in used:
         if column not in raw.rows.columns:
             word, own = "keep" if column in part.keep else "drop", set(raw.rows.columns) - {ROW}
-            raise DataError(f"{raw.file}: no column {column!r} ({word}).{hint(column, own)}")
-    raw = dataclasses.replace(raw, rows=moments.in_local_time(source, raw.file, raw.rows, names))
+            raise DataError(f"{raw.file}: no column {column!r} ({word}).{names.hint(column, own)}")
+    raw = dataclasses.replace(raw, rows=moments.in_local_time(source, raw.file, raw.rows, used))
     found = [_has(source, raw, *each).fill_null(False) for each in part.keep.items()]
     found += [~_has(source, raw, *each).fill_null(False) for each in part.drop.items()]
     return raw.rows.filter(found) if found else raw.rows
@@ -44,8 +44,9 @@ def _has(source: Source, raw: RawTable, column: str, wanted: Limits | list[str])
     """Tell which rows have one of some values, or one in a range."""
     if not isinstance(wanted, list):
         return _within(source, raw, column, wanted)
-    text = _column(source, raw, "customers", "segment", column).written(column)
-    return text.fill_null("").isin(wanted)
+    own = _column(source, raw, "customers", "segment", column)
+    known, text = own.written(column), names.written(raw.rows, column)
+    return known.fill_null("").isin(wanted) | own.is_one_of(text, wanted).fill_null(False)
 
 
 def _within(source: Source, raw: RawTable, column: str, limits: Limits) -> BooleanValue:

@@ -39,6 +39,11 @@ def numeric_id(text: StringValue) -> StringValue:
     return text.translate(WIDE, NARROW).re_replace(r"^0*(\d+)(\.0*)?$", r"\1")
 
 
+def plain(text: StringValue, decimal: str) -> StringValue:
+    """Return texts, whole numbers without zeros behind: 1.00 is 1, and 1.10 stays, as a code."""
+    return text.re_replace(rf"^([+-]?\d+){re.escape(decimal)}0+$", r"\1")
+
+
 def _is_plain(text: StringValue, decimal: str) -> StringValue:
     """Tell whether a text is a number without anything else: 12, -3.5, 1e-5."""
     point = re.escape(decimal)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import ibis
 from ibis.expr.types import Table, Value
 
@@ -50,6 +52,10 @@ def scores(source: Source, raw: RawTable, rows: Table) -> dict[str, Value]:
         each = own and own.columns.get(name, own.plain[name])
         if each and set(each.used) <= set(rows.columns):
             values[hidden] = RawColumn(rows, raw.file, source, "transactions", name, each).value()
+    if _MOMENT in values:  # a line whose date breaks the contract decides nothing
+        moment, last = values[_MOMENT], source.as_of or dt.date.today()
+        counts = (moment >= source.earliest) & (moment < last + dt.timedelta(days=1))
+        values = {hidden: counts.ifelse(each, ibis.null()) for hidden, each in values.items()}
     if by == "most sales" and _SALES not in values:
         raise DataError(
             f"{raw.file}: region = {{ by = 'most sales' }} needs the sales beside the region: "
@@ -78,7 +84,7 @@ def own(source: Source, name: str, raw: RawTable, rows: Table) -> dict[str, Valu
     return {}
 
 
-def one_region(rows: Table, by: str) -> Table:
+def one_region(rows: Table, by: str, *, is_merged: bool) -> Table:
     """Return the rows of customers with the one region that counts for each.
 
     Parameters
@@ -87,6 +93,8 @@ def one_region(rows: Table, by: str) -> Table:
         customer_id, region, `ROW`, and what `scores` gave.
     by : str
         "most sales", "last" or "first": by the moment of the purchase, or by the file's order.
+    is_merged : bool
+        Whether a customer's rows become one later on; else those of other regions are not theirs.
     """
     hidden = [name for name in (_SALES, _MOMENT) if name in rows.columns]
     moment = rows[_MOMENT] if _MOMENT in rows.columns else rows[ROW]
@@ -107,5 +115,8 @@ def one_region(rows: Table, by: str) -> Table:
     chosen = pairs.mutate(place=place).filter(ibis._.place == 0)
     chosen = chosen.select(chosen_for="customer_id", chosen="region")
     joined = rows.left_join(chosen, rows["customer_id"] == chosen["chosen_for"])
+    if not is_merged:  # with its region a row has a segment and an area
+        is_other = (joined["region"] != joined["chosen"]).fill_null(False)
+        joined = joined.filter(~is_other)
     chosen = dict.fromkeys(("region", WRITTEN + "region"), joined["chosen"])
     return joined.mutate(**chosen).drop("chosen", "chosen_for", *hidden)

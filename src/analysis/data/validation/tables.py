@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, replace
 
 import ibis
+import pandas as pd
 from ibis.expr.types import BooleanValue, Table
 
 REST = "rest_of_row"
@@ -14,6 +16,9 @@ WRITTEN = "written."
 LEFT_OUT = "left_out"
 """Column that says why a row does not count although it breaks no rule; empty for most."""
 EQUAL, ANONYMOUS, NETTED = "equal to an earlier row", "without a customer", "given back"
+UNANSWERED, LATE = "without an answer", "after the last purchase"
+MOMENTS = {"survey": "answered_on", "complaints": "opened_at", "contacts": "contacted_on"}
+"""Tables beside purchases, and since when a row of them is known."""
 OWN_REGION = "own_region"
 """Column with the region that a row itself names, where a customer counts in each of several."""
 
@@ -76,6 +81,15 @@ class CheckedTable:
         """The rows that break no rule, and count."""
         return self.rows.filter(~self.broken & self.rows[LEFT_OUT].isnull())
 
+    def late(self, name: str, end: dt.date | None) -> pd.DataFrame:
+        """Count the valid rows after the last day that counts, by region; `last` is the latest."""
+        moment = MOMENTS.get(name)
+        if end is None or moment not in self.rows.columns:
+            return pd.DataFrame()
+        rows = self.good.filter(ibis._[moment] >= end + dt.timedelta(days=1))
+        late = rows.group_by("region").agg(rows=rows.count(), last=rows[moment].max())
+        return late.to_pandas().assign(table=name, reason=LATE, end=end)
+
     def of_customers(self, customers: Table) -> CheckedTable:
         """Give each row the region of its customer; flag rows of unknown or rejected customers.
 
@@ -90,6 +104,7 @@ class CheckedTable:
             same.append(self.rows[OWN_REGION] == customers["region"])
         placed = self.rows.left_join(customers, same)
         is_without = placed["region"].isnull() & placed["customer_id"].notnull()
+        is_without = is_without & placed[LEFT_OUT].isnull()
         n, is_unknown = len(self.rules), placed["known_id"].isnull()
         flags = {
             f"broken_{n}": is_without & is_unknown,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 import ibis
-from ibis.expr.types import NumericValue, StringValue, Table, Value
+from ibis.expr.types import BooleanValue, NumericValue, StringValue, Table, Value
 
 from analysis.data.contract import TABLES, Column, OneOf
 from analysis.data.errors import DataError
@@ -15,7 +16,7 @@ from analysis.data.mapping.source import ColumnMap, Source
 from analysis.data.reading import names
 from analysis.data.reading.raw import NEXT, REPEAT, ROW
 from analysis.data.validation import moments
-from analysis.data.validation.numbers import number, numeric_id
+from analysis.data.validation.numbers import number, numeric_id, plain
 
 IDENTIFIERS = ("customer_id", "complaint_id")
 LOW, HIGH = 1.0, 10.0
@@ -98,9 +99,13 @@ class RawColumn:
         text = names.written(self.raw, column)
         if not self.map.missing:
             return text
-        plain = text.re_replace(r"^([+-]?\d+)[.,]0+$", r"\1")  # 99 stands for 99.0, too
-        is_missing = text.isin(list(self.map.missing)) | plain.isin(list(self.map.missing))
-        return ibis.ifelse(is_missing, ibis.null("string"), text)
+        return ibis.ifelse(self.is_one_of(text, self.map.missing), ibis.null("string"), text)
+
+    def is_one_of(self, text: StringValue, words: Iterable[str]) -> BooleanValue:
+        """Tell which texts are one of some words, or the same number: 99 stands for 99.0, too."""
+        words, point = list(words), self.map.decimal
+        whole = [each.rstrip("0").removesuffix(point) for each in words if point in each]
+        return text.isin(words) | plain(text, point).isin([*words, *whole])
 
     @property
     def currency(self) -> str:
@@ -159,9 +164,9 @@ class RawColumn:
         own = self.map
         if not any(own.values.values()):
             return ibis.ifelse(text.isnull(), ibis.null("float64"), value) if own.missing else value
-        words = [(word, float(to)) for to, words in own.values.items() for word in words]
+        words = [(self.is_one_of(text, words), float(to)) for to, words in own.values.items()]
         other = value if own.default is None else ibis.literal(float(own.default))
-        named = text.cases(*words, else_=other)
+        named = ibis.cases(*words, else_=other)
         return ibis.ifelse(text.isnull(), ibis.null("float64"), named)
 
     def _operand(self, column: str) -> NumericValue:
@@ -228,10 +233,10 @@ class RawColumn:
         """Return texts under the contract's names."""
         own = self.map
         text = self.text if own.values else _as_allowed(self.text, self.schema)
-        words = [(word, name) for name, each in own.values.items() for word in each]
+        words = [(self.is_one_of(text, each), name) for name, each in own.values.items()]
         if not words:
             return text
-        named = text.cases(*words, else_=own.default or text)
+        named = ibis.cases(*words, else_=own.default or text)
         return ibis.ifelse(text.isnull(), ibis.null("string"), named)
 
 
