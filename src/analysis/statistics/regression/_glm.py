@@ -126,13 +126,13 @@ def _check_events(x: np.ndarray, y: np.ndarray, family: str, outcome: str, rows:
     events = min(some, n - some) if family == "binomial" else some
     if events < LEAST_EVENTS * (k - 1):
         said = phrase(
-            "Only {events:,} of {n:,} {rows} have {outcome} above 0; {value} coefficients need "
-            "{value_2}."
+            "Only {events:,} of {n:,} {rows} have {outcome} above 0; {coefficients} coefficients need "
+            "{needed}."
         )
         if events < some:
             said = phrase(
-                "Only {events:,} of {n:,} {rows} do not have {outcome} above 0; {value} "
-                "coefficients need {value_2}."
+                "Only {events:,} of {n:,} {rows} do not have {outcome} above 0; {coefficients} "
+                "coefficients need {needed}."
             )
         raise NotEstimable(
             text(
@@ -141,8 +141,8 @@ def _check_events(x: np.ndarray, y: np.ndarray, family: str, outcome: str, rows:
                 n=n,
                 rows=rows,
                 outcome=outcome,
-                value=k - 1,
-                value_2=LEAST_EVENTS * (k - 1),
+                coefficients=k - 1,
+                needed=LEAST_EVENTS * (k - 1),
             )
         )
 
