@@ -22,7 +22,7 @@ from analysis.data.files import FORMULA
 from analysis.statistics.estimate import LINKS, from_se
 from sample_findings import BLOCKING, each_verdict, loss_against_gain, performance
 from workbook.pages import remarks
-from workbook.pages.exports import excel, export
+from workbook.pages.exports import excel, export, rows
 
 REGIONS = ["North 华北", "South 华南", "East 华东", "West 华西", "Centre 华中", "Coast 沿海"]
 A4 = (595, 842)
@@ -398,3 +398,8 @@ def test_the_summary_says_which_claims_are_associations(language, said):
     found = [finding(key, "North", 3) for key in ("H03", "H04", "H15", "H22")]
     assert said in export.summary(*tables(found), language)
     assert said[:4] not in export.summary(*tables(found[1:3]), language)
+
+
+def test_a_blocked_claim_is_exported_with_the_name_of_its_check():
+    found, pools = tables([loss_against_gain(0.30, 0.05, BLOCKING).record()])
+    assert BLOCKING.name in rows.lines(found, pools, "en")[-1].sentence

@@ -52,6 +52,10 @@ MISTAKES = {
         WHOLE.replace('decimal = ","', 'offset = "11"'),
         r"amount: offset = '11': expected a number",
     ),
+    "a scheme of other letters": (
+        'database = "DuckDB://own.duckdb"\n' + WHOLE,
+        r"database = 'DuckDB://own.duckdb': expected before :// the kind of a database in small",
+    ),
     "an offset that is true": (
         WHOLE.replace('decimal = ","', "offset = true"),
         r"amount: offset = true: expected a number",

@@ -153,7 +153,12 @@ def _is_blocking(check: Mapping) -> bool:
 
 
 def _why_failed(check: Mapping, language: str) -> str:
-    """Return a failed check with its value and its rule: "customers (162; at least 200)"."""
+    """Return a failed check, with its value and its rule where they are known.
+
+    So in "customers (162; at least 200)"; tables of findings have the names only.
+    """
+    if "value" not in check:
+        return named(check["name"], language)
     facts = {"value": check_value(check, language), "rule": named(check["rule"], language)}
     return words(language)["checks"]["why"].format(name=named(check["name"], language), **facts)
 

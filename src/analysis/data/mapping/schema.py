@@ -18,6 +18,7 @@ from analysis.data.mapping.source import Part, Source, TableMap
 from analysis.data.places import check_calendar, check_timezone, timezone_of
 from analysis.language import text
 
+_SCHEME = re.compile(r"[a-z][a-z0-9+]*")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _OF_FILES = (
     *("file", "files", "sheet", "skip", "header", "joins", "delimiter", "encoding"),
@@ -256,9 +257,18 @@ def _check_row_numbers(tables: Mapping[str, TableMap], database: str | None) -> 
 
 
 def _address(stated: str | None) -> str | None:
-    """Return a database as it is opened; that of a DuckDB or SQLite file is its path."""
+    """Return a database as it is opened; that of a DuckDB or SQLite file is its path.
+
+    Another spelling of a scheme would pass by what is known of it: "DuckDB://" by its lock.
+    """
     if not stated:
         return None
+    kind, mark, _ = stated.partition("://")
+    if mark and not _SCHEME.fullmatch(kind):
+        raise DataError(
+            f"database = {stated!r}: expected before :// the kind of a database in small letters, "
+            'such as "postgresql".'
+        )
     address = _VARIABLE.sub(_variable, stated)
     scheme, mark, path = address.partition("://")
     return path.partition("?")[0] if mark and scheme in ("duckdb", "sqlite") else address

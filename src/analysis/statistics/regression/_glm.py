@@ -126,12 +126,12 @@ def _check_events(x: np.ndarray, y: np.ndarray, family: str, outcome: str, rows:
     events = min(some, n - some) if family == "binomial" else some
     if events < LEAST_EVENTS * (k - 1):
         said = phrase(
-            "Only {events:,} of {n:,} {rows} have {outcome} above 0; {coefficients} coefficients need "
+            "Only {events:,} of {n:,} {rows} have {outcome} above 0; {slopes} coefficients need "
             "{needed}."
         )
         if events < some:
             said = phrase(
-                "Only {events:,} of {n:,} {rows} do not have {outcome} above 0; {coefficients} "
+                "Only {events:,} of {n:,} {rows} do not have {outcome} above 0; {slopes} "
                 "coefficients need {needed}."
             )
         raise NotEstimable(
@@ -141,7 +141,7 @@ def _check_events(x: np.ndarray, y: np.ndarray, family: str, outcome: str, rows:
                 n=n,
                 rows=rows,
                 outcome=outcome,
-                coefficients=k - 1,
+                slopes=k - 1,
                 needed=LEAST_EVENTS * (k - 1),
             )
         )
