@@ -10,6 +10,7 @@ import pytest
 from analysis.cohorts import churn, data_profile, purchases
 from analysis.data import cache
 from analysis.data.region import load_region
+from analysis.data.validation import shown
 from analysis.statistics.value import purchase_models
 from simulation.drawing.tables import draw
 from simulation.rehearsal import region_of
@@ -40,7 +41,8 @@ def test_both_ends_of_the_time_count(north):
     assert day_before["sales"].sum() == 0
 
 
-def test_months_and_products_by_hand(north):
+def test_months_and_products_by_hand(north, monkeypatch):
+    monkeypatch.setattr(shown, "LEAST_SHOWN", 1)
     months = data_profile.per_month(north)
     assert months["customers"].tolist() == [2, 1]
     assert months["sales"].tolist() == [470.0, 225.0]
@@ -49,7 +51,8 @@ def test_months_and_products_by_hand(north):
     assert products.loc["shop", "without_quantity"] == 0
 
 
-def test_lines_without_a_product_have_a_name_in_the_table(write_source):
+def test_lines_without_a_product_have_a_name_in_the_table(write_source, monkeypatch):
+    monkeypatch.setattr(shown, "LEAST_SHOWN", 1)
     lines = TRANSACTIONS.replace(",shop,", ",,")
     assert lines != TRANSACTIONS
     here = load_region(str(write_source(transactions=lines)), "North")

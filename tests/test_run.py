@@ -157,7 +157,7 @@ def test_a_kernel_that_dies_is_reported_and_nothing_is_left_behind(folder):
     assert "The kernel died" in outcome.failure
     assert verdicts(todo.reports) == {"H12": "failed"}
     left = {path.name for path in todo.executed.parent.iterdir()}
-    assert left == {"H12_a.html", "H12_a.ipynb", ".H12_a.json"}
+    assert left == {"H12_a.html", "H12_a.ipynb", ".H12_a.json", "index.html"}
     assert outcome.tries == 2
 
 
