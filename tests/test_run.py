@@ -351,6 +351,7 @@ def write_reports(reports, *regions):
         cell = nbformat.v4.new_code_cell("", outputs=[output])
         about = {"source": "example", "region": region, "notebook": "H03_loss", "theme": "",
                  "claim": "H03", "status": "ok", "error": "",
+                 "language": "en", "parameters": {},
                  "provenance": {"data_until": "2026-06-30"}}  # fmt: skip
         path = reports / "example" / region / "H03_loss.ipynb"
         path.parent.mkdir(parents=True)

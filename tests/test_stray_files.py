@@ -4,9 +4,11 @@ import os
 import tempfile
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from analysis.data import files
+from test_run import write_reports
 from workbook.running import run_lock, up_to_date
 from workbook.unforeseen import LOG
 
@@ -60,3 +62,13 @@ def test_a_process_has_one_folder_for_copies_of_data_and_drops_it(tmp_path, monk
     assert folder.name.startswith(files.TEMPORARY)
     files.drop_scratch()
     assert not Path(folder).exists()
+
+
+def test_a_report_that_says_it_belongs_elsewhere_is_none(tmp_path):
+    write_reports(tmp_path / "reports", "North")
+    path = tmp_path / "reports" / "example" / "North" / "H03_loss.ipynb"
+    assert up_to_date.is_report(path)
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata["workbook"]["source"] = "../../out"
+    nbformat.write(notebook, path)
+    assert not up_to_date.is_report(path)

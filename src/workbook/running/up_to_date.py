@@ -109,6 +109,8 @@ def _is_report(path: Path, changed: int, size: int) -> bool:
         about, cells = notebook["metadata"]["workbook"], notebook["cells"]
         is_own = isinstance(about["provenance"], dict) and isinstance(about["parameters"], dict)
         texts = ("source", "region", "notebook", "theme", "claim", "status", "error", "language")
+        place = tuple(filter(None, (about["source"], about["region"])))
+        is_own &= path.parent.parts[-len(place) :] == place  # else pages would go elsewhere
         return is_own and all(isinstance(about[key], str) for key in texts) and bool(cells)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
