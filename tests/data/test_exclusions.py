@@ -16,7 +16,7 @@ from tables import TRANSACTIONS, opened
 AGAIN = "customer_id,answered_on,satisfaction_1,satisfaction_2,channel\n"
 
 ORDERS = {
-    "the emptier one first": ("a,2024-03-01,,,\na,2024-03-01,6,7,\n", 6),
+    "the emptier one first": ("a,2024-03-01,8,,\na,2024-03-01,6,7,\n", 6),
     "the emptier one last": ("a,2024-03-01,6,7,\na,2024-03-01,9,,\n", 6),
     "a channel is no rating": ("a,2024-03-01,3,4,\na,2024-03-01,9,,online\n", 3),
     "a channel makes none more complete": ("a,2024-03-01,6,,phone\na,2024-03-01,9,,\n", 9),
