@@ -119,7 +119,8 @@ print(json.dumps({
     "numpy": [repr(numpy.geterr()), repr(numpy.get_printoptions())],
     "arguments": [each for each in sys.argv[1:] if "kernel" not in each and "/" not in each],
     "environment": {  # the debugger sets a variable of its own when it is imported
-        k: v for k, v in os.environ.items() if k not in ("JPY_PARENT_PID", "PYDEVD_USE_FRAME_EVAL")
+        k: v for k, v in os.environ.items()
+        if k not in ("JPY_PARENT_PID", "PYDEVD_USE_FRAME_EVAL", "WORKBOOK_KERNEL")
     },
     "folder": os.getcwd(),
     "handlers": [each if each is None else str(each).split(" at ")[0] for each in handlers],

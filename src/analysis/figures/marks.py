@@ -158,10 +158,10 @@ def rising(table: pd.DataFrame) -> pd.DataFrame:
     return table.sort_index()
 
 
-def legend(ax: Axes) -> None:
-    """Name the marks above the axes, where no data lie."""
+def legend(ax: Axes, columns: int = 3) -> None:
+    """Name the marks above the axes, where no data lie, in so many columns at the most."""
     n = len(ax.get_legend_handles_labels()[0])
-    ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=min(n, 3),
+    ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=min(n, columns),
               borderaxespad=0.1, columnspacing=1.2, handletextpad=0.4)  # fmt: skip
 
 
@@ -215,7 +215,7 @@ def per_cent(share: float, _: int) -> str:
     return f"{100 * share:.3g}%"
 
 
-def _apart(heights: np.ndarray, gap: float = 0.08) -> np.ndarray:
+def _apart(heights: np.ndarray, gap: float = 0.145) -> np.ndarray:
     """Return heights as near as can be (least squares) to those given, but a gap apart."""
     order = np.argsort(heights, kind="stable")
     steps = gap * np.arange(len(heights))

@@ -136,7 +136,7 @@ def alarm_curve(table: pd.DataFrame, enough: float, caption: str) -> None:
 
     The table is as from `early_warning.curve`; `enough` is the days of lead that are early enough.
     """
-    fig, (shares, days) = plt.subplots(1, 2, figsize=(7.2, 3), width_ratios=(3, 2))
+    fig, (shares, days) = plt.subplots(1, 2, figsize=(7.2, 3.6), width_ratios=(3, 2))
     lines = {
         "warned": text("lost: under alarm"),
         "early": text("lost: {enough:g} days early", enough=enough),
@@ -153,7 +153,7 @@ def alarm_curve(table: pd.DataFrame, enough: float, caption: str) -> None:
     for ax in (shares, days):
         ax.set(xlabel=text("false alarms at a landmark"), xlim=(0, None))
         ax.xaxis.set_major_formatter(marks.per_cent)
-    marks.legend(shares)
+    marks.legend(shares, columns=1)
     listed = text("; ").join(
         text(
             "{rate}: {warned} of the lost under alarm, {early} for {enough:g} days or more, "
