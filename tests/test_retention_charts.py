@@ -167,6 +167,7 @@ def test_survival_begins_at_0_as_its_neighbours_do():
 def test_names_at_the_ends_of_lines_do_not_overlap_and_are_not_cut():
     _, ax = drawn("survival", many(5), "days")
     ax.figure.set_dpi(2 * display.DISPLAY_DPI)
+    ax.figure.draw_without_rendering()
     boxes = [Text.get_window_extent(text) for text in ax.texts]
     assert [text.get_text() for text in ax.texts] == [f"group {i}" for i in range(5)]
     colours = [line.get_color() for line in named(ax).values()]

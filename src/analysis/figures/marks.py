@@ -215,7 +215,7 @@ def per_cent(share: float, _: int) -> str:
     return f"{100 * share:.3g}%"
 
 
-def _apart(heights: np.ndarray, gap: float = 0.145) -> np.ndarray:
+def _apart(heights: np.ndarray, gap: float = 0.08) -> np.ndarray:
     """Return heights as near as can be (least squares) to those given, but a gap apart."""
     order = np.argsort(heights, kind="stable")
     steps = gap * np.arange(len(heights))
