@@ -60,6 +60,10 @@ def reports(tmp_path_factory):
     return outcomes, folder / "reports"
 
 
+LINKS = re.compile(r"(<!--(\w+)-->).*?(<!--/\2-->)", re.DOTALL)
+"""What a run fills in where it knows all pages: links to the ones beside."""
+
+
 class TestWhatItSays:
     def test_nothing_breaks_not_even_with_twelve_customers(self, reports):
         outcomes, _ = reports
@@ -116,7 +120,7 @@ class TestWhatItSays:
             notebook = nbformat.read(path, as_version=4)
             page = path.with_suffix(".html").read_text(encoding="utf-8")
             home = "../" * (len(path.relative_to(reports[1]).parts) - 1) + "index.html"
-            assert report.page(notebook, home) == page
+            assert report.page(notebook, home) == LINKS.sub(r"\1\3", page)
 
 
 def test_a_run_on_the_same_data_changes_no_byte(reports):
