@@ -137,7 +137,7 @@ class TestOverSixRegions:
             show = register()[row.hypothesis].parts[0].show
             low, high = (format_value(each, show) for each in (row.ci_low, row.ci_high))
             assert shown.loc[row.hypothesis, "effect"] == format_value(row.estimate, show)
-            assert shown.loc[row.hypothesis, "interval"] == f"{low} to {high}"
+            assert shown.loc[row.hypothesis, "95% interval"] == f"{low} to {high}"
         spreads = table_of(made[0], "differ most").set_index("part", append=True)
         for row in pools.itertuples():
             if (row.hypothesis, row.part) in spreads.index:
