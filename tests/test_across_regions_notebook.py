@@ -142,7 +142,7 @@ class TestOverSixRegions:
         for row in pools.itertuples():
             if (row.hypothesis, row.part) in spreads.index:
                 own = spreads.loc[(row.hypothesis, row.part)]
-                assert own["tau"] == f"{row.tau:.3f}"
+                assert own["SD between regions"] == f"{row.tau:.3f}"
 
     def test_what_hangs_on_a_check_is_open_and_says_so(self, made, pools):
         own = pools[pools["hypothesis"] == "H01"]

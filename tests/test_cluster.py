@@ -76,7 +76,11 @@ def test_another_worker_does_the_work_of_one_that_is_killed(
     assert code == 0, said
     assert wait_for(lambda: not family.living(scheduler, *(set(workers) - {lost})))
     assert drafts(reports) == []
-    there = {name: each for name, each in shown(reports).items() if name.count("/") == 2 and name.endswith("ipynb")}
+    there = {
+        name: each
+        for name, each in shown(reports).items()
+        if name.count("/") == 2 and name.endswith("ipynb")
+    }
     same = {name for name in there if there[name] == undisturbed.get(name)}
     assert {name for name in there if "slow" not in name} == same
 
