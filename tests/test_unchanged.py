@@ -12,7 +12,8 @@ from workbook.running.plan import Data, Task
 ABOUT = dict.fromkeys(
     ("source", "region", "notebook", "theme", "claim", "status", "error", "language"), ""
 )
-REPORT = {"metadata": {"workbook": {**ABOUT, "provenance": {}, "parameters": {}}}, "cells": [{}]}
+ABOUT |= {"source": "small", "region": "North 华北", "provenance": {}, "parameters": {}}
+REPORT = {"metadata": {"workbook": ABOUT}, "cells": [{}]}
 PROVENANCE = {"data_until": "2026-06-30", "data": "d1", "notebook": "n1", "module": "m1"}
 
 

@@ -76,7 +76,7 @@ REFUSED = {
     "F_parquet_flipped": "customers.parquet: the file is damaged",
     "F_xlsx_duplicate_names": "customers.xlsx: the file can't be read: the column 'segment' stands",
     "F_xlsx_truncated": "customers.xlsx: the file is damaged",
-    "P_address_ends_db": "small.toml: the d",
+    "P_address_ends_db": "small.toml: the server does not answer",
     "P_typo_no_colon": "small.toml: there is no database file 'postgres//me:${OUR_PASSWORD}@127",
     "P_value_is_word_data": "small.toml: there is no database file '${OUR_HOME}/ours.duckdb'",
     "T_as_of_9999": "small.toml: as_of = ",
