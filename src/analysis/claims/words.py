@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Sequence
-from functools import lru_cache
-from gettext import NullTranslations
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from analysis.language import catalogue
+from analysis.language import translated_file
 
 WORDS_FILE = Path(__file__).parent / "tables" / "words.toml"
 
 
-def words(language: str) -> dict:
-    """Return every fixed word that a reader sees, by its key; read again when a file changes."""
-    return _words(WORDS_FILE.stat().st_mtime_ns, catalogue(language))
-
-
-@lru_cache(maxsize=8)
-def _words(changed: int, known: NullTranslations) -> dict:
-    """Read the words as of a change of their file, in the language of a catalogue."""
-    return _translated(tomllib.loads(WORDS_FILE.read_text(encoding="utf-8")), known)
-
-
-def _translated(value: object, known: NullTranslations) -> object:
-    """Translate every text of a table; a list becomes texts by their English."""
-    if isinstance(value, dict):
-        return {key: _translated(each, known) for key, each in value.items()}
-    if isinstance(value, list):
-        return {each: known.gettext(each) for each in value}
-    return known.gettext(value) if value else value
+def words(language: str) -> Mapping:
+    """Return every fixed word that a reader sees, by its key; read again when the file changes."""
+    return translated_file(WORDS_FILE, language)
 
 
 def join(names: Sequence[str], language: str) -> str:

@@ -14,7 +14,7 @@ import string
 import tomllib
 from collections.abc import Mapping
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from numbers import Number
 from pathlib import Path
 
@@ -154,6 +154,31 @@ def chinese_day(day: date, spec: str = "") -> str:
     """
     month = f"{day.year}年{day.month}月"
     return month if spec and "%d" not in spec else f"{month}{day.day}日"
+
+
+def translated_file(path: Path, language: str) -> Mapping:
+    """Return a TOML file of fixed words in a language; read again when it or the catalogue changes.
+
+    A list of texts becomes a table, of texts by their English.
+    """
+    return _words(path, path.stat().st_mtime_ns, catalogue(language))
+
+
+@lru_cache(maxsize=8)
+def _words(path: Path, changed: int, known: gettext.NullTranslations) -> Mapping:
+    """Read a file of words as of a change of it, in the language of a catalogue."""
+    return _translated(tomllib.loads(path.read_text(encoding="utf-8")), known)
+
+
+def _translated(value: object, known: gettext.NullTranslations) -> object:
+    """Translate every text of a table."""
+    if isinstance(value, list) and isinstance(value[0], str):
+        return {each: known.gettext(each) for each in value}
+    if isinstance(value, list):
+        return [_translated(each, known) for each in value]
+    if isinstance(value, dict):
+        return {key: _translated(each, known) for key, each in value.items()}
+    return known.gettext(value) if value else value
 
 
 def catalogue(language: str) -> gettext.NullTranslations:

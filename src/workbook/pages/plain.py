@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
-from gettext import NullTranslations
 from pathlib import Path
 
 from analysis.claims import wording
-from analysis.language import catalogue, chinese_day
+from analysis.language import chinese_day, translated_file
 from analysis.language import named as translated
 
 WORDS_FILE = Path(__file__).with_name("words.toml")
@@ -21,22 +18,7 @@ MOST_NAMED = 6
 
 def words(language: str) -> Mapping:
     """Return the fixed words of index and region pages, by key."""
-    return _words(WORDS_FILE.stat().st_mtime_ns, catalogue(language))
-
-
-@lru_cache(maxsize=8)
-def _words(changed: int, known: NullTranslations) -> Mapping:
-    """Read the words as of a change of their file, in the language of a catalogue."""
-    return _translated(tomllib.loads(WORDS_FILE.read_text(encoding="utf-8")), known)
-
-
-def _translated(value: object, known: NullTranslations) -> object:
-    """Translate every text of a table or list."""
-    if isinstance(value, dict):
-        return {key: _translated(each, known) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_translated(each, known) for each in value]
-    return known.gettext(value)
+    return translated_file(WORDS_FILE, language)
 
 
 def mean_units(records: Iterable[Mapping]) -> dict[tuple[str, str, str], dict]:
