@@ -5,10 +5,11 @@ them from there, and its errors are robust ones that take the answers, not the c
 for, as what was observed. Only their proportions count. Tables without the column, or whose weights
 are all alike, are not weighted.
 
-Of 1,000 simulated samples whose outcome decided who answered, 95 % intervals of a weighted slope,
-and of a weighted mean, held the truth in 94 to 95 % at a design effect of 1.1 to 1.2, 93 to 94 % at
-1.4, and 92 to 93 % at 1.7 (300 and 1,000 answers): where few answers stand for many, some samples
-lack them. Without the weights a slope was held in 90 % down to 4 %.
+Of 2,500 simulated samples whose outcome decided who answered, 95 % intervals of a weighted slope,
+and of a weighted mean, held the truth in 95 to 96 % at a design effect of 1.1 to 1.2, and in 94 to
+95 % at 1.7 (300 and 1,000 answers). With the degrees of freedom of Kish's number these were 92 to
+93 %: a few answers that stand for many decide the error as well. Without the weights a slope was
+held in 90 % down to 4 %.
 """
 
 from __future__ import annotations
@@ -67,6 +68,41 @@ def effective_size(weight: np.ndarray | None, n: int) -> float:
 def size(frame: pd.DataFrame) -> float:
     """Return the effective number of a table's answers; that of its rows if it is not weighted."""
     return effective_size(of(frame), len(frame))
+
+
+def degrees_of_freedom(parts: np.ndarray, weight: np.ndarray | None, most: float) -> float:
+    """Return the degrees of freedom of a weighted estimate's t.
+
+    Its standard error is estimated, too, and the worse the fewer answers decide it. Each squared
+    part tells of its own variance alone; what this would take away with equal weights is not
+    taken, so that these have the degrees of freedom that no weights have.
+
+    Parameters
+    ----------
+    parts : ndarray, shape (n,)
+        What each answer adds to the error, whose square is the sum of their squares.
+    weight : ndarray, shape (n,), or None
+        As from `of`.
+    most : float
+        Degrees of freedom where no answer counts more than others.
+
+    References
+    ----------
+    Lipsitz, S. R., Ibrahim, J. G., Parzen, M. (1999). A degrees-of-freedom approximation for a
+    t-statistic with heterogeneous variance. Journal of the Royal Statistical Society D 48, 495-506.
+    """
+    if weight is None or not parts.any():
+        return most
+    answered = weight > 0
+    parts, alike = parts[answered], parts[answered] / weight[answered]
+    fewer = max(_concentration(parts) - _concentration(alike), 0.0)
+    return max(1 / (1 / most + fewer), 1.0) if fewer else most
+
+
+def _concentration(parts: np.ndarray) -> float:
+    """Return one over the number of equal parts whose squares vary as much."""
+    squares = (parts / np.abs(parts).max()) ** 2
+    return float((squares**2).sum() / squares.sum() ** 2)
 
 
 def average(values: pd.Series, frame: pd.DataFrame) -> float:

@@ -10,6 +10,7 @@ import statsmodels.api as sm
 from numpy.typing import ArrayLike
 
 from analysis.language import text
+from analysis.statistics import weighting
 from analysis.statistics._aligned import aligned, floats
 from analysis.statistics.causal import _shares
 from analysis.statistics.estimate import Estimate, NotEstimable, from_se
@@ -126,8 +127,10 @@ def aipw(
         ]
     error = "Wilson's intervals of both shares" if shares else "influence-function error"
     method = f"doubly robust (AIPW), {family} outcome, {error}"
-    se = (influence[0] - influence[1]).std(ddof=1) / np.sqrt(len(y))
-    effect = from_se(means[0] - means[1], se, len(y), method=method)
+    difference = influence[0] - influence[1]
+    se = difference.std(ddof=1) / np.sqrt(len(y))
+    df = weighting.degrees_of_freedom(difference - difference.mean(), weight, np.inf)
+    effect = from_se(means[0] - means[1], se, len(y), df=df, method=method)
     if shares:
         df = max(min(arm.sum(), (1 - arm).sum()) - design.shape[1], 1)
         effect = _shares.with_own_interval(effect, means, influence, df)

@@ -50,15 +50,16 @@ def net_promoter_score(answers: pd.Series, weight: pd.Series | None = None) -> E
     if not n:
         raise NotEstimable(text("Nobody answered whether they would recommend."))
     is_weighted, effective = own is not None, weighting.effective_size(own, n)
-    own = own if is_weighted else np.ones(n)
+    df, own = np.inf, own if is_weighted else np.ones(n)
     promoters, detractors = own[known >= PROMOTER].sum(), own[known <= DETRACTOR].sum()
     away = 1.0 * (known >= PROMOTER) - (known <= DETRACTOR) - (promoters - detractors) / n
     if is_weighted and np.ptp(away):
         effective = n * (own @ away**2) / ((own * away) ** 2).sum()
+        df = weighting.degrees_of_freedom(own * away, own, df)
     more, less, size = effective / n * np.array([promoters, detractors, n]) + ADDED
     middle = (more - less) / size
     se = np.sqrt(((more + less) / size - middle**2) / size)
-    low, high = np.clip(middle + stats.norm.ppf([0.025, 0.975]) * se, -1, 1) * 100
+    low, high = np.clip(middle + stats.t.ppf([0.025, 0.975], df) * se, -1, 1) * 100
     score = float((promoters - detractors) / n * 100)
     return Estimate(score, float(low), float(high), n, method="adjusted Wald interval")
 

@@ -13,6 +13,7 @@ from statsmodels.base.model import LikelihoodModelResults
 from statsmodels.base.wrapper import ResultsWrapper
 
 from analysis.language import text
+from analysis.statistics import weighting
 from analysis.statistics.estimate import Estimate, NotEstimable, Scale, from_se, pooled
 
 Fit = ResultsWrapper | LikelihoodModelResults
@@ -79,8 +80,12 @@ def contrast(
                 names=" and ".join(names),
             )
         )
-    own_df = getattr(fit, "df_resid_inference", fit.df_resid) if fit.use_t else np.inf
-    return from_se(value, se, n_obs, scale=scale, df=df or own_df, method=label)
+    df = df or (getattr(fit, "df_resid_inference", fit.df_resid) if fit.use_t else np.inf)
+    if by_answer := getattr(fit, "by_answer", None):
+        half, own = by_answer
+        parts = half[:, fit.params.index.get_indexer(names)] @ values
+        df = weighting.degrees_of_freedom(parts, own, df)
+    return from_se(value, se, n_obs, scale=scale, df=df, method=label)
 
 
 def coefficients(fits: Fit | Sequence[Fit]) -> pd.DataFrame:

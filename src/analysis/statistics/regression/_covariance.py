@@ -13,11 +13,10 @@ from analysis.statistics.estimate import NotEstimable
 
 
 def hc3(x: np.ndarray, weight: np.ndarray, residual: np.ndarray, bread: np.ndarray) -> np.ndarray:
-    """Return the HC3 covariance."""
+    """Return what each row adds to the errors of coefficients, shape (n, k): HC3 is its square."""
     one_minus_leverage = 1 - weight * np.einsum("ij,jk,ik->i", x, bread, x)
     _check_leverage(one_minus_leverage)
-    half = x * (residual / one_minus_leverage)[:, None] @ bread
-    return half.T @ half
+    return x * (residual / one_minus_leverage)[:, None] @ bread
 
 
 def jackknife(

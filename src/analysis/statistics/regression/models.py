@@ -5,8 +5,8 @@ Fits are results of statsmodels with the robust covariance set on them, so that 
 also has `converged` and `label`: model and standard error, in a few words for the reader.
 A table of survey answers with weights (`weighting`) gives weighted fits: pseudo-maximum
 likelihood, whose robust errors are those of a sample drawn with these weights (Binder 1983,
-International Statistical Review 51, 279-292), and whose degrees of freedom count the answers at
-their effective number.
+International Statistical Review 51, 279-292), and whose degrees of freedom are fewer the more a
+few answers decide an effect (`weighting.degrees_of_freedom`).
 """
 
 from __future__ import annotations
@@ -111,8 +111,11 @@ def robust_glm(
         family = f"weighted {family}"
     parts = x, weight, residual, np.linalg.inv((x.T * weight) @ x)
     if groups is None:
-        df = weighting.effective_size(own, len(x)) - x.shape[1]
-        return _with_covariance(fit, _covariance.hc3(*parts), max(df, 1.0), family, "HC3")
+        half = _covariance.hc3(*parts)
+        df = max(weighting.effective_size(own, len(x)) - x.shape[1], 1.0)
+        fit = _with_covariance(fit, half.T @ half, df, family, "HC3")
+        fit._results.by_answer = None if own is None else (half, own)
+        return fit
     codes = pd.factorize(data.loc[model.data.row_labels, groups])[0]
     label = f"jackknife by {groups} ({codes.max() + 1} groups)"
     return _with_covariance(fit, _covariance.jackknife(*parts, codes), codes.max(), family, label)
