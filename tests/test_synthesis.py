@@ -186,12 +186,11 @@ def test_p_values_are_adjusted_within_each_family(seed):
     rng = np.random.default_rng(seed)
     p = rng.choice([0.0, 0.001, 0.01, 0.04, 0.3, 1.0, np.nan], 15)  # with ties
     table = pd.DataFrame({"family": rng.choice(list("ab"), 15), "p_value": p})
-    for method in ("holm", "fdr_bh"):
-        found = families.adjusted(table, ["family"], method).to_numpy()
-        assert np.isnan(found).tolist() == np.isnan(p).tolist()
-        for family in "ab":
-            own = (table["family"] == family) & ~np.isnan(p)
-            assert found[own] == pytest.approx(multipletests(p[own], method=method)[1])
+    found = families.adjusted(table, ["family"]).to_numpy()
+    assert np.isnan(found).tolist() == np.isnan(p).tolist()
+    for family in "ab":
+        own = (table["family"] == family) & ~np.isnan(p)
+        assert found[own] == pytest.approx(multipletests(p[own], method="holm")[1])
 
 
 # --- who takes part, and whether the verdict is the same if something were otherwise

@@ -57,6 +57,8 @@ class Limit:
         self._left.set()
         _limits.discard(self)
         self.end()
+        for manager in self.managers:  # one whose kernel never came keeps its folder
+            manager.folder.cleanup()
 
     def end(self) -> None:
         """Kill the kernels, and all that they have started."""
@@ -162,13 +164,13 @@ class ColdKernelManager(AsyncKernelManager):
     limit: ClassVar[Limit | None] = None
 
     def __init__(self, **kwargs: object) -> None:
-        self._folder = files.temporary(files.place_of_sockets())
+        self.folder = files.temporary(files.place_of_sockets())
         self._mark = secrets.token_hex(8)
         super().__init__(**kwargs)
         if self.limit is not None:
             self.limit.managers.append(self)
-        self.connection_file = str(Path(self._folder.name, "kernel.json"))
-        longest = os.fsencode(f"{self._folder.name}/kernel-ipc-5")
+        self.connection_file = str(Path(self.folder.name, "kernel.json"))
+        longest = os.fsencode(f"{self.folder.name}/kernel-ipc-5")
         if os.name == "posix" and len(longest) <= zmq.IPC_PATH_MAX_LEN:
             self.transport = "ipc"
 
@@ -198,7 +200,7 @@ class ColdKernelManager(AsyncKernelManager):
     def cleanup_connection_file(self) -> None:
         """Remove the folder with the connection file and the sockets."""
         super().cleanup_connection_file()
-        self._folder.cleanup()
+        self.folder.cleanup()
 
 
 class WarmKernelManager(ColdKernelManager):
