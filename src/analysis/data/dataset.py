@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
+import duckdb
 import ibis
 import pandas as pd
 from ibis.expr.types import Table
@@ -13,11 +15,14 @@ from ibis.expr.types import Table
 from analysis.data import exclusions
 from analysis.data.contract import TABLES
 from analysis.data.errors import DataError
+from analysis.data.extraction import one_region
 from analysis.data.extraction.extract import extracted
 from analysis.data.mapping.source import Source
 from analysis.data.reading import engine as engines
+from analysis.data.reading import failures
 from analysis.data.reading.raw import ROW, raw_tables
 from analysis.data.validation.checked import checked
+from analysis.data.validation.filters import known_by
 from analysis.data.validation.refunds import KEPT, UNDONE, netted, of_nobody
 from analysis.data.validation.regions import EACH, rule_of
 from analysis.data.validation.rejected import rejected
@@ -37,11 +42,14 @@ class Dataset:
         The tables that could be read.
     problems : dict of str to str
         Why a table could not be read, by its name.
+    region : str
+        The only region whose purchases were read; empty where they are those of all regions.
     """
 
     source: Source
     tables: Mapping[str, CheckedTable]
     problems: Mapping[str, str]
+    region: str = ""
 
     def traits(self) -> pd.DataFrame:
         """Return how regions differ.
@@ -144,16 +152,18 @@ class Validated:
     def known_by(self, end: dt.date | None, region: str) -> dict[str, Table]:
         """Return a region's valid rows of each table, as far as they were known on a day."""
         rows = {name: each.filter(each["region"] == region) for name, each in self.good.items()}
-        return {name: _known_by(name, each, end) if end else each for name, each in rows.items()}
+        return {name: known_by(name, each, end) if end else each for name, each in rows.items()}
 
 
-def open_source(source: Source) -> Dataset:
+def open_source(source: Source, region: str = "") -> Dataset:
     """Open a source and validate its tables.
 
     Parameters
     ----------
     source : Source
         As from `sources.read`.
+    region : str, optional
+        The only region whose purchases are needed, and read where no rule needs them all.
 
     Returns
     -------
@@ -165,27 +175,49 @@ def open_source(source: Source) -> Dataset:
     DataError
         If the customers can't be read: without them there are no regions.
     """
-    source = extracted(source)
+    source = extracted(source, region)
     engine = engines.connect(source)
-    opened, problems = {}, {}
-    for name in source.tables:
+    raws, opened, problems = {}, {}, {}
+
+    @contextlib.contextmanager
+    def noted(name: str) -> Iterator[None]:
         try:
-            opened[name] = checked(source, name, raw_tables(engine, source, name))
-        except DataError as error:
-            problems[name] = str(error)
+            yield
+        except (DataError, duckdb.Error) as error:
+            paths = [path for raw in raws.get(name, ()) for path in raw.paths]
+            file = source.tables[name].parts[0].files[0]
+            problems[name] = failures.of_table(error, file, source.folder, paths)
+
+    for name in source.tables:
+        with noted(name):
+            is_later = region and name == one_region.TABLE
+            if not (is_later and source.keys):
+                raws[name] = raw_tables(engine, source, name)
+            if not is_later:
+                opened[name] = checked(source, name, raws[name])
+    people = opened.pop("customers", None)
+    if people is not None:
+        with noted("customers"):
+            people = engines.stored(engine, source, "customers", people)
     if "customers" in problems:
         raise DataError("\n".join(problems.values()))
-    people = opened.pop("customers")
-    people = engines.stored(engine, source, "customers", people)
     known = engine.create_table(ibis.util.gen_name("known"), _known(source, people), temp=True)
-    tables = {"customers": people}
-    for name, each in opened.items():
-        stored = engines.stored(engine, source, name, each.of_customers(known))
-        if name == "transactions":
-            stored = of_nobody(stored)
-        is_net = name == "transactions" and source.tables[name].refunds == "net"
-        tables[name] = netted(stored) if is_net else stored
-    return Dataset(source, tables, problems)
+    tables, others = {"customers": people}, None
+    for name in (each for each in source.tables if each != "customers"):
+        with noted(name):
+            if region and name == one_region.TABLE and name not in problems:
+                found = one_region.lines(engine, source, raws.get(name), known, region)
+                raws[name], others = found
+                opened[name] = replace(checked(source, name, raws[name]), others=others or 0)
+            if name in opened:
+                tables[name] = engines.stored(
+                    engine, source, name, opened[name].of_customers(known)
+                )
+    if "transactions" in tables:
+        tables["transactions"] = of_nobody(tables["transactions"])
+        if source.tables["transactions"].refunds == "net":
+            tables["transactions"] = netted(tables["transactions"])
+    return Dataset(source, tables, problems, region if others is not None else "")
 
 
 def _known(source: Source, people: CheckedTable) -> Table:
@@ -260,34 +292,3 @@ def problems(dataset: Dataset, shows_values: bool = False) -> pd.DataFrame:
     every = pd.concat([pd.DataFrame(unread), broken], ignore_index=True)
     columns = ["table", "file", "column", "rows", "share", "expected", "example"]
     return every.assign(file=every["table"].map(files)).reindex(columns=columns)
-
-
-def _known_by(name: str, rows: Table, end: dt.date) -> Table:
-    """Return the rows of a table that were known on a day, without what came later."""
-    schema, tomorrow = TABLES[name].columns, end + dt.timedelta(days=1)
-    moments = [each for each in rows.columns if each in schema and schema[each].kind == "moment"]
-    first = next((each for each in moments if each != "card_since"), None)
-    if first is not None:
-        rows = rows.filter(rows[first].isnull() | (rows[first] < tomorrow))
-    if UNDONE in rows.columns:
-        rows = _without_refunds(rows, tomorrow)
-    return _without_later(rows, [each for each in moments if each != first], tomorrow)
-
-
-def _without_refunds(rows: Table, tomorrow: dt.date) -> Table:
-    """Take what was given back by a day out of purchases."""
-    given_back = rows[UNDONE].filter(lambda moment: moment < tomorrow).length().fill_null(0)
-    kept = ibis.ifelse(given_back > 0, rows[KEPT][given_back - 1], 1.0)
-    left = rows.mutate(**{KEPT: kept}).filter(ibis._[KEPT] > 0)
-    names = [each for each in ("amount", "quantity", "cost") if each in rows.columns]
-    return left.mutate(**{each: left[each] * left[KEPT] for each in names}).drop(KEPT, UNDONE)
-
-
-def _without_later(rows: Table, later: list[str], tomorrow: dt.date) -> Table:
-    """Empty what a row says of days to come: a card, an answer to a complaint."""
-    known = {column: rows[column] < tomorrow for column in later}
-    values = {column: known[column].ifelse(rows[column], ibis.null()) for column in later}
-    if "resolved_at" in known and "satisfaction_after" in rows.columns:
-        settled = known["resolved_at"].fill_null(True)
-        values["satisfaction_after"] = settled.ifelse(rows["satisfaction_after"], ibis.null())
-    return rows.mutate(**values) if values else rows

@@ -12,13 +12,14 @@ import pandas as pd
 from ibis.expr.types import Table
 
 from analysis.data import cache, sources
-from analysis.data.contract import DTYPES, TABLES
+from analysis.data.contract import TABLES
 from analysis.data.dataset import Validated, last_day, open_source, validate
 from analysis.data.errors import DataError, nearest
 from analysis.data.exclusions import Refunds, one_a_day, refunds_until, weighed
+from analysis.data.extraction import one_region
 from analysis.data.extraction.extract import extracted
 from analysis.data.mapping.source import Source
-from analysis.data.reading.raw import ROW
+from analysis.data.validation.checked import in_pandas
 from analysis.data.validation.tables import ORPHAN, REST
 from analysis.language import Verbatim, text
 
@@ -208,17 +209,24 @@ def load_region(source: str, region: str, as_of: str = "") -> Region:
     DataError
         If source or region are not there, or too many of its rows break the contract.
     """
-    entry = extracted(sources.read(source))
+    entry = extracted(sources.read(source), region if one_region.is_alone() else "")
     place = cache.path_of(entry, region, as_of)
     return cache.load_or_compute(place, lambda: _loaded(entry, region, as_of))
 
 
 def _loaded(source: Source, region: str, as_of: str) -> Region:
     """Load one region, and the whole source for it unless another notebook has done so."""
-    data, whole = cache.load_or_compute(
-        cache.path_of(source), lambda: (cache.content(source), validate(open_source(source)))
-    )
-    here = of_validated(whole, region, as_of)
+    place = cache.path_of(source)
+    if one_region.is_alone() and not (place and place.exists()):
+        opened = open_source(source, region)
+        data, known = cache.content(source), validate(opened)
+        if not opened.region:
+            cache.load_or_compute(place, lambda: (data, known))
+    else:
+        data, known = cache.load_or_compute(
+            place, lambda: (cache.content(source), validate(open_source(source)))
+        )
+    here = of_validated(known, region, as_of)
     if data:  # a day after today is an error, so that tomorrow's data may be other data
         parts = (data, source.as_of or dt.date.today(), region, as_of)
         object.__setattr__(here, "key", cache.short(str(each).encode() for each in parts))
@@ -235,7 +243,7 @@ def of_validated(whole: Validated, region: str, as_of: str = "") -> Region:
     rejected, end = whole.rejected_in(region), last_day(whole, as_of)
     good, until = whole.known_by(end, region), end if as_of else whole.source.as_of
     purchases = good.get("transactions")
-    frames = {name: _frame(name, good.get(name)) for name in TABLES if name != "transactions"}
+    frames = {name: in_pandas(name, good.get(name)) for name in TABLES if name != "transactions"}
     bought = _summary(purchases)
     rows = {name: len(frames[name]) if name in frames else int(bought["rows"]) for name in good}
     answers = one_a_day(frames["survey"])
@@ -256,18 +264,6 @@ def of_validated(whole: Validated, region: str, as_of: str = "") -> Region:
         left_out=whole.left_out_of(region),
         repeated_answers=rows.get("survey", 0) - len(answers),
     )
-
-
-def _frame(name: str, rows: Table | None) -> pd.DataFrame:
-    """Bring a table's rows into pandas, in the file's order where it counts."""
-    schema = TABLES[name]
-    kinds = {column: DTYPES[each.kind] for column, each in schema.columns.items()}
-    if rows is None:
-        return pd.DataFrame(columns=list(kinds)).astype(kinds)
-    frame = rows.drop(*({"region"} - set(schema.columns))).to_pandas()
-    order = [ROW] if ROW in frame else list(kinds)
-    frame = frame.reindex(columns=list(dict.fromkeys([*kinds, *order]))).astype(kinds)
-    return frame.sort_values(order, ignore_index=True)[list(kinds)]
 
 
 def _summary(purchases: Table | None) -> pd.Series:

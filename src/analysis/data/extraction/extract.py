@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import duckdb
@@ -13,24 +17,36 @@ import pyarrow as pa
 
 from analysis.data.errors import DataError
 from analysis.data.extraction import errors, store
-from analysis.data.extraction.needed import Needed, needed
-from analysis.data.extraction.servers import Rows, Server, connected
+from analysis.data.extraction.needed import Needed, may_have_zones, needed, whose
+from analysis.data.extraction.servers import EVERY, Only, Rows, Server, connected
 from analysis.data.files import scratch
 from analysis.data.mapping.source import Place, Source
 from analysis.data.reading import names
 from analysis.data.validation.tables import REST
 
+Result = TypeVar("Result")
 _UNFIT = (pa.ArrowInvalid, duckdb.ConversionException, duckdb.InvalidInputException, OverflowError)
+FILE, COUNT, TOKEN, KEY = ".file", ".n", ".token", ".key {}"
+"""Columns of what is kept of all purchases: the number of the file, how many lines, what changes
+with them, and those that say whose they are."""
 _VERSION = "1"
 """Changes when extracts are made in another way."""
 
 
-def extracted(source: Source) -> Source:
+def extracted(source: Source, region: str = "") -> Source:
     """Return a source whose database's tables stand in files.
 
     The database is asked for the columns that the mapping reads, and nothing else: no rule, no
     arithmetic and no change of type ever runs there. What has not changed since it was extracted is
     not read again. Sources of files, and those that were extracted, are returned as they are.
+
+    Parameters
+    ----------
+    source : Source
+        As from `sources.read`.
+    region : str, optional
+        The only region whose purchases are needed. Where they can be told from others, of all
+        purchases it is only extracted which customers have how many; `lines` extracts them.
 
     Raises
     ------
@@ -39,12 +55,48 @@ def extracted(source: Source) -> Source:
     """
     if source.database is None or source.extracts or is_sqlite(source):
         return source
-    return replace(source, extracts=_extracts(source, needed(source)))
+    return _extracts(source, needed(source), whose=whose(source) if region else {})
 
 
 def whole_table(source: Source, place: Place) -> Source:
     """Return a source of which a table's columns were extracted, all of them."""
-    return replace(source, extracts=_extracts(source, {place: Needed()}, all_columns=True))
+    return _extracts(source, {place: Needed()}, all_columns=True)
+
+
+def lines(source: Source, place: Place, only: Only, which: str, token: str) -> Path:
+    """Extract some rows of a table, unless they were and have not changed.
+
+    Parameters
+    ----------
+    source : Source
+        Whose table it is.
+    place : Place
+        The table.
+    only : mapping of str to list
+        Columns, as the database calls them, and the values that are wanted of them.
+    which, token : str
+        A name for these rows; something that changes with them.
+
+    Raises
+    ------
+    DataError
+        If they can't be read.
+    """
+    needs = needed(source)[place]
+    key = _key(source, place, needs, which)
+    with store.alone(key):
+        last = store.newest(key)
+        if last is not None and store.token_of(last) == token:
+            return store.used(last)
+
+        def read(server: Server) -> Path | str:
+            about = (key, token, f"{source.name}: {place}, {which}")
+            return _safely(source, place, partial(_written, server, place, needs, about, only=only))
+
+        found = _twice(source, read)
+    if isinstance(found, str):
+        raise DataError(found)
+    return found
 
 
 def tables_of(source: Source) -> list[str]:
@@ -60,57 +112,113 @@ def is_sqlite(source: Source) -> bool:
 
 
 def _extracts(
-    source: Source, wanted: Mapping[Place, Needed], all_columns: bool = False
-) -> dict[Place, Path | str]:
-    """Return the extract of each table, or why there is none."""
-    keys = {place: _key(source, place, each, all_columns) for place, each in wanted.items()}
-    of_source = _short(_about(source))
-    with store.alone(of_source):
-        found = {place: store.newest(key) for place, key in keys.items()}
+    source: Source,
+    wanted: Mapping[Place, Needed],
+    whose: Mapping[Place, Sequence[str]] = MappingProxyType({}),
+    all_columns: bool = False,
+) -> Source:
+    """Return a source with the extract of each table, or why there is none."""
+    names = {place: _key(source, place, each, all_columns) for place, each in wanted.items()}
+    with store.alone(_short(_about(source))):
+        found = {place: store.newest(key) for place, key in names.items()}
         if all(map(store.is_of_this_run, found.values())):
-            return found
-        try:
-            return _from_server(source, wanted, keys, all_columns)
-        except errors.ConnectionCutError:
-            pass
-        try:  # once more
-            return _from_server(source, wanted, keys, all_columns)
-        except errors.ConnectionCutError:
-            raise DataError(
-                f"{source.name}.toml: the connection to the database was cut twice."
-            ) from None
+            return replace(source, extracts=found)
+
+        def read(server: Server) -> Source:
+            extracts: dict[Place, Path | str] = {}
+            keys: dict[Place, Path] = {}
+            for place, each in wanted.items():
+                about = (names[place], f"{source.name}: {place}")
+                if place in whose:
+                    own = partial(_keys, source, server, place, each, about, whose[place])
+                    own = _safely(source, place, own)
+                    if isinstance(own, Path):
+                        keys[place] = own
+                        continue
+                own = partial(_whole, server, place, each, about, all_columns)
+                extracts[place] = _safely(source, place, own)
+            return replace(source, extracts=extracts, keys=keys)
+
+        return _twice(source, read)
 
 
-def _from_server(
-    source: Source, wanted: Mapping[Place, Needed], keys: Mapping[Place, str], all_columns: bool
-) -> dict[Place, Path | str]:
-    """Extract tables in one connection."""
-    found: dict[Place, Path | str] = {}
-    with connected(source) as server:
-        for place, each in wanted.items():
-            last = store.newest(keys[place])
-            try:
-                state = server.state(place)
-                if last is not None and state and store.token_of(last) == state:
-                    found[place] = store.used(last)
-                else:
-                    about = (keys[place], state, f"{source.name}: {place}")
-                    found[place] = _written(server, place, each, about, all_columns)
-            except DataError as error:
-                found[place] = str(error)
-            except _UNFIT as error:
-                found[place] = _unfit_value(place, error)
-            except OSError as error:
-                raise DataError(
-                    f"{place}: the extract can't be written: {error.strerror}."
-                ) from None
-            except Exception as error:
-                found[place] = str(errors.not_read(source, place, error))
-    return found
+def _twice(source: Source, read: Callable[[Server], Result]) -> Result:
+    """Do something in one connection, and once more in another if that is cut."""
+    for _ in range(2):
+        with contextlib.suppress(errors.ConnectionCutError), connected(source) as server:
+            return read(server)
+    raise DataError(f"{source.name}.toml: the connection to the database was cut twice.")
+
+
+def _safely(source: Source, place: Place, read: Callable[[], Path | None]) -> Path | str | None:
+    """Return an extract, or why there is none."""
+    try:
+        return read()
+    except DataError as error:
+        return str(error)
+    except _UNFIT as error:
+        return _unfit_value(place, error)
+    except OSError as error:
+        raise DataError(f"{place}: the extract can't be written: {error.strerror}.") from None
+    except Exception as error:
+        return str(errors.not_read(source, place, error))
+
+
+def _whole(
+    server: Server, place: Place, needs: Needed, about: tuple[str, str], all_columns: bool
+) -> Path:
+    """Return the extract of a table, which is read again if it has changed."""
+    key, name = about
+    last, state = store.newest(key), server.state(place, needs.updated_at)
+    if last is not None and state and store.token_of(last) == state:
+        return store.used(last)
+    return _written(server, place, needs, (key, state, name), all_columns)
+
+
+def _keys(
+    source: Source,
+    server: Server,
+    place: Place,
+    needs: Needed,
+    about: tuple[str, str],
+    columns: Sequence[str],
+) -> Path | None:
+    """Return which customers have how many purchases, and what changes with these.
+
+    None where the database can't tell, or all purchases were extracted and have not changed.
+    """
+    key, name = about
+    last, state = store.newest(key), server.state(place, needs.updated_at)
+    if last is not None and state and store.token_of(last) == state:
+        return None
+    table = server.table(place)
+    texts = [each for each in table.columns if table[each].type().is_string()]
+    parts = [each for each in source.tables["transactions"].parts if place.name in each.files]
+    has_zones = any(may_have_zones(source, each, texts) for each in parts)
+    if has_zones or not set(columns) <= set(table.columns):
+        return None
+    key = _short(repr((key, columns)))
+    last = store.newest(key)
+    if last is not None and state and store.token_of(last) == state:
+        return store.used(last)
+    rows = server.keys(place, columns, needs.updated_at)
+    if rows is None:
+        return None
+    values = [f"{each} as {_name(KEY.format(i))}" for i, each in enumerate(rows.values[:-2])]
+    values += [f"{rows.values[-2]} as {_name(COUNT)}", f"{rows.values[-1]} as {_name(TOKEN)}"]
+    with duckdb.connect() as engine:
+        engine.register("groups", rows.reader.read_all())
+        query = f"select 0::bigint as {_name(FILE)}, {', '.join(values)} from groups order by all"
+        return store.write(key, query, engine, state, f"{name}, whose lines")
 
 
 def _written(
-    server: Server, place: Place, needs: Needed, about: tuple[str, str, str], all_columns: bool
+    server: Server,
+    place: Place,
+    needs: Needed,
+    about: tuple[str, str, str],
+    all_columns: bool = False,
+    only: Only = EVERY,
 ) -> Path:
     """Write the extract of a table; its key, state and name say what it is."""
     raw = list(server.table(place).columns)
@@ -122,7 +230,7 @@ def _written(
         name for name, own in zip(raw, trimmed, strict=True) if all_columns or own in needs.columns
     ]
     rest = [name for name in raw if name not in kept] if needs.is_whole else []
-    rows = server.read(place, [*kept, *rest] or raw[:1], kept)
+    rows = server.read(place, [*kept, *rest] or raw[:1], kept, only)
     with duckdb.connect() as engine:
         engine.execute(f"set temp_directory = '{scratch() / 'spill'}'")
         query = _query(rows, dict(zip(raw, trimmed, strict=True)), len(kept), bool(rest))
@@ -163,10 +271,10 @@ def _about(source: Source) -> str:
     return repr((parts.scheme, parts.username, where, parts.path, parts.query))
 
 
-def _key(source: Source, place: Place, needs: Needed, all_columns: bool) -> str:
+def _key(source: Source, place: Place, needs: Needed, which: bool | str) -> str:
     """Return the name under which a table's extracts are stored."""
     about = (_VERSION, _about(source), tuple(place), sorted(needs.columns), needs.is_whole)
-    return _short(repr((*about, all_columns)))
+    return _short(repr((*about, which)))
 
 
 def _short(text: str) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 
 import ibis.expr.datatypes as types
 import pyarrow as pa
+import sqlglot as sg
 
-from analysis.data.extraction.servers import BATCH, Rows, Server, unfit
+from analysis.data.extraction.servers import BATCH, EVERY, Only, Rows, Server, chosen, unfit
 from analysis.data.mapping.source import Place
 
 _MIDNIGHT = dt.datetime(1970, 1, 1)
@@ -45,9 +46,31 @@ class MySQL(Server):
             with contextlib.suppress(Exception), self.backend.con.cursor() as cursor:
                 cursor.execute(query)  # MariaDB knows the first limit, MySQL the second
 
-    def read(self, place: Place, columns: Sequence[str], checked: Sequence[str]) -> Rows:
-        """Return the rows of a table."""
+    def keys(self, place: Place, columns: Sequence[str], updated_at: str) -> Rows | None:
+        """Return the different values of columns; what changes is a sum of hashes of the rows.
+
+        Of whole numbers: texts of another case are the same to the server.
+        """
         table = self.table(place)
+        schema = table.schema()
+        if not all(schema[each].is_integer() for each in columns):
+            return None
+        name = sg.table(place.name, db=place.schema or None, quoted=True).sql("mysql")
+        own = [_quoted(each) for each in columns]
+        values = ", ".join(f"coalesce(cast({_quoted(each)} as binary), 0x1e)" for each in schema)
+        token = f"cast(conv(left(md5(concat_ws(0x1f, {values})), 15), 16, 10) as unsigned)"
+        token = f"max({_quoted(updated_at)})" if updated_at else f"sum({token})"
+        query = f"select {', '.join(own)}, count(*), {token} from {name} group by {', '.join(own)}"
+        kinds = [(f"c{i}", _arrow(schema[each])) for i, each in enumerate(columns)]
+        kinds = pa.schema([*kinds, ("n", pa.int64()), ("token", pa.string())])
+        reader = pa.RecordBatchReader.from_batches(kinds, self._batches(query, kinds))
+        return Rows((*columns, "n", "token"), reader, tuple(kinds.names))
+
+    def read(
+        self, place: Place, columns: Sequence[str], checked: Sequence[str], only: Only = EVERY
+    ) -> Rows:
+        """Return the rows of a table."""
+        table = chosen(self.table(place), only)
         schema = table.schema()
         for name in checked:
             kind = schema[name]
@@ -71,6 +94,11 @@ class MySQL(Server):
                     for column, kind in zip(columns, schema.types, strict=True)
                 ]
                 yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _quoted(name: str) -> str:
+    """Return a column's name in SQL."""
+    return sg.to_identifier(name, quoted=True).sql("mysql")
 
 
 def _arrow(kind: types.DataType) -> pa.DataType:

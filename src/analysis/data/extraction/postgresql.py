@@ -11,7 +11,7 @@ import pyarrow as pa
 import sqlglot as sg
 from pyarrow import csv
 
-from analysis.data.extraction.servers import Rows, Server, unfit
+from analysis.data.extraction.servers import EVERY, Only, Rows, Server, unfit
 from analysis.data.mapping.source import Place
 
 _BLOCK = 8 * 2**20
@@ -29,6 +29,8 @@ _ARROW = {
     "timestamptz": pa.timestamp("us", "UTC"),
 }
 """Types by PostgreSQL's name; every other one comes as the text that it writes."""
+_KEYS = ("int2", "int4", "int8", "text", "varchar", "uuid")
+"""Types whose values are the same where their texts are."""
 _MANY = ("json", "jsonb", "bytea", "xml", "hstore")
 _MANY_CATEGORIES = {
     "A": "an array",
@@ -53,12 +55,14 @@ class PostgreSQL(Server):
         con.execute(f"set statement_timeout to {round(self.timeout * 1000)}")
         con.execute("begin isolation level repeatable read read only")
 
-    def state(self, place: Place) -> str:
+    def state(self, place: Place, updated_at: str = "") -> str:
         """Return number, sum and largest of the transactions that wrote a table's rows.
 
         Every insert, update and delete changes one of them; vacuum and the order of rows none.
         Empty for views, which have no such numbers.
         """
+        if updated_at:
+            return super().state(place, updated_at)
         table = self._name(place)
         query = (
             "select max(t), count(*), sum(x), max(x) from (select tableoid::bigint as t, "
@@ -69,7 +73,28 @@ class PostgreSQL(Server):
             return ":".join(map(str, con.execute(query).fetchone()))
         return ""
 
-    def read(self, place: Place, columns: Sequence[str], checked: Sequence[str]) -> Rows:
+    def keys(self, place: Place, columns: Sequence[str], updated_at: str) -> Rows | None:
+        """Return the different values of columns; what changes is a sum of hashes of the rows."""
+        kinds = self._kinds(place, columns)
+        if any(kind not in _KEYS for kind, *_ in kinds.values()):
+            return None
+        own = [_quoted(each) for each in columns]
+        token = f"max({_quoted(updated_at)})" if updated_at else "sum(hashtextextended(t::text, 0))"
+        types = {f"c{i}": _ARROW.get(kinds[each][0], pa.string()) for i, each in enumerate(columns)}
+        query = (
+            f"copy (select {', '.join(own)}, count(*), {token} from {self._name(place)} as t "
+            f"group by {', '.join(own)}) to stdout (format csv)"
+        )
+        types |= {"n": pa.int64(), "token": pa.string()}
+        values = [
+            _stored(f"c{i}", kinds[each][0], *kinds[each][2:]) for i, each in enumerate(columns)
+        ]
+        reader = _reader(self.backend.con, query, types)
+        return Rows((*columns, "n", "token"), reader, (*values, "n", "token"))
+
+    def read(
+        self, place: Place, columns: Sequence[str], checked: Sequence[str], only: Only = EVERY
+    ) -> Rows:
         """Return the rows of a table."""
         kinds = self._kinds(place, columns)
         for name in checked:
@@ -79,11 +104,13 @@ class PostgreSQL(Server):
         parts, types, values = [], {}, []
         for number, name in enumerate(columns):
             kind, _, precision, scale = kinds[name]
-            quoted = sg.to_identifier(name, quoted=True).sql("postgres")
+            quoted = _quoted(name)
             parts.append(f"{quoted}::numeric" if kind == "money" else quoted)
             types[f"c{number}"] = _ARROW.get(kind, pa.string())
             values.append(_stored(f"c{number}", kind, precision, scale))
-        query = f"copy (select {', '.join(parts)} from {self._name(place)}) to stdout (format csv)"
+        where = " and ".join(f"{_quoted(each)} = any({_array(own)})" for each, own in only.items())
+        rows = f"{self._name(place)}{' where ' * bool(where)}{where}"
+        query = f"copy (select {', '.join(parts)} from {rows}) to stdout (format csv)"
         return Rows(tuple(columns), _reader(self.backend.con, query, types), tuple(values))
 
     def close(self) -> None:
@@ -116,6 +143,18 @@ class PostgreSQL(Server):
             for each in described
             if each.name in columns
         }
+
+
+def _quoted(name: str) -> str:
+    """Return a column's name in SQL."""
+    return sg.to_identifier(name, quoted=True).sql("postgres")
+
+
+def _array(values: Sequence[object]) -> str:
+    """Return values as an array in SQL, which takes the type of what it is compared with."""
+    texts = (str(each).replace("\\", "\\\\").replace('"', '\\"') for each in values)
+    text = ",".join(f'"{each}"' for each in texts).replace("'", "''")
+    return f"'{{{text}}}'"
 
 
 def _stored(column: str, kind: str, precision: int | None, scale: int | None) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import ibis
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 BATCH = 100_000
 """Rows that are fetched at once."""
+
+
+Only = Mapping[str, Sequence]
+EVERY: Only = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -70,9 +75,42 @@ class Server:
         """Return the names of tables and views."""
         return sorted(self.backend.list_tables(database=schema or None))
 
-    def state(self, place: Place) -> str:
-        """Return something that is another after every change of a table; empty if unknown."""
-        return ""
+    def state(self, place: Place, updated_at: str = "") -> str:
+        """Return something that is another after every change of a table; empty if unknown.
+
+        Where the table has a column that says when a row last changed, the number of rows and the
+        latest change.
+        """
+        if not updated_at:
+            return ""
+        table = self.table(place)
+        if updated_at not in table.columns:
+            hint = nearest(updated_at, table.columns)
+            raise DataError(f"{place}: no column {updated_at!r} (updated_at).{hint}")
+        last = table[updated_at].max().cast("string")
+        found = self.backend.to_pyarrow(table.agg(n=table.count(), last=last)).to_pylist()[0]
+        return ":".join(map(str, found.values()))
+
+    def keys(self, place: Place, columns: Sequence[str], updated_at: str) -> Rows | None:
+        """Return the different values of columns with their rows and what changes with these.
+
+        None where the database has no such thing, or compares values in a way of its own.
+
+        Parameters
+        ----------
+        place : Place
+            The table.
+        columns : sequence of str
+            Those that say whose a row is.
+        updated_at : str
+            The column that says when a row last changed; empty where none is named.
+        """
+        table = self.table(place)
+        if not updated_at or not all(table[each].type().is_integer() for each in columns):
+            return None
+        groups = table.group_by([table[each].name(f"c{i}") for i, each in enumerate(columns)])
+        groups = groups.agg(n=table.count(), token=table[updated_at].max().cast("string"))
+        return Rows((*columns, "n", "token"), self.batches(groups), tuple(groups.columns))
 
     def table(self, place: Place) -> Table:
         """Return a table.
@@ -91,7 +129,9 @@ class Server:
                 f"The database has no table {str(place)!r}.{nearest(place.name, known)}"
             ) from None
 
-    def read(self, place: Place, columns: Sequence[str], checked: Sequence[str]) -> Rows:
+    def read(
+        self, place: Place, columns: Sequence[str], checked: Sequence[str], only: Only = EVERY
+    ) -> Rows:
         """Return the rows of a table.
 
         Parameters
@@ -100,8 +140,10 @@ class Server:
             The table.
         columns, checked : sequence of str
             What is read; those of which single values are expected.
+        only : mapping of str to list
+            Columns, and the values that are wanted of them.
         """
-        table = self.table(place)
+        table = chosen(self.table(place), only)
         for name in checked:
             kind = table[name].type()
             if kind.is_json() or kind.is_nested() or kind.is_binary() or kind.is_interval():
@@ -134,6 +176,13 @@ class Spark(Server):
 
         session = SparkSession.getActiveSession()
         return session.sql(self.backend.compile(rows)).toArrow().to_reader()
+
+
+def chosen(table: Table, only: Only) -> Table:
+    """Return the rows of a table that have one of some values in each of some columns."""
+    for name, values in only.items():
+        table = table.filter(table[name].isin(values))
+    return table
 
 
 def selected(table: Table, columns: Sequence[str]) -> Table:

@@ -142,6 +142,9 @@ class TableKeys(TextFile):
     catalog_name: str | None = Field(
         None, description="of a database's table: its catalog, where the database has several"
     )
+    updated_at: str | None = Field(
+        None, description="of a database's table: its column that says when a row last changed"
+    )
     sheet: str | None = Field(None, description="of an Excel or OpenDocument file; the first")
     skip: Annotated[int, Field(ge=0)] = Field(0, description="rows above the header")
     header: list[str] | None = Field(None, description="names for a file without a header")

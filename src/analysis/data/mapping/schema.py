@@ -22,7 +22,7 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+]*")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _OF_FILES = (
     *("file", "files", "sheet", "skip", "header", "joins", "delimiter", "encoding"),
-    *("keep", "drop", "count", "schema_name", "catalog_name"),
+    *("keep", "drop", "count", "schema_name", "catalog_name", "updated_at"),
 )
 _CASCADE = ("decimal", "thousands", "missing", "encoding", "delimiter", "date_format")
 
@@ -203,6 +203,7 @@ def _part(name: str, keys: TableKeys, own: SourceKeys) -> Part:
         is_pattern=keys.files is not None,
         schema_name=keys.schema_name or "",
         catalog_name=keys.catalog_name or "",
+        updated_at=keys.updated_at or "",
         sheet=keys.sheet or "",
         skip=keys.skip,
         header=tuple(keys.header or ()),

@@ -108,8 +108,8 @@ class Part:
         Names in the source's folder, or of a table of its database.
     is_pattern : bool
         Whether a name may hold * and ? for several files.
-    schema_name, catalog_name, sheet, skip, header, encoding, delimiter, joins, one_row_per, keep, \
-    drop, count, refunds
+    schema_name, catalog_name, updated_at, sheet, skip, header, encoding, delimiter, joins, \
+    one_row_per, keep, drop, count, refunds
         As in `keys.TableKeys`.
     columns : dict of str to ColumnMap
         By the contract's name; columns that the file calls as the contract does need no entry.
@@ -123,6 +123,7 @@ class Part:
     is_pattern: bool = False
     schema_name: str = ""
     catalog_name: str = ""
+    updated_at: str = ""
     sheet: str = ""
     skip: int = 0
     header: tuple[str, ...] = ()
@@ -199,6 +200,8 @@ class Source:
         Seconds that one query of the database may take.
     extracts : dict of Place to Path or str
         The file to which each table of the database was extracted, or why it was not.
+    keys : dict of Place to Path
+        Of tables of purchases that were not extracted: which customers have how many lines.
     """
 
     name: str
@@ -217,3 +220,4 @@ class Source:
     outside: tuple[Path, ...] = field(default=(), repr=False)
     statement_timeout: float = field(default=600.0, repr=False)
     extracts: Mapping[Place, Path | str] = field(default_factory=dict, repr=False)
+    keys: Mapping[Place, Path] = field(default_factory=dict, repr=False)

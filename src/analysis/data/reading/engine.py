@@ -7,7 +7,6 @@ import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
-import duckdb
 import ibis
 import pandas as pd
 from ibis import BaseBackend
@@ -44,30 +43,21 @@ def stored(engine: BaseBackend, source: Source, name: str, table: CheckedTable) 
         Table of the contract.
     table : CheckedTable
         What to store.
-
-    Raises
-    ------
-    DataError
-        If the engine can't read the file, which may be damaged.
     """
     handle, rows = ibis.util.gen_name(name), table.rows
     files = [file for part in source.tables[name].parts for file in part.files]
     is_large = source.extracts or all(each.lower().endswith((".parquet", "/")) for each in files)
-    try:
-        if not is_large:
-            return replace(table, rows=engine.create_table(handle, rows, temp=True))
-        flags = [each for each in rows.columns if each.startswith("broken_")]
-        texts = [each for each in rows.columns if each.startswith(WRITTEN)]
-        halves = [rows.filter(~table.broken).drop(*flags, *texts), rows.filter(table.broken)]
-        paths = [scratch() / f"{handle}.{word}.parquet" for word in ("valid", "broken")]
-        for path, half in zip(paths, halves, strict=True):
-            engine.raw_sql(f"copy ({engine.compile(half)}) to '{path}' (format parquet)")
-        found = engine.read_parquet(paths, union_by_name=True)
-        known = {flag: found[flag].fill_null(False) for flag in flags}
-        return replace(table, rows=found.mutate(**known).select(*rows.columns))
-    except duckdb.Error as error:
-        said = str(error).splitlines()[0]
-        raise DataError(f"{files[0]}: the engine can't read it: {said}") from None
+    if not is_large:
+        return replace(table, rows=engine.create_table(handle, rows, temp=True))
+    flags = [each for each in rows.columns if each.startswith("broken_")]
+    texts = [each for each in rows.columns if each.startswith(WRITTEN)]
+    halves = [rows.filter(~table.broken).drop(*flags, *texts), rows.filter(table.broken)]
+    paths = [scratch() / f"{handle}.{word}.parquet" for word in ("valid", "broken")]
+    for path, half in zip(paths, halves, strict=True):
+        engine.raw_sql(f"copy ({engine.compile(half)}) to '{path}' (format parquet)")
+    found = engine.read_parquet(paths, union_by_name=True)
+    known = {flag: found[flag].fill_null(False) for flag in flags}
+    return replace(table, rows=found.mutate(**known).select(*rows.columns))
 
 
 def database_table(engine: BaseBackend, source: Source, place: Place) -> Table:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Sequence
+from pathlib import Path
 
 import duckdb
 from pyarrow import ArrowException
 
-from analysis.data.errors import counted
+from analysis.data.errors import DataError, counted
+from analysis.data.reading import parquet
 
 UNREADABLE = (duckdb.Error, ArrowException, UnicodeError, ValueError, OSError, EOFError, zlib.error)
 """What is raised on a file that is not what it should be."""
@@ -36,6 +39,28 @@ def in_words(error: Exception, file: str, encoding: str, skip: int = 0) -> str:
     line = re.search(r"Line: (\d+)", said)
     where = f"{file}, row {int(line[1]) + skip}" if line else file
     return f"{where}: {_reason(error, said, file, encoding)}"
+
+
+def of_table(error: Exception, file: str, folder: Path, paths: Sequence[Path]) -> str:
+    """Return why the rows of a table can't be read to their end, in a sentence.
+
+    Parameters
+    ----------
+    error : Exception
+        A `DataError`, or the engine's own.
+    file, folder : str, Path
+        The table's first file, or folder of files, and the folder in which it is.
+    paths : sequence of Path
+        Its Parquet files, which are read again to name one that is damaged.
+    """
+    said = str(error)
+    if isinstance(error, DataError):
+        return said
+    if re.search("No space left|File too large|Disk quota|max_temp_directory_size", said):
+        return f"{file}: no room is left on the disk for a copy of its rows."
+    if found := parquet.damaged(paths):
+        return f"{found[0].relative_to(folder)}: the file is damaged, or no Parquet file."
+    return f"{file}: the file can't be read: the engine says {type(error).__name__}."
 
 
 def _reason(error: Exception, said: str, file: str, encoding: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import posixpath
 import sqlite3
 from collections.abc import Iterator
@@ -11,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import ibis
-import pyarrow.parquet as pq
 from ibis import BaseBackend
 from ibis.expr.types import Table
 
@@ -19,7 +17,7 @@ from analysis.data.errors import DataError, nearest
 from analysis.data.mapping.keys import JoinKeys
 from analysis.data.mapping.source import Part, Place, Source
 from analysis.data.reading import engine as engines
-from analysis.data.reading import names, sheets, text
+from analysis.data.reading import names, parquet, sheets, text
 from analysis.data.reading.failures import UNREADABLE, in_words
 from analysis.data.reading.joins import joined, prefix_of
 from analysis.data.reading.kinds import JSON, ending_of, existing, state
@@ -30,10 +28,6 @@ NEXT = 10**12
 """Added to the row numbers for each earlier file of the same table."""
 REPEAT = "repeat_of_row"
 """Column with the number of the repetition of a row that stands for several; the first is 0."""
-
-
-_SMALL = 64 * 2**20
-"""Bytes of a Parquet file up to which it is read once to see whether it is whole."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +42,14 @@ class RawTable:
         Its columns, completed by joins, and `ROW`; `REPEAT` where a row stands for several.
     part : Part
         How its columns become those of the contract.
+    paths : tuple of Path
+        Its Parquet files, where it has some.
     """
 
     file: str
     rows: Table
     part: Part
+    paths: tuple[Path, ...] = ()
 
 
 def raw_tables(engine: BaseBackend, source: Source, name: str) -> list[RawTable]:
@@ -94,7 +91,9 @@ def raw_tables(engine: BaseBackend, source: Source, name: str) -> list[RawTable]
                     raise DataError(f"{file}: no column {join.on!r} (joins).{hint}")
                 rows = joined(rows, other, join, file, prefix_of(join, part.joins))
             rows = rows.mutate(**{ROW: rows[ROW] + len(tables) * NEXT})
-            tables.append(RawTable(file, _repeated(rows, part, file), part))
+            paths = parquet_files(source.folder / file) if source.database is None else []
+            paths = tuple(each for each in paths if ending_of(each) == ".parquet")
+            tables.append(RawTable(file, _repeated(rows, part, file), part, paths))
     return tables
 
 
@@ -119,7 +118,8 @@ def files_of(source: Source, part: Part) -> list[str]:
 def paths_of(source: Source) -> list[Path]:
     """Return the paths of all files that a source reads."""
     if source.database is not None:
-        files = [each for each in source.extracts.values() if isinstance(each, Path)]
+        every = (*source.extracts.values(), *source.keys.values())
+        files = [each for each in every if isinstance(each, Path)]
         return files or [source.folder.parent / source.database]
     names = {}
     for table in source.tables.values():
@@ -128,11 +128,14 @@ def paths_of(source: Source) -> list[Path]:
                 names |= dict.fromkeys(files_of(source, part))
             names |= dict.fromkeys(join.file for join in part.joins)
     paths = [source.folder / name for name in names]
-    return [
-        each
-        for path in paths
-        for each in (sorted(path.rglob("*.parquet")) if path.is_dir() else [path])
-    ]
+    return [each for path in paths for each in parquet_files(path)]
+
+
+def parquet_files(path: Path) -> list[Path]:
+    """Return the Parquet files of a folder; a file is itself."""
+    if not path.is_dir():
+        return [path]
+    return [each for each in sorted(path.rglob("*.parquet")) if not _is_hidden(each.name)]
 
 
 def place(row: int, files: tuple[str, ...]) -> str:
@@ -195,7 +198,7 @@ def _one(
     if source.database is not None:
         try:
             place = Place(part.catalog_name, part.schema_name, file)
-            rows = _trimmed(engines.database_table(engine, source, place))
+            rows = trimmed(engines.database_table(engine, source, place))
         except UnicodeError:
             raise DataError(
                 f"{source.stated}: {file!r} holds bytes (BLOB); expected text."
@@ -219,9 +222,9 @@ def _one(
         raise DataError(in_words(error, file, part.encoding, skip)) from None
     if count == 0:
         raise DataError(f"{file}: the file has no rows; expected a header and at least one row.")
-    rows = rows.mutate(**{ROW: ibis.row_number() + first_row})
     if path.is_dir() or ending_of(path) == ".parquet":
         return rows
+    rows = rows.mutate(**{ROW: ibis.row_number() + first_row})
     is_empty = ibis.and_(*(rows[name].isnull() for name in rows.columns if name != ROW))
     return rows.filter(~is_empty) if rows.filter(is_empty).count().execute() else rows
 
@@ -232,15 +235,8 @@ def _open(
     """Open a file by its ending; return it with the number of its first row."""
     first_row = skip + (1 if header else 2)
     ending = ending_of(path)
-    if path.is_dir():
-        found = [each for each in sorted(path.rglob("*.parquet")) if not _is_hidden(each.name)]
-        _check_parquet(engine, found)
-        how = {"hive_partitioning": True, "hive_types_autocast": False}  # 001 stays 001
-        rows = engine.read_parquet([glob.escape(str(each)) for each in found], **how)
-        return _trimmed(rows), 1
-    if ending == ".parquet":
-        _check_parquet(engine, [path])
-        return _trimmed(engine.read_parquet(glob.escape(str(path)))), 1
+    if path.is_dir() or ending == ".parquet":
+        return trimmed(parquet.read(engine, parquet_files(path), ROW)), 1
     if ending in sheets.ENDINGS:
         return engines.own_types(engine, sheets.read(path, sheet, skip, header)), first_row
     if ending in JSON:
@@ -249,22 +245,7 @@ def _open(
     return text.read(engine, path, **how, header=header), first_row
 
 
-def _check_parquet(engine: BaseBackend, paths: list[Path]) -> None:
-    """Refuse damaged files, as far as they are small, and those of other columns than the first."""
-    for path in paths:
-        if path.stat().st_size < _SMALL:
-            query = "select max(hash(line)) from read_parquet(?) as line"
-            engine.con.execute(query, [glob.escape(str(path))]).fetchall()
-    first = set(pq.read_schema(paths[0]).names)
-    for path in paths[1:]:
-        if other := first ^ set(pq.read_schema(path).names):
-            raise ValueError(
-                f"{path.name} and {paths[0].name} have not the same columns: "
-                f"{', '.join(map(repr, sorted(other)))} in one of them only."
-            )
-
-
-def _trimmed(rows: Table) -> Table:
+def trimmed(rows: Table) -> Table:
     """Return a table with its columns' names trimmed."""
     new = dict(zip(names.of_columns(rows.columns), rows.columns, strict=True))
     return rows.rename({name: old for name, old in new.items() if name != old})

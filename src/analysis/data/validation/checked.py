@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import ibis
+import pandas as pd
 from ibis.expr.types import Table, Value
 
-from analysis.data.contract import ITEMS, TABLES
+from analysis.data.contract import DTYPES, ITEMS, TABLES
 from analysis.data.errors import DataError
 from analysis.data.mapping.source import ColumnMap, Source
 from analysis.data.reading import names
@@ -260,3 +261,15 @@ def _left_out(name: str, rows: Table) -> Value:
     before = ibis.row_number().over(group_by=same, order_by=rows[ROW])
     is_equal = rows["customer_id"].notnull() & (before > 0)
     return ibis.ifelse(is_equal, EQUAL, ibis.null("string"))
+
+
+def in_pandas(name: str, rows: Table | None) -> pd.DataFrame:
+    """Bring a table's rows into pandas, in the file's order where it counts."""
+    schema = TABLES[name]
+    kinds = {column: DTYPES[each.kind] for column, each in schema.columns.items()}
+    if rows is None:
+        return pd.DataFrame(columns=list(kinds)).astype(kinds)
+    frame = rows.drop(*({"region"} - set(schema.columns))).to_pandas()
+    order = [ROW] if ROW in frame else list(kinds)
+    frame = frame.reindex(columns=list(dict.fromkeys([*kinds, *order]))).astype(kinds)
+    return frame.sort_values(order, ignore_index=True)[list(kinds)]

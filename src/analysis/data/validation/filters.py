@@ -1,9 +1,9 @@
-"""Which rows of a file count: `keep` and `drop` of the TOML file."""
+"""Which rows count: `keep` and `drop` of the TOML file, and what was known on a day."""
 
 from __future__ import annotations
 
 import dataclasses
-from datetime import date
+from datetime import date, timedelta
 
 import ibis
 from ibis.expr.types import BooleanValue, Table
@@ -16,6 +16,7 @@ from analysis.data.reading import names
 from analysis.data.reading.raw import ROW, RawTable
 from analysis.data.reading.raw import place as place_of
 from analysis.data.validation import moments
+from analysis.data.validation.refunds import KEPT, UNDONE
 from analysis.data.validation.shown import described
 from analysis.data.validation.values import RawColumn
 
@@ -84,3 +85,34 @@ def _column(source: Source, raw: RawTable, table: str, name: str, column: str) -
     """Return a column of the file, read as a column of the contract would be."""
     own = dataclasses.replace(raw.part.marks[TABLES[table].columns[name].kind], columns=(column,))
     return RawColumn(raw.rows, raw.file, source, table, name, own)
+
+
+def known_by(name: str, rows: Table, end: date) -> Table:
+    """Return the rows of a table that were known on a day, without what came later."""
+    schema, tomorrow = TABLES[name].columns, end + timedelta(days=1)
+    moments = [each for each in rows.columns if each in schema and schema[each].kind == "moment"]
+    first = next((each for each in moments if each != "card_since"), None)
+    if first is not None:
+        rows = rows.filter(rows[first].isnull() | (rows[first] < tomorrow))
+    if UNDONE in rows.columns:
+        rows = _without_refunds(rows, tomorrow)
+    return _without_later(rows, [each for each in moments if each != first], tomorrow)
+
+
+def _without_refunds(rows: Table, tomorrow: date) -> Table:
+    """Take what was given back by a day out of purchases."""
+    given_back = rows[UNDONE].filter(lambda moment: moment < tomorrow).length().fill_null(0)
+    kept = ibis.ifelse(given_back > 0, rows[KEPT][given_back - 1], 1.0)
+    left = rows.mutate(**{KEPT: kept}).filter(ibis._[KEPT] > 0)
+    names = [each for each in ("amount", "quantity", "cost") if each in rows.columns]
+    return left.mutate(**{each: left[each] * left[KEPT] for each in names}).drop(KEPT, UNDONE)
+
+
+def _without_later(rows: Table, later: list[str], tomorrow: date) -> Table:
+    """Empty what a row says of days to come: a card, an answer to a complaint."""
+    known = {column: rows[column] < tomorrow for column in later}
+    values = {column: known[column].ifelse(rows[column], ibis.null()) for column in later}
+    if "resolved_at" in known and "satisfaction_after" in rows.columns:
+        settled = known["resolved_at"].fill_null(True)
+        values["satisfaction_after"] = settled.ifelse(rows["satisfaction_after"], ibis.null())
+    return rows.mutate(**values) if values else rows

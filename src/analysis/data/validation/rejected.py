@@ -53,7 +53,7 @@ def _broken_rules(
     sums = {flag: rows[flag].cast("int64").sum() for flag in flags}
     counts = rows.group_by("region").agg(n=rows.count(), **sums).to_pandas()
     counts = counts.set_index(counts.pop("region").astype(object)).sort_index()  # missing: last
-    counts["n"] = counts["n"].mask(counts.index.isna(), counts["n"].sum())
+    counts["n"] = counts["n"].mask(counts.index.isna(), counts["n"].sum() + table.others)
     columns = TABLES[name].columns
     first = {
         flag: _first(

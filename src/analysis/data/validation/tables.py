@@ -62,6 +62,8 @@ class CheckedTable:
         Rows that `keep` and `drop` took out.
     unused : tuple of tuple
         Each file, or sheet, and the columns of it of which nothing is made.
+    others : int
+        Rows of other regions that are not among `rows`, where one region was asked for.
     """
 
     rows: Table
@@ -69,6 +71,7 @@ class CheckedTable:
     files: tuple[str, ...] = ()
     filtered: int = 0
     unused: tuple[tuple[str, frozenset[str]], ...] = ()
+    others: int = 0
 
     @property
     def broken(self) -> BooleanValue:
