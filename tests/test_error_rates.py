@@ -25,14 +25,14 @@ from simulation.world import REGIONS, region_seed, regional_worlds
 
 pytestmark = pytest.mark.slow
 
-REPLICATES = int(os.environ.get("CALIBRATION_REPLICATES", "8"))
+REPLICATES = int(os.environ.get("CALIBRATION_REPLICATES", "6"))
 TRAP_REPLICATES = max(3, REPLICATES // 3)
 CUSTOMERS = 1_000
 TRUTH_CUSTOMERS = 80_000
 SHORTFALL = {"H12": 0.02}  # of coverage below 95%, in heavy tails
 TESTED = (*SURVEY, "H08", "H09", "H10", *VALUE, *RETENTION, *ADDED)  # H11 needs larger regions
 PARTS = [(name, part.key) for name in TESTED for part in hypothesis(name).parts]
-EACH = 1 if "CALIBRATION_REPLICATES" in os.environ else 5  # every fifth is what a test can afford
+EACH = 1 if "CALIBRATION_REPLICATES" in os.environ else 7  # every seventh is what a test can afford
 MISLEADING = [scene for scene in SCENES if scene.name != PLANTED]
 KEEPING = [scene for scene in MISLEADING if set(scene.hypotheses) & set(RETENTION)]
 TRAPS = [scene for scene in MISLEADING if scene not in KEEPING][::EACH]

@@ -447,7 +447,7 @@ def test_the_range_of_another_region_is_drawn_from_five_regions_on(n, lines):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("regions", "customers"), [(18, 500)])
+@pytest.mark.parametrize(("regions", "customers"), [(12, 500)])
 def test_many_small_regions_do_not_support_what_a_style_of_answering_makes(regions, customers):
     """Only expectation matters, and a style of answering; hardly a region decides by itself."""
     name = "only expectation matters, and a style of answering"

@@ -139,7 +139,7 @@ def test_a_bad_region_costs_the_others_nothing(write_source):
 ANSWER = st.one_of(st.none(), st.integers(-1, 12))
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(st.lists(st.tuples(ANSWER, ANSWER, ANSWER), min_size=1, max_size=20))
 def test_a_mean_is_that_of_pandas_and_bad_rows_are_counted(tmp_path_factory, answers):
     folder = tmp_path_factory.mktemp("rows") / "s"
