@@ -33,6 +33,7 @@ console = PlainConsole()
 
 EXAMPLE, POOLED = "example", "pooled over regions"
 
+Folder = Annotated[Path, typer.Option(file_okay=False, help="Folder of the reports.")]
 SourceName = Annotated[
     str, typer.Option("--source", "-s", help="Name of a source in data/, or a TOML file.")
 ]
@@ -54,7 +55,7 @@ def run(
     jobs: Annotated[
         int, typer.Option("--jobs", "-j", min=1, help="Notebooks that run at once.")
     ] = os.cpu_count() or 1,
-    reports: Annotated[Path, typer.Option(help="Where the reports go.")] = ROOT / "reports",
+    reports: Folder = ROOT / "reports",
     force: Annotated[bool, typer.Option("--force", help="Run also what has not changed.")] = False,
     cold: Annotated[bool, typer.Option("--cold", help="A new Python for each notebook.")] = False,
     timeout: Annotated[
@@ -166,7 +167,7 @@ def clear_cache() -> None:
 
 @app.command()
 def index(
-    reports: Annotated[Path, typer.Option(help="Where the reports are.")] = ROOT / "reports",
+    reports: Folder = ROOT / "reports",
 ) -> None:
     """Write findings and index anew from the executed notebooks."""
     from workbook.pages.collect import rebuild
@@ -179,7 +180,7 @@ def index(
 
 @app.command()
 def export(
-    reports: Annotated[Path, typer.Option(help="Where the reports are.")] = ROOT / "reports",
+    reports: Folder = ROOT / "reports",
     folder: Annotated[
         Path | None, typer.Option(help="Where the files go; by default export/ in the reports.")
     ] = None,
@@ -204,7 +205,8 @@ def export(
     records = [entry.record for entry in collect.collect(reports) if entry.record]
     units = rows.units(records, language)
     said = rows.lines(found, pools, language, units, reports)
-    where = folder or reports / "export"
+    run_lock.refuse_links(reports)
+    where = folder or reports / run_lock.EXPORT
     for path in exporter.write(found, pools, where, language, said, with_slides=slides):
         console.print(os.path.relpath(path), soft_wrap=True)
 

@@ -413,7 +413,7 @@ def test_a_value_without_a_place_in_a_file(of_postgres, postgres, value, said):
         con.execute("grant select on odd to reader")
     found = problems_of(replaced(of_postgres, ('"answers"', '"odd"')))
     assert list(found) == ["survey"]
-    assert found["survey"].startswith("odd: a value can't be read: ")
+    assert found["survey"].startswith("odd: it can't be read: a value is ")
     assert said in found["survey"]
 
 

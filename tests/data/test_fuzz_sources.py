@@ -76,7 +76,10 @@ def whole():
         "max_set_aside": 1.0,
         "customers": {
             "file": "customers.csv",
-            "columns": {"region": {"column": "region"}, "area": {"column": "area", "values": {}}},
+            "columns": {
+                "region": {"column": "region"},
+                "area": {"column": "area", "values": {"urban": ["Stadt"]}},
+            },
         },
         "transactions": {
             "file": "transactions.csv",

@@ -1,11 +1,14 @@
 """The engine reads the files that a source names, and nothing else."""
 
+import io
 import sqlite3
+import tempfile
 
 import duckdb
+import pandas as pd
 import pytest
 
-from analysis.data import dataset, sources
+from analysis.data import dataset, files, sources
 from analysis.data.errors import DataError
 from analysis.data.reading import engine
 from tables import CUSTOMERS, TRANSACTIONS, opened
@@ -68,3 +71,48 @@ def test_a_file_outside_the_folder_is_asked_for_and_said(write_source, file):
     assert sources.read(str(path)).notes == (f"{file!r} lies outside the folder of the source.",)
     path.write_text(path.read_text().replace("outside = true\n", "").replace(file, str(there)))
     assert dataset.problems(opened(path)).empty
+
+
+def reached_by_link(path, kind):
+    """Put purchases beside the source's folder, and a link to them into it; return their key."""
+    there, small = path.parent / "elsewhere", path.parent / "small"
+    there.mkdir()
+    (there / "t.csv").write_text(TRANSACTIONS)
+    pd.read_csv(there / "t.csv").to_parquet(there / "t.parquet")
+    if kind == "a link to a file":
+        (small / "t_1.csv").symlink_to("../elsewhere/t.csv")
+        return "files = 't_*.csv'"
+    if kind == "a link to a folder":
+        (small / "own").symlink_to("../elsewhere")
+        return "files = '*/t.csv'"
+    (small / "own").mkdir()
+    if kind == "a way up":
+        return "files = 'ow*/../../elsewhere/*.csv'"
+    (small / "own" / "t.parquet").symlink_to("../../elsewhere/t.parquet")
+    return "file = 'own'"
+
+
+@pytest.mark.parametrize(
+    "kind", ["a link to a file", "a link to a folder", "a way up", "a folder of links"]
+)
+def test_no_pattern_and_no_folder_leads_outside_unless_asked_for(write_source, kind):
+    path = write_source()
+    text = f"as_of = 2024-12-31\n[transactions]\n{reached_by_link(path, kind)}\n"
+    write_source(text)
+    with pytest.raises(DataError, match="outside the folder small/: expected outside = true") as e:
+        raise DataError(opened(path).problems["transactions"])
+    assert str(path.parent) not in str(e.value)
+    path.write_text("outside = true\n" + path.read_text())
+    assert opened(path).tables["transactions"].good.count().execute() == 5
+
+
+@pytest.mark.parametrize("kind", ["a file", "a folder for what is temporary"])
+def test_a_quote_in_a_path_is_no_mistake(write_source, tmp_path, monkeypatch, kind):
+    name = "it's.parquet" if kind == "a file" else "t.parquet"
+    path = write_source(f'as_of = 2024-12-31\n[transactions]\nfile = "{name}"\n')
+    pd.read_csv(io.StringIO(TRANSACTIONS)).to_parquet(path.parent / "small" / name)
+    files.drop_scratch()
+    (tmp_path / "it's").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "it's"))
+    assert opened(path).tables["transactions"].good.count().execute() == 5
+    files.drop_scratch()

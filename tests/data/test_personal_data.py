@@ -1,8 +1,5 @@
 """What may hold personal data is described by its shape: in examples, messages and small groups."""
 
-import io
-
-import pandas as pd
 import pytest
 
 from analysis.data import dataset
@@ -10,33 +7,9 @@ from analysis.data.contract import TABLES
 from analysis.data.errors import DataError
 from analysis.data.region import of_validated
 from analysis.data.validation import shown
-from tables import CUSTOMERS, SURVEY, TRANSACTIONS, opened
+from tables import CUSTOMERS, NAME, TEXTS, opened, planted
 
-NAME = "Erika Mustermann-Özdemir"
 SHAPE = "Xxxxx Xxxxxxxxxx-Xxxxxxx (24 characters)"
-COMPLAINTS = """complaint_id,customer_id,kind,severity,opened_at,explained_at,satisfaction_after
-k1,a,billing,2,2024-02-01,2024-02-02,8
-k2,b,works,3,2024-02-01,2024-02-02,8
-"""
-CONTACTS = """customer_id,contacted_on,kind,purpose,cost
-a,2024-02-01,visit,retain,5
-b,2024-02-03,visit,retain,5
-"""
-TEXTS = {
-    "customers": CUSTOMERS,
-    "transactions": TRANSACTIONS,
-    "survey": SURVEY,
-    "complaints": COMPLAINTS,
-    "contacts": CONTACTS,
-}
-
-
-def planted(text):
-    """Return a table with a row for each column in which a name stands in it, and one of names."""
-    rows = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
-    new = [rows.iloc[0].where(rows.columns != column, NAME) for column in rows.columns]
-    new.append(rows.iloc[0].map(lambda _: NAME))
-    return pd.concat([rows, pd.DataFrame(new)]).to_csv(index=False)
 
 
 def source(write_source, **changes):
@@ -101,6 +74,19 @@ def test_a_file_without_a_header_does_not_show_its_first_customer(write_source):
     assert "North" not in str(error.value)
 
 
+@pytest.mark.parametrize("text", ["Erika,Mustermann,North\n", "Erika;North\n", "Erika\n"])
+def test_a_header_that_may_be_the_first_customer_is_not_shown(write_source, text):
+    with pytest.raises(DataError, match=r"may be data|one column, which holds ';'") as error:
+        opened(source(write_source, customers=text + text.replace("Erika", "Hans")))
+    assert "Erika" not in str(error.value)
+
+
+def test_a_header_above_numbers_or_dates_is_shown(write_source):
+    rows = CUSTOMERS.replace("customer_id", "Kundennummer")
+    with pytest.raises(DataError, match="There are: Kundennummer, region, segment"):
+        opened(source(write_source, customers=rows))
+
+
 def test_a_value_outside_a_range_of_keep_is_described(write_source):
     toml = (
         "as_of = 2024-12-31\n[customers]\nfile = 'customers.csv'\nkeep = { area = { min = 1 } }\n"
@@ -116,6 +102,8 @@ def test_a_value_outside_a_range_of_keep_is_described(write_source):
         (f"it's\nOriginal Line: {NAME}", "ValueError", "it's"),
         ("['customer_id'] not in index", "KeyError", "['customer_id'] not in index"),
         ("no attribute 'x'", "AttributeError", "no attribute 'x'"),
+        (f"Conversion Error: date {NAME}", "ConversionException", "Conversion Error"),
+        (f"Could not convert {NAME}", "ArrowInvalid", ""),
     ],
 )
 def test_an_error_of_a_library_is_repeated_without_values(message, kind, said):

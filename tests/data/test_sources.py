@@ -78,9 +78,9 @@ MISTAKES = {
         r"own\.toml: customer_id = \{ row = true \} numbers the rows of one file",
     ),
     "rows of two sheets": (
-        WHOLE.replace('file = "lines.csv"', 'same_file_as = "customers"\nsheet = "Lines"').replace(
-            "amount = {", "customer_id = { row = true }\namount = {"
-        )
+        WHOLE.replace('file = "lines.csv"', 'same_file_as = "customers"\nsheet = "Lines"')
+        .replace("customers.csv", "customers.xlsx")
+        .replace("amount = {", "customer_id = { row = true }\namount = {")
         + "[customers.columns]\ncustomer_id = { row = true }\n",
         r"own\.toml: customer_id = \{ row = true \} numbers the rows of one file",
     ),

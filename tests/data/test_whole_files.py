@@ -1,9 +1,11 @@
 """The file that was named is read, and all of it; or it is refused by its name."""
 
+import csv
 import gzip
 import io
 import sqlite3
 
+import openpyxl
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,7 +13,6 @@ import pytest
 
 from analysis.data.errors import DataError
 from analysis.data.reading import raw
-from analysis.data.suspicions import suspicions
 from tables import TRANSACTIONS, only_problem, opened
 
 LINES = TRANSACTIONS.encode()
@@ -55,10 +56,135 @@ def test_a_name_is_no_pattern(write_source, name):
     assert opened(path).tables["transactions"].good.count().execute() == 5
 
 
-def test_a_last_line_without_an_end_is_pointed_out(write_source):
-    found = suspicions(opened(with_lines(write_source, LINES.rstrip())))
-    assert "t.csv: its last line has no end; was the file cut off?" in found
-    assert not [each for each in suspicions(opened(write_source())) if "no end" in each]
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "gb18030"])
+def test_a_last_line_without_an_end_is_refused_unless_it_is_said_to_be_whole(
+    write_source, encoding
+):
+    path = with_lines(write_source, TRANSACTIONS.rstrip()[:-1].encode(encoding))
+    path.write_text(f"encoding = '{encoding}'\n" + path.read_text())
+    for name in ("customers", "survey"):
+        text = path.parent / "small" / f"{name}.csv"
+        text.write_bytes(text.read_text().encode(encoding))
+    assert "t.csv: its last line has no end; was the file cut" in only_problem(path)["expected"]
+    path.write_text("complete = true\n" + path.read_text())
+    assert opened(path).tables["transactions"].good.count().execute() == 5
+
+
+def test_a_last_line_that_ends_with_a_quote_is_whole(write_source):
+    text = TRANSACTIONS.rstrip().removesuffix("350") + '"350"'
+    path = with_lines(write_source, text.encode())
+    assert opened(path).tables["transactions"].good.count().execute() == 5
+
+
+@pytest.mark.parametrize("ending", [".csv", ".xlsx"])
+def test_a_header_that_stands_there_once_more_is_refused(write_source, ending):
+    path = with_lines(write_source, LINES * 2, f"t{ending}")
+    if ending == ".xlsx":
+        lines = [line.split(",") for line in (TRANSACTIONS * 2).splitlines()]
+        table = pd.DataFrame(lines[1:], columns=lines[0])
+        table.to_excel(path.parent / "small" / "t.xlsx", index=False)
+    assert f"t{ending}, row 7: the header stands there" in only_problem(path)["expected"]
+
+
+@pytest.mark.parametrize("name", ["amount", "Amount"])
+def test_a_doubled_column_of_parquet_is_refused_as_in_text(write_source, name):
+    path = with_lines(write_source, b"", "t.parquet")
+    rows = pa.table(pd.read_csv(io.StringIO(TRANSACTIONS)))
+    twice = rows.append_column(name, rows["amount"])
+    pq.write_table(twice, path.parent / "small" / "t.parquet")
+    assert "stands twice in the header" in only_problem(path)["expected"]
+
+
+def with_sheet(write_source, **cells):
+    """Write a source whose purchases are a sheet in which some cells hold something else."""
+    path = with_lines(write_source, b"", "t.xlsx")
+    book = openpyxl.Workbook()
+    for line in csv.reader(io.StringIO(TRANSACTIONS)):
+        book.active.append([float(each) if each.isdigit() else each for each in line])
+    for cell, value in cells.items():
+        book.active[cell] = value
+    return path, book, path.parent / "small" / "t.xlsx"
+
+
+def test_an_error_of_excel_is_a_text_as_in_csv(write_source):
+    path, book, file = with_sheet(write_source, F3="#VALUE!")
+    book.save(file)
+    problem = only_problem(path)
+    assert problem["column"] == "amount"
+    assert "#VALUE!" in problem["example"]
+
+
+def test_a_formula_without_a_result_is_refused_with_its_cell(write_source):
+    path, book, file = with_sheet(write_source, F4="=1+2")
+    book.save(file)
+    assert (
+        "the cell F4 of the sheet 'Sheet' has a formula without a" in only_problem(path)["expected"]
+    )
+
+
+def test_a_cell_far_from_all_others_is_named(write_source):
+    path, book, file = with_sheet(write_source, XFD1048576=1)
+    book.save(file)
+    assert "cells of the sheet 'Sheet' go to XFD1048576" in only_problem(path)["expected"]
+
+
+@pytest.mark.parametrize("state", ["hidden", "veryHidden"])
+def test_a_hidden_sheet_is_read_only_by_its_name(write_source, state):
+    path, book, file = with_sheet(write_source)
+    for line in (["read"], ["me"]):
+        (book["Notes"] if "Notes" in book else book.create_sheet("Notes")).append(line)
+    book["Sheet"].sheet_state = state
+    book.active = 1
+    book.save(file)
+    assert "t.xlsx: no column 'customer_id'" in only_problem(path)["expected"]
+    path.write_text(path.read_text().replace("'t.xlsx'\n", "'t.xlsx'\nsheet = 'Sheet'\n"))
+    assert opened(path).tables["transactions"].good.count().execute() == 5
+
+
+def test_an_encrypted_workbook_is_called_protected(write_source):
+    path = with_lines(write_source, b"\xd0\xcf\x11\xe0" + b"\0" * 600, "t.xlsx")
+    assert "expected an Excel" in only_problem(path)["expected"]
+    file = path.parent / "small" / "t.xlsx"
+    file.write_bytes(file.read_bytes() + "EncryptedPackage".encode("utf-16-le"))
+    assert "t.xlsx: the file is protected by a password" in only_problem(path)["expected"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("t.csv", TRANSACTIONS.encode("utf-32"), "in UTF-32; expected the key encoding = 'utf-32'"),
+        ("t.jsonl", b"\xef\xbb\xbf{}\n", "t.jsonl: the file begins with a mark (BOM)"),
+        ("t.jsonl", '{"a": 1}\n'.encode("utf-16"), "in UTF-16; expected JSON lines in UTF-8"),
+        ("t.csv", b"x" * 90_000 + b"," + LINES, "a name of 90,000 characters; expected a header"),
+    ],
+)
+def test_a_text_that_is_read_in_another_way_is_called_so(write_source, name, content, said):
+    assert said in only_problem(with_lines(write_source, content, name))["expected"]
+
+
+@pytest.mark.parametrize("day", ["10000-01-01", "99999-12-31", "epoch", "infinity", "-0044-03-15"])
+def test_a_day_beyond_all_years_breaks_its_rule(write_source, day):
+    text = TRANSACTIONS.replace("2024-02-20 18:00", day)
+    problem = only_problem(with_lines(write_source, text.encode()))
+    assert (problem["column"], problem["rows"]) == ("bought_at", 1)
+
+
+@pytest.mark.parametrize("days", [2**31 - 2, 4_000_000, -(2**31) + 2])
+def test_a_day_of_parquet_beyond_all_years_breaks_its_rule(write_source, days):
+    path = with_lines(write_source, b"", "t.parquet")
+    rows = pd.read_csv(io.StringIO(TRANSACTIONS)).drop(columns="bought_at")
+    own = pa.array([days] * len(rows), pa.int32()).cast(pa.date32())
+    table = pa.table(rows).append_column("bought_at", own)
+    pq.write_table(table, path.parent / "small" / "t.parquet")
+    problem = only_problem(path)
+    assert (problem["column"], problem["rows"]) == ("bought_at", 5)
+
+
+@pytest.mark.parametrize("amount", ["1e308", "-1e300", "99999999999999999999"])
+def test_a_number_larger_than_any_sum_breaks_its_rule(write_source, amount):
+    text = TRANSACTIONS.replace(",300,", f",{amount},")
+    problem = only_problem(with_lines(write_source, text.encode()))
+    assert (problem["column"], problem["rows"]) == ("amount", 1)
 
 
 def test_a_file_that_grows_while_it_is_read_is_refused(write_source, monkeypatch):

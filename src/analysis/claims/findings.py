@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import get_args
 
 import nbformat
 import pandas as pd
 
-from analysis.claims.finding import MIME_TYPE
+from analysis.claims import hypotheses
+from analysis.claims.finding import MIME_TYPE, no_finding
+from analysis.claims.verdicts import Verdict
 from analysis.data.files import csv_safe, whole
 from analysis.data.sources import DataError, reports_folder
 
@@ -39,6 +42,26 @@ def records(notebook: nbformat.NotebookNode) -> Iterator[dict]:
             record = output.get("data", {}).get(MIME_TYPE)
             if record is not None and not record.get("variant"):
                 yield dict(record)
+
+
+def checked(record: dict) -> dict:
+    """Return a record, if it has what those of findings have; it is a ValueError if not."""
+    like = no_finding(hypotheses.hypothesis(record["hypothesis"]), "", "", "failed", "").record()
+    parts = zip(like["parts"], record["parts"], strict=True)
+    is_whole = _is_like(like, record) and all(_is_like(*pair) for pair in parts)
+    if not is_whole or record["verdict"] not in get_args(Verdict):
+        raise ValueError("The record of a finding is not whole.")
+    tidy([record]), variants([record]), tests([record])
+    return record
+
+
+def _is_like(known: Mapping, record: Mapping) -> bool:
+    """Tell whether a record has the keys of another one, with texts and lists where that has."""
+    kinds = (str, list, dict, bool)
+    return all(
+        key in record and (not isinstance(each, kinds) or isinstance(record[key], type(each)))
+        for key, each in known.items()
+    )
 
 
 def tidy(found: Sequence[Mapping]) -> pd.DataFrame:

@@ -183,7 +183,7 @@ def content(source: Source) -> str | None:
     """Return the fingerprint of a source's files; None for a database that was not extracted."""
     if "://" in (source.database or "") and not source.extracts:
         return None
-    from analysis.data.reading.raw import paths_of  # which brings the engine
+    from analysis.data.mapping.found import paths_of  # which brings the engine
 
     files = paths_of(source)
     if not all(map(is_file, files)):

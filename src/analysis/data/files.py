@@ -60,11 +60,24 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def is_outside(folder: Path, name: str) -> bool:
+def is_folder(path: Path) -> bool:
+    """Tell whether there is a folder; there is none where a name can't be that of one."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def is_outside(folder: Path, name: str | Path) -> bool:
     """Tell whether a file lies outside of a folder, also by a link."""
     written = Path(os.path.normpath(folder / name))
     is_within = written.is_relative_to(os.path.normpath(folder))
     return not (is_within and written.resolve().is_relative_to(folder.resolve()))
+
+
+def quoted(text: Path | str) -> str:
+    """Return a text as it stands between the quotes of an SQL text."""
+    return str(text).replace("'", "''")
 
 
 def csv_safe(table: pd.DataFrame) -> pd.DataFrame:

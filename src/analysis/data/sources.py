@@ -69,12 +69,15 @@ def read(source: str) -> Source:
     path = find(source)
     try:
         return build(path, tomllib.loads(path.read_text(encoding="utf-8-sig")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        quotes = " A key with other letters than A to Z stands in quotes." * ("key" in str(error))
-        raise DataError(f"{path.name}: not a TOML file in UTF-8: {error}.{quotes}") from None
     except DataError as error:
         lines = str(error).splitlines()
         raise DataError("\n".join(f"{path.name}: {line}" for line in lines)) from None
+    except ValueError as error:  # also of bytes, and of a number with too many digits
+        quotes = " A key with other letters than A to Z stands in quotes." * ("key" in str(error))
+        said = str(error).partition(":")[0] if type(error) is ValueError else error
+        raise DataError(f"{path.name}: not a TOML file in UTF-8: {said}.{quotes}") from None
+    except RecursionError:
+        raise DataError(f"{path.name}: tables or lists stand in each other too deeply.") from None
 
 
 def secrets(source: str) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import os
 from collections.abc import Iterator
 
 import ibis
@@ -13,7 +12,8 @@ from ibis.expr.types import BooleanValue, Table
 from analysis.data.contract import FUEL, TABLES
 from analysis.data.dataset import Dataset
 from analysis.data.errors import counted
-from analysis.data.reading.raw import ROW, paths_of, place
+from analysis.data.mapping.found import paths_of
+from analysis.data.reading.raw import ROW, place
 from analysis.data.validation.numbers import numeric_id
 from analysis.data.validation.tables import ORPHAN, REST, CheckedTable
 
@@ -48,7 +48,7 @@ def suspicions(dataset: Dataset) -> list[str]:
     list of str
         Each names the file, what was seen, and the key that would mend it.
     """
-    found = [*_same_files(dataset), *_open_ends(dataset), *_end(dataset)]
+    found = [*_same_files(dataset), *_end(dataset)]
     for name, table in dataset.tables.items():
         file = dataset.source.tables[name].file
         found += [f"{file}: {each}" for each in _of_table(name, table)]
@@ -184,19 +184,6 @@ def _same_files(dataset: Dataset) -> Iterator[str]:
             if digest in known:
                 yield f"{path.name}: the same content as {known[digest]}; it counts twice."
             known.setdefault(digest, path.name)
-
-
-def _open_ends(dataset: Dataset) -> Iterator[str]:
-    """Yield text files whose last line has no end, as in a file that was cut off."""
-    if dataset.source.database is not None:
-        return
-    for path in paths_of(dataset.source):
-        if path.suffix.lower() in (".csv", ".txt", ".tsv") and path.is_file():
-            with path.open("rb") as file:
-                file.seek(-min(4, path.stat().st_size), os.SEEK_END)
-                end = file.read()
-            if not end.rstrip(b"\0").endswith((b"\r", b"\n")):
-                yield f"{path.name}: its last line has no end; was the file cut off?"
 
 
 def _end(dataset: Dataset) -> Iterator[str]:

@@ -37,7 +37,8 @@ def collect(reports: Path) -> list[Entry]:
 
     Those of regions that are no longer in the data are left out.
     """
-    return [_entry(path, reports) for path in up_to_date.of_regions(reports)]
+    found = (_entry_if_whole(path, reports) for path in up_to_date.of_regions(reports))
+    return [each for each in found if each is not None]
 
 
 def write_findings(reports: Path, entries: Sequence[Entry]) -> pd.DataFrame:
@@ -73,12 +74,12 @@ def _write_index(
     """Write the history and the index, in the language of the process."""
     records = [entry.record for entry in entries if entry.claim]
     pools = across_regions.pooled(found, findings.variants(records), findings.tests(records))
-    unread = up_to_date.unreadable(reports)
+    unread = [*up_to_date.unreadable(reports), *_without_entry(reports, entries)]
     try:
         past = history.append(reports, found, pools)
     except DataError as error:  # it stays as it is, for whoever mends it
         past, unread = history.empty(), [*unread, str(error)]
-    over = sorted(filter(up_to_date.is_report, reports.glob(f"*/{ACROSS}.ipynb")))
+    over = [path for path in up_to_date.over_regions(reports) if path.stem == ACROSS]
     over = [_entry(path, reports) for path in over]
     pages = {each.source: (each.href, each.error) for each in over}
     gone = dict.fromkeys(path.parts[-3:-1] for path in up_to_date.of_regions(reports, gone=True))
@@ -86,12 +87,37 @@ def _write_index(
     beyond = Overview(pools, families, past, pages, tuple(gone), found=found, variants=others)
     known = index.with_entries(beyond, entries)
     for place, own in known.by_place.items():
-        write_text(reports.joinpath(*place, "index.html"), region_page.page(place, own, known))
+        page = reports.joinpath(*place, "index.html")
+        if page.is_dir():  # somebody's folder, which makes room
+            page.rename(page.with_name("index.html.folder"))
+        write_text(page, region_page.page(place, own, known))
     write_text(reports / "index.html", index.index(entries, beyond, [*lost, *unread]))
     above = [reports / each.source / f"{ACROSS}.html" for each in over]
     navigation.fill(reports, entries, known.language, above)
     if not lost:  # else the next run writes the index again, without what is said of them
         up_to_date.indexed(reports)
+
+
+def _entry_if_whole(path: Path, reports: Path) -> Entry | None:
+    """Return what the index needs to know of a notebook; nothing if its cells are not as they were.
+
+    Somebody may have changed it, or another program: whatever is wrong there ends nothing.
+    """
+    try:
+        return _entry(path, reports)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
+
+
+def _without_entry(reports: Path, entries: Sequence[Entry]) -> list[str]:
+    """Return a sentence for each report of a region that has no entry."""
+    known = {each.href for each in entries}
+    names = [path.relative_to(reports) for path in up_to_date.of_regions(reports)]
+    return [
+        f"{name.as_posix()}: not read; it is no whole report of a run."
+        for name in names
+        if quote(name.with_suffix(".html").as_posix()) not in known
+    ]
 
 
 def _entry(path: Path, reports: Path) -> Entry:
@@ -129,7 +155,7 @@ def _record(notebook: nbformat.NotebookNode, about: Mapping) -> dict:
     own = {"source": about["source"], "region": about["region"], "hypothesis": about["claim"]}
     for record in findings.records(notebook):
         if own.items() <= record.items():
-            return record
+            return findings.checked(record)
     known = hypotheses.hypothesis(about["claim"])
     why = about["error"] or f"The report has no finding on {known.id} for {about['region']}."
     where, language = (about["source"], about["region"]), about.get("language", "en")

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from analysis.claims import hypotheses
-from analysis.data.files import write_text
+from analysis.data.files import is_file, write_text
 from analysis.language import LANGUAGES
 from workbook.pages import plain
 from workbook.pages.entry import Entry
@@ -44,18 +44,23 @@ def fill(reports: Path, entries: Sequence[Entry], language: str, others: Sequenc
     words = plain.words(language)["nav"]
     root = reports.parent if is_of_language(reports) else reports
     folders = [root, *(root / each for each in LANGUAGES)]
-    known = {folder: _language_of(folder) for folder in folders if (folder / "index.html").exists()}
+    known = {folder: _language_of(folder) for folder in folders if is_file(folder / "index.html")}
     for links in _all(reports, entries, others):
-        if not links.page.is_file():
+        if not _is_ours(links.page, root):
             continue
         name = links.page.relative_to(reports)
-        same = [folder / name for folder in known if (folder / name).is_file()]
+        same = [folder / name for folder in known if _is_ours(folder / name, root)]
         for page in same:
             found = {known[p.parents[len(name.parts) - 1]]: p for p in same if p != page}
             parts = {"lang": _languages(page, found)}
             if page == links.page:
                 parts["nav"] = _drawn(links, words)
             _write(page, parts)
+
+
+def _is_ours(page: Path, root: Path) -> bool:
+    """Tell whether a page is there and no link leads away from it."""
+    return is_file(page) and page.resolve().is_relative_to(root.resolve())
 
 
 def is_of_language(reports: Path) -> bool:
@@ -91,7 +96,7 @@ def _in_a_row(pages: Sequence[tuple[Path, str]]) -> Iterator[tuple]:
 
 def _language_of(folder: Path) -> str:
     """Return the language of the pages of a folder."""
-    with (folder / "index.html").open(encoding="utf-8") as file:
+    with (folder / "index.html").open(encoding="utf-8", errors="replace") as file:
         found = re.search(r'<html lang="(\w+)"', file.read(200))
     return found[1] if found else "en"
 
@@ -131,7 +136,10 @@ def _drawn(links: Links, words: dict) -> str:
 
 def _write(page: Path, parts: dict[str, str]) -> None:
     """Put what belongs between the marks of a page there, if it is not there already."""
-    old = new = page.read_text(encoding="utf-8")
+    try:
+        old = new = page.read_text(encoding="utf-8")
+    except UnicodeDecodeError:  # somebody else's; the index says so
+        return
     for mark, text in parts.items():
         begin, end = f"<!--{mark}-->", f"<!--/{mark}-->"
         before, found, rest = new.partition(begin)

@@ -91,9 +91,9 @@ def execute(task: Task, how: How = How()) -> Outcome:
     that dies or hangs is tried once more. `StoppedError` if the run was stopped meanwhile.
     """
     started, before = time.monotonic(), time.time()
+    if up_to_date.is_linked(task.reports, task.executed.parent):
+        raise OSError(errno.ELOOP, "A link in the place of a folder", task.executed.parent)
     task.executed.parent.mkdir(parents=True, exist_ok=True)
-    if not task.executed.parent.resolve().is_relative_to(task.reports.resolve()):
-        raise OSError(errno.ELOOP, "A link that leads out of the reports", task.executed.parent)
     up_to_date.begin(task)
     os.environ["WORKBOOK_REPORTS"] = str(task.reports.resolve())  # the kernel's, too
     (notebook, stop), tries = _run(task, how), 1

@@ -27,6 +27,8 @@ MESSAGES = ("DataError", "UsageError")
 HIDDEN = "***"
 """Stands where a secret stood."""
 
+_SHOWN = ("text", "data", "ename", "evalue", "traceback")
+"""Keys of an output under which it shows something."""
 _HEADING = re.compile(r"^##? (.+)", re.MULTILINE)
 _WARNING = re.compile(r"^\S*: \w*Warning: (.+)$", re.MULTILINE)
 _PATHS = re.compile(r"(?:/[\w.@+-]+)+/(?=[\w.-]+\.py|ipykernel)")
@@ -40,7 +42,7 @@ def tidy(notebook: NotebookNode, task: Task, stop: str, secrets: Sequence[str] =
     """
     language = str(task.parameters.get("language", "en"))
     for cell in notebook.cells:
-        cell["outputs"] = _hidden(cell.get("outputs", []), secrets)
+        cell["outputs"] = [_without(each, secrets) for each in cell.get("outputs", [])]
         if cell.cell_type != "code":
             cell.source = translate(cell.source, "", language, {})
             del cell["outputs"]
@@ -144,6 +146,12 @@ def first_broken(cells: Sequence[NotebookNode]) -> int:
             if failed or (cell.source.strip() and cell.execution_count is None):
                 return place
     return len(cells)
+
+
+def _without(output: NotebookNode, secrets: Sequence[str]) -> NotebookNode:
+    """Return an output with every secret in what it shows hidden, and its own words kept."""
+    shown = {key: _hidden(output[key], secrets) for key in _SHOWN if key in output}
+    return NotebookNode(output | shown)
 
 
 def _hidden(value: object, secrets: Sequence[str]) -> object:

@@ -14,11 +14,14 @@ from filelock import FileLock, Timeout
 
 from analysis.data.files import SHORT, TEMPORARY, write_text
 from analysis.data.sources import DataError
+from analysis.language import LANGUAGES
 from workbook import children
 from workbook.running.up_to_date import INDEX
 from workbook.unforeseen import LOG
 
 LOCK, OWNER = ".lock", ".owner"
+EXPORT = "export"
+"""Folder in that of the reports for what is exported."""
 LONGEST_NUMBER = 9
 """Digits of a process's number."""
 
@@ -30,6 +33,7 @@ def alone(reports: Path, what: str) -> Iterator[None]:
     The system lets go of the lock when its process ends, however it ends. `what` this process
     does is for whoever comes second, who gets a `DataError` that names it.
     """
+    refuse_links(reports)
     reports.mkdir(parents=True, exist_ok=True)
     _make_room(reports)
     lock = FileLock(reports / LOCK, blocking=False)
@@ -49,13 +53,29 @@ def alone(reports: Path, what: str) -> Iterator[None]:
         lock.release()
 
 
+def refuse_links(reports: Path) -> None:
+    """Refuse a folder that is none, and one of a language or an export that a link leads away from.
+
+    The folder of reports itself may be a link, since its user has named it.
+    """
+    if reports.exists() and not reports.is_dir():
+        raise DataError(f"{reports.name}: this is a file; expected a folder for the reports.")
+    inner = [reports] if reports.name in (*LANGUAGES, EXPORT) else []
+    for path in [*inner, *(reports / name for name in (*LANGUAGES, EXPORT))]:
+        if path.is_symlink():
+            raise DataError(
+                f"{path.parent.name}/{path.name} is a link, and nothing is written through one; "
+                "expected a folder."
+            )
+
+
 def _make_room(reports: Path) -> None:
     """Take links away that bear the name of a file of ours, and rename such folders."""
     own = (LOCK, OWNER, LOG, "history.parquet", ".index.json", *INDEX)
     for path in [*(reports / name for name in own), *reports.glob(".data-*.json")]:
         if path.is_symlink():
             path.unlink()
-        elif path.is_dir():
+        elif path.exists() and not path.is_file():
             path.rename(path.with_name(f"{path.name}.folder"))
 
 

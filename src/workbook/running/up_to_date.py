@@ -6,6 +6,7 @@ seconds that it took. It is written last, so that a report with the right key is
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.claims import hypotheses
-from analysis.data.files import write_text
+from analysis.claims.hypotheses import register
+from analysis.data.files import is_file, write_text
 from analysis.language import LANGUAGES
 from workbook import notebooks
 from workbook.running import fingerprints
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 
 INDEX = ("index.html", "findings.csv", "findings.parquet", "variants.parquet", "tests.parquet")
 """What is made from all reports together."""
+
+
+CELLS = ("code", "markdown", "raw")
+_NOT_READ = (OSError, ValueError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ def is_done(task: Task) -> bool:
 def record(executed: Path) -> Record:
     """Read what stands beside a report; an empty record where there is none."""
     try:
-        found = Record(**json.loads(_beside(executed).read_text(encoding="utf-8")))
+        found = Record(**json.loads(_text(_beside(executed))))
     except (OSError, ValueError, TypeError, RecursionError):
         return Record()
     is_whole = isinstance(found.key, str) and isinstance(found.seconds, float | int | None)
@@ -81,6 +87,7 @@ def of_regions(reports: Path, gone: bool = False) -> list[Path]:
         path
         for path in reports.glob("*/*/*.ipynb")
         if path.stem in known and path.parts[-3] not in LANGUAGES  # whose folders are in this one
+        if not is_linked(reports, path)
     )
     paths = [path for path in there if is_report(path)]
     noted = {name: data(reports, name).get("prints") for name in {path.parts[-3] for path in paths}}
@@ -92,36 +99,85 @@ def of_regions(reports: Path, gone: bool = False) -> list[Path]:
     return [path for path in paths if is_gone(path) == gone]
 
 
+def over_regions(reports: Path) -> list[Path]:
+    """Return the executed notebooks that look at all regions of a source, in order."""
+    paths = sorted(reports.glob("*/*.ipynb"))
+    return [path for path in paths if is_report(path) and not is_linked(reports, path)]
+
+
 def is_report(path: Path) -> bool:
     """Tell whether a notebook is one that a run has written, and whole."""
     try:
         about = path.stat()
     except OSError:
         return False
-    return _is_report(path, about.st_mtime_ns, about.st_size)
+    return is_file(path) and _is_report(path, about.st_mtime_ns, about.st_size)
+
+
+def is_linked(reports: Path, path: Path) -> bool:
+    """Tell whether a file of a folder of reports, or a folder on the way to it, is a link."""
+    steps = path.relative_to(reports).parts
+    return any(reports.joinpath(*steps[: n + 1]).is_symlink() for n in range(len(steps)))
 
 
 @lru_cache(maxsize=100_000)
 def _is_report(path: Path, changed: int, size: int) -> bool:
     """Tell it of a file of a time."""
     try:
-        notebook = json.loads(path.read_text(encoding="utf-8"))
+        notebook = json.loads(_text(path))
         about, cells = notebook["metadata"]["workbook"], notebook["cells"]
         is_own = isinstance(about["provenance"], dict) and isinstance(about["parameters"], dict)
         texts = ("source", "region", "notebook", "theme", "claim", "status", "error", "language")
         place = tuple(filter(None, (about["source"], about["region"])))
         is_own &= path.parent.parts[-len(place) :] == place  # else pages would go elsewhere
-        return is_own and all(isinstance(about[key], str) for key in texts) and bool(cells)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        is_own &= all(isinstance(about[key], str) for key in texts)
+        is_own &= about["language"] in LANGUAGES and bool(cells)
+        is_own &= about["status"] in ("ok", "failed") and about["claim"] in ("", *register())
+        return is_own and all(map(_is_cell, cells))
+    except (*_NOT_READ, KeyError, TypeError, AttributeError):
         return False
 
 
+def _is_cell(cell: Mapping) -> bool:
+    """Tell whether a cell of a notebook has what all have."""
+    outputs = cell.get("outputs", [])
+    is_whole = all(isinstance(each["output_type"], str) for each in outputs)
+    is_whole &= all(isinstance(each.get("data", {}), dict) for each in outputs)
+    is_whole &= isinstance(cell["source"], str | list) and isinstance(cell["metadata"], dict)
+    return is_whole and cell["cell_type"] in CELLS
+
+
+def _text(path: Path) -> str:
+    """Return the text of a regular file; another kind of file would be waited for."""
+    if not is_file(path):
+        raise FileNotFoundError(errno.ENOENT, "This is no file", str(path))
+    return path.read_text(encoding="utf-8")
+
+
+def _is_page(path: Path) -> bool:
+    """Tell whether a page is there, and a text."""
+    try:
+        _text(path)
+    except _NOT_READ:
+        return False
+    return True
+
+
 def unreadable(reports: Path) -> list[str]:
-    """Return a sentence for each notebook in a folder of reports that no run has written whole."""
-    paths = [*reports.glob("*/*.ipynb"), *reports.glob("*/*/*.ipynb")]
-    names = sorted(path.relative_to(reports) for path in paths if not is_report(path))
+    """Return a sentence for each notebook, page and link in a folder that no run has written."""
+    links = {path for path in [*reports.glob("*"), *reports.glob("*/*")] if path.is_symlink()}
+    notebooks = {*reports.glob("*/*.ipynb"), *reports.glob("*/*/*.ipynb")}
+    notebooks = {path for path in notebooks if not is_linked(reports, path)}
+    reported = {path for path in notebooks if is_report(path)}
+    pages = {path.with_suffix(".html") for path in reported}
+    said = dict.fromkeys(links, "not read; it is a link, and nothing is written there.")
+    said |= dict.fromkeys(notebooks - reported, "not read; it is no whole report of a run.")
+    said |= {
+        path: "this is no page of a run." for path in pages if path.exists() and not _is_page(path)
+    }
+    names = {path.relative_to(reports): why for path, why in said.items()}
     shown = [name for name in names if not any(part.startswith(".") for part in name.parts)]
-    return [f"{name.as_posix()}: not read; it is no whole report of a run." for name in shown]
+    return [f"{name.as_posix()}: {names[name]}" for name in sorted(shown)]
 
 
 def of_reports(reports: Path, source: str) -> str:
@@ -143,7 +199,7 @@ def indexed(reports: Path) -> None:
 def data(reports: Path, source: str) -> Mapping[str, object]:
     """Return what was noted of a source's data, by `note_data`; empty where nothing was."""
     try:
-        known = json.loads(_noted(reports, source).read_text(encoding="utf-8"))
+        known = json.loads(_text(_noted(reports, source)))
     except (OSError, ValueError, RecursionError):
         return {}
     kinds = {"prints": dict, "until": str, "as_of": str, "content": str | None}
@@ -158,7 +214,7 @@ def note_data(reports: Path, source: str, known: Mapping[str, object]) -> None:
 
 def _of_all(reports: Path) -> str:
     """Return the fingerprint of all reports of a folder, and of the module that shows them."""
-    over = [path for path in reports.glob("*/*.ipynb") if is_report(path)]
+    over = over_regions(reports)
     strange = fingerprints.short(each.encode() for each in unreadable(reports))
     return (
         _fingerprint(reports, sorted([*over, *of_regions(reports)]))

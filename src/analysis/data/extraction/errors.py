@@ -70,6 +70,8 @@ def not_read(source: Source, place: Place, error: Exception) -> DataError:
     if state == "57014" or _number(error) in (1317, 1969, 3024):
         limit = f"statement_timeout = {source.statement_timeout:g} seconds"
         return DataError(f"{place}: reading it took longer than {limit}.")
+    if "BinderException" in type(error).__name__:
+        return DataError(f"{str(place)!r} is a view that does not work: what it reads has changed.")
     if state in ("42P01", "42703") or _number(error) in (1146, 1054):
         return DataError(f"{place}: the table changed while it was read.")
     return DataError(f"{place}: the database can't give this table ({type(error).__name__}).")

@@ -19,9 +19,10 @@ from analysis.data.errors import DataError
 from analysis.data.extraction import errors, store
 from analysis.data.extraction.needed import Needed, may_have_zones, needed, whose
 from analysis.data.extraction.servers import EVERY, Only, Rows, Server, connected
-from analysis.data.files import scratch
+from analysis.data.files import quoted, scratch
 from analysis.data.mapping.source import Place, Source
 from analysis.data.reading import names
+from analysis.data.reading.failures import of_engine
 from analysis.data.validation.tables import REST
 
 Result = TypeVar("Result")
@@ -157,7 +158,7 @@ def _safely(source: Source, place: Place, read: Callable[[], Path | None]) -> Pa
     except DataError as error:
         return str(error)
     except _UNFIT as error:
-        return _unfit_value(place, error)
+        return f"{place}: it can't be read: {of_engine(error)}"
     except OSError as error:
         raise DataError(f"{place}: the extract can't be written: {error.strerror}.") from None
     except Exception as error:
@@ -232,7 +233,7 @@ def _written(
     rest = [name for name in raw if name not in kept] if needs.is_whole else []
     rows = server.read(place, [*kept, *rest] or raw[:1], kept, only)
     with duckdb.connect() as engine:
-        engine.execute(f"set temp_directory = '{scratch() / 'spill'}'")
+        engine.execute(f"set temp_directory = '{quoted(scratch() / 'spill')}'")
         query = _query(rows, dict(zip(raw, trimmed, strict=True)), len(kept), bool(rest))
         engine.register("batch", pa.Table.from_batches([], rows.reader.schema))
         engine.execute(f"create temp table extract as {query}")
@@ -254,12 +255,6 @@ def _query(rows: Rows, trimmed: Mapping[str, str], kept: int, has_rest: bool) ->
         others = ", ".join(rows.values[kept:])
         parts.append(f"hash({others}) as {_name(REST)}")
     return f"select {', '.join(parts)} from batch"
-
-
-def _unfit_value(place: Place, error: Exception) -> str:
-    """Say that a value of a table has no place in a file."""
-    said = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
-    return f"{place}: a value can't be read: {said}."
 
 
 def _about(source: Source) -> str:

@@ -125,6 +125,10 @@ class Server:
             return self.backend.table(place.name, database=where)
         except ibis_errors.TableNotFound:
             known = self.tables(place.schema)
+            if place.name in known:
+                raise DataError(
+                    f"{str(place)!r} is a view that does not work: what it reads is gone."
+                ) from None
             raise DataError(
                 f"The database has no table {str(place)!r}.{nearest(place.name, known)}"
             ) from None

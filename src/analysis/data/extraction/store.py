@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 
 from analysis.data.extraction import SINCE
-from analysis.data.files import scratch
+from analysis.data.files import quoted, scratch
 
 FOLDER = "WORKBOOK_EXTRACTS"
 """Environment variable: another folder than the user's cache, such as one on an encrypted disk."""
@@ -90,9 +90,9 @@ def write(key: str, query: str, engine: duckdb.DuckDBPyConnection, token: str, a
     draft = path.with_name(f".{path.name}.part")
     try:
         draft.touch(mode=0o600)
-        noted = f"token: '{_quoted(token)}', about: '{_quoted(about)}'"
+        noted = f"token: '{quoted(token)}', about: '{quoted(about)}'"
         engine.execute(
-            f"copy ({query}) to '{_quoted(draft)}' "
+            f"copy ({query}) to '{quoted(draft)}' "
             f"(format parquet, compression zstd, kv_metadata {{{noted}}})"
         )
         draft.chmod(0o600)
@@ -147,7 +147,7 @@ def _same(one: Path, other: Path) -> bool:
         for path in (one, other):
             query = (
                 "select count(*), sum(hash(line, n)) from (select line, row_number() over () as n "
-                f"from read_parquet('{_quoted(path)}') as line)"
+                f"from read_parquet('{quoted(path)}') as line)"
             )
             try:
                 sums.append(engine.execute(query).fetchone())
@@ -163,7 +163,3 @@ def _noted(path: Path, key: str) -> str:
     except (OSError, ValueError):
         return ""
     return metadata.get(key.encode(), b"").decode()
-
-
-def _quoted(text: Path | str) -> str:
-    return str(text).replace("'", "''")

@@ -8,6 +8,7 @@ from analysis.data.contract import ITEMS, TABLES
 from analysis.data.errors import DataError
 from analysis.data.mapping.keys import ColumnKeys, TableKeys
 from analysis.data.mapping.source import ColumnMap
+from analysis.data.mapping.types import LARGEST
 
 _PLACES = ("column", "columns", "key", "value", "row", "expression")
 _IDENTIFIERS = ("customer_id", "complaint_id")
@@ -18,6 +19,8 @@ _OF_KINDS = {
     ),
     "moment": ("format",),
 }
+_OF_WRITTEN = ("values", "missing", "format", "decimal", "thousands", "numeric", "first")
+"""Keys that say how a file writes what is read."""
 _LABELS = {"number": "numbers", "moment": "dates"}
 
 
@@ -88,7 +91,11 @@ def _check_column(
         "'key' is for customer_id and complaint_id": keys.key and name not in _IDENTIFIERS,
         "'numeric' is for customer_id and complaint_id": keys.numeric and name not in _IDENTIFIERS,
         "'values' is for columns of text and of numbers": keys.values and kind == "moment",
+        "'values' names no word of the file": "values" in given
+        and not all([keys.values, *keys.values.values()]),
         "'default' has no effect without 'values'": keys.default is not None and not keys.values,
+        "'default' is empty": keys.default == "",
+        "'scales' is empty": keys.scales == {},
         "'scale_by' needs 'scales', and 'scales' needs 'scale_by'": (keys.scale_by is None)
         != (keys.scales is None),
         "'first' has no effect without 'one_row_per'": keys.first and not part.one_row_per,
@@ -103,6 +110,9 @@ def _check_column(
         "'first' and 'by' contradict each other": keys.first and keys.by,
         "'scale' and 'scale_by' contradict each other": {"scale", "scale_by"} <= given,
     }
+    place = next((key for key in ("value", "row") if getattr(keys, key) not in (None, False)), "")
+    idle = [key for key in _OF_WRITTEN if key in given and place]
+    rules |= {f"{key!r} has no effect beside {place!r}": True for key in idle}
     for sentence, is_broken in rules.items():
         if is_broken:
             raise DataError(f"{where}{sentence}.")
@@ -136,4 +146,4 @@ def _check_formats(formats: list[str], where: str) -> None:
 
 def _is_number(text: str) -> bool:
     """Tell whether a text is a number as TOML writes it."""
-    return bool(re.fullmatch(r"[+-]?\d+(\.\d+)?", text))
+    return bool(re.fullmatch(r"[+-]?\d+(\.\d+)?", text)) and abs(float(text)) <= LARGEST

@@ -16,6 +16,7 @@ from analysis.data.mapping.types import (
     Delimiter,
     Encoding,
     Factor,
+    Filled,
     Formats,
     Formula,
     Mark,
@@ -70,6 +71,9 @@ class Limits(Keys):
 
 
 Filter = dict[str, Limits | Texts]
+
+
+COMPLETE = "a text file whose last line has no end is whole"
 
 
 class ColumnKeys(Marks):
@@ -136,6 +140,7 @@ class TableKeys(TextFile):
         None, min_length=1, description='several files of one layout: a list, or `"sales_*.csv"`'
     )
     outside: bool | None = Field(None, description=f"as in the source: {OUTSIDE}")
+    complete: bool | None = Field(None, description=f"as in the source: {COMPLETE}")
     schema_name: str | None = Field(
         None, description="of a database's table: its schema, where it is not the user's own"
     )
@@ -146,7 +151,7 @@ class TableKeys(TextFile):
         None, description="of a database's table: its column that says when a row last changed"
     )
     sheet: str | None = Field(None, description="of an Excel or OpenDocument file; the first")
-    skip: Annotated[int, Field(ge=0)] = Field(0, description="rows above the header")
+    skip: Annotated[int, Field(ge=0, le=1_000_000)] = Field(0, description="rows above the header")
     header: list[str] | None = Field(None, description="names for a file without a header")
     joins: list[JoinKeys] = Field(default_factory=list, description="files that complete each row")
     same_file_as: str | None = Field(None, description="the table whose file this is, too")
@@ -181,11 +186,12 @@ class SourceKeys(TextFile):
     """A source: what holds for all of its tables."""
 
     title: str | None = Field(None, description="a line for the reader")
-    folder: str | None = Field(
+    folder: Filled | None = Field(
         None, description="folder beside this file; by default of the same name"
     )
     outside: bool = Field(False, description=f"whether {OUTSIDE}; the report says which")
-    database: str | None = Field(
+    complete: bool = Field(False, description=f"whether {COMPLETE}; else it is refused as cut off")
+    database: Filled | None = Field(
         None,
         description="instead of a folder: a DuckDB or SQLite file, or an address; `${NAME}` is "
         "taken from the environment",

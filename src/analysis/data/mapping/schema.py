@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 
 from analysis.data.contract import TABLES
 from analysis.data.errors import DataError, nearest
-from analysis.data.files import is_outside
+from analysis.data.mapping import without_effect
 from analysis.data.mapping.columns import column_of, marks_of
 from analysis.data.mapping.keys import ColumnKeys, Marks, SourceKeys, TableKeys
 from analysis.data.mapping.mistakes import checked, shown
+from analysis.data.mapping.outside import files_outside
 from analysis.data.mapping.source import Part, Source, TableMap
 from analysis.data.places import check_calendar, check_timezone, timezone_of
 from analysis.language import text
@@ -22,7 +23,7 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+]*")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _OF_FILES = (
     *("file", "files", "sheet", "skip", "header", "joins", "delimiter", "encoding"),
-    *("keep", "drop", "count", "schema_name", "catalog_name", "updated_at"),
+    *("keep", "drop", "count", "schema_name", "catalog_name", "updated_at", "complete"),
 )
 _CASCADE = ("decimal", "thousands", "missing", "encoding", "delimiter", "date_format")
 
@@ -51,6 +52,7 @@ def build(path: Path, entry: dict) -> Source:
     if "customers" not in tables or len(tables) < 2:
         raise DataError("expected a table [customers] and at least one other.")
     _check_marks(own, "")
+    without_effect.check_source(own)
     if own.as_of is not None and own.earliest > own.as_of:
         raise DataError(f"earliest = {own.earliest} lies after as_of = {own.as_of}.")
     maps = {name: _table(name, tables, own) for name in tables}
@@ -61,7 +63,7 @@ def build(path: Path, entry: dict) -> Source:
     elif own.calendar is not None:
         zone = timezone_of(check_calendar(own.calendar))
     folder = Path(os.path.normpath(path.parent / (own.folder or path.stem)))
-    outside = {} if own.database else _outside(tables, own, maps, folder)
+    outside = {} if own.database else files_outside(tables, own, maps, folder)
     said = [text("{file!r} lies outside the folder of the source.", file=each) for each in outside]
     return Source(
         name=path.stem,
@@ -82,30 +84,23 @@ def build(path: Path, entry: dict) -> Source:
     )
 
 
-def _outside(
-    tables: Mapping[str, dict | list], own: SourceKeys, maps: Mapping[str, TableMap], folder: Path
-) -> dict[str, Path]:
-    """Return the files outside of the source's folder, if it says that these may be read."""
-    found = {}
-    for name, table in maps.items():
-        entries = tables[name] if isinstance(tables[name], list) else [tables[name]]
-        may = own.outside or any(entry.get("outside") for entry in entries)
-        for part in table.parts:
-            for file in (*part.files, *(join.file for join in part.joins)):
-                fixed = re.split(r"[^/\\]*[*?]", file)[0] if part.is_pattern else file
-                if not is_outside(folder, fixed):
-                    continue
-                if not (may or Path(file).is_absolute()):
-                    raise DataError(
-                        f"[{name}] file = {file!r} lies outside the folder {folder.name}/: "
-                        "expected outside = true, or its whole path."
-                    )
-                found[file] = Path(os.path.normpath(folder / fixed))
-    return found
+def _texts(value: object) -> Iterator[str]:
+    """Yield all texts in a value of the file, keys among them."""
+    if isinstance(value, dict):
+        yield from value
+    inner = value.values() if isinstance(value, dict) else value
+    if isinstance(value, dict | list):
+        for each in inner:
+            yield from _texts(each)
+    elif isinstance(value, str):
+        yield value
 
 
 def _check_names(entry: dict) -> None:
-    """Refuse unknown keys of the file, and tables that are none."""
+    """Refuse unknown keys of the file, tables that are none, and characters of no text."""
+    for key, each in entry.items():
+        if any("\0" in text for text in _texts({key: each})):
+            raise DataError(f"{key.strip(chr(0))}: a text holds a character of no text (NUL).")
     known = (*SourceKeys.model_fields, *TABLES)
     lines = [f"unknown key {key!r}.{nearest(key, known)}" for key in entry if key not in known]
     for name in TABLES:
@@ -196,6 +191,7 @@ def _part(name: str, keys: TableKeys, own: SourceKeys) -> Part:
     if twice := sorted({each for each in header if header.count(each) > 1}):
         raise DataError(f"{where}header names {twice[0]!r} twice.")
     _check_filters(keys, where)
+    without_effect.check_table(keys, where, own.database)
     columns = {key: column_of(name, key, each, keys, common) for key, each in keys.columns.items()}
     plain = {key: column_of(name, key, ColumnKeys(column=key), keys, common) for key in known}
     return Part(
@@ -204,6 +200,7 @@ def _part(name: str, keys: TableKeys, own: SourceKeys) -> Part:
         schema_name=keys.schema_name or "",
         catalog_name=keys.catalog_name or "",
         updated_at=keys.updated_at or "",
+        complete=own.complete if keys.complete is None else keys.complete,
         sheet=keys.sheet or "",
         skip=keys.skip,
         header=tuple(keys.header or ()),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
+import unicodedata
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -13,6 +13,8 @@ from analysis.data.mapping.expressions import parse
 
 TIME = r"%-?[HIMSfgnpTXc]"
 """A part of a date's format that is of a time."""
+LARGEST = 1e15
+"""Largest number in the file: products of larger ones would have no bounds."""
 NAMED_FORMATS = ("excel", "unix", "unix_ms")
 """Formats of dates that are numbers: days of Excel, seconds and milliseconds since 1970."""
 
@@ -31,8 +33,10 @@ def is_utc(format: str | None) -> bool:
 
 
 def _one_character(text: str) -> str:
-    if len(text) != 1 or text.isalnum():
-        raise ValueError("expected one character that is no letter and no digit")
+    if len(text) != 1 or text.isalnum() or text in "+-" or _is_of_a_file(text):
+        raise ValueError(
+            "expected one character that is no letter, digit, sign, quote or end of a line"
+        )
     return text
 
 
@@ -41,8 +45,21 @@ def _mark(text: str) -> str:
 
 
 def _delimiter(text: str) -> str:
-    if len(text) != 1 and text != "whitespace":
-        raise ValueError("expected one character, or 'whitespace'")
+    if text not in ("whitespace", "\t") and (len(text) != 1 or _is_of_a_file(text)):
+        raise ValueError(
+            "expected one character that is no quote and no end of a line, or 'whitespace'"
+        )
+    return text
+
+
+def _is_of_a_file(character: str) -> bool:
+    """Tell whether a character has a meaning of its own in text files, or controls them."""
+    return character == '"' or unicodedata.category(character) in ("Cc", "Zl", "Zp")
+
+
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise ValueError("expected a text that is not empty")
     return text
 
 
@@ -74,14 +91,16 @@ def _format(text: str) -> str:
 
 
 def _finite(number: float) -> float:
-    if not math.isfinite(number):
-        raise ValueError("expected a finite number")
+    if not abs(number) <= LARGEST:
+        raise ValueError(f"expected a finite number of at most {LARGEST:.0e}")
     return number
 
 
 def _factor(number: float) -> float:
-    if not number or not math.isfinite(number):
-        raise ValueError("expected a finite number that is not 0")
+    if not number or not 1 / LARGEST <= abs(number) <= LARGEST:
+        raise ValueError(
+            f"expected a finite number that is not 0, of {1 / LARGEST:.0e} to {LARGEST:.0e}"
+        )
     return number
 
 
@@ -118,6 +137,7 @@ def _as_text(value: Any) -> Any:
 Mark = Annotated[str, AfterValidator(_mark)]
 Decimal = Annotated[str, AfterValidator(_one_character)]
 Delimiter = Annotated[str, AfterValidator(_delimiter)]
+Filled = Annotated[str, AfterValidator(_filled)]
 Encoding = Annotated[str, AfterValidator(_encoding)]
 Format = Annotated[str, AfterValidator(_format)]
 Formats = Annotated[list[Format], BeforeValidator(as_list)]

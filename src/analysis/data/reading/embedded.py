@@ -45,7 +45,7 @@ def _locked(engine: BaseBackend, places: Iterable[Path] = ()) -> BaseBackend:
     folders = [f"{path}/" for path in places if path.is_dir()]
     alone = [str(path) for path in places if not path.is_dir()]
     for setting, value in {"allowed_directories": folders, "allowed_paths": alone}.items():
-        quoted = ", ".join("'" + each.replace("'", "''") + "'" for each in value)
+        quoted = ", ".join(f"'{files.quoted(each)}'" for each in value)
         engine.raw_sql(f"SET {setting} = [{quoted}]")
     engine.raw_sql("SET enable_external_access = false")
     engine.raw_sql("SET lock_configuration = true")

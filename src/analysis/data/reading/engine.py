@@ -15,7 +15,7 @@ from ibis.expr.types import Table
 from analysis.data.errors import DataError, nearest
 from analysis.data.extraction import extract, store
 from analysis.data.extraction.servers import database_file
-from analysis.data.files import scratch
+from analysis.data.files import quoted, scratch
 from analysis.data.mapping.source import Place, Source
 from analysis.data.reading.embedded import embedded
 from analysis.data.validation.tables import WRITTEN, CheckedTable
@@ -54,7 +54,7 @@ def stored(engine: BaseBackend, source: Source, name: str, table: CheckedTable) 
     halves = [rows.filter(~table.broken).drop(*flags, *texts), rows.filter(table.broken)]
     paths = [scratch() / f"{handle}.{word}.parquet" for word in ("valid", "broken")]
     for path, half in zip(paths, halves, strict=True):
-        engine.raw_sql(f"copy ({engine.compile(half)}) to '{path}' (format parquet)")
+        engine.raw_sql(f"copy ({engine.compile(half)}) to '{quoted(path)}' (format parquet)")
     found = engine.read_parquet(paths, union_by_name=True)
     known = {flag: found[flag].fill_null(False) for flag in flags}
     return replace(table, rows=found.mutate(**known).select(*rows.columns))
@@ -83,7 +83,7 @@ def own_types(engine: BaseBackend, frame: pd.DataFrame) -> Table:
     mixed = frame.select_dtypes(exclude=["number", "datetime", "datetimetz"])
     for name, column in mixed.items():
         if any(isinstance(each, bytes) for each in column):
-            raise ValueError(f"the values of {name!r} are bytes (BLOB); expected text or numbers.")
+            raise DataError(f"the values of {name!r} are bytes (BLOB); expected text or numbers.")
     texts = {
         name: column.map(str, na_action="ignore").astype("str") for name, column in mixed.items()
     }

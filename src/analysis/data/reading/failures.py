@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
-from pyarrow import ArrowException
+from pyarrow import ArrowException, ArrowInvalid
 
 from analysis.data.errors import DataError, counted
 from analysis.data.reading import parquet
 
-UNREADABLE = (duckdb.Error, ArrowException, UnicodeError, ValueError, OSError, EOFError, zlib.error)
+UNREADABLE = (
+    *(duckdb.Error, ArrowException, UnicodeError, ValueError, OSError, EOFError, zlib.error),
+    csv.Error,
+)
 """What is raised on a file that is not what it should be."""
+_UNFIT = (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException)
+_UNFIT += (ArrowInvalid, OverflowError)
+_VALUES = (
+    "a whole number of more than 15 digits in a column without a number of digits",
+    "infinity",
+)
+"""What an engine's text may say of a value: no other part of it is repeated."""
 _KNOWN = {
     "Maximum line size": "a line is longer than 2 MB; a quote may be open.",
     "quote": "a quote is opened and not closed, or stands within a value.",
@@ -60,21 +71,31 @@ def of_table(error: Exception, file: str, folder: Path, paths: Sequence[Path]) -
         return f"{file}: no room is left on the disk for a copy of its rows."
     if found := parquet.damaged(paths):
         return f"{found[0].relative_to(folder)}: the file is damaged, or no Parquet file."
-    return f"{file}: the file can't be read: the engine says {type(error).__name__}."
+    return f"{file}: the file can't be read: {of_engine(error)}"
 
 
 def _reason(error: Exception, said: str, file: str, encoding: str) -> str:
     """Return the sentence without its beginning."""
+    if isinstance(error, DataError):  # of our own readers
+        return said if said.startswith(("the file ", "its ")) else f"the file can't be read: {said}"
     columns = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", said)
     if columns:
         return f"expected {counted(int(columns[1]), 'column')}, found {columns[2]}."
     if isinstance(error, UnicodeError) or "unicode" in said or "utf-8" in said:
         return f"not text in {encoding!r}; name its encoding, such as encoding = 'gb18030'."
-    if type(error) is ValueError:  # of our own readers
-        return said if said.startswith("the file ") else f"the file can't be read: {said}"
     if ".parquet" in file.lower() or isinstance(error, ArrowException):
         return "the file is damaged, or no Parquet file."
     if isinstance(error, OSError | EOFError | zlib.error):
         return f"the file is damaged, or ends before its end ({type(error).__name__})."
     known = next((words for mark, words in _KNOWN.items() if mark in said), "")
-    return f"the file can't be read: {known or f'the engine says {type(error).__name__}.'}"
+    return f"the file can't be read: {known or of_engine(error)}"
+
+
+def of_engine(error: Exception) -> str:
+    """Return the kind of an engine's error; its text is never shown, since it may hold values."""
+    known = next((mark for mark in _VALUES if mark in str(error).lower()), "")
+    if isinstance(error, _UNFIT) and known:
+        return f"a value is {known}."
+    if isinstance(error, _UNFIT):
+        return "a value does not fit the type of its column, or of a view's."
+    return f"the engine says {type(error).__name__}."

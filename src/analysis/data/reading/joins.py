@@ -32,7 +32,7 @@ def joined(rows: Table, other: Table, join: JoinKeys, file: str, prefix: str) ->
         If the second file has no such column, a key stands in rows that differ, or none is in both.
     """
     if join.on not in other.columns:
-        raise DataError(f"{join.file}: no column {join.on!r}.{names.hint(join.on, other.columns)}")
+        raise DataError(f"{join.file}: no column {join.on!r}.{names.hint(join.on, other)}")
     other = other.mutate(**{_KEY: names.written(other, join.on)}).filter(ibis._[_KEY].notnull())
     other = other.rename(lambda name: name if name == _KEY else f"{prefix}.{name}")
     once = other.drop(f"{prefix}.{join.on}").distinct()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import mmap
 from pathlib import Path
 
 from analysis.data.errors import DataError, nearest
@@ -14,9 +15,10 @@ JSON = (".jsonl", ".ndjson")
 _PACKED = (".gz", ".zst")
 _ENDINGS = (*_TEXT, *JSON, ".parquet", *sheets.ENDINGS)
 _ZIP = "an Excel, OpenDocument or zip file"
+_OLE = b"\xd0\xcf\x11\xe0"
 _SIGNATURES = {
     b"PK\x03\x04": _ZIP,
-    b"\xd0\xcf\x11\xe0": "an old Excel file",
+    _OLE: "an old Excel file",
     b"PAR1": "a Parquet file",
     b"\x1f\x8b": "a file packed by gzip",
     b"\x28\xb5\x2f\xfd": "a file packed by zstd",
@@ -56,11 +58,22 @@ def existing(folder: Path, file: str, encoding: str) -> Path:
     return path
 
 
+def _is_protected(path: Path) -> bool:
+    """Tell whether an Office file of the old kind holds one of the new kind, encrypted."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return data.find("EncryptedPackage".encode("utf-16-le")) >= 0
+
+
 def _check_kind(file: str, path: Path, ending: str, start: bytes, encoding: str) -> None:
     """Refuse a file whose first bytes are not of the kind that its ending says."""
     found = next((kind for mark, kind in _SIGNATURES.items() if start.startswith(mark)), None)
-    if found is None and start.startswith(text.UTF16) and "16" not in encoding:
-        raise DataError(f"{file}: a text file in UTF-16; expected the key encoding = 'utf-16'.")
+    wide = next((name for mark, name in text.WIDE.items() if start.startswith(mark)), "")
+    if found is None and wide and wide[-2:] not in encoding and ending in JSON:
+        raise DataError(f"{file}: a text file in {wide.upper()}; expected JSON lines in UTF-8.")
+    if found is None and wide and wide[-2:] not in encoding:
+        raise DataError(
+            f"{file}: a text file in {wide.upper()}; expected the key encoding = {wide!r}."
+        )
     is_wide = encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32", "utf16", "utf32"))
     if found is None:
         found = "a binary file" if b"\0" in start and not is_wide else "a text file"
@@ -71,6 +84,8 @@ def _check_kind(file: str, path: Path, ending: str, start: bytes, encoding: str)
     packed = {".gz": "a file packed by gzip", ".zst": "a file packed by zstd"}
     if path.suffix.lower() in packed:
         expected = [packed[path.suffix.lower()]]
+    if found == _SIGNATURES[_OLE] and ending in sheets.ENDINGS and _is_protected(path):
+        raise DataError(f"{file}: the file is protected by a password; save it without one.")
     if found not in expected:
         raise DataError(
             f"{file}: expected {expected[0]} by its ending {path.suffix.lower()}, found {found}."

@@ -8,14 +8,26 @@ from collections.abc import Iterable, Sequence
 import ibis
 from ibis.expr.types import StringValue, Table
 
-from analysis.data.errors import nearest
+from analysis.data.errors import DataError, nearest
 
 BLANKS = " \t\r\n\v\f\u00a0\u3000\ufeff"
 """What is trimmed at both ends of names and values: blanks, also no-break and full-width ones."""
 
 
+ROW = "row_in_file"
+"""Column with a row's number in its file; files after the first begin at multiples of `NEXT`."""
+REPEAT = "repeat_of_row"
+"""Column with the number of the repetition of a row that stands for several; the first is 0."""
+ADDED = (ROW, REPEAT)
+LONGEST = 2_000
+"""Characters of a column's name; some are whole questions of a survey."""
 _VALUE = re.compile(r"[+-]?[\d.,:/ T-]*\d[\d.,:/ T-]*|.*@.*")
 _HEADER = " Its first row looks like data: header = [...] names the columns of a file without one."
+
+_UNSURE = (
+    " Its first row is not shown, since it may be data: header = [...] names the columns of a file "
+    "without a header."
+)
 
 
 def look_like_data(header: Iterable[str]) -> bool:
@@ -26,10 +38,32 @@ def look_like_data(header: Iterable[str]) -> bool:
     return any(_VALUE.fullmatch(part) for name in header for part in re.split(r"[;\t|]", name))
 
 
-def hint(name: str, header: Iterable[str]) -> str:
-    """Return the nearest name in a header, or all of them, unless they are values."""
-    known = list(header)
-    return _HEADER if look_like_data(known) else nearest(name, known)
+def hint(name: str, rows: Table) -> str:
+    """Return the nearest name in a table's header, or all of them, unless they may be values."""
+    own = of_file(rows)
+    if is_header(rows):
+        return nearest(name, own)
+    return _HEADER if look_like_data(own) else _UNSURE
+
+
+def of_file(rows: Table) -> list[str]:
+    """Return the names of the columns that a file has itself."""
+    return [name for name in rows.columns if name not in ADDED]
+
+
+def is_header(rows: Table) -> bool:
+    """Tell whether a table's names are names for sure, which a message may show.
+
+    Where all is text, and no column holds numbers or dates below a name that is none, the first
+    row of a file without a header may stand there: the names of its first customer.
+    """
+    own = of_file(rows)
+    if look_like_data(own):
+        return False
+    if any(not rows[name].type().is_string() for name in own):
+        return True
+    first = rows.select(*own).limit(20).to_pyarrow().to_pylist()
+    return any(_VALUE.fullmatch(str(value)) for row in first for value in row.values() if value)
 
 
 def of_columns(header: Sequence[object]) -> list[str]:
@@ -37,17 +71,19 @@ def of_columns(header: Sequence[object]) -> list[str]:
 
     Raises
     ------
-    ValueError
-        If a name stands there twice.
+    DataError
+        If a name stands there twice, or is longer than `LONGEST`.
     """
     texts = ["" if each is None else str(each).strip(BLANKS) for each in header]
     names = [text or f"column {number}" for number, text in enumerate(texts, start=1)]
+    if (longest := max(map(len, names), default=0)) > LONGEST:
+        raise DataError(f"its first row holds a name of {longest:,} characters; expected a header.")
     lower = [name.lower() for name in names]  # the engine does not tell Amount from amount
     twice = [name for name in names if lower.count(name.lower()) > 1]
     if twice and look_like_data(texts):
-        raise ValueError(f"the header names a column twice.{_HEADER}")
+        raise DataError(f"the header names a column twice.{_HEADER}")
     if twice:
-        raise ValueError(f"the column {twice[-1]!r} stands twice in the header.")
+        raise DataError(f"the column {twice[-1]!r} stands twice in the header.")
     return names
 
 

@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 from ibis import BaseBackend
 from ibis.expr.types import Table
 
+from analysis.data.errors import DataError
+
 _HOW = "hive_partitioning = true, hive_types_autocast = false"  # 001 stays 001
 _OWN = ("file_index", "file_row_number")
 """What the engine knows of each row besides the file's own columns."""
@@ -36,14 +38,14 @@ def read(
 
     Raises
     ------
-    ValueError
+    DataError
         If the files have not the same columns.
     """
     chosen = sorted(range(len(paths)) if only is None else only)
     schemas, counts = zip(*map(_footer, paths), strict=True)
     for path, schema in zip(paths[1:], schemas[1:], strict=True):
         if other := set(schemas[0].names) ^ set(schema.names):
-            raise ValueError(
+            raise DataError(
                 f"{path.name} and {paths[0].name} have not the same columns: "
                 f"{', '.join(map(repr, sorted(other)))} in one of them only."
             )

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import posixpath
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import ibis
+import pyarrow.parquet as pq
 from ibis import BaseBackend
 from ibis.expr.types import Table
 
-from analysis.data.errors import DataError, nearest
+from analysis.data.errors import DataError
+from analysis.data.mapping.found import check_place, files_of, parquet_files
 from analysis.data.mapping.keys import JoinKeys
 from analysis.data.mapping.source import Part, Place, Source
 from analysis.data.reading import engine as engines
@@ -21,13 +21,10 @@ from analysis.data.reading import names, parquet, sheets, text
 from analysis.data.reading.failures import UNREADABLE, in_words
 from analysis.data.reading.joins import joined, prefix_of
 from analysis.data.reading.kinds import JSON, ending_of, existing, state
+from analysis.data.reading.names import REPEAT, ROW
 
-ROW = "row_in_file"
-"""Column with a row's number in its file; files after the first begin at multiples of `NEXT`."""
 NEXT = 10**12
 """Added to the row numbers for each earlier file of the same table."""
-REPEAT = "repeat_of_row"
-"""Column with the number of the repetition of a row that stands for several; the first is 0."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +84,7 @@ def raw_tables(engine: BaseBackend, source: Source, name: str) -> list[RawTable]
             for join in part.joins:
                 other = _one(engine, source, part, join.file, join=join).drop(ROW)
                 if join.on not in rows.columns:
-                    hint = names.hint(join.on, set(rows.columns) - {ROW})
+                    hint = names.hint(join.on, rows)
                     raise DataError(f"{file}: no column {join.on!r} (joins).{hint}")
                 rows = joined(rows, other, join, file, prefix_of(join, part.joins))
             rows = rows.mutate(**{ROW: rows[ROW] + len(tables) * NEXT})
@@ -97,75 +94,10 @@ def raw_tables(engine: BaseBackend, source: Source, name: str) -> list[RawTable]
     return tables
 
 
-def files_of(source: Source, part: Part) -> list[str]:
-    """Return the names of a part's files, patterns resolved.
-
-    Raises
-    ------
-    DataError
-        If a pattern matches nothing, or a file stands there twice.
-    """
-    if source.database is not None or not part.is_pattern:
-        return list(part.files)
-    found = [name for each in part.files for name in _matching(source.folder, each)]
-    found = [posixpath.normpath(name) for name in found]
-    twice = sorted({name for name in found if found.count(name) > 1})
-    if twice:
-        raise DataError(f"{twice[0]}: files = {list(part.files)!r} names it twice.")
-    return found
-
-
-def paths_of(source: Source) -> list[Path]:
-    """Return the paths of all files that a source reads."""
-    if source.database is not None:
-        every = (*source.extracts.values(), *source.keys.values())
-        files = [each for each in every if isinstance(each, Path)]
-        return files or [source.folder.parent / source.database]
-    names = {}
-    for table in source.tables.values():
-        for part in table.parts:
-            with contextlib.suppress(DataError):  # reading says it
-                names |= dict.fromkeys(files_of(source, part))
-            names |= dict.fromkeys(join.file for join in part.joins)
-    paths = [source.folder / name for name in names]
-    return [each for path in paths for each in parquet_files(path)]
-
-
-def parquet_files(path: Path) -> list[Path]:
-    """Return the Parquet files of a folder; a file is itself."""
-    if not path.is_dir():
-        return [path]
-    return [each for each in sorted(path.rglob("*.parquet")) if not _is_hidden(each.name)]
-
-
 def place(row: int, files: tuple[str, ...]) -> str:
     """Return "row 5", or "sales_2.csv, row 5" where a table has several files."""
     number, own = divmod(int(row), NEXT)
     return f"row {own}" if len(files) < 2 else f"{files[number]}, row {own}"
-
-
-def _matching(folder: Path, pattern: str) -> Iterator[str]:
-    """Yield the files that match a pattern, by name; a name without * and ? is that file."""
-    if not set("*?") & set(pattern):
-        yield pattern
-        return
-    try:
-        matching = folder.glob(pattern.replace("[", "[[]"))
-        found = sorted(path.relative_to(folder).as_posix() for path in matching)
-    except (ValueError, NotImplementedError):
-        found = []
-    found = [name for name in found if (folder / name).is_file() and not _is_hidden(name)]
-    if not found:
-        there = sorted(each.name for each in folder.glob("*") if each.is_file())
-        raise DataError(
-            f"{pattern}: no file in the folder {folder.name}/ matches.{nearest(pattern, there)}"
-        )
-    yield from found
-
-
-def _is_hidden(name: str) -> bool:
-    """Tell whether a name is a hidden file's, or that of Excel's own beside an open one."""
-    return Path(name).name.startswith((".", "~$"))
 
 
 def _check_layout(file: str, rows: Table, first: tuple[str, Table] | None) -> None:
@@ -173,10 +105,8 @@ def _check_layout(file: str, rows: Table, first: tuple[str, Table] | None) -> No
     if first is None or set(rows.columns) == set(first[1].columns):
         return
     own, other = set(rows.columns), set(first[1].columns)
-    if names.look_like_data(own | other):
-        raise DataError(
-            f"{file}: its columns are not those of {first[0]}.{names.hint('', own | other)}"
-        )
+    if not names.is_header(rows):
+        raise DataError(f"{file}: its columns are not those of {first[0]}.{names.hint('', rows)}")
     said = [f"without {', '.join(map(repr, sorted(other - own)))}"] if other - own else []
     said += [f"with {', '.join(map(repr, sorted(own - other)))}"] if own - other else []
     raise DataError(
@@ -209,6 +139,7 @@ def _one(
             kind = type(error).__name__
             raise DataError(f"{source.stated}: {file!r} can't be read ({kind}).") from None
         return rows.mutate(**{ROW: ibis.row_number() + 1})
+    check_place(source, file)
     path = existing(source.folder, file, part.encoding)
     skip, header = (part.skip, part.header) if is_main else (0, ())
     sheet = part.sheet if is_main else join.sheet or ""
@@ -217,7 +148,7 @@ def _one(
         rows, first_row = _open(engine, path, part, sheet, skip, header)
         count = rows.count().execute()
         if state(path) != before:
-            raise ValueError("the file was changed while it was read; expected one that is whole.")
+            raise DataError("the file was changed while it was read; expected one that is whole.")
     except UNREADABLE as error:
         raise DataError(in_words(error, file, part.encoding, skip)) from None
     if count == 0:
@@ -225,6 +156,7 @@ def _one(
     if path.is_dir() or ending_of(path) == ".parquet":
         return rows
     rows = rows.mutate(**{ROW: ibis.row_number() + first_row})
+    _check_repeated_header(rows, file)
     is_empty = ibis.and_(*(rows[name].isnull() for name in rows.columns if name != ROW))
     return rows.filter(~is_empty) if rows.filter(is_empty).count().execute() else rows
 
@@ -236,13 +168,28 @@ def _open(
     first_row = skip + (1 if header else 2)
     ending = ending_of(path)
     if path.is_dir() or ending == ".parquet":
-        return trimmed(parquet.read(engine, parquet_files(path), ROW)), 1
+        files = parquet_files(path)
+        names.of_columns(pq.read_schema(files[0]).names)  # which the engine would rename
+        return trimmed(parquet.read(engine, files, ROW)), 1
     if ending in sheets.ENDINGS:
         return engines.own_types(engine, sheets.read(path, sheet, skip, header)), first_row
     if ending in JSON:
         return text.read_json_lines(engine, path), 1
     how = {"delimiter": part.delimiter, "encoding": part.encoding, "skip": skip}
-    return text.read(engine, path, **how, header=header), first_row
+    rows = text.read(engine, path, **how, header=header)
+    if not part.complete:
+        text.check_end(path)
+    return rows, first_row
+
+
+def _check_repeated_header(rows: Table, file: str) -> None:
+    """Refuse a file in which a row is the header once more, as where files were put together."""
+    own = [name for name in names.of_file(rows) if not name.startswith("column ")]
+    if len(own) < 2 or not all(rows[name].type().is_string() for name in own):
+        return
+    first = rows.filter([names.written(rows, name) == name for name in own])[ROW].min().execute()
+    if first == first and first is not None:
+        raise DataError(f"{file}, row {int(first)}: the header stands there once more.")
 
 
 def trimmed(rows: Table) -> Table:
@@ -256,7 +203,7 @@ def _repeated(rows: Table, part: Part, file: str) -> Table:
     if part.count is None:
         return rows
     if part.count not in rows.columns:
-        hint = names.hint(part.count, set(rows.columns) - {ROW})
+        hint = names.hint(part.count, rows)
         raise DataError(f"{file}: no column {part.count!r} (count).{hint}")
     text = rows[part.count].cast("string").strip()
     mark = part.marks["number"].thousands

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import zipfile
+import zlib
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pandas as pd
 import python_calamine as calamine
 
-from analysis.data.errors import nearest
-from analysis.data.reading import names
+from analysis.data.errors import DataError, nearest
+from analysis.data.reading import cells, names
 
+_DAMAGED = (calamine.CalamineError, OSError, ValueError, KeyError, zipfile.BadZipFile)
+_DAMAGED += (zlib.error, EOFError, ElementTree.ParseError, NotImplementedError)
 ENDINGS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 
 
@@ -30,29 +35,32 @@ def read(path: Path, sheet: str = "", skip: int = 0, header: tuple[str, ...] = (
 
     Raises
     ------
-    ValueError
+    DataError
         If the file is damaged or protected, or has no such sheet or header.
     """
     try:
         with calamine.CalamineWorkbook.from_path(path) as book:
-            rows = _rows(book, sheet)
-            others = [each for each in book.sheet_names if not sheet][1:]
+            rows = _rows(book, path, sheet)
+            others = [each for each in _shown(book) if not sheet][1:]
     except calamine.PasswordError:
-        raise ValueError("the file is protected by a password; save it without one.") from None
-    except (calamine.CalamineError, OSError) as error:
-        raise ValueError(f"the file is damaged, or not what its ending says ({error}).") from None
+        raise DataError("the file is protected by a password; save it without one.") from None
+    except DataError:
+        raise
+    except _DAMAGED as error:
+        kind = type(error).__name__
+        raise DataError(f"the file is damaged, or not what its ending says ({kind}).") from None
     if len(rows) <= skip:
-        raise ValueError(names.without_header(skip))
+        raise DataError(names.without_header(skip))
     own = list(header) or names.of_columns([_text(each) for each in rows[skip]])
     lines = rows[skip if header else skip + 1 :]
     if header and any(len(line) != len(header) for line in lines):
-        raise ValueError(f"expected {len(header)} columns, found {len(lines[0])}.")
-    cells = zip(*lines, strict=True) if lines else [()] * len(own)
-    columns = {name: _column(list(each)) for name, each in zip(own, cells, strict=True)}
+        raise DataError(f"expected {len(header)} columns, found {len(lines[0])}.")
+    values = zip(*lines, strict=True) if lines else [()] * len(own)
+    columns = {name: _column(list(each)) for name, each in zip(own, values, strict=True)}
     frame = pd.DataFrame(columns)
     filled = frame.notna().any(axis=1).to_numpy().nonzero()[0]
     if not len(filled) and others:
-        raise ValueError(
+        raise DataError(
             f"its first sheet has no rows below a header; expected sheet = {others[0]!r}, or "
             "another of its sheets."
         )
@@ -60,27 +68,54 @@ def read(path: Path, sheet: str = "", skip: int = 0, header: tuple[str, ...] = (
 
 
 def sheets(path: Path) -> list[str]:
-    """Return the names of the sheets that hold cells."""
+    """Return the names of the sheets that hold cells and are not hidden."""
     with calamine.CalamineWorkbook.from_path(path) as book:
-        kinds = {each.name: each.typ for each in book.sheets_metadata}
-        return [
-            name for name in book.sheet_names if kinds[name] == calamine.SheetTypeEnum.WorkSheet
-        ]
+        return _shown(book)
 
 
-def _rows(book: calamine.CalamineWorkbook, sheet: str) -> list[list]:
-    """Return the cells of a sheet, from its first row and column on."""
-    cells = [each.name for each in book.sheets_metadata if str(each.typ).endswith("WorkSheet")]
-    if sheet and sheet not in cells:
-        raise ValueError(f"no sheet {sheet!r}.{nearest(sheet, cells)}")
-    if not cells:
-        raise ValueError("the file has no sheet with cells.")
-    return book.get_sheet_by_name(sheet or cells[0]).to_python(skip_empty_area=False)
+def _with_cells(book: calamine.CalamineWorkbook) -> dict[str, bool]:
+    """Return whether each sheet that holds cells is shown."""
+    return {
+        each.name: each.visible == calamine.SheetVisibleEnum.Visible
+        for each in book.sheets_metadata
+        if each.typ == calamine.SheetTypeEnum.WorkSheet
+    }
 
 
-def _column(cells: list) -> pd.Series:
+def _shown(book: calamine.CalamineWorkbook) -> list[str]:
+    return [name for name, is_shown in _with_cells(book).items() if is_shown]
+
+
+def _rows(book: calamine.CalamineWorkbook, path: Path, sheet: str) -> list[list]:
+    """Return the cells of a sheet, from its first row and column on; errors of Excel as texts."""
+    known, shown = list(_with_cells(book)), _shown(book)
+    if sheet and sheet not in known:
+        raise DataError(f"no sheet {sheet!r}.{nearest(sheet, shown)}")
+    if not sheet and not shown:
+        hidden = f"; its sheet {known[0]!r} is hidden: name it if it is meant" if known else ""
+        raise DataError(f"the file has no sheet with cells{hidden}.")
+    name = sheet or shown[0]
+    about = cells.looked_at(path, name) if path.suffix.lower() in (".xlsx", ".xlsm") else None
+    if about and about.number > cells.MOST_CELLS:
+        raise DataError(
+            f"the cells of the sheet {name!r} go to {about.last}, which is more than can be read; "
+            "delete what stands far from the table."
+        )
+    if about and about.uncomputed:
+        raise DataError(
+            f"the cell {about.uncomputed} of the sheet {name!r} has a formula without a result; "
+            "open the file in Excel and save it, so that results are stored."
+        )
+    rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+    for (row, column), text in (about.errors if about else {}).items():
+        if row < len(rows) and column < len(rows[row]):
+            rows[row][column] = text
+    return rows
+
+
+def _column(each_cell: list) -> pd.Series:
     """Return a column in the type that all of its cells have; empty cells are missing."""
-    values = [None if each == "" else each for each in cells]
+    values = [None if each == "" else each for each in each_cell]
     kinds = {type(each) for each in values if each is not None}
     if kinds and kinds <= {int, float}:
         whole = all(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import glob
 import gzip
 import io
 import itertools
 import mmap
+import os
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +20,7 @@ from ibis import BaseBackend
 from ibis.expr.types import Table
 
 from analysis.data import files
+from analysis.data.errors import DataError
 from analysis.data.reading import names
 
 _KINDS = """
@@ -29,6 +32,8 @@ from named group by name order by min(nth), name
 _NUL = "row {row} holds a byte of no text (NUL); the file may be damaged."
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 """The marks with which a file in UTF-16 begins."""
+WIDE = {b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32"} | dict.fromkeys(UTF16, "utf-16")
+"""Encodings of files by the marks with which they begin."""
 
 
 def opened(path: Path, encoding: str, newline: str | None = "") -> IO[str]:
@@ -70,7 +75,7 @@ def read(
 
     Raises
     ------
-    duckdb.Error, UnicodeDecodeError, ValueError
+    duckdb.Error, UnicodeDecodeError, DataError
         If it can't be read.
     """
     delimiter = "\t" if ".tsv" in path.suffixes else delimiter
@@ -90,15 +95,37 @@ def read(
         return _read_utf8(engine, whole, **arguments)
 
 
+def check_end(path: Path) -> None:
+    """Refuse a file that was cut off: its last line has no end, and no quote is closed there.
+
+    Raises
+    ------
+    DataError
+        If it has none; packed files say themselves whether they are whole.
+    """
+    if path.suffix.lower() in (".gz", ".zst"):
+        return
+    with path.open("rb") as file:
+        file.seek(-min(8, path.stat().st_size), os.SEEK_END)
+        end = file.read().replace(b"\0", b"")
+    if not end.endswith((b"\r", b"\n", b'"')):
+        raise DataError(
+            "its last line has no end; was the file cut off? Expected a line end, or the key "
+            "complete = true if nothing is missing."
+        )
+
+
 def read_json_lines(engine: BaseBackend, path: Path) -> Table:
     """Read a file of one JSON object per line: columns of numbers as such, others as texts."""
+    if path.suffix.lower() not in (".gz", ".zst") and path.open("rb").read(3) == codecs.BOM_UTF8:
+        raise DataError("the file begins with a mark (BOM); save it as UTF-8 without one.")
     place = glob.escape(str(path))
     found = engine.con.execute(_KINDS, [place]).fetchall()
     nested = [name for name, kinds in found if {"ARRAY", "OBJECT"} & set(kinds)]
     if nested:
-        raise ValueError(f"the values of {nested[0]!r} are lists or objects; expected single ones.")
+        raise DataError(f"the values of {nested[0]!r} are lists or objects; expected single ones.")
     if not found:
-        raise ValueError("expected one JSON object per line.")
+        raise DataError("expected one JSON object per line.")
     columns = {name: _json_type(set(kinds) - {"NULL"}) for name, kinds in found}
     query = "select * from read_json(?, format = 'newline_delimited', columns = ?)"
     rows = engine.con.execute(query, [place, columns]).to_arrow_table()
@@ -137,9 +164,9 @@ def _header(path: Path, delimiter: str, skip: int) -> list[str]:
         lines = itertools.islice(file, skip, None)
         row = next(csv.reader(lines, delimiter=delimiter), None)
     if row is None:
-        raise ValueError(names.without_header(skip))
+        raise DataError(names.without_header(skip))
     if not row:
-        raise ValueError(
+        raise DataError(
             f"row {skip + 1} is empty; expected the header there: skip = {skip + 1} leaves it out."
         )
     return names.of_columns(row)
@@ -154,7 +181,7 @@ def _as_utf8(path: Path, target: Path, encoding: str, delimiter: str, skip: int)
     with opened(path, encoding, newline=None) as old, target.open("w", encoding="utf-8") as new:
         for number, line in enumerate(old, start=1):
             if "\0" in line:
-                raise ValueError(_NUL.format(row=number))
+                raise DataError(_NUL.format(row=number))
             if delimiter == "whitespace":
                 line = "\t".join(line.split()) + "\n"
             elif number == skip + 1:
@@ -188,7 +215,7 @@ def _check_bytes(path: Path) -> None:
             place = data.find(b"\0")
             row = data[:place].count(b"\n") + 1 if place >= 0 else 0
     if row:
-        raise ValueError(_NUL.format(row=row))
+        raise DataError(_NUL.format(row=row))
 
 
 def _is_utf8(encoding: str) -> bool:

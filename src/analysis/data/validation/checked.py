@@ -178,7 +178,7 @@ def _union(name: str, parts: list[tuple[Table, list[Rule]]]) -> tuple[Table, lis
 def _maps(name: str, raw: RawTable) -> dict[str, ColumnMap]:
     """Return the map of every column that the file has, in the contract's order."""
     part, rows = raw.part, raw.rows
-    own = [column for column in rows.columns if column not in (ROW, REPEAT)]
+    own = names.of_file(rows)
     maps, missing = {}, []
     for column, schema in TABLES[name].columns.items():
         each = part.columns.get(column)
@@ -187,19 +187,18 @@ def _maps(name: str, raw: RawTable) -> dict[str, ColumnMap]:
         if each is not None:
             maps[column] = each
             missing += [
-                f"no column {used!r}.{names.hint(used, own)}"
+                f"no column {used!r}.{names.hint(used, rows)}"
                 for used in each.used
                 if used not in own
             ]
         elif schema.required:
-            hint = names.hint(column, own)
+            hint = names.hint(column, rows)
             missing.append(f"no column {column!r}, which the table {name!r} needs.{hint}")
     marks = [mark for mark in ";\t|," if mark in own[0]] if len(own) == 1 else []
     if missing and marks:
-        shown = "" if names.look_like_data(own) else f", {own[0]!r}"
         raise DataError(
-            f"{raw.file}: the header is one column{shown}; expected a key such as "
-            f"delimiter = {marks[0]!r}."
+            f"{raw.file}: the header is one column, which holds {marks[0]!r}; expected a key such "
+            f"as delimiter = {marks[0]!r}."
         )
     if missing:
         raise DataError("\n".join(f"{raw.file}: {each}" for each in missing))

@@ -33,8 +33,8 @@ def kept(source: Source, raw: RawTable) -> Table:
     used = dict.fromkeys((*part.keep, *part.drop))
     for column in used:
         if column not in raw.rows.columns:
-            word, own = "keep" if column in part.keep else "drop", set(raw.rows.columns) - {ROW}
-            raise DataError(f"{raw.file}: no column {column!r} ({word}).{names.hint(column, own)}")
+            word, hint = "keep" if column in part.keep else "drop", names.hint(column, raw.rows)
+            raise DataError(f"{raw.file}: no column {column!r} ({word}).{hint}")
     raw = dataclasses.replace(raw, rows=moments.in_local_time(source, raw.file, raw.rows, used))
     found = [_has(source, raw, *each).fill_null(False) for each in part.keep.items()]
     found += [~_has(source, raw, *each).fill_null(False) for each in part.drop.items()]

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import ibis
 import ibis.expr.datatypes as types
-from ibis.expr.types import StringValue, Table, TimestampValue, Value
+from ibis.expr.types import BooleanValue, StringValue, Table, TimestampValue, Value
 
 from analysis.data.errors import DataError
 from analysis.data.mapping.source import Source
@@ -77,6 +77,11 @@ def in_local_time(source: Source, file: str, rows: Table, columns: Iterable[str]
     return rows.mutate(**{name: local_time(source, file, name, rows[name]) for name in zoned})
 
 
+def has_year(moment: Value) -> BooleanValue:
+    """Tell which days or moments have a year of four digits: others are beyond what Python has."""
+    return moment.year().between(1, 9999)
+
+
 def with_format(
     text: StringValue, format: str, source: Source, file: str, name: str
 ) -> TimestampValue:
@@ -107,7 +112,9 @@ def iso(text: StringValue) -> TimestampValue:
     western = plain.re_replace(_CHINESE, r"\1-\2-\3 ").re_replace(_CLOCK, r"\1:\2:\3")
     western = western.re_replace(" +", " ").strip()
     chinese = ibis.coalesce(*(_try_strptime(western, each) for each in _CLOCKS)).cast("timestamp")
-    return ibis.ifelse(text.re_search(_CHINESE), chinese, plain.try_cast("timestamp"))
+    is_day = text.re_search(r"^[+-]?\d+-")  # the engine knows words, too: epoch, infinity
+    other = ibis.ifelse(is_day, plain, ibis.null("string")).try_cast("timestamp")
+    return ibis.ifelse(text.re_search(_CHINESE), chinese, other)
 
 
 def instant(text: StringValue) -> Value:

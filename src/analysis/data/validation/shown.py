@@ -18,6 +18,7 @@ LONGEST = 40
 """Characters of a value whose shape is shown."""
 _NUMBER = re.compile(r"[+-]?\d{1,6}([.,]\d{1,6})?")
 
+_OF_ENGINE = re.compile(r"Exception$|^Arrow|^(Operational|Programming|Integrity|Database)Error$")
 _OF_CODE = ("AttributeError", "NameError", "ImportError", "ModuleNotFoundError", "SyntaxError")
 
 
@@ -56,6 +57,8 @@ def without_values(text: str, kind: str = "") -> str:
     if kind in _OF_CODE:
         return text.strip()
     line = text.strip().partition("\n")[0]
+    if _OF_ENGINE.search(kind):  # whose text holds values without quotes, too
+        return line.partition(": ")[0] if re.match(r"[A-Z][\w ]{,40} Error: ", line) else ""
     return re.sub(r"(?<!\w)(['\"`])(.*?)\1(?!\w)", described_unless_named, line)
 
 

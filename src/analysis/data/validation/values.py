@@ -13,6 +13,7 @@ from analysis.data.contract import TABLES, Column, OneOf
 from analysis.data.errors import DataError
 from analysis.data.mapping.expressions import parse
 from analysis.data.mapping.source import ColumnMap, Source
+from analysis.data.mapping.types import LARGEST
 from analysis.data.reading import names
 from analysis.data.reading.raw import NEXT, REPEAT, ROW
 from analysis.data.validation import moments
@@ -88,6 +89,10 @@ class RawColumn:
             return self._category()
         if self.kind == "moment":
             return self._moment()
+        return _finite(self._any_number())
+
+    def _any_number(self) -> NumericValue:
+        """Return numbers, also such as have no bounds."""
         if self.map.expression:
             return self._scaled(_finite(parse(self.map.expression).value(self._operand)))
         if len(self.map.columns) > 1:
@@ -208,6 +213,10 @@ class RawColumn:
 
     def _moment(self) -> Value:
         """Return moments, in the local time of the source; nothing where a text is none."""
+        moment = self._any_moment()
+        return ibis.ifelse(moments.has_year(moment), moment, ibis.null("timestamp"))
+
+    def _any_moment(self) -> Value:
         text, own = self.text, self.map
         typed = self.raw[own.columns[0]] if len(own.columns) == 1 else text
         if typed.type().is_temporal():
@@ -215,8 +224,8 @@ class RawColumn:
                 raise DataError(
                     f"{self.file}: {own.columns[0]!r} holds times of a day; expected a date."
                 )
-            moment = typed.cast("timestamp")
-            return ibis.ifelse(text.isnull(), ibis.null("timestamp"), moment)
+            moment = ibis.ifelse(moments.has_year(typed), typed, ibis.null(typed.type()))
+            return ibis.ifelse(text.isnull(), ibis.null("timestamp"), moment.cast("timestamp"))
         is_mixed = any(self.raw[each].type().is_temporal() for each in own.columns)
         if own.formats and not is_mixed:  # days of a sheet beside their hours are ISO dates
             where = (self.source, self.file, " ".join(own.columns))
@@ -241,8 +250,8 @@ class RawColumn:
 
 
 def _finite(value: NumericValue) -> NumericValue:
-    """Return numbers; nothing for those that are none, or without bounds."""
-    return ibis.ifelse(value.isnan() | value.isinf(), ibis.null("float64"), value)
+    """Return numbers; nothing for those that are none, without bounds, or larger than any sum."""
+    return ibis.ifelse(value.isnan() | (value.abs() > LARGEST), ibis.null("float64"), value)
 
 
 def _as_allowed(text: StringValue, schema: Column) -> StringValue:

@@ -1,0 +1,50 @@
+"""Files outside of a source's folder, which it must ask for."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from analysis.data.errors import DataError
+from analysis.data.files import is_outside
+from analysis.data.mapping.keys import SourceKeys
+from analysis.data.mapping.source import TableMap
+
+
+def files_outside(
+    tables: Mapping[str, dict | list], own: SourceKeys, maps: Mapping[str, TableMap], folder: Path
+) -> dict[str, Path]:
+    """Return the files outside of the source's folder, if it says that these may be read."""
+    found = {}
+    for name, table in maps.items():
+        entries = tables[name] if isinstance(tables[name], list) else [tables[name]]
+        may = own.outside or any(entry.get("outside") for entry in entries)
+        for part in table.parts:
+            for file in (*part.files, *(join.file for join in part.joins)):
+                fixed = re.split(r"[^/\\]*[*?]", file)[0] if part.is_pattern else file
+                if not is_outside(folder, fixed):
+                    found |= _linked(folder, file) if may else {}
+                    continue
+                if not (may or Path(file).is_absolute()):
+                    raise DataError(
+                        f"[{name}] file = {file!r} lies outside the folder {folder.name}/: "
+                        "expected outside = true, or its whole path."
+                    )
+                found[file] = Path(os.path.normpath(folder / fixed))
+    return found
+
+
+def _linked(folder: Path, pattern: str) -> dict[str, Path]:
+    """Return the files of a pattern, or in a folder, to which links lead outside."""
+    try:
+        paths = [*folder.glob(pattern.replace("[", "[[]")), *folder.glob(f"{pattern}/**/*.parquet")]
+    except (OSError, ValueError, NotImplementedError):  # no pattern: reading says it
+        return {}
+    found = {
+        os.path.relpath(each, folder): Path(os.path.normpath(each))
+        for each in paths
+        if is_outside(folder, each)
+    }
+    return dict(sorted(found.items()))

@@ -1,0 +1,114 @@
+"""Keys of a source's TOML file that mean nothing where they stand, or more than can be read."""
+
+import duckdb
+import pytest
+
+from analysis.data import dataset, sources
+from analysis.data.errors import DataError
+from tables import CUSTOMERS, opened
+
+AMOUNT = "[transactions]\nfile = 'transactions.csv'\n[transactions.columns]\namount = {}\n"
+AREA = "[customers]\nfile = 'customers.csv'\n[customers.columns]\narea = {}\n"
+OF_SOURCE = {
+    "statement_timeout = 5": "'statement_timeout' has no effect here: it is for PostgreSQL and",
+    "database = ''": "database = '': expected a text that is not empty",
+    "thousands = '-'": "thousands = '-': expected one character that is no letter, digit, sign",
+    'thousands = "\\n"': "no letter, digit, sign, quote or end of a line",
+    "decimal = '+'": "no letter, digit, sign, quote or end of a line",
+    "delimiter = '\"'": "expected one character that is no quote and no end of a line",
+    'title = "a\\u0000"': "title: a text holds a character of no text (NUL)",
+    "title = " + "{a=" * 3000 + "1" + "}" * 3000: "stand in each other too deeply",
+    "max_set_aside = " + "9" * 5000: "not a TOML file in UTF-8",
+}
+OF_TABLES = {
+    "[transactions]\nfile = 'transactions.csv'\nsheet = 'X'\n": "'sheet' has no effect here",
+    "[transactions]\nfile = 'transactions.csv'\nschema_name = 'X'\n": "'schema_name' has no effect",
+    "[transactions]\nfile = 't.parquet'\nskip = 1\n": "'skip' has no effect here: it is for text",
+    "[transactions]\nfile = 't.jsonl'\nencoding = 'utf-16'\n": "'encoding' has no effect here",
+    "[transactions]\nfile = 't.csv'\njoins = [{ file = 'u.csv', on = 'a', sheet = 'b' }]\n": (
+        "joins: 'sheet' has no effect here: it is for Excel"
+    ),
+    AMOUNT.format("{ column = 'amount', scale_by = 'product', scales = {} }"): "'scales' is empty",
+    AMOUNT.format("{ column = 'amount', scale = 1e308 }"): "scale = 1e+308: expected a finite",
+    AMOUNT.format("{ column = 'amount', offset = -1e308 }"): "offset = -1e+308: expected a finite",
+    AMOUNT.format("{ column = 'amount', values = { 1" + "0" * 400 + " = 'a' } }"): "is no number",
+    AREA.format("{ value = 'urban', values = { urban = 'a' } }"): "'values' has no effect beside",
+    AREA.format("{ value = 'urban', missing = 'a' }"): "'missing' has no effect beside 'value'",
+    AREA.format("{ column = 'area', values = {} }"): "'values' names no word of the file",
+    AREA.format("{ column = 'area', values = { urban = [] } }"): "'values' names no word",
+    AREA.format("{ column = 'area', values = { urban = 'a' }, default = '' }"): "'default' is empt",
+}
+
+
+@pytest.mark.parametrize(("toml", "said"), [*OF_SOURCE.items(), *OF_TABLES.items()])
+def test_a_key_that_means_nothing_or_too_much_is_refused(write_source, toml, said):
+    with pytest.raises(DataError) as error:
+        sources.read(str(write_source(toml)))
+    assert said in str(error.value)
+    assert str(error.value).startswith("small.toml: ")
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "x" * 300 + ".csv", "a*" * 300])
+@pytest.mark.parametrize("key", ["file", "files"])
+def test_a_name_that_no_file_can_have_is_one_that_is_not_there(write_source, key, name):
+    data = opened(write_source(f"[transactions]\n{key} = '{name}'\n"))
+    assert name[:200] in data.problems["transactions"]
+
+
+def test_a_folder_of_no_possible_name_holds_no_file(write_source):
+    path = write_source(f"folder = '{'x' * 5000}'\n")
+    with pytest.raises(DataError, match=r"customers\.csv: no such file"):
+        dataset.open_source(sources.read(str(path)))
+
+
+def write_database(path, *queries):
+    """Make the database of a source out of its CSV files."""
+    with duckdb.connect(str(path.parent / "own.duckdb")) as own:
+        for name in ("customers", "transactions", "survey"):
+            text = path.parent / "small" / f"{name}.csv"
+            own.sql(f"create table {name} as from read_csv('{text}', all_varchar = true)")
+        for query in queries:
+            own.sql(query)
+    path.write_text(path.read_text().replace('.csv"', '"'))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("statement_timeout = 1", "'statement_timeout' has no effect here"),
+        ("folder = 'x'", "'folder' has no effect here: it is for files"),
+        ("delimiter = ';'", "'delimiter' has no effect here: it is for text files"),
+    ],
+)
+def test_a_key_of_files_or_of_a_server_is_refused_for_a_database_file(write_source, key, said):
+    path = write_database(write_source(f"database = 'own.duckdb'\n{key}\n"))
+    with pytest.raises(DataError, match=said):
+        sources.read(str(path))
+
+
+VIEW = "create view customers as select * replace ({}) from raw"
+
+
+@pytest.mark.parametrize(
+    ("replaced", "said"),
+    [
+        ("cast(segment as date) as joined_on", "a value does not fit the type of its column, or"),
+        ("error('Erika Mustermann') as region", "a value does not fit the type of its column, or"),
+    ],
+)
+def test_what_an_engine_says_of_a_value_is_not_shown(write_source, replaced, said):
+    path = write_source("database = 'own.duckdb'\n", customers=CUSTOMERS.replace("van", "Erika"))
+    queries = ("alter table customers rename to raw", VIEW.format(replaced))
+    with pytest.raises(DataError) as error:
+        opened(write_database(path, *queries))
+    assert said in str(error.value)
+    assert "Erika" not in str(error.value)
+
+
+def test_a_view_of_what_is_gone_is_named(write_source):
+    path = write_source("database = 'own.duckdb'\n")
+    gone = ("create table raw as from customers", "drop table customers")
+    write_database(path, *gone, "create view customers as from raw", "drop table raw")
+    with pytest.raises(DataError, match="'customers' is a view that does not work"):
+        opened(path)
