@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 
+from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.value import _likelihood as likelihood
 from analysis.statistics.value import lifetime_value, purchase_models
 
@@ -229,6 +230,14 @@ def test_fit_says_what_is_missing():
         purchase_models.fit_buying(few.assign(recency_weeks=10.0))
     with pytest.raises(ValueError, match="Customers with a repeat purchase: 49; 50 are needed"):
         purchase_models.fit_spend(np.ones(49), np.ones(49))
+
+
+@pytest.mark.parametrize("x", [np.ones(80), np.arange(1.0, 81)])
+def test_a_model_of_spending_needs_differences(x):
+    """Everybody bought again once; or everybody for the same amount."""
+    amounts = np.full(80, 30.0) if np.ptp(x) else np.linspace(10, 90, 80)
+    with pytest.raises(NotEstimable, match=r"^All of 80 customers with repeat purchases"):
+        purchase_models.fit_spend(x, amounts)
 
 
 def test_data_that_cannot_tell_are_flagged_not_raised():

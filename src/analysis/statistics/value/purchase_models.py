@@ -110,7 +110,8 @@ def fit_spend(frequency: ArrayLike, mean_amount: ArrayLike) -> SpendModel:
     """Fit the gamma-gamma model to customers with repeat purchases of positive amounts.
 
     Both are as from `purchases.purchase_history`, shape (n,); margins instead of amounts give the
-    margin. NotEstimable says that fewer than `MIN_REPEATERS` customers qualify.
+    margin. NotEstimable says that fewer than `MIN_REPEATERS` customers qualify, or that all of
+    them bought again equally often or for the same: their spread can't be told from chance.
 
     References
     ----------
@@ -120,6 +121,14 @@ def fit_spend(frequency: ArrayLike, mean_amount: ArrayLike) -> SpendModel:
     used = (x > 0) & (amount > 0)
     _check_repeaters(int(used.sum()))
     x, amount = x[used], amount[used]
+    if not np.ptp(x) * np.ptp(amount):
+        raise NotEstimable(
+            text(
+                "All of {n:,} customers with repeat purchases bought again equally often, or for "
+                "the same amount: a model of spending can't be fitted.",
+                n=len(x),
+            )
+        )
     scale = float(amount.mean())
 
     def log_likelihood(logs: np.ndarray) -> tuple[float, np.ndarray]:
