@@ -270,3 +270,15 @@ def test_a_region_that_was_changed_has_values_of_its_own(small, tmp_path, monkey
     changed = here.with_tables(customers=here.customers.iloc[:1])
     assert not changed.key
     assert customers(changed) == 1
+
+
+@pytest.mark.parametrize("limit", [0, cache.LARGE])
+def test_a_file_that_was_written_is_another(small, monkeypatch, limit):
+    monkeypatch.setattr(cache, "LARGE", limit)
+    source = sources.read(small)
+    first, path = cache.content(source), source.folder / "transactions.csv"
+    assert cache.content(source) == first
+    before, text = path.stat(), path.read_bytes()
+    path.write_bytes(text.replace(b"2024-02", b"2024-03"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert cache.content(source) != first

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,10 @@ import pytest
 from database_servers import mariadb, postgresql
 
 from analysis.data import dataset, sources
+from analysis.data.errors import DataError
 from analysis.data.extraction import store
 from analysis.data.region import load_region, of_validated
+from workbook.init import source as init
 
 TOML = """
 as_of = 2024-12-31
@@ -33,6 +36,7 @@ LAYOUTS = {
     "one file": 'file = "all.parquet"',
 }
 ID = 'customer_id = { column = "who", numeric = true }'
+ODD = """'; drop table [*] "🚗"""
 NAMES = ("North", "S'ü \"🚗", "West")
 
 
@@ -64,8 +68,8 @@ def written(folder, layout="a folder", by="", change=None):
     rows.to_parquet(own / "all.parquet")
     for number, (_, part) in enumerate(rows.groupby("zone")):
         part.to_parquet(own / f"lines_{number}.parquet")
-        (own / "lines" / f"region={number}").mkdir(parents=True)
-        part.to_parquet(own / "lines" / f"region={number}" / "part.parquet")
+        (own / "lines" / f"region={number}{ODD}").mkdir(parents=True)
+        part.to_parquet(own / "lines" / f"region={number}{ODD}" / "part.parquet")
     path = folder / "own.toml"
     path.write_text(TOML.format(files=LAYOUTS[layout], by=by), encoding="utf-8")
     return path
@@ -162,7 +166,7 @@ def test_a_region_does_not_need_the_files_of_others(tmp_path):
     zones = {"zone": lambda rows: np.array(["N", NAMES[1], "West"])[rows["who"].astype(int) % 3]}
     path = written(tmp_path, change=lambda rows: rows[rows["who"] != "041"].assign(**zones))
     first = as_frames(load_region(str(path), "North"))
-    west = tmp_path / "own" / "lines" / "region=2" / "part.parquet"
+    west = tmp_path / "own" / "lines" / f"region=2{ODD}" / "part.parquet"
     content, state = bytearray(west.read_bytes()), west.stat()
     content[4:400] = b"\xff" * 396
     with west.open("r+b") as file:
@@ -171,10 +175,45 @@ def test_a_region_does_not_need_the_files_of_others(tmp_path):
     for name, frame in as_frames(load_region(str(path), "North")).items():
         pd.testing.assert_frame_equal(frame, first[name])
     store.clear()
-    assert (
-        "region=2/part.parquet: the file is damaged"
-        in (load_region(str(path), "West").problems["transactions"])
-    )
+    why = f"lines/region=2{ODD}/part.parquet: the file is damaged, or no Parquet file."
+    assert load_region(str(path), "West").problems["transactions"] == why
+    west.write_bytes(content[:-9])  # cut short
+    why = f"lines/: the file region=2{ODD}/part.parquet in it is damaged, or no Parquet file."
+    assert load_region(str(path), "West").problems["transactions"] == why
+
+
+def test_parts_whose_columns_have_several_types_lose_nothing(tmp_path):
+    path = written(tmp_path, change=lambda rows: rows[rows["who"] != "041"])
+    for number, kind in enumerate(("int64", "float64", "str")):
+        part = tmp_path / "own" / "lines" / f"region={number}{ODD}" / "part.parquet"
+        rows = pd.read_parquet(part)
+        rows.assign(sum=(rows["sum"].abs() + 1 - number / 4).astype(kind)).to_parquet(part)
+    own = check(path, is_alone=False)
+    assert set((own.rows["amount"].to_pandas() * 4 % 4).astype(int)) == {0, 1, 2, 3}
+
+
+@contextlib.contextmanager
+def full_disk():
+    """Let no file grow beyond a few bytes."""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, limit[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+
+
+def test_a_disk_that_fills_is_said_and_leaves_nothing(tmp_path):
+    path = written(tmp_path)
+    with (
+        full_disk(),
+        pytest.raises(
+            DataError, match="a copy of its rows can't be written: no room is left on the disk"
+        ),
+    ):
+        load_region(str(path), "North")
+    assert not list(store.folder().glob("*.p*"))
+    assert load_region(str(path), "North").rows["transactions"]
 
 
 def stored(path, execute, types, address):
@@ -254,6 +293,46 @@ def test_a_region_alone_in_postgresql(tmp_path, postgres):
         assert {name for name, token in later.items() if token != first[name]} == {"North"}
 
 
+def test_a_server_that_changes_meanwhile_or_a_disk_that_fills(tmp_path, postgres):
+    path = written(tmp_path)
+    with in_postgres(postgres, path) as con:
+        with (
+            full_disk(),
+            pytest.raises(
+                DataError,
+                match=r"^people: the extract can't be written: no room is left on the disk",
+            ),
+        ):
+            load_region(str(path), "North")
+        assert not list(store.folder().glob("*.p*"))
+        con.execute("create view moving as select * from facts where random() < 0.5")
+        path.write_text(path.read_text(encoding="utf-8").replace('"facts"', '"moving"'))
+        said = load_region(str(path), "North").problems["transactions"]
+        assert said == "moving: the table changed while it was read."
+
+
+def looked_at(address, execute, folder):
+    """Write a source's TOML file from a look at a server; return what it says of two tables."""
+    execute("create table clients (customer_id int, region varchar(9), joined_on date)")
+    execute("create table purchases (customer_id int, bought_at timestamp null, amount int)")
+    execute("insert into clients values (1, 'North', '2020-01-01'), (2, 'West', '2020-01-02')")
+    execute("insert into purchases values (1, '2024-02-01', 5), (2, '2024-02-02 10:00', 7)")
+    init.write(address, folder / "looked.toml")
+    return load_region(str(folder / "looked.toml"), "West")
+
+
+def test_a_look_at_a_server_writes_a_source_that_loads(tmp_path, postgres, monkeypatch):
+    import psycopg
+
+    monkeypatch.setenv("DATABASE_PASSWORD", "first")
+    about = f"host={postgres} user=boss password=first dbname=postgres"
+    with psycopg.connect(about, autocommit=True) as con:
+        address = f"postgresql://boss:first@/postgres?host={postgres}"
+        here = looked_at(address, con.execute, tmp_path)
+    assert here.rows == {"customers": 1, "transactions": 1}
+    assert "first" not in (tmp_path / "looked.toml").read_text(encoding="utf-8")
+
+
 def test_a_region_alone_in_mariadb(tmp_path):
     with mariadb() as folder:
         import pymysql
@@ -268,5 +347,9 @@ def test_a_region_alone_in_mariadb(tmp_path):
                 ["joined_on", "bought_at", "answered_on", "changed"], "datetime"
             )  # fmt: skip
             stored(path, cursor.execute, types, address)
+            cursor.execute("create database look")
+            cursor.execute("use look")
+            here = looked_at(address.replace("/shop?", "/look?"), cursor.execute, tmp_path)
+            assert here.rows == {"customers": 1, "transactions": 1}
         own = check(path)
         assert 0 < own.others < 605

@@ -51,6 +51,8 @@ PACKAGE = HERE.parent
 """The package whose code decides about what is computed of a region."""
 MAX_AGE, MAX_BYTES = dt.timedelta(days=30), 2 * 1024**3
 """Limits of the user's own cache."""
+LARGE = 64 * 2**20
+"""Bytes of a source's files above which they are known by their times, and not by their content."""
 
 Value = TypeVar("Value")
 Arguments = ParamSpec("Arguments")
@@ -180,7 +182,11 @@ def load_or_compute(path: Path | None, compute: Callable[[], Value]) -> Value:
 
 
 def content(source: Source) -> str | None:
-    """Return the fingerprint of a source's files; None for a database that was not extracted."""
+    """Return the fingerprint of a source's files; None for a database that was not extracted.
+
+    Files that are large together are not read for it: it changes when one is written, even if
+    nothing in it is another.
+    """
     if "://" in (source.database or "") and not source.extracts:
         return None
     from analysis.data.mapping.found import paths_of  # which brings the engine
@@ -189,7 +195,8 @@ def content(source: Source) -> str | None:
     if not all(map(is_file, files)):
         return None
     problems = [each.encode() for each in source.extracts.values() if isinstance(each, str)]
-    return short([repr(source).encode(), *problems, *map(_digest, files)])
+    known = _state if sum(each.stat().st_size for each in files) > LARGE else _digest
+    return short([repr(source).encode(), *problems, *map(known, files)])
 
 
 def short(parts: Iterable[bytes]) -> str:
@@ -247,6 +254,12 @@ def _digest(path: Path) -> bytes:
     """Return the SHA-256 of a file, without holding all of it."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
+
+
+def _state(path: Path) -> bytes:
+    """Return what is another after a file was written, also where its time was set back."""
+    about = path.stat()
+    return repr((str(path), about.st_size, about.st_mtime_ns, about.st_ctime_ns)).encode()
 
 
 class _Pickler(pickle.Pickler):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import platform
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +30,7 @@ ROOM = 60
 """Bytes reserved for what follows the folder in the path of a socket."""
 RUN_FOLDER = "WORKBOOK_CACHE"
 """Environment variable: the folder of a run for copies of data, which is deleted with the run."""
+NO_ROOM = "no room is left on the disk"
 
 _scratch: dict[int, tempfile.TemporaryDirectory] = {}
 
@@ -50,6 +53,13 @@ def write_text(path: Path, text: str) -> None:
     """Write text atomically, as UTF-8 with Unix line ends."""
     with whole(path) as draft:
         draft.write_text(text, encoding="utf-8", newline="\n")
+
+
+def is_full(error: Exception) -> bool:
+    """Tell whether something could not be written because there is no room."""
+    is_own = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    said = "No space left|File too large|Disk quota|max_temp_directory_size"
+    return is_own or bool(re.search(said, str(error)))
 
 
 def is_file(path: Path) -> bool:

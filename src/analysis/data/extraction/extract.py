@@ -19,7 +19,7 @@ from analysis.data.errors import DataError
 from analysis.data.extraction import errors, store
 from analysis.data.extraction.needed import Needed, may_have_zones, needed, whose
 from analysis.data.extraction.servers import EVERY, Only, Rows, Server, connected
-from analysis.data.files import quoted, scratch
+from analysis.data.files import NO_ROOM, is_full, quoted, scratch
 from analysis.data.mapping.source import Place, Source
 from analysis.data.reading import names
 from analysis.data.reading.failures import of_engine
@@ -159,10 +159,11 @@ def _safely(source: Source, place: Place, read: Callable[[], Path | None]) -> Pa
         return str(error)
     except _UNFIT as error:
         return f"{place}: it can't be read: {of_engine(error)}"
-    except OSError as error:
-        raise DataError(f"{place}: the extract can't be written: {error.strerror}.") from None
     except Exception as error:
-        return str(errors.not_read(source, place, error))
+        if not (is_full(error) or isinstance(error, OSError)):
+            return str(errors.not_read(source, place, error))
+        said = NO_ROOM if is_full(error) else error.strerror
+        raise DataError(f"{place}: the extract can't be written: {said}.") from None
 
 
 def _whole(

@@ -93,7 +93,7 @@ def write(key: str, query: str, engine: duckdb.DuckDBPyConnection, token: str, a
         noted = f"token: '{quoted(token)}', about: '{quoted(about)}'"
         engine.execute(
             f"copy ({query}) to '{quoted(draft)}' "
-            f"(format parquet, compression zstd, kv_metadata {{{noted}}})"
+            f"(format parquet, compression zstd, use_tmp_file false, kv_metadata {{{noted}}})"
         )
         draft.chmod(0o600)
         draft.replace(path)

@@ -12,6 +12,7 @@ import duckdb
 from pyarrow import ArrowException, ArrowInvalid
 
 from analysis.data.errors import DataError, counted
+from analysis.data.files import NO_ROOM, is_full
 from analysis.data.reading import parquet
 
 UNREADABLE = (
@@ -63,12 +64,17 @@ def of_table(error: Exception, file: str, folder: Path, paths: Sequence[Path]) -
         The table's first file, or folder of files, and the folder in which it is.
     paths : sequence of Path
         Its Parquet files, which are read again to name one that is damaged.
+
+    Raises
+    ------
+    DataError
+        If it is not the table's fault: the disk is full.
     """
     said = str(error)
     if isinstance(error, DataError):
         return said
-    if re.search("No space left|File too large|Disk quota|max_temp_directory_size", said):
-        return f"{file}: no room is left on the disk for a copy of its rows."
+    if is_full(error):
+        raise DataError(f"{file}: a copy of its rows can't be written: {NO_ROOM}.") from None
     if found := parquet.damaged(paths):
         return f"{found[0].relative_to(folder)}: the file is damaged, or no Parquet file."
     return f"{file}: the file can't be read: {of_engine(error)}"

@@ -42,14 +42,15 @@ def read(
         If the files have not the same columns.
     """
     chosen = sorted(range(len(paths)) if only is None else only)
-    schemas, counts = zip(*map(_footer, paths), strict=True)
+    schemas, counts = zip(*(_footer(each, paths) for each in paths), strict=True)
     for path, schema in zip(paths[1:], schemas[1:], strict=True):
         if other := set(schemas[0].names) ^ set(schema.names):
             raise DataError(
                 f"{path.name} and {paths[0].name} have not the same columns: "
                 f"{', '.join(map(repr, sorted(other)))} in one of them only."
             )
-    name, files = ibis.util.gen_name("parquet"), _listed([paths[each] for each in chosen])
+    name = ibis.util.gen_name("parquet")
+    files = _listed([paths[each] for each in chosen], all(map(schemas[0].equals, schemas)))
     number = "row_number() over ()"  # by which the engine would have to read all rows
     if _has_numbers(schemas[0]):
         before = [sum(counts[:each]) + 1 for each in chosen]
@@ -85,7 +86,7 @@ def quoted(name: str) -> str:
 
 def are_alike(paths: Sequence[Path]) -> bool:
     """Tell whether files have columns of the same types, and rows that can be numbered."""
-    first, *others = (_footer(path)[0] for path in paths)
+    first, *others = (_footer(each, paths)[0] for each in paths)
     return _has_numbers(first) and all(map(first.equals, others))
 
 
@@ -106,13 +107,24 @@ def _has_numbers(schema: pa.Schema) -> bool:
     return not set(_OWN) & set(map(str.lower, schema.names))
 
 
-def _footer(path: Path) -> tuple[pa.Schema, int]:
-    """Return a file's columns, and its number of rows."""
-    with pq.ParquetFile(path) as file:
-        return file.schema_arrow.remove_metadata(), file.metadata.num_rows
+def _footer(path: Path, paths: Sequence[Path]) -> tuple[pa.Schema, int]:
+    """Return the columns of one of several files, and its number of rows.
+
+    Raises
+    ------
+    DataError
+        If it is no whole Parquet file; it is named where it is one of several.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            return file.schema_arrow.remove_metadata(), file.metadata.num_rows
+    except (pa.ArrowException, OSError):
+        own = f" {path.parent.name}/{path.name} in it" if len(paths) > 1 else ""
+        raise DataError(f"the file{own} is damaged, or no Parquet file.") from None
 
 
-def _listed(paths: Sequence[Path]) -> str:
-    """Return files as a table of a query."""
+def _listed(paths: Sequence[Path], are_alike: bool = True) -> str:
+    """Return files as a table of a query; columns of several types are of one that holds all."""
     files = ", ".join("'" + glob.escape(str(each)).replace("'", "''") + "'" for each in paths)
-    return f"read_parquet([{files}], {_HOW})"
+    union = "" if are_alike else ", union_by_name = true"
+    return f"read_parquet([{files}], {_HOW}{union})"
