@@ -67,7 +67,7 @@ SUSPECTS = {
     ),
     "no product that is fuel": (
         {"transactions": lines(200, product=["92#汽油", "0#柴油"] * 100)},
-        "no product is 'fuel' or 'gas', which claims on fuel look for; there are '",
+        "which claims on fuel look for; there are 9#xx (4 characters), 99#xx (5 characters)",
     ),
     "a file loaded twice": (
         {"transactions": lines(200) + lines(200).split("\n", 1)[1]},

@@ -3,6 +3,7 @@
 import datetime as dt
 import os
 import tomllib
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -100,6 +101,23 @@ def test_the_command_says_what_comes_next_and_overwrites_nothing(folder):
     assert target.read_text(encoding="utf-8") == "mine"
     source.write(str(folder), force=True)
     assert "[customers]" in target.read_text(encoding="utf-8")
+
+
+def test_an_old_excel_file_is_looked_at(tmp_path):
+    folder = tmp_path / "ours"
+    folder.mkdir()
+    lines = Path(__file__).parent / "data" / "files" / "lines.xls"
+    (folder / "lines.xls").write_bytes(lines.read_bytes())
+    (folder / "c.csv").write_text("customer_id,region\n1,N\n2,N\na,N\n", encoding="utf-8")
+    found = opened(source.write(str(folder)))
+    assert problems(found).empty
+    assert found.tables["transactions"].good["amount"].sum().execute() == 470.5
+
+
+def test_hours_in_chinese_have_a_format():
+    assert dates.guess(["2024/3/5 下午 3:30:00", "2024/3/6 上午 9:05:00"]).formats == (
+        "%Y/%m/%d %p %I:%M:%S",
+    )
 
 
 def test_customers_without_a_file_are_those_of_the_purchases(tmp_path):

@@ -167,8 +167,8 @@ def test_a_mean_does_not_hide_a_wrong_number(write_source, text):
     found = only_problem(path)
     assert (found["column"], found["rows"]) == ("satisfaction_1", 1)
     assert found["example"] == f"row 2: '{text} 8'"
-    each = "in each of satisfaction_1, satisfaction_2"
-    assert found["expected"] == f"{each} a number from 1 to 10 after times -1 + 11"
+
+    assert found["expected"] == "a number from 1 to 10 after times -1 + 11 in 'satisfaction_1'"
 
 
 def test_a_mean_of_numbers_that_an_excel_sheet_holds(write_source):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from ibis.expr.types import BooleanValue, Value
+    from ibis.expr.types import BooleanValue, StringValue, Value
 
 # A region's name becomes the name of a folder, and stands in pages and addresses.
 REGION_NAME = r"^[^\s.\-/\\<>:\"|?*{}$%~][^/\\<>:\"|?*{}$%~\t\r\n]{0,59}$"
@@ -112,6 +112,15 @@ class Link:
 
     earlier: str
     later: str
+
+
+def as_allowed(text: StringValue, schema: Column) -> StringValue:
+    """Return the values of a choice in lower case, and 1 and 0 as true and false."""
+    if not isinstance(schema.rule, OneOf):
+        return text
+    if "true" in schema.rule.allowed:
+        return text.lower().cases(("1", "true"), ("0", "false"), else_=text.lower())
+    return text.lower()
 
 
 def _text(description: str, rule: OneOf | Name | None = None, required: bool = False) -> Column:

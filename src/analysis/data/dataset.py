@@ -23,7 +23,7 @@ from analysis.data.reading import failures
 from analysis.data.reading.raw import ROW, raw_tables
 from analysis.data.validation.checked import checked
 from analysis.data.validation.filters import known_by
-from analysis.data.validation.refunds import KEPT, UNDONE, netted, of_nobody
+from analysis.data.validation.refunds import KEPT, UNDONE, left_out, netted, of_nobody
 from analysis.data.validation.regions import EACH, rule_of
 from analysis.data.validation.rejected import rejected
 from analysis.data.validation.shown import common
@@ -215,8 +215,8 @@ def open_source(source: Source, region: str = "") -> Dataset:
                 )
     if "transactions" in tables:
         tables["transactions"] = of_nobody(tables["transactions"])
-        if source.tables["transactions"].refunds == "net":
-            tables["transactions"] = netted(tables["transactions"])
+        is_net = source.tables["transactions"].refunds == "net"
+        tables["transactions"] = (netted if is_net else left_out)(tables["transactions"])
     return Dataset(source, tables, problems, region if others is not None else "")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import ibis
@@ -11,9 +10,19 @@ import pandas as pd
 
 from analysis.data.contract import ITEMS
 from analysis.data.errors import DataError
-from analysis.data.validation.refunds import KEPT
-from analysis.data.validation.tables import ANONYMOUS, EQUAL, LATE, LEFT_OUT, NETTED, UNANSWERED
-from analysis.language import text
+from analysis.data.validation.refunds import KEPT, Refunds
+from analysis.data.validation.tables import (
+    ANONYMOUS,
+    EMPTY,
+    EQUAL,
+    LATE,
+    LEFT_OUT,
+    NETTED,
+    REFUND,
+    UNANSWERED,
+    UNFOUND,
+)
+from analysis.language import Verbatim, text
 
 if TYPE_CHECKING:
     from ibis.expr.types import Table, Value
@@ -24,54 +33,6 @@ if TYPE_CHECKING:
 
 FILTERED = "not kept"
 """Reason of rows that `keep` and `drop` take out."""
-
-
-@dataclass(frozen=True)
-class Refunds:
-    """Lines with a negative amount: they are rejected, and the purchases they undo stay in.
-
-    Attributes
-    ----------
-    lines : int
-        Their number.
-    amount, sales : float
-        Their sum without its sign; that of all valid lines (source currency).
-    share : float
-        Amount as a share of sales; 1 where nothing was sold.
-    """
-
-    lines: int = 0
-    amount: float = 0.0
-    sales: float = 0.0
-    share: float = 0.0
-
-    @classmethod
-    def of(cls, lines: int, amount: float, sales: float) -> Refunds:
-        """Return refunds with their share of sales."""
-        share = amount / sales if sales > 0 else float(amount > 0)
-        return cls(int(lines), float(amount), float(sales), float(share))
-
-    def sentence(self, currency: str) -> str:
-        """Say how many refunds are excluded, and how much of sales that affects."""
-        if self.sales <= 0:
-            return text(
-                "{n:,} refund line is excluded: {amount}; there are no sales that it could belong "
-                "to",
-                "{n:,} refund lines are excluded: {amount}; there are no sales that they could "
-                "belong to",
-                n=self.lines,
-                amount=f"{self.amount:,.0f} {currency}".rstrip(),
-            )
-        return text(
-            "{n:,} refund line is excluded: {amount:,.0f} of {sales}, {share:.1f}% of sales; the "
-            "purchase it belongs to stays in",
-            "{n:,} refund lines are excluded: {amount:,.0f} of {sales}, {share:.1f}% of sales; "
-            "the purchases they belong to stay in",
-            n=self.lines,
-            amount=self.amount,
-            sales=f"{self.sales:,.0f} {currency}".rstrip(),
-            share=100 * self.share,
-        )
 
 
 def refunds(dataset: Dataset) -> pd.DataFrame:
@@ -86,8 +47,8 @@ def refunds(dataset: Dataset) -> pd.DataFrame:
     if "transactions" not in dataset.tables:
         return pd.DataFrame(columns=["region", "day", "lines", "amount"])
     rows = dataset.tables["transactions"].rows
-    is_open = rows[LEFT_OUT].isnull() & rows["region"].notnull()
-    rows = rows.filter((rows["amount"] < 0) & is_open)
+    is_open = rows[LEFT_OUT].isnull() | (rows[LEFT_OUT] == REFUND)
+    rows = rows.filter((rows["amount"] < 0) & is_open & rows["region"].notnull())
     days = rows.group_by("region", day=rows["bought_at"].truncate("D"))
     return days.agg(lines=rows.count(), amount=-rows["amount"].sum()).to_pandas()
 
@@ -138,12 +99,16 @@ def left_out(dataset: Dataset) -> pd.DataFrame:
     DataFrame
         table, region (missing where a row has none), reason, rows, amount (of purchases, source
         currency), share (of anonymous sales: of all sales);
-        end (last day that counts) and last (latest moment of any row), of what lies after it.
+        end (last day that counts) and last (latest moment of any row), of what lies after it;
+        file (that has no rows, or whose rows find nothing), and of these rows other (the file that
+        is joined), key, all (rows of the file) and numeric (those found by numbers).
     """
-    names, end = "table region reason rows amount share end last", dataset.end
+    names = "table region reason rows amount share end last file other key all numeric"
+    end = dataset.end
     found = [pd.DataFrame(columns=names.split())]
     for name, table in dataset.tables.items():
-        rows = table.rows.filter(table.rows[LEFT_OUT].notnull())
+        is_out = table.rows[LEFT_OUT].notnull() & (table.rows[LEFT_OUT] != REFUND)
+        rows = table.rows.filter(is_out)
         amount = ibis.null("float64")
         if "amount" in rows.columns:  # anonymous sales are net of what was given back
             is_net = rows[LEFT_OUT] == ANONYMOUS
@@ -154,6 +119,8 @@ def left_out(dataset: Dataset) -> pd.DataFrame:
             filtered = {"table": name, "reason": FILTERED, "rows": table.filtered}
             found.append(pd.DataFrame([filtered]))
         found.append(table.late(name, end))
+        found.append(pd.DataFrame(table.unfound).assign(table=name, reason=UNFOUND))
+        found.append(pd.DataFrame({"file": table.empty}).assign(table=name, reason=EMPTY, rows=1))
     every = pd.concat([each for each in found if len(each)] or found, ignore_index=True)
     every = every.reindex(columns=found[0].columns)
     every["last"] = every["last"].max()
@@ -161,7 +128,8 @@ def left_out(dataset: Dataset) -> pd.DataFrame:
     if is_anonymous.any():
         sales = _kept_amount(dataset.tables["transactions"].good).sum().execute()
         own = every.loc[is_anonymous, "amount"].astype(float)
-        every.loc[is_anonymous, "share"] = own / (own.sum() + (sales or 0.0))
+        sales = 0.0 if pd.isna(sales) else sales
+        every.loc[is_anonymous, "share"] = own / (own.sum() + sales)
     return every.sort_values(["table", "reason", "region"], ignore_index=True)
 
 
@@ -206,6 +174,22 @@ def left_out_sentences(rows: pd.DataFrame, currency: str) -> list[str]:
                 "count them",
                 **{"n": row.rows, "table": row.table, "end": row.end, "last": row.last.date()},
             )
+        elif row.reason == UNFOUND:
+            sentence = text(
+                "{n:,} of {all:,} rows of {file} finds nothing in {other}, joined by {key}",
+                "{n:,} of {all:,} rows of {file} find nothing in {other}, joined by {key}",
+                **{"n": int(row.rows), "all": int(row.all), "file": Verbatim(row.file)},
+                **{"other": Verbatim(row.other), "key": Verbatim(row.key)},
+            )
+            if row.numeric:
+                sentence += text(
+                    "; {n:,} stands there, written otherwise: {line}",
+                    "; {n:,} stand there, written otherwise: {line}",
+                    n=int(row.numeric),
+                    line=Verbatim("joins = [{ ..., numeric = true }]"),
+                )
+        elif row.reason == EMPTY:
+            sentence = text("{file} has no rows, and adds none", file=Verbatim(row.file))
         elif row.reason == NETTED:
             sentence = text(
                 "{n:,} refund line, {amount}, is netted against the purchase that it undoes",

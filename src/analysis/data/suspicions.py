@@ -15,6 +15,7 @@ from analysis.data.errors import counted
 from analysis.data.mapping.found import paths_of
 from analysis.data.reading.raw import ROW, place
 from analysis.data.validation.numbers import numeric_id
+from analysis.data.validation.shown import LEAST_SHOWN, described
 from analysis.data.validation.tables import ORPHAN, REST, CheckedTable
 
 MOJIBAKE = r"\x{FFFD}|Ã[\x{80}-\x{BF}]|â€|锟斤|烫烫|[ÄÅÂÃÐÊËÖ×Ñ][\x{A1}-\x{FE}][ÄÅÂÃÐÊËÖ×Ñ]"
@@ -35,13 +36,15 @@ FEW = 30
 """Rows below which nothing is suspected from shares and correlations."""
 
 
-def suspicions(dataset: Dataset) -> list[str]:
+def suspicions(dataset: Dataset, shows_values: bool = False) -> list[str]:
     """Return what looks wrong in a source though it breaks no rule, a sentence each.
 
     Parameters
     ----------
     dataset : Dataset
         As from `dataset.open_source`.
+    shows_values : bool
+        Whether products of a few customers are shown as they are; else they are described.
 
     Returns
     -------
@@ -51,19 +54,19 @@ def suspicions(dataset: Dataset) -> list[str]:
     found = [*_same_files(dataset), *_end(dataset)]
     for name, table in dataset.tables.items():
         file = dataset.source.tables[name].file
-        found += [f"{file}: {each}" for each in _of_table(name, table)]
+        found += [f"{file}: {each}" for each in _of_table(name, table, shows_values)]
         if name != "customers":
             found += [f"{file}: {each}" for each in _identifiers(dataset, name, table)]
     return found
 
 
-def _of_table(name: str, table: CheckedTable) -> Iterator[str]:
+def _of_table(name: str, table: CheckedTable, shows_values: bool) -> Iterator[str]:
     """Yield what looks wrong in one table by itself."""
     yield from _mojibake(name, table.rows)
     if name == "transactions":
         yield from _unit_prices(table)
         yield from _totals(table)
-        yield from _no_fuel(table)
+        yield from _no_fuel(table, shows_values)
     if name == "survey" and "weight" in table.rows.columns:
         yield from _weights(table.good)
     yield from _doubled(name, table)
@@ -126,7 +129,7 @@ def _totals(table: CheckedTable) -> Iterator[str]:
         )
 
 
-def _no_fuel(table: CheckedTable) -> Iterator[str]:
+def _no_fuel(table: CheckedTable, shows_values: bool) -> Iterator[str]:
     """Yield that no product is called fuel or gas, which claims on fuel look for."""
     rows = table.good
     if "product" not in rows.columns:
@@ -134,8 +137,14 @@ def _no_fuel(table: CheckedTable) -> Iterator[str]:
     known = rows.agg(n=rows["product"].count(), fuel=rows["product"].isin(FUEL).sum())
     row = known.to_pandas().iloc[0]
     if row["n"] and not row["fuel"]:
-        names = rows.group_by("product").agg(n=rows.count()).order_by(ibis.desc("n"))
-        words = [repr(each) for each in names.limit(3).to_pandas()["product"].dropna()]
+        names = rows.filter(rows["product"].notnull()).group_by("product")
+        names = names.agg(n=ibis._.count(), customers=ibis._["customer_id"].nunique())
+        words = [
+            repr(each.product)
+            if shows_values or each.customers >= LEAST_SHOWN
+            else described(each.product)
+            for each in names.order_by(ibis.desc("n"), "product").limit(3).to_pandas().itertuples()
+        ]
         yield (
             f"no product is 'fuel' or 'gas', which claims on fuel look for; there are "
             f'{", ".join(words)}: product = {{ column = "...", values = {{ fuel = [...] }} }}.'

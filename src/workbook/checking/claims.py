@@ -50,6 +50,9 @@ def use_of(dataset: Dataset) -> Use:
             loaded.append(of_validated(whole, name))
         except DataError as error:
             stopped[name] = str(error)
+    there = {
+        f"{name}.{each}" for name, table in dataset.tables.items() for each in table.rows.columns
+    }
     rows, testable = [], {}
     for claim in register().values():
         reasons = {here.name: here.missing(claim) for here in loaded}
@@ -57,7 +60,7 @@ def use_of(dataset: Dataset) -> Use:
         for here in loaded:
             if not reasons[here.name]:
                 continue
-            columns = [need for need in claim.needs if need not in here.columns]
+            columns = [need for need in claim.needs if need not in here.columns | there]
             rows += [(claim.id, column, "") for column in columns]
             if not columns:
                 rows.append((claim.id, "", reasons[here.name][0]))

@@ -10,6 +10,8 @@ from rich.table import Table
 from analysis.data import exclusions
 from analysis.data.dataset import Dataset, problems
 from analysis.data.errors import counted, listed
+from analysis.data.reading import names
+from analysis.data.validation.shown import described
 
 
 def show(dataset: Dataset, console: Console, shows_values: bool = False) -> bool:
@@ -46,15 +48,20 @@ def show(dataset: Dataset, console: Console, shows_values: bool = False) -> bool
     return False
 
 
-def unused(dataset: Dataset) -> Iterator[str]:
-    """Yield the columns of each file of which no table makes anything, once for files alike."""
+def unused(dataset: Dataset, shows_values: bool = False) -> Iterator[str]:
+    """Yield the columns of each file of which no table makes anything, once for files alike.
+
+    Of a file that seems to have no header, whose first row is a row of data, they are described.
+    """
     left: dict[str, frozenset[str]] = {}
     for table in dataset.tables.values():
         for label, columns in table.unused:
             left[label] = left.get(label, columns) & columns
     for columns in dict.fromkeys(each for each in left.values() if each):
         files = [label for label, own in left.items() if own == columns]
-        yield f"{listed(files, 80)}: columns not used: {listed(sorted(columns))}"
+        is_data = names.look_like_data(columns) and not shows_values
+        shown = sorted(map(described, columns) if is_data else columns)
+        yield f"{listed(files, 80)}: columns not used: {listed(shown)}"
 
 
 def warnings(dataset: Dataset) -> list[str]:

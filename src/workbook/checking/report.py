@@ -21,9 +21,9 @@ def check(dataset: Dataset, console: Console, shows_values: bool = False) -> boo
     Values that break a rule are described, or shown as they are.
     """
     is_whole = problems.show(dataset, console, shows_values)
-    for sentence in suspicions(dataset):
+    for sentence in suspicions(dataset, shows_values):
         console.print(styled("Look:", "yellow", sentence), soft_wrap=True)
-    for sentence in problems.unused(dataset):
+    for sentence in problems.unused(dataset, shows_values):
         console.print(f"{sentence}.", soft_wrap=True)
     use = claims.use_of(dataset)
     for region, sentence in use.reversed.items():

@@ -22,6 +22,7 @@ from analysis.data.mapping.types import (
     Mark,
     Number,
     Range,
+    Text,
     Texts,
     as_list,
 )
@@ -89,7 +90,7 @@ class ColumnKeys(Marks):
     key: list[str] | None = Field(
         None, min_length=2, description="several columns that are one identifier together"
     )
-    value: str | None = Field(None, description="the same value for every row")
+    value: Text | None = Field(None, description="the same value for every row")
     row: bool = Field(False, description="an identifier: the number of the row in the file")
     expression: Formula | None = Field(
         None,
@@ -126,6 +127,9 @@ class JoinKeys(Keys):
     file: str = Field(description="the second file; its columns become `name.column`")
     on: str = Field(description="the column that both have")
     sheet: str | None = Field(None, description="of an Excel or OpenDocument file")
+    numeric: bool = Field(
+        False, description="values that are numbers: 00123, 123 and 123.0 are the same"
+    )
 
 
 class TableKeys(TextFile):

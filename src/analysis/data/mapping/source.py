@@ -13,6 +13,9 @@ from analysis.data.mapping.expressions import parse
 from analysis.data.mapping.keys import JoinKeys, Limits
 from analysis.data.mapping.types import is_utc
 
+LOW, HIGH = 1.0, 10.0
+"""Ends of a rating in the contract."""
+
 
 @dataclass(frozen=True)
 class ColumnMap:
@@ -80,6 +83,15 @@ class ColumnMap:
         """All columns of the file that are read for it."""
         own = parse(self.expression).columns if self.expression else self.columns
         return (*own, *([self.scale_by] if self.scale_by else []))
+
+    @property
+    def conversion(self) -> tuple[float, float]:
+        """The scale and the offset of its numbers; of a rating those that its scale comes to."""
+        if not self.scale_of:
+            return self.scale, self.offset
+        low, high = self.scale_of
+        scale = (HIGH - LOW) / (high - low) * (-1 if self.reverse else 1)
+        return scale, (HIGH if self.reverse else LOW) - scale * low
 
     @property
     def is_zoned(self) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import ibis
-from ibis.expr.types import Table
+from ibis.expr.types import StringValue, Table
 
 from analysis.data.errors import DataError
 from analysis.data.mapping.keys import JoinKeys
 from analysis.data.reading import names
+from analysis.data.validation.numbers import numeric_id
 
 _KEY = "key_of_join"
 
@@ -33,14 +34,14 @@ def joined(rows: Table, other: Table, join: JoinKeys, file: str, prefix: str) ->
     """
     if join.on not in other.columns:
         raise DataError(f"{join.file}: no column {join.on!r}.{names.hint(join.on, other)}")
-    other = other.mutate(**{_KEY: names.written(other, join.on)}).filter(ibis._[_KEY].notnull())
+    other = other.mutate(**{_KEY: _key(other, join)}).filter(ibis._[_KEY].notnull())
     other = other.rename(lambda name: name if name == _KEY else f"{prefix}.{name}")
     once = other.drop(f"{prefix}.{join.on}").distinct()
     if once.count().execute() > once[_KEY].nunique().execute():
         raise DataError(
             f"{join.file}: a value of {join.on!r} stands in several rows that differ; expected one."
         )
-    key = names.written(rows, join.on)
+    key = _key(rows, join)
     if not rows.filter(key.isin(once[_KEY])).count().execute():
         raise DataError(
             f"{join.file}: no value of {join.on!r} in {file} stands there; expected the same "
@@ -48,6 +49,12 @@ def joined(rows: Table, other: Table, join: JoinKeys, file: str, prefix: str) ->
         )
     once = once.mutate(**{f"{prefix}.{join.on}": once[_KEY]})
     return rows.left_join(once, key == once[_KEY]).drop(_KEY)
+
+
+def _key(rows: Table, join: JoinKeys) -> StringValue:
+    """Return the values of the column that both files have."""
+    text = names.written(rows, join.on)
+    return numeric_id(text) if join.numeric else text
 
 
 def prefix_of(join: JoinKeys, joins: tuple[JoinKeys, ...]) -> str:

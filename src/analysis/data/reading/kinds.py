@@ -14,6 +14,8 @@ _TEXT = (".csv", ".txt", ".tsv")
 JSON = (".jsonl", ".ndjson")
 _PACKED = (".gz", ".zst")
 _ENDINGS = (*_TEXT, *JSON, ".parquet", *sheets.ENDINGS)
+_START = 4096
+"""Bytes of a file's beginning that are looked at."""
 _ZIP = "an Excel, OpenDocument or zip file"
 _OLE = b"\xd0\xcf\x11\xe0"
 _SIGNATURES = {
@@ -38,6 +40,13 @@ def state(path: Path) -> list[tuple[int, int, int]]:
     return [(each.st_ino, each.st_size, each.st_mtime_ns) for each in stats]
 
 
+def is_blank(path: Path) -> bool:
+    """Tell whether a file is there and holds nothing, or only blanks."""
+    if not is_file(path) or path.stat().st_size > _START:
+        return False
+    return not path.read_bytes().strip()
+
+
 def existing(folder: Path, file: str, encoding: str) -> Path:
     """Return the path of a file, if it exists and its first bytes fit its ending."""
     path = folder / file
@@ -51,7 +60,7 @@ def existing(folder: Path, file: str, encoding: str) -> Path:
     if ending not in _ENDINGS:
         raise DataError(f"{file}: expected a file that ends in one of {', '.join(_ENDINGS)}.")
     with path.open("rb") as opened:
-        start = opened.read(4096)
+        start = opened.read(_START)
     if not start.strip():
         raise DataError(f"{file}: the file is empty; expected a header and at least one row.")
     _check_kind(file, path, ending, start, encoding)

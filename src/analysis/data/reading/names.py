@@ -21,7 +21,7 @@ REPEAT = "repeat_of_row"
 ADDED = (ROW, REPEAT)
 LONGEST = 2_000
 """Characters of a column's name; some are whole questions of a survey."""
-_VALUE = re.compile(r"[+-]?[\d.,:/ T-]*\d[\d.,:/ T-]*|.*@.*")
+_VALUE = re.compile(r"[+-]?[\d.,:/ T-]*\d[\d.,:/ T-]*|[A-Za-z]{1,3}[-_]?\d{4,}|.*@.*")
 _HEADER = " Its first row looks like data: header = [...] names the columns of a file without one."
 
 _UNSURE = (
@@ -31,7 +31,7 @@ _UNSURE = (
 
 
 def look_like_data(header: Iterable[str]) -> bool:
-    """Tell whether names look like values, which a message may not show: some number, day, address.
+    """Tell whether names look like values, which no message may show: some number, code, day.
 
     A file without a header has its first row there.
     """

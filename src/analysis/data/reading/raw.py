@@ -20,11 +20,12 @@ from analysis.data.reading import engine as engines
 from analysis.data.reading import names, parquet, sheets, text
 from analysis.data.reading.failures import UNREADABLE, in_words
 from analysis.data.reading.joins import joined, prefix_of
-from analysis.data.reading.kinds import JSON, ending_of, existing, state
+from analysis.data.reading.kinds import JSON, ending_of, existing, is_blank, state
 from analysis.data.reading.names import REPEAT, ROW
 
 NEXT = 10**12
 """Added to the row numbers for each earlier file of the same table."""
+_NO_ROWS = "the file has no rows; expected a header and at least one row."
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,15 @@ class RawTable:
         How its columns become those of the contract.
     paths : tuple of Path
         Its Parquet files, where it has some.
+    known : tuple of tuple
+        Of each joined file its keys, and the prefix of its columns.
     """
 
     file: str
     rows: Table
     part: Part
     paths: tuple[Path, ...] = ()
+    known: tuple[tuple[JoinKeys, Table, str], ...] = ()
 
 
 def raw_tables(engine: BaseBackend, source: Source, name: str) -> list[RawTable]:
@@ -64,33 +68,45 @@ def raw_tables(engine: BaseBackend, source: Source, name: str) -> list[RawTable]
     Raises
     ------
     DataError
-        If a file is missing, empty, of another layout than the others of its kind, not what its
-        ending says, or can't be read.
+        If a file is missing, of another layout than the others of its kind, not what its ending
+        says, or can't be read; or if all are empty. Empty ones beside others are left out.
     """
     tables: list[RawTable] = []
     known: set[tuple] = set()
-    for part in source.tables[name].parts:
+    every = [(part, files_of(source, part)) for part in source.tables[name].parts]
+    is_alone = sum(len(files) for _, files in every) == 1
+    for part, files in every:
         first = None
-        for file in files_of(source, part):
+        for file in files:
             own = (posixpath.normpath(file), part.sheet, repr(part.keep), repr(part.drop))
             if own in known and name != "survey":  # whose waves may be columns of one file
                 raise DataError(
                     f"{file}: two parts of [{name}] read it; its rows would count twice."
                 )
             known.add(own)
+            if source.database is None and not is_alone and is_blank(source.folder / file):
+                continue
             rows = _one(engine, source, part, file, is_main=True)
+            others = []
             _check_layout(file, rows, first)
             first = first or (file, rows)
+            if source.database is None and not rows.count().execute():
+                continue
             for join in part.joins:
                 other = _one(engine, source, part, join.file, join=join).drop(ROW)
                 if join.on not in rows.columns:
                     hint = names.hint(join.on, rows)
                     raise DataError(f"{file}: no column {join.on!r} (joins).{hint}")
-                rows = joined(rows, other, join, file, prefix_of(join, part.joins))
+                prefix = prefix_of(join, part.joins)
+                rows = joined(rows, other, join, file, prefix)
+                others.append((join, other.select(join.on), prefix))
             rows = rows.mutate(**{ROW: rows[ROW] + len(tables) * NEXT})
             paths = parquet_files(source.folder / file) if source.database is None else []
             paths = tuple(each for each in paths if ending_of(each) == ".parquet")
-            tables.append(RawTable(file, _repeated(rows, part, file), part, paths))
+            own = RawTable(file, _repeated(rows, part, file), part, paths, tuple(others))
+            tables.append(own)
+    if not tables:
+        raise DataError(f"{every[0][1][0]}: {_NO_ROWS}")
     return tables
 
 
@@ -151,8 +167,8 @@ def _one(
             raise DataError("the file was changed while it was read; expected one that is whole.")
     except UNREADABLE as error:
         raise DataError(in_words(error, file, part.encoding, skip)) from None
-    if count == 0:
-        raise DataError(f"{file}: the file has no rows; expected a header and at least one row.")
+    if count == 0 and not is_main:
+        raise DataError(f"{file}: {_NO_ROWS}")
     if path.is_dir() or ending_of(path) == ".parquet":
         return rows
     rows = rows.mutate(**{ROW: ibis.row_number() + first_row})

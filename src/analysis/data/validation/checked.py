@@ -12,13 +12,14 @@ from analysis.data.contract import DTYPES, ITEMS, TABLES
 from analysis.data.errors import DataError
 from analysis.data.mapping.source import ColumnMap, Source
 from analysis.data.reading import names
-from analysis.data.reading.raw import REPEAT, ROW, RawTable
+from analysis.data.reading.raw import REPEAT, ROW, RawTable, files_of
 from analysis.data.validation import regions, rules
-from analysis.data.validation.filters import kept
+from analysis.data.validation.filters import kept, unfound
 from analysis.data.validation.moments import in_local_time
 from analysis.data.validation.tables import (
     ANONYMOUS,
     EQUAL,
+    IN_UTC,
     LEFT_OUT,
     REST,
     UNANSWERED,
@@ -60,7 +61,7 @@ def checked(source: Source, name: str, raws: Sequence[RawTable]) -> CheckedTable
         is_merged = any(each.part.one_row_per for each in raws)
         rows = regions.one_region(rows, by, is_merged=is_merged)
         region = RawColumn(rows, "", source, name, "region", ColumnMap())
-        later += rules.of_column(region, rows["region"], rows[WRITTEN + "region"])
+        later += rules.of_column(region, rows, "region")
     rows = _flagged(rows, len(own), later)
     if any(each.part.one_row_per for each in raws):
         rows = _one_row_per(name, rows, raws)
@@ -72,8 +73,18 @@ def checked(source: Source, name: str, raws: Sequence[RawTable]) -> CheckedTable
         counts = rows[LEFT_OUT].isnull()
         flags = {f"broken_{i}": rows[f"broken_{i}"] & counts for i in range(len(every))}
         rows = rows.mutate(**flags)
-    unused = tuple(_unused(name, each) for each in raws)
-    return CheckedTable(rows, every, tuple(each.file for each in raws), filtered, unused)
+    files = tuple(each.file for each in raws)
+    parts = source.tables[name].parts
+    empty = [file for part in parts for file in files_of(source, part) if file not in files]
+    return CheckedTable(
+        rows,
+        every,
+        files,
+        filtered,
+        unused=tuple(_unused(name, each) for each in raws),
+        unfound=tuple(found for each in raws for found in unfound(source, each)),
+        empty=tuple(empty),
+    )
 
 
 def _flagged(rows: Table, first: int, later: Sequence[Rule]) -> Table:
@@ -116,6 +127,15 @@ def _part(source: Source, name: str, raw: RawTable) -> tuple[Table, list[Rule]]:
     }
     values = {column: each.value() for column, each in columns.items()}
     values |= {WRITTEN + column: each.text for column, each in columns.items()}
+    faults = {
+        WRITTEN + kind + column: fault
+        for column, each in columns.items()
+        for kind, fault in each.faults().items()
+    }
+    values |= faults
+    if source.timezone and name in ("complaints", "transactions"):
+        instants = {c: each.instant() for c, each in columns.items() if each.kind == "moment"}
+        values |= {IN_UTC + c: each for c, each in instants.items() if each is not None}
     by = regions.rule_of(source)
     if name == "customers":
         values |= regions.scores(source, raw, rows)
@@ -130,8 +150,9 @@ def _part(source: Source, name: str, raw: RawTable) -> tuple[Table, list[Rule]]:
         rule
         for column, each in columns.items()
         if not (is_late and column == "region")
-        for rule in rules.of_column(each, found[column], found[WRITTEN + column])
-        if (name, column, rule.expected) != ("transactions", "customer_id", "a value")
+        for rule in rules.of_column(each, found, column)
+        if not (column == "customer_id" and name == "transactions")  # then it is anonymous
+        or not rule.expected.startswith(rules.VALUE_EXPECTED)
     ]
     return found, own
 

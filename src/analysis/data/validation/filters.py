@@ -1,8 +1,9 @@
-"""Which rows count: `keep` and `drop` of the TOML file, and what was known on a day."""
+"""Which rows count: `keep` and `drop`, what was known on a day, what finds nothing joined."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from datetime import date, timedelta
 
 import ibis
@@ -16,6 +17,7 @@ from analysis.data.reading import names
 from analysis.data.reading.raw import ROW, RawTable
 from analysis.data.reading.raw import place as place_of
 from analysis.data.validation import moments
+from analysis.data.validation.numbers import numeric_id
 from analysis.data.validation.refunds import KEPT, UNDONE
 from analysis.data.validation.shown import described
 from analysis.data.validation.values import RawColumn
@@ -39,6 +41,24 @@ def kept(source: Source, raw: RawTable) -> Table:
     found = [_has(source, raw, *each).fill_null(False) for each in part.keep.items()]
     found += [~_has(source, raw, *each).fill_null(False) for each in part.drop.items()]
     return raw.rows.filter(found) if found else raw.rows
+
+
+def unfound(source: Source, raw: RawTable) -> Iterator[dict[str, object]]:
+    """Yield of each joined file how many rows find nothing there, and how many would as numbers."""
+    rows = kept(source, raw) if raw.known else raw.rows
+    for join, known, prefix in raw.known:
+        lost = rows.filter(rows[f"{prefix}.{join.on}"].isnull())
+        if n := int(lost.count().execute()):
+            numbers = known.select(own=numeric_id(names.written(known, join.on))).distinct()
+            text = numeric_id(names.written(lost, join.on))
+            yield {
+                "file": raw.file,
+                "other": join.file,
+                "key": join.on,
+                "rows": n,
+                "all": int(rows.count().execute()),
+                "numeric": int(lost.filter(text.isin(numbers["own"])).count().execute()),
+            }
 
 
 def _has(source: Source, raw: RawTable, column: str, wanted: Limits | list[str]) -> BooleanValue:

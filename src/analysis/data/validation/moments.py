@@ -16,6 +16,8 @@ from analysis.data.mapping.types import NAMED_FORMATS, is_utc
 
 INSTANT = types.Timestamp(timezone="UTC")
 """A moment that was stored with its zone."""
+ZONED = "with zone."
+"""Prefix of the columns with the moments of another as they were stored, with their zone."""
 OFFSET = r"[+-](?:(?:0\d|1[0-3])(?::?[0-5]\d)?|14(?::?00)?)"
 """How far from UTC a clock may be: up to 14 hours."""
 NAME = r"(?:UTC|GMT|Z|[A-Z][A-Za-z]+/[A-Z][A-Za-z_/-]+)"
@@ -29,6 +31,7 @@ NUMERIC = r"^\d+(\.\d+)?$"
 _CHINESE = r"^(\d{4})年(\d{1,2})月(\d{1,2})[日号]"
 _CLOCK = r"(\d{1,2})[时時点](\d{1,2})分(?:(\d{1,2})秒)?$"
 _CLOCKS = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:")
+_HALF = r" *([上下]午) *"
 _FAR = 10_000 * 366 * 86_400_000
 """Milliseconds from 1970 beyond which there is no date."""
 
@@ -44,7 +47,7 @@ def _try_strptime_with_zone(text: str, format: str) -> dt.datetime:
 
 
 @ibis.udf.scalar.builtin(name="timezone", signature=((types.string, INSTANT), types.timestamp))
-def _timezone(zone: str, moment: dt.datetime) -> dt.datetime:
+def clock(zone: str, moment: dt.datetime) -> dt.datetime:
     """Return what the clocks of a zone show (a function of DuckDB and PostgreSQL)."""
 
 
@@ -66,15 +69,17 @@ def local_time(source: Source, file: str, name: str, moment: Value) -> Value:
             f"{file}: the moments in {name!r} have a time zone, and {source.name}.toml does not "
             "say whose days count: expected a key such as timezone = 'Asia/Shanghai'."
         )
-    return _timezone(source.timezone, moment)
+    return clock(source.timezone, moment)
 
 
 def in_local_time(source: Source, file: str, rows: Table, columns: Iterable[str]) -> Table:
-    """Turn the columns that the engine has with a zone into what the source's clocks showed."""
+    """Turn the columns that the engine has with a zone into what the source's clocks showed.
+
+    They stay beside it as they were (`ZONED` and the name).
+    """
     zoned = [name for name in columns if getattr(rows[name].type(), "timezone", None)]
-    if not zoned:
-        return rows
-    return rows.mutate(**{name: local_time(source, file, name, rows[name]) for name in zoned})
+    local = {name: local_time(source, file, name, rows[name]) for name in zoned}
+    return rows.mutate(**local, **{ZONED + name: rows[name] for name in zoned}) if zoned else rows
 
 
 def has_year(moment: Value) -> BooleanValue:
@@ -82,10 +87,11 @@ def has_year(moment: Value) -> BooleanValue:
     return moment.year().between(1, 9999)
 
 
-def with_format(
-    text: StringValue, format: str, source: Source, file: str, name: str
-) -> TimestampValue:
-    """Return the moments of texts in a format; nothing where a text does not fit it."""
+def with_format(text: StringValue, format: str) -> TimestampValue:
+    """Return the moments of texts in a format; nothing where a text does not fit it.
+
+    With a zone in the format, or since 1970, they are of the type `INSTANT`.
+    """
     if format in NAMED_FORMATS:
         number = text.try_cast("float64")
         if format == "excel":  # day 60 is a 29 February 1900 that never was: later days are right
@@ -95,26 +101,33 @@ def with_format(
         ms = number * (1000 if format == "unix" else 1)
         is_near = (ms.abs() < _FAR) & ~ms.isnan()
         ms = ibis.ifelse(is_near, ms, ibis.null("float64")).round().cast("int64")
-        moment = _since_1970(ms).cast("string") + "+00"
-        return local_time(source, file, name, moment.try_cast(INSTANT))
+        return (_since_1970(ms).cast("string") + "+00").try_cast(INSTANT)
     if is_utc(format):
-        parsed = _try_strptime_with_zone(text + " +0000", f"{format} %z")
-        return local_time(source, file, name, parsed)
+        return _try_strptime_with_zone(text + " +0000", f"{format} %z")
     if re.search("%[zZ]", format):
-        parsed = _try_strptime_with_zone(_with_offset(text, format), format)
-        return local_time(source, file, name, parsed)
+        return _try_strptime_with_zone(_with_offset(text, format), format)
+    if "%p" in format:
+        text = text.replace("上午", "AM").replace("下午", "PM")
     return _try_strptime(text, format).cast("timestamp")
 
 
 def iso(text: StringValue) -> TimestampValue:
-    """Return the moments of texts in ISO 8601 without a zone, or such as 2024年3月5日 08:30."""
+    """Return the moments of texts in ISO 8601 without a zone, or such as 2024年3月5日 08:30.
+
+    上午 and 下午 are read as the hours before and after noon.
+    """
+    half, text = text.re_extract(_HALF, 1), text.re_replace(_HALF, " ").strip()
     plain = ibis.ifelse(text.re_search(AFTER_TIME), ibis.null("string"), text)
     western = plain.re_replace(_CHINESE, r"\1-\2-\3 ").re_replace(_CLOCK, r"\1:\2:\3")
     western = western.re_replace(" +", " ").strip()
     chinese = ibis.coalesce(*(_try_strptime(western, each) for each in _CLOCKS)).cast("timestamp")
-    is_day = text.re_search(r"^[+-]?\d+-")  # the engine knows words, too: epoch, infinity
+    is_day = plain.re_search(r"^[+-]?\d+-")  # the engine knows words, too: epoch, infinity
     other = ibis.ifelse(is_day, plain, ibis.null("string")).try_cast("timestamp")
-    return ibis.ifelse(text.re_search(_CHINESE), chinese, other)
+    moment = ibis.ifelse(text.re_search(_CHINESE), chinese, other)
+    later = (half == "下午") & (moment.hour() < 12)
+    earlier = (half == "上午") & (moment.hour() == 12)
+    noon = ibis.interval(hours=12)
+    return ibis.cases((later, moment + noon), (earlier, moment - noon), else_=moment)
 
 
 def instant(text: StringValue) -> Value:

@@ -7,6 +7,8 @@ import re
 import ibis
 from ibis.expr.types import FloatingValue, StringValue
 
+from analysis.data.mapping.types import LARGEST
+
 WIDE, NARROW = "０１２３４５６７８９．，－＋−", "0123456789.,-+-"
 """Digits and marks of full width, and what they mean."""
 _ANY_CURRENCY = r"(?:\p{Sc}|[A-Z]{3}|元|圆|円)"
@@ -32,6 +34,11 @@ def number(text: StringValue, decimal: str, thousands: str, currency: str = "") 
     used = ibis.ifelse(_is_plain(text, decimal), text.replace(decimal, "."), cleaned)
     value = used.try_cast("float64")
     return ibis.ifelse(value.isnan() | value.isinf(), ibis.null("float64"), value)
+
+
+def finite(value: FloatingValue) -> FloatingValue:
+    """Return numbers; nothing for those that are none, without bounds, or larger than any sum."""
+    return ibis.ifelse(value.isnan() | (value.abs() > LARGEST), ibis.null("float64"), value)
 
 
 def numeric_id(text: StringValue) -> StringValue:

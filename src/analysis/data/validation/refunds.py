@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import ibis
 import pandas as pd
@@ -11,16 +11,73 @@ from ibis.expr.types import Table
 
 from analysis.data.contract import TABLES
 from analysis.data.reading.raw import REPEAT, ROW
-from analysis.data.validation.tables import LEFT_OUT, NETTED, CheckedTable
+from analysis.data.validation.tables import (
+    IN_UTC,
+    LEFT_OUT,
+    NETTED,
+    OF_CUSTOMER,
+    REFUND,
+    CheckedTable,
+)
+from analysis.language import text
 
 KEPT, UNDONE = "share_kept", "undone_at"
 """Columns of purchases: when something was given back, and the share that was kept from then on;
 of each a list, in the order of time."""
 LINE = "number_of_line"
 """Column that tells purchase lines apart."""
+_IN_UTC = f"{IN_UTC}bought_at"
 _CENT = 0.005
 _NUMBERS = ("quantity", "amount", "cost")
 _TYPES = {"row": "int64", "is_refund": "bool", KEPT: "array<float64>", UNDONE: "array<timestamp>"}
+
+
+@dataclass(frozen=True)
+class Refunds:
+    """Lines with a negative amount: they are rejected, and the purchases they undo stay in.
+
+    Attributes
+    ----------
+    lines : int
+        Their number.
+    amount, sales : float
+        Their sum without its sign; that of all valid lines (source currency).
+    share : float
+        Amount as a share of sales; 1 where nothing was sold.
+    """
+
+    lines: int = 0
+    amount: float = 0.0
+    sales: float = 0.0
+    share: float = 0.0
+
+    @classmethod
+    def of(cls, lines: int, amount: float, sales: float) -> Refunds:
+        """Return refunds with their share of sales."""
+        share = amount / sales if sales > 0 else float(amount > 0)
+        return cls(int(lines), float(amount), float(sales), float(share))
+
+    def sentence(self, currency: str) -> str:
+        """Say how many refunds are excluded, and how much of sales that affects."""
+        if self.sales <= 0:
+            return text(
+                "{n:,} refund line is excluded: {amount}; there are no sales that it could belong "
+                "to",
+                "{n:,} refund lines are excluded: {amount}; there are no sales that they could "
+                "belong to",
+                n=self.lines,
+                amount=f"{self.amount:,.0f} {currency}".rstrip(),
+            )
+        return text(
+            "{n:,} refund line is excluded: {amount:,.0f} of {sales}, {share:.1f}% of sales; the "
+            "purchase it belongs to stays in",
+            "{n:,} refund lines are excluded: {amount:,.0f} of {sales}, {share:.1f}% of sales; "
+            "the purchases they belong to stay in",
+            n=self.lines,
+            amount=self.amount,
+            sales=f"{self.sales:,.0f} {currency}".rstrip(),
+            share=100 * self.share,
+        )
 
 
 def of_nobody(table: CheckedTable) -> CheckedTable:
@@ -29,11 +86,23 @@ def of_nobody(table: CheckedTable) -> CheckedTable:
     A negative line without a customer is an anonymous sale less, and one of an unknown or rejected
     customer is set aside as such.
     """
-    rows, known = table.rows, len(table.rules) - 2  # the last two rules are those of the customer
-    of_none = [rows[f"broken_{known}"], rows[f"broken_{known + 1}"], rows["customer_id"].isnull()]
+    rows, known = table.rows, len(table.rules) - len(OF_CUSTOMER)  # the last rules
+    of_none = [rows[f"broken_{i}"] for i in range(known, len(table.rules))]
+    of_none.append(rows["customer_id"].isnull())
     is_nobody = (rows["amount"] < 0).fill_null(False) & ibis.or_(*of_none)
     flags = {each: rows[each] & ~is_nobody for each in _signs(table)}
     return replace(table, rows=rows.mutate(**flags))
+
+
+def left_out(table: CheckedTable) -> CheckedTable:
+    """Leave out the negative lines that break no other rule, as it was asked for."""
+    rows, signs = table.rows, _signs(table)
+    others = [rows[f"broken_{i}"] for i in range(len(table.rules)) if f"broken_{i}" not in signs]
+    is_refund = (rows["amount"] < 0).fill_null(False) & rows[LEFT_OUT].isnull()
+    is_refund = is_refund & ~ibis.or_(*others, ibis.literal(False))
+    flags = {each: rows[each] & ~is_refund for each in signs}
+    rows = rows.mutate(**flags, **{LEFT_OUT: ibis.ifelse(is_refund, REFUND, rows[LEFT_OUT])})
+    return replace(table, rows=rows)
 
 
 def netted(table: CheckedTable) -> CheckedTable:
@@ -62,7 +131,7 @@ def netted(table: CheckedTable) -> CheckedTable:
     else:
         rows = rows.mutate(**{LINE: rows[ROW]})
     names = ["customer_id", "region", "bought_at", "amount", LINE]
-    names += [each for each in ("product", "order_id") if each in rows.columns]
+    names += [each for each in ("product", "order_id", _IN_UTC) if each in rows.columns]
     known = rows["customer_id"].notnull() & rows["bought_at"].notnull()
     others = [rows[f"broken_{i}"] for i in range(len(table.rules)) if f"broken_{i}" not in signs]
     valid = known & ~ibis.or_(*others, ibis.literal(False))
@@ -97,7 +166,9 @@ def matched(back: pd.DataFrame, bought: pd.DataFrame) -> pd.DataFrame:
     """
     lines = pd.concat([bought, back])
     lines = lines.assign(is_back=lines["amount"] < 0)  # of one moment, purchases come first
-    lines = lines.sort_values(["bought_at", "is_back", LINE], ignore_index=True)
+    is_known = _IN_UTC in lines and lines[_IN_UTC].notna().all()
+    moment = _IN_UTC if is_known else "bought_at"  # a clock shows an hour twice
+    lines = lines.sort_values([moment, "is_back", LINE], ignore_index=True)
     lines["cents"] = (lines["amount"].abs() / (2 * _CENT)).round()
     for name in ("product", "order_id"):
         lines[name] = lines[name].astype("str").fillna("") if name in lines else ""

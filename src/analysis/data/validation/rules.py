@@ -9,14 +9,14 @@ import ibis
 from ibis.expr.types import Table, Value
 
 from analysis.data.contract import ORDERED, TABLES
-from analysis.data.mapping.expressions import parse
 from analysis.data.mapping.source import ColumnMap, Source
 from analysis.data.reading.raw import ROW
 from analysis.data.validation import regions
 from analysis.data.validation.moments import AFTER_TIME, NUMERIC, ZONE
-from analysis.data.validation.tables import Rule
+from analysis.data.validation.tables import IN_UTC, WRITTEN, Rule
 from analysis.data.validation.values import RawColumn
 
+VALUE_EXPECTED = "a value"
 ZONE_EXPECTED = "after the time nothing, or a zone that is Z, UTC, GMT or an offset up to 14:00"
 NUMBER_EXPECTED = (
     "a date; if these are days of Excel format = 'excel', if seconds or milliseconds since 1970 "
@@ -31,17 +31,22 @@ def between(source: Source, name: str, rows: Table) -> Iterator[Rule]:
     for link in ORDERED.get(name, ()):
         if {link.earlier, link.later} <= set(rows.columns):
             broken = rows[link.later] < rows[link.earlier]
+            if {IN_UTC + link.earlier, IN_UTC + link.later} <= set(rows.columns):
+                known = rows[IN_UTC + link.later] < rows[IN_UTC + link.earlier]
+                broken = ibis.coalesce(known, broken)
             yield Rule(link.later, f"not before {link.earlier}", broken)
     if TABLES[name].unique in rows.columns:
         yield from _identity_rules(source, name, rows, TABLES[name].unique)
 
 
-def of_column(each: RawColumn, value: Value, text: Value) -> Iterator[Rule]:
+def of_column(each: RawColumn, rows: Table, name: str) -> Iterator[Rule]:
     """Yield the rules of one column: a value, of the right kind, that passes the checks.
 
-    A column that has the right type in the engine has no value of another kind.
+    A column that has the right type in the engine has no value of another kind. Of several columns
+    that make a value together, the one is named that is blank or wrong.
     """
-    name = each.name
+    value, text = rows[name], rows[WRITTEN + name]
+    blank, wrong = (WRITTEN + kind + name for kind in ("blank.", "wrong."))
     conversion = _conversion(each.map)
     own = each.schema.rule
     checks = [(f"{own}{conversion}", own.broken(value))] if own else []
@@ -49,7 +54,18 @@ def of_column(each: RawColumn, value: Value, text: Value) -> Iterator[Rule]:
         low, high = each.map.scale_of
         checks = [(f"a number from {low:g} to {high:g}", broken) for _, broken in checks]
     if each.schema.required or each.schema.whole:
-        yield Rule(name, "a value", value.isnull() if each.is_typed else text.isnull())
+        if blank in rows.columns:
+            for part in each.parts:
+                yield Rule(name, f"{VALUE_EXPECTED} in {part!r}{_of(each)}", rows[blank] == part)
+        else:
+            is_missing = value.isnull() if each.is_typed else text.isnull()
+            yield Rule(name, VALUE_EXPECTED, is_missing)
+    if wrong in rows.columns:
+        limits = " and ".join(words for words, _ in checks if not each.map.expression)
+        for part in each.parts:
+            words = f"{limits or 'a number'} in {part!r}{_of(each)}"
+            yield Rule(name, words, value.isnull() & (rows[wrong] == part))
+        text = ibis.ifelse(rows[wrong].isnull(), text, ibis.null("string"))
     if each.kind != "text" and not each.is_typed:
         unread = value.isnull() & text.notnull()
         if each.kind == "number":
@@ -61,7 +77,7 @@ def of_column(each: RawColumn, value: Value, text: Value) -> Iterator[Rule]:
             yield Rule(name, ZONE_EXPECTED, unread & zoned)
             yield Rule(name, NUMBER_EXPECTED, unread & numeric)
             unread = unread & ~zoned & ~numeric
-        yield Rule(name, _readable(each, [words for words, _ in checks]), unread)
+        yield Rule(name, _readable(each), unread)
     if each.kind == "moment":
         yield from _date_rules(each, value, text)
     for words, broken in checks:
@@ -104,7 +120,12 @@ def _conversion(own: ColumnMap) -> str:
     return f" after times {factor}" + (f" {sign} {abs(own.offset):g}" if own.offset else "")
 
 
-def _readable(each: RawColumn, limits: list[str]) -> str:
+def _of(each: RawColumn) -> str:
+    """Return the expression that a column stands in, in brackets."""
+    return f" ({each.map.expression})" if each.map.expression else ""
+
+
+def _readable(each: RawColumn) -> str:
     """Return in words what a value that can't be read should have been."""
     own = each.map
     if each.kind == "moment":
@@ -112,10 +133,7 @@ def _readable(each: RawColumn, limits: list[str]) -> str:
         offset = ", a zone offset up to 14:00 for %z" if "%z" in words else ""
         return f"a date in the format {words}{offset}"
     if own.expression:
-        names = ", ".join(parse(own.expression).columns)
-        return f"numbers in {names}, and no division by 0 in {own.expression}"
-    if len(own.columns) > 1:
-        return f"in each of {', '.join(own.columns)} {' and '.join(limits) or 'a number'}"
+        return f"no division by 0 in {own.expression}"
     if own.scale_by:
         return f"a number, and in {own.scale_by} one of {', '.join(own.scales)}"
     if own.values:

@@ -13,10 +13,13 @@ REST = "rest_of_row"
 """Column with a hash of what a purchase line holds beside the contract's values."""
 WRITTEN = "written."
 """Prefix of the columns with the values as they were written."""
+IN_UTC = "in_utc."
+"""Prefix of the columns with the moments of another that have a zone, in UTC: what came first."""
 LEFT_OUT = "left_out"
 """Column that says why a row does not count although it breaks no rule; empty for most."""
 EQUAL, ANONYMOUS, NETTED = "equal to an earlier row", "without a customer", "given back"
 UNANSWERED, LATE = "without an answer", "after the last purchase"
+REFUND, UNFOUND, EMPTY = "refund", "not in a joined file", "file without rows"
 MOMENTS = {"survey": "answered_on", "complaints": "opened_at", "contacts": "contacted_on"}
 """Tables beside purchases, and since when a row of them is known."""
 OWN_REGION = "own_region"
@@ -42,6 +45,13 @@ class Rule:
 
 ORPHAN = Rule("customer_id", "a customer of the table 'customers'", ibis.literal(False))
 FOLLOWER = Rule("customer_id", "a customer whose own row is valid", ibis.literal(False))
+ELSEWHERE = Rule(
+    "customer_id",
+    "a customer whom the table 'customers' has in the region of this row",
+    ibis.literal(False),
+)
+OF_CUSTOMER = (ORPHAN, FOLLOWER, ELSEWHERE)
+"""Rules on the customer of a row, the last ones of a table beside customers."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,10 @@ class CheckedTable:
         Each file, or sheet, and the columns of it of which nothing is made.
     others : int
         Rows of other regions that are not among `rows`, where one region was asked for.
+    unfound : tuple of dict
+        Of each joined file that some rows find nothing in: file, other, key, rows, all, numeric.
+    empty : tuple of str
+        Files without rows, beside others that have some.
     """
 
     rows: Table
@@ -72,6 +86,8 @@ class CheckedTable:
     filtered: int = 0
     unused: tuple[tuple[str, frozenset[str]], ...] = ()
     others: int = 0
+    unfound: tuple[dict[str, object], ...] = ()
+    empty: tuple[str, ...] = ()
 
     @property
     def broken(self) -> BooleanValue:
@@ -102,16 +118,20 @@ class CheckedTable:
             `known_id` of all customers, and `region` of the valid ones: once for each customer,
             or for each of a customer's regions.
         """
-        same = [self.rows["customer_id"] == customers["known_id"]]
-        if OWN_REGION in self.rows.columns:
-            same.append(self.rows[OWN_REGION] == customers["region"])
-        placed = self.rows.left_join(customers, same)
-        is_without = placed["region"].isnull() & placed["customer_id"].notnull()
-        is_without = is_without & placed[LEFT_OUT].isnull()
-        n, is_unknown = len(self.rules), placed["known_id"].isnull()
+        people = customers.group_by("known_id").agg(is_valid=customers["region"].notnull().any())
+        rows = self.rows.left_join(people, self.rows["customer_id"] == people["known_id"])
+        rows = rows.drop("known_id")
+        same = [rows["customer_id"] == customers["known_id"]]
+        if OWN_REGION in rows.columns:
+            same.append(rows[OWN_REGION] == customers["region"])
+        rows = rows.left_join(customers, same)
+        is_without = rows["region"].isnull() & rows["customer_id"].notnull()
+        is_without = is_without & rows[LEFT_OUT].isnull()
+        is_valid = rows["is_valid"]
+        broken = (is_valid.isnull(), ~is_valid.fill_null(True), is_valid.fill_null(False))
         flags = {
-            f"broken_{n}": is_without & is_unknown,
-            f"broken_{n + 1}": is_without & ~is_unknown,
+            f"broken_{i}": is_without & each for i, each in enumerate(broken, start=len(self.rules))
         }
-        rows = placed.mutate(**flags).drop("known_id", *({OWN_REGION} & set(placed.columns)))
-        return replace(self, rows=rows, rules=(*self.rules, ORPHAN, FOLLOWER))
+        drop = {"known_id", "is_valid", OWN_REGION} & set(rows.columns)
+        rows = rows.mutate(**flags).drop(*drop)
+        return replace(self, rows=rows, rules=(*self.rules, *OF_CUSTOMER))

@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import ibis
 from ibis.expr.types import BooleanValue, NumericValue, StringValue, Table, Value
 
-from analysis.data.contract import TABLES, Column, OneOf
+from analysis.data.contract import TABLES, Column, as_allowed
 from analysis.data.errors import DataError
 from analysis.data.mapping.expressions import parse
 from analysis.data.mapping.source import ColumnMap, Source
-from analysis.data.mapping.types import LARGEST
-from analysis.data.reading import names
+from analysis.data.reading import names, sheets
 from analysis.data.reading.raw import NEXT, REPEAT, ROW
 from analysis.data.validation import moments
-from analysis.data.validation.numbers import number, numeric_id, plain
+from analysis.data.validation.numbers import finite, number, numeric_id, plain
 
 IDENTIFIERS = ("customer_id", "complaint_id")
-LOW, HIGH = 1.0, 10.0
-"""Ends of a rating in the contract."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +78,7 @@ class RawColumn:
             return self._joined(parse(own.expression).columns, all_needed=True)
         if own.is_key:
             return self._key()
-        needs_all = self.kind == "moment" or self.name in IDENTIFIERS
-        return self._identifier(self._joined(own.columns, all_needed=needs_all))
+        return self._identifier(self._joined(own.columns, all_needed=self.needs_all))
 
     def value(self) -> Value:
         """Return the values in the contract's type; nothing where they do not fit."""
@@ -89,15 +86,44 @@ class RawColumn:
             return self._category()
         if self.kind == "moment":
             return self._moment()
-        return _finite(self._any_number())
+        return finite(self._any_number())
 
     def _any_number(self) -> NumericValue:
         """Return numbers, also such as have no bounds."""
         if self.map.expression:
-            return self._scaled(_finite(parse(self.map.expression).value(self._operand)))
+            return self._scaled(finite(parse(self.map.expression).value(self._operand)))
         if len(self.map.columns) > 1:
             return self._mean()
         return self._number(self.map.columns[0]) if self.map.columns else self._read(self.text)
+
+    @cached_property
+    def parts(self) -> tuple[str, ...]:
+        """The columns that make one value together; none where one column does."""
+        own = self.map
+        names = parse(own.expression).columns if own.expression else own.columns
+        return names if own.expression or len(names) > 1 else ()
+
+    @property
+    def needs_all(self) -> bool:
+        """Whether a row has no value where one of several columns is blank."""
+        own = self.map
+        is_one = self.kind == "moment" or self.name in IDENTIFIERS
+        return bool(own.expression or own.is_key or is_one)
+
+    def faults(self) -> dict[str, StringValue]:
+        """Return the first of several columns that is blank, and the first that is no number."""
+        texts = {name: self.written(name) for name in self.parts}
+        found = {}
+        if texts and self.needs_all:
+            found["blank."] = _first({name: text.isnull() for name, text in texts.items()})
+        if texts and self.kind == "number":
+            read = self._operand if self.map.expression else self._number
+            own = {name: (read(name), text.notnull()) for name, text in texts.items()}
+            wrong = {name: value.isnull() & there for name, (value, there) in own.items()}
+            if self.schema.rule and not self.map.expression:
+                wrong = {name: wrong[name] | self.schema.rule.broken(own[name][0]) for name in own}
+            found["wrong."] = _first(wrong)
+        return found
 
     def written(self, column: str) -> StringValue:
         """Return the texts in a column of the file, trimmed; nothing for words for no value."""
@@ -179,7 +205,7 @@ class RawColumn:
         raw = self.raw[column]
         if not raw.type().is_numeric():
             return self._parsed(self.written(column))
-        value = _finite(raw.cast("float64"))
+        value = finite(raw.cast("float64"))
         if not self.map.values and not self.map.missing:
             return value
         return self._named(self.written(column), value)
@@ -187,11 +213,7 @@ class RawColumn:
     def _scaled(self, value: NumericValue) -> NumericValue:
         """Return numbers in the contract's unit."""
         own = self.map
-        scale, offset = own.scale, own.offset
-        if own.scale_of:
-            low, high = own.scale_of
-            scale = (HIGH - LOW) / (high - low) * (-1 if own.reverse else 1)
-            offset = (HIGH if own.reverse else LOW) - scale * low
+        scale, offset = own.conversion
         if own.scale_by:
             scales = [(key, float(each)) for key, each in own.scales.items()]
             value = value * self.written(own.scale_by).cases(*scales)
@@ -203,13 +225,25 @@ class RawColumn:
 
     def _mean(self) -> Value:
         """Return the mean of the numbers that are there; nothing where one of them is wrong."""
-        texts = [self.written(name) for name in self.map.columns]
         values = [self._number(name) for name in self.map.columns]
-        wrong = [a.isnull() & text.notnull() for a, text in zip(values, texts, strict=True)]
-        wrong += [self.schema.rule.broken(a) for a in values if self.schema.rule]
+        is_wrong = self.faults()["wrong."].notnull()
         total = sum(a.fill_null(0.0) for a in values)
         count = sum(a.notnull().cast("int64") for a in values)
-        return ibis.ifelse(ibis.or_(*wrong), ibis.null("float64"), total / count.nullif(0))
+        return ibis.ifelse(is_wrong, ibis.null("float64"), total / count.nullif(0))
+
+    def instant(self) -> Value | None:
+        """Return the moments that have a zone in UTC, for what came first; None if none can have.
+
+        An hour that clocks show twice is two hours there.
+        """
+        own = self.map
+        if own.columns and moments.ZONED + own.columns[0] in self.raw.columns:
+            found = [self.raw[moments.ZONED + own.columns[0]]]
+        elif any(self.raw[each].type().is_temporal() for each in own.columns):
+            return None
+        else:
+            found = [each for each in self._readings() if each.type() == moments.INSTANT]
+        return moments.clock("UTC", ibis.coalesce(*found)) if found else None
 
     def _moment(self) -> Value:
         """Return moments, in the local time of the source; nothing where a text is none."""
@@ -226,22 +260,31 @@ class RawColumn:
                 )
             moment = ibis.ifelse(moments.has_year(typed), typed, ibis.null(typed.type()))
             return ibis.ifelse(text.isnull(), ibis.null("timestamp"), moment.cast("timestamp"))
-        is_mixed = any(self.raw[each].type().is_temporal() for each in own.columns)
-        if own.formats and not is_mixed:  # days of a sheet beside their hours are ISO dates
-            where = (self.source, self.file, " ".join(own.columns))
-            return ibis.coalesce(*(moments.with_format(text, each, *where) for each in own.formats))
+        where = (self.source, self.file, " ".join(own.columns))
+        return ibis.coalesce(
+            *(
+                moments.local_time(*where, each) if each.type() == moments.INSTANT else each
+                for each in self._readings()
+            )
+        )
+
+    def _readings(self) -> list[Value]:
+        """Return the texts as moments, in each way that they may be read; the first one counts."""
+        text, own, iso = self.text, self.map, moments.iso(self.text)
+        is_stored = any(self.raw[each].type().is_temporal() for each in own.columns)
+        if own.formats and not is_stored:  # days of a sheet beside their hours are ISO dates
+            found = [moments.with_format(text, each) for each in own.formats]
+            is_sheet = Path(self.file).suffix.lower() in sheets.ENDINGS
+            return [*found, iso] if is_sheet or not own.columns else found
         zoned = text.re_search(moments.ZONE)
-        plain = moments.iso(text)
         if self.source.timezone is None and not self.raw.filter(zoned).count().execute():
-            return plain
-        name = " ".join(own.columns)
-        local = moments.local_time(self.source, self.file, name, moments.instant(text))
-        return ibis.ifelse(zoned, local, plain)
+            return [iso]
+        return [ibis.ifelse(zoned, moments.instant(text), ibis.null(moments.INSTANT)), iso]
 
     def _category(self) -> StringValue:
         """Return texts under the contract's names."""
         own = self.map
-        text = self.text if own.values else _as_allowed(self.text, self.schema)
+        text = self.text if own.values else as_allowed(self.text, self.schema)
         words = [(self.is_one_of(text, each), name) for name, each in own.values.items()]
         if not words:
             return text
@@ -249,15 +292,7 @@ class RawColumn:
         return ibis.ifelse(text.isnull(), ibis.null("string"), named)
 
 
-def _finite(value: NumericValue) -> NumericValue:
-    """Return numbers; nothing for those that are none, without bounds, or larger than any sum."""
-    return ibis.ifelse(value.isnan() | (value.abs() > LARGEST), ibis.null("float64"), value)
-
-
-def _as_allowed(text: StringValue, schema: Column) -> StringValue:
-    """Return the values of a choice in lower case, and 1 and 0 as true and false."""
-    if not isinstance(schema.rule, OneOf):
-        return text
-    if "true" in schema.rule.allowed:
-        return text.lower().cases(("1", "true"), ("0", "false"), else_=text.lower())
-    return text.lower()
+def _first(broken: dict[str, BooleanValue]) -> StringValue:
+    """Return the first name whose flag is set; nothing where none is."""
+    flags = [(flag.fill_null(False), name) for name, flag in broken.items()]
+    return ibis.cases(*flags, else_=ibis.null("string"))

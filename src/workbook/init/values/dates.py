@@ -37,6 +37,11 @@ _TIMES = (
     (r"9{1,2}:99[AaPp][Mm]", "%I:%M%p"),
     (r"9{1,2}:99:99 [AaPp][Mm]", "%I:%M:%S %p"),
     (r"9{1,2}:99:99[AaPp][Mm]", "%I:%M:%S%p"),
+    *(
+        (rf"[上下]午{gap}9{{1,2}}:99{seconds}", f"%p{gap}%I:%M{code}")
+        for gap in ("", " ")
+        for seconds, code in (("", ""), (":99", ":%S"))
+    ),
     (r"9{6}", "%H%M%S"),
     (r"9{4}", "%H%M"),
 )
