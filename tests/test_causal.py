@@ -267,3 +267,20 @@ def test_nullable_numbers_true_and_false_and_decimals_count_as_numbers():
         treatment_effects.aipw(
             y, treated, z.assign(spend=z["spend"].astype("Float64").mask(z.index == 3))
         )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "family", "said"),
+    [
+        (lambda y: (y > 0) * 2.0, "binomial", "A binomial outcome must lie between 0 and 1"),
+        (lambda y: y, "poisson", "A poisson outcome must lie between 0 and inf"),
+        (lambda y: np.where(y > 0, "yes", "no"), "binomial", "must be numbers, or true and false"),
+    ],
+)
+def test_outcomes_that_a_family_cannot_have_are_refused(outcome, family, said):
+    """A share of outcomes 0 and 2 came out as a number."""
+    rng = np.random.default_rng(2)
+    known = pd.DataFrame({"x": rng.normal(size=200)})
+    treated, y = rng.integers(0, 2, 200), rng.normal(size=200)
+    with pytest.raises(ValueError, match=said):
+        treatment_effects.aipw(outcome(y), treated, known, family=family)

@@ -1,6 +1,7 @@
 """Checks: each with a case that passes, one that does not, and what is said."""
 
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from analysis.claims import claim as claims
 from analysis.claims.claim import Claim
 from analysis.claims.hypotheses import Hypothesis, Part, Range
 from analysis.statistics.estimate import Estimate, NotEstimable
+from simulation import rehearsal
 from simulation.drawing.tables import draw
 from simulation.rehearsal import region_of
 from simulation.world import World
@@ -74,6 +76,42 @@ def test_both_arms_need_customers():
         "Customers explained: 50; not explained: 0; 10 of each are needed."
     ]
     assert len(checks.few_in_arm(pd.Series(dtype=int), "explained")) == 1
+
+
+def test_what_is_counted_and_who_was_not_treated_are_named():
+    """Customers who never complained are not those whose case was settled late."""
+    counts = pd.Series({1.0: 9, 0.0: 30})
+    assert checks.few_in_arm(counts, "explained", others="not told", who="complaints") == [
+        "Complaints explained: 9; not told: 30; 10 of each are needed."
+    ]
+    treated, stayed = pd.Series([1, 1, 0, 0]), pd.Series([1, 0, 1, 1])
+    assert checks.few_ends(treated, stayed, "settled", 1, "without a complaint") == [
+        "Customers who are without a complaint and lost: 0; 1 are needed."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("H10", r"Customers settled within three days: \d+; without a complaint: \d+; 20 of each"),
+        (
+            "H18",
+            r"Rows \(a customer on a landmark\) lost after a gap of four weeks: \d+; not lost:",
+        ),
+    ],
+)
+def test_a_small_region_says_who_are_too_few(key, said):
+    found, _ = rehearsal.run(key, region_of(draw(World(), 300, 5)))
+    assert found.verdict == "not testable"
+    assert re.match(said, found.reason)
+
+
+def test_the_strongest_recorded_cause_is_named_as_the_reader_knows_it():
+    """The caveat of the card named the columns log_visits, log_pace and trend."""
+    found, _ = rehearsal.run("H19", region_of(draw(World(), 800, 11)))
+    said = found.caveats[0]
+    assert "(the strongest recorded: visits before and sales a week before and trend of" in said
+    assert "_" not in said
 
 
 def test_a_claim_ends_where_the_data_lack_what_it_needs():

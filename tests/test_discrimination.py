@@ -590,3 +590,12 @@ def test_too_few_lost_for_the_columns_are_refused_or_waited_for():
     data["known"] = data["date"] + 0.5
     found = prediction.walk_forward(f"lost ~ {terms}", data, "date", "known", least=1)
     assert np.isnan(found).all()
+
+
+@pytest.mark.parametrize("kept", [[1, 2, 3, 4], [1.5, 2.5, 3.5, 4.5]])
+def test_customers_who_all_add_the_same_leave_an_auc_without_an_error(kept):
+    """Each has a lost and a kept row with the same score: the interval had no width."""
+    score, lost = [1, 2, 3, 4, *kept], [1] * 4 + [0] * 4
+    with pytest.raises(NotEstimable, match="All of 4 customers add the same to the AUC"):
+        discrimination.auc(score, lost, [1, 2, 3, 4] * 2)
+    assert discrimination.auc(score, lost).se > 0

@@ -389,3 +389,10 @@ def test_coverage_of_parameters_and_holdout_rule():
         fits += lifetime_value.holdout(summary, later, model, 26).fits
     assert (hits / N_COVERAGE).min() > LOWEST_COVERAGE
     assert fits / N_COVERAGE >= 0.9
+
+
+def test_nothing_bought_later_is_no_measure_of_a_forecast():
+    summary = pd.DataFrame({"frequency": [1, 2], "recency_weeks": [1, 2], "age_weeks": [9, 9]})
+    model = purchase_models.BuyingModel("mbg", 1.0, 1.0, 1.0, 1.0, 0.0, True, np.eye(4))
+    with pytest.raises(NotEstimable, match="None of 2 customers bought in the 26 weeks after"):
+        lifetime_value.holdout(summary, [0, 0], model, 26)

@@ -654,3 +654,20 @@ def test_a_column_far_from_zero_is_refused_where_floats_cannot_tell_it():
 def test_no_outcome_is_called_minus_zero():
     with pytest.raises(NotEstimable, match='"y" is 0 in all 300 rows'):
         models.poisson_rate("y ~ x", survey().assign(y=-0.0))
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e-6])
+def test_a_ratio_that_no_number_can_hold_is_refused(unit):
+    rng = np.random.default_rng(1)
+    rows = pd.DataFrame({"x": rng.normal(size=200) * unit, "b": rng.random(200) < 0.4})
+    for family in ("binomial", "poisson"):
+        fit = models.robust_glm("b ~ x", rows, family=family)
+        with pytest.raises(NotEstimable, match="200 rows give no standard error for x"):
+            models.contrast(fit, "x")
+        assert models.coefficients(fit).loc["x"].isna().all()
+
+
+def test_groups_that_are_no_column_are_named():
+    rows = pd.DataFrame({"y": [1.0, 2, 4, 3], "x": [1.0, 2, 3, 5]})
+    with pytest.raises(ValueError, match='The table has no column "station" of groups'):
+        models.ols("y ~ x", rows, groups="station")

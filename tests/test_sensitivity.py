@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.statistics.causal import sensitivity
-from analysis.statistics.estimate import NotEstimable, from_se, moved
+from analysis.statistics.estimate import Estimate, NotEstimable, from_se, moved
 from analysis.statistics.regression import models
 
 properties = settings(max_examples=25)
@@ -421,3 +421,17 @@ class TestBenchmarksKnownOfSome:
         same = people.assign(asked=7.0)
         for frame in (few, same, people.assign(asked=np.nan)):
             assert sensitivity.strongest(effect, frame, "y", "d", ["known"], ["asked"]) == weak
+
+
+@pytest.mark.parametrize(("low", "high"), [(-0.3, 0.12), (0.08, 0.5)])
+def test_a_hidden_cause_leaves_no_end_of_a_lopsided_interval_nearer_than_it_was(low, high):
+    """Intervals of two shares (Newcombe) reach farther on one side; both ends must move out."""
+    rng = np.random.default_rng(4)
+    rows = pd.DataFrame(rng.normal(size=(200, 3)), columns=["y", "d", "k"])
+    effect = Estimate(0.1, low, high, 200, df=40.0)
+    found = sensitivity.confounding(effect, rows, "y", "d", ["k"])
+    assert found.lower.ci_low < low and found.upper.ci_high > high
+    bias = 0.1 - found.lower.estimate
+    wider = (0.1 - bias - found.lower.ci_low) / (0.1 - low)
+    assert wider >= 1
+    assert found.upper.ci_high == pytest.approx(0.1 + bias + wider * (high - 0.1))

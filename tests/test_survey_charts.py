@@ -56,3 +56,4 @@ def test_a_curve_says_what_is_counted_when_choices_agree():
     assert "sign" not in html and "agree" not in html
     below = said(main=Estimate(0.7, 0.6, 0.8, 100), null=1.0)
     assert "100% of 2 intervals lie below 1, no effect" in below
+    assert "hold 0, nothing bought, as the main" in said(nothing="nothing bought")

@@ -425,6 +425,6 @@ def test_concentration_that_a_longer_window_would_lower_is_said():
     (said,) = concentration.unsettled(*ginis)
     assert said.startswith("The Gini coefficient still falls by 2")
     assert concentration.unsettled(0.634, 0.613) == concentration.unsettled(0.5, 0.6) == []
-    assert concentration.unsettled(np.nan, 0.6) == []
+    assert concentration.unsettled(np.nan, 0.6) == concentration.unsettled(0.0, 0.6) == []
     (said,) = concentration.unsettled(0.69, 0.58)
     assert "by 16%, from 0.69 in 6 months to 0.58 in 12" in said

@@ -13,7 +13,7 @@ from analysis.claims import checks
 from analysis.cohorts import service_works, survey
 from analysis.statistics import weighting
 from analysis.statistics.causal import discontinuity, sensitivity, treatment_effects
-from analysis.statistics.estimate import Estimate
+from analysis.statistics.estimate import Estimate, NotEstimable
 from analysis.statistics.measurement import (
     net_promoter,
     relative_importance,
@@ -331,3 +331,41 @@ def test_weights_that_can_not_be_are_refused(weight):
 def test_no_weights_are_no_mistake():
     assert weighting.of(pd.DataFrame({"weight": [np.nan, np.nan]})) is None
     assert weighting.of(pd.DataFrame({"a": [1]})) is None
+
+
+def test_answers_of_weight_zero_are_no_events_and_no_rows():
+    """All events of a group had weight 0: the odds ratio was 6e-11 [4e-11, 9e-11]."""
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"g": rng.integers(0, 2, 300), "b": rng.random(300) < 0.3})
+    rows["weight"] = np.where((rows["g"] == 1) & rows["b"], 0.0, 1.0)
+    for family in ("binomial", "poisson"):
+        with pytest.raises(NotEstimable, match='with "g", 0 have "b" above 0'):
+            models.robust_glm("b ~ g", rows, family=family)
+    frame = answers().assign(weight=np.where(np.arange(N) < 40, 0.0, 1.0))
+    kept = frame.iloc[40:].drop(columns="weight")
+    for fit in (models.ols, models.ordered):
+        assert models.contrast(fit("rating ~ x + box", frame), "x") == models.contrast(
+            fit("rating ~ x + box", kept), "x"
+        )
+    effect = models.contrast(models.ols("y ~ box + x", kept), "box")
+    assert sensitivity.confounding(effect, frame, "y", "box", ["x"]) == sensitivity.confounding(
+        effect, kept, "y", "box", ["x"]
+    )
+
+
+def test_what_no_weighted_answer_says_is_missing():
+    rows = pd.DataFrame({"x": [1.0, 2.0, np.nan], "y": np.nan, "weight": [0.0, 0.0, 3.0]})
+    assert weighting.means(rows, ["x", "y"]).isna().all()
+    assert weighting.spreads(rows.assign(weight=[1.0, 2.0, 3.0]), ["y"]).isna().all()
+    one = rows.assign(x=[1.0, np.nan, np.nan], weight=[1.0, 2.0, 3.0])
+    assert np.isnan(weighting.spread(one["x"], one))
+
+
+def test_few_heavy_answers_widen_the_interval_of_an_ordered_model():
+    """15 of 300 answers have 20 times the weight: about two degrees of freedom, not normal."""
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"x": rng.normal(size=300)})
+    rows["rating"] = pd.cut(rows["x"] * 0.3 + rng.normal(size=300), [-9, -0.5, 0.5, 9]).cat.codes
+    rows["weight"] = np.where(np.arange(300) < 15, 20.0, 1.0)
+    found = models.contrast(models.ordered("rating ~ x", rows), "x")
+    assert 1 <= found.df < 10

@@ -48,17 +48,14 @@ def lacking(
     rows, what = frame.dropna(subset=list(names)), named(what or "customers")
     size, n = answer_weights.counted(rows)
     if size < least:
-        said = text(
+        return [text(
             "{what} with a value for all of {names}: {n}; {least} are needed.",
             what=what[:1].upper() + what[1:], names=enumerated(map(in_words, names)),
             n=n, least=least,
-        )  # fmt: skip
-        return [said]
-    return [
-        text("All {n:,} {what} have the same {name}.", n=len(rows), what=what, name=in_words(name))
-        for name in names
-        if rows[name].nunique() == 1
-    ]
+        )]  # fmt: skip
+    same = (name for name in names if rows[name].nunique() == 1)
+    said = phrase("All {n:,} {what} have the same {name}.")
+    return [text(said, n=len(rows), what=what, name=in_words(name)) for name in same]
 
 
 def too_small(cells: pd.DataFrame, least: int) -> list[str]:
@@ -73,18 +70,23 @@ def too_small(cells: pd.DataFrame, least: int) -> list[str]:
     ]  # fmt: skip
 
 
-def few_in_arm(counts: pd.Series, what: str, least: int = 10) -> list[str]:
-    """Say that too few were treated, or too few were not; `counts` by 1 and 0."""
-    counts = counts.reindex([1, 0], fill_value=0)
-    said = phrase("Customers {what}: {n:,}; not {what}: {n_not:,}; {least} of each are needed.")
-    facts = {"what": what, "n": counts[1], "n_not": counts[0], "least": least}
+def few_in_arm(
+    counts: pd.Series, what: str, least: int = 10, others: str = "", who: str = "customers"
+) -> list[str]:
+    """Say that too few (`who`) were treated, or too few were not (`others`); counts by 1 and 0."""
+    counts, who = counts.reindex([1, 0], fill_value=0), named(who)
+    said = phrase("{who} {what}: {n:,}; {others}: {n_not:,}; {least} of each are needed.")
+    facts = {"who": who[:1].upper() + who[1:], "what": what, "n": counts[1], "n_not": counts[0]}
+    facts |= {"others": others or text("not {what}", what=what), "least": least}
     return [] if counts.min() >= least else [text(said, **facts)]
 
 
-def few_ends(treated: pd.Series, retained: pd.Series, what: str, least: int) -> list[str]:
-    """Say which of treated and not treated have too few who stayed, or who were lost."""
+def few_ends(
+    treated: pd.Series, retained: pd.Series, what: str, least: int, others: str = ""
+) -> list[str]:
+    """Say which of treated and not treated (`others`) have too few who stayed or were lost."""
     cells = pd.crosstab(treated, retained).reindex(index=[1, 0], columns=[1, 0], fill_value=0)
-    cells.index = [what, text("not {what}", what=what)]
+    cells.index = [what, others or text("not {what}", what=what)]
     cells.columns = [text("still there a year later"), text("lost")]
     return too_small(cells, least)
 
@@ -97,7 +99,7 @@ def nothing_in(values: pd.Series, what: str) -> list[str]:
 
 def few_answers(frame: pd.DataFrame, names: Sequence[str], least: int = 3) -> list[str]:
     """Say which columns have too few different values for a model that bends."""
-    few = [in_words(name) for name in names if frame[name].nunique() < least]
+    few = (in_words(name) for name in names if frame[name].nunique() < least)
     said = phrase("There are fewer than {least} different answers on {name}.")
     return [text(said, least=least, name=name) for name in few]
 
@@ -179,9 +181,8 @@ def nobody_decides(values: pd.Series, groups: pd.Series | None = None) -> Check:
         return at_most(phrase("share of the largest customer"), share, LARGEST_SHARE)
     each = values.groupby(groups, observed=True)
     largest = (each.max() / each.sum().where(each.sum() > 0)).fillna(1.0).max()
-    return at_most(
-        phrase("share of the largest customer in their group"), largest, LARGEST_IN_GROUP
-    )
+    name = phrase("share of the largest customer in their group")
+    return at_most(name, largest, LARGEST_IN_GROUP)
 
 
 def tail(sales: pd.Series) -> Check:
@@ -266,11 +267,8 @@ def same_verdict(
     verdict = verdicts.judge(claim.hypothesis, found)
     changed = verdicts.changed_verdict(claim.hypothesis, found, whole)
     passed = changed is None or verdict == "inconclusive"
-    if changed is None:
-        value = text("the same")
-    elif passed:
-        value = text("open either way")
-    else:
+    value = text("the same") if changed is None else text("open either way")
+    if not passed:
         value = text("{one} would be {other}", one=text(verdict), other=text(changed))
     return Check(name, text("the same verdict"), value, passed, variants=whole)
 

@@ -247,12 +247,12 @@ def told(people: pd.DataFrame, claimed: Mapping[str, float], caption: str) -> No
 
 def specifications(
     table: pd.DataFrame, unit: str, caption: str, band: tuple[float, float] | None = None,
-    null: float = 0.0, main: Estimate | None = None,
+    null: float = 0.0, main: Estimate | None = None, nothing: str = "no effect",
 ) -> None:  # fmt: skip
     """Show a specification curve, as from `specification_curve.curve`; the main one in orange.
 
     The main mark is `main`, where it is given, such as the estimate that is pooled over all
-    imputations: the curve is from one of them.
+    imputations: the curve is from one of them. `nothing` says what the value `null` means.
     """
     if main is not None:
         numbers = [main.estimate, main.ci_low, main.ci_high]
@@ -263,7 +263,7 @@ def specifications(
         2, 1, figsize=(7.2, 2.6 + 0.2 * choices), height_ratios=[2.2, 0.25 * choices]
     )
     marks.specification_curve(axes, table, null, band, unit)
-    found, said = table["estimate"], _agreement_in_words(table, null)
+    found, said = table["estimate"], _agreement_in_words(table, null, nothing)
     alt = text(
         "Specifications: {n}; estimates from {low:.2f} to {high:.2f}, median {median:.2f}.",
         n=len(table), low=found.min(), high=found.max(), median=found.median(),
@@ -277,20 +277,20 @@ def specifications(
     )
 
 
-def _agreement_in_words(table: pd.DataFrame, null: float) -> str:
+def _agreement_in_words(table: pd.DataFrame, null: float, nothing: str) -> str:
     """Say what `agreement` counts: intervals clear of none, or those that hold it."""
     main = table[table["main"]].iloc[0]
-    facts = {"share": agreement(table, null), "n": len(table), "none": null}
+    facts = {"share": agreement(table, null), "n": len(table), "none": null, "nothing": nothing}
     if main["ci_low"] > null:
         return text(
-            "{share:.0%} of {n} intervals lie above {none:g}, no effect, as the main one does.",
+            "{share:.0%} of {n} intervals lie above {none:g}, {nothing}, as the main one does.",
             **facts,
         )
     if main["ci_high"] < null:
         return text(
-            "{share:.0%} of {n} intervals lie below {none:g}, no effect, as the main one does.",
+            "{share:.0%} of {n} intervals lie below {none:g}, {nothing}, as the main one does.",
             **facts,
         )
     return text(
-        "{share:.0%} of {n} intervals hold {none:g}, no effect, as the main one does.", **facts
+        "{share:.0%} of {n} intervals hold {none:g}, {nothing}, as the main one does.", **facts
     )

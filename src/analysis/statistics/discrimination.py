@@ -48,8 +48,8 @@ def auc(score: ArrayLike, lost: ArrayLike, customers: ArrayLike | None = None) -
     ValueError
         If lengths or labels differ, a value is missing, or `lost` is not 0 or 1.
     NotEstimable
-        If the score is the same in every row, or fewer than 2 customers have a row that was
-        lost or one that was not.
+        If the score is the same in every row, fewer than 2 customers have a row that was lost
+        or one that was not, or every customer adds the same, as where each is in both.
 
     References
     ----------
@@ -68,8 +68,12 @@ def auc(score: ArrayLike, lost: ArrayLike, customers: ArrayLike | None = None) -
     value, n = placed[lost].mean(), codes.max() + 1
     if value in (0, 1):
         value, error = _at_the_edge(value, lost, codes)
+    elif (variance := _variance(placed, lost, codes)) < _NO_VARIANCE:
+        raise NotEstimable(
+            text("All of {n:,} customers add the same to the AUC: it has no error.", n=n)
+        )
     else:
-        error = np.sqrt(_variance(placed, lost, codes)) / (value * (1 - value))
+        error = np.sqrt(variance) / (value * (1 - value))
     return from_se(value, error, n, scale="logit", method=_method("AUC", customers))
 
 

@@ -149,17 +149,16 @@ def from_se(
 def moved(effect: Estimate, shift: float, se: float | None = None) -> Estimate:
     """Return an effect moved by an amount on its scale, such as that of the log of a ratio.
 
-    `se` is the standard error afterwards; by default that of the effect.
+    `se` is the standard error afterwards; by default that of the effect. An interval that reaches
+    farther on one side, such as that of two shares, still does so.
     """
     link, inverse = LINKS[effect.scale]
-    return from_se(
-        inverse(link(effect.estimate) + shift),
-        effect.se if se is None else se,
-        effect.n_obs,
-        scale=effect.scale,
-        df=effect.df,
-        method=effect.method,
+    middle, wider = link(effect.estimate), 1.0 if se is None else se / effect.se
+    low, high = (
+        float(inverse(middle + shift + wider * (link(end) - middle)))
+        for end in (effect.ci_low, effect.ci_high)
     )
+    return replace(effect, estimate=float(inverse(middle + shift)), ci_low=low, ci_high=high)
 
 
 def smallest(estimates: Sequence[Estimate]) -> Estimate:

@@ -42,6 +42,11 @@ def of(frame: pd.DataFrame) -> np.ndarray | None:
     return None if np.ptp(scaled) <= _ALIKE else scaled
 
 
+def answered(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that stand for somebody: an answer of weight 0 says nothing of a model."""
+    return frame if of(frame) is None else frame[frame[COLUMN].to_numpy(float) > 0]
+
+
 def of_fit(fit: object) -> pd.Series:
     """Return the weights of the rows of a least-squares fit or GLM of statsmodels."""
     model = fit.model
@@ -106,11 +111,16 @@ def _concentration(parts: np.ndarray) -> float:
 
 
 def average(values: pd.Series, frame: pd.DataFrame) -> float:
-    """Return the weighted mean of values of a table's rows; missing ones are left out."""
+    """Return the weighted mean of values of a table's rows; missing ones are left out.
+
+    It is missing where no known value has a weight above 0.
+    """
     weight = of(frame)
     if weight is None:
         return values.mean()
-    known = values.notna().to_numpy()
+    known = values.notna().to_numpy() & (weight > 0)
+    if not known.any():
+        return np.nan
     return float(np.average(values.to_numpy(float, na_value=np.nan)[known], weights=weight[known]))
 
 
@@ -119,6 +129,8 @@ def spread(values: pd.Series, frame: pd.DataFrame) -> float:
     if of(frame) is None:
         return values.std()
     n = values.notna().sum()
+    if n < 2:
+        return np.nan
     squares = (values.astype(float) - average(values, frame)) ** 2
     return float(np.sqrt(average(squares, frame) * n / (n - 1)))
 

@@ -24,7 +24,7 @@ def columns_by_term(
     of them says is what weighted least squares says of the columns.
     """
     formula = f"{outcome} ~ " + " + ".join([treatment, *controls])
-    data = data.reset_index(drop=True)
+    data = weighting.answered(data).reset_index(drop=True)
     used = coded(formula, data)
     weight = weighting.of(data.loc[used.index])
     root = 1.0 if weight is None else np.sqrt(weight)[:, None]

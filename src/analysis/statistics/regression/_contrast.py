@@ -72,20 +72,24 @@ def contrast(
         )
     _check_groups(fit, weights)
     rounding = _ROUNDING * np.abs(values) @ _sizes(fit)[names]
+    none = text(
+        "{n_obs:,} rows give no standard error for {names}.",
+        n_obs=n_obs,
+        names=" and ".join(names),
+    )
     if not (np.isfinite([middle, value, se]).all() and se > max(_EXACT * abs(middle), rounding)):
-        raise NotEstimable(
-            text(
-                "{n_obs:,} rows give no standard error for {names}.",
-                n_obs=n_obs,
-                names=" and ".join(names),
-            )
-        )
+        raise NotEstimable(none)
     df = df or (getattr(fit, "df_resid_inference", fit.df_resid) if fit.use_t else np.inf)
     if by_answer := getattr(fit, "by_answer", None):
         half, own = by_answer
         parts = half[:, fit.params.index.get_indexer(names)] @ values
         df = weighting.degrees_of_freedom(parts, own, df)
-    return from_se(value, se, n_obs, scale=scale, df=df, method=label)
+    with np.errstate(divide="ignore", over="ignore"):
+        found = from_se(value, se, n_obs, scale=scale, df=df, method=label)
+    lowest = 0.0 if scale == "log" else -np.inf
+    if not lowest < found.ci_low < value < found.ci_high < np.inf:
+        raise NotEstimable(none)  # of a ratio beyond what a number can hold
+    return found
 
 
 def coefficients(fits: Fit | Sequence[Fit]) -> pd.DataFrame:

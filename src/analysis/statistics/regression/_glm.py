@@ -49,6 +49,9 @@ def fit(model: sm.GLM | sm.WLS, family: str, outcome: str, rows: str = "rows"):
     for counts Correia et al. 2019, arXiv 1903.01633), without a look at how far a fit has come.
     """
     x, y = np.asarray(model.exog, float), np.asarray(model.endog, float)
+    highest = 1 if family == "binomial" else np.inf
+    if family != "gaussian" and (y.min() < 0 or y.max() > highest):
+        raise ValueError(f"A {family} outcome must lie between 0 and {highest}.")
     _check_events(x, y, family, outcome, rows)
     _check_offsets(x, model.exog_names)
     found = _maximum(model)

@@ -32,7 +32,7 @@ def results(model: OrderedModel, weight: np.ndarray | None = None) -> OrderedRes
     """
     x, p = model.exog, model.k_vars
     middle, spread = x.mean(axis=0), x.std(axis=0)
-    found, covariance, converged = _fit(model.endog, (x - middle) / spread, weight)
+    found, covariance, half, converged = _fit(model.endog, (x - middle) / spread, weight)
     back = np.diag(np.r_[1 / spread, np.ones(model.k_levels - 1)])
     back[p:, :p] = middle / spread
     found = back @ found
@@ -45,14 +45,17 @@ def results(model: OrderedModel, weight: np.ndarray | None = None) -> OrderedRes
     fitted = LikelihoodModelResults(model, params, change @ covariance @ change.T)
     fitted.mle_retvals, fitted.mle_settings = {"converged": converged}, {"optimizer": "newton"}
     own = OrderedResults(model, fitted)
+    own.by_answer = None if half is None else (half @ change.T, weight)
     own.hasconst, own.converged, own.method = 0, converged, "newton"
     return OrderedResultsWrapper(own)
 
 
 def _fit(
     codes: np.ndarray, x: np.ndarray, weight: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, bool]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, bool]:
     """Return slopes and then thresholds, their covariance, and whether the steps converged.
+
+    Before the last stands what each weighted answer adds to the errors, shape (n, p + k - 1).
 
     Answers, shape (n,), are 0 to k - 1, each of which occurs; x, shape (n, p), has no constant.
     The covariance is the inverse of the observed information; with weights, which make a
@@ -76,11 +79,12 @@ def _fit(
         if is_last:
             converged = bool(np.linalg.cond(information) < WORST_CONDITION)
             break
-    covariance = np.linalg.pinv(information)
+    covariance, half = np.linalg.pinv(information), None
     if weight is not None:
         n = len(codes)
-        covariance = covariance @ (n / (n - 1) * scores.T @ scores) @ covariance
-    return params, covariance, converged
+        half = np.sqrt(n / (n - 1)) * scores @ covariance
+        covariance = half.T @ half
+    return params, covariance, half, converged
 
 
 def _derivatives(

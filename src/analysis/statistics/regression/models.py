@@ -92,8 +92,10 @@ def robust_glm(
     """
     _glm.check_family(family)
     if groups is not None:
+        if groups not in data:
+            raise ValueError(f'The table has no column "{groups}" of groups.')
         data = data.dropna(subset=groups)
-    data = data.reset_index(drop=True)
+    data = weighting.answered(data).reset_index(drop=True)
     used = coded(formula, data)
     own = weighting.of(data.loc[used.index])
     if family == "gaussian":
@@ -102,7 +104,7 @@ def robust_glm(
     else:
         options = {} if own is None else {"var_weights": own}
         model = _model(smf.glm, formula, used, family=FAMILIES[family](), **options)
-    _check_design(model, family)
+    _check_design(model)
     fit = _glm.fit(model, family, f'"{model.endog_names}"')
     x, mean = model.exog, np.asarray(fit.fittedvalues)
     weight, residual = FAMILIES[family]().variance(mean), model.endog - mean
@@ -140,7 +142,7 @@ def ordered(formula: str, data: pd.DataFrame) -> Fit:
         Slopes, then thresholds as statsmodels has them (the first, and logs of the distances);
         errors from the observed information, normal. It has not converged where a category's
         answers all lie at one end of the scale; `contrast` then refuses. Of weighted answers the
-        errors are robust ones: the information says nothing of pseudo-likelihoods.
+        errors are robust ones, and t: the information says nothing of pseudo-likelihoods.
 
     Raises
     ------
@@ -156,7 +158,7 @@ def ordered(formula: str, data: pd.DataFrame) -> Fit:
     Harrell (2015), Regression Modeling Strategies, 2nd ed., section 4.4. McCullagh (1980), JRSS B
     42, 109-142.
     """
-    data = data.reset_index(drop=True)
+    data = weighting.answered(data).reset_index(drop=True)
     used = coded(formula, data)
     weight = weighting.of(data.loc[used.index])
     model = _model(OrderedModel.from_formula, formula, used, distr="probit", hasconst=False)
@@ -244,18 +246,14 @@ def _model(maker: Callable, formula: str, data: pd.DataFrame, **options: object)
     return model
 
 
-def _check_design(model: Model, family: str) -> None:
-    """Refuse outcomes that the family cannot have, and collinear columns."""
-    y = np.asarray(model.endog)
-    highest = 1 if family == "binomial" else np.inf
-    if family != "gaussian" and (y.min() < 0 or y.max() > highest):
-        raise ValueError(f"A {family} outcome must lie between 0 and {highest}.")
+def _check_design(model: Model) -> None:
+    """Refuse collinear columns."""
     if np.linalg.matrix_rank(_unitless(model.exog)) < model.exog.shape[1]:
         raise NotEstimable(
             text(
                 "Columns {exog_names} are collinear in {n:,} rows; leave one out.",
                 exog_names=model.exog_names,
-                n=len(y),
+                n=len(model.endog),
             )
         )
 

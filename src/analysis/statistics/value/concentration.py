@@ -135,13 +135,14 @@ def unsettled(half_year: float, year: float) -> list[str]:
     One sentence if it falls by more than `MOST_FALL` of itself; else none, as where the first is
     not known. In the regions of the example it falls by 2 to 4 %.
     """
-    fall = 1 - year / half_year
-    if not fall > MOST_FALL:
+    if not half_year - year > MOST_FALL * half_year:
         return []
-    return [
-        f"The Gini coefficient still falls by {fall:.0%}, from {half_year:.2f} in 6 months to "
-        f"{year:.2f} in 12: in a longer window sales would look less concentrated than here."
-    ]
+    said = text(
+        "The Gini coefficient still falls by {fall:.0%}, from {half_year:.2f} in 6 months to "
+        "{year:.2f} in 12: in a longer window sales would look less concentrated than here.",
+        fall=1 - year / half_year, half_year=half_year, year=year,
+    )  # fmt: skip
+    return [said]
 
 
 def checked(sales: ArrayLike) -> np.ndarray:

@@ -14,6 +14,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from analysis.language import text
+from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.value.purchase_models import (
     BuyingModel,
     SpendModel,
@@ -101,8 +103,18 @@ def holdout(
     """Compare expected and actual purchases in the `weeks` after the end of a summary.
 
     `summary` is what the model knew, as from `purchases.purchase_history`; `actual_purchases` are
-    purchase days in these weeks, in the order of its rows, shape (n,).
+    purchase days in these weeks, in the order of its rows, shape (n,). NotEstimable says that
+    there are none, so that no error is a share of them.
     """
+    if not np.any(actual_purchases):
+        raise NotEstimable(
+            text(
+                "None of {n:,} customers bought in the {weeks:.0f} weeks after the fit: no "
+                "forecast can be held against that.",
+                n=len(summary),
+                weeks=weeks,
+            )
+        )
     data = pd.DataFrame(
         {
             "frequency": summary["frequency"].clip(upper=7).astype(int).to_numpy(),
