@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import re
 import tomllib
 from pathlib import Path
 
@@ -83,6 +84,21 @@ def test_what_was_seen_stands_behind_each_guess(folder):
     assert problems(found).empty
     assert found.tables["transactions"].good["amount"].sum().execute() == 2 * 450.0
     assert found.source.as_of == dt.date(2024, 2, 3)
+
+
+def test_a_file_whose_last_line_has_no_end_is_taken_as_whole_and_named(folder):
+    file = folder / "加油流水_02.csv"
+    file.write_bytes(file.read_bytes().rstrip(b"\n"))
+    written = source.write(str(folder))
+    text = written.path.read_text(encoding="utf-8")
+    assert re.findall("complete = true  .*", text) == [
+        f"complete = true{'':31}# CHECK: the last line of {file.name} has no end"
+    ]
+    said = f"transactions: the last line of {file.name} has no end: complete = true says that"
+    assert [each for each in written.unsure if each.startswith(said)]
+    found = opened(written)
+    assert problems(found).empty
+    assert found.tables["transactions"].good["amount"].sum().execute() == 2 * 450.0
 
 
 def test_the_command_says_what_comes_next_and_overwrites_nothing(folder):

@@ -21,6 +21,11 @@ OF_SOURCE = {
     "max_set_aside = " + "9" * 5000: "not a TOML file in UTF-8",
 }
 OF_TABLES = {
+    "[transactions]\nfile = ''\n": "[transactions] file = '': expected a text that is not empty",
+    "[transactions]\nfile = 't.csv'\nheader = []\n": "header = []: expected a list of at least 1",
+    "[transactions]\nfiles = ['']\n": "[transactions] files = '': expected a text that is not",
+    AMOUNT.format("1"): "[transactions.columns] amount = 1: expected a table",
+    AMOUNT.format("''"): "[transactions.columns] amount: column = '': expected a text that is not",
     "[transactions]\nfile = 'transactions.csv'\nsheet = 'X'\n": "'sheet' has no effect here",
     "[transactions]\nfile = 'transactions.csv'\nschema_name = 'X'\n": "'schema_name' has no effect",
     "[transactions]\nfile = 't.parquet'\nskip = 1\n": "'skip' has no effect here: it is for text",
@@ -55,6 +60,12 @@ def test_a_name_that_no_file_can_have_is_one_that_is_not_there(write_source, key
     assert name[:200] in data.problems["transactions"]
 
 
+@pytest.mark.parametrize("name", ["x" * 5000, "x" * 5000 + ".toml", "a\0.toml"])
+def test_a_source_that_no_file_can_be_is_one_that_is_not_there(name):
+    with pytest.raises(DataError, match="No source "):
+        sources.read(name)
+
+
 def test_a_folder_of_no_possible_name_holds_no_file(write_source):
     path = write_source(f"folder = '{'x' * 5000}'\n")
     with pytest.raises(DataError, match=r"customers\.csv: no such file"):
@@ -71,6 +82,21 @@ def write_database(path, *queries):
             own.sql(query)
     path.write_text(path.read_text().replace('.csv"', '"'))
     return path
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["me:{}@[::1/x", "me:[{}]@localhost/x", "me:{}/@localhost/x", "me:a@localhost:{}/x"],
+)
+def test_an_address_that_is_none_is_refused_without_its_secret(write_source, address, monkeypatch):
+    monkeypatch.setenv("OUR_PASSWORD", "s3cret")
+    own = address.format("${OUR_PASSWORD}")
+    path = write_source("database = 'ADDRESS'\n")
+    path.write_text(path.read_text().replace("ADDRESS", f"postgresql://{own}"))
+    with pytest.raises(DataError) as error:
+        sources.read(str(path))
+    assert str(error.value).startswith("small.toml: database: expected an address such as 'postg")
+    assert "s3cret" not in str(error.value)
 
 
 @pytest.mark.parametrize(

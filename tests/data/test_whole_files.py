@@ -4,7 +4,9 @@ import csv
 import gzip
 import io
 import sqlite3
+import zipfile
 
+import messy
 import openpyxl
 import pandas as pd
 import pyarrow as pa
@@ -70,6 +72,27 @@ def test_a_last_line_without_an_end_is_refused_unless_it_is_said_to_be_whole(
     assert opened(path).tables["transactions"].good.count().execute() == 5
 
 
+OBJECTS = pd.read_csv(io.StringIO(TRANSACTIONS)).to_json(orient="records", lines=True).rstrip()
+WITHOUT_END = {
+    "t.csv.gz": gzip.compress(LINES.rstrip()),
+    "t.csv.zst": pa.compress(LINES.rstrip(), "zstd", asbytes=True),
+    "t.jsonl": OBJECTS.encode(),
+    "t.jsonl.gz": gzip.compress(OBJECTS.encode()),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_END)
+def test_a_file_that_says_itself_that_it_is_whole_needs_no_last_end(write_source, name):
+    path = with_lines(write_source, WITHOUT_END[name], name)
+    assert opened(path).tables["transactions"].good.count().execute() == 5
+
+
+@pytest.mark.parametrize("name", ["t.csv.gz", "t.csv.zst", "t.jsonl", "t.jsonl.gz"])
+def test_one_that_was_cut_off_is_refused(write_source, name):
+    path = with_lines(write_source, WITHOUT_END[name][:-9], name)
+    assert f"{name}: " in only_problem(path)["expected"]
+
+
 def test_a_last_line_that_ends_with_a_quote_is_whole(write_source):
     text = TRANSACTIONS.rstrip().removesuffix("350") + '"350"'
     path = with_lines(write_source, text.encode())
@@ -120,6 +143,42 @@ def test_a_formula_without_a_result_is_refused_with_its_cell(write_source):
     assert (
         "the cell F4 of the sheet 'Sheet' has a formula without a" in only_problem(path)["expected"]
     )
+
+
+def with_open_document(write_source, written):
+    """Write a source whose purchases are an .ods file in which the cell F2 is written so."""
+    path = with_lines(write_source, b"", "t.ods")
+    messy.ods(*csv.reader(io.StringIO(TRANSACTIONS)))(file := path.parent / "small" / "t.ods")
+    with zipfile.ZipFile(file) as book:
+        content = {each: book.read(each) for each in book.namelist()}
+    cell = b'<table:table-cell office:value-type="string"><text:p>300</text:p></table:table-cell>'
+    assert content["content.xml"].count(cell) == 1
+    with zipfile.ZipFile(file, "w") as book:
+        for name, own in content.items():
+            book.writestr(name, own.replace(cell, f"<table:table-cell {written}".encode()))
+    return path
+
+
+@pytest.mark.parametrize("kind", ['string" office:string-value="', 'float" office:value="0'])
+def test_an_error_in_an_open_document_is_a_text(write_source, kind):
+    error = f'table:formula="of:=1/0" office:value-type="{kind}"><text:p>#DIV/0!</text:p>'
+    problem = only_problem(with_open_document(write_source, f"{error}</table:table-cell>"))
+    assert problem["column"] == "amount"
+    assert "row 2: '#DIV/0!'" in problem["example"]
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ('table:formula="of:=1+2"/>', "the cell F2 of the sheet 'Belege' has a formula without a"),
+        (
+            'office:value-type="float" office:value="1" table:number-columns-repeated="99999999"/>',
+            "the cells of the sheet 'Belege' go to ",
+        ),
+    ],
+)
+def test_an_open_document_that_can_t_be_read_as_shown_is_refused(write_source, written, said):
+    assert said in only_problem(with_open_document(write_source, written))["expected"]
 
 
 def test_a_cell_far_from_all_others_is_named(write_source):
@@ -215,6 +274,15 @@ def test_a_blob_of_sqlite_is_named(write_source):
     with sqlite3.connect(path.parent / "own.sqlite") as own:
         own.execute("create table customers as select x'ff00' as customer_id, 'N' as region")
     with pytest.raises(DataError, match=r"own\.sqlite: 'customers' holds bytes \(BLOB\)"):
+        opened(path)
+
+
+def test_a_view_of_sqlite_that_does_not_work_is_named(write_source):
+    path = write_source("as_of = 2024-12-31\ndatabase = 'own.sqlite'\n")
+    path.write_text(path.read_text().replace('"customers.csv"', "'a\"b'").replace('.csv"', '"'))
+    with sqlite3.connect(path.parent / "own.sqlite") as own:
+        own.execute("""create view "a""b" as select * from gone""")
+    with pytest.raises(DataError, match=r"own\.sqlite: 'a\"b' can't be read; expected a"):
         opened(path)
 
 

@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 from analysis.data.errors import DataError, nearest
+from analysis.data.files import is_file
 from analysis.data.mapping.schema import build, filled, variables
 from analysis.data.mapping.source import Source
 
@@ -48,7 +49,7 @@ def find(source: str) -> Path:
     """
     paths = [Path(source), ROOT / source] if source.endswith(".toml") else [DATA / f"{source}.toml"]
     for path in paths:
-        if path.is_file():
+        if is_file(path):
             return path.resolve()
     raise DataError(f"No source {source!r}.{nearest(source, available())}")
 

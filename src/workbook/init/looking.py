@@ -201,6 +201,7 @@ def _open(engine: BaseBackend, source: Source, file: str, layout: Layout) -> Tab
         header=layout.header,
         encoding=layout.encoding or "utf-8",
         delimiter=layout.delimiter or ",",
+        complete=True,
     )
     own = replace(source, tables={"customers": TableMap((part,))})
     return raw_tables(engine, own, "customers")[0].rows

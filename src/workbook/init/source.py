@@ -37,6 +37,11 @@ _PASSWORD = re.compile(r"(://[^:/@]+:)(?!\$\{)([^@]+)@")
 _VARIABLE = "database: the password is not in the file; set the variable DATABASE_PASSWORD to it"
 _GERMAN = re.compile(r"[äöüß]|kunde|datum|betrag|menge", re.IGNORECASE)
 
+_DONE = {
+    "drop": "drop leaves them out",
+    "complete": "complete = true says that nothing is missing",
+}
+
 
 @dataclass(frozen=True)
 class Written:
@@ -243,8 +248,9 @@ def _unsure(draft: Draft) -> Iterator[str]:
         said = "; ".join(filter(None, (each.unsure, writing.strange(each))))
         if said:
             yield f"{draft.table}.{each.name}: {said}"
-    if "CHECK" in draft.saw.get("drop", ""):
-        yield f"{draft.table}: {draft.saw['drop'].partition('CHECK: ')[2]}: drop leaves them out"
+    for key, done in _DONE.items():
+        if "CHECK" in draft.saw.get(key, ""):
+            yield f"{draft.table}: {draft.saw[key].partition('CHECK: ')[2]}: {done}"
     yield from (f"{draft.table}: {said}" for said in draft.unsure)
 
 

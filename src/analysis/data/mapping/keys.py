@@ -80,14 +80,14 @@ COMPLETE = "a text file whose last line has no end is whole"
 class ColumnKeys(Marks):
     """Where one column of the contract comes from, where its name alone does not say it."""
 
-    column: str | None = Field(None, description="the file's column")
-    columns: list[str] | None = Field(
+    column: Filled | None = Field(None, description="the file's column")
+    columns: list[Filled] | None = Field(
         None,
         min_length=1,
         description="several: numbers become the mean of those filled in, dates and texts are "
         "joined by a blank",
     )
-    key: list[str] | None = Field(
+    key: list[Filled] | None = Field(
         None, min_length=2, description="several columns that are one identifier together"
     )
     value: Text | None = Field(None, description="the same value for every row")
@@ -106,7 +106,7 @@ class ColumnKeys(Marks):
     default: str | None = Field(None, description="the contract's value for every other word")
     scale: Factor | None = Field(None, description="what one unit of the file is")
     offset: Number | None = Field(None, description="added after scaling")
-    scale_by: str | None = Field(None, description="column whose value chooses out of `scales`")
+    scale_by: Filled | None = Field(None, description="column whose value chooses out of `scales`")
     scales: dict[str, Factor] | None = Field(None, description="scale by value of `scale_by`")
     scale_of: Range | None = Field(
         None, description="lowest and highest answer of a rating: they become 1 and 10"
@@ -124,9 +124,9 @@ class ColumnKeys(Marks):
 class JoinKeys(Keys):
     """A second file whose row with the same key completes each row."""
 
-    file: str = Field(description="the second file; its columns become `name.column`")
-    on: str = Field(description="the column that both have")
-    sheet: str | None = Field(None, description="of an Excel or OpenDocument file")
+    file: Filled = Field(description="the second file; its columns become `name.column`")
+    on: Filled = Field(description="the column that both have")
+    sheet: Filled | None = Field(None, description="of an Excel or OpenDocument file")
     numeric: bool = Field(
         False, description="values that are numbers: 00123, 123 and 123.0 are the same"
     )
@@ -135,12 +135,12 @@ class JoinKeys(Keys):
 class TableKeys(TextFile):
     """One table of the contract, or one of several parts of it (`[[transactions]]`)."""
 
-    file: str | None = Field(
+    file: Filled | None = Field(
         None,
         description="a file (.csv, .txt, .tsv, also .gz and .zst; .parquet, .jsonl, .xlsx, .xls, "
         ".ods), a folder of Parquet files (`year=2024/...`), or a table of the database",
     )
-    files: Annotated[list[str], BeforeValidator(as_list)] | None = Field(
+    files: Annotated[list[Filled], BeforeValidator(as_list)] | None = Field(
         None, min_length=1, description='several files of one layout: a list, or `"sales_*.csv"`'
     )
     outside: bool | None = Field(None, description=f"as in the source: {OUTSIDE}")
@@ -154,9 +154,11 @@ class TableKeys(TextFile):
     updated_at: str | None = Field(
         None, description="of a database's table: its column that says when a row last changed"
     )
-    sheet: str | None = Field(None, description="of an Excel or OpenDocument file; the first")
+    sheet: Filled | None = Field(None, description="of an Excel or OpenDocument file; the first")
     skip: Annotated[int, Field(ge=0, le=1_000_000)] = Field(0, description="rows above the header")
-    header: list[str] | None = Field(None, description="names for a file without a header")
+    header: list[str] | None = Field(
+        None, min_length=1, description="names for a file without a header"
+    )
     joins: list[JoinKeys] = Field(default_factory=list, description="files that complete each row")
     same_file_as: str | None = Field(None, description="the table whose file this is, too")
     one_row_per: str | None = Field(
@@ -168,7 +170,9 @@ class TableKeys(TextFile):
         '`{ Status = ["paid", "sent"], Day = { min = 2024-01-01 } }`',
     )
     drop: Filter = Field(default_factory=dict, description="not these rows")
-    count: str | None = Field(None, description="column that says how many rows one row stands for")
+    count: Filled | None = Field(
+        None, description="column that says how many rows one row stands for"
+    )
     scale_of: Range | None = Field(
         None, description="of a survey: `scale_of` for all of its ratings"
     )

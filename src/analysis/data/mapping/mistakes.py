@@ -43,7 +43,7 @@ def _sentences(error: ValidationError, kind: type[Keys], where: str) -> Iterator
         place, key = [part for part in each["loc"] if isinstance(part, str)], None
         names = kind.model_fields
         if "columns" in place[:1] and kind is TableKeys and len(place) > 1:
-            prefix, key = f"{where[:-2]}.columns] {place[1]}: ", ".".join(place[2:3])
+            prefix, key = f"{where[:-2]}.columns] ", ": ".join(place[1:3])
             names = ColumnKeys.model_fields
         elif "joins" in place[:1] and len(place) > 1:
             prefix, key, names = f"{where}joins: ", place[1], JoinKeys.model_fields
@@ -55,7 +55,8 @@ def _sentences(error: ValidationError, kind: type[Keys], where: str) -> Iterator
                 "numbers or days such as { min = 1, max = 5 } and { min = 2024-01-01 }."
             )
         elif each["type"] == "extra_forbidden":
-            yield f"{prefix}unknown key {place[-1]!r}.{nearest(place[-1], names)}"
+            own = f"{place[1]}: " if names is ColumnKeys.model_fields else ""
+            yield f"{prefix}{own}unknown key {place[-1]!r}.{nearest(place[-1], names)}"
         elif each["type"] == "missing":
             yield f"{prefix}needs a key {place[-1]!r}."
         elif each["type"] == "value_error":

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from analysis.data.contract import TABLES
 from analysis.data.errors import DataError, nearest
@@ -269,7 +270,16 @@ def _address(stated: str | None) -> str | None:
         )
     address = _VARIABLE.sub(_variable, stated)
     scheme, mark, path = address.partition("://")
-    return path.partition("?")[0] if mark and scheme in ("duckdb", "sqlite") else address
+    if mark and scheme in ("duckdb", "sqlite"):
+        return path.partition("?")[0]
+    try:
+        _ = mark and urlsplit(address).port
+    except ValueError:  # whose text may hold the password
+        raise DataError(
+            "database: expected an address such as 'postgresql://user:${PASSWORD}@host:5432/name'; "
+            "in a name or password, : / ? # [ ] @ are written as %3A %2F %3F %23 %5B %5D %40."
+        ) from None
+    return address
 
 
 def _variable(match: re.Match) -> str:

@@ -1,4 +1,4 @@
-"""What is to be known of an Excel file's cells before they are read: errors, formulas, extent."""
+"""What is to be known of a sheet's cells before they are read: errors, formulas, extent."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ MOST_CELLS = 50_000_000
 MOST_BYTES = 8 * 2**30
 """Bytes of a sheet once it is unpacked."""
 _CHUNK = 2**22
+_URN = "{{urn:oasis:names:tc:opendocument:xmlns:{}:1.0}}".format
+_TABLE, _OFFICE = _URN("table"), _URN("office")
+_ERRORS = ("#", "Err:")
+"""With which the text of a formula begins whose result is an error."""
 _N = rb"(?:\w+:)?"  # a prefix of names
 _ROW = re.compile(rb"<" + _N + rb"row\b")
 _PLACE = re.compile(rb"<" + _N + rb"c\s[^>]*?\br=\"([A-Z]{1,3})(\d{1,7})\"")
@@ -68,6 +72,39 @@ def looked_at(path: Path, sheet: str) -> Cells:
             return _looked_at(stream)
 
 
+def in_open_document(path: Path, sheet: str) -> Cells:
+    """Look at the cells of a sheet of an .ods file, whose errors have a value that is none.
+
+    Raises
+    ------
+    ValueError, KeyError, OSError, zipfile.BadZipFile, ElementTree.ParseError
+        If the file is damaged.
+    """
+    errors, uncomputed, is_own, filled = {}, "", False, False
+    row = column = right = down = 0
+    with zipfile.ZipFile(path) as book, book.open("content.xml") as stream:
+        for event, each in ElementTree.iterparse(stream, ("start", "end")):
+            kind = each.tag.removeprefix(_TABLE)
+            if event == "start":
+                if kind == "table":
+                    is_own, row, column = each.get(f"{_TABLE}name") == sheet, 0, 0
+            elif is_own and kind in ("table-cell", "covered-table-cell"):
+                text, has_value = "".join(each.itertext()), f"{_OFFICE}value-type" in each.attrib
+                is_formula = f"{_TABLE}formula" in each.attrib
+                if is_formula and text.startswith(_ERRORS):
+                    errors[row, column] = text
+                elif is_formula and not has_value and not uncomputed:
+                    uncomputed = name_of(row, column)
+                column += int(each.get(f"{_TABLE}number-columns-repeated", 1))
+                right, filled = (max(right, column), True) if has_value else (right, filled)
+            elif is_own and kind == "table-row":
+                row += int(each.get(f"{_TABLE}number-rows-repeated", 1))
+                column, down, filled = 0, row if filled else down, False
+                each.clear()
+    last = name_of(max(down, 1) - 1, max(right, 1) - 1)
+    return Cells(errors, uncomputed, last, down * right)
+
+
 def _looked_at(stream: IO[bytes]) -> Cells:
     """Look at the cells of a sheet's XML."""
     errors, uncomputed, right, down = {}, "", "A", 1
@@ -91,6 +128,14 @@ def position(cell: str) -> tuple[int, int]:
     for letter in letters:
         column = column * 26 + ord(letter) - ord("A") + 1
     return int(cell[len(letters) :]) - 1, column - 1
+
+
+def name_of(row: int, column: int) -> str:
+    """Return the name of a cell by its row and column from 0 on."""
+    letters = ""
+    while column >= 0:
+        letters, column = chr(ord("A") + column % 26) + letters, column // 26 - 1
+    return f"{letters}{row + 1}"
 
 
 def _rows(stream: IO[bytes]) -> Iterator[bytes]:

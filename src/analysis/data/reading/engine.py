@@ -92,15 +92,18 @@ def own_types(engine: BaseBackend, frame: pd.DataFrame) -> Table:
 
 def _from_sqlite(engine: BaseBackend, source: Source, name: str) -> Table:
     """Copy a table of a SQLite file into the embedded engine."""
-    path, nullable = database_file(source), {"dtype_backend": "numpy_nullable"}
+    path, nullable, known = database_file(source), {"dtype_backend": "numpy_nullable"}, []
     try:
         with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
             database.execute("pragma trusted_schema = off")
             known = pd.read_sql("select name from sqlite_master", database)["name"].tolist()
             if name in known:
-                frame = pd.read_sql(f'select * from "{name}"', database, **nullable)
+                own = name.replace('"', '""')
+                frame = pd.read_sql(f'select * from "{own}"', database, **nullable)
     except pd.errors.DatabaseError:
-        raise DataError(f"{source.stated}: the file is not a SQLite database.") from None
+        said = f"{name!r} can't be read; expected a table, or a view that works"
+        said = said if known else "the file is not a SQLite database"
+        raise DataError(f"{source.stated}: {said}.") from None
     if name not in known:
         raise DataError(f"The database has no table {name!r}.{nearest(name, known)}")
     return own_types(engine, frame)

@@ -27,6 +27,11 @@ NEXT = 10**12
 """Added to the row numbers for each earlier file of the same table."""
 _NO_ROWS = "the file has no rows; expected a header and at least one row."
 
+_CUT = (
+    "its last line has no end; was the file cut off? Expected a line end, or the key "
+    "complete = true if nothing is missing."
+)
+
 
 @dataclass(frozen=True)
 class RawTable:
@@ -193,8 +198,8 @@ def _open(
         return text.read_json_lines(engine, path), 1
     how = {"delimiter": part.delimiter, "encoding": part.encoding, "skip": skip}
     rows = text.read(engine, path, **how, header=header)
-    if not part.complete:
-        text.check_end(path)
+    if not part.complete and text.is_cut(path):
+        raise DataError(_CUT)
     return rows, first_row
 
 

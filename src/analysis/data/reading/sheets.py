@@ -17,6 +17,7 @@ from analysis.data.reading import cells, names
 _DAMAGED = (calamine.CalamineError, OSError, ValueError, KeyError, zipfile.BadZipFile)
 _DAMAGED += (zlib.error, EOFError, ElementTree.ParseError, NotImplementedError)
 ENDINGS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+_LOOKS = {".xlsx": cells.looked_at, ".xlsm": cells.looked_at, ".ods": cells.in_open_document}
 
 
 def read(path: Path, sheet: str = "", skip: int = 0, header: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -95,7 +96,8 @@ def _rows(book: calamine.CalamineWorkbook, path: Path, sheet: str) -> list[list]
         hidden = f"; its sheet {known[0]!r} is hidden: name it if it is meant" if known else ""
         raise DataError(f"the file has no sheet with cells{hidden}.")
     name = sheet or shown[0]
-    about = cells.looked_at(path, name) if path.suffix.lower() in (".xlsx", ".xlsm") else None
+    look = _LOOKS.get(path.suffix.lower())
+    about = look(path, name) if look else None
     if about and about.number > cells.MOST_CELLS:
         raise DataError(
             f"the cells of the sheet {name!r} go to {about.last}, which is more than can be read; "
@@ -104,7 +106,7 @@ def _rows(book: calamine.CalamineWorkbook, path: Path, sheet: str) -> list[list]
     if about and about.uncomputed:
         raise DataError(
             f"the cell {about.uncomputed} of the sheet {name!r} has a formula without a result; "
-            "open the file in Excel and save it, so that results are stored."
+            "open the file in its program and save it, so that results are stored."
         )
     rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
     for (row, column), text in (about.errors if about else {}).items():

@@ -95,30 +95,24 @@ def read(
         return _read_utf8(engine, whole, **arguments)
 
 
-def check_end(path: Path) -> None:
-    """Refuse a file that was cut off: its last line has no end, and no quote is closed there.
+def is_cut(path: Path) -> bool:
+    """Tell whether a file may be cut off: its last line has no end, and no quote is closed there.
 
-    Raises
-    ------
-    DataError
-        If it has none; packed files say themselves whether they are whole.
+    Packed files say themselves whether they are whole.
     """
     if path.suffix.lower() in (".gz", ".zst"):
-        return
+        return False
     with path.open("rb") as file:
         file.seek(-min(8, path.stat().st_size), os.SEEK_END)
         end = file.read().replace(b"\0", b"")
-    if not end.endswith((b"\r", b"\n", b'"')):
-        raise DataError(
-            "its last line has no end; was the file cut off? Expected a line end, or the key "
-            "complete = true if nothing is missing."
-        )
+    return not end.endswith((b"\r", b"\n", b'"'))
 
 
 def read_json_lines(engine: BaseBackend, path: Path) -> Table:
     """Read a file of one JSON object per line: columns of numbers as such, others as texts."""
     if path.suffix.lower() not in (".gz", ".zst") and path.open("rb").read(3) == codecs.BOM_UTF8:
         raise DataError("the file begins with a mark (BOM); save it as UTF-8 without one.")
+    _check_bytes(path)
     place = glob.escape(str(path))
     found = engine.con.execute(_KINDS, [place]).fetchall()
     nested = [name for name, kinds in found if {"ARRAY", "OBJECT"} & set(kinds)]
@@ -206,7 +200,7 @@ def _has_gaps(path: Path) -> bool:
 
 
 def _check_bytes(path: Path) -> None:
-    """Refuse a file that holds NUL, which would be read past; packed ones are looked through."""
+    """Refuse a file that holds NUL, which would be read past; packed ones are read to their end."""
     if path.suffix.lower() in (".gz", ".zst"):
         with opened(path, "latin-1") as file:
             row = next((i for i, line in enumerate(file, start=1) if "\0" in line), 0)

@@ -10,9 +10,12 @@ from itertools import takewhile
 from pathlib import Path
 
 from analysis.data.contract import TABLES
-from analysis.data.errors import counted
+from analysis.data.errors import counted, listed
+from analysis.data.reading import text
+from analysis.data.reading.kinds import ending_of
 from workbook.init.drafting import entries, money
 from workbook.init.drafting.entries import Common, Entry
+from workbook.init.layouts import TEXT
 from workbook.init.matching import Match
 from workbook.init.plan import Plan, is_constant
 from workbook.init.values.synonyms import is_word
@@ -95,6 +98,9 @@ def _draft(
     keys |= {"sheet": layout.sheet, "skip": layout.skip, "header": list(layout.header)}
     keys |= {"encoding": layout.encoding, "delimiter": layout.delimiter}
     saw.setdefault("delimiter", _BETWEEN.get(layout.delimiter, ""))
+    if folder and (cut := [each for each in found.files if _is_cut(folder / each)]):
+        keys["complete"] = True
+        saw["complete"] = f"CHECK: the last line of {listed(cut)} has no end"
     is_derived = table == "customers" and bool(plan.derived)
     if is_derived:
         saw[""] = f"no file of customers: they are those in the file of {plan.derived}"
@@ -132,6 +138,11 @@ def _draft(
     ]
     unused = () if is_derived else _unused(plan, match, columns, keys)
     return Draft(table, keys, saw, tuple(columns), tuple(unsure), unused)
+
+
+def _is_cut(path: Path) -> bool:
+    """Tell whether the last line of a text file has no end."""
+    return ending_of(path) in TEXT and text.is_cut(path)
 
 
 def _drop(match: Match) -> tuple[dict[str, list[str]], str]:
