@@ -73,8 +73,10 @@ def test_an_expression_is_computed_and_what_it_lacks_is_said(tmp_path):
     rows = {(column, example): n for column, n, _, example in own.problems}
     assert rows == {
         ("amount", "row 5: nothing"): 1,
-        ("amount", "row 3: '2 3 0'"): 2,
-        ("cost", "row 3: '2 0'"): 2,
+        ("amount", "row 3: '2 3 0'"): 1,
+        ("amount", "row 4: 'x 3 1'"): 1,
+        ("cost", "row 3: '2 0'"): 1,
+        ("cost", "row 4: 'x 1'"): 1,
         ("cost", "row 2: '2 1'"): 2,
     }
     columns = columns.replace("-q / n", "q / (n * n)")

@@ -5,11 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.data import dataset
+from analysis.data import dataset, sources
 from analysis.data.errors import DataError
+from analysis.data.reading import engine as engines
+from analysis.data.reading.raw import raw_tables
 from analysis.data.region import load_region, of_validated
+from analysis.data.validation.checked import checked
 from analysis.data.validation.rejected import rejected
-from tables import CUSTOMERS, SURVEY, TRANSACTIONS, only_problem, opened
+from tables import CUSTOMERS, SURVEY, TEXTS, TRANSACTIONS, only_problem, opened
 
 ROW_CASES = {
     "a date of 1900": (
@@ -181,3 +184,14 @@ def test_every_row_is_valid_or_rejected(tmp_path_factory, quantities):
     bad = sum(each in ("-1", "abc", "nan", "1,5") for each in quantities)
     assert here.rows["transactions"] == len(quantities) - bad
     assert here.rejected["rows"].sum() == bad
+
+
+@pytest.mark.parametrize("toml", ["", 'timezone = "Asia/Shanghai"\n'])
+def test_the_query_of_a_table_stays_short(write_source, toml):
+    """A check that repeats what it is given doubles it, and the engine reads each letter."""
+    source = sources.read(str(write_source(toml)))
+    engine = engines.connect(source)
+    for name in source.tables:
+        rows = checked(source, name, raw_tables(engine, source, name)).rows
+        columns = TEXTS[name].partition("\n")[0].split(",")
+        assert len(engine.compile(rows)) < 6_000 * len(columns), name

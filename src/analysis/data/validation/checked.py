@@ -125,7 +125,7 @@ def _part(source: Source, name: str, raw: RawTable) -> tuple[Table, list[Rule]]:
         column: RawColumn(rows, raw.file, source, name, column, each)
         for column, each in maps.items()
     }
-    values = {column: each.value() for column, each in columns.items()}
+    values = {column: each.reading() for column, each in columns.items()}
     values |= {WRITTEN + column: each.text for column, each in columns.items()}
     faults = {
         WRITTEN + kind + column: fault
@@ -145,6 +145,7 @@ def _part(source: Source, name: str, raw: RawTable) -> tuple[Table, list[Rule]]:
         values |= _rest(rows, maps)
         values |= {REPEAT: rows[REPEAT]} if REPEAT in rows.columns else {}
     found = rows.select(**values, **{ROW: rows[ROW]})
+    found = found.mutate(**{c: each.within(found[c]) for c, each in columns.items()})
     is_late = name == "customers" and by not in (None, regions.EACH)  # once the region is chosen
     own = [
         rule

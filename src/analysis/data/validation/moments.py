@@ -41,6 +41,11 @@ def _try_strptime(text: str, format: str) -> dt.datetime:
     """Parse a date by its format; nothing where it does not fit (DuckDB's own function)."""
 
 
+@ibis.udf.scalar.builtin(name="try_strptime")
+def _try_each(text: str, formats: list[str]) -> dt.datetime:
+    """Parse a date by the first format that fits (DuckDB's own function)."""
+
+
 @ibis.udf.scalar.builtin(name="try_strptime", signature=((types.string, types.string), INSTANT))
 def _try_strptime_with_zone(text: str, format: str) -> dt.datetime:
     """Parse a date by a format that has a zone (DuckDB's own function)."""
@@ -120,14 +125,14 @@ def iso(text: StringValue) -> TimestampValue:
     plain = ibis.ifelse(text.re_search(AFTER_TIME), ibis.null("string"), text)
     western = plain.re_replace(_CHINESE, r"\1-\2-\3 ").re_replace(_CLOCK, r"\1:\2:\3")
     western = western.re_replace(" +", " ").strip()
-    chinese = ibis.coalesce(*(_try_strptime(western, each) for each in _CLOCKS)).cast("timestamp")
+    chinese = _try_each(western, list(_CLOCKS)).cast("timestamp")
     is_day = plain.re_search(r"^[+-]?\d+-")  # the engine knows words, too: epoch, infinity
     other = ibis.ifelse(is_day, plain, ibis.null("string")).try_cast("timestamp")
     moment = ibis.ifelse(text.re_search(_CHINESE), chinese, other)
-    later = (half == "下午") & (moment.hour() < 12)
-    earlier = (half == "上午") & (moment.hour() == 12)
-    noon = ibis.interval(hours=12)
-    return ibis.cases((later, moment + noon), (earlier, moment - noon), else_=moment)
+    hour = text.re_extract(r"(\d{1,2})[:时時点]", 1)
+    later = (half == "下午") & ~hour.re_search("^(1[2-9]|2.)$")
+    earlier = (half == "上午") & (hour == "12")
+    return moment + ibis.cases((later, 12), (earlier, -12), else_=0).as_interval("h")
 
 
 def instant(text: StringValue) -> Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import ibis
@@ -32,8 +33,7 @@ def number(text: StringValue, decimal: str, thousands: str, currency: str = "") 
     """
     cleaned = _cleaned(text, decimal, thousands, currency)
     used = ibis.ifelse(_is_plain(text, decimal), text.replace(decimal, "."), cleaned)
-    value = used.try_cast("float64")
-    return ibis.ifelse(value.isnan() | value.isinf(), ibis.null("float64"), value)
+    return used.try_cast("float64").nullif(math.inf).nullif(-math.inf)  # digits: never NaN
 
 
 def finite(value: FloatingValue) -> FloatingValue:

@@ -82,11 +82,19 @@ class RawColumn:
 
     def value(self) -> Value:
         """Return the values in the contract's type; nothing where they do not fit."""
+        return self.within(self.reading())
+
+    def reading(self) -> Value:
+        """Return the values in the contract's type, also such as lie beyond all bounds."""
         if self.kind == "text":
             return self._category()
+        return self._moment() if self.kind == "moment" else self._any_number()
+
+    def within(self, value: Value) -> Value:
+        """Return what was read; nothing where a number or a year is beyond all bounds."""
         if self.kind == "moment":
-            return self._moment()
-        return finite(self._any_number())
+            return ibis.ifelse(moments.has_year(value), value, ibis.null("timestamp"))
+        return finite(value) if self.kind == "number" else value
 
     def _any_number(self) -> NumericValue:
         """Return numbers, also such as have no bounds."""
@@ -94,7 +102,8 @@ class RawColumn:
             return self._scaled(finite(parse(self.map.expression).value(self._operand)))
         if len(self.map.columns) > 1:
             return self._mean()
-        return self._number(self.map.columns[0]) if self.map.columns else self._read(self.text)
+        own = self.map.columns
+        return self._number(own[0]) if own else self._scaled(self._parsed(self.text))
 
     @cached_property
     def parts(self) -> tuple[str, ...]:
@@ -182,10 +191,6 @@ class RawColumn:
         """Return the numbers of one column, in the contract's unit."""
         return self._scaled(self._operand(column))
 
-    def _read(self, text: StringValue) -> NumericValue:
-        """Return the numbers that texts or words are, in the contract's unit."""
-        return self._scaled(self._parsed(text))
-
     def _parsed(self, text: StringValue) -> NumericValue:
         own = self.map
         return self._named(text, number(text, own.decimal, own.thousands, self.currency))
@@ -247,10 +252,6 @@ class RawColumn:
 
     def _moment(self) -> Value:
         """Return moments, in the local time of the source; nothing where a text is none."""
-        moment = self._any_moment()
-        return ibis.ifelse(moments.has_year(moment), moment, ibis.null("timestamp"))
-
-    def _any_moment(self) -> Value:
         text, own = self.text, self.map
         typed = self.raw[own.columns[0]] if len(own.columns) == 1 else text
         if typed.type().is_temporal():
