@@ -106,6 +106,13 @@ def test_a_small_region_says_who_are_too_few(key, said):
     assert re.match(said, found.reason)
 
 
+def test_customers_who_bought_for_nothing_are_not_said_to_have_stayed_away():
+    tables = draw(World(), 60, 1)
+    free = tables["transactions"].assign(amount=0.0)
+    found, _ = rehearsal.run("H12", region_of({**tables, "transactions": free}))
+    assert found.reason == "Fewer than 2 customers have sales above 0 in the last year."
+
+
 def test_the_strongest_recorded_cause_is_named_as_the_reader_knows_it():
     """The caveat of the card named the columns log_visits, log_pace and trend."""
     found, _ = rehearsal.run("H19", region_of(draw(World(), 800, 11)))

@@ -70,7 +70,7 @@ def last_year(region: Region) -> LastYear:
     first = max(region.start, region.end - dt.timedelta(days=52 * DAYS_IN_WEEK - 1))
     buyers = per_customer(region, first, region.end).query("sales > 0")
     if len(buyers) < 2:
-        raise NotEstimable(text("Fewer than 2 customers bought in the last year."))
+        raise NotEstimable(text("Fewer than 2 customers have sales above 0 in the last year."))
     return LastYear(first, region.end, buyers, len(region.customers), region.source.currency)
 
 
