@@ -72,6 +72,14 @@ def test_a_folder_of_no_possible_name_holds_no_file(write_source):
         dataset.open_source(sources.read(str(path)))
 
 
+@pytest.mark.parametrize("name", ["N\x1b[2J", "\x07N", "N\x85", "N\u202eabc", "\u2066N", "N\u2028"])
+def test_a_region_s_name_controls_no_terminal_and_turns_no_text(write_source, name):
+    path = write_source(customers=CUSTOMERS.replace("North", name))
+    found = dataset.problems(opened(path)).query("column == 'region'")
+    assert found["rows"].tolist() == [2]
+    assert "and no character that controls a terminal" in found["expected"].item()
+
+
 def write_database(path, *queries):
     """Make the database of a source out of its CSV files."""
     with duckdb.connect(str(path.parent / "own.duckdb")) as own:

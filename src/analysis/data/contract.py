@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from ibis.expr.types import BooleanValue, StringValue, Value
 
 # A region's name becomes the name of a folder, and stands in pages and addresses.
-REGION_NAME = r"^[^\s.\-/\\<>:\"|?*{}$%~][^/\\<>:\"|?*{}$%~\t\r\n]{0,59}$"
+_NOT_IN_NAMES = (
+    r"/\\<>:\"|?*{}$%~\p{Cc}\p{Zl}\p{Zp}\x{200e}\x{200f}\x{202a}-\x{202e}\x{2066}-\x{2069}"
+)
+REGION_NAME = rf"^[^\s.\-{_NOT_IN_NAMES}][^{_NOT_IN_NAMES}]{{0,59}}$"
 
 Kind = Literal["text", "number", "moment"]
 DTYPES = {"text": "str", "number": "float64", "moment": "datetime64[us]"}
@@ -61,7 +64,7 @@ class Name:
     def __str__(self) -> str:
         return (
             "a name of at most 60 characters that begins with none of . - and has no "
-            '/ \\ < > : " | ? * { } $ % ~'
+            '/ \\ < > : " | ? * { } $ % ~ and no character that controls a terminal or turns a text'
         )
 
 
