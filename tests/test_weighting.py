@@ -269,6 +269,25 @@ def everything(frame):
 PLAINLY = everything(PLAIN)
 
 
+@pytest.mark.parametrize("known", [0, 1])
+def test_a_question_that_few_or_none_answered_has_what_it_has_without_weights(known):
+    rows = DATA.assign(y=DATA["y"].where(DATA.index < known).astype("Float64"))
+    plain = rows.drop(columns="weight")
+    for function in (weighting.means, weighting.spreads):
+        pd.testing.assert_series_equal(
+            function(rows, ["x", "y"]).isna(), function(plain, ["x", "y"]).isna()
+        )
+    assert weighting.means(rows, ["y"]).isna().all() == (known == 0)
+    assert weighting.by_group(rows, "box", "y")["mean"].count() == known
+    assert np.isnan(weighting.average(rows["x"].where(rows["x"].isna()), rows))
+
+
+def test_known_values_that_all_have_the_weight_0_have_no_mean():
+    rows = pd.DataFrame({"y": [1.0, 2.0, None], "box": 1, "weight": [0.0, 0.0, 1.0]})
+    assert np.isnan(weighting.average(rows["y"], rows))
+    assert weighting.by_group(rows, "box", "y")[["mean", "sem", "var"]].isna().all(axis=None)
+
+
 @pytest.mark.parametrize("weight", [1.0, 0.003, 12_345.6])
 def test_equal_weights_change_nothing(weight):
     for name, each in everything(PLAIN.assign(weight=weight)).items():

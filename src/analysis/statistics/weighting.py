@@ -225,7 +225,7 @@ def _described(rows: pd.DataFrame) -> pd.Series:
     """Return mean, standard error and variance of the first column by weights of the second."""
     values, weight = rows.dropna().to_numpy(float).T
     n, total = len(values), weight.sum()
-    if not n:
+    if not total:
         return pd.Series({"mean": np.nan, "sem": np.nan, "var": np.nan})
     mean = weight @ values / total
     away, factor = values - mean, n / (n - 1) if n > 1 else np.nan
