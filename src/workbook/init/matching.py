@@ -21,6 +21,8 @@ UNLIKELY = 0.45
 """Factor of a column whose values do not look like what its name says."""
 HALF = 0.5
 """Share of words that must be known in a column of ratings; the others are named."""
+MANY_WORDS = 12
+"""Different words of a choice above which a column is none, whatever it is called."""
 WEIGHTS = {
     "customers": {"region": 2.0, "segment": 1.5, "area": 1.5, "joined_on": 2.0, "card_since": 2.0},
     "survey": {"answered_on": 1.0} | dict.fromkeys(ITEMS, 1.0),
@@ -99,6 +101,10 @@ def match(found: Found, table: str) -> Match:
         if day in names and day not in pairs:
             free = [each.name for each in profiles if each.name not in taken and each.is_moment]
             pairs |= {day: (free[0], LEAST)} if len(free) == 1 else {}  # whatever it is called
+    for choice in ("area", "channel"):
+        if choice in TABLES[table].columns and choice not in pairs:
+            free = [p.name for p in profiles if p.name not in taken and _says(p, choice)]
+            pairs |= {choice: (free[0], 0.0)} if len(free) == 1 else {}
     own = {name: pairs[name][0] for name in names if name in pairs}
     scores = {name: pairs[name][1] for name in own}
     return Match(found, table, own, scores, _fit(found, table, scores, own))
@@ -179,6 +185,14 @@ def is_rating(profile: Profile) -> bool:
 
 def _is_choice(profile: Profile) -> bool:
     return profile.distinct <= 30 and _is_name(profile)
+
+
+def _says(profile: Profile, choices: str) -> bool:
+    """Tell whether a column's values are words of a choice, of at least two, and no others."""
+    if profile.kind != "text" or profile.distinct > MANY_WORDS:
+        return False
+    said = {meaning(t, choices) for t in profile.texts if not is_word(t, "missing") and len(t) > 1}
+    return len(said) > 1 and None not in said
 
 
 def _is_area(profile: Profile) -> bool:

@@ -146,20 +146,26 @@ def _is_cut(path: Path) -> bool:
 
 
 def _drop(match: Match) -> tuple[dict[str, list[str]], str]:
-    """Return which rows do not count: lines of totals, and purchases that did not come about."""
-    found, profile = match.found, match.profile("status")
+    """Return which rows do not count: totals, purchases that did not come about, test customers."""
+    found, status = match.found, match.profile("status")
     drop = {column: list(words) for column, words in found.totals.items()}
     said = [f"{counted(found.dropped, 'line')} of totals, without a customer and a date"]
     said = said if drop else []
-    counts = profile.counts if profile and match.table == "transactions" else {}
     amount = match.profile("amount")
     is_netted = amount is not None and any(each < 0 for each in amount.numbers)
     kinds = ["not_done", *(["given_back"] * (not is_netted))]
-    words = [each for each in counts if any(is_word(each, kind) for kind in kinds)]
-    if words:
-        drop[profile.name] = [*drop.get(profile.name, ()), *words]
-        rows = counted(sum(counts[each] for each in words), "row")
-        said.append(f"CHECK: {profile.name!r} says that {rows} do not count")
+    asked = [status] if match.table == "transactions" and status else []
+    if match.table == "customers":
+        asked, kinds = [each for each in found.columns.values() if each.kind == "text"], ["test"]
+    not_counted = []
+    for profile in asked:
+        counts = profile.counts
+        words = [each for each in counts if any(is_word(each, kind) for kind in kinds)]
+        if words:
+            drop[profile.name] = [*drop.get(profile.name, ()), *words]
+            rows = counted(sum(counts[each] for each in words), "row")
+            not_counted.append(f"{profile.name!r} says that {rows} do not count")
+    said += [f"CHECK: {', '.join(not_counted)}"] if not_counted else []
     return drop, "; ".join(said)
 
 

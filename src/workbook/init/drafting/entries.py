@@ -108,6 +108,8 @@ def entry(match: Match, name: str, common: Common) -> Entry:
     unsure = made.unsure
     if match.scores.get(name, 0.0) < SURE and not unsure and not made.strange:
         unsure = f"a guess by its name, {profile.name!r}, and its values"
+        if not match.scores.get(name):
+            unsure = f"a guess by the values of {profile.name!r}"
     return Entry(name, {"column": profile.name} | made.keys, made.saw, unsure, made.strange)
 
 

@@ -1,0 +1,99 @@
+"""`workbook init`: what it makes of columns by their values, and of customers who are none."""
+
+import tomllib
+
+import pytest
+
+from analysis.data import sources
+from analysis.data.dataset import open_source
+from workbook.init import source
+from workbook.init.values.synonyms import likeness, names_of
+
+SALES = "Member ID,Date,Total\n1,2024-03-01,10\n2,2024-03-02,20\n3,2024-03-03,40\n"
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A function that writes a folder of files and returns what init made of it, and its tables."""
+
+    def make(**files):
+        folder = tmp_path / "ours"
+        folder.mkdir()
+        for name, text in files.items():
+            (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+        written = source.write(str(folder))
+        keys = tomllib.loads(written.path.read_text(encoding="utf-8"))
+        return written, keys, open_source(sources.read(str(written.path)))
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (("城区", "郊区", "城区"), ["urban", "suburban", "urban"]),
+        (("Innenstadt", "Umland", "Stadtrand"), ["urban", "suburban", "suburban"]),
+        (("城区", "郊区", "开发区"), None),  # a word that is not known: no guess
+        (("城区", "城区", "城区"), None),  # one word tells nothing
+    ],
+)
+def test_an_area_is_known_by_its_values_whatever_its_column_is_called(made, words, found):
+    people = "Member ID,State,Z9\n" + "".join(
+        f"{i},Ohio,{word}\n" for i, word in enumerate(words, 1)
+    )
+    written, keys, dataset = made(members=people, transactions=SALES)
+    assert ("area" in keys["customers"]["columns"]) == (found is not None)
+    assert ("customers.area: a guess by the values of 'Z9'" in written.unsure) == bool(found)
+    if found:
+        rows = dataset.tables["customers"].good.order_by("customer_id").execute()
+        assert rows["area"].tolist() == found
+
+
+def test_a_channel_is_known_by_its_values(made):
+    words = ["Web", "Phone", "In store"]
+    cases = "Case Number,Member ID,Created,Came by\n" + "".join(
+        f"C{i},{i},2024-03-0{i},{word}\n" for i, word in enumerate(words, 1)
+    )
+    people = "Member ID,State\n1,Ohio\n2,Ohio\n3,Texas\n"
+    written, _, dataset = made(members=people, cases=cases, transactions=SALES)
+    assert "complaints.channel: a guess by the values of 'Came by'" in written.unsure
+    rows = dataset.tables["complaints"].good.order_by("complaint_id").execute()
+    assert rows["complaint_id"].tolist() == ["C1", "C2", "C3"]
+    assert rows["channel"].tolist() == words
+
+
+@pytest.mark.parametrize(
+    ("header", "word", "left"),
+    [
+        ("First Name", "TEST", 2),
+        ("Member Type", "Test account", 2),
+        ("客户姓名", "测试", 2),
+        ("First Name", "Testa", 3),  # a name
+        ("Member Type", "tested", 3),
+    ],
+)
+def test_test_customers_are_left_out_and_said(made, header, word, left):
+    people = f"Member ID,State,{header}\n1,Ohio,a\n2,Ohio,b\n3,Ohio,{word}\n"
+    written, keys, dataset = made(members=people, transactions=SALES)
+    said = f"customers: {header!r} says that 1 row do not count: drop leaves them out"
+    assert (said in written.unsure) == (left == 2)
+    assert keys["customers"].get("drop") == ({header: [word]} if left == 2 else None)
+    assert dataset.regions()["customers"].tolist() == [left]
+    assert dataset.tables["transactions"].good["amount"].sum().execute() == (
+        30 if left == 2 else 70
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "header", "column"),
+    [
+        ("customers", "Enroll Date", "joined_on"),
+        ("complaints", "Case Number", "complaint_id"),
+        ("complaints", "CSAT (1-5)", "satisfaction_after"),
+        ("complaints", "回访评价", "satisfaction_after"),
+        ("survey", "Preis wichtig", "price_sensitivity"),
+    ],
+)
+def test_names_of_columns_in_exports(table, header, column):
+    scores = {name: likeness(header, words) for name, words in names_of(table).items()}
+    assert max(scores, key=scores.get) == column
