@@ -8,6 +8,7 @@ import io
 import os
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,6 +21,7 @@ from analysis.data.mapping.keys import ColumnKeys, JoinKeys, SourceKeys, TableKe
 from analysis.data.mapping.schema import build
 from analysis.data.mapping.source import Part, TableMap
 from analysis.data.reading import engine as engines
+from analysis.data.reading import failures
 from analysis.data.reading.raw import raw_tables
 from tables import CUSTOMERS
 
@@ -260,7 +262,12 @@ def reader(tmp_path_factory):
         part = Part((f"own{ending}",), **how)
         source = type(empty)(**{**vars(empty), "tables": {"customers": TableMap((part,))}})
         rows = raw_tables(engine, source, "customers")[0].rows
-        return rows.to_pyarrow()
+        try:
+            return rows.to_pyarrow()
+        except duckdb.Error as error:  # as of a table of a data set
+            file = f"own{ending}"
+            why = failures.of_table(error, file, folder, [folder / file])
+            raise DataError(why) from None
 
     return read
 

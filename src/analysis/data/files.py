@@ -78,6 +78,14 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def names_in(folder: Path) -> list[str]:
+    """Return the names of the files in a folder; there are none in one that can't be."""
+    try:
+        return sorted(each.name for each in folder.glob("*") if each.is_file())
+    except (OSError, ValueError):  # as in `is_file`
+        return []
+
+
 def is_outside(folder: Path, name: str | Path) -> bool:
     """Tell whether a file lies outside of a folder, also by a link."""
     written = Path(os.path.normpath(folder / name))

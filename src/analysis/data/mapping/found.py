@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from analysis.data.errors import DataError, nearest
-from analysis.data.files import is_file, is_folder, is_outside
+from analysis.data.files import is_file, is_folder, is_outside, names_in
 from analysis.data.mapping.source import Part, Source
 
 
@@ -85,7 +85,7 @@ def _matching(folder: Path, pattern: str) -> Iterator[str]:
         found = []
     found = [name for name in found if is_file(folder / name) and not is_hidden(name)]
     if not found:
-        there = sorted(each.name for each in folder.glob("*") if each.is_file())
+        there = names_in(folder)
         raise DataError(
             f"{pattern}: no file in the folder {folder.name}/ matches.{nearest(pattern, there)}"
         )

@@ -42,8 +42,8 @@ def _spill() -> dict[str, str]:
 
 def _locked(engine: BaseBackend, places: Iterable[Path] = ()) -> BaseBackend:
     """Forbid an engine to read other files, also through a view, and to be told otherwise."""
-    folders = [f"{path}/" for path in places if path.is_dir()]
-    alone = [str(path) for path in places if not path.is_dir()]
+    folders = [f"{path}/" for path in places if files.is_folder(path)]
+    alone = [str(path) for path in places if not files.is_folder(path)]
     for setting, value in {"allowed_directories": folders, "allowed_paths": alone}.items():
         quoted = ", ".join(f"'{files.quoted(each)}'" for each in value)
         engine.raw_sql(f"SET {setting} = [{quoted}]")

@@ -7,7 +7,7 @@ import mmap
 from pathlib import Path
 
 from analysis.data.errors import DataError, nearest
-from analysis.data.files import is_file
+from analysis.data.files import is_file, names_in
 from analysis.data.reading import sheets, text
 
 _TEXT = (".csv", ".txt", ".tsv")
@@ -54,7 +54,7 @@ def existing(folder: Path, file: str, encoding: str) -> Path:
         with contextlib.suppress(OSError, ValueError):
             if path.is_dir() and next(path.rglob("*.parquet"), None):
                 return path
-        there = sorted(each.name for each in folder.glob("*") if each.is_file())
+        there = names_in(folder)
         raise DataError(f"{file}: no such file in the folder {folder.name}/.{nearest(file, there)}")
     ending = ending_of(path)
     if ending not in _ENDINGS:
