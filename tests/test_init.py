@@ -366,7 +366,7 @@ def test_purchases_that_did_not_come_about_are_left_out_beside_totals(made, back
     written, text = made(交易="\n".join([head, *lines, "合计,,,,28"]) + "\n")
     words = {} if back == "成功" else {"交易 状态": [back]}
     assert tomllib.loads(text)["transactions"]["drop"] == {"流水号": ["合计"]} | words
-    is_said = "'交易 状态' says that 1 row do not count" in "".join(written.unsure)
+    is_said = "'交易 状态' says that 1 row does not count" in "".join(written.unsure)
     assert is_said == bool(words)
     assert opened(written).tables["transactions"].good.count().execute() == kept
 

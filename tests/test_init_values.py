@@ -75,7 +75,7 @@ def test_a_channel_is_known_by_its_values(made):
 def test_test_customers_are_left_out_and_said(made, header, word, left):
     people = f"Member ID,State,{header}\n1,Ohio,a\n2,Ohio,b\n3,Ohio,{word}\n"
     written, keys, dataset = made(members=people, transactions=SALES)
-    said = f"customers: {header!r} says that 1 row do not count: drop leaves them out"
+    said = f"customers: {header!r} says that 1 row does not count: drop leaves them out"
     assert (said in written.unsure) == (left == 2)
     assert keys["customers"].get("drop") == ({header: [word]} if left == 2 else None)
     assert dataset.regions()["customers"].tolist() == [left]

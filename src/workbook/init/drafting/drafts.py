@@ -163,8 +163,9 @@ def _drop(match: Match) -> tuple[dict[str, list[str]], str]:
         words = [each for each in counts if any(is_word(each, kind) for kind in kinds)]
         if words:
             drop[profile.name] = [*drop.get(profile.name, ()), *words]
-            rows = counted(sum(counts[each] for each in words), "row")
-            not_counted.append(f"{profile.name!r} says that {rows} do not count")
+            n = sum(counts[each] for each in words)
+            rows = f"{counted(n, 'row')} {'does' if n == 1 else 'do'}"
+            not_counted.append(f"{profile.name!r} says that {rows} not count")
     said += [f"CHECK: {', '.join(not_counted)}"] if not_counted else []
     return drop, "; ".join(said)
 
