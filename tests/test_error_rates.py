@@ -127,7 +127,7 @@ def test_worlds_made_to_mislead_about_retention_rarely_do(scene):
 def test_a_hidden_attachment_misleads_neither_regions_nor_their_pool():
     """It moves all of them together, and pooling takes away only the width of the intervals."""
     true, records, rows = error_rates.planted(ATTACHED, TRUTH_CUSTOMERS // 2), [], []
-    for seed in range(4_000, 4_006):
+    for seed in range(4_000, 4_004):
         here = rehearsal.region_of(draw(ATTACHED.world, LARGE, seed))
         found = {key: rehearsal.run(key, here)[0] for key in ("H16", *KEEPERS)}
         records += [each.record() | {"region": str(seed)} for each in found.values()]
@@ -307,14 +307,14 @@ def test_the_engine_of_a_rehearsal_is_its_own():
 def test_the_calibration_command_replaces_the_lines_of_one_world(tmp_path, monkeypatch):
     monkeypatch.setattr(calibration, "FILE", tmp_path / "calibration.csv")
     scene = Scene("a small world", World(), ("H06",), (300,))
-    for replicates in (10, 12):
+    for replicates in (3, 4):
         for rows in error_rates.calibrate(replicates, n_draw=20_000, scenes=[scene]):
             calibration.write(calibration.merged(rows))
     found = pd.read_csv(calibration.FILE)
     assert found[["scene", "customers", "hypothesis", "part", "regions"]].values.tolist() == [
-        ["a small world", 300, "H06", "told_ratio", 12]
+        ["a small world", 300, "H06", "told_ratio", 4]
     ]
-    assert found["coverage"].between(0.5, 1).all()
+    assert set(4 * found["coverage"]) <= {2, 3, 4}
 
 
 @pytest.fixture(scope="module")
@@ -324,7 +324,7 @@ def example():
     for name, world in regional_worlds().items():
         here = rehearsal.region_of(draw(world, REGIONS[name], region_seed(name)))
         found = {key: rehearsal.run(key, here)[0] for key in ALL}
-        true = error_rates.planted(Scene(name, world, ALL), TRUTH_CUSTOMERS)
+        true = error_rates.planted(Scene(name, world, ALL), TRUTH_CUSTOMERS // 2)
         for (key, part), value in true.items():
             same = {"region": name, "hypothesis": key, "part": part, "true": value}
             same |= {"verdict": found[key].verdict, "found": found[key].estimates.get(part)}

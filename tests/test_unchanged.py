@@ -12,8 +12,10 @@ from workbook.running.plan import Data, Task
 ABOUT = dict.fromkeys(
     ("source", "region", "notebook", "theme", "claim", "status", "error", "language"), ""
 )
-ABOUT |= {"source": "small", "region": "North 华北", "provenance": {}, "parameters": {}}
-REPORT = {"metadata": {"workbook": ABOUT}, "cells": [{}]}
+ABOUT |= {"source": "small", "region": "North 华北", "language": "en", "status": "ok"}
+ABOUT |= {"provenance": {}, "parameters": {}}
+CELL = {"cell_type": "markdown", "source": "", "metadata": {}}
+REPORT = {"metadata": {"workbook": ABOUT}, "cells": [CELL]}
 PROVENANCE = {"data_until": "2026-06-30", "data": "d1", "notebook": "n1", "module": "m1"}
 
 
