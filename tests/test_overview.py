@@ -70,6 +70,21 @@ def pooled_cell(soup):
     return soup.select_one("td.pooled")
 
 
+def test_the_range_of_another_region_is_in_the_unit_of_the_effect():
+    """Three points for each unit of the model: the pooled effect and its range are tripled."""
+    runs = []
+    for number, effect in enumerate((0.30, 0.36, 0.25, 0.33, 0.40, 0.28)):
+        record = loss_against_gain(effect, 0.02, region=f"R{number}").record() | PROVENANCE
+        record["parts"][0]["plain"] = {"unit": "points", "times": 3.0}
+        (run,) = entries((effect,))
+        runs.append(replace(run, region=f"R{number}", record=record))
+    row = beyond(runs).pools.iloc[0]
+    low, high = (3 * row[f"prediction_{end}"] for end in ("low", "high"))
+    assert low < 3 * row["estimate"] < high
+    said = " ".join(pooled_cell(page(runs)).text.split())
+    assert f"another region: {low:+.2f} to {high:+.2f}" in said
+
+
 def test_the_pooled_effect_stands_first_with_its_numbers():
     runs = list(entries())
     row = beyond(runs).pools.iloc[0]

@@ -150,15 +150,15 @@ class Overview:
         part = self.pooled_part(source, known, known.parts[0])
         if part is None:
             return shown | {"notes": [self.words["no_family"]]}
+        times = part.get("plain", {}).get("times", 1.0)
         notes = [self.words["pooled"].format(n=row["n_regions"])]
         if row["n_regions"] >= across_regions.LEAST_TO_PREDICT:
             ends = {
-                end: wording.format_value(row[f"prediction_{end}"], part["show"])
+                end: wording.format_value(times * row[f"prediction_{end}"], part["show"])
                 for end in ("low", "high")
             }
             notes.append(self.words["elsewhere"].format(**ends))
         shown |= drawn(part, scale) | {"notes": notes}
-        times = part.get("plain", {}).get("times", 1.0)
         shown |= self._line(source, history.EVERYWHERE, known, times)
         return shown | self._family_note(row, self._sizes[source, history.EVERYWHERE])
 
