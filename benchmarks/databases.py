@@ -137,24 +137,16 @@ def postgres(folder, lines):
         path.write_text(TOML.format(database=database, parquet="", slash=""))
         source = sources.read(str(path))
         print(f"PostgreSQL, {lines:,} lines")
-        query = "copy (select * from transactions) to stdout (format csv)"
-        with (
-            timed("COPY (SELECT * FROM transactions) TO a file, by hand"),
-            psycopg.connect(address) as con,
-            con.cursor().copy(query) as copy,
-            (folder / "copy.csv").open("wb") as file,
-        ):
-            for block in copy:
-                file.write(block)
-        query = f"copy ({OF_REGION}) to stdout (format csv)"
-        with (
-            timed("COPY of one region's rows TO a file, by hand"),
-            psycopg.connect(address) as con,
-            con.cursor().copy(query) as copy,
-            (folder / "copy.csv").open("wb") as file,
-        ):
-            for block in copy:
-                file.write(block)
+        wanted = {"every row": "select * from transactions", "one region's rows": OF_REGION}
+        for name, query in wanted.items():
+            with (
+                timed(f"COPY of {name} TO a file, by hand"),
+                psycopg.connect(address) as con,
+                con.cursor().copy(f"copy ({query}) to stdout (format csv)") as copy,
+                (folder / "copy.csv").open("wb") as file,
+            ):
+                for block in copy:
+                    file.write(block)
         with timed("first region"):
             load_region(str(path), "R000")
         with timed("another region"):

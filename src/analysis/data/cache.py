@@ -32,6 +32,7 @@ import platformdirs
 from filelock import FileLock
 
 from analysis.data.files import RUN_FOLDER, is_file, whole
+from analysis.data.mapping.found import paths_of
 from analysis.data.sources import ROOT
 from analysis.language import current
 
@@ -189,8 +190,6 @@ def content(source: Source) -> str | None:
     """
     if "://" in (source.database or "") and not source.extracts:
         return None
-    from analysis.data.mapping.found import paths_of  # which brings the engine
-
     files = paths_of(source)
     if not all(map(is_file, files)):
         return None

@@ -98,6 +98,11 @@ def quoted(text: Path | str) -> str:
     return str(text).replace("'", "''")
 
 
+def quoted_name(name: str) -> str:
+    """Return the name of a table or column in SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def csv_safe(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table for spreadsheets, with an apostrophe before texts that could be formulas.
 

@@ -19,7 +19,7 @@ from analysis.data.errors import DataError
 from analysis.data.extraction import errors, store
 from analysis.data.extraction.needed import Needed, may_have_zones, needed, whose
 from analysis.data.extraction.servers import EVERY, Only, Rows, Server, connected
-from analysis.data.files import NO_ROOM, is_full, quoted, scratch
+from analysis.data.files import NO_ROOM, is_full, quoted, quoted_name, scratch
 from analysis.data.mapping.source import Place, Source
 from analysis.data.reading import names
 from analysis.data.reading.failures import of_engine
@@ -206,11 +206,16 @@ def _keys(
     rows = server.keys(place, columns, needs.updated_at)
     if rows is None:
         return None
-    values = [f"{each} as {_name(KEY.format(i))}" for i, each in enumerate(rows.values[:-2])]
-    values += [f"{rows.values[-2]} as {_name(COUNT)}", f"{rows.values[-1]} as {_name(TOKEN)}"]
+    values = [f"{each} as {quoted_name(KEY.format(i))}" for i, each in enumerate(rows.values[:-2])]
+    values += [
+        f"{rows.values[-2]} as {quoted_name(COUNT)}",
+        f"{rows.values[-1]} as {quoted_name(TOKEN)}",
+    ]
     with duckdb.connect() as engine:
         engine.register("groups", rows.reader.read_all())
-        query = f"select 0::bigint as {_name(FILE)}, {', '.join(values)} from groups order by all"
+        query = (
+            f"select 0::bigint as {quoted_name(FILE)}, {', '.join(values)} from groups order by all"
+        )
         return store.write(key, query, engine, state, f"{name}, whose lines")
 
 
@@ -250,11 +255,12 @@ def _query(rows: Rows, trimmed: Mapping[str, str], kept: int, has_rest: bool) ->
     """Return what is stored: the columns that are needed, and the names of the others."""
     values = dict(zip(rows.names[:kept], rows.values[:kept], strict=True))
     parts = [
-        f"{values.get(name, 'null::varchar')} as {_name(own)}" for name, own in trimmed.items()
+        f"{values.get(name, 'null::varchar')} as {quoted_name(own)}"
+        for name, own in trimmed.items()
     ]
     if has_rest:
         others = ", ".join(rows.values[kept:])
-        parts.append(f"hash({others}) as {_name(REST)}")
+        parts.append(f"hash({others}) as {quoted_name(REST)}")
     return f"select {', '.join(parts)} from batch"
 
 
@@ -275,7 +281,3 @@ def _key(source: Source, place: Place, needs: Needed, which: bool | str) -> str:
 
 def _short(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:20]
-
-
-def _name(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'

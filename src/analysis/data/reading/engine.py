@@ -15,7 +15,7 @@ from ibis.expr.types import Table
 from analysis.data.errors import DataError, nearest
 from analysis.data.extraction import extract, store
 from analysis.data.extraction.servers import database_file
-from analysis.data.files import quoted, scratch
+from analysis.data.files import quoted, quoted_name, scratch
 from analysis.data.mapping.source import Place, Source
 from analysis.data.reading.embedded import embedded
 from analysis.data.validation.tables import WRITTEN, CheckedTable
@@ -98,8 +98,7 @@ def _from_sqlite(engine: BaseBackend, source: Source, name: str) -> Table:
             database.execute("pragma trusted_schema = off")
             known = pd.read_sql("select name from sqlite_master", database)["name"].tolist()
             if name in known:
-                own = name.replace('"', '""')
-                frame = pd.read_sql(f'select * from "{own}"', database, **nullable)
+                frame = pd.read_sql(f"select * from {quoted_name(name)}", database, **nullable)
     except pd.errors.DatabaseError:
         said = f"{name!r} can't be read; expected a table, or a view that works"
         said = said if known else "the file is not a SQLite database"

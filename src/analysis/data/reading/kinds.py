@@ -8,6 +8,7 @@ from pathlib import Path
 
 from analysis.data.errors import DataError, nearest
 from analysis.data.files import is_file, names_in
+from analysis.data.mapping.found import parquet_files
 from analysis.data.reading import sheets, text
 
 _TEXT = (".csv", ".txt", ".tsv")
@@ -35,8 +36,7 @@ def ending_of(path: Path) -> str:
 
 def state(path: Path) -> list[tuple[int, int, int]]:
     """Return what changes with a file, or with one in a folder: its place, size and time."""
-    files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
-    stats = [each.stat() for each in files]
+    stats = [each.stat() for each in parquet_files(path)]
     return [(each.st_ino, each.st_size, each.st_mtime_ns) for each in stats]
 
 

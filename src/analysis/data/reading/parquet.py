@@ -14,6 +14,7 @@ from ibis import BaseBackend
 from ibis.expr.types import Table
 
 from analysis.data.errors import DataError
+from analysis.data.files import quoted_name
 
 _HOW = "hive_partitioning = true, hive_types_autocast = false"  # 001 stays 001
 _OWN = ("file_index", "file_row_number")
@@ -72,16 +73,11 @@ def groups(paths: Sequence[Path], columns: Mapping[str, str], file: str, count: 
     file, count : str
         Names for the number of the file, from 0, and for the number of rows.
     """
-    values = ", ".join(f"{quoted(old)} as {quoted(new)}" for new, old in columns.items())
+    values = ", ".join(f"{quoted_name(old)} as {quoted_name(new)}" for new, old in columns.items())
     return (
-        f"select file_index::bigint as {quoted(file)}, {values}, "
-        f"count(*)::bigint as {quoted(count)} from {_listed(paths)} group by all"
+        f"select file_index::bigint as {quoted_name(file)}, {values}, "
+        f"count(*)::bigint as {quoted_name(count)} from {_listed(paths)} group by all"
     )
-
-
-def quoted(name: str) -> str:
-    """Return a name in the engine's SQL."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def are_alike(paths: Sequence[Path]) -> bool:
