@@ -56,6 +56,25 @@ def test_an_orphan_in_a_session_of_its_own_is_ended(mark):
     assert wait_for(lambda: not living(own["TEST_OF_CHILDREN"]))
 
 
+FORKING = """import os, time
+for number in range(60):
+    if not os.fork():
+        os.setsid()
+        time.sleep(number / 1000)
+        if not os.fork():
+            time.sleep(1000)
+        os._exit(0)"""
+
+
+def test_children_that_fork_while_they_are_ended_are_ended():
+    own = {"TEST_OF_CHILDREN": f"{os.getpid()}-forking"}
+    code = (
+        f"from workbook import children\nchildren.adopt()\n{FORKING}\nchildren.end('', os.getpid())"
+    )
+    subprocess.run([sys.executable, "-c", code], env=os.environ | own, check=True, timeout=600)
+    assert not living(own["TEST_OF_CHILDREN"])
+
+
 def test_what_a_run_left_that_was_killed_is_ended_and_nothing_else():
     own = {"TEST_OF_CHILDREN": f"{os.getpid()}-left"}
     gone = f"{children.HOST}-999999999-1"

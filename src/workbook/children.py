@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 
 import psutil
@@ -24,6 +25,8 @@ _SUBREAPER = 36
 """`PR_SET_CHILD_SUBREAPER` of Linux."""
 _ROUNDS = 5
 """Times that processes are looked for: one that is killed may just have started another."""
+_WAITS, _WAIT = 300, 0.01
+"""Times that a kernel's children are looked for, and seconds between two of them."""
 
 
 def adopt() -> None:
@@ -41,7 +44,7 @@ def end(mark: str, kernel: int | None = None) -> None:
     """Kill the processes with a kernel's mark, and the children of that process."""
     if kernel is not None:
         with contextlib.suppress(psutil.Error):
-            _kill(iter(psutil.Process(kernel).children(recursive=True)))
+            _kill_children(psutil.Process(kernel))
     _kill_all(lambda environment: environment.get(KERNEL) == mark)
 
 
@@ -61,6 +64,21 @@ def _is_over(run: str) -> bool:
         return True
     except (psutil.Error, ValueError, OverflowError):
         return False
+
+
+def _kill_children(parent: psutil.Process) -> None:
+    """Kill the children of a process, and theirs, until none lives: one may be forking just now."""
+    for _ in range(_WAITS):
+        if not _kill(each for each in parent.children(recursive=True) if _lives(each)):
+            return
+        time.sleep(_WAIT)
+
+
+def _lives(process: psutil.Process) -> bool:
+    """Tell whether a process is more than an entry that its parent has not read."""
+    with contextlib.suppress(psutil.Error):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def _kill_all(is_meant: Callable[[dict[str, str]], bool]) -> None:
