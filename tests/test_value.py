@@ -416,6 +416,13 @@ def test_tail_index_of_pareto_sales(index):
     assert held == pytest.approx(0.95, abs=3 * np.sqrt(0.95 * 0.05 / 200) + 0.01)
 
 
+def test_tail_index_of_few_buyers_has_a_positive_interval():
+    """One customer of five is the tail: log 8 apart from the next, with a relative error of 1."""
+    found = concentration.tail_index([8.0, 1.0, 1.0, 1.0, 1.0])
+    expected = np.array([1.0, np.exp(-1.959964), np.exp(1.959964)]) / np.log(8)
+    assert [found.estimate, found.ci_low, found.ci_high] == pytest.approx(expected, rel=1e-6)
+
+
 def test_concentration_that_a_longer_window_would_lower_is_said():
     """The same buyers, 2 purchases a year each by chance: the window makes most of it."""
     rng = np.random.default_rng(4)

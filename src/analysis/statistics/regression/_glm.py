@@ -10,7 +10,7 @@ import statsmodels.api as sm
 from scipy import linalg, optimize
 from statsmodels.tools.sm_exceptions import ModelWarning
 
-from analysis.language import phrase, text
+from analysis.language import text
 from analysis.statistics.estimate import NotEstimable
 
 FAMILIES = {
@@ -128,26 +128,25 @@ def _check_events(x: np.ndarray, y: np.ndarray, family: str, outcome: str, rows:
     some = int((y > 0).sum())
     events = min(some, n - some) if family == "binomial" else some
     if events < LEAST_EVENTS * (k - 1):
-        said = phrase(
-            "Only {events:,} of {n:,} {rows} have {outcome} above 0; {slopes} coefficients need "
-            "{needed}."
-        )
+        known = {"events": events, "total": n, "rows": rows, "outcome": outcome}
+        known |= {"n": k - 1, "needed": LEAST_EVENTS * (k - 1)}
         if events < some:
-            said = phrase(
-                "Only {events:,} of {n:,} {rows} do not have {outcome} above 0; {slopes} "
-                "coefficients need {needed}."
+            said = text(
+                "Only {events:,} of {total:,} {rows} do not have {outcome} above 0; {n} "
+                "coefficient needs {needed}.",
+                "Only {events:,} of {total:,} {rows} do not have {outcome} above 0; {n} "
+                "coefficients need {needed}.",
+                **known,
             )
-        raise NotEstimable(
-            text(
-                said,
-                events=events,
-                n=n,
-                rows=rows,
-                outcome=outcome,
-                slopes=k - 1,
-                needed=LEAST_EVENTS * (k - 1),
+        else:
+            said = text(
+                "Only {events:,} of {total:,} {rows} have {outcome} above 0; {n} coefficient "
+                "needs {needed}.",
+                "Only {events:,} of {total:,} {rows} have {outcome} above 0; {n} coefficients "
+                "need {needed}.",
+                **known,
             )
-        )
+        raise NotEstimable(said)
 
 
 def _check_offsets(x: np.ndarray, names: Sequence[str]) -> None:

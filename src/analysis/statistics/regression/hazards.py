@@ -186,11 +186,13 @@ def _maximum(spells: _Spells) -> tuple[np.ndarray, np.ndarray]:
     if losses < _glm.LEAST_EVENTS * columns:
         raise NotEstimable(
             text(
-                "Only {losses:,} of {n:,} rows end with a loss; {columns} coefficients need "
+                "Only {losses:,} of {total:,} rows end with a loss; {n} coefficient needs "
+                "{needed}.",
+                "Only {losses:,} of {total:,} rows end with a loss; {n} coefficients need "
                 "{needed}.",
                 losses=losses,
-                n=len(spells.x),
-                columns=columns,
+                total=len(spells.x),
+                n=columns,
                 needed=_glm.LEAST_EVENTS * columns,
             )
         )

@@ -185,13 +185,15 @@ def ordered(formula: str, data: pd.DataFrame) -> Fit:
     if different < _glm.LEAST_EVENTS * slopes:
         raise NotEstimable(
             text(
-                '"{name}" differs too little in {n:,} rows ({max:,} alike): as good as '
-                "{different:.0f} different ones, and {slopes} slopes need {needed}.",
+                '"{name}" differs too little in {total:,} rows ({max:,} alike): as good as '
+                "{different:.0f} different ones, and {n} slope needs {needed}.",
+                '"{name}" differs too little in {total:,} rows ({max:,} alike): as good as '
+                "{different:.0f} different ones, and {n} slopes need {needed}.",
                 name=name,
-                n=n,
+                total=n,
                 max=sizes.max(),
                 different=different,
-                slopes=slopes,
+                n=slopes,
                 needed=_glm.LEAST_EVENTS * slopes,
             )
         )

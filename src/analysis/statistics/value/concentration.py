@@ -120,7 +120,7 @@ def tail_index(sales: ArrayLike) -> Estimate:
             )
         )
     index = k / above
-    return from_se(index, index / np.sqrt(k), k, method="Hill estimator")
+    return from_se(index, 1 / np.sqrt(k), k, scale="log", method="Hill estimator")
 
 
 def gini_coefficient(sales: ArrayLike) -> float:
