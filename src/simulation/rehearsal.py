@@ -91,7 +91,7 @@ def notebook_of(key: str) -> Path:
 def region_of(tables: Mapping[str, DataFrame], without: Sequence[str] = ()) -> Region:
     """Hold tables as a region, without files; columns in `without` are empty."""
     frames = {}
-    for name in ("customers", "survey", "complaints", "contacts"):
+    for name in ("customers", "survey", "complaints", "contacts", "assignments"):
         drawn = tables.get(name, DataFrame())
         hidden = [each.split(".")[1] for each in without if each.startswith(f"{name}.")]
         kinds = {column: DTYPES[each.kind] for column, each in TABLES[name].columns.items()}

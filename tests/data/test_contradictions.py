@@ -22,7 +22,7 @@ COLUMNS = {  # a column of transactions, and what is said of it
     'amount = { column = "a", values = { 1 = "x" }, default = "y" }': "'y' is no number",
     'bought_at = { column = "a", values = { x = "y" } }': "'values' is for columns of text and",
     'customer_id = { key = ["a"] }': "key = ['a']: expected a list of at least 2",
-    'product = { key = ["a", "b"] }': "'key' is for customer_id and complaint_id",
+    'product = { key = ["a", "b"] }': "'key' is for customer_id, complaint_id and unit",
     'product = { column = "a", numeric = true }': "'numeric' is for customer_id",
     'customer_id = { column = "a", by = "last" }': "'by' is for the region of [customers]",
     'bought_at = { column = "a", format = ["%d/%m/%Y", "%m/%d/%Y"] }': "as different days",

@@ -32,7 +32,7 @@ def tables(region: Region) -> pd.DataFrame:
         of the columns without any value ("no such table" without one).
     """
     rows = []
-    for name, schema in TABLES.items():
+    for name, schema in ((n, s) for n, s in TABLES.items() if n in region.rows or not s.optional):
         known = [c for c in schema.columns if f"{name}.{c}" in region.columns]
         empty = [c for c, each in schema.columns.items() if c not in known and not each.whole]
         counts = len(known), len(known) + len(empty)  # an optional one, such as weights, if filled

@@ -103,18 +103,25 @@ class Schema:
         In their order.
     unique : str
         Column whose value stands once; empty where there is none.
+    optional : bool
+        Whether nothing is said where a source does not have it.
     """
 
     columns: Mapping[str, Column]
     unique: str = ""
+    optional: bool = False
 
 
 @dataclass(frozen=True)
 class Link:
-    """A rule between two columns of a row: `later` is not before `earlier`."""
+    """A rule between two columns of a row: `later` is not before `earlier`.
+
+    `by_day` compares days alone, of which one may have a time and the other none.
+    """
 
     earlier: str
     later: str
+    by_day: bool = False
 
 
 def as_allowed(text: StringValue, schema: Column) -> StringValue:
@@ -248,10 +255,22 @@ TABLES: dict[str, Schema] = {
             "cost": _number("cost of the contact", _NOT_NEGATIVE),
         }
     ),
+    "assignments": Schema(
+        {
+            "trial": _text("trial", required=True),
+            "unit": _text("what was drawn by lot: a customer or a case", required=True),
+            "unit_is": _choice("kind of unit", "customer", "complaint"),
+            "arm": _text("arm that the lot gave it", required=True),
+            "assigned_on": _day("drawn by lot", required=True),
+            "received_on": _day("received what the arm offers"),
+        },
+        optional=True,
+    ),
 }
 
 ORDERED = {
     "complaints": (Link("opened_at", "explained_at"), Link("opened_at", "resolved_at")),
+    "assignments": (Link("assigned_on", "received_on", by_day=True),),
 }
 
 FUEL = ("fuel", "gas")

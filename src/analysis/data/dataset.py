@@ -203,12 +203,16 @@ def open_source(source: Source, region: str = "") -> Dataset:
         raise DataError("\n".join(problems.values()))
     known = engine.create_table(ibis.util.gen_name("known"), _known(source, people), temp=True)
     tables, others = {"customers": people}, None
-    for name in (each for each in source.tables if each != "customers"):
+    others_first = sorted(source.tables, key=lambda name: name == "assignments")
+    for name in (each for each in others_first if each != "customers"):
         with noted(name):
             if region and name == one_region.TABLE and name not in problems:
                 found = one_region.lines(engine, source, raws.get(name), known, region)
                 raws[name], others = found
                 opened[name] = replace(checked(source, name, raws[name]), others=others or 0)
+            if name == "assignments" and name in opened:
+                cases = tables.get("complaints")
+                opened[name] = opened[name].of_units(cases and cases.rows)
             if name in opened:
                 tables[name] = engines.stored(
                     engine, source, name, opened[name].of_customers(known)

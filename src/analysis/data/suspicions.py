@@ -233,10 +233,13 @@ def _identifiers(dataset: Dataset, name: str, table: CheckedTable) -> Iterator[s
     if int(found.count().execute()) < n / 2:
         return
     first = place(found[ROW].min().execute(), table.files)
-    column = "{ column = '...', numeric = true }"
+    column, also = "{ column = '...', numeric = true }", ""
+    if name == "assignments":
+        also = f"unit = {column} "
     yield (
         f"{n:,} rows are of customers whom [customers] writes in another way (the first: {first}): "
-        f"customer_id = {column} in [customers] and in [{name}] reads 00123, 123 and 123.0 as one."
+        f"customer_id = {column} in [customers] and {also}in [{name}] reads 00123, 123 and 123.0 "
+        "as one."
     )
 
 

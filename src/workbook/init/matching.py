@@ -31,6 +31,7 @@ WEIGHTS = {
     "transactions": {"bought_at": 2.0, "amount": 2.0, "quantity": 1.5, "product": 1.0, "cost": 0.5}
     | {"order_id": 1.0, "unit_price": 1.0, "station_id": 0.5},
     "contacts": {"contacted_on": 2.0, "kind": 1.0, "purpose": 2.0, "cost": 1.0},
+    "assignments": {"trial": 2.0, "unit": 1.0, "arm": 2.0, "assigned_on": 1.0, "received_on": 1.0},
 }
 """How much a column says about which table a file is."""
 NAMED = 2.5
@@ -41,6 +42,7 @@ NEEDED = {
     "complaints": (("opened_at",),),
     "transactions": (("bought_at",), ("amount", "unit_price")),
     "contacts": (("contacted_on",),),
+    "assignments": (("trial",), ("unit",), ("arm",), ("assigned_on",)),
 }
 """Of each group at least one: without it, a file is not that table."""
 ENOUGH = 3.0

@@ -11,7 +11,7 @@ from analysis.data.mapping.source import ColumnMap
 from analysis.data.mapping.types import LARGEST
 
 _PLACES = ("column", "columns", "key", "value", "row", "expression")
-_IDENTIFIERS = ("customer_id", "complaint_id")
+_IDENTIFIERS = ("customer_id", "complaint_id", "unit")
 _OF_KINDS = {
     "number": (
         *("scale", "scale_by", "scales", "offset", "expression", "decimal", "thousands"),
@@ -86,10 +86,11 @@ def _check_column(
         extra = [key for key in names if key in given]
         if extra and kind != own_kind:
             raise DataError(f"{where}{extra[0]!r} is for columns of {_LABELS[own_kind]}.")
+    known_as = "customer_id, complaint_id and unit"
     rules = {
-        "'row' is for customer_id and complaint_id": keys.row and name not in _IDENTIFIERS,
-        "'key' is for customer_id and complaint_id": keys.key and name not in _IDENTIFIERS,
-        "'numeric' is for customer_id and complaint_id": keys.numeric and name not in _IDENTIFIERS,
+        "'row' is for customer_id and complaint_id": keys.row and name not in _IDENTIFIERS[:2],
+        f"'key' is for {known_as}": keys.key and name not in _IDENTIFIERS,
+        f"'numeric' is for {known_as}": keys.numeric and name not in _IDENTIFIERS,
         "'values' is for columns of text and of numbers": keys.values and kind == "moment",
         "'values' names no word of the file": "values" in given
         and not all([keys.values, *keys.values.values()]),

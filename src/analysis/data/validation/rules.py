@@ -13,7 +13,7 @@ from analysis.data.mapping.source import ColumnMap, Source
 from analysis.data.reading.raw import ROW
 from analysis.data.validation import regions
 from analysis.data.validation.moments import AFTER_TIME, NUMERIC, ZONE
-from analysis.data.validation.tables import IN_UTC, WRITTEN, Rule
+from analysis.data.validation.tables import IN_UTC, WRITTEN, Rule, kind_of_unit
 from analysis.data.validation.values import RawColumn
 
 VALUE_EXPECTED = "a value"
@@ -30,13 +30,16 @@ def between(source: Source, name: str, rows: Table) -> Iterator[Rule]:
     """Yield the rules between two columns, and between rows."""
     for link in ORDERED.get(name, ()):
         if {link.earlier, link.later} <= set(rows.columns):
-            broken = rows[link.later] < rows[link.earlier]
+            earlier, later = rows[link.earlier], rows[link.later]
+            broken = later.date() < earlier.date() if link.by_day else later < earlier
             if {IN_UTC + link.earlier, IN_UTC + link.later} <= set(rows.columns):
                 known = rows[IN_UTC + link.later] < rows[IN_UTC + link.earlier]
                 broken = ibis.coalesce(known, broken)
             yield Rule(link.later, f"not before {link.earlier}", broken)
     if TABLES[name].unique in rows.columns:
         yield from _identity_rules(source, name, rows, TABLES[name].unique)
+    if name == "assignments":
+        yield from _lot_rules(rows)
 
 
 def of_column(each: RawColumn, rows: Table, name: str) -> Iterator[Rule]:
@@ -109,6 +112,19 @@ def _identity_rules(source: Source, name: str, rows: Table, column: str) -> Iter
         same = [rows[column], rows["region"]]
     before = ibis.row_number().over(group_by=same, order_by=rows[ROW])
     yield Rule(column, "each value once", rows[column].notnull() & (before > 0))
+
+
+def _lot_rules(rows: Table) -> Iterator[Rule]:
+    """Yield the rules that a unit is in one trial, once, in one arm."""
+    unit = [kind_of_unit(rows), rows["unit"]]
+    own, each = ibis.window(group_by=unit), ibis.window(group_by=[*unit, rows["trial"]])
+    trials = rows["trial"].min().over(own) != rows["trial"].max().over(own)
+    arms = rows["arm"].min().over(each) != rows["arm"].max().over(each)
+    before = ibis.row_number().over(group_by=[*unit, rows["trial"]], order_by=rows[ROW])
+    is_again = rows["unit"].notnull() & (before > 0)
+    yield Rule("trial", "one trial for each unit", trials)
+    yield Rule("arm", "one arm for each unit of a trial", arms)
+    yield Rule("unit", "each unit of a trial once", is_again & ~arms.fill_null(False))
 
 
 def _conversion(own: ColumnMap) -> str:

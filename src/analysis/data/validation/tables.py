@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import ibis
 import pandas as pd
-from ibis.expr.types import BooleanValue, Table
+from ibis.expr.types import BooleanValue, StringValue, Table
 
 REST = "rest_of_row"
 """Column with a hash of what a purchase line holds beside the contract's values."""
@@ -21,6 +21,7 @@ EQUAL, ANONYMOUS, NETTED = "equal to an earlier row", "without a customer", "giv
 UNANSWERED, LATE = "without an answer", "after the last purchase"
 REFUND, UNFOUND, EMPTY = "refund", "not in a joined file", "file without rows"
 MOMENTS = {"survey": "answered_on", "complaints": "opened_at", "contacts": "contacted_on"}
+MOMENTS |= {"assignments": "assigned_on"}
 """Tables beside purchases, and since when a row of them is known."""
 OWN_REGION = "own_region"
 """Column with the region that a row itself names, where a customer counts in each of several."""
@@ -52,6 +53,7 @@ ELSEWHERE = Rule(
 )
 OF_CUSTOMER = (ORPHAN, FOLLOWER, ELSEWHERE)
 """Rules on the customer of a row, the last ones of a table beside customers."""
+NO_CASE = Rule("unit", "a case of the table 'complaints'", ibis.literal(False))
 
 
 @dataclass(frozen=True)
@@ -134,4 +136,38 @@ class CheckedTable:
         }
         drop = {"known_id", "is_valid", OWN_REGION} & set(rows.columns)
         rows = rows.mutate(**flags).drop(*drop)
-        return replace(self, rows=rows, rules=(*self.rules, *OF_CUSTOMER))
+        column = "unit" if "unit" in rows.columns else "customer_id"
+        own = (replace(each, column=column) for each in OF_CUSTOMER)
+        return replace(self, rows=rows, rules=(*self.rules, *own))
+
+    def of_units(self, cases: Table | None) -> CheckedTable:
+        """Give each assignment the customer of its unit; flag cases that are unknown.
+
+        Parameters
+        ----------
+        cases : Table, optional
+            The table complaints, with `complaint_id` and `customer_id`.
+        """
+        rows = self.rows
+        kind = kind_of_unit(rows)
+        is_case = kind == "complaint"
+        if cases is None or "complaint_id" not in cases.columns:
+            whose, found = ibis.null("string"), ibis.literal(False)
+        else:
+            known = cases.filter(cases["complaint_id"].notnull()).group_by(case="complaint_id")
+            known = known.agg(of_case=cases["customer_id"].min())
+            rows = rows.left_join(known, rows["unit"] == known["case"])
+            whose, found = rows["of_case"], rows["case"].notnull()
+        rows = rows.mutate(
+            customer_id=ibis.cases((is_case, whose), (kind == "customer", rows["unit"])),
+            **{f"broken_{len(self.rules)}": is_case & ~found & rows["unit"].notnull()},
+        )
+        rows = rows.drop(*({"case", "of_case"} & set(rows.columns)))
+        return replace(self, rows=rows, rules=(*self.rules, NO_CASE))
+
+
+def kind_of_unit(rows: Table) -> StringValue:
+    """Return what each unit of assignments is: "customer", or "complaint"."""
+    if "unit_is" not in rows.columns:
+        return ibis.literal("customer")
+    return rows["unit_is"].fill_null("customer")

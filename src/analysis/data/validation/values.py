@@ -19,7 +19,7 @@ from analysis.data.reading.raw import NEXT, REPEAT, ROW
 from analysis.data.validation import moments
 from analysis.data.validation.numbers import finite, number, numeric_id, plain
 
-IDENTIFIERS = ("customer_id", "complaint_id")
+IDENTIFIERS = ("customer_id", "complaint_id", "unit")
 
 
 @dataclass(frozen=True)
