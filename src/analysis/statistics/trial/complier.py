@@ -9,6 +9,7 @@ from scipy import special
 
 from analysis.language import text
 from analysis.statistics.estimate import Estimate, NotEstimable, from_se
+from analysis.statistics.trial._least_squares import Coefficient
 from analysis.statistics.trial.effects import of_arm
 from analysis.statistics.trial.units import Trial
 
@@ -52,7 +53,7 @@ class ComplierEffect:
         return replace(self.effect, ci_low=low, ci_high=high, method=method)
 
 
-def complier_effect(trial: Trial, received: str, *, interacted: bool = True) -> ComplierEffect:
+def complier_effect(trial: Trial, received: str) -> ComplierEffect:
     """Estimate the effect of what was received, with the lot as its instrument.
 
     With one instrument two-stage least squares is the effect of assignment on the outcome divided
@@ -62,15 +63,13 @@ def complier_effect(trial: Trial, received: str, *, interacted: bool = True) -> 
     for both regressions its region solves a quadratic inequality.
 
     Looked at: `IV2SLS` of linearmodels (no Anderson-Rubin interval, neither HC2, CR2 nor their
-    degrees of freedom, five packages more) and of statsmodels' sandbox (no robust errors).
+    degrees of freedom; three packages more) and of statsmodels' sandbox (no robust errors).
 
     Parameters
     ----------
     trial : Trial
     received : str
         Column of the units, 0 or 1 or a dose, known wherever the outcome is.
-    interacted : bool
-        Whether covariates are multiplied by the arm, as in `intention_to_treat`.
 
     Raises
     ------
@@ -93,22 +92,36 @@ def complier_effect(trial: Trial, received: str, *, interacted: bool = True) -> 
             f'"{received}" must be known for every unit with an outcome; it is missing for '
             f"{np.isnan(dose).sum():,}."
         )
-    arm = of_arm(trial, np.column_stack([trial.y[rows], dose]), interacted)
-    on_outcome, on_dose = arm.estimates
-    if abs(on_dose) < 1e-12 * max(np.abs(dose).max(), 1e-300):
+    arm = of_arm(trial, np.column_stack([trial.y[rows], dose]))
+    if abs(arm.estimates[1]) < 1e-12 * max(np.abs(dose).max(), 1e-300):
         raise NotEstimable(
             text("Being assigned made no difference to what the {n:,} units received.", n=len(dose))
         )
+    return two_stage(arm, len(dose), "HC2" if trial.clusters is None else f"CR2 by {trial.cluster}")
+
+
+def two_stage(arm: Coefficient, n: int, errors: str) -> ComplierEffect:
+    """Return the effect of what was received.
+
+    Parameters
+    ----------
+    arm : Coefficient
+        Of the lot, for the outcome and for what was received.
+    n : int
+        Units.
+    errors : str
+        What kind the covariance is, for the reader.
+    """
+    on_outcome, on_dose = arm.estimates
     effect = on_outcome / on_dose
     away = np.array([1.0, -effect])
     se = np.sqrt(away @ arm.covariance @ away) / abs(on_dose)
     se_dose = np.sqrt(arm.covariance[1, 1])
-    kind = "HC2" if trial.clusters is None else f"CR2 by {trial.cluster}"
-    method, n = f"two-stage least squares, {kind}", len(dose)
+    method = f"two-stage least squares, {errors}"
     return ComplierEffect(
         effect=from_se(effect, se, n, df=arm.df, method=method),
         region=anderson_rubin(on_outcome, on_dose, arm.covariance, arm.df),
-        compliance=from_se(on_dose, se_dose, n, df=arm.df, method=f"first stage, {kind}"),
+        compliance=from_se(on_dose, se_dose, n, df=arm.df, method=f"first stage, {errors}"),
         first_stage_f=float((on_dose / se_dose) ** 2) if se_dose else np.inf,
     )
 

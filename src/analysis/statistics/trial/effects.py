@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.language import text
 from analysis.statistics.estimate import Estimate, NotEstimable, from_se
-from analysis.statistics.trial._least_squares import Coefficient, coefficient
+from analysis.statistics.trial._least_squares import Coefficient, between_arms
 from analysis.statistics.trial.units import Trial
 
 
@@ -78,18 +78,10 @@ def intention_to_treat(trial: Trial) -> IntentionToTreat:
     )
 
 
-def of_arm(trial: Trial, y: np.ndarray, interacted: bool = True) -> Coefficient:
+def of_arm(trial: Trial, y: np.ndarray) -> Coefficient:
     """Return the arm's coefficient for outcomes of shape (n, m) of the observed rows."""
     rows = trial.is_observed
-    x = design(trial.z[rows], trial.columns.to_numpy(), interacted)
-    return coefficient(x, y, 1, trial.observed_clusters)
-
-
-def design(z: np.ndarray, x: np.ndarray, interacted: bool = True) -> np.ndarray:
-    """Return a constant, the arm, centred columns and, by default, their products with the arm."""
-    x = x - x.mean(axis=0)
-    parts = [np.ones(len(z)), z, x] + ([x * z[:, None]] if interacted else [])
-    return np.column_stack(parts)
+    return between_arms(trial.columns.to_numpy(), y, trial.z[rows], trial.observed_clusters)
 
 
 def _estimate(trial: Trial, arm: Coefficient) -> Estimate:

@@ -30,9 +30,9 @@ def draw_lots(
 
     The lot of a unit is the SHA-256 of the seed and its identifier: it depends neither on the
     order of the rows nor on who else takes part or on a library's version, and anybody can draw it
-    again. Within each block the units are put in the order of their lots; going through all
-    blocks, every 1/share-th one is treated, from a start that the seed decides too. So each unit's
-    chance is `share`, each block has its share of treated to within one, and so have all together.
+    again. In each block those with the lowest lots are treated, as many as the share says; where
+    that is no whole number one more or less, so that each unit's chance is `share`, and all
+    together have their share of treated to within one.
 
     Parameters
     ----------
@@ -78,13 +78,15 @@ def draw_lots(
     names, codes = np.unique(own.astype(str).to_numpy(dtype=object), return_inverse=True)
     if len(names) < 2:
         raise ValueError(f"Lots need two or more to be drawn for; there are {len(names)}.")
-    by_lot = pd.DataFrame(index=np.arange(len(names)))
+    cells = np.zeros(len(names), int)
     for name in within:
-        by_lot[name] = _commonest(units[name].astype(str).to_numpy(dtype=object), codes)
+        values = _commonest(units[name].astype(str).to_numpy(dtype=object), codes)
+        levels, own = np.unique(values, return_inverse=True)
+        cells = np.unique(cells * len(levels) + own, return_inverse=True)[1]
     line = None
     if predicted is not None:
         line = np.bincount(codes, floats(units[predicted])) / np.bincount(codes)
-    blocks = blocks_of(by_lot, line, least)
+    blocks = blocks_of(cells, line, least)
     lots = np.array([lot(seed, name) for name in names])
     treated = assigned(lots, blocks, share, lot(seed, ""))
     if not 0 < treated.sum() < len(treated):
@@ -101,32 +103,38 @@ def lot(seed: int | str, name: str) -> float:
 
 
 def assigned(lots: np.ndarray, blocks: np.ndarray, share: float, start: float) -> np.ndarray:
-    """Return who is treated, shape (n,): every 1/share-th, by block and in the order of lots."""
-    order = np.lexsort((lots, blocks))
-    steps = np.floor(start + share * np.arange(len(lots) + 1) + 1e-9)
-    treated = np.empty(len(lots), bool)
-    treated[order] = np.diff(steps) > 0
-    return treated
+    """Return who is treated, shape (n,): in each block those with the lowest lots.
+
+    Block codes go from 0 on; `start`, from 0 to 1, decides where the share of a block is rounded
+    up.
+    """
+    sizes = np.bincount(blocks)
+    ends = np.cumsum(sizes)
+    before, after = (np.floor(start + share * n + 1e-9) for n in (ends - sizes, ends))
+    return _rank(lots, blocks, sizes) < (after - before)[blocks]
 
 
 def blocks_of(
-    cells: pd.DataFrame, line: np.ndarray | None, least: int = LEAST_IN_BLOCK
+    cells: np.ndarray, line: np.ndarray | None = None, least: int = LEAST_IN_BLOCK
 ) -> np.ndarray:
-    """Return block codes from 0 on, shape (n,): combinations of columns, cut along a line.
+    """Return block codes from 0 on, shape (n,): codes of cells, cut along a line.
 
-    Combinations with fewer than `least` rows are one block, which may have fewer itself.
+    Cells with fewer than `least` rows are one block, which may have fewer itself.
     """
-    codes = np.zeros(len(cells), int)
-    if len(cells.columns):
-        codes = cells.groupby(list(cells.columns), sort=True).ngroup().to_numpy()
-        small = np.bincount(codes)[codes] < least
-        codes = np.where(small, -1, codes)
+    codes = np.where(np.bincount(cells)[cells] < least, 0, cells + 1)
     if line is not None:
-        ranks = pd.Series(line).groupby(codes).rank(method="first").to_numpy() - 1
-        sizes = pd.Series(codes).map(pd.Series(codes).value_counts()).to_numpy()
-        slices = np.clip(sizes // least, 1, SLICES)
-        codes = codes * SLICES + np.floor(ranks * slices / sizes).astype(int)
+        sizes = np.bincount(codes)
+        size, rank = sizes[codes], _rank(line, codes, sizes)
+        codes = codes * SLICES + rank * np.clip(size // least, 1, SLICES) // size
     return np.unique(codes, return_inverse=True)[1]
+
+
+def _rank(values: np.ndarray, codes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Return each row's place, from 0 on, among those of its code."""
+    order = np.lexsort((values, codes))
+    rank = np.empty(len(codes), int)
+    rank[order] = np.arange(len(codes)) - (np.cumsum(sizes) - sizes)[codes[order]]
+    return rank
 
 
 def _commonest(values: np.ndarray, codes: np.ndarray) -> np.ndarray:

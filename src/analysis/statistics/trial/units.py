@@ -16,6 +16,8 @@ LEAST = 2
 """Units (clusters, if those were drawn) with an outcome that each arm needs."""
 UNITS_PER_COLUMN, CLUSTERS_PER_COLUMN = 20, 4
 """Of the smaller arm, for each column that the analysis adjusts for."""
+_NEW = 1e-7
+"""Share of a column's size that earlier ones must leave of it."""
 
 
 @dataclass(frozen=True)
@@ -128,10 +130,8 @@ class Trial:
         known = self.units.loc[rows, list(self.covariates)]
         blocks = pd.Series(self._pooled_blocks(), known.index, name=self.block or "block")
         all_columns = pd.concat([coded(known), coded(blocks.astype("category").to_frame())], axis=1)
-        z, x = self.z[rows], all_columns.to_numpy()
-        per = UNITS_PER_COLUMN if self.cluster is None else CLUSTERS_PER_COLUMN
-        most = min(self.drawn(rows & (self.z == arm)) for arm in (0, 1)) // per
-        return all_columns.iloc[:, independent(x, z)[:most]]
+        kept = usable(all_columns.to_numpy(), self.z[rows], self.observed_clusters)
+        return all_columns.iloc[:, kept]
 
     def numbers(self, name: str) -> np.ndarray:
         """Return a column as floats, shape (n,), missing ones as nan."""
@@ -191,22 +191,37 @@ def coded(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, axis=1) if parts else pd.DataFrame(index=frame.index)
 
 
+def usable(x: np.ndarray, z: np.ndarray, clusters: np.ndarray | None) -> list[int]:
+    """Return which columns an analysis adjusts for: those that say something new, as many as may.
+
+    Columns x, shape (n, k), and arms z, shape (n,), are of the units with an outcome.
+    """
+    if clusters is None:
+        most = np.bincount(z.astype(int)).min() // UNITS_PER_COLUMN
+    else:
+        most = min(len(np.unique(clusters[z == arm])) for arm in (0, 1)) // CLUSTERS_PER_COLUMN
+    return independent(x, z)[:most]
+
+
 def independent(x: np.ndarray, z: np.ndarray) -> list[int]:
     """Return which columns say something new in both arms, beside a constant and earlier ones."""
-    bases = {arm: [np.ones((z == arm).sum()) / np.sqrt((z == arm).sum())] for arm in (0, 1)}
+    arms = [np.column_stack([np.ones((z == arm).sum()), x[z == arm]]) for arm in (0, 1)]
+    sizes = [np.sqrt((own**2).sum(axis=0)) for own in arms]
+    if min(map(len, arms)) > x.shape[1]:
+        left = [np.abs(np.diag(np.linalg.qr(own, mode="r"))) for own in arms]
+        if all((a > _NEW * b).all() for a, b in zip(left, sizes, strict=True)):
+            return list(range(x.shape[1]))
+    bases = [own[:, :1] / sizes[i][0] for i, own in enumerate(arms)]
     kept = []
-    for j in range(x.shape[1]):
-        new = {}
-        for arm, basis in bases.items():
-            own = x[z == arm, j]
-            size = np.sqrt(own @ own)
-            for _ in range(2):  # twice is enough against rounding
-                for known in basis:
-                    own = own - (known @ own) * known
-            left = np.sqrt(own @ own)
-            new[arm] = own / left if left > 1e-7 * max(size, 1e-300) else None
-        if all(each is not None for each in new.values()):
-            kept.append(j)
-            for arm, each in new.items():
-                bases[arm].append(each)
+    for j in range(1, x.shape[1] + 1):
+        new = [own[:, j] for own in arms]
+        for _ in range(2):  # twice is enough against rounding
+            new = [own - base @ (base.T @ own) for own, base in zip(new, bases, strict=True)]
+        left = [np.sqrt(own @ own) for own in new]
+        if all(a > _NEW * b[j] for a, b in zip(left, sizes, strict=True)):
+            kept.append(j - 1)
+            bases = [
+                np.column_stack([base, own / size])
+                for base, own, size in zip(bases, new, left, strict=True)
+            ]
     return kept
