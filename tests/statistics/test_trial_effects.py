@@ -71,7 +71,7 @@ def test_unadjusted_is_welch():
 
 
 def test_degrees_of_freedom_as_published():
-    """Imbens & Kolesar (2016), section 4: 2.5 with 3 treated of 30."""
+    """Imbens & Kolesar (2016): 2.5 with 3 treated of 30."""
     treated = (np.arange(30) < 3).astype(float)
     x = np.column_stack([np.ones(30), treated])
     found = coefficient(x, np.random.default_rng(0).normal(size=(30, 1)), 1)

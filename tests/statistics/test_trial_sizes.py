@@ -63,7 +63,7 @@ def test_clusters_are_counted_as_such():
     """50 customers at a station, a shared part of variance 0.25: 0.25 + 2/50 of each station."""
     history = past(by_station=0.5)
     plan = Plan(history, "y", 0.4, cluster="station")
-    found = sample_size(plan, above, 1)
+    found = sample_size(plan, above, 1, n_replicates=300)
     spread = history.groupby("station")["y"].mean().var()
     closed = 2 * TTestIndPower().solve_power(0.4 / np.sqrt(spread), alpha=0.05, power=0.8)
     assert plan.available == found.available == 80

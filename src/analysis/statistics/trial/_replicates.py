@@ -15,7 +15,7 @@ from analysis.statistics.estimate import Estimate, from_se
 from analysis.statistics.trial._least_squares import between_arms
 from analysis.statistics.trial.complier import anderson_rubin
 from analysis.statistics.trial.lots import LEAST_IN_BLOCK, assigned, blocks_of
-from analysis.statistics.trial.units import coded, usable
+from analysis.statistics.trial.units import LEAST, coded, usable
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,8 @@ class Plan:
 
     @property
     def least(self) -> int:
-        """The smallest trial: two in each arm."""
-        return int(np.ceil(2 / min(self.share, 1 - self.share)))
+        """The smallest trial: with as many in each arm as an analysis needs."""
+        return int(np.ceil(LEAST / min(self.share, 1 - self.share)))
 
     @cached_property
     def is_share(self) -> bool:
@@ -178,7 +178,7 @@ def _replicate(plan: Plan, n: int, streams: list[np.random.Generator]) -> Estima
     y = _planted(plan, plan._y[rows], received, moves)
     seen = stays >= plan.attrition
     arm, y, received, own = z[own][seen], y[seen], received[seen], own[seen]
-    if min(len(np.unique(own[arm])), len(np.unique(own[~arm]))) < 2:
+    if min(np.count_nonzero(np.bincount(own[rows])) for rows in (arm, ~arm)) < LEAST:
         return None
     x = np.column_stack([plan._x[rows][seen], _dummies(blocks[own])])
     clusters = None if plan.cluster is None else np.unique(own, return_inverse=True)[1]

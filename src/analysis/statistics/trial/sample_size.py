@@ -15,6 +15,8 @@ from analysis.statistics.trial._replicates import Plan as Plan
 from analysis.statistics.trial._replicates import replicates
 
 POWER, REPLICATES = 0.8, 500
+FEWEST, IN_ALL = 200, 2_500_000
+"""Simulated trials of a large size, and units in the trials of one size that are not too many."""
 NEAR = 1.02
 """Ratio of two sizes that need not be told apart."""
 _STEP = 1.3
@@ -54,7 +56,7 @@ def sample_size(
     *,
     power: float = POWER,
     at_most: int | None = None,
-    n_replicates: int = REPLICATES,
+    n_replicates: int | None = None,
 ) -> SampleSize:
     """Return the smallest size at which a share of simulated trials decides.
 
@@ -72,8 +74,8 @@ def sample_size(
         Share of trials that must decide.
     at_most : int, optional
         Largest size; by default all units (clusters) of the history.
-    n_replicates : int
-        Trials of each size.
+    n_replicates : int, optional
+        Trials of each size; by default `REPLICATES`, of more than 5,000 units fewer.
 
     Raises
     ------
@@ -82,6 +84,11 @@ def sample_size(
         edge of the claim, which no number of units decides; or no trial of all gave an interval.
     """
     at_most = at_most or plan.available
+    guess = first_guess(plan, decides, seed, power)
+    low, high = plan.least - 1, min(max(guess, plan.least), at_most)
+    if n_replicates is None:
+        units = high * len(plan.history) / plan.available
+        n_replicates = int(np.clip(IN_ALL / units, FEWEST, REPLICATES))
     found = {}
 
     def rate(n: int) -> float:
@@ -90,8 +97,6 @@ def sample_size(
             found[n] = sum(one is not None and bool(decides(one)) for one in each)
         return found[n] / n_replicates
 
-    guess = first_guess(plan, decides, seed, power)
-    low, high = plan.least - 1, min(max(guess, plan.least), at_most)
     while rate(high) < power and high < at_most:
         low, high = high, min(int(np.ceil(_STEP * high)), at_most)
     while rate(high) >= power and low < plan.least and high > plan.least:
