@@ -13,7 +13,7 @@ from simulation.truth.parts import N_DRAW, planted
 from simulation.world import REGIONS, SEED, World, region_seed, regional_worlds
 
 FILES = {"customers.csv", "survey.csv", "complaints.csv", "contacts.csv", "truth.csv"}
-FILES |= {"transactions.parquet"}
+FILES |= {"transactions.parquet", "assignments.csv"}
 
 
 def write_example(
@@ -38,11 +38,20 @@ def write_example(
     FileExistsError
         If the folder holds anything else.
     """
-    folder = Path(folder)
+    refuse_strangers(Path(folder))
+    replaced(_regions(seed, n_draw, workers or os.cpu_count() or 1), Path(folder))
+
+
+def refuse_strangers(folder: Path) -> None:
+    """Refuse a folder that holds anything but an earlier example, as a FileExistsError."""
     strangers = {path.name for path in folder.glob("*")} - FILES
     if strangers:
         raise FileExistsError(f"{folder} holds other files: {', '.join(sorted(strangers))}")
-    tables = _regions(seed, n_draw, workers or os.cpu_count() or 1)
+
+
+def replaced(tables: dict[str, DataFrame], folder: Path) -> None:
+    """Write tables in the place of those that the folder holds; all of them or nothing."""
+    refuse_strangers(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as parent:
         fresh, old = Path(parent) / "fresh", Path(parent) / "old"

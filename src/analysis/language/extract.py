@@ -51,6 +51,13 @@ def estimands(file: BinaryIO, *_: object, **__: object) -> Iterator[Message]:
         yield 1, None, claim["estimand"], []
 
 
+def designs(file: BinaryIO, *_: object, **__: object) -> Iterator[Message]:
+    """Yield what the designs of trials say to a reader."""
+    for design in tomllib.loads(file.read().decode()).values():
+        for name in ("drawn", "eligible", "measured", "taken"):
+            yield 1, None, design[name], []
+
+
 def _calls(source: str) -> Iterator[Message]:
     """Yield the messages of some code."""
     for node in ast.walk(ast.parse(source)):

@@ -21,6 +21,7 @@ METHODS = {
     "src/analysis/statistics/value/segments.toml": "analysis.language.extract:toml",
     "src/analysis/language/names.toml": "analysis.language.extract:toml",
     "src/analysis/claims/tables/hypotheses.toml": "analysis.language.extract:estimands",
+    "src/analysis/claims/tables/designs.toml": "analysis.language.extract:designs",
 }
 HEADER = """msgid ""
 msgstr ""

@@ -44,8 +44,12 @@ class History:
         return self.volume * weekly_price(self.people, np.arange(N_WEEKS))
 
 
-def simulate(world: World, n_customers: int, seed: int) -> History:
-    """Draw customers who buy at least once, and their weekly purchases; no lines, no answers."""
+def simulate(world: World, n_customers: int, seed: int, cards: ndarray | None = None) -> History:
+    """Draw customers who buy at least once, and their weekly purchases; no lines, no answers.
+
+    `cards` are weeks, from the landmark on, in which customers take a card that they are offered,
+    `N_WEEKS` for those who take none, shape (n_customers,); nothing before the landmark moves.
+    """
     streams = generators(seed)
     rng = streams["people"]
     first, second = np.split(np.arange(N_WEEKS), [LANDMARK])
@@ -53,6 +57,8 @@ def simulate(world: World, n_customers: int, seed: int) -> History:
     visits = _visits(world, people, first, rng)
     volume = _volume(people, visits, rng)
     people = people.assign(**_habits(world, people, visits, volume, rng))
+    if cards is not None:
+        people = people.assign(card_week=np.minimum(people["card_week"], cards))
     people = with_lapse(world, people.assign(**accounts.made(world, people, streams["visits"])))
     later = _visits(world, people, second, rng)
     visits = np.hstack([visits, later])

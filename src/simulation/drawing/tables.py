@@ -1,4 +1,4 @@
-"""The contract's five tables of one region."""
+"""The contract's tables of one region, but assignments."""
 
 import re
 from collections.abc import Mapping
@@ -19,12 +19,15 @@ KINDS = ["billing", "delivery", "equipment", "quality", "service"]
 NOON, MORNING = 13 * 60, 8 * 60 + 30  # minutes of the day
 
 
-def draw(world: World, n_customers: int, seed: int) -> dict[str, DataFrame]:
-    """Return the five tables of one region, with the contract's columns.
+def draw(
+    world: World, n_customers: int, seed: int, history: History | None = None
+) -> dict[str, DataFrame]:
+    """Return five tables of one region, with the contract's columns; nobody was drawn by lot.
 
-    The same seed gives the same tables; the table customers has `n_customers` rows.
+    The same seed gives the same tables; the table customers has `n_customers` rows. Without a
+    `history` it is the one of `simulate`.
     """
-    history, rng = simulate(world, n_customers, seed), generators(seed)
+    history, rng = history or simulate(world, n_customers, seed), generators(seed)
     people = history.people
     code = "".join(part[0] for part in re.split(r"[\s-]+", world.region.rpartition(" ")[0] or "X"))
     ids = np.array([f"{code.upper()}{number:05d}" for number in range(1, n_customers + 1)])
