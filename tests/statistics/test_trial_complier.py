@@ -18,7 +18,7 @@ CONTROLS = (
     "exper", "expersq", "black", "south", "smsa", "smsa66", "reg661", "reg662", "reg663",
     "reg664", "reg665", "reg666", "reg667", "reg668",
 )  # fmt: skip
-N_COVERAGE = 1000
+N_COVERAGE = 400
 MC_ERROR = np.sqrt(0.95 * 0.05 / N_COVERAGE)
 
 
@@ -150,3 +150,25 @@ def test_coverage_where_the_loyal_comply(n, complying):
         naive += as_taken.ci_low <= 1.0 <= as_taken.ci_high
     assert abs(hits / N_COVERAGE - 0.95) < 3 * MC_ERROR
     assert naive / N_COVERAGE < 0.35
+
+
+@pytest.mark.slow
+def test_coverage_where_managers_are_drawn():
+    """24 managers of 8 to 39 customers each; whom they reach are the loyal again."""
+    hits, naive = 0, 0
+    for seed in range(N_COVERAGE):
+        rng = np.random.default_rng(10_000 + seed)
+        manager = np.repeat(np.arange(24), rng.integers(8, 40, 24))
+        loyalty = rng.normal(size=len(manager)) + 0.5 * rng.normal(size=24)[manager]
+        treated = rng.permutation(np.arange(24) % 2)[manager]
+        units = pd.DataFrame({"manager": manager, "treated": treated})
+        units["received"] = treated * (loyalty > -0.5)
+        units["before"] = loyalty + rng.normal(size=len(manager))
+        units["y"] = units["received"] + 2 * loyalty + rng.normal(size=len(manager))
+        trial = Trial(units, "y", "treated", ("before",), cluster="manager")
+        region = complier_effect(trial, "received").region
+        hits += any(low <= 1.0 <= high for low, high in region)
+        as_taken = intention_to_treat(Trial(units, "y", "received", ("before",))).effect
+        naive += as_taken.ci_low <= 1.0 <= as_taken.ci_high
+    assert hits / N_COVERAGE > 0.95 - 3 * MC_ERROR
+    assert naive / N_COVERAGE < 0.2

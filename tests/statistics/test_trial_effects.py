@@ -13,7 +13,7 @@ from analysis.statistics.trial.effects import intention_to_treat
 from analysis.statistics.trial.randomisation import randomisation_test
 from analysis.statistics.trial.units import Trial
 
-N_COVERAGE = 1000
+N_COVERAGE = 400
 MC_ERROR = np.sqrt(0.95 * 0.05 / N_COVERAGE)
 
 
@@ -249,7 +249,7 @@ def test_randomisation_keeps_its_level_where_the_outcome_is_skewed():
 
 
 def covered(make, *names, truth=0.5, **columns):
-    """Return in how many of `N_COVERAGE` trials the interval has the truth."""
+    """Return the share of `N_COVERAGE` trials whose interval has the truth."""
     hits = 0
     for seed in range(N_COVERAGE):
         found = intention_to_treat(Trial(make(seed), "y", "treated", names, **columns)).effect

@@ -64,9 +64,9 @@ class Trial:
             if name is not None and self.units[name].isna().any():
                 raise ValueError(f'Every unit needs a value of "{name}".')
         if self.cluster is not None:
-            by_cluster = self.units.groupby(self.cluster)
             for name in filter(None, (self.treated, self.block)):
-                if by_cluster[name].nunique().max() > 1:
+                pairs = np.column_stack([self.clusters, pd.factorize(self.units[name])[0]])
+                if len(np.unique(pairs, axis=0)) > self.clusters.max() + 1:
                     raise ValueError(
                         f'A "{self.cluster}" is drawn as one, but has units with different '
                         f'values of "{name}".'
