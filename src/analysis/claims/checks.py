@@ -240,7 +240,8 @@ def complete_purchases(purchases: Completeness) -> list[Check]:
 def listed(found: Sequence[Check]) -> str:
     """Return checks and their values as a sentence."""
     said = [text("{name}: {value}", name=each.name, value=each.value) for each in found]
-    return text("{checks}.", checks=text("; ").join(said))
+    sentence = text("{checks}.", checks=text("; ").join(said))
+    return sentence[0].upper() + sentence[1:]
 
 
 def same_verdict(

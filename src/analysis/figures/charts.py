@@ -115,8 +115,9 @@ def concentration(curve: pd.DataFrame, top: Estimate, claimed: float, caption: s
     marks.lorenz(ax, curve, 0.2)
     ax.plot(0.2, claimed, "x", color=theme.GREY, ms=9)
     ax.annotate(
-        text("claimed"), (0.2, claimed), (8, 4), textcoords="offset points", color=theme.GREY
-    )
+        text("claimed"), (0.2, claimed), (0, 7), textcoords="offset points", ha="center",
+        color=theme.GREY,
+    )  # fmt: skip
     alt = text(
         "Lorenz curve: the best 20% of customers bring {top:.1%} of sales; the claim says "
         "{claimed:.0%}.",
