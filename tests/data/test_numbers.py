@@ -33,7 +33,7 @@ WRITTEN = {  # keys: texts and what they are
         "1,234": None,  # thousands, or a decimal comma?
         "1_000": None,
         "12%": None,
-        "(5.00)": None,
+        "(5.50)": None,  # negative, and no purchase of 5.50 that it undoes
         "5-": None,
         "0x10": None,
         "1,23,456": None,
@@ -56,6 +56,15 @@ def test_numbers_as_people_write_them(tmp_path, toml):
 
 def test_a_minus_stands_behind_a_sum_with_two_decimals():
     texts = {"1,205.00-": -1205, "18.50 -": -18.5, "5-": None, "-18.50-": None, "1-18.50-": None}
+    rows = ibis.memtable({"text": list(texts)})
+    found = rows.select(n=number(rows["text"], ".", ",")).execute()["n"]
+    assert [None if each != each else each for each in found] == list(texts.values())
+
+
+def test_brackets_of_accountants_and_dashes_of_price_tags():
+    texts = {"99.-": 99, "1,205.-- CNY": 1205, "5.-3": None, "9.---": None, "-7.-": -7}
+    texts |= {"(1,205.00)": -1205, "($7)": -7, "$ (7.5)": -7.5, "（7）": -7, "(7) CNY": -7}
+    texts |= dict.fromkeys(["-(7)", "(-7)", "1(2)", "((7))", "(7", "()", "(7) 8", "(x)"])
     rows = ibis.memtable({"text": list(texts)})
     found = rows.select(n=number(rows["text"], ".", ",")).execute()["n"]
     assert [None if each != each else each for each in found] == list(texts.values())
@@ -105,6 +114,30 @@ def test_a_word_for_nothing_changes_no_mark_of_a_sheet_s_numbers(tmp_path):
     own = opened(tmp_path, toml + 'file = "t.xlsx"\n', {"t.xlsx": excel(A=lines)})
     assert own.rows("amount") == [(1.234,)]
     assert own.problems == [("amount", 1, "a value", "row 3: nothing")]
+
+
+def test_a_number_among_texts_of_a_sheet_is_that_number_whatever_the_marks(tmp_path):
+    """One dash in a column makes it one of texts; a dot in its numbers separates no thousands."""
+    days = ["2025-01-01", "2025-01-02", "2025-01-03"]
+    lines = {"customer_id": ["a"] * 3, "bought_at": days, "k": [1, 2, 3], "n": [1.234, 2, "1,5"]}
+    lines |= {"quantity": [1.234, "1.234,5", "-"], "product": [1.5, "x", "y"]}
+    prices = {"k": [1, 2, 3], "p": [1.125, "2,5 €", 2]}
+    toml = f"""decimal = ","
+thousands = "."
+missing = ["-"]
+{CUSTOMERS}[transactions]
+file = "t.xlsx"
+joins = [{{ file = "p.xlsx", on = "k" }}]
+keep = {{ n = {{ min = 1.2 }} }}
+[transactions.columns]
+amount = {{ expression = "n * `p.p`" }}
+"""
+    own = opened(tmp_path, toml, {"t.xlsx": excel(A=lines), "p.xlsx": excel(A=prices)})
+    assert own.rows("amount", "quantity", "product") == [
+        (1.234 * 1.125, 1.234, "1.5"),
+        (3, None, "y"),
+        (5, 1234.5, "x"),
+    ]
 
 
 def test_words_for_nothing_of_a_source_a_table_and_a_column(tmp_path):

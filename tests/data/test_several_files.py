@@ -233,6 +233,26 @@ def test_blanks_of_every_width_are_trimmed_in_headers_and_identifiers(tmp_path):
     assert (own.problems, own.left_out) == ([], [])  # a row of nothing is no row
 
 
+@pytest.mark.parametrize(("mark", "skip"), [(",", 0), (";", 1)])
+def test_the_line_that_tells_excel_the_delimiter_is_named(tmp_path, mark, skip):
+    text = "x\n" * skip + f"sep={mark}\n{HEAD}\na,2024-02-01,6\n".replace(",", mark)
+    people = PEOPLE.replace(",", mark)
+    toml = f'delimiter = "{mark}"\n{CUSTOMERS}{LINES}'
+    why = opened(tmp_path, f"{toml}skip = {skip}\n", {"t.csv": text}, people).why
+    said = f"row {skip + 1} is for Excel, sep=...: skip = {skip + 1} leaves it out."
+    assert why == f"t.csv: its {said}"
+    own = opened(tmp_path / "b", f"{toml}skip = {skip + 1}\n", {"t.csv": text}, people)
+    assert own.rows("amount") == [(6,)]
+
+
+def test_true_and_false_of_a_sheet_are_written_as_elsewhere(tmp_path):
+    sheet = {"customer_id": ["a", "b", "c"], "had_works": [True, False, None], "ok": [True] * 3}
+    toml = f'{CUSTOMERS}[survey]\nfile = "s.xlsx"\nkeep = {{ ok = true }}\n'
+    own = opened(tmp_path, toml, {"s.xlsx": excel(A=sheet | {"satisfaction_1": [5, 6, 7]})})
+    found = own.rows("satisfaction_1", "had_works", table="survey")
+    assert found == [(5, "true"), (6, "false"), (7, None)]
+
+
 @pytest.mark.parametrize("text", [f"{HEAD},Amount\na,2024-02-01,6,9\n", f"\n{HEAD}\n"])
 def test_a_header_that_is_none_is_named(tmp_path, text):
     why = opened(tmp_path, CUSTOMERS + LINES, {"t.csv": text}).why

@@ -22,8 +22,8 @@ def answers(*weights):
 REFUSED = {
     "-0.5": ("row 3: '-0.5'", "a number not below 0"),
     "": ("row 3: nothing", "a value"),
-    "inf": ("row 3: 'inf'", "a number such as 1234.5"),
-    "much": ("row 3: 'much'", "a number such as 1234.5"),
+    "inf": ("row 3: 'inf'", "a number such as 1234.5 (decimal and thousands name other marks)"),
+    "much": ("row 3: 'much'", "a number such as 1234.5 (decimal and thousands name other marks)"),
 }
 
 

@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 from ibis import BaseBackend
 from ibis.expr.types import Table
 
+from analysis.data.contract import TABLES
 from analysis.data.errors import DataError
 from analysis.data.mapping.found import check_place, files_of, parquet_files
-from analysis.data.mapping.keys import JoinKeys
+from analysis.data.mapping.keys import JoinKeys, Limits
 from analysis.data.mapping.source import Part, Place, Source
 from analysis.data.reading import engine as engines
 from analysis.data.reading import names, parquet, sheets, text
@@ -25,6 +26,10 @@ from analysis.data.reading.names import REPEAT, ROW
 
 NEXT = 10**12
 """Added to the row numbers for each earlier file of the same table."""
+NUMBERS = {
+    name for each in TABLES.values() for name, own in each.columns.items() if own.kind == "number"
+}
+"""Columns of the contract that hold numbers, in whichever table."""
 _NO_ROWS = "the file has no rows; expected a header and at least one row."
 
 _CUT = (
@@ -166,7 +171,7 @@ def _one(
     sheet = part.sheet if is_main else join.sheet or ""
     before = state(path)
     try:
-        rows, first_row = _open(engine, path, part, sheet, skip, header)
+        rows, first_row = _open(engine, path, part, sheet, skip, header, join)
         count = rows.count().execute()
         if state(path) != before:
             raise DataError("the file was changed while it was read; expected one that is whole.")
@@ -183,7 +188,13 @@ def _one(
 
 
 def _open(
-    engine: BaseBackend, path: Path, part: Part, sheet: str, skip: int, header: tuple[str, ...]
+    engine: BaseBackend,
+    path: Path,
+    part: Part,
+    sheet: str,
+    skip: int,
+    header: tuple[str, ...],
+    join: JoinKeys | None,
 ) -> tuple[Table, int]:
     """Open a file by its ending; return it with the number of its first row."""
     first_row = skip + (1 if header else 2)
@@ -193,7 +204,8 @@ def _open(
         names.of_columns(pq.read_schema(files[0]).names)  # which the engine would rename
         return trimmed(parquet.read(engine, files, ROW)), 1
     if ending in sheets.ENDINGS:
-        return engines.own_types(engine, sheets.read(path, sheet, skip, header)), first_row
+        frame = sheets.read(path, sheet, skip, header, _decimals(part, join))
+        return engines.own_types(engine, frame), first_row
     if ending in JSON:
         return text.read_json_lines(engine, path), 1
     how = {"delimiter": part.delimiter, "encoding": part.encoding, "skip": skip}
@@ -201,6 +213,27 @@ def _open(
     if not part.complete and text.is_cut(path):
         raise DataError(_CUT)
     return rows, first_row
+
+
+def _decimals(part: Part, join: JoinKeys | None) -> dict[str, str]:
+    """Return the decimal mark of the columns of numbers of a file, or of one that is joined."""
+    found = {
+        column: each.decimal
+        for name, each in (part.plain | part.columns).items()
+        if name in NUMBERS
+        for column in each.used
+    }
+    for column, each in (*part.keep.items(), *part.drop.items()):
+        if isinstance(each, Limits) and isinstance(each.min or each.max, int | float):
+            found.setdefault(column, part.marks["number"].decimal)
+    if join is None:
+        return found
+    prefix = f"{prefix_of(join, part.joins)}."
+    return {
+        column.removeprefix(prefix): each
+        for column, each in found.items()
+        if column.startswith(prefix)
+    }
 
 
 def _check_repeated_header(rows: Table, file: str) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from xml.etree import ElementTree
 
 import pandas as pd
@@ -20,7 +22,13 @@ ENDINGS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _LOOKS = {".xlsx": cells.looked_at, ".xlsm": cells.looked_at, ".ods": cells.in_open_document}
 
 
-def read(path: Path, sheet: str = "", skip: int = 0, header: tuple[str, ...] = ()) -> pd.DataFrame:
+def read(
+    path: Path,
+    sheet: str = "",
+    skip: int = 0,
+    header: tuple[str, ...] = (),
+    decimals: Mapping[str, str] = MappingProxyType({}),
+) -> pd.DataFrame:
     """Read a sheet: columns of numbers and of dates as such, all others as text.
 
     Parameters
@@ -33,6 +41,9 @@ def read(path: Path, sheet: str = "", skip: int = 0, header: tuple[str, ...] = (
         Rows above the header.
     header : tuple of str
         Names of the columns of a sheet without a header.
+    decimals : mapping of str to str
+        Of columns whose texts have another decimal mark than a dot: that mark. Numbers that stand
+        among texts are written with it, too.
 
     Raises
     ------
@@ -57,7 +68,10 @@ def read(path: Path, sheet: str = "", skip: int = 0, header: tuple[str, ...] = (
     if header and any(len(line) != len(header) for line in lines):
         raise DataError(f"expected {len(header)} columns, found {len(lines[0])}.")
     values = zip(*lines, strict=True) if lines else [()] * len(own)
-    columns = {name: _column(list(each)) for name, each in zip(own, values, strict=True)}
+    columns = {
+        name: _column(list(each), decimals.get(name, "."))
+        for name, each in zip(own, values, strict=True)
+    }
     frame = pd.DataFrame(columns)
     filled = frame.notna().any(axis=1).to_numpy().nonzero()[0]
     if not len(filled) and others:
@@ -115,7 +129,7 @@ def _rows(book: calamine.CalamineWorkbook, path: Path, sheet: str) -> list[list]
     return rows
 
 
-def _column(each_cell: list) -> pd.Series:
+def _column(each_cell: list, decimal: str) -> pd.Series:
     """Return a column in the type that all of its cells have; empty cells are missing."""
     values = [None if each == "" else each for each in each_cell]
     kinds = {type(each) for each in values if each is not None}
@@ -126,13 +140,21 @@ def _column(each_cell: list) -> pd.Series:
         return pd.Series(values, dtype="Int64" if whole else "Float64")
     if kinds and kinds <= {dt.date, dt.datetime}:
         return pd.Series(pd.to_datetime(values), dtype="datetime64[us]")
-    return pd.Series([None if each is None else _text(each) for each in values], dtype="str")
+    texts = [None if each is None else _text(each, decimal) for each in values]
+    return pd.Series(texts, dtype="str")
 
 
-def _text(cell: object) -> str:
-    """Return a cell of a mixed column as text: whole numbers without a decimal mark."""
+def _text(cell: object, decimal: str = ".") -> str:
+    """Return a cell of a mixed column as text: whole numbers without a decimal mark.
+
+    True and false are written as in TOML, JSON and Parquet.
+    """
+    if isinstance(cell, bool):
+        return str(cell).lower()
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
+    if isinstance(cell, float):
+        return str(cell).replace(".", decimal)
     if isinstance(cell, dt.datetime):
         return cell.isoformat(sep=" ")
     return str(cell)

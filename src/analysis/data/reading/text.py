@@ -163,6 +163,10 @@ def _header(path: Path, delimiter: str, skip: int) -> list[str]:
         raise DataError(
             f"row {skip + 1} is empty; expected the header there: skip = {skip + 1} leaves it out."
         )
+    if row[0].lower().startswith("sep=") and len(row) < 3:
+        raise DataError(
+            f"its row {skip + 1} is for Excel, sep=...: skip = {skip + 1} leaves it out."
+        )
     return names.of_columns(row)
 
 

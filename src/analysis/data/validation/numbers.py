@@ -10,7 +10,7 @@ from ibis.expr.types import FloatingValue, StringValue
 
 from analysis.data.mapping.types import LARGEST
 
-WIDE, NARROW = "０１２３４５６７８９．，－＋−", "0123456789.,-+-"
+WIDE, NARROW = "０１２３４５６７８９．，－＋−（）", "0123456789.,-+-()"
 """Digits and marks of full width, and what they mean."""
 _ANY_CURRENCY = r"(?:\p{Sc}|[A-Z]{3}|元|圆|円)"
 _SIGNS = {
@@ -27,7 +27,8 @@ def number(text: StringValue, decimal: str, thousands: str, currency: str = "") 
     """Return the numbers that texts are; nothing for other texts.
 
     A currency's sign or code on either side, full-width digits, and blanks or apostrophes between
-    groups of three digits are read past. A comma (or a dot beside a decimal comma) separates
+    groups of three digits are read past. A number in brackets is negative, as accountants write
+    it: (7.00). A comma (or a dot beside a decimal comma) separates
     thousands without being named where the text can't mean anything else: beside a decimal mark,
     or between several groups. Where the source has a currency, the sign of another is no number.
     """
@@ -71,8 +72,14 @@ def _cleaned(text: StringValue, decimal: str, thousands: str, currency: str) -> 
     """Return the digits of other numbers, with a dot; nothing where a text is none."""
     text, sign = text.translate(WIDE, NARROW), _currency(currency)
     point = re.escape(decimal)
+    text = text.re_replace(rf"(\d){point}(?:--?|–|—)(\D*)$", r"\1\2")  # 99,- as on price tags
     is_behind = text.re_search(rf"^[^+-]*{point}\d\d ?-$")  # 18.50- as SAP writes it
-    text = ibis.ifelse(is_behind, "-" + text.re_replace(" ?-$", ""), text)
+    is_within = text.re_search(rf"^{sign}? *\([^()+-]+\) *{sign}?$")  # (18.50) as accountants do
+    text = ibis.cases(
+        (is_behind, "-" + text.re_replace(" ?-$", "")),
+        (is_within, "-" + text.re_replace("[()]", "")),
+        else_=text,
+    )
     signed = rf"^([+-]?)\s*{sign}?\s*([+-]?)\s*(\S.*?)\s*{sign}?$"
     signs = text.re_extract(signed, 1) + text.re_extract(signed, 2)
     digits = text.re_extract(signed, 3)

@@ -23,6 +23,7 @@ NUMBER_EXPECTED = (
     "format = 'unix' or 'unix_ms', if such as 20240305 format = '%Y%m%d'"
 )
 MISSING_WORDS = ("NA", "N/A", "#N/A", "NAN", "NULL", "NONE", "-", "--", ".", "无", "缺失")
+_OTHER_MARKS = " (decimal and thousands name other marks)"
 MISSING_KEY = "this word stands for no value, missing = ['NA'] with this word"
 
 
@@ -145,7 +146,7 @@ def _readable(each: RawColumn) -> str:
     """Return in words what a value that can't be read should have been."""
     own = each.map
     if each.kind == "moment":
-        words = " or ".join(own.formats) or "YYYY-MM-DD"
+        words = " or ".join(own.formats) or "YYYY-MM-DD (date_format names another)"
         offset = ", a zone offset up to 14:00 for %z" if "%z" in words else ""
         return f"a date in the format {words}{offset}"
     if own.expression:
@@ -155,6 +156,6 @@ def _readable(each: RawColumn) -> str:
     if own.values:
         words = [word for each_word in own.values.values() for word in each_word]
         return f"a number, or one of {', '.join(words)} (values)"
-    separator = f"; {own.thousands!r} separates thousands" if own.thousands else ""
+    marks = f"; {own.thousands!r} separates thousands" if own.thousands else _OTHER_MARKS
     currency = f", in {each.currency}" if each.currency else ""
-    return f"a number such as 1234{own.decimal}5{currency}{separator}"
+    return f"a number such as 1234{own.decimal}5{currency}{marks}"

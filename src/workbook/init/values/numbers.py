@@ -13,7 +13,9 @@ from workbook.init.values.synonyms import is_word, known
 
 _NARROWED = str.maketrans(WIDE, NARROW)
 _SPACES = "'’ \u00a0\u2009\u202f"
-_AROUND = r"(?:[\s+\-]|[A-Z]{3}|元|圆|円|[$€£¥￥]|Kč|Fr\.)+"
+_AROUND = r"(?:[\s+\-()]|[A-Z]{3}|元|圆|円|[$€£¥￥]|Kč|Fr\.)+"
+_NO_CENTS = re.compile(r"(?<=\d)[.,](?:--?|–|—)(?=\D*$)")
+"""What stands in place of the cents of 99,-"""
 _ENDS = re.compile(f"^{_AROUND}|{_AROUND}$")
 _NUMBER = re.compile(
     rf"\d{{1,3}}([{_SPACES}.,])\d{{3}}(?:\1\d{{3}})*(?:[.,]\d+)?|(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][+-]?\d+)?"
@@ -64,7 +66,9 @@ def values(texts: Iterable[str], marks: Marks = Marks()) -> list[float]:
         core = re.sub(f"[{_SPACES}{marks.thousands}]", "", _core(text) or "")
         with contextlib.suppress(ValueError):
             number = float(core.replace(marks.decimal, "."))
-            found.append(-number if "-" in (*text[:2], text[-1]) else number)
+            own = _NO_CENTS.sub("", text)
+            is_negative = "-" in (*own[:2], own[-1]) or "(" in own
+            found.append(-number if is_negative else number)
     return found
 
 
@@ -77,5 +81,5 @@ def currency(texts: Iterable[str]) -> str:
 
 def _core(text: str) -> str | None:
     """Return a number's digits and marks, without sign and currency; None if it is none."""
-    core = _ENDS.sub("", text.translate(_NARROWED))
+    core = _ENDS.sub("", _NO_CENTS.sub("", text.translate(_NARROWED)))
     return core if _NUMBER.fullmatch(core) else None
