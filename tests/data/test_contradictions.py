@@ -49,6 +49,7 @@ TABLES = {  # keys of transactions
 OTHERS = {
     '[customers.columns]\nregion = { column = "r", by = "mode" }': "expected 'most sales', 'last'",
     '[customers.columns]\nregion = { column = "r", first = true, by = "last" }': "contradict",
+    '[customers.columns]\nregion = { column = "r", first = true }': "a region needs by = 'most s",
     '[survey]\nfile = "q"\nscale_of = [5, 1]': "expected the lowest and the highest answer",
     '[survey]\nfile = "q"\n[survey.columns]\nloyalty_1 = { column = "a", reverse = true, '
     "offset = 1 }": "'scale_of' and 'reverse' contradict 'scale'",

@@ -1,7 +1,8 @@
 """Identifiers of several columns and of numbers, the one region of a customer, and wide files."""
 
+import pandas as pd
 import pytest
-from messy import CUSTOMERS, HEAD, LINES, opened
+from messy import CUSTOMERS, HEAD, LINES, opened, parquet
 
 
 def test_several_columns_are_one_identifier_and_no_two_become_the_same(tmp_path):
@@ -54,6 +55,24 @@ def test_a_customer_in_several_regions_counts_in_one_and_with_all_lines(tmp_path
         assert "region = { by = 'most sales' }" in own.problems[0][2]
 
 
+@pytest.mark.parametrize("is_text", [True, False])
+@pytest.mark.parametrize(("by", "region"), [("last", "S"), ("first", "N")])
+def test_the_last_region_in_an_hour_that_happens_twice_is_known_by_its_zone(
+    tmp_path, by, region, is_text
+):
+    """On 27 October 2024 clocks in Berlin showed 02:10 +01:00 after 02:50 +02:00."""
+    moments = ["2024-10-27 02:50+02:00", "2024-10-27 02:10+01:00"]
+    lines = {"customer_id": ["a"] * 2, "bought_at": moments, "amount": [1, 2], "R": ["N", "S"]}
+    zoned = parquet(**lines | {"bought_at": pd.to_datetime(moments, utc=True)})
+    name = "t.csv" if is_text else "t.parquet"
+    toml = 'timezone = "Europe/Berlin"\n[customers]\nsame_file_as = "transactions"\n'
+    toml += 'one_row_per = "customer_id"\n[customers.columns]\nregion = { column = "R", by = '
+    toml += f'"{by}" }}\n[transactions]\nfile = "{name}"\n'
+    files = {name: pd.DataFrame(lines).to_csv(index=False) if is_text else zoned}
+    own = opened(tmp_path, toml, files, people=None)
+    assert own.rows("customer_id", "region", table="customers") == [("a", region)]
+
+
 def test_a_customer_counts_in_each_region_with_what_they_did_there(tmp_path):
     toml = '[customers]\nsame_file_as = "transactions"\none_row_per = "customer_id"\n'
     toml += '[customers.columns]\nregion = { column = "R", by = "each" }\n'
@@ -84,6 +103,17 @@ def test_a_rule_of_regions_needs_what_it_looks_at(tmp_path, by):
     else:
         with pytest.raises(ValueError, match=r"c\.csv: region = .* same_file_as"):
             opened(tmp_path, toml, files, people)
+
+
+@pytest.mark.parametrize("by", [', by = "last"', ""])
+def test_lines_without_a_customer_make_no_customer(tmp_path, by):
+    toml = '[customers]\nsame_file_as = "transactions"\none_row_per = "customer_id"\n'
+    toml += f'[customers.columns]\nregion = {{ column = "R"{by} }}\n{LINES}'
+    lines = f"{HEAD},R\na,2025-01-02,10,N\n,2025-01-03,5,N\n,2025-01-03,6,S\n"
+    own = opened(tmp_path, toml, {"t.csv": lines}, people=None)
+    assert own.rows("customer_id", "region", table="customers") == [("a", "N")]
+    assert own.problems == []
+    assert own.left_out == [("transactions", "without a customer", 2, 11)]
 
 
 def test_the_first_of_a_customer_is_that_of_all_files(tmp_path):

@@ -113,6 +113,14 @@ def test_a_database_gives_what_the_files_give(write_source, ending):
     assert bought["visits"].to_dict() == {"a": 2, "b": 1}
 
 
+def test_a_database_that_is_not_there_is_said_once(write_source):
+    path = write_source("as_of = 2024-12-31\ndatabase = 'gone.sqlite'\n")
+    path.write_text(path.read_text().replace(".csv", ""))
+    with pytest.raises(DataError) as error:
+        opened(path)
+    assert str(error.value) == "small.toml: there is no database file 'gone.sqlite'."
+
+
 def test_a_key_with_two_meanings_is_refused(write_source):
     toml = "as_of = 2024-12-31\n[transactions]\nfile = 'transactions.csv'\n"
     toml += "joins = [{ file = 'stations.csv', on = 'station_id' }]\n"

@@ -155,6 +155,29 @@ def test_equal_rows_of_a_customer_are_one_and_others_are_errors(tmp_path):
     assert own.left_out == [("customers", "equal to an earlier row", 1, None)]
 
 
+def test_rows_of_customers_who_are_not_kept_do_not_count_and_break_nothing(tmp_path):
+    people = "customer_id,region,Type\na,North,x\nb,North,Test\nb2,South,Test\nc,South,\n"
+    people += "d,North,Test\nd,North,x\n"  # a second row of theirs is kept
+    toml = f'{CUSTOMERS}drop = {{ Type = "Test" }}\n{LINES}[survey]\nfile = "s.csv"\n'
+    lines = "a,2025-01-01,1\nb,2025-01-01,2\nb2,bad,4\nb,2025-01-02,-2\nd,2025-01-01,8\n"
+    files = {"t.csv": f"{HEAD}\n{lines}z,2025-01-01,16\n"}
+    files |= {"s.csv": "customer_id,satisfaction_1\na,5\nb,50\nb2,6\n"}
+    own = opened(tmp_path, toml, files, people)
+    assert own.rows("amount") == [(1,), (8,)]
+    assert own.rows("satisfaction_1", table="survey") == [(5,)]
+    assert [each[-1] for each in own.problems] == ["row 7: 'z'"]
+    assert own.left_out == [
+        ("customers", "not kept", 3, None),
+        ("survey", "of a customer not kept", 2, None),
+        ("transactions", "of a customer not kept", 3, 8),
+    ]
+    found = exclusions.left_out(own.data)
+    assert exclusions.left_out_sentences(found, "")[1:] == [
+        "2 rows of the table 'survey' are of customers whom keep and drop leave out",
+        "3 rows of the table 'transactions' are of customers whom keep and drop leave out",
+    ]
+
+
 def test_a_word_of_a_sheet_that_is_a_number_is_kept_by_its_number(tmp_path):
     lines = {"customer_id": ["a", "b"], "bought_at": ["2025-01-01"] * 2, "amount": [1, 2]}
     toml = f'{CUSTOMERS}[transactions]\nfile = "t.xlsx"\nkeep = {{ code = 7 }}\n'

@@ -200,7 +200,7 @@ def open_source(source: Source, region: str = "") -> Dataset:
         with noted("customers"):
             people = engines.stored(engine, source, "customers", people)
     if "customers" in problems:
-        raise DataError("\n".join(problems.values()))
+        raise DataError("\n".join(dict.fromkeys(problems.values())))
     known = engine.create_table(ibis.util.gen_name("known"), _known(source, people), temp=True)
     tables, others = {"customers": people}, None
     others_first = sorted(source.tables, key=lambda name: name == "assignments")
@@ -225,14 +225,19 @@ def open_source(source: Source, region: str = "") -> Dataset:
 
 
 def _known(source: Source, people: CheckedTable) -> Table:
-    """Return `known_id` of all customers, and `region` of the valid ones."""
+    """Return `known_id` of all customers, `region` of the valid ones, and who is dropped."""
     rows = people.rows
     known = rows.group_by(known_id="customer_id")
     known = known.agg(region=rows["region"].max(where=~people.broken))
-    if rule_of(source) != EACH:
+    if rule_of(source) == EACH:
+        each = people.good.select(known_id="customer_id", region="region").distinct()
+        known = each.union(known.filter(known["region"].isnull()).select("known_id", "region"))
+    known = known.mutate(is_dropped=ibis.literal(False))
+    if people.dropped is None:
         return known
-    each = people.good.select(known_id="customer_id", region="region").distinct()
-    return each.union(known.filter(known["region"].isnull()).select("known_id", "region"))
+    dropped = people.dropped.anti_join(known, [people.dropped["customer_id"] == known["known_id"]])
+    columns = {"region": ibis.null("string"), "is_dropped": ibis.literal(True)}
+    return known.union(dropped.select(known_id="customer_id").mutate(**columns))
 
 
 def validate(dataset: Dataset) -> Validated:

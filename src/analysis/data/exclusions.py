@@ -18,6 +18,7 @@ from analysis.data.validation.tables import (
     LATE,
     LEFT_OUT,
     NETTED,
+    OF_DROPPED,
     REFUND,
     UNANSWERED,
     UNFOUND,
@@ -188,6 +189,12 @@ def left_out_sentences(rows: pd.DataFrame, currency: str) -> list[str]:
                     n=int(row.numeric),
                     line=Verbatim("joins = [{ ..., numeric = true }]"),
                 )
+        elif row.reason == OF_DROPPED:
+            sentence = text(
+                "{n:,} row of the table {table!r} is of a customer whom keep and drop leave out",
+                "{n:,} rows of the table {table!r} are of customers whom keep and drop leave out",
+                **{"n": row.rows, "table": row.table},
+            )
         elif row.reason == EMPTY:
             sentence = text("{file} has no rows, and adds none", file=Verbatim(row.file))
         elif row.reason == NETTED:

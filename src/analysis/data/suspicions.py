@@ -196,28 +196,28 @@ def _same_files(dataset: Dataset) -> Iterator[str]:
 
 
 def _end(dataset: Dataset) -> Iterator[str]:
-    """Yield that `as_of` lies long after the last purchase, or before many."""
-    as_of, table = dataset.source.as_of, dataset.tables.get("transactions")
-    if as_of is None or table is None:
-        return
-    bought = table.rows["bought_at"]
-    later = bought >= as_of + dt.timedelta(days=1)
-    row = (
-        table.rows.agg(last=bought.max(), known=bought.max(where=~later), later=later.sum())
-        .to_pandas()
-        .iloc[0]
-    )
-    if row["later"] and row["later"] == row["later"]:
-        yield (
-            f"{counted(int(row['later']), 'purchase')} after as_of = {as_of}; "
-            f"as_of = {row['last'].date()} has them all."
-        )
-    elif row["last"] == row["last"] and (as_of - row["last"].date()).days > QUIET_DAYS:
-        quiet = (as_of - row["last"].date()).days
-        yield (
-            f"as_of = {as_of}: nobody bought in the {quiet} days before it; "
-            f"as_of = {row['last'].date()} fits the data."
-        )
+    """Yield that `as_of` lies before rows of a table, or long after the last purchase."""
+    as_of = dataset.source.as_of
+    for name, table in dataset.tables.items() if as_of else ():
+        known = TABLES[name].columns
+        moments = [c for c in table.rows.columns if c in known and known[c].kind == "moment"]
+        if not moments:
+            continue
+        last = ibis.greatest(*(table.rows[each] for each in moments))
+        last = ibis.ifelse(last < dt.date.today() + dt.timedelta(days=1), last, ibis.null())
+        later = last >= as_of + dt.timedelta(days=1)
+        row = table.rows.agg(last=last.max(), later=later.sum()).to_pandas().iloc[0]
+        if row["later"] and row["later"] == row["later"]:
+            n, is_bought = int(row["later"]), name == "transactions"
+            what = counted(n, "purchase") if is_bought else f"{counted(n, 'row')} of {name}"
+            yield f"{what} after as_of = {as_of}; as_of = {row['last'].date()} has them all."
+        elif name == "transactions" and row["last"] == row["last"]:
+            quiet = (as_of - row["last"].date()).days
+            if quiet > QUIET_DAYS:
+                yield (
+                    f"as_of = {as_of}: nobody bought in the {quiet} days before it; "
+                    f"as_of = {row['last'].date()} fits the data."
+                )
 
 
 def _identifiers(dataset: Dataset, name: str, table: CheckedTable) -> Iterator[str]:
@@ -231,6 +231,7 @@ def _identifiers(dataset: Dataset, name: str, table: CheckedTable) -> Iterator[s
     ids = unknown.mutate(own=numeric_id(unknown["customer_id"]))
     found = ids.semi_join(known, "own")
     if int(found.count().execute()) < n / 2:
+        yield from _nobody(unknown, table.files) if name == "transactions" else ()
         return
     first = place(found[ROW].min().execute(), table.files)
     column, also = "{ column = '...', numeric = true }", ""
@@ -241,6 +242,19 @@ def _identifiers(dataset: Dataset, name: str, table: CheckedTable) -> Iterator[s
         f"customer_id = {column} in [customers] and {also}in [{name}] reads 00123, 123 and 123.0 "
         "as one."
     )
+
+
+def _nobody(unknown: Table, files: tuple[str, ...]) -> Iterator[str]:
+    """Yield that one unknown customer has most of the lines of unknown customers."""
+    groups = unknown.group_by("customer_id").agg(n=ibis._.count(), first=ibis._[ROW].min())
+    row = groups.mutate(all=ibis._.n.sum().over()).order_by(ibis.desc("n")).limit(1).to_pandas()
+    n, every, first = row.loc[0, ["n", "all", "first"]]
+    if n >= FEW and n > every / 2:
+        yield (
+            f"{n:,} rows are of one customer whom [customers] does not have (the first: "
+            f"{place(first, files)}): if this stands for nobody, customer_id = "
+            "{ column = '...', missing = ['...'] } with the word that stands there."
+        )
 
 
 def _is_orphan(table: CheckedTable) -> BooleanValue:

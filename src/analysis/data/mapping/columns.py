@@ -100,6 +100,8 @@ def _check_column(
         "'scale_by' needs 'scales', and 'scales' needs 'scale_by'": (keys.scale_by is None)
         != (keys.scales is None),
         "'first' has no effect without 'one_row_per'": keys.first and not part.one_row_per,
+        "'first' takes the smallest name; a region needs by = 'most sales', 'last', 'first' or "
+        "'each'": keys.first and (table, name) == ("customers", "region") and not keys.by,
         "'by' is for the region of [customers]": keys.by
         and (table, name) != ("customers", "region"),
         "'scale_of' and 'reverse' are for ratings": (keys.scale_of or keys.reverse)

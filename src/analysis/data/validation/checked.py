@@ -14,7 +14,7 @@ from analysis.data.mapping.source import ColumnMap, Source
 from analysis.data.reading import names
 from analysis.data.reading.raw import REPEAT, ROW, RawTable, files_of
 from analysis.data.validation import regions, rules
-from analysis.data.validation.filters import kept, unfound
+from analysis.data.validation.filters import kept, thinned, unfound
 from analysis.data.validation.moments import in_local_time
 from analysis.data.validation.tables import (
     ANONYMOUS,
@@ -84,6 +84,7 @@ def checked(source: Source, name: str, raws: Sequence[RawTable]) -> CheckedTable
         unused=tuple(_unused(name, each) for each in raws),
         unfound=tuple(found for each in raws for found in unfound(source, each)),
         empty=tuple(empty),
+        dropped=thinned(source, raws) if name == "customers" else None,
     )
 
 
@@ -120,6 +121,8 @@ def _part(source: Source, name: str, raw: RawTable) -> tuple[Table, list[Rule]]:
     maps = _maps(name, raw)
     used = dict.fromkeys(column for each in maps.values() for column in each.columns)
     _check_kinds(raw, used)
+    if name == "customers":
+        used |= dict.fromkeys(regions.moments_of(source, raw))
     rows = in_local_time(source, raw.file, kept(source, raw), used)
     columns = {
         column: RawColumn(rows, raw.file, source, name, column, each)
@@ -255,7 +258,12 @@ def _rest(rows: Table, maps: Mapping[str, ColumnMap]) -> dict[str, Value]:
 
 
 def _one_row_per(name: str, rows: Table, raws: Sequence[RawTable]) -> Table:
-    """Return the distinct rows, with the smallest value of the columns marked `first`."""
+    """Return the distinct rows, with the smallest value of the columns marked `first`.
+
+    Lines without a customer are no row of customers.
+    """
+    if name == "customers":
+        rows = rows.filter(rows["customer_id"].notnull())
     maps = [(column, each) for raw in raws for column, each in raw.part.columns.items()]
     least = {column for column, each in maps if each.first}
     keys = [column for column in rows.columns if column in TABLES[name].columns]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
 import ibis
@@ -41,6 +41,21 @@ def kept(source: Source, raw: RawTable) -> Table:
     found = [_has(source, raw, *each).fill_null(False) for each in part.keep.items()]
     found += [~_has(source, raw, *each).fill_null(False) for each in part.drop.items()]
     return raw.rows.filter(found) if found else raw.rows
+
+
+def thinned(source: Source, raws: Iterable[RawTable]) -> Table | None:
+    """Return the identifiers of all customers in the files of which not all rows are kept."""
+    found = []
+    for raw in raws:
+        part = raw.part
+        if part.keep or part.drop:
+            own = part.columns.get("customer_id", part.plain["customer_id"])
+            each = RawColumn(raw.rows, raw.file, source, "customers", "customer_id", own)
+            found.append(raw.rows.select(customer_id=each.value()).distinct())
+    if not found:
+        return None
+    every = ibis.union(*found) if len(found) > 1 else found[0]
+    return every.filter(every["customer_id"].notnull()).distinct()
 
 
 def unfound(source: Source, raw: RawTable) -> Iterator[dict[str, object]]:

@@ -8,13 +8,13 @@ import ibis
 from ibis.expr.types import Table, Value
 
 from analysis.data.errors import DataError
-from analysis.data.mapping.source import ColumnMap, Source
+from analysis.data.mapping.source import ColumnMap, Part, Source
 from analysis.data.reading.raw import ROW, RawTable
 from analysis.data.validation.tables import OWN_REGION, WRITTEN
 from analysis.data.validation.values import RawColumn
 
 EACH = "each"
-_SALES, _MOMENT = "region_sales", "region_moment"
+_SALES, _MOMENT, _INSTANT = "region_sales", "region_moment", "region_instant"
 
 
 def rule_of(source: Source) -> str | None:
@@ -30,6 +30,22 @@ def region_map(source: Source) -> ColumnMap:
     return part.columns.get("region", part.plain["region"])
 
 
+def moments_of(source: Source, raw: RawTable) -> tuple[str, ...]:
+    """Return the columns of a file of customers that say when they bought, where that decides."""
+    own = _lines(source, raw)
+    if rule_of(source) in (None, EACH) or own is None or source.timezone is None:
+        return ()
+    used = own.columns.get("bought_at", own.plain["bought_at"]).used
+    return used if set(used) <= set(raw.rows.columns) else ()
+
+
+def _lines(source: Source, raw: RawTable) -> Part | None:
+    """Return the part of the purchases that is the same file."""
+    lines = source.tables.get("transactions")
+    parts = lines.parts if lines else ()
+    return next((part for part in parts if part.files == raw.part.files), None)
+
+
 def scores(source: Source, raw: RawTable, rows: Table) -> dict[str, Value]:
     """Return what decides about a customer's region, for each row of the file of customers.
 
@@ -41,17 +57,14 @@ def scores(source: Source, raw: RawTable, rows: Table) -> dict[str, Value]:
     by = rule_of(source)
     if by in (None, EACH):
         return {}
-    lines = source.tables.get("transactions")
-    own = (
-        next((part for part in lines.parts if part.files == raw.part.files), None)
-        if lines
-        else None
-    )
-    values = {}
+    own, values = _lines(source, raw), {}
     for hidden, name in ((_SALES, "amount"), (_MOMENT, "bought_at")):
         each = own and own.columns.get(name, own.plain[name])
         if each and set(each.used) <= set(rows.columns):
-            values[hidden] = RawColumn(rows, raw.file, source, "transactions", name, each).value()
+            column = RawColumn(rows, raw.file, source, "transactions", name, each)
+            values[hidden] = column.value()
+            instant = column.instant() if hidden == _MOMENT and source.timezone else None
+            values |= {} if instant is None else {_INSTANT: instant}
     if _MOMENT in values:  # a line whose date breaks the contract decides nothing
         moment, last = values[_MOMENT], source.as_of or dt.date.today()
         counts = (moment >= source.earliest) & (moment < last + dt.timedelta(days=1))
@@ -96,7 +109,11 @@ def one_region(rows: Table, by: str, *, is_merged: bool) -> Table:
     is_merged : bool
         Whether a customer's rows become one later on; else those of other regions are not theirs.
     """
-    hidden = [name for name in (_SALES, _MOMENT) if name in rows.columns]
+    hidden = [name for name in (_SALES, _MOMENT, _INSTANT) if name in rows.columns]
+    if _INSTANT in hidden:  # what came first in an hour that clocks show twice
+        own = ibis.window(group_by="customer_id")
+        is_known = rows[_INSTANT].count().over(own) == rows[_MOMENT].count().over(own)
+        rows = rows.mutate(**{_MOMENT: ibis.ifelse(is_known, rows[_INSTANT], rows[_MOMENT])})
     moment = rows[_MOMENT] if _MOMENT in rows.columns else rows[ROW]
     pairs = rows.filter(rows["region"].notnull()).group_by("customer_id", "region")
     pairs = pairs.agg(

@@ -20,6 +20,7 @@ LEFT_OUT = "left_out"
 EQUAL, ANONYMOUS, NETTED = "equal to an earlier row", "without a customer", "given back"
 UNANSWERED, LATE = "without an answer", "after the last purchase"
 REFUND, UNFOUND, EMPTY = "refund", "not in a joined file", "file without rows"
+OF_DROPPED = "of a customer not kept"
 MOMENTS = {"survey": "answered_on", "complaints": "opened_at", "contacts": "contacted_on"}
 MOMENTS |= {"assignments": "assigned_on"}
 """Tables beside purchases, and since when a row of them is known."""
@@ -80,6 +81,8 @@ class CheckedTable:
         Of each joined file that some rows find nothing in: file, other, key, rows, all, numeric.
     empty : tuple of str
         Files without rows, beside others that have some.
+    dropped : Table or None
+        Of customers: the `customer_id` of rows that `keep` and `drop` took out.
     """
 
     rows: Table
@@ -90,6 +93,7 @@ class CheckedTable:
     others: int = 0
     unfound: tuple[dict[str, object], ...] = ()
     empty: tuple[str, ...] = ()
+    dropped: Table | None = None
 
     @property
     def broken(self) -> BooleanValue:
@@ -118,11 +122,20 @@ class CheckedTable:
         ----------
         customers : Table
             `known_id` of all customers, and `region` of the valid ones: once for each customer,
-            or for each of a customer's regions.
+            or for each of a customer's regions; `is_dropped` of those who were not kept, whose
+            rows break no rule and do not count.
         """
-        people = customers.group_by("known_id").agg(is_valid=customers["region"].notnull().any())
+        people = customers.group_by("known_id").agg(
+            is_valid=customers["region"].notnull().any(), is_dropped=customers["is_dropped"].any()
+        )
         rows = self.rows.left_join(people, self.rows["customer_id"] == people["known_id"])
-        rows = rows.drop("known_id")
+        is_dropped = rows["is_dropped"].fill_null(False)
+        flags = [f"broken_{i}" for i in range(len(self.rules))]
+        rows = rows.mutate(
+            **{LEFT_OUT: ibis.ifelse(is_dropped, OF_DROPPED, rows[LEFT_OUT])},
+            **{flag: rows[flag] & ~is_dropped for flag in flags},
+        ).drop("known_id", "is_dropped")
+        customers = customers.drop("is_dropped")
         same = [rows["customer_id"] == customers["known_id"]]
         if OWN_REGION in rows.columns:
             same.append(rows[OWN_REGION] == customers["region"])
