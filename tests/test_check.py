@@ -15,8 +15,9 @@ from analysis.data.mapping import reference
 from analysis.data.suspicions import suspicions
 from tables import CUSTOMERS, TRANSACTIONS, opened
 from workbook.checking import claims, report
+from workbook.checking.scales import other_scales
 
-END = "as_of = 2024-05-01\n"
+END = "as_of = 2024-06-01\n"
 
 
 def lines(n, seed=1, **columns):
@@ -58,7 +59,7 @@ SUSPECTS = {
         "customers.csv: 1 value of 'segment' look like text under a wrong encoding",
     ),
     "prices of a unit": (
-        {"transactions": lines(200, amount=np.random.default_rng(2).normal(7.5, 0.1, 200))},
+        {"transactions": lines(200, amount=np.random.default_rng(3).normal(7.5, 0.1, 200))},
         "transactions.csv: amounts do not grow with quantities",
     ),
     "totals of a file": (
@@ -67,11 +68,15 @@ SUSPECTS = {
     ),
     "no product that is fuel": (
         {"transactions": lines(200, product=["92#汽油", "0#柴油"] * 100)},
-        "which claims on fuel look for; there are 9#xx (4 characters), 99#xx (5 characters)",
+        "which claims on fuel look for; there are '0#柴油', '92#汽油'",
     ),
     "a file loaded twice": (
         {"transactions": lines(200) + lines(200).split("\n", 1)[1]},
         "transactions.csv: 200 of 400 rows are equal in all columns to another one",
+    ),
+    "a word for nobody": (
+        {"transactions": lines(200) + "GUEST,2024-04-02,1,7.5\n" * 40},
+        "40 rows are of one customer whom [customers] does not have (the first: row 202): if this",
     ),
     "identifiers with zeros": (
         {
@@ -103,7 +108,83 @@ def test_the_end_of_the_data_that_fits_is_said(write_source):
     quiet = (dt.date(2024, 12, 31) - dt.date(2024, 4, 1)).days
     assert f"nobody bought in the {quiet} days before it; as_of = 2024-04-01" in late[0]
     early = suspicions(opened(write_source("as_of = 2024-03-01\n")))
-    assert "2 purchases after as_of = 2024-03-01; as_of = 2024-04-01 has them all." in early[0]
+    assert early == [
+        "1 row of customers after as_of = 2024-03-01; as_of = 2024-06-01 has them all.",
+        "2 purchases after as_of = 2024-03-01; as_of = 2024-04-01 has them all.",
+        "1 row of survey after as_of = 2024-03-01; as_of = 2024-03-02 has them all.",
+    ]
+
+
+def test_the_end_that_has_all_customers_is_said_too(write_source):
+    people = CUSTOMERS + "d,South,van,urban,2024-06-09,\ne,South,van,urban,2062-06-09,\n"
+    files = {"customers": people, "transactions": lines(200)}
+    assert suspicions(opened(write_source(END, **files))) == [
+        "1 row of customers after as_of = 2024-06-01; as_of = 2024-06-09 has them all."
+    ]
+
+
+def ratings(top, toml="", n=40, low=1):
+    """Return a source in which each of some customers answered, from `low` to `top`."""
+    people = "customer_id,region\n" + "".join(f"k{i},North\n" for i in range(n))
+    scores = [low + i % (top - low + 1) for i in range(n)]
+    answers = "customer_id,satisfaction_1,loyalty_1\n"
+    answers += "".join(f"k{i},{score},{10 if i == 3 else ''}\n" for i, score in enumerate(scores))
+    toml = f'{END}[survey]\nfile = "survey.csv"\n{toml}'
+    return toml, {"customers": people, "survey": answers, "transactions": None}
+
+
+SCALES = {
+    "1 to 5": (ratings(5), 5),
+    "1 to 7": (ratings(7, n=100), 7),
+    "turned round": (
+        ratings(
+            5, "[survey.columns]\nsatisfaction_1 = { column = 'satisfaction_1', reverse = true }\n"
+        ),
+        5,
+    ),
+    "1 to 6": (ratings(6), None),
+    "few of 7": (ratings(7), None),
+    "few of 5": (ratings(5, n=29), None),
+    "said": (ratings(5, "scale_of = [1, 5]\n"), None),
+}
+
+
+@pytest.mark.parametrize("case", SCALES)
+def test_ratings_that_end_at_five_are_said(write_source, case):
+    (toml, files), end = SCALES[case]
+    found = list(other_scales(opened(write_source(toml, **files))))
+    assert found == [
+        f"survey.csv: no answer above {end} in satisfaction_1, where 10 is the highest: if {end} "
+        f"is the highest that there is, scale_of = [1, {end}]."
+    ] * (end is not None)
+
+
+@pytest.mark.parametrize(
+    ("last", "is_said"),
+    [("999", True), ("7", True), ("1000", False), ("1.5", False), (None, False)],
+)
+def test_a_decimal_mark_that_may_separate_thousands_is_said(write_source, last, is_said):
+    amounts = [f"{i}.{i}5{i}" for i in range(1, 10)] * 4 + ([last] if last else [])
+    files = {"transactions": lines(len(amounts), amount=amounts)}
+    found = list(other_scales(opened(write_source(END, **files))))
+    assert (
+        found
+        == [
+            "transactions.csv: 'amount' is never above 999 without a '.', and has three digits "
+            "behind each: if it separates thousands, decimal = ',' and thousands = '.'."
+        ]
+        * is_said
+    )
+
+
+def test_every_column_to_supply_is_named(write_source):
+    _, said = shown(write_source(END))
+    use = claims.use_of(opened(write_source(END)))
+    columns = claims.columns_to_supply(use.lacking)["column"]
+    assert len(columns) > report.MOST_COLUMNS
+    (rest,) = [line for line in said.splitlines() if line.startswith("And ")]
+    names = ", ".join(columns[report.MOST_COLUMNS :])
+    assert rest == f"And {len(columns) - report.MOST_COLUMNS} more: {names}."
 
 
 def test_ratings_that_are_turned_round_are_said(write_source):

@@ -9,10 +9,11 @@ from analysis.data.dataset import Dataset
 from analysis.data.errors import counted
 from analysis.data.suspicions import suspicions
 from workbook.checking import claims, problems
+from workbook.checking.scales import other_scales
 from workbook.console import styled
 
 MOST_COLUMNS = 15
-"""Columns to supply that are listed; those that most claims need come first."""
+"""Columns to supply with a line each, those that most claims need first; others are named."""
 
 
 def check(dataset: Dataset, console: Console, shows_values: bool = False) -> bool:
@@ -21,7 +22,7 @@ def check(dataset: Dataset, console: Console, shows_values: bool = False) -> boo
     Values that break a rule are described, or shown as they are.
     """
     is_whole = problems.show(dataset, console, shows_values)
-    for sentence in suspicions(dataset, shows_values):
+    for sentence in (*suspicions(dataset, shows_values), *other_scales(dataset)):
         console.print(styled("Look:", "yellow", sentence), soft_wrap=True)
     for sentence in problems.unused(dataset, shows_values):
         console.print(f"{sentence}.", soft_wrap=True)
@@ -58,5 +59,6 @@ def _show_claims(use: claims.Use, console: Console) -> None:
     for row in columns.head(MOST_COLUMNS).itertuples():
         table.add_row(", ".join(row.claims), row.example)
     console.print(table)
-    if len(columns) > MOST_COLUMNS:
-        console.print(f"... and {counted(len(columns) - MOST_COLUMNS, 'more column')}.")
+    rest = columns["column"][MOST_COLUMNS:]
+    if len(rest):
+        console.print(f"And {len(rest)} more: {', '.join(rest)}.", soft_wrap=True)
