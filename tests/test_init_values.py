@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from analysis.data import sources
-from analysis.data.dataset import open_source
+from analysis.data.dataset import open_source, problems
 from workbook.init import source
 from workbook.init.values.synonyms import likeness, names_of
 
@@ -82,6 +82,43 @@ def test_test_customers_are_left_out_and_said(made, header, word, left):
     assert dataset.tables["transactions"].good["amount"].sum().execute() == (
         30 if left == 2 else 70
     )
+
+
+def test_a_sign_for_number_and_prices_without_cents(made):
+    people = "Member #;State\n" + "".join(f"{i};Ohio\n" for i in range(1, 5))
+    amounts = ["99,-", "(7,50)", "1.250,-- €", "7,50"]
+    rows = [f"{i};2024-03-0{i};{each}" for i, each in enumerate(amounts, 1)]
+    written, keys, dataset = made(
+        members=people, sales="\n".join(["Member #;Date;Total", *rows, "2;2024-03-01;7,5\n"])
+    )
+    assert keys["customers"]["columns"]["customer_id"] == "Member #"
+    assert problems(dataset).empty
+    good = dataset.tables["transactions"].good.execute()
+    assert sorted(good["amount"]) == [7.5, 7.5, 99, 1250]
+    assert "transactions: negative amounts are netted against their purchase (refunds = 'net')" in (
+        written.unsure
+    )
+
+
+def test_files_that_put_day_and_month_in_two_orders_are_told(made):
+    days = {"sales_1": "{0}/01/2024", "sales_2": "01/{0}/2024"}
+    files = {
+        name: "Member ID,Date,Total\n" + "".join(f"1,{day.format(i)},{i}\n" for i in range(10, 29))
+        for name, day in days.items()
+    }
+    written, _, _ = made(members="Member ID,State\n1,Ohio\n2,Ohio\n", **files)
+    (said,) = [each for each in written.unsure if each.startswith("transactions.bought_at")]
+    assert "of the values are no such dates, as '" in said
+
+
+def test_a_test_customer_whom_two_columns_tell_is_counted_once(made):
+    people = "Member ID,State,First Name,Member Type\n1,Ohio,Test,Test account\n2,Ohio,b,x\n"
+    written, _, dataset = made(members=people + "3,Ohio,test,x\n", transactions=SALES)
+    said = "customers: 'First Name' and 'Member Type' say that 2 rows do not count: drop leaves"
+    assert [each for each in written.unsure if each.startswith(said)]
+    assert dataset.regions()["customers"].tolist() == [1]
+    assert dataset.tables["transactions"].good["amount"].sum().execute() == 20
+    assert problems(dataset).empty
 
 
 @pytest.mark.parametrize(

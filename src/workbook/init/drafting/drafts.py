@@ -9,9 +9,11 @@ from fnmatch import fnmatchcase
 from itertools import takewhile
 from pathlib import Path
 
+import ibis
+
 from analysis.data.contract import TABLES
 from analysis.data.errors import counted, listed
-from analysis.data.reading import text
+from analysis.data.reading import names, text
 from analysis.data.reading.kinds import ending_of
 from workbook.init.drafting import entries, money
 from workbook.init.drafting.entries import Common, Entry
@@ -157,16 +159,18 @@ def _drop(match: Match) -> tuple[dict[str, list[str]], str]:
     asked = [status] if match.table == "transactions" and status else []
     if match.table == "customers":
         asked, kinds = [each for each in found.columns.values() if each.kind == "text"], ["test"]
-    not_counted = []
-    for profile in asked:
-        counts = profile.counts
-        words = [each for each in counts if any(is_word(each, kind) for kind in kinds)]
-        if words:
-            drop[profile.name] = [*drop.get(profile.name, ()), *words]
-            n = sum(counts[each] for each in words)
-            rows = f"{counted(n, 'row')} {'does' if n == 1 else 'do'}"
-            not_counted.append(f"{profile.name!r} says that {rows} not count")
-    said += [f"CHECK: {', '.join(not_counted)}"] if not_counted else []
+    words = {
+        each.name: [word for word in each.counts if any(is_word(word, kind) for kind in kinds)]
+        for each in asked
+    }
+    if words := {name: own for name, own in words.items() if own}:
+        drop |= {name: [*drop.get(name, ()), *own] for name, own in words.items()}
+        rows = [names.written(found.table, name).isin(own) for name, own in words.items()]
+        n = int(found.table.filter(ibis.or_(*rows)).count().execute())
+        said.append(
+            f"CHECK: {' and '.join(map(repr, words))} {'says' if len(words) == 1 else 'say'} that "
+            f"{counted(n, 'row')} {'does' if n == 1 else 'do'} not count"
+        )
     return drop, "; ".join(said)
 
 

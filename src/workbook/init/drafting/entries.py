@@ -138,8 +138,10 @@ def _moment(match: Match, profile: Profile, name: str, common: Common) -> Entry:
         unsure = f"{found.example!r} may be day and month or month and day: taken as {order}"
     elif found.share < 1:
         texts = (each for each in profile.texts if not is_word(each, "missing"))
-        bad = next((each for each in texts if not dates.guess([each]).share), "")
-        said = f"{1 - found.share:.0%} of the values are no dates, such as {bad!r}"
+        own = ((each, dates.guess([each])) for each in texts)
+        others = (each for each, one in own if not one.share or {*one.formats} - {*found.formats})
+        bad = next(others, "")
+        said = f"{1 - found.share:.0%} of the values are no such dates, as {bad!r}"
         unsure = said if bad else ""
     return Entry(name, keys, f"such as {found.example}" if found.example else "", unsure)
 

@@ -22,6 +22,8 @@ _IN_BRACKETS = re.compile(r"[(\[（【].*?[)\]）】]\s*$")
 _NUMBERED = re.compile(r"^\s*(?:Q|F|第)?\d+\s*[题.、．:：)）]\s*")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _AT_END = re.compile(r"\d*$")
+_SIGN_OF_NUMBER = re.compile(r"\s*[#＃]\s*$")
+"""Member # is Member No."""
 _FILLING = {"of", "the", "in", "to", "a", "for", "on", "at", "with", "der", "die", "das", "des"}
 _FILLING |= {"mit", "und", "am", "im", "vom", "je", "pro", "and"}
 
@@ -67,6 +69,7 @@ def plain(text: str) -> str:
 @cache
 def name_of(text: str) -> Name:
     """Return a name in parts."""
+    text = _SIGN_OF_NUMBER.sub(" no", text)
     whole = plain(text)
     number = _AT_END.search(whole)[0]
     parts = re.split(r"[\W_\d]+|(?<=[a-z])(?=[A-Z])", unicodedata.normalize("NFKC", text))
