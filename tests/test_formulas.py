@@ -67,6 +67,14 @@ def test_what_is_held_follows_the_text():
     assert formulas.held("z ~ x", "x") == []
 
 
+def test_an_outcome_of_texts_is_refused_without_its_values():
+    own = table().assign(y=np.resize(["Erika", "Hans", "Erika"], 60))
+    sentence = r'The outcome "y" must be numbers, or true and false; it has 2 different values'
+    with pytest.raises(ValueError, match=sentence) as error:
+        models.ols("y ~ x", own)
+    assert "Erika" not in str(error.value)
+
+
 def test_another_outcome_than_the_registered_one_is_refused():
     formulas.require_outcome("retained ~ card", "retained")
     with pytest.raises(ValueError, match=r'with "retained ~", not with "visits ~"\.'):

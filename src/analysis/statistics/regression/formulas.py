@@ -185,9 +185,8 @@ def _plain(values: pd.Series, is_outcome: bool) -> pd.Series:
         plain = floats(values)
         return values if is_plain else plain
     if is_outcome:
-        levels = ", ".join(map(str, list(dict.fromkeys(known))[:5]))
         raise ValueError(
-            f'The outcome "{values.name}" must be numbers, or true and false; it has the values '
-            f"{levels}."
+            f'The outcome "{values.name}" must be numbers, or true and false; it has '
+            f"{known.nunique():,} different values of the type {values.dtype}."
         )
     return values.astype("category")
