@@ -24,7 +24,7 @@ from analysis.data.reading.raw import ROW, raw_tables
 from analysis.data.validation.checked import checked
 from analysis.data.validation.filters import known_by
 from analysis.data.validation.refunds import KEPT, UNDONE, left_out, netted, of_nobody
-from analysis.data.validation.regions import EACH, rule_of
+from analysis.data.validation.regions import known_customers
 from analysis.data.validation.rejected import rejected
 from analysis.data.validation.shown import common
 from analysis.data.validation.tables import FOLLOWER, LEFT_OUT, NETTED, REST, CheckedTable
@@ -201,7 +201,9 @@ def open_source(source: Source, region: str = "") -> Dataset:
             people = engines.stored(engine, source, "customers", people)
     if "customers" in problems:
         raise DataError("\n".join(dict.fromkeys(problems.values())))
-    known = engine.create_table(ibis.util.gen_name("known"), _known(source, people), temp=True)
+    known = engine.create_table(
+        ibis.util.gen_name("known"), known_customers(source, people), temp=True
+    )
     tables, others = {"customers": people}, None
     others_first = sorted(source.tables, key=lambda name: name == "assignments")
     for name in (each for each in others_first if each != "customers"):
@@ -222,22 +224,6 @@ def open_source(source: Source, region: str = "") -> Dataset:
         is_net = source.tables["transactions"].refunds == "net"
         tables["transactions"] = (netted if is_net else left_out)(tables["transactions"])
     return Dataset(source, tables, problems, region if others is not None else "")
-
-
-def _known(source: Source, people: CheckedTable) -> Table:
-    """Return `known_id` of all customers, `region` of the valid ones, and who is dropped."""
-    rows = people.rows
-    known = rows.group_by(known_id="customer_id")
-    known = known.agg(region=rows["region"].max(where=~people.broken))
-    if rule_of(source) == EACH:
-        each = people.good.select(known_id="customer_id", region="region").distinct()
-        known = each.union(known.filter(known["region"].isnull()).select("known_id", "region"))
-    known = known.mutate(is_dropped=ibis.literal(False))
-    if people.dropped is None:
-        return known
-    dropped = people.dropped.anti_join(known, [people.dropped["customer_id"] == known["known_id"]])
-    columns = {"region": ibis.null("string"), "is_dropped": ibis.literal(True)}
-    return known.union(dropped.select(known_id="customer_id").mutate(**columns))
 
 
 def validate(dataset: Dataset) -> Validated:

@@ -14,7 +14,7 @@ from analysis.data.mapping.source import ColumnMap, Source
 from analysis.data.reading import names
 from analysis.data.reading.raw import REPEAT, ROW, RawTable, files_of
 from analysis.data.validation import regions, rules
-from analysis.data.validation.filters import kept, thinned, unfound
+from analysis.data.validation.filters import filtered_out, kept, thinned, unfound
 from analysis.data.validation.moments import in_local_time
 from analysis.data.validation.tables import (
     ANONYMOUS,
@@ -54,7 +54,7 @@ def checked(source: Source, name: str, raws: Sequence[RawTable]) -> CheckedTable
     """
     parts = [_part(source, name, each) for each in raws]
     rows, own = _union(name, parts)
-    filtered = _filtered(source, raws)
+    filtered = filtered_out(source, raws)
     by = regions.rule_of(source)
     later: list[Rule] = []
     if name == "customers" and by not in (None, regions.EACH):
@@ -92,28 +92,6 @@ def _flagged(rows: Table, first: int, later: Sequence[Rule]) -> Table:
     """Return rows with a flag for each of some more rules."""
     flags = {f"broken_{first + i}": each.broken.fill_null(False) for i, each in enumerate(later)}
     return rows.mutate(**flags) if flags else rows
-
-
-def _filtered(source: Source, raws: Sequence[RawTable]) -> int:
-    """Return how many rows `keep` and `drop` take out.
-
-    Raises
-    ------
-    DataError
-        If these are all.
-    """
-    filters = [column for each in raws for column in (*each.part.keep, *each.part.drop)]
-    if not filters:
-        return 0
-    every = sum(int(each.rows.count().execute()) for each in raws)
-    left = sum(int(kept(source, each).count().execute()) for each in raws)
-    if not left:
-        names = ", ".join(dict.fromkeys(filters))
-        raise DataError(
-            f"{raws[0].file}: keep and drop leave none of {every:,} rows; expected words and "
-            f"ranges as they stand in {names}."
-        )
-    return every - left
 
 
 def _part(source: Source, name: str, raw: RawTable) -> tuple[Table, list[Rule]]:

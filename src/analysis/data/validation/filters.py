@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 
 import ibis
@@ -41,6 +41,28 @@ def kept(source: Source, raw: RawTable) -> Table:
     found = [_has(source, raw, *each).fill_null(False) for each in part.keep.items()]
     found += [~_has(source, raw, *each).fill_null(False) for each in part.drop.items()]
     return raw.rows.filter(found) if found else raw.rows
+
+
+def filtered_out(source: Source, raws: Sequence[RawTable]) -> int:
+    """Return how many rows `keep` and `drop` take out.
+
+    Raises
+    ------
+    DataError
+        If these are all.
+    """
+    filters = [column for each in raws for column in (*each.part.keep, *each.part.drop)]
+    if not filters:
+        return 0
+    every = sum(int(each.rows.count().execute()) for each in raws)
+    left = sum(int(kept(source, each).count().execute()) for each in raws)
+    if not left:
+        columns = ", ".join(dict.fromkeys(filters))
+        raise DataError(
+            f"{raws[0].file}: keep and drop leave none of {every:,} rows; expected words and "
+            f"ranges as they stand in {columns}."
+        )
+    return every - left
 
 
 def thinned(source: Source, raws: Iterable[RawTable]) -> Table | None:

@@ -10,7 +10,7 @@ from ibis.expr.types import Table, Value
 from analysis.data.errors import DataError
 from analysis.data.mapping.source import ColumnMap, Part, Source
 from analysis.data.reading.raw import ROW, RawTable
-from analysis.data.validation.tables import OWN_REGION, WRITTEN
+from analysis.data.validation.tables import OWN_REGION, WRITTEN, CheckedTable
 from analysis.data.validation.values import RawColumn
 
 EACH = "each"
@@ -95,6 +95,22 @@ def own(source: Source, name: str, raw: RawTable, rows: Table) -> dict[str, Valu
             "needs the region of each purchase."
         )
     return {}
+
+
+def known_customers(source: Source, people: CheckedTable) -> Table:
+    """Return `known_id` of all customers, `region` of the valid ones, and who is dropped."""
+    rows = people.rows
+    known = rows.group_by(known_id="customer_id")
+    known = known.agg(region=rows["region"].max(where=~people.broken))
+    if rule_of(source) == EACH:
+        each = people.good.select(known_id="customer_id", region="region").distinct()
+        known = each.union(known.filter(known["region"].isnull()).select("known_id", "region"))
+    known = known.mutate(is_dropped=ibis.literal(False))
+    if people.dropped is None:
+        return known
+    dropped = people.dropped.anti_join(known, [people.dropped["customer_id"] == known["known_id"]])
+    columns = {"region": ibis.null("string"), "is_dropped": ibis.literal(True)}
+    return known.union(dropped.select(known_id="customer_id").mutate(**columns))
 
 
 def one_region(rows: Table, by: str, *, is_merged: bool) -> Table:
