@@ -1,8 +1,12 @@
 """Which controls a model can use, how rare categories are merged, and what the reader is told."""
 
+import re
+
+import nbformat
 import numpy as np
 import pandas as pd
 
+from analysis.data.sources import ROOT
 from analysis.statistics.causal.treatment_effects import independent
 from analysis.statistics.regression import controls
 from analysis.statistics.regression.models import ols, robust_glm
@@ -154,3 +158,12 @@ def test_a_control_that_is_somewhere_infinite_is_left_out_with_the_reason():
     assert controls.controls(frame, ("sales", "pace")) == ["sales"]
     said = controls.controls_in_words(frame, ("sales", "pace"))
     assert said.endswith("left out: pace (infinite for 1 of 40)")
+
+
+def test_no_words_of_a_notebook_list_the_controls():
+    """What is held equal depends on the columns that a region has: a computed sentence says it."""
+    files = [nbformat.read(path, as_version=4) for path in ROOT.glob("notebooks/*/*.ipynb")]
+    cells = [cell["source"] for each in files for cell in each.cells if "markdown" in cell.values()]
+    assert len(cells) > 200
+    listed = r"(segment|area|tenure)[^.]*held equal|held equal[^.]*\b(segment|area|tenure)\b"
+    assert not [said for said in cells if re.search(listed, said)]

@@ -180,3 +180,18 @@ def test_a_name_with_dollars_is_no_mathematics():
 )
 def test_the_finding_is_marked_and_not_a_naive_first_look(names, main):
     assert titles.main_of(names) == main
+
+
+@pytest.mark.parametrize(
+    ("y", "half", "title"),
+    [
+        ([-0.108, 0.09, -0.133], 0.05, "Y is lowest, −0.133, at x of 3 and highest, 0.09, at 2"),
+        ([-0.108, 0.09, -0.133], 0.3, "Y hardly differs with x: −0.133 to 0.09"),
+        ([4.0, 3.0, 1.0], 0.1, "Y goes from 4 at low x to 1 at high"),
+        ([4.0, 1.0], np.nan, "Y hardly differs with x: 1 to 4"),
+    ],
+)
+def test_a_curve_of_means_is_told_by_its_ends_only_where_these_are_its_extremes(y, half, title):
+    means = pd.DataFrame({"x": np.arange(len(y)) + 1.0, "y": y})
+    means = means.assign(ci_low=means["y"] - half, ci_high=means["y"] + half)
+    assert titles.bins(means, ("x", "y")) == title

@@ -88,15 +88,25 @@ def concentration(top: Estimate, claimed: float) -> str:
 
 
 def bins(means: pd.DataFrame, labels: tuple[str, str]) -> str:
-    """Say where a mean starts and where it ends."""
+    """Say where a mean starts and ends, or where it is lowest and highest if that is between."""
     first, last = means.iloc[0], means.iloc[-1]
-    if max(first["ci_low"], last["ci_low"]) <= min(first["ci_high"], last["ci_high"]):
-        said = phrase("{y} hardly differs between low and high {x}: {first} and {last}")
+    low, high = means.loc[means["y"].idxmin()], means.loc[means["y"].idxmax()]
+    facts = {"x": labels[0], "y": labels[1], "low": _short(low["y"]), "high": _short(high["y"])}
+    if _overlap(low, high):
+        said = phrase("{y} hardly differs with {x}: {low} to {high}")
+    elif _overlap(first, last) or {low.name, high.name} != {first.name, last.name}:
+        said = phrase("{y} is lowest, {low}, at {x} of {where} and highest, {high}, at {peak}")
+        facts |= {"where": _short(low["x"]), "peak": _short(high["x"])}
     else:
         said = phrase("{y} goes from {first} at low {x} to {last} at high")
-    facts = {"x": labels[0], "y": labels[1]}
-    facts |= {"first": _short(first["y"]), "last": _short(last["y"])}
+        facts |= {"first": _short(first["y"]), "last": _short(last["y"])}
     return _sentence(text(said, **facts))
+
+
+def _overlap(one: pd.Series, other: pd.Series) -> bool:
+    """Tell whether two intervals meet; one that is missing meets all others."""
+    ends = max(one["ci_low"], other["ci_low"]), min(one["ci_high"], other["ci_high"])
+    return not ends[0] > ends[1]
 
 
 def balance(before: pd.Series, after: pd.Series) -> str:
