@@ -15,10 +15,12 @@ from analysis.data import files, sources
 from analysis.data.errors import counted
 from analysis.data.sources import ROOT, DataError
 from analysis.language import use
-from workbook import extracts, notebooks, notify, runs, unforeseen
+from workbook import examples, extracts, notebooks, notify, runs, unforeseen
 from workbook.console import PlainConsole, styled
+from workbook.examples import EXAMPLE
 from workbook.init import command
 from workbook.running import run_lock
+from workbook.trial.command import app as trial
 
 if TYPE_CHECKING:
     from analysis.data.dataset import Dataset
@@ -29,9 +31,10 @@ app = typer.Typer(
     help="Tests what the literature claims about customers against a region's own data.",
 )
 app.command()(command.init)
+app.add_typer(trial, name="trial")
 console = PlainConsole()
 
-EXAMPLE, POOLED = "example", "pooled over regions"
+POOLED = "pooled over regions"
 
 Folder = Annotated[Path, typer.Option(file_okay=False, help="Folder of the reports.")]
 SourceName = Annotated[
@@ -84,7 +87,7 @@ def run(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     try:
         asked = runs.Asked(
-            extracts.of_run(_read(source)), source, region, notebook, parameter,
+            extracts.of_run(examples.read(source)), source, region, notebook, parameter,
             languages if language else (), jobs, reports, force, cold, timeout, scheduler, style,
         )  # fmt: skip
         code, failed = runs.run(asked, console)
@@ -141,9 +144,7 @@ def example(
     folder: Annotated[Path, typer.Option(help="Where the files go.")] = sources.DATA / EXAMPLE,
 ) -> None:
     """Make the example regions, whose true effects are known."""
-    from simulation import write_example
-
-    write_example(folder)
+    examples.make(EXAMPLE, folder)
     console.print(f"Six regions in {os.path.relpath(folder)}", soft_wrap=True)
 
 
@@ -278,18 +279,11 @@ def main() -> None:
     sys.exit(code)
 
 
-def _read(source: str) -> sources.Source:
-    """Read a source's TOML file; the example is made when it is not there."""
-    if source == EXAMPLE and not (sources.DATA / EXAMPLE).is_dir():
-        example(sources.DATA / EXAMPLE)
-    return sources.read(source)
-
-
 def _open(source: str) -> Dataset:
     """Open a source."""
     from analysis.data import dataset
 
-    return dataset.open_source(_read(source))
+    return dataset.open_source(examples.read(source))
 
 
 if __name__ == "__main__":

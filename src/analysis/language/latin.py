@@ -18,7 +18,8 @@ KNOWN = {
     "probit", "logit", "Holm", "Cox", "Poisson", "Wilson", "Paule", "Mandel", "Hartung", "Knapp",
     "Stouffer", "Benjamini", "Hochberg", "Bonferroni", "Lorenz", "Hill", "Wald", "Tobin", "Clopper",
     "Pearson", "Spearman", "DeLong", "Monte", "Carlo", "Pareto", "Bunching", "omega",
-    "alpha", "tau", "Firth", "Newton", "bootstrap", "jackknife", "MBG/NBD", "BG/NBD",
+    "alpha", "tau", "Lin", "Lee", "Anderson", "Rubin", "Firth", "Newton",
+    "bootstrap", "jackknife", "MBG/NBD", "BG/NBD",
     # programs and formats
     "CN", "logistic", "Welch", "Noto", "Sans", "CJK", "keep", "drop",
     "force", "Debian", "Ubuntu", "Cronbach", "Obuchowski", "Efron",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -214,3 +214,8 @@ def drawn(
         **fixed,
     )
     return Drawn(plan, lots, alike, eligible)
+
+
+def with_power(drawn: Drawn, power: float) -> Drawn:
+    """Return a plan that says how often a trial of its size decides."""
+    return replace(drawn, plan=replace(drawn.plan, power=power))

@@ -1,0 +1,198 @@
+"""A trial's plan in words: what is asked, of whom, how it is analysed, and when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from analysis.claims.hypotheses import Part, hypothesis
+from analysis.claims.trials.plans import Plan
+from analysis.claims.trials.sizing import Money, Sizing
+from analysis.language import Verbatim, current, named, text
+from analysis.statistics.regression.controls import in_words
+
+Section = tuple[str, list[str]]
+"""A title and its sentences."""
+FEW = 0.5
+"""Power below which a region's own trial is not worth it."""
+
+
+def effect(part: Part, value: float) -> str:
+    """Return an effect with its unit."""
+    if part.show == "points":
+        return text("{points:+.1f} percentage points", points=100 * value)
+    return text("{value:+.2f} {unit}", value=value, unit=Verbatim(part.unit[current()]))
+
+
+def of_plan(plan: Plan) -> list[Section]:
+    """Return what a plan fixes, section by section."""
+    design, part = plan.as_designed, plan.as_designed.decides
+    offer, none = design.arms
+    facts = {"offer": Verbatim(offer), "none": Verbatim(none), "share": plan.share}
+    names = text(", ").join(map(in_words, plan.adjusted_for))
+    return [
+        (text("Hypothesis"), [hypothesis(plan.claim).claim[current()]]),
+        (
+            text("By lot"),
+            [
+                text("Drawn by lot: {drawn}.", drawn=text(design.drawn)),
+                text("Eligible: {eligible}.", eligible=text(design.eligible)),
+                text("Arms: {offer} ({share:.0%} of them) and {none}.", **facts),
+                _how_many(plan),
+            ],
+        ),
+        (
+            text("Estimand"),
+            [
+                text(
+                    "Outcome: {measured}, {horizon} days after the lot.",
+                    measured=text(design.measured),
+                    horizon=design.horizon,
+                ),
+                text(
+                    "Effect: of having {taken}, on those who did because the lot offered it.",
+                    taken=text(design.taken),
+                ),
+                text(
+                    "Smallest effect that matters: {smallest} ({part}).",
+                    smallest=effect(part, part.null + _sign(part) * plan.smallest),
+                    part=Verbatim(part.label[current()]),
+                ),
+            ],
+        ),
+        (
+            text("Analysis"),
+            [
+                text(
+                    "The effect of the offer by regression with the arm, what was known before and "
+                    "their products (Lin 2013), errors HC2; of what was received by two-stage "
+                    "least squares with the interval of Anderson and Rubin."
+                ),
+                text("Adjusted for: {names}.", names=Verbatim(names)),
+                text(
+                    "Beside it: the lots drawn again (randomisation inference), whether the arms "
+                    "are as large as planned, and bounds for lost outcomes (Lee 2009)."
+                ),
+                text(
+                    "The verdict follows from the claim's own rule. It is inconclusive if the "
+                    "trial was not as planned, or more outcomes are lost in one arm."
+                ),
+            ],
+        ),
+        (
+            text("Stopping rule"),
+            [
+                text(
+                    "The outcome is looked at once, when {n} days have passed for the last unit; "
+                    "before, only recruitment and safety.",
+                    n=design.horizon,
+                )
+            ],
+        ),
+    ]
+
+
+def of_size(plan: Plan, size: Sizing | None, why: str, eligible: int | None) -> Section:
+    """Return how many units decide, and how likely this trial does."""
+    title = text("Size")
+    if size is None:
+        return title, [why]
+    part = plan.as_designed.decides
+    assumed = {"effect": effect(part, size.effect), "past": size.past}
+    shares = {"compliance": size.compliance, "attrition": size.attrition}
+    said = [
+        text(
+            "Assumed: an effect of {effect}, twice the smallest that matters (of the smallest "
+            "itself no number decides on which side it lies); {compliance:.0%} take the offer and "
+            "would not otherwise; {attrition:.0%} of outcomes are lost. Outcomes vary as those of "
+            "{past:,} units of the past did.",
+            **assumed, **shares,
+        ),
+        text("For 80% power {needed:,} units are needed.", needed=size.needed)
+        if size.needed
+        else text("For 80% power more units are needed than any region has."),
+    ]  # fmt: skip
+    if plan.power is not None:
+        decides = text(
+            "This one, of {n:,}, decides in {power:.0%} of simulated trials.",
+            n=plan.size,
+            power=plan.power,
+        )
+        said.append(decides)
+        is_small = eligible is not None and plan.power < FEW and plan.size >= eligible
+        if is_small:
+            said.append(
+                text(
+                    "A trial in this region alone is not worth it: {eligible:,} could take part. "
+                    "Several regions together can decide.",
+                    eligible=eligible,
+                )
+            )
+    return title, said
+
+
+def of_money(money: Money | None) -> list[Section]:
+    """Return what an offer costs and brings, where that is known."""
+    if money is None:
+        return []
+    facts = {name: getattr(money, name) for name in ("cost", "value", "brings", "currency")}
+    said = text(
+        "An offer costs {cost:,.2f} {currency} (mean contact to keep a customer). If the claim is "
+        "just true it brings {brings:,.2f} {currency}: the smallest effect that matters, times "
+        "those who take it, times the {worth} of a customer who could take part "
+        "({value:,.0f} {currency} in the last year).",
+        worth=money.worth, **facts,
+    )  # fmt: skip
+    decision = text("So an offer pays if the claim is true.")
+    if not money.pays:
+        decision = text("So an offer does not pay even then: the trial is not worth it.")
+    return [(text("Cost"), [said, decision])]
+
+
+def of_lots(plan: Plan) -> Section:
+    """Return how the lots were drawn, and what fixes them."""
+    within = text(", ").join(named(each) for each in plan.within)
+    said = [
+        text(
+            "Seed: {seed}, written down before the lots were drawn. Drawn within blocks of: "
+            "{within}.",
+            seed=Verbatim(plan.seed),
+            within=Verbatim(within),
+        ),
+        text(
+            "Data until {day}. Fingerprint of the plan: {fingerprint}; of the lots: {lots}.",
+            day=plan.data_until,
+            fingerprint=Verbatim(plan.fingerprint),
+            lots=Verbatim(plan.lots),
+        ),
+    ]
+    if plan.replaces:
+        said.append(
+            text(
+                "This plan replaces {n} earlier one ({earlier}).",
+                "This plan replaces {n} earlier ones ({earlier}).",
+                n=len(plan.replaces),
+                earlier=Verbatim(", ".join(plan.replaces)),
+            )
+        )
+    return text("Lots"), said
+
+
+def lines(sections: Sequence[Section]) -> str:
+    """Return sections as Markdown."""
+    return "\n\n".join(f"**{title}.** {' '.join(said)}" for title, said in sections)
+
+
+def _how_many(plan: Plan) -> str:
+    """Say how many were drawn for."""
+    if plan.as_designed.unit_is == "complaint":
+        return text(
+            "{n:,} lots lie ready, in their order: the next case that is eligible takes the next "
+            "line of the list and writes its number there.",
+            n=plan.size,
+        )
+    return text("{n:,} customers of {region}.", n=plan.size, region=Verbatim(plan.region))
+
+
+def _sign(part: Part) -> int:
+    """Return 1 where the claim is of an increase, -1 of a decrease."""
+    return 1 if part.claim.ends and part.claim.ends[0] > part.null else -1
