@@ -1,4 +1,9 @@
-"""Lee's bounds: closed forms, and coverage where the dissatisfied are lost."""
+"""Lee's bounds: closed forms, and coverage where the dissatisfied are lost.
+
+`TRIALS=1000 pytest tests/statistics` draws as many trials per design.
+"""
+
+import os
 
 import numpy as np
 import pandas as pd
@@ -9,7 +14,7 @@ from analysis.statistics.trial.attrition import attrition_bounds, imbens_manski
 from analysis.statistics.trial.effects import intention_to_treat
 from analysis.statistics.trial.units import Trial
 
-N_COVERAGE = 500
+N_COVERAGE = int(os.environ.get("TRIALS", "120"))
 
 
 def arms(one, other):

@@ -1,4 +1,9 @@
-"""The complier effect: Card's published numbers, a grid of tests, non-compliance by the loyal."""
+"""The complier effect: Card's published numbers, a grid of tests, non-compliance by the loyal.
+
+`TRIALS=1000 pytest tests/statistics` draws as many trials per design.
+"""
+
+import os
 
 import numpy as np
 import pandas as pd
@@ -18,7 +23,7 @@ CONTROLS = (
     "exper", "expersq", "black", "south", "smsa", "smsa66", "reg661", "reg662", "reg663",
     "reg664", "reg665", "reg666", "reg667", "reg668",
 )  # fmt: skip
-N_COVERAGE = 400
+N_COVERAGE = int(os.environ.get("TRIALS", "120"))
 MC_ERROR = np.sqrt(0.95 * 0.05 / N_COVERAGE)
 
 

@@ -1,6 +1,10 @@
-"""The effect of assignment: statsmodels, closed forms, all lots of a small case, planted truths."""
+"""The effect of assignment: statsmodels, closed forms, all lots of a small case, planted truths.
+
+`TRIALS=1000 pytest tests/statistics` draws as many trials per design.
+"""
 
 import itertools
+import os
 
 import numpy as np
 import pandas as pd
@@ -13,7 +17,7 @@ from analysis.statistics.trial.effects import intention_to_treat
 from analysis.statistics.trial.randomisation import randomisation_test
 from analysis.statistics.trial.units import Trial
 
-N_COVERAGE = 400
+N_COVERAGE = int(os.environ.get("TRIALS", "120"))
 MC_ERROR = np.sqrt(0.95 * 0.05 / N_COVERAGE)
 
 

@@ -1,5 +1,6 @@
 """Sample sizes: closed forms, statsmodels, and trials of another draw that reach their power."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -129,13 +130,14 @@ def test_what_is_no_plan_is_said():
 
 @pytest.mark.slow
 def test_trials_of_another_draw_reach_the_power():
-    """Lots, blocks and analysis as one would: 400 trials of customers who were not in the past."""
+    """Lots, blocks and analysis as one would: trials of customers who were not in the past."""
     plan = Plan(past(), "y", 0.3, covariates=("before",), within=("tier",), predicted="before")
     n, hits = sample_size(plan, above, 1, n_replicates=1000).n, 0
-    for seed in range(400):
+    n_trials = int(os.environ.get("TRIALS", "120"))
+    for seed in range(n_trials):
         units = past(n, 10_000 + seed)
         units = units.join(draw_lots(units, seed, within=("tier",), predicted="before"))
         units["y"] += 0.3 * units["treated"]
         trial = Trial(units, "y", "treated", ("before",), block="block")
         hits += above(intention_to_treat(trial).effect)
-    assert hits / 400 == pytest.approx(0.8, abs=3 * np.sqrt(0.16 / 400) + 0.02)
+    assert hits / n_trials == pytest.approx(0.8, abs=3 * np.sqrt(0.16 / n_trials) + 0.02)
