@@ -1,7 +1,9 @@
 """The project's own files agree with each other."""
 
+import os
 import pkgutil
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -63,6 +65,21 @@ def test_what_runs_here_is_what_is_locked():
 
     for name in ("jupyterlab", "statsmodels", "seaborn", "papermill", "ibis-framework", "duckdb"):
         assert version(name) == locked[name]
+
+
+@pytest.mark.skipif(not (shutil.which("make") and shutil.which("bash")), reason="needs make")
+def test_the_age_of_the_lock_is_said_and_that_it_could_not_be_audited(tmp_path):
+    told = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    age = re.search(
+        r"requirements\.lock anew from pyproject\.toml; it is (\d+) days old", told.stdout
+    )
+    assert int(age[1]) < 10_000
+    (tmp_path / "python3").write_text("#!/bin/sh\nexit 1\n")  # nothing can be installed
+    (tmp_path / "python3").chmod(0o755)
+    path = os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    told = subprocess.run([ROOT / ".ci" / "audit"], env=path, capture_output=True, text=True)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout.startswith("requirements.lock was NOT audited: the database of vulner")
 
 
 def test_hooks_use_the_locked_versions():

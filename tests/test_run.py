@@ -2,16 +2,20 @@
 
 import json
 import os
+import tempfile
 import time
+from unittest.mock import Mock
 
 import nbformat
 import pandas as pd
+import psutil
 import pytest
 from bs4 import BeautifulSoup
 
 from analysis.claims import findings
+from analysis.data import dataset, files
 from sample_findings import loss_against_gain
-from workbook import notebooks
+from workbook import notebooks, runs
 from workbook.notebooks import UsageError
 from workbook.pages import collect
 from workbook.running import execute, plan, up_to_date
@@ -111,6 +115,45 @@ def test_a_notebook_without_its_claim_or_with_another_one_says_so(folder):
     reports = folder.parent / "reports"
     collect.rebuild(reports)
     assert verdicts(reports) == {"H12": "failed", "H13": "failed"}
+
+
+def test_data_that_change_while_they_are_read_are_read_again_by_the_next_run(
+    write_source, tmp_path, monkeypatch
+):
+    path, read = write_source(), dataset.open_source
+    known = runs.sources.read(str(path))
+
+    def while_they_change(source):
+        found = read(source)
+        with (tmp_path / "small" / "customers.csv").open("a") as file:
+            file.write("d,North,private,urban,2024-01-05,\n")
+        return found
+
+    monkeypatch.setattr(dataset, "open_source", while_they_change)
+    asked = Mock(source=known, style="quiet")
+    noted = runs._read_data(asked, "", None, warm=False)
+    assert plan.noted_data(known, "", vars(noted)) is None
+
+
+@pytest.mark.slow
+def test_a_run_listens_here_only_and_keeps_dask_s_folder_in_its_own(folder, tmp_path, monkeypatch):
+    files.drop_scratch()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    todo = task(folder, write(folder, "H12_a", CLAIM))
+    heard = []
+
+    def look(number):
+        family = [psutil.Process(), *psutil.Process().children(recursive=True)]
+        every = [one for each in family for one in each.net_connections("inet")]
+        heard.extend(one.laddr.ip for one in every if one.status == psutil.CONN_LISTEN)
+
+    found = list(execute.run([todo], 1, execute.How(cold=True), on_start=look))
+    assert [each.failure for each in found] == [""]
+    assert set(heard) == {"127.0.0.1"}
+    left = [each.name for each in (tmp_path / "temporary").iterdir()]
+    assert [each for each in left if not each.startswith(files.TEMPORARY)] == []
+    files.drop_scratch()
 
 
 BREAKS = f"{CLAIM.replace('conclude(', 'display(conclude(')})\n1 / 0"

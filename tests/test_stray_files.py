@@ -2,18 +2,21 @@
 
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from analysis.claims import findings
 from analysis.claims.finding import MIME_TYPE
 from analysis.data import files
 from analysis.data.errors import DataError
 from test_run import write_reports
-from workbook import notebooks
+from workbook import notebooks, unforeseen
 from workbook.cli import app
 from workbook.pages import collect
 from workbook.running import execute, run_lock, up_to_date
@@ -36,6 +39,52 @@ def test_folders_and_links_with_names_of_ours_make_room(tmp_path):
         assert not (reports / LOG).exists()
     assert outside.read_text() == "whole"
     assert (reports / "findings.csv.folder").is_dir()
+
+
+def test_room_is_made_again_and_nothing_is_written_through_a_linked_draft(tmp_path):
+    outside, page = tmp_path / "outside", tmp_path / "index.html"
+    outside.write_text("whole")
+    for _ in range(3):
+        (page / "own").mkdir(parents=True)
+        files.make_room(page)
+    names = [f"index.html.folder{n}" for n in ("", 2, 3)]
+    assert sorted(each.name for each in tmp_path.iterdir() if each.is_dir()) == names
+    draft = tmp_path / ".index.html.part"
+    for make in (
+        lambda: draft.symlink_to(outside),
+        lambda: draft.mkdir(),
+        lambda: os.mkfifo(draft),
+    ):
+        make()
+        files.write_text(page, "new")
+        assert (page.read_text(), outside.read_text()) == ("new", "whole")
+        assert not os.path.lexists(draft)
+
+
+def test_what_nobody_foresaw_is_written_through_no_link(tmp_path, monkeypatch):
+    outside = tmp_path / "outside"
+    outside.write_text("whole")
+    (tmp_path / LOG).symlink_to(outside)
+    monkeypatch.setattr(unforeseen, "reports", tmp_path)
+    assert "More is in" in unforeseen.said(RuntimeError("x"))
+    assert outside.read_text() == "whole"
+    assert (tmp_path / LOG).read_text() == "RuntimeError: x\n"
+
+
+def test_an_owner_s_file_that_is_no_text_ends_nothing(tmp_path):
+    with run_lock.alone(tmp_path, "a test"):
+        (tmp_path / run_lock.OWNER).write_bytes(b"\xff")
+        with pytest.raises(DataError, match="it has just begun"), run_lock.alone(tmp_path, "me"):
+            pass
+
+
+@pytest.mark.parametrize("name", ["zh", "export", "index.html", "history.parquet"])
+def test_a_source_called_as_what_stands_in_the_reports_is_refused(write_source, tmp_path, name):
+    path = write_source().rename(tmp_path / f"{name}.toml")
+    said = CliRunner().invoke(app, ["run", "-s", str(path), "--reports", str(tmp_path / "reports")])
+    assert isinstance(said.exception, DataError)
+    assert f"{name}.toml: {name} in the reports is another thing" in str(said.exception)
+    assert not (tmp_path / "reports").exists()
 
 
 @pytest.mark.parametrize("number", ["9" * 23, "²", "٣", "x", "", "-1", "0" * 400])
@@ -126,6 +175,15 @@ CHANGES = {
     "parts that are none": of_record(lambda each: each.update(parts=[1])),
     "no numbers": of_record(lambda each: each["parts"][0].update(estimate="a")),
     "checks that are none": of_record(lambda each: each.update(checks=[{}])),
+    "a scale of no kind": of_record(lambda each: each["parts"][0].update(scale={})),
+    "a number without bounds": of_record(lambda each: each["parts"][0].update(estimate=1e999)),
+    "an open range of what is negligible": of_record(
+        lambda each: each["parts"][0].update(negligible=[None, 1.0])
+    ),
+    "where it comes from is no text": lambda each: each.metadata["workbook"].update(
+        provenance={"data_until": [1]}
+    ),
+    "half of a character": of_record(lambda each: each.update(reason="\ud83d")),
 }
 
 
@@ -136,6 +194,39 @@ def test_a_report_that_somebody_changed_is_named_in_the_index_and_ends_nothing(r
     collect.rebuild(reports)
     index = (reports / "index.html").read_text(encoding="utf-8")
     assert "example/North/H03_loss.ipynb: not read; it is no whole report of a run." in index
+
+
+def test_a_name_that_is_no_text_is_said_and_ends_nothing(report):
+    reports, path = report
+    path.with_name("a\udcff.ipynb").write_text("{}")
+    assert len(collect.rebuild(reports)) == 1
+    said = (reports / "index.html").read_text(encoding="utf-8")
+    assert "example/North/a\ufffd.ipynb: not read; it is no whole report of a run." in said
+
+
+def test_a_page_over_all_regions_that_somebody_changed_ends_nothing(report):
+    reports, path = report
+    shutil.copy(path, over := path.parents[1] / "across_regions.ipynb")
+    changed(over, lambda each: each.metadata["workbook"].update(region=""))
+    changed(over, CHANGES["a record without parts"])
+    assert up_to_date.is_report(over)
+    assert len(collect.rebuild(reports)) == 1
+
+
+OBJECTS = {"source": [[1]], "region": [{"a": 1}], "hypothesis": ["H03"]}
+
+
+@pytest.mark.parametrize("content", [b"PAR1PAR1", b"x", {"a": [1]}, {"hypothesis": ["x"]}, OBJECTS])
+@pytest.mark.parametrize("name", ["findings", "variants", "tests"])
+def test_a_strange_table_of_findings_is_called_damaged(tmp_path, name, content):
+    path = tmp_path / f"{name}.parquet"
+    if isinstance(content, dict):
+        pd.DataFrame(content).to_parquet(path)
+    else:
+        path.write_bytes(content)
+    read = {"findings": findings.read_all, "variants": findings.read_variants}
+    with pytest.raises(DataError, match=f"{name}.parquet: it is damaged; workbook index makes it"):
+        read.get(name, findings.read_tests)(tmp_path)
 
 
 def test_pages_that_are_no_text_and_folders_and_pipes_end_nothing(report):
@@ -189,3 +280,7 @@ def test_reports_in_a_file_are_refused(tmp_path):
         run_lock.refuse_links(tmp_path / "own")
     told = CliRunner().invoke(app, ["index", "--reports", str(tmp_path / "own")])
     assert told.exit_code == 2
+    (tmp_path / "loop").symlink_to("loop")
+    for place in (tmp_path / "loop", tmp_path / "own" / "in", tmp_path / ("x" * 300)):
+        with pytest.raises(DataError, match=r"expected a folder|the folder can't be made"):
+            run_lock.alone(place, "a test").__enter__()

@@ -173,6 +173,7 @@ def index(
     """Write findings and index anew from the executed notebooks."""
     from workbook.pages.collect import rebuild
 
+    unforeseen.reports = reports
     with run_lock.alone(reports, "workbook index"):
         entries = rebuild(reports)
     count = counted(len(entries), "report")
@@ -196,6 +197,7 @@ def export(
     from workbook.pages.exports import export as exporter
     from workbook.pages.exports import rows
 
+    unforeseen.reports = reports
     [language] = notebooks.choose([language], notebooks.LANGUAGES, "language")
     found = findings.read_all(reports)
     if found.empty:

@@ -14,7 +14,7 @@ from analysis.data import sources
 from analysis.data.errors import counted
 from workbook import notebooks
 from workbook.console import styled
-from workbook.running import fork_server, plan, run_lock, up_to_date
+from workbook.running import fingerprints, fork_server, plan, run_lock, up_to_date
 from workbook.running.progress import Style
 
 STOPPED = 130
@@ -64,6 +64,7 @@ def run(asked: Asked, console: Console) -> tuple[int, list[str]]:
 
 def _in_language(asked: Asked, language: str, reports: Path, console: Console) -> list[str]:
     """Run what is asked for in a language; an empty one is that of the notebooks' parameters."""
+    run_lock.check_source(asked.source.name)
     chosen, refused = notebooks.select(asked.notebooks)
     texts = [*asked.parameters, *([f"language={language}"] if language else [])]
     given = notebooks.parameters(chosen, texts)
@@ -112,6 +113,7 @@ def _read_data(asked: Asked, as_of: str, console: Console, warm: bool) -> plan.D
     from analysis.data import dataset
     from workbook.checking import problems
 
+    content = fingerprints.content(asked.source)
     opened = dataset.open_source(asked.source)
     for sentence in problems.warnings(opened) if asked.style != "quiet" else ():
         if asked.style == "json":
@@ -119,4 +121,4 @@ def _read_data(asked: Asked, as_of: str, console: Console, warm: bool) -> plan.D
             console.out(json.dumps(facts | {"text": sentence}), highlight=False)
         else:
             console.print(styled(sentence, "yellow", ""), soft_wrap=True)
-    return plan.read_data(opened, as_of)
+    return plan.read_data(opened, as_of, content)

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterable
 from pathlib import Path
 
+from analysis.data.files import make_room
 from analysis.data.sources import ROOT
 from analysis.data.validation.shown import without_values
 
@@ -16,6 +17,7 @@ reports = ROOT / "reports"
 """Folder whose log is written; a run sets its own."""
 LOG = "run.log"
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
+UNWRITABLE += (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP)
 """Why nothing can be written."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _FRAME = re.compile(r"\s*(File |Cell In|-+> *\d|\d+ )")
@@ -43,6 +45,7 @@ def _noted(error: Exception) -> str:
     ]
     try:
         reports.mkdir(parents=True, exist_ok=True)
+        make_room(reports / LOG)
         with (reports / LOG).open("a", encoding="utf-8", newline="\n") as log:
             log.writelines(f"{line}\n" for line in [*lines, told])
     except OSError:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Annotated, Literal
 
 import nbformat
 import pandas as pd
+from pyarrow import ArrowException
+from pydantic import BaseModel, ConfigDict, Field
 
 from analysis.claims import hypotheses
 from analysis.claims.finding import MIME_TYPE, no_finding
 from analysis.claims.verdicts import Verdict
 from analysis.data.files import csv_safe, whole
 from analysis.data.sources import DataError, reports_folder
+from analysis.statistics.estimate import LINKS
 
 COLUMNS = [
     "source", "region", "hypothesis", "part", "verdict", "part_verdict",
@@ -28,8 +32,79 @@ VARIANTS = [
 ]  # fmt: skip
 TESTS = ["source", "region", "hypothesis", "check", "bias", "value", "limit"]
 NUMBERS = ["estimate", "ci_low", "ci_high", "df", "claim_low", "claim_high", "n_obs", "p_value"]
+FILLED = (*COLUMNS[:5], "failed_checks", "blocked_by", "reason", "check", "bias")
+"""Columns that hold a text in every row."""
+Ends = tuple[float | None, float | None]
 PROVENANCE = ("data_until", "data", "notebook", "module", "parameters")
 """Where a finding came from, as the notebook that was executed knows it."""
+
+
+class _Whole(BaseModel):
+    """A part of a record: what pages and tables make of it needs these kinds of values."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+
+class _Row(_Whole):
+    part: str
+    check: str
+    scale: str
+    variant: int
+    n_obs: float
+    estimate: float | None
+    ci_low: float | None
+    ci_high: float | None
+    df: float | None
+
+
+class _Test(_Whole):
+    check: str
+    bias: str
+    value: float | None
+    limit: float | None
+
+
+class _Check(_Whole):
+    name: str
+    rule: str
+    value: str
+    blocking: bool
+    passed: bool
+
+
+class _Plain(_Whole):
+    unit: str
+    times: float
+
+
+class _Part(_Whole):
+    key: str
+    label: str
+    unit: str
+    counts: str
+    show: str
+    null: float
+    claim: Ends
+    negligible: tuple[float, float] | None
+    estimate: float = 0.0
+    ci_low: float | None = None
+    ci_high: float | None = None
+    df: float | None = None
+    p_value: float | None = None
+    n_obs: Annotated[float, Field(ge=0)] = 0.0
+    scale: Literal[*LINKS] = "identity"
+    method: str = ""
+    verdict: str | None = None
+    plain: _Plain | None = None
+
+
+class _Record(_Whole):
+    verdict: Verdict
+    parts: list[_Part]
+    checks: list[_Check]
+    variants: list[_Row]
+    tests: list[_Test]
+    caveats: list[str]
 
 
 def records(notebook: nbformat.NotebookNode) -> Iterator[dict]:
@@ -49,8 +124,9 @@ def checked(record: dict) -> dict:
     like = no_finding(hypotheses.hypothesis(record["hypothesis"]), "", "", "failed", "").record()
     parts = zip(like["parts"], record["parts"], strict=True)
     is_whole = _is_like(like, record) and all(_is_like(*pair) for pair in parts)
-    if not is_whole or record["verdict"] not in get_args(Verdict):
+    if not is_whole:
         raise ValueError("The record of a finding is not whole.")
+    _Record.model_validate_json(json.dumps(record))
     tidy([record]), variants([record]), tests([record])
     return record
 
@@ -172,8 +248,13 @@ def _read(path: Path, columns: list[str]) -> pd.DataFrame:
     if not path.exists():
         return _typed(pd.DataFrame(columns=columns))
     try:
-        return _typed(pd.read_parquet(path).reindex(columns=columns))
-    except (ValueError, TypeError, OSError):
+        table = _typed(pd.read_parquet(path).reindex(columns=columns))
+        texts = table[[name for name in columns if name in FILLED]].to_numpy().ravel()
+        is_whole = all(isinstance(each, str) for each in texts)
+        if not (is_whole and set(table["hypothesis"]) <= {*hypotheses.register()}):
+            raise ValueError("It is no table of findings.")
+        return table
+    except (ValueError, TypeError, OSError, ArrowException):
         raise DataError(f"{path.name}: it is damaged; workbook index makes it anew.") from None
 
 

@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import tempfile
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
+_NOT_IN_NAMES = set('/\\<>:"|?*{}$%~\u200e\u200f\u202a\u202b\u202c\u202d\u202e')
+_NOT_IN_NAMES |= set("\u2066\u2067\u2068\u2069")
+LONGEST_NAME = 200
+"""Bytes of a name to which others are added."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """First characters of a text that a spreadsheet may take for a formula."""
 HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
@@ -42,6 +47,7 @@ def whole(path: Path) -> Iterator[Path]:
     The draft is a hidden file in the same folder, and is always removed.
     """
     draft = path.with_name(f".{path.name}.part")
+    make_room(draft)
     try:
         yield draft
         draft.replace(path)
@@ -55,11 +61,32 @@ def write_text(path: Path, text: str) -> None:
         draft.write_text(text, encoding="utf-8", newline="\n")
 
 
+def make_room(path: Path) -> None:
+    """Take a link away from where a file is to be, and rename a folder or a pipe there."""
+    if path.is_symlink():
+        path.unlink()
+    elif path.exists() and not path.is_file():
+        names = (f"{path.name}.folder{n}" for n in ("", *range(2, 1000)))
+        free = (path.with_name(name) for name in names)
+        path.rename(next(each for each in free if not os.path.lexists(each)))
+
+
 def is_full(error: Exception) -> bool:
     """Tell whether something could not be written because there is no room."""
     is_own = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     said = "No space left|File too large|Disk quota|max_temp_directory_size"
     return is_own or bool(re.search(said, str(error)))
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a text can be the name of a folder, on pages and in addresses.
+
+    As `contract.Name` of regions, but for its length.
+    """
+    kinds = {unicodedata.category(each) for each in text}
+    is_plain = not kinds & {"Cc", "Cs", "Zl", "Zp"} and not _NOT_IN_NAMES & set(text)
+    is_short = is_plain and len(text.encode()) <= LONGEST_NAME
+    return is_short and text[:1] not in ("", ".", "-") and not text[:1].isspace()
 
 
 def is_file(path: Path) -> bool:
@@ -90,7 +117,9 @@ def is_outside(folder: Path, name: str | Path) -> bool:
     """Tell whether a file lies outside of a folder, also by a link."""
     written = Path(os.path.normpath(folder / name))
     is_within = written.is_relative_to(os.path.normpath(folder))
-    return not (is_within and written.resolve().is_relative_to(folder.resolve()))
+    return not (
+        is_within and Path(os.path.realpath(written)).is_relative_to(os.path.realpath(folder))
+    )
 
 
 def quoted(text: Path | str) -> str:

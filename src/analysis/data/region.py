@@ -218,8 +218,8 @@ def _loaded(source: Source, region: str, as_of: str) -> Region:
     """Load one region, and the whole source for it unless another notebook has done so."""
     place = cache.path_of(source)
     if one_region.is_alone() and not (place and place.exists()):
-        opened = open_source(source, region)
-        data, known = cache.content(source), validate(opened)
+        data, opened = cache.content(source), open_source(source, region)
+        known = validate(opened)
         if not opened.region:
             cache.load_or_compute(place, lambda: (data, known))
     else:

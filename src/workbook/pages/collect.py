@@ -14,7 +14,7 @@ from analysis import language
 from analysis.claims import across_regions, findings, hypotheses
 from analysis.claims.finding import no_finding
 from analysis.data.errors import DataError
-from analysis.data.files import write_text
+from analysis.data.files import make_room, write_text
 from workbook.pages import history, index, navigation, region_page, report
 from workbook.pages.entry import Entry
 from workbook.pages.overview import Overview
@@ -80,7 +80,7 @@ def _write_index(
     except DataError as error:  # it stays as it is, for whoever mends it
         past, unread = history.empty(), [*unread, str(error)]
     over = [path for path in up_to_date.over_regions(reports) if path.stem == ACROSS]
-    over = [_entry(path, reports) for path in over]
+    over = [each for path in over if (each := _entry_if_whole(path, reports))]
     pages = {each.source: (each.href, each.error) for each in over}
     gone = dict.fromkeys(path.parts[-3:-1] for path in up_to_date.of_regions(reports, gone=True))
     families, others = across_regions.by_region(found), findings.variants(records)
@@ -88,8 +88,7 @@ def _write_index(
     known = index.with_entries(beyond, entries)
     for place, own in known.by_place.items():
         page = reports.joinpath(*place, "index.html")
-        if page.is_dir():  # somebody's folder, which makes room
-            page.rename(page.with_name("index.html.folder"))
+        make_room(page)
         write_text(page, region_page.page(place, own, known))
     write_text(reports / "index.html", index.index(entries, beyond, [*lost, *unread]))
     above = [reports / each.source / f"{ACROSS}.html" for each in over]
@@ -105,7 +104,7 @@ def _entry_if_whole(path: Path, reports: Path) -> Entry | None:
     """
     try:
         return _entry(path, reports)
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError):
         return None
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pyarrow import ArrowException
 
 from analysis.data.files import whole
 from analysis.data.sources import DataError
@@ -46,7 +47,7 @@ def read(folder: Path) -> pd.DataFrame:
             raise ValueError("It lacks columns.")
         one = _filled(table).drop_duplicates(["run", *KEYS], ignore_index=True)
         return one.astype(_KINDS)
-    except (ValueError, OSError):
+    except (ValueError, OSError, TypeError, ArrowException):
         raise DataError(
             f"{path.name}: this is no history of findings; expected a Parquet file with the "
             f"columns {', '.join(COLUMNS)}. Put it back, or take it away to begin anew."

@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.iorw import write_ipynb
 
-from analysis.data.files import whole
+from analysis.data.files import make_room, scratch, whole
 from analysis.data.sources import DataError
 from analysis.data.validation.shown import without_values
 from workbook import notebooks
@@ -94,6 +94,9 @@ def execute(task: Task, how: How = How()) -> Outcome:
     if up_to_date.is_linked(task.reports, task.executed.parent):
         raise OSError(errno.ELOOP, "A link in the place of a folder", task.executed.parent)
     task.executed.parent.mkdir(parents=True, exist_ok=True)
+    if task.region:  # beside a page of a source stand folders of regions, whatever they are called
+        make_room(task.executed)
+        make_room(task.executed.with_suffix(".html"))
     up_to_date.begin(task)
     os.environ["WORKBOOK_REPORTS"] = str(task.reports.resolve())  # the kernel's, too
     (notebook, stop), tries = _run(task, how), 1
@@ -155,8 +158,11 @@ def _client(jobs: int, scheduler: str) -> Iterator[Client]:
     if not scheduler:
         here = {"n_workers": 1, "threads_per_worker": jobs, "processes": False}
         quiet = {"dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
+        quiet["worker_dashboard_address"] = "127.0.0.1:0"  # else it listens to everybody
+        own = {"distributed.worker.profile.enabled": False}  # it only grows
+        own["temporary-directory"] = str(scratch())
         with (
-            dask.config.set({"distributed.worker.profile.enabled": False}),  # it only grows
+            dask.config.set(own),
             LocalCluster(**here, **quiet) as cluster,  # outcomes say what failed
             Client(cluster) as client,
         ):

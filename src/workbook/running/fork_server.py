@@ -27,6 +27,7 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from multiprocessing import forkserver
@@ -199,6 +200,8 @@ def _preload(modules: Iterable[str]) -> None:
     A module that is broken is an error of the notebooks that import it, not of all others.
     """
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # else the debugger warns on the terminal
+    # `python -m workbook.cli` would warn in each kernel that its main module is there already.
+    warnings.filterwarnings("ignore", category=RuntimeWarning, module="runpy")
     for name in modules:
         with contextlib.suppress(Exception, SystemExit):
             pkgutil.resolve_name(name)  # a module, or what a package offers under this name

@@ -128,8 +128,11 @@ def noted_data(source: Source, as_of: str, noted: Mapping[str, object]) -> Data 
     return Data(**noted) if same else None
 
 
-def read_data(dataset: Dataset, as_of: str) -> Data:
-    """Read what a run must know of a source's data; it is a `UsageError` if it has no region."""
+def read_data(dataset: Dataset, as_of: str, content: str | None) -> Data:
+    """Read what a run must know of a source's data; it is a `UsageError` if it has no region.
+
+    `content` is the fingerprint of its files as they were before it was opened.
+    """
     from analysis.data.region import last_day  # which brings pandas and more
     from workbook.running import contents
 
@@ -137,7 +140,7 @@ def read_data(dataset: Dataset, as_of: str) -> Data:
     if not prints:
         raise UsageError(f"{name}: no customer has a region that can be used: workbook check.")
     until = str(last_day(dataset, as_of) or "")
-    return Data(prints, until, as_of, fingerprints.content(dataset.source))
+    return Data(prints, until, as_of, content)
 
 
 def portable(source: str) -> str:

@@ -12,14 +12,14 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
-from analysis.data.files import SHORT, TEMPORARY, write_text
+from analysis.data.files import SHORT, TEMPORARY, is_folder, make_room, write_text
 from analysis.data.sources import DataError
 from analysis.language import LANGUAGES
 from workbook import children
 from workbook.running.up_to_date import INDEX
 from workbook.unforeseen import LOG
 
-LOCK, OWNER = ".lock", ".owner"
+LOCK, OWNER, HISTORY = ".lock", ".owner", "history.parquet"
 EXPORT = "export"
 """Folder in that of the reports for what is exported."""
 LONGEST_NUMBER = 9
@@ -34,14 +34,17 @@ def alone(reports: Path, what: str) -> Iterator[None]:
     does is for whoever comes second, who gets a `DataError` that names it.
     """
     refuse_links(reports)
-    reports.mkdir(parents=True, exist_ok=True)
+    try:
+        reports.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{reports.name}: the folder can't be made: {error.strerror}.") from None
     _make_room(reports)
     lock = FileLock(reports / LOCK, blocking=False)
     try:
         lock.acquire()
     except Timeout:
         who = "it has just begun"
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             who = (reports / OWNER).read_text(encoding="utf-8")
         raise DataError(f"Another run writes to {reports.name}: {who}.") from None
     try:
@@ -53,16 +56,22 @@ def alone(reports: Path, what: str) -> Iterator[None]:
         lock.release()
 
 
+def check_source(name: str) -> None:
+    """Refuse a source whose folder in the reports would be another thing there."""
+    if name in (*LANGUAGES, EXPORT, LOG, HISTORY, *INDEX):
+        raise DataError(f"{name}.toml: {name} in the reports is another thing; rename the file.")
+
+
 def refuse_links(reports: Path) -> None:
     """Refuse a folder that is none, and one of a language or an export that a link leads away from.
 
     The folder of reports itself may be a link, since its user has named it.
     """
-    if reports.exists() and not reports.is_dir():
+    if os.path.lexists(reports) and not is_folder(reports):
         raise DataError(f"{reports.name}: this is a file; expected a folder for the reports.")
     inner = [reports] if reports.name in (*LANGUAGES, EXPORT) else []
     for path in [*inner, *(reports / name for name in (*LANGUAGES, EXPORT))]:
-        if path.is_symlink():
+        if os.path.islink(path):
             raise DataError(
                 f"{path.parent.name}/{path.name} is a link, and nothing is written through one; "
                 "expected a folder."
@@ -71,12 +80,9 @@ def refuse_links(reports: Path) -> None:
 
 def _make_room(reports: Path) -> None:
     """Take links away that bear the name of a file of ours, and rename such folders."""
-    own = (LOCK, OWNER, LOG, "history.parquet", ".index.json", *INDEX)
+    own = (LOCK, OWNER, LOG, HISTORY, ".index.json", *INDEX)
     for path in [*(reports / name for name in own), *reports.glob(".data-*.json")]:
-        if path.is_symlink():
-            path.unlink()
-        elif path.exists() and not path.is_file():
-            path.rename(path.with_name(f"{path.name}.folder"))
+        make_room(path)
 
 
 def sweep(reports: Path) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,6 +31,8 @@ INDEX = ("index.html", "findings.csv", "findings.parquet", "variants.parquet", "
 
 
 CELLS = ("code", "markdown", "raw")
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""Half of a character in JSON."""
 _NOT_READ = (OSError, ValueError, RecursionError)
 
 
@@ -124,9 +128,13 @@ def is_linked(reports: Path, path: Path) -> bool:
 def _is_report(path: Path, changed: int, size: int) -> bool:
     """Tell it of a file of a time."""
     try:
-        notebook = json.loads(_text(path))
+        text = _text(path)
+        notebook = json.loads(text)
+        if _HALF.search(text):  # which no file can hold: raises if it stands alone
+            json.dumps(notebook, ensure_ascii=False).encode()
         about, cells = notebook["metadata"]["workbook"], notebook["cells"]
-        is_own = isinstance(about["provenance"], dict) and isinstance(about["parameters"], dict)
+        is_own = all(isinstance(about[key], dict) for key in ("provenance", "parameters"))
+        is_own &= all(isinstance(each, str) for each in about["provenance"].values())
         texts = ("source", "region", "notebook", "theme", "claim", "status", "error", "language")
         place = tuple(filter(None, (about["source"], about["region"])))
         is_own &= path.parent.parts[-len(place) :] == place  # else pages would go elsewhere
@@ -177,7 +185,12 @@ def unreadable(reports: Path) -> list[str]:
     }
     names = {path.relative_to(reports): why for path, why in said.items()}
     shown = [name for name in names if not any(part.startswith(".") for part in name.parts)]
-    return [f"{name.as_posix()}: {names[name]}" for name in sorted(shown)]
+    return [f"{_readable(name)}: {names[name]}" for name in sorted(shown)]
+
+
+def _readable(name: Path) -> str:
+    """Return a path as text; what is none in UTF-8 becomes a mark."""
+    return os.fsencode(name.as_posix()).decode("utf-8", errors="replace")
 
 
 def of_reports(reports: Path, source: str) -> str:
