@@ -459,6 +459,71 @@ def test_a_password_does_not_stand_in_the_file(tmp_path, monkeypatch):
     assert keys == {"database": "postgresql://me:${DATABASE_PASSWORD}@host/sales"}
 
 
+@pytest.mark.parametrize("place", ["no/x.toml", ".", "客户档案.csv/x.toml"])
+def test_a_place_where_no_file_can_be_is_refused(folder, place):
+    with pytest.raises(DataError, match="no file can be there"):
+        source.write(str(folder), folder / place, force=True)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://me:s3c@ret/x@localhost:1/sales",
+        "postgresql://localhost:1/sales?user=me&password=s3c%40ret",
+        "mysql://:s3c:ret@localhost:1",
+        "postgresql//me:s3cret@host/sales",
+        "postgresql:/me:s3:cret@host/sales",
+        "host=localhost user=me password=s3cret",
+        "mysql:///x?PWD=s3cret",
+    ],
+)
+def test_no_message_and_no_file_has_a_password(tmp_path, monkeypatch, address):
+    monkeypatch.setenv("DATABASE_PASSWORD", "")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError) as error:
+        source.write(address)
+    said = [str(error.value)]
+    if "://" in address:
+        path, keys, _ = source._place(address, None)
+        said += [path.name, *keys.values()]
+    assert not [each for each in said if "s3c" in each or "ret" in each.replace("secret", "")]
+
+
+def test_a_database_without_tables_is_named_without_its_password(monkeypatch):
+    monkeypatch.setenv("DATABASE_PASSWORD", "")
+    monkeypatch.setattr(source.looking, "look", lambda empty: ([], {}))
+    with pytest.raises(DataError, match=r"me:\$\{DATABASE_PASSWORD\}@h/x: expected customers"):
+        source.write("postgresql://me:s3cret@h/x")
+
+
+def test_a_column_of_several_lines_ends_no_comment(folder):
+    path = folder / "客户档案.csv"
+    lines = path.read_text(encoding="gb18030").replace("城乡", '城乡;"a\n[survey]\nfile = 1"')
+    path.write_text(lines.replace("区\n", "区;x\n"), encoding="gb18030")
+    written = source.write(str(folder))
+    keys = tomllib.loads(written.path.read_text(encoding="utf-8"))
+    assert "survey" not in keys
+    assert opened(written).regions()["customers"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv.gz", b"\x1f\x8b\x08\0" + b"x" * 99),
+        ("a.csv.zst", b"\x28\xb5\x2f\xfd" + b"x" * 99),
+        ("a.csv", b'a,b\n"' + b"x" * 300_000),
+        ("a.csv", b"a,b\n\0\0,\0\n" * 9),
+        ("a.xlsx", b"PK\x03\x04" + b"x" * 99),
+        ("a.parquet", b"PAR1" + b"x" * 99),
+        ("a.jsonl", b"{" * 9999),
+        ("a.xls", b"\xd0\xcf\x11\xe0" + b"x" * 99),
+    ],
+)
+def test_a_damaged_file_among_others_is_passed_over(folder, name, content):
+    (folder / name).write_bytes(content)
+    assert [each for each in source.write(str(folder)).passed if each.startswith(name)]
+
+
 def test_a_wide_survey_is_a_part_for_each_wave(made):
     head = "Respondent,Region,Satisfaction 2022,Loyalty 2022,Satisfaction 2023,Loyalty 2023"
     lines = [f"r{i},{'NS'[i % 2]},{i % 5 + 1},5,{(i + 1) % 5 + 1},4" for i in range(10)]

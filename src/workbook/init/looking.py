@@ -21,6 +21,7 @@ from analysis.data.errors import DataError
 from analysis.data.extraction import extract
 from analysis.data.mapping.source import Part, Source, TableMap
 from analysis.data.reading import engine as engines
+from analysis.data.reading.failures import UNREADABLE
 from analysis.data.reading.names import BLANKS
 from analysis.data.reading.raw import ROW, raw_tables
 from workbook.init import layouts
@@ -188,7 +189,7 @@ def _files(source: Source, engine: BaseBackend, passed: dict) -> Iterator[tuple[
             yield from ((inside.as_posix(), each) for each in layouts.of_file(path))
         except UnicodeError:
             passed[inside.as_posix()] = "no text in a known encoding"
-        except (OSError, EOFError, calamine.CalamineError) as error:
+        except (*UNREADABLE, calamine.CalamineError) as error:
             passed[inside.as_posix()] = f"it can't be read ({type(error).__name__})"
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from analysis.data.contract import TABLES
 from analysis.data.errors import DataError, counted, listed
-from analysis.data.files import write_text
+from analysis.data.files import is_file, is_folder, write_text
 from analysis.data.mapping.schema import build
 from analysis.data.mapping.source import Part, Source
 from analysis.data.reading import sheets
@@ -33,7 +33,12 @@ from workbook.init.values.synonyms import is_chinese, known
 
 DATABASES = (".duckdb", ".ddb", *looking.SQLITE)
 FILES = (*layouts.TEXT, *layouts.TYPED, *layouts.PACKED, *sheets.ENDINGS)
-_PASSWORD = re.compile(r"(://[^:/@]+:)(?!\$\{)([^@]+)@")
+_PASSWORDS = (
+    re.compile(r"://[^:/@]*:(?!\$\{)([^?]+)@"),
+    re.compile(r"[?&](?:password|passwd|pwd)=(?!\$\{)([^&]+)", re.IGNORECASE),
+)
+"""Where an address has a password: before its host, or among what follows it."""
+_MISSPELT = re.compile(r":.*@|(?:password|passwd|pwd)=\S+", re.IGNORECASE)
 _VARIABLE = "database: the password is not in the file; set the variable DATABASE_PASSWORD to it"
 _GERMAN = re.compile(r"[äöüß]|kunde|datum|betrag|menge", re.IGNORECASE)
 
@@ -83,6 +88,8 @@ def write(address: str, output: Path | None = None, *, force: bool = False) -> W
         If there is no such data, no two tables are recognised in it, or the TOML file exists.
     """
     path, place, only = _place(address, output)
+    if is_folder(path) or not is_folder(path.parent):
+        raise DataError(f"{path.name}: no file can be there; expected one in a folder that is.")
     if path.exists() and not force:
         raise DataError(
             f"{path.name}: the file exists; --force replaces it, --output names another."
@@ -94,7 +101,7 @@ def write(address: str, output: Path | None = None, *, force: bool = False) -> W
         passed = {name: why for name, why in passed.items() if name.split(", sheet")[0] == only}
     plan = plans.plan(found)
     passed |= plan.unused
-    _check(plan, passed, address)
+    _check(plan, passed, place.get("database", address))
     made = drafts.draft(plan, None if empty.database else empty.folder, _region_name(path.stem))
     lines, left = writing.lifted(made)
     head, tables = _head(path, place, plan), writing.text_of(left)
@@ -113,16 +120,16 @@ def write(address: str, output: Path | None = None, *, force: bool = False) -> W
 def _place(address: str, output: Path | None) -> tuple[Path, dict[str, str], str]:
     """Return the TOML file, its key of where the data are, and the one file to look at, if any."""
     if "://" in address:
-        name = re.sub(r"\W+", "_", address.rsplit("/", 1)[-1].split("?")[0]) or "database"
-        if found := _PASSWORD.search(address):  # not for the file: for this run
-            os.environ["DATABASE_PASSWORD"] = found[2]
-        hidden = _PASSWORD.sub(r"\1${DATABASE_PASSWORD}@", address)
+        hidden = _hidden(address)
+        last = hidden.split("?")[0].rsplit("/", 1)[-1].rpartition("@")[2]
+        name = re.sub(r"\W+", "_", last) or "database"
         return (output or Path(f"{name}.toml")).absolute(), {"database": hidden}, ""
-    looked = Path(address).resolve()
-    if not looked.exists():
+    looked = Path(os.path.realpath(address))
+    if not (is_file(looked) or is_folder(looked)):
         raise DataError(
-            f"{address}: there is no such folder or file; expected a folder of files, an Excel "
-            "file, a DuckDB or SQLite file, or an address such as postgres://host/name."
+            f"{_MISSPELT.sub('***', address)}: there is no such folder or file; expected a folder "
+            "of files, an Excel file, a DuckDB or SQLite file, or an address such as "
+            "postgres://host/name."
         )
     name = looked.name if looked.is_dir() else looked.stem.split(".")[0]
     path = (output or looked.with_name(f"{name}.toml")).absolute()
@@ -135,6 +142,15 @@ def _place(address: str, output: Path | None) -> tuple[Path, dict[str, str], str
     is_whole = looked.is_dir() or is_database
     beside = Path(os.path.relpath(looked if is_whole else looked.parent, path.parent)).as_posix()
     return path, {"database" if is_database else "folder": beside}, "" if is_whole else looked.name
+
+
+def _hidden(address: str) -> str:
+    """Return an address without its password, which is not for the file, but for this run."""
+    for pattern in _PASSWORDS:
+        if found := pattern.search(address):
+            os.environ["DATABASE_PASSWORD"] = found[1]
+            return f"{address[: found.start(1)]}${{DATABASE_PASSWORD}}{address[found.end(1) :]}"
+    return address
 
 
 def _check(plan: Plan, passed: dict[str, str], address: str) -> None:

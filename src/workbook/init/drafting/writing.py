@@ -49,8 +49,8 @@ def text_of(drafts: Sequence[Draft]) -> str:
         title = f"[[{each.table}]]" if names.count(each.table) > 1 else f"[{each.table}]"
         lines += ["", commented(title, each.saw.get("", ""))]
         lines += [line(key, value, each.saw.get(key, "")) for key, value in each.keys.items()]
-        lines += [f"# {said}" for said in each.unsure if said != each.saw.get("scale_of")]
-        lines += [f"# not used: {listed(each.unused)}"] if each.unused else []
+        lines += [comment(said) for said in each.unsure if said != each.saw.get("scale_of")]
+        lines += [comment(f"not used: {listed(each.unused)}")] if each.unused else []
         lines += ["", f"[{each.table}.columns]"]
         lines += [row for own in each.columns for row in _column(own)]
     return "\n".join(lines) + "\n"
@@ -70,8 +70,12 @@ def line(key: str, value: object, saw: str = "") -> str:
 
 def commented(text: str, saw: str) -> str:
     """Return a line with a comment behind it."""
-    words = " ".join("".join(c if c.isprintable() else " " for c in saw).split())
-    return f"{text:<{WIDTH}}  # {words}" if words else text
+    return f"{text:<{WIDTH}}  {comment(saw)}" if saw.strip() else text
+
+
+def comment(text: str) -> str:
+    """Return a text as a comment, which ends with its line."""
+    return "# " + " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _column(entry: Entry) -> Iterator[str]:
@@ -81,7 +85,8 @@ def _column(entry: Entry) -> Iterator[str]:
     said = (entry.saw, f"CHECK: {entry.unsure}" if entry.unsure else "")
     yield line(entry.name, value, "; ".join(filter(None, said)))
     if entry.strange:
-        yield f'# CHECK: {entry.name}: {strange(entry)}: add each to "values", or to "missing"'
+        said = f'CHECK: {entry.name}: {strange(entry)}: add each to "values", or to "missing"'
+        yield comment(said)
 
 
 def _filled(keys: dict[str, object]) -> dict[str, object]:
