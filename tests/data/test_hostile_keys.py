@@ -1,10 +1,14 @@
 """Keys of a source's TOML file that mean nothing where they stand, or more than can be read."""
 
 import duckdb
+import ibis
 import pytest
 
 from analysis.data import dataset, sources
+from analysis.data.contract import TABLES
 from analysis.data.errors import DataError
+from analysis.data.files import is_name
+from analysis.data.mapping.schema import build
 from tables import CUSTOMERS, opened
 
 AMOUNT = "[transactions]\nfile = 'transactions.csv'\n[transactions.columns]\namount = {}\n"
@@ -40,6 +44,7 @@ OF_TABLES = {
     AREA.format("{ value = 'urban', values = { urban = 'a' } }"): "'values' has no effect beside",
     AREA.format("{ value = 'urban', missing = 'a' }"): "'missing' has no effect beside 'value'",
     AREA.format("{ column = 'area', values = {} }"): "'values' names no word of the file",
+    "[transactions]\nfile = 't.csv'\ndrop = { amount = [] }\n": "drop: amount: expected at least",
     AREA.format("{ column = 'area', values = { urban = [] } }"): "'values' names no word",
     AREA.format("{ column = 'area', values = { urban = 'a' }, default = '' }"): "'default' is empt",
 }
@@ -119,6 +124,47 @@ def test_a_key_of_files_or_of_a_server_is_refused_for_a_database_file(write_sour
     path = write_database(write_source(f"database = 'own.duckdb'\n{key}\n"))
     with pytest.raises(DataError, match=said):
         sources.read(str(path))
+
+
+@pytest.mark.parametrize("address", ["DuckDB://own.duckdb", "md x://h"])
+def test_a_scheme_that_the_environment_brings_is_checked_and_not_shown(
+    write_source, address, monkeypatch
+):
+    monkeypatch.setenv("OUR_DATABASE", address)
+    path = write_source("database = '${OUR_DATABASE}'\n")
+    with pytest.raises(DataError) as error:
+        sources.read(str(path))
+    assert "database = '${OUR_DATABASE}': expected before ://" in str(error.value)
+    assert address not in str(error.value)
+
+
+NAMES = [
+    "a$b$",
+    "a\x1b[2J",
+    "-r",
+    ".",
+    "\u202ea",
+    "a\udcff",
+    "x" * 240,
+    "a:b",
+    "a\nb",
+    "ourselves~",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_source_whose_name_can_t_be_that_of_a_folder_is_refused(tmp_path, name):
+    with pytest.raises(DataError, match="the name of this file becomes that of a folder"):
+        build(tmp_path / f"{name}.toml", {})
+
+
+def test_names_of_sources_and_of_regions_keep_the_same_rule():
+    """Of a name up to 60 characters long."""
+    names = [*NAMES[:5], *NAMES[7:], "华北 2024", "North [red]x", "a.b", "x" * 60, "", "a\u2028b"]
+    own = ibis.memtable({"name": names})
+    broken = TABLES["customers"].columns["region"].rule.broken(own["name"])
+    known = own.mutate(good=~broken).to_pandas().set_index("name")["good"]
+    assert {name: is_name(name) for name in names} == known.to_dict()
 
 
 VIEW = "create view customers as select * replace ({}) from raw"

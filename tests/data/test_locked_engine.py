@@ -73,6 +73,40 @@ def test_a_file_outside_the_folder_is_asked_for_and_said(write_source, file):
     assert dataset.problems(opened(path)).empty
 
 
+def test_a_table_of_the_same_file_may_lie_outside_and_no_other_part(write_source):
+    shared = "[customers]\nsame_file_as = 'transactions'\none_row_per = 'customer_id'\n"
+    shared += "[customers.columns]\nregion = 'station_id'\n"
+    path = write_source(f"[transactions]\nfile = '../t.csv'\noutside = true\n{shared}")
+    (path.parent / "t.csv").write_text(TRANSACTIONS)
+    assert [part.outside for part in sources.read(str(path)).tables["customers"].parts] == [True]
+    for other in ("", "outside = false\n"):
+        part = f"[[transactions]]\nfile = '../u.csv'\n{other}"
+        path = write_source(f"[[transactions]]\nfile = '../t.csv'\noutside = true\n{part}")
+        with pytest.raises(DataError, match=r"file = '\.\./u\.csv' lies outside the folder small/"):
+            sources.read(str(path))
+
+
+@pytest.mark.parametrize("kind", ["named", "linked"])
+def test_a_database_file_outside_the_folder_is_asked_for_and_said(write_source, tmp_path, kind):
+    path = write_source()
+    (tmp_path / "own").mkdir()
+    source, there = tmp_path / "own" / "small.toml", tmp_path / "own.duckdb"
+    with duckdb.connect(str(there)) as own:
+        for name in ("customers", "transactions", "survey"):
+            own.sql(f"create table {name} as from read_csv('{tmp_path}/small/{name}.csv')")
+    (tmp_path / "own" / "link.duckdb").symlink_to(there)
+    name = "../own.duckdb" if kind == "named" else "link.duckdb"
+    text = f"database = '{name}'\n" + path.read_text().replace('.csv"', '"')
+    source.write_text(text)
+    with pytest.raises(DataError, match="outside the folder own/: expected outside = true, or its"):
+        sources.read(str(source))
+    for allowed in (f"outside = true\n{text}", text.replace(name, str(there))):
+        source.write_text(allowed)
+        assert len(opened(source).regions()) == 2
+        said = sources.read(str(source)).notes
+        assert [each.endswith("lies outside the folder of the source.") for each in said] == [True]
+
+
 def reached_by_link(path, kind):
     """Put purchases beside the source's folder, and a link to them into it; return their key."""
     there, small = path.parent / "elsewhere", path.parent / "small"

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from analysis.data import dataset
 from analysis.data.errors import DataError
 from analysis.data.reading import raw
 from tables import TRANSACTIONS, only_problem, opened
@@ -246,6 +247,17 @@ def test_a_number_larger_than_any_sum_breaks_its_rule(write_source, amount):
     assert (problem["column"], problem["rows"]) == ("amount", 1)
 
 
+@pytest.mark.parametrize("more", [1_100, 5_000])
+def test_a_file_of_many_columns_is_read_or_refused(write_source, more):
+    header, *rows = TRANSACTIONS.splitlines()
+    lines = [f"{header},{','.join(f'c{i}' for i in range(more))}", *(r + "," * more for r in rows)]
+    path = with_lines(write_source, "\n".join([*lines, ""]).encode())
+    if more < 5_000:
+        assert opened(path).tables["transactions"].good.count().execute() == 5
+    else:
+        assert "t.csv: its first row has 5,007 columns" in only_problem(path)["expected"]
+
+
 def test_a_file_that_grows_while_it_is_read_is_refused(write_source, monkeypatch):
     path, read = with_lines(write_source, LINES), raw._open
 
@@ -258,6 +270,32 @@ def test_a_file_that_grows_while_it_is_read_is_refused(write_source, monkeypatch
     monkeypatch.setattr(raw, "_open", while_it_grows)
     with pytest.raises(DataError, match=r"customers\.csv: the file was changed while it was read"):
         opened(path)
+
+
+@pytest.mark.parametrize("change", ["replaced", "gone"])
+@pytest.mark.parametrize("name", ["t.parquet", "joined.parquet"])
+def test_parquet_files_that_change_before_their_rows_are_read_are_refused(
+    write_source, monkeypatch, name, change
+):
+    joins = "[{ file = 'joined.parquet', on = 'station_id' }]"
+    path = write_source(
+        f"as_of = 2024-12-31\n[transactions]\nfile = 't.parquet'\njoins = {joins}\n"
+    )
+    folder, rows = path.parent / "small", pd.read_csv(io.StringIO(TRANSACTIONS))
+    rows.to_parquet(folder / "t.parquet")
+    pd.DataFrame({"station_id": ["S1", "S2", "S3"]}).to_parquet(folder / "joined.parquet")
+    assert opened(path).tables["transactions"].good.count().execute() == 5
+    stored = dataset.engines.stored
+
+    def while_it_changes(engine, source, table, *how):
+        if table == "transactions" and change == "gone":
+            (folder / name).unlink()
+        elif table == "transactions":
+            pd.concat([pd.read_parquet(folder / name)] * 3).to_parquet(folder / name)
+        return stored(engine, source, table, *how)
+
+    monkeypatch.setattr(dataset.engines, "stored", while_it_changes)
+    assert only_problem(path)["expected"].startswith("t.parquet: ")
 
 
 @pytest.mark.parametrize("values", [[b"\xff\0"], [[1, 2]], [{"a": 1}]])

@@ -20,7 +20,7 @@ from analysis.data.extraction.extract import extracted
 from analysis.data.mapping.source import Source
 from analysis.data.reading import engine as engines
 from analysis.data.reading import failures
-from analysis.data.reading.raw import ROW, raw_tables
+from analysis.data.reading.raw import ROW, check_unchanged, raw_tables
 from analysis.data.validation.checked import checked
 from analysis.data.validation.filters import known_by
 from analysis.data.validation.refunds import KEPT, UNDONE, left_out, netted, of_nobody
@@ -183,7 +183,7 @@ def open_source(source: Source, region: str = "") -> Dataset:
     def noted(name: str) -> Iterator[None]:
         try:
             yield
-        except (DataError, duckdb.Error) as error:
+        except (DataError, duckdb.Error, OSError) as error:
             paths = [path for raw in raws.get(name, ()) for path in raw.paths]
             file = source.tables[name].parts[0].files[0]
             problems[name] = failures.of_table(error, file, source.folder, paths)
@@ -199,6 +199,7 @@ def open_source(source: Source, region: str = "") -> Dataset:
     if people is not None:
         with noted("customers"):
             people = engines.stored(engine, source, "customers", people)
+            check_unchanged(raws["customers"])
     if "customers" in problems:
         raise DataError("\n".join(dict.fromkeys(problems.values())))
     known = engine.create_table(
@@ -219,6 +220,7 @@ def open_source(source: Source, region: str = "") -> Dataset:
                 tables[name] = engines.stored(
                     engine, source, name, opened[name].of_customers(known)
                 )
+                check_unchanged(raws[name])
     if "transactions" in tables:
         tables["transactions"] = of_nobody(tables["transactions"])
         is_net = source.tables["transactions"].refunds == "net"

@@ -79,8 +79,14 @@ def _matching(folder: Path, pattern: str) -> Iterator[str]:
         yield pattern
         return
     try:
-        matching = folder.glob(pattern.replace("[", "[[]"))
-        found = sorted(path.relative_to(folder).as_posix() for path in matching)
+        place, inner = folder, pattern.replace("[", "[[]")
+        if Path(pattern).is_absolute():
+            place, inner = (
+                Path(Path(pattern).anchor),
+                str(Path(inner).relative_to(Path(inner).anchor)),
+            )
+        start = "" if place == folder else place.as_posix()
+        found = sorted(start + path.relative_to(place).as_posix() for path in place.glob(inner))
     except (OSError, ValueError, NotImplementedError):
         found = []
     found = [name for name in found if is_file(folder / name) and not is_hidden(name)]

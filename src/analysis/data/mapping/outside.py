@@ -13,27 +13,35 @@ from analysis.data.mapping.keys import SourceKeys
 from analysis.data.mapping.source import TableMap
 
 
-def files_outside(
-    tables: Mapping[str, dict | list], own: SourceKeys, maps: Mapping[str, TableMap], folder: Path
-) -> dict[str, Path]:
+def files_outside(maps: Mapping[str, TableMap], folder: Path) -> dict[str, Path]:
     """Return the files outside of the source's folder, if it says that these may be read."""
     found = {}
     for name, table in maps.items():
-        entries = tables[name] if isinstance(tables[name], list) else [tables[name]]
-        may = own.outside or any(entry.get("outside") for entry in entries)
         for part in table.parts:
             for file in (*part.files, *(join.file for join in part.joins)):
                 fixed = re.split(r"[^/\\]*[*?]", file)[0] if part.is_pattern else file
                 if not is_outside(folder, fixed):
-                    found |= _linked(folder, file) if may else {}
+                    found |= _linked(folder, file) if part.outside else {}
                     continue
-                if not (may or Path(file).is_absolute()):
+                if not (part.outside or Path(file).is_absolute()):
                     raise DataError(
                         f"[{name}] file = {file!r} lies outside the folder {folder.name}/: "
                         "expected outside = true, or its whole path."
                     )
                 found[file] = Path(os.path.normpath(folder / fixed))
     return found
+
+
+def is_database_outside(own: SourceKeys, address: str | None, folder: Path) -> bool:
+    """Tell whether a database is a file outside of a folder, which the source must ask for."""
+    if not address or "://" in address or not is_outside(folder, address):
+        return False
+    if not (own.outside or Path(address).is_absolute()):
+        raise DataError(
+            f"database = {own.database!r} lies outside the folder {folder.name}/: "
+            "expected outside = true, or its whole path."
+        )
+    return True
 
 
 def _linked(folder: Path, pattern: str) -> dict[str, Path]:

@@ -14,8 +14,8 @@ from analysis.data.errors import DataError, nearest
 from analysis.data.mapping import without_effect
 from analysis.data.mapping.columns import column_of, marks_of
 from analysis.data.mapping.keys import ColumnKeys, Marks, SourceKeys, TableKeys
-from analysis.data.mapping.mistakes import checked, shown
-from analysis.data.mapping.outside import files_outside
+from analysis.data.mapping.mistakes import check_name, checked, shown
+from analysis.data.mapping.outside import files_outside, is_database_outside
 from analysis.data.mapping.source import Part, Source, TableMap
 from analysis.data.places import check_calendar, check_timezone, timezone_of
 from analysis.language import text
@@ -24,7 +24,7 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+]*")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _OF_FILES = (
     *("file", "files", "sheet", "skip", "header", "joins", "delimiter", "encoding"),
-    *("keep", "drop", "count", "schema_name", "catalog_name", "updated_at", "complete"),
+    *("keep", "drop", "count", "schema_name", "catalog_name", "updated_at", "complete", "outside"),
 )
 _CASCADE = ("decimal", "thousands", "missing", "encoding", "delimiter", "date_format")
 
@@ -47,6 +47,7 @@ def build(path: Path, entry: dict) -> Source:
     DataError
         One line for each mistake.
     """
+    check_name(path.stem)
     _check_names(entry)
     own = checked(SourceKeys, {key: each for key, each in entry.items() if key not in TABLES}, "")
     tables = {name: each for name, each in entry.items() if name in TABLES}
@@ -64,13 +65,16 @@ def build(path: Path, entry: dict) -> Source:
     elif own.calendar is not None:
         zone = timezone_of(check_calendar(own.calendar))
     folder = Path(os.path.normpath(path.parent / (own.folder or path.stem)))
-    outside = {} if own.database else files_outside(tables, own, maps, folder)
-    said = [text("{file!r} lies outside the folder of the source.", file=each) for each in outside]
+    address = _address(own.database)
+    is_beyond = is_database_outside(own, address, path.parent)
+    outside = {} if own.database else files_outside(maps, folder)
+    beyond = [own.database] if is_beyond else [*outside]
+    said = [text("{file!r} lies outside the folder of the source.", file=each) for each in beyond]
     return Source(
         name=path.stem,
         title=own.title or path.stem,
         folder=folder,
-        database=_address(own.database),
+        database=address,
         currency=own.currency,
         calendar=check_calendar(own.calendar or "CN"),
         timezone=zone,
@@ -201,6 +205,7 @@ def _part(name: str, keys: TableKeys, own: SourceKeys) -> Part:
         schema_name=keys.schema_name or "",
         catalog_name=keys.catalog_name or "",
         updated_at=keys.updated_at or "",
+        outside=own.outside if keys.outside is None else keys.outside,
         complete=own.complete if keys.complete is None else keys.complete,
         sheet=keys.sheet or "",
         skip=keys.skip,
@@ -224,6 +229,8 @@ def _check_filters(keys: TableKeys, where: str) -> None:
     for word, filters in (("keep", keys.keep), ("drop", keys.drop)):
         for column, each in filters.items():
             if isinstance(each, list):
+                if not each:
+                    raise DataError(f"{where}{word}: {column}: expected at least one word.")
                 continue
             ends = [end for end in (each.min, each.max) if end is not None]
             if not ends:
@@ -262,14 +269,14 @@ def _address(stated: str | None) -> str | None:
     """
     if not stated:
         return None
-    kind, mark, _ = stated.partition("://")
-    if mark and not _SCHEME.fullmatch(kind):
+    address = _VARIABLE.sub(_variable, stated)
+    scheme, mark, path = address.partition("://")
+    kinds = [each.partition("://")[0] for each in (stated, address) if "://" in each]
+    if not all(map(_SCHEME.fullmatch, kinds)):
         raise DataError(
             f"database = {stated!r}: expected before :// the kind of a database in small letters, "
             'such as "postgresql".'
         )
-    address = _VARIABLE.sub(_variable, stated)
-    scheme, mark, path = address.partition("://")
     if mark and scheme in ("duckdb", "sqlite"):
         return path.partition("?")[0]
     try:

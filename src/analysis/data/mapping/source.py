@@ -120,8 +120,8 @@ class Part:
         Names in the source's folder, or of a table of its database.
     is_pattern : bool
         Whether a name may hold * and ? for several files.
-    schema_name, catalog_name, updated_at, complete, sheet, skip, header, encoding, delimiter, \
-    joins, one_row_per, keep, drop, count, refunds
+    schema_name, catalog_name, updated_at, outside, complete, sheet, skip, header, encoding, \
+    delimiter, joins, one_row_per, keep, drop, count, refunds
         As in `keys.TableKeys`.
     columns : dict of str to ColumnMap
         By the contract's name; columns that the file calls as the contract does need no entry.
@@ -136,6 +136,7 @@ class Part:
     schema_name: str = ""
     catalog_name: str = ""
     updated_at: str = ""
+    outside: bool = False
     complete: bool = False
     sheet: str = ""
     skip: int = 0

@@ -24,7 +24,7 @@ _OF_KEYS = {
     "schema_name": ("tables of a database", {"database"}),
     "catalog_name": ("tables of a database", {"database"}),
     "updated_at": ("tables of a database", {"database"}),
-    "outside": ("files", {"files"}),
+    "outside": ("files", {"files", "database file"}),
     "folder": ("files", {"files"}),
 }
 _SERVERS = ("postgres", "postgresql", "mysql")
@@ -36,7 +36,8 @@ def check_source(keys: SourceKeys) -> None:
     if "statement_timeout" in keys.model_fields_set and server not in _SERVERS:
         raise DataError("'statement_timeout' has no effect here: it is for PostgreSQL and MySQL.")
     if keys.database:
-        _check(keys, "", {"database"})
+        is_file = server in (keys.database, "duckdb", "sqlite")
+        _check(keys, "", {"database", *(["database file"] if is_file else [])})
 
 
 def check_table(keys: TableKeys, where: str, database: str | None) -> None:

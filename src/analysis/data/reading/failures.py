@@ -28,6 +28,7 @@ _VALUES = (
 )
 """What an engine's text may say of a value: no other part of it is repeated."""
 _KNOWN = {
+    "field larger than field limit": "a value is longer than can be read; a quote may be open.",
     "Maximum line size": "a line is longer than 2 MB; a quote may be open.",
     "quote": "a quote is opened and not closed, or stands within a value.",
     "JSON": "expected one JSON object per line.",

@@ -42,9 +42,10 @@ def state(path: Path) -> list[tuple[int, int, int]]:
 
 def is_blank(path: Path) -> bool:
     """Tell whether a file is there and holds nothing, or only blanks."""
-    if not is_file(path) or path.stat().st_size > _START:
+    try:
+        return is_file(path) and path.stat().st_size <= _START and not path.read_bytes().strip()
+    except OSError:  # opening says it
         return False
-    return not path.read_bytes().strip()
 
 
 def existing(folder: Path, file: str, encoding: str) -> Path:

@@ -19,6 +19,8 @@ ROW = "row_in_file"
 REPEAT = "repeat_of_row"
 """Column with the number of the repetition of a row that stands for several; the first is 0."""
 ADDED = (ROW, REPEAT)
+MOST = 5_000
+"""Columns of a file; the time that they take grows with their square."""
 LONGEST = 2_000
 """Characters of a column's name; some are whole questions of a survey."""
 _VALUE = re.compile(r"[+-]?[\d.,:/ T-]*\d[\d.,:/ T-]*|[A-Za-z]{1,3}[-_]?\d{4,}|.*@.*")
@@ -72,8 +74,10 @@ def of_columns(header: Sequence[object]) -> list[str]:
     Raises
     ------
     DataError
-        If a name stands there twice, or is longer than `LONGEST`.
+        If a name stands there twice, is longer than `LONGEST`, or there are more than `MOST`.
     """
+    if len(header) > MOST:
+        raise DataError(f"its first row has {len(header):,} columns; expected at most {MOST:,}.")
     texts = ["" if each is None else str(each).strip(BLANKS) for each in header]
     names = [text or f"column {number}" for number, text in enumerate(texts, start=1)]
     if (longest := max(map(len, names), default=0)) > LONGEST:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import posixpath
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import ibis
@@ -32,6 +33,7 @@ NUMBERS = {
 """Columns of the contract that hold numbers, in whichever table."""
 _NO_ROWS = "the file has no rows; expected a header and at least one row."
 
+_CHANGED = "the file was changed while it was read; expected one that is whole."
 _CUT = (
     "its last line has no end; was the file cut off? Expected a line end, or the key "
     "complete = true if nothing is missing."
@@ -54,6 +56,8 @@ class RawTable:
         Its Parquet files, where it has some.
     known : tuple of tuple
         Of each joined file its keys, and the prefix of its columns.
+    states : dict of Path to list
+        Of each Parquet file, joined ones included, what changes with it.
     """
 
     file: str
@@ -61,6 +65,7 @@ class RawTable:
     part: Part
     paths: tuple[Path, ...] = ()
     known: tuple[tuple[JoinKeys, Table, str], ...] = ()
+    states: Mapping[Path, list] = field(default_factory=dict)
 
 
 def raw_tables(engine: BaseBackend, source: Source, name: str) -> list[RawTable]:
@@ -111,13 +116,31 @@ def raw_tables(engine: BaseBackend, source: Source, name: str) -> list[RawTable]
                 rows = joined(rows, other, join, file, prefix)
                 others.append((join, other.select(join.on), prefix))
             rows = rows.mutate(**{ROW: rows[ROW] + len(tables) * NEXT})
-            paths = parquet_files(source.folder / file) if source.database is None else []
-            paths = tuple(each for each in paths if ending_of(each) == ".parquet")
-            own = RawTable(file, _repeated(rows, part, file), part, paths, tuple(others))
+            paths = _parquet(source, file)
+            lazy = [*paths, *(each for join in part.joins for each in _parquet(source, join.file))]
+            states = {each: state(each) for each in lazy}
+            own = RawTable(file, _repeated(rows, part, file), part, paths, tuple(others), states)
             tables.append(own)
     if not tables:
         raise DataError(f"{every[0][1][0]}: {_NO_ROWS}")
     return tables
+
+
+def check_unchanged(raws: Sequence[RawTable]) -> None:
+    """Refuse Parquet files that have changed since: they are read when rows are asked for."""
+    for raw in raws:
+        try:
+            is_same = all(state(path) == before for path, before in raw.states.items())
+        except OSError:  # it is gone
+            is_same = False
+        if not is_same:
+            raise DataError(f"{raw.file}: {_CHANGED}")
+
+
+def _parquet(source: Source, file: str) -> tuple[Path, ...]:
+    """Return the Parquet files that a file of a source is, or that are in it; none of others."""
+    paths = parquet_files(source.folder / file) if source.database is None else []
+    return tuple(each for each in paths if ending_of(each) == ".parquet")
 
 
 def place(row: int, files: tuple[str, ...]) -> str:
@@ -166,15 +189,18 @@ def _one(
             raise DataError(f"{source.stated}: {file!r} can't be read ({kind}).") from None
         return rows.mutate(**{ROW: ibis.row_number() + 1})
     check_place(source, file)
-    path = existing(source.folder, file, part.encoding)
+    try:
+        path = existing(source.folder, file, part.encoding)
+        before = state(path)
+    except OSError as error:
+        raise DataError(f"{file}: the file can't be opened: {error.strerror}.") from None
     skip, header = (part.skip, part.header) if is_main else (0, ())
     sheet = part.sheet if is_main else join.sheet or ""
-    before = state(path)
     try:
         rows, first_row = _open(engine, path, part, sheet, skip, header, join)
         count = rows.count().execute()
         if state(path) != before:
-            raise DataError("the file was changed while it was read; expected one that is whole.")
+            raise DataError(_CHANGED)
     except UNREADABLE as error:
         raise DataError(in_words(error, file, part.encoding, skip)) from None
     if count == 0 and not is_main:
@@ -183,7 +209,8 @@ def _one(
         return rows
     rows = rows.mutate(**{ROW: ibis.row_number() + first_row})
     _check_repeated_header(rows, file)
-    is_empty = ibis.and_(*(rows[name].isnull() for name in rows.columns if name != ROW))
+    own = [rows[name].cast("string") for name in rows.columns if name != ROW]
+    is_empty = ibis.coalesce(*own).isnull()  # a chain of 1,000 columns would be too deep
     return rows.filter(~is_empty) if rows.filter(is_empty).count().execute() else rows
 
 

@@ -30,6 +30,8 @@ select name, list(distinct json_type(json, '/' || replace(replace(name, '~', '~0
 from named group by name order by min(nth), name
 """
 _NUL = "row {row} holds a byte of no text (NUL); the file may be damaged."
+_PART = 2**20
+"""Characters that are looked at once."""
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 """The marks with which a file in UTF-16 begins."""
 WIDE = {b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32"} | dict.fromkeys(UTF16, "utf-16")
@@ -206,8 +208,12 @@ def _has_gaps(path: Path) -> bool:
 def _check_bytes(path: Path) -> None:
     """Refuse a file that holds NUL, which would be read past; packed ones are read to their end."""
     if path.suffix.lower() in (".gz", ".zst"):
-        with opened(path, "latin-1") as file:
-            row = next((i for i, line in enumerate(file, start=1) if "\0" in line), 0)
+        with opened(path, "latin-1") as file:  # in parts: its lines may have no end
+            before, row = 1, 0
+            while not row and (part := file.read(_PART)):
+                place = part.find("\0")
+                row = before + part[:place].count("\n") if place >= 0 else 0
+                before += part.count("\n")
     else:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             place = data.find(b"\0")
