@@ -105,6 +105,14 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def is_link(path: Path) -> bool:
+    """Tell whether there is a link; there is none where a name can't be that of one."""
+    try:
+        return path.is_symlink()
+    except (OSError, ValueError):
+        return False
+
+
 def names_in(folder: Path) -> list[str]:
     """Return the names of the files in a folder; there are none in one that can't be."""
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
-from analysis.data.files import SHORT, TEMPORARY, is_folder, make_room, write_text
+from analysis.data.files import SHORT, TEMPORARY, is_folder, is_link, make_room, write_text
 from analysis.data.sources import DataError
 from analysis.language import LANGUAGES
 from workbook import children
@@ -71,7 +71,7 @@ def refuse_links(reports: Path) -> None:
         raise DataError(f"{reports.name}: this is a file; expected a folder for the reports.")
     inner = [reports] if reports.name in (*LANGUAGES, EXPORT) else []
     for path in [*inner, *(reports / name for name in (*LANGUAGES, EXPORT))]:
-        if os.path.islink(path):
+        if is_link(path):
             raise DataError(
                 f"{path.parent.name}/{path.name} is a link, and nothing is written through one; "
                 "expected a folder."
