@@ -23,6 +23,8 @@ help:
 
 report: $(READY)
 	$(BIN)/workbook run $(addprefix --language ,$(filter en zh both,$(LANGUAGE)))
+	$(BIN)/workbook run --source pilot $(addprefix --notebook ,trials H09 H19) \
+		$(addprefix --language ,$(filter en zh both,$(LANGUAGE)))
 
 test: $(READY)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \

@@ -24,7 +24,7 @@ from workbook.running.plan import Task
 CATALOGUE = language.CATALOGUES / "zh" / "LC_MESSAGES" / "workbook.po"
 OTHERWISE = {"1,000": "千", "17:00": "17点", "below .05": "0.05", "80/20": "二八", "R2": "R²"}
 """Numbers that stand otherwise in Chinese."""
-PLACES = re.compile(r"`[^`]*`|\$[^$]*\$|\{[^}]*\}|East 华东|[a-z]+_[a-z]+")
+PLACES = re.compile(r"`[^`]*`|\$[^$]*\$|\{[^}]*\}|East 华东|Pilot 试点|[a-z]+_[a-z]+")
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import ast
 import difflib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from analysis.language import LANGUAGES
 FOLDER = ROOT / "notebooks"
 NEEDED = ("region", "source", "as_of", "language", "seed")
 """Parameters of a notebook that is named after a claim."""
+TRIALS = "trials"
+"""The theme whose notebooks run where lots were drawn, or if they are asked for."""
 OWN = ("region", "source")
 """Parameters that have options of their own on the command line."""
 
@@ -128,6 +130,11 @@ def select(names: Sequence[str]) -> tuple[list[Notebook], list[str]]:
     if refused and not good:
         raise UsageError("\n".join(refused))
     return good, list(refused)
+
+
+def of_tables(chosen: Sequence[Notebook], tables: Collection[str]) -> list[Notebook]:
+    """Leave out the notebooks on trials where a source has no table of assignments."""
+    return [each for each in chosen if each.theme != TRIALS or "assignments" in tables]
 
 
 def _read(path: Path) -> Notebook:

@@ -66,6 +66,8 @@ def _in_language(asked: Asked, language: str, reports: Path, console: Console) -
     """Run what is asked for in a language; an empty one is that of the notebooks' parameters."""
     run_lock.check_source(asked.source.name)
     chosen, refused = notebooks.select(asked.notebooks)
+    if not asked.notebooks:
+        chosen = notebooks.of_tables(chosen, asked.source.tables)
     texts = [*asked.parameters, *([f"language={language}"] if language else [])]
     given = notebooks.parameters(chosen, texts)
     as_of = next((str(own["as_of"]) for own in given.values() if "as_of" in own), "")

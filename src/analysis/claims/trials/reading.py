@@ -14,7 +14,7 @@ from analysis.claims.verdicts import Check, Verdict, judge_part
 from analysis.cohorts.trials import outcomes, units
 from analysis.data.errors import DataError
 from analysis.data.region import Region
-from analysis.language import phrase, text
+from analysis.language import Verbatim, phrase, text
 from analysis.statistics.estimate import Estimate, NotEstimable
 from analysis.statistics.trial.attrition import AttritionBounds, attrition_bounds
 from analysis.statistics.trial.balance import SampleRatio, balance, sample_ratio
@@ -34,7 +34,8 @@ class Reading:
         As registered.
     people : DataFrame
         By unit, those that were assigned: treated (1 or 0), assigned_on, received (1 or 0), over
-        (whether the horizon is), what was known before, block where the plan's list has it.
+        (whether the horizon is), complaints (since the lot), what was known before, block where
+        the plan's list has it.
     end : date
         Last day of the data.
     checks : tuple of Check
@@ -53,12 +54,13 @@ class Reading:
 
     @property
     def recruitment(self) -> pd.DataFrame:
-        """How many are in each arm, and received what is offered; first and last assignment."""
+        """How many are in each arm, received what is offered, and complained since; and when."""
         names = dict(zip((1, 0), self.plan.as_designed.arms, strict=True))
         arms = self.people.groupby(self.people["treated"].map(names), sort=False)
         found = arms.agg(
             units=("treated", "size"),
             received=("received", "mean"),
+            complaints=("complaints", "mean"),
             first=("assigned_on", "min"),
             last=("assigned_on", "max"),
         )
@@ -119,6 +121,26 @@ def trials_in(region: Region) -> list[str]:
     return sorted(region.tables["assignments"]["trial"].unique())
 
 
+def of_claim(region: Region, claim: str, folder: Path | None = None) -> Reading:
+    """Read back the trial that decides a claim; of several the last by name.
+
+    Raises
+    ------
+    NotEstimable
+        If the region has no assignments of such a trial; or as in `read_trial`.
+    """
+    planned = {each.trial for each in plans.trials_of(region.source.name, [claim], folder)}
+    here = trials_in(region)
+    if not here:
+        raise NotEstimable(text("Nobody was drawn by lot here."))
+    own = [each for each in here if each in planned]
+    if not own:
+        raise NotEstimable(
+            text("No trial of {claim} here has a registered plan.", claim=Verbatim(claim))
+        )
+    return read_trial(region, own[-1], folder)
+
+
 def read_trial(region: Region, trial: str, folder: Path | None = None) -> Reading:
     """Read a trial back from a region's data, and hold it against its plan.
 
@@ -160,6 +182,7 @@ def read_trial(region: Region, trial: str, folder: Path | None = None) -> Readin
         treated=(people["arm"] == design.arms[0]).astype(int),
         received=outcomes.received(region, people, design.who),
         over=outcomes.is_over(people, region.end, design.horizon),
+        complaints=outcomes.complaints_since(region, people),
     )
     if design.unit_is == "customer":
         blocks = lots.set_index("unit")["block"].reindex(people.index)
@@ -211,22 +234,18 @@ def _refuse_another(region: Region, plan: Plan, rows: pd.DataFrame) -> None:
         raise NotEstimable(
             text(
                 "The trial {trial!r} was planned for the region {region!r}.",
-                trial=plan.trial,
-                region=plan.region,
+                trial=plan.trial, region=plan.region,
             )
-        )
+        )  # fmt: skip
     arms = plan.as_designed.arms
     if other := sorted(set(rows["arm"]) - set(arms)):
         raise NotEstimable(
             text(
                 "An arm of the trial {trial!r} is called {other!r}; its plan has {one!r} and "
                 "{two!r}.",
-                trial=plan.trial,
-                other=other[0],
-                one=arms[0],
-                two=arms[1],
+                trial=plan.trial, other=other[0], one=arms[0], two=arms[1],
             )
-        )
+        )  # fmt: skip
     if nobody := [each for each in arms if each not in set(rows["arm"])]:
         raise NotEstimable(
             text("Nobody is in the arm {arm!r} of the trial {trial!r}.", arm=nobody[0],

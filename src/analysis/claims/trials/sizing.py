@@ -88,7 +88,12 @@ class Money:
 
 
 def sizing(
-    past: pd.DataFrame, design: Design, compliance: float, share: float, seed: int
+    past: pd.DataFrame,
+    design: Design,
+    compliance: float,
+    share: float,
+    seed: int,
+    replicates: int | None = None,
 ) -> Sizing:
     """Return how many units decide, by drawing trials from the past with an effect planted.
 
@@ -100,6 +105,8 @@ def sizing(
     compliance, share : float
         Assumed, and of units with the offer.
     seed : int
+    replicates : int, optional
+        Simulated trials of each size, by default `REPLICATES`.
 
     Raises
     ------
@@ -123,7 +130,7 @@ def sizing(
             text("The past leaves no room for the effect: {why}", why=str(why))
         ) from None
     found = sizes.sample_size(
-        plan, _decides(design), seed, at_most=AT_MOST, n_replicates=REPLICATES
+        plan, _decides(design), seed, at_most=AT_MOST, n_replicates=replicates or REPLICATES
     )
     return Sizing(
         needed=found.n,

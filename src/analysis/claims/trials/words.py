@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
+import pandas as pd
+
+from analysis.claims import wording
 from analysis.claims.hypotheses import Part, hypothesis
 from analysis.claims.trials.plans import Plan
+from analysis.claims.trials.reading import Reading, Result
 from analysis.claims.trials.sizing import Money, Sizing
 from analysis.language import Verbatim, current, named, text
+from analysis.statistics.estimate import Estimate
 from analysis.statistics.regression.controls import in_words
 
 Section = tuple[str, list[str]]
@@ -49,7 +55,8 @@ def of_plan(plan: Plan) -> list[Section]:
                     horizon=design.horizon,
                 ),
                 text(
-                    "Effect: of having {taken}, on those who did because the lot offered it.",
+                    "Received: {taken}. The effect that is judged is on those who received it "
+                    "because the lot offered it.",
                     taken=text(design.taken),
                 ),
                 text(
@@ -175,6 +182,50 @@ def of_lots(plan: Plan) -> Section:
             )
         )
     return text("Lots"), said
+
+
+def of_result(trial: Reading, result: Result) -> str:
+    """Return the verdict of a trial, with the effect that it rests on and what holds it back."""
+    part, found = trial.plan.as_designed.decides, result.effect
+    ends = {"low": effect(part, found.ci_low), "high": effect(part, found.ci_high)}
+    said = text(
+        "By trial: **{verdict}**. On those who took what the lot offered them, the effect is "
+        "{middle} (95% interval {low} to {high}). Taken because of the offer: {share:.0%}; {n:,} "
+        "units.",
+        verdict=Verbatim(wording.words(current())["verdict"][result.verdict]),
+        middle=effect(part, found.estimate),
+        share=result.received.compliance.estimate,
+        n=found.n_obs,
+        **ends,
+    )
+    failed = [named(each.name) for each in result.checks if each.blocking and not each.passed]
+    if failed:
+        said += text(" What holds it back: {checks}.", checks=Verbatim(text(", ").join(failed)))
+    return said
+
+
+def answers(result: Result, without: Mapping[str, Estimate]) -> dict[str, Estimate]:
+    """Return trial, observational and naive answers by what a reader calls them."""
+    return {
+        text("by trial"): result.effect,
+        text("doubly robust, before the trial"): without["adjusted"],
+        text("raw difference, before the trial (naive)"): without["raw"],
+    }
+
+
+def effects(result: Result) -> pd.DataFrame:
+    """Return the effects that a trial's plan names, each with its interval."""
+    lots, bounds, offer = result.lots, result.bounds, result.assigned
+    rows = {
+        text("of the offer, difference of means"): offer.unadjusted,
+        text("of the offer, by regression"): offer.effect,
+        text("of the offer, lots drawn again"): lots,
+        text("of the offer, bounds for lost outcomes"): bounds,
+        text("of what was received"): result.effect,
+    }
+    middle = {name: getattr(each, "estimate", np.nan) for name, each in rows.items()}
+    found = {name: (middle[name], each.ci_low, each.ci_high) for name, each in rows.items()}
+    return pd.DataFrame.from_dict(found, "index", columns=["estimate", "ci_low", "ci_high"])
 
 
 def lines(sections: Sequence[Section]) -> str:

@@ -69,3 +69,12 @@ def received(region: Region, units: pd.DataFrame, who: str) -> pd.Series:
         )
     wait = (on.dt.normalize() - units["assigned_on"].dt.normalize()).dt.days
     return wait.between(0, RECEIVES).astype(float)
+
+
+def complaints_since(region: Region, units: pd.DataFrame) -> pd.Series:
+    """Return how many cases each unit's customer opened after the day of the lot."""
+    rows = region.complaints[["customer_id", "opened_at"]].dropna()
+    own = units[["customer_id", "assigned_on"]].reset_index(names="unit")
+    both = own.merge(rows, on="customer_id")
+    later = both[both["opened_at"].dt.normalize() > both["assigned_on"].dt.normalize()]
+    return later["unit"].value_counts().reindex(units.index, fill_value=0)
