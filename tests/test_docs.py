@@ -11,6 +11,7 @@ import pytest
 
 import gas_export
 from simulation import draw, regional_worlds
+from simulation.pilot import write_pilot
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -26,7 +27,7 @@ ELSEWHERE = {
     "conda": "needs conda",
 }
 """Commands that other tests run, or that can't be run here."""
-FEW = ("data_profile", "across_regions", "H08", "H12")
+FEW = ("data_profile", "across_regions", "card_offered_by_lot", "H08", "H12")
 """Notebooks of the project's copy, beside those that a command names."""
 FOLDERS = ("src", "notebooks", "tests", "docs")
 
@@ -61,6 +62,8 @@ def project(tmp_path_factory):
     text = (ROOT / "data" / "example.toml").read_text(encoding="utf-8")
     text = text.replace("transactions.parquet", "transactions.csv")
     (root / "data" / "example.toml").write_text(text, encoding="utf-8")
+    shutil.copy(ROOT / "data" / "pilot.toml", root / "data")
+    write_pilot(root / "data" / "pilot", size=600)
     gas_export.write(root / "data" / "gas", customers=40)
     program = root / "bin" / "workbook"
     program.parent.mkdir()
@@ -85,4 +88,4 @@ def test_commands_of_a_document_run(project, path):
 
 def test_every_document_s_commands_are_found():
     found = [command.split()[1] for path in DOCUMENTS for command in commands(path)]
-    assert {"init", "check", "run", "new", "list", "index", "export"} <= set(found)
+    assert {"init", "check", "run", "new", "list", "index", "export", "trial"} <= set(found)
