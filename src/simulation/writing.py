@@ -13,7 +13,8 @@ from simulation.truth.parts import N_DRAW, planted
 from simulation.world import REGIONS, SEED, World, region_seed, regional_worlds
 
 FILES = {"customers.csv", "survey.csv", "complaints.csv", "contacts.csv", "truth.csv"}
-FILES |= {"transactions.parquet", "assignments.csv"}
+FILES |= {"transactions.parquet"}
+OF_TRIALS = {"assignments.csv"}
 
 
 def write_example(
@@ -44,7 +45,7 @@ def write_example(
 
 def refuse_strangers(folder: Path) -> None:
     """Refuse a folder that holds anything but an earlier example, as a FileExistsError."""
-    strangers = {path.name for path in folder.glob("*")} - FILES
+    strangers = {path.name for path in folder.glob("*")} - FILES - OF_TRIALS
     if strangers:
         raise FileExistsError(f"{folder} holds other files: {', '.join(sorted(strangers))}")
 
