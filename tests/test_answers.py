@@ -72,9 +72,15 @@ def test_what_does_not_hold_says_why(effects, why):
 
 
 def test_what_is_open_says_the_cheapest_way_to_close_it():
-    text = dict(said(runs((0.10, 0.20, 0.15), se=0.08)))["open"]
-    assert "so the data fit both a yes and a no. The cheapest way to settle it: " in text
+    text = dict(said(runs((0.02, 0.12, 0.07), se=0.09)))["open"]
+    assert "yes and a no. The cheapest way to settle it, if there is nothing in it: " in text
     assert "more regions like these" in text or "times as many customers" in text
+
+
+def test_an_effect_near_an_edge_of_the_claim_is_not_settled_by_telling_it_from_none():
+    """From 0.03 to 0.27 around an edge of 0.15: no effect is told from the claim already."""
+    text = dict(said(runs((0.10, 0.20, 0.15), se=0.08)))["open"]
+    assert text.endswith("only a much narrower range would settle it.")
 
 
 def test_a_claim_that_is_not_pooled_is_open_too():

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.claims import findings
+from analysis.claims import findings, wording
 from analysis.claims.across_regions import sample_size
 from analysis.claims.finding import conclude
 from analysis.claims.hypotheses import Range, hypothesis, register
@@ -118,3 +118,13 @@ def test_no_number_of_regions_tells_none_from_a_claim_that_begins_there():
     regions = [from_se(each, 0.1, 500, scale=part.scale) for each in (1.1, 1.2, 1.4)]
     assert np.isnan(sample_size.regions_needed(part, regions))
     assert np.isnan(sample_size.customers_factor(part, regions))
+
+
+def test_a_level_is_never_nothing_and_has_no_direction():
+    """Drivers' litres can't be 0: how many drivers would tell them from 0 says nothing."""
+    effects = {"litres": (283, 15), "visits": (3.2, 0.2), "evening": (0.6, 0.05)}
+    effects = {key: from_se(*each, 40) for key, each in effects.items()}
+    record = conclude(hypothesis("H24"), "s", "East", effects).record()
+    assert record["verdict"] == "inconclusive"
+    assert sample_size.times_needed(findings.tidy([record])).isna().all(axis=None)
+    assert "direction" not in wording.sentence(record)

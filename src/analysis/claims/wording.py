@@ -220,7 +220,6 @@ def _case(record: Mapping, part: Mapping) -> str:
     """Return which sentence of its verdict fits a part."""
     low, high = ends(part["ci_low"], part["ci_high"])
     claim_low, claim_high = ends(*part["claim"])
-    clear = low > part["null"] or high < part["null"]
     if record["verdict"] == "contradicted":
         other = high < part["null"] <= claim_low or low > part["null"] >= claim_high
         return "other_side" if other else "contradicted"
@@ -228,7 +227,14 @@ def _case(record: Mapping, part: Mapping) -> str:
         return record["verdict"]
     if high < claim_low or low > claim_high:
         return "narrow"
-    return "clear" if clear else "unclear"
+    described = record.get("reading") == "description"  # a level has no direction
+    return "clear" if excludes_none(part) and not described else "unclear"
+
+
+def excludes_none(part: Mapping) -> bool:
+    """Tell whether an interval does not hold "no effect"."""
+    low, high = ends(part["ci_low"], part["ci_high"])
+    return low > part["null"] or high < part["null"]
 
 
 def _values(part: Mapping) -> tuple[str, str, str]:

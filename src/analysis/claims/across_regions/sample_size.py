@@ -53,9 +53,9 @@ def times_needed(found: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         By hypothesis, one column per region: `factor` for the part that needs most; missing
         where the region has no estimate, or a check blocks it: one of size is met by more data,
-        others are not.
+        others are not. So it is for claims that describe a level, which "no effect" is none of.
     """
-    rows = found[usable(found)]
+    rows = found[usable(found) & ~found["hypothesis"].map(_describes)]
     times = [
         factor(_part(key, part), each)
         for key, part, each in zip(rows["hypothesis"], rows["part"], estimates(rows), strict=True)
@@ -134,9 +134,10 @@ def pooled_needs(found: pd.DataFrame, others: pd.DataFrame, pools: pd.DataFrame)
     DataFrame
         By hypothesis: regions, regions_needed and times_the_customers, of the part that needs
         most; infinite where no number would do. Claims that hang on a check are not in it: it is
-        not the amount of data alone that keeps them open.
+        not the amount of data alone that keeps them open. Nor are those that describe a level.
     """
     is_open = (pools["verdict"] == "inconclusive") & (pools["reason"] == "")
+    is_open &= ~pools["hypothesis"].map(_describes)
     rows = []
     for row in pools[is_open].itertuples():
         part = _part(row.hypothesis, row.part)
@@ -152,6 +153,11 @@ def _distance(part: Part, estimate: Estimate) -> float:
     """Return how far "none" is from the nearest edge of the claim, on the estimate's scale."""
     none = on_scale(part.null, estimate.scale)
     return min(abs(on_scale(end, estimate.scale) - none) for end in part.claim.ends)
+
+
+def _describes(hypothesis: str) -> bool:
+    """Tell whether a claim describes a level, so that there may not be nothing in it."""
+    return register()[hypothesis].reading == "description"
 
 
 def _quantiles(k: ArrayLike) -> np.ndarray:

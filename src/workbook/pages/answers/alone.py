@@ -61,7 +61,7 @@ class Alone(View):
     def unsettled(self) -> Iterator[Answer]:
         """Say which claim is open and what would close it, and what can't be tested."""
         rows = [each for each in self.found if each.record["verdict"] == "inconclusive"]
-        open_ones = sorted(rows, key=self._times)
+        open_ones = sorted(rows, key=self._far)
         if open_ones:
             each = open_ones[0]
             part, times = wording.deciding_part(each.record), self._times(each)
@@ -71,6 +71,8 @@ class Alone(View):
                 way = self.words["blocked_in"].format(
                     checks=plain.named(checks, self.known.language)
                 )
+            elif wording.excludes_none(part):
+                way = self.words["near_edge"]
             elif times == float("inf"):
                 way = self.words["no_way"]
             facts = {"claim": self.link_to(each), "effect": self.effect(part), "way": way}
@@ -107,6 +109,12 @@ class Alone(View):
             for each in entries
         ]
         return self.joined(links)
+
+    def _far(self, each: Entry) -> tuple[bool, bool, float]:
+        """Return how far a claim is from a decision: what no amount of data tells comes last."""
+        blocked = bool(wording.failed_checks(each.record, blocking=True))
+        near = wording.excludes_none(wording.deciding_part(each.record))
+        return blocked, near, self._times(each)
 
     def _times(self, each: Entry) -> float:
         """Return how many times its data a region would need to decide a claim."""

@@ -79,18 +79,23 @@ class Pooled(View):
         """Say which claim is open and how it is closed most cheaply, and which others are."""
         needs = self.known.needs.get(self.source, {})
         rows = {row["hypothesis"]: row for row in self.best if row["verdict"] == "inconclusive"}
-        near = sorted(set(needs) & set(rows), key=lambda key: _cost(needs[key]))
+        near = sorted(
+            set(needs) & set(rows),
+            key=lambda key: (wording.excludes_none(self.part(rows[key])), _cost(needs[key])),
+        )
         order = [*near, *(key for key in rows if key not in near)]
         if not order:
             yield self._unpooled()
             return
         row = rows[order[0]]
-        known, said = hypothesis(order[0]), self.effect(self.part(row))
-        facts = {"claim": self.link(known), "effect": said}
+        known, part = hypothesis(order[0]), self.part(row)
+        facts = {"claim": self.link(known), "effect": self.effect(part)}
         if row["reason"]:
             yield self.answer("open", "open_check", reason=row["reason"], **facts)
         else:
-            yield self.answer("open", "open_one", way=self._way(needs.get(known.id, {})), **facts)
+            near_edge = known.id in needs and wording.excludes_none(part)
+            way = self.words["near_edge"] if near_edge else self._way(needs.get(known.id, {}))
+            yield self.answer("open", "open_one", way=way, **facts)
         if order[1:]:
             claims = self.named([hypothesis(key) for key in order[1:]])
             yield self.answer("open", "also_open", True, claims=claims)
