@@ -610,20 +610,29 @@ def test_the_ratio_of_costs_follows_from_the_numbers_that_are_printed(
         float(re.search(where.replace("#", number), said).group(1).replace(",", ""))
         for where in (
             "costs # CNY", "keep them # CNY", r"\(# less", r"less #\)", "hundred # more",
-            ": # CNY for each", "costs # times",
+            ": # CNY for each", r"Winning costs # \[",
         )
     )  # fmt: skip
-    assert win / each == pytest.approx(ratio, rel=2e-3, abs=0.06)
-    assert 100 * net / more == pytest.approx(each, rel=5e-3)
-    assert of_contact - other == pytest.approx(net, rel=2e-3)
-    assert ratio == pytest.approx(contacts.cost_ratio(*costs, effect, saved).estimate, abs=0.06)
+    assert win / each == pytest.approx(ratio, rel=5e-3, abs=0.06)  # three digits are printed
+    assert 100 * net / more == pytest.approx(each, rel=1e-2)
+    assert of_contact - other == pytest.approx(net, rel=5e-3)
+    whole = contacts.cost_ratio(*costs, effect, saved)
+    ends = f"[{whole.ci_low:.1f}, {whole.ci_high:.1f}] times what keeping costs."
+    assert ratio == pytest.approx(whole.estimate, abs=0.06)
+    assert said.endswith(ends)
+
+
+def test_amounts_have_whole_units_or_three_digits():
+    assert [contacts.amount(each) for each in (61_234.4, 599.3, 5.906, 0.0237, 0)] == [
+        "61,234", "599", "5.91", "0.0237", "0",
+    ]  # fmt: skip
 
 
 def test_no_ratio_of_costs_is_printed_where_nobody_is_kept():
     costs = [from_se(each, 0.1, 100, scale="log", df=20) for each in (600.0, 9.0)]
     said = contacts.costs_in_words(*costs, from_se(-0.01, 0.01, 1000), 3.0, "CNY")
     assert said.endswith("nobody seems to be kept by it.")
-    assert "times as much" not in said
+    assert "times" not in said
 
 
 def test_contacts_that_are_not_recorded_are_not_none():

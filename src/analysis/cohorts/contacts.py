@@ -161,8 +161,7 @@ def by_campaign(wins: pd.DataFrame, contacted: pd.DataFrame) -> pd.DataFrame:
     won_by = wins.groupby("campaign")[["cost", "won"]].sum().query("won > 0")
     kept_by = contacted.groupby("campaign")["spent"].mean()
     costs = {"won": won_by["cost"] / won_by["won"], "contacted": kept_by}
-    costs = pd.concat(costs, names=["purpose", "campaign"])
-    return costs.rename("cost_per_head").reset_index()
+    return pd.concat(costs, names=["purpose", "campaign"]).rename("cost_per_head").reset_index()
 
 
 def cost_known(region: Region) -> float:
@@ -258,20 +257,21 @@ def costs_in_words(
     """Say what winning and keeping cost, from the arguments of `cost_ratio`."""
     net = contact.estimate - saved
     costs = text(
-        "Winning a customer costs {winning} {currency}. On each customer contacted to keep them "
-        "{more} {currency} more was spent than on those not contacted then ({spent} less "
-        "{saved}), and of a hundred {kept:+.2f} more are there a year later than of comparable "
-        "ones",
-        winning=_amount(winning.estimate), more=_amount(net), spent=_amount(contact.estimate),
-        saved=_amount(saved), kept=100 * kept.estimate, currency=currency,
+        "Winning a customer costs {winning} {currency} [{win_low}, {win_high}]. On each customer "
+        "contacted to keep them {more} {currency} more was spent than on those not contacted then "
+        "({spent} less {saved}), and of a hundred {kept.estimate:+.1f} more "
+        "[{kept.ci_low:+.1f}, {kept.ci_high:+.1f}] are there a year later than of comparable ones",
+        winning=amount(winning.estimate), win_low=amount(winning.ci_low),
+        win_high=amount(winning.ci_high), more=amount(net), spent=amount(contact.estimate),
+        saved=amount(saved), kept=kept.times(100), currency=currency,
     )  # fmt: skip
     if kept.estimate <= 0:
         return text("{costs}: nobody seems to be kept by it.", costs=costs)
-    each = net / kept.estimate
     return text(
         "{costs}: {each} {currency} for each customer kept because of it. Winning costs "
-        "{ratio:.1f} times as much as keeping.",
-        costs=costs, each=_amount(each), ratio=winning.estimate / each, currency=currency,
+        "{ratio.estimate:.1f} [{ratio.ci_low:.1f}, {ratio.ci_high:.1f}] times what keeping costs.",
+        costs=costs, each=amount(net / kept.estimate), currency=currency,
+        ratio=cost_ratio(winning, contact, kept, saved),
     )  # fmt: skip
 
 
@@ -280,9 +280,9 @@ def _no_more_spent() -> str:
     return text("No more was spent on customers who were contacted than on the others.")
 
 
-def _amount(value: float) -> str:
-    """Write an amount with four significant digits or more."""
-    digits = 3 - math.floor(math.log10(abs(value))) if value else 0
+def amount(value: float) -> str:
+    """Write an amount in whole units, or with three significant digits where that is more."""
+    digits = 2 - math.floor(math.log10(abs(value))) if value else 0
     return f"{value:,.{min(max(digits, 0), 8)}f}"
 
 
