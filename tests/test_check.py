@@ -279,3 +279,31 @@ def test_a_delimiter_that_does_not_split_is_said_with_the_one_that_does(write_so
         f"customers.csv: the header is one column, which holds {mark!r}; "
         f"expected a key such as delimiter = {mark!r}."
     )
+
+
+PEOPLE = pd.DataFrame({"customer_id": [f"k{n}" for n in range(40)], "region": "North"})
+
+
+def test_a_person_in_the_place_of_a_region_is_in_no_list_of_regions(write_source):
+    """A shifted row puts a name there: it is described with its row, and no report is made."""
+    people = PEOPLE.copy()
+    people.loc[11, "region"] = "Ottilie Vogelsanger 0171-5551286"
+    found = opened(write_source(END, customers=people.to_csv(index=False)))
+    assert found.regions()["region"].tolist() == ["North"]
+    (said,) = [each for each in suspicions(found) if "region" in each]
+    assert said.startswith("customers.csv: row 13: region Xxxxxxx Xxxxxxxxxxx 9999-9999999 (")
+    assert "Vogelsanger" not in said
+    assert "Vogelsanger" in " ".join(suspicions(found, shows_values=True))
+
+
+def test_small_sources_keep_their_small_regions(write_source):
+    people = PEOPLE.head(3).assign(region=["North", "North", "South"])
+    found = opened(write_source(END, customers=people.to_csv(index=False)))
+    assert found.regions()["region"].tolist() == ["North", "South"]
+
+
+def test_regions_that_differ_in_case_are_suspected_to_be_one(write_source):
+    people = PEOPLE.assign(region=["North"] * 30 + ["north "] * 10)
+    found = suspicions(opened(write_source(END, customers=people.to_csv(index=False))))
+    (said,) = [each for each in found if "may be one" in each]
+    assert said.startswith("customers.csv: regions 'North', 'north' may be one: region = {")

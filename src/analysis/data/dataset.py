@@ -24,7 +24,7 @@ from analysis.data.reading.raw import ROW, check_unchanged, raw_tables
 from analysis.data.validation.checked import checked
 from analysis.data.validation.filters import known_by
 from analysis.data.validation.refunds import KEPT, UNDONE, left_out, netted, of_nobody
-from analysis.data.validation.regions import known_customers
+from analysis.data.validation.regions import by_size, known_customers
 from analysis.data.validation.rejected import rejected
 from analysis.data.validation.shown import common
 from analysis.data.validation.tables import FOLLOWER, LEFT_OUT, NETTED, REST, CheckedTable
@@ -72,10 +72,8 @@ class Dataset:
         return traits.sort_index()
 
     def regions(self) -> pd.DataFrame:
-        """Return `region` and its number of `customers`, by name."""
-        people = self.tables["customers"].good
-        counts = people.group_by("region").agg(customers=people.count())
-        return counts.order_by("region").to_pandas()
+        """Return `region` and its number of `customers`, by name; see `by_size`."""
+        return by_size(self.tables["customers"].good)
 
     @property
     def end(self) -> dt.date | None:

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator
 
 import ibis
+import pandas as pd
 from ibis.expr.types import BooleanValue, Table
 
 from analysis.data.contract import FUEL, TABLES
@@ -15,6 +16,7 @@ from analysis.data.errors import counted
 from analysis.data.mapping.found import paths_of
 from analysis.data.reading.raw import ROW, place
 from analysis.data.validation.numbers import numeric_id
+from analysis.data.validation.regions import by_size
 from analysis.data.validation.shown import LEAST_SHOWN, described
 from analysis.data.validation.tables import ORPHAN, REST, CheckedTable
 
@@ -51,13 +53,34 @@ def suspicions(dataset: Dataset, shows_values: bool = False) -> list[str]:
     list of str
         Each names the file, what was seen, and the key that would mend it.
     """
-    found = [*_same_files(dataset), *_end(dataset)]
+    found = [*_same_files(dataset), *_end(dataset), *_regions(dataset, shows_values)]
     for name, table in dataset.tables.items():
         file = dataset.source.tables[name].file
         found += [f"{file}: {each}" for each in _of_table(name, table, shows_values)]
         if name != "customers":
             found += [f"{file}: {each}" for each in _identifiers(dataset, name, table)]
     return found
+
+
+def _regions(dataset: Dataset, shows_values: bool) -> Iterator[str]:
+    """Yield regions of one or two customers, and names that differ in case or blanks only."""
+    table, file = dataset.tables["customers"], dataset.source.tables["customers"].file
+    rare = by_size(table.good, rare=True)
+    for each in rare.head(5).itertuples():
+        where = "" if pd.isna(each.first) else f"{place(each.first, table.files)}: "
+        said = repr(each.region) if shows_values else described(each.region)
+        yield (
+            f"{file}: {where}region {said} has {counted(each.customers, 'customer')}: no report "
+            "is made of it, since it may be a person's name. Give it its region by values, or "
+            "leave its rows out by drop."
+        )
+    names = dataset.regions()["region"]
+    alike = names.groupby(names.str.casefold().str.split().str.join(" ")).agg(list)
+    for each in alike[alike.str.len() > 1]:
+        yield (
+            f"{file}: regions {', '.join(map(repr, each))} may be one: "
+            'region = { column = "...", values = { ... } } makes them so.'
+        )
 
 
 def _of_table(name: str, table: CheckedTable, shows_values: bool) -> Iterator[str]:

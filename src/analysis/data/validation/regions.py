@@ -5,15 +5,19 @@ from __future__ import annotations
 import datetime as dt
 
 import ibis
+import pandas as pd
 from ibis.expr.types import Table, Value
 
 from analysis.data.errors import DataError
 from analysis.data.mapping.source import ColumnMap, Part, Source
 from analysis.data.reading.raw import ROW, RawTable
+from analysis.data.validation.shown import LEAST_SHOWN
 from analysis.data.validation.tables import OWN_REGION, WRITTEN, CheckedTable
 from analysis.data.validation.values import RawColumn
 
 EACH = "each"
+LARGE = 30
+"""Customers of a region beside which one of a few is rather a mistake."""
 _SALES, _MOMENT, _INSTANT = "region_sales", "region_moment", "region_instant"
 
 
@@ -153,3 +157,16 @@ def one_region(rows: Table, by: str, *, is_merged: bool) -> Table:
         joined = joined.filter(~is_other)
     chosen = dict.fromkeys(("region", WRITTEN + "region"), joined["chosen"])
     return joined.mutate(**chosen).drop("chosen", "chosen_for", *hidden)
+
+
+def by_size(people: Table, rare: bool = False) -> pd.DataFrame:
+    """Return `region`, its number of `customers` and its `first` row, by name: usual or rare ones.
+
+    Rare ones have fewer than `LEAST_SHOWN` customers in a source with a region of `LARGE` or more.
+    Their names may be a person's, by a shifted row, so that no report is made of them.
+    """
+    first = people[ROW].min() if ROW in people.columns else ibis.null("int64")
+    counts = people.group_by("region").agg(customers=people.count(), first=first)
+    counts = counts.order_by("region").to_pandas()
+    is_rare = (counts["customers"] < LEAST_SHOWN) & bool(counts["customers"].max() >= LARGE)
+    return counts[is_rare == rare].reset_index(drop=True)
