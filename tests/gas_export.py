@@ -59,7 +59,7 @@ def _customers(path, rows, numbers):
             "表具类型": "物联网表",
         }
     )
-    with pd.ExcelWriter(path) as book:
+    with pd.ExcelWriter(path, engine="openpyxl") as book:
         frame.to_excel(book, sheet_name="Sheet1", index=False, startrow=2)
         book.sheets["Sheet1"].cell(row=1, column=1, value="燃气用户档案")
 
@@ -74,7 +74,7 @@ def _survey(path, rows, numbers):
         columns[f"{number}.{question}"] = steps.map(
             lambda s, w=words: w[int(s)], na_action="ignore"
         )
-    with pd.ExcelWriter(path) as book:
+    with pd.ExcelWriter(path, engine="openpyxl") as book:
         pd.DataFrame({"填写说明": ["请客户如实填写"]}).to_excel(
             book, sheet_name="说明", index=False
         )

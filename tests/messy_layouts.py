@@ -399,7 +399,7 @@ def write(layout, folder):
         return _database(layout, frames, folder)
     if layout.container == "xlsx":
         path = folder / "export.xlsx"
-        with pd.ExcelWriter(path) as book:
+        with pd.ExcelWriter(path, engine="openpyxl") as book:
             for name, frame in frames.items():
                 _sheet(layout, frame, book, layout.files[name])
         return path
@@ -568,7 +568,7 @@ def _file(layout, name, frame, path):
     if kind == "mixed":
         kind = {"transactions": "csv", "customers": "xlsx per table"}.get(name, "txt")
     if kind == "xlsx per table":
-        with pd.ExcelWriter(path.parent / f"{path.name}.xlsx") as book:
+        with pd.ExcelWriter(path.parent / f"{path.name}.xlsx", engine="openpyxl") as book:
             _sheet(layout, frame, book, "Sheet1")
         return
     lines = PREAMBLE[layout.language][: layout.preamble]
