@@ -194,4 +194,4 @@ def test_the_query_of_a_table_stays_short(write_source, toml):
     for name in source.tables:
         rows = checked(source, name, raw_tables(engine, source, name)).rows
         columns = TEXTS[name].partition("\n")[0].split(",")
-        assert len(engine.compile(rows)) < 7_000 * len(columns), name
+        assert len(engine.compile(rows)) < 6_000 * len(columns), name

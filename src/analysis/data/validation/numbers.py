@@ -73,13 +73,9 @@ def _cleaned(text: StringValue, decimal: str, thousands: str, currency: str) -> 
     text, sign = text.translate(WIDE, NARROW), _currency(currency)
     point = re.escape(decimal)
     text = text.re_replace(rf"(\d){point}(?:--?|–|—)(\D*)$", r"\1\2")  # 99,- as on price tags
-    is_behind = text.re_search(rf"^[^+-]*{point}\d\d ?-$")  # 18.50- as SAP writes it
-    is_within = text.re_search(rf"^{sign}? *\([^()+-]+\) *{sign}?$")  # (18.50) as accountants do
-    text = ibis.cases(
-        (is_behind, "-" + text.re_replace(" ?-$", "")),
-        (is_within, "-" + text.re_replace("[()]", "")),
-        else_=text,
-    )
+    text = text.re_replace(rf"^([^+-]*{point}\d\d) ?-$", r"-\1")  # 18.50- as SAP writes it
+    within = rf"^({sign}? *)\(([^()+-]+)\)( *{sign}?)$"  # (18.50) as accountants do
+    text = text.re_replace(within, r"-\1\2\3")
     signed = rf"^([+-]?)\s*{sign}?\s*([+-]?)\s*(\S.*?)\s*{sign}?$"
     signs = text.re_extract(signed, 1) + text.re_extract(signed, 2)
     digits = text.re_extract(signed, 3)
