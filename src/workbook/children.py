@@ -23,10 +23,9 @@ KERNEL, RUN = "WORKBOOK_KERNEL", "WORKBOOK_RUN"
 """Environment variables: which kernel, and which run, a process comes from."""
 _SUBREAPER = 36
 """`PR_SET_CHILD_SUBREAPER` of Linux."""
-_ROUNDS = 5
-"""Times that processes are looked for: one that is killed may just have started another."""
-_WAITS, _WAIT = 300, 0.01
-"""Times that a kernel's children are looked for, and seconds between two of them."""
+_ROUNDS, _WAIT = 300, 0.01
+"""Times that processes are looked for, since one that is killed may just have started another, and
+seconds between two of them."""
 
 
 def adopt() -> None:
@@ -44,13 +43,14 @@ def end(mark: str, kernel: int | None = None) -> None:
     """Kill the processes with a kernel's mark, and the children of that process."""
     if kernel is not None:
         with contextlib.suppress(psutil.Error):
-            _kill_children(psutil.Process(kernel))
-    _kill_all(lambda environment: environment.get(KERNEL) == mark)
+            parent = psutil.Process(kernel)
+            _kill_all(lambda: filter(_lives, parent.children(recursive=True)))
+    _kill_all(lambda: _having(lambda environment: environment.get(KERNEL) == mark))
 
 
 def end_left() -> None:
     """Kill what runs have left that were themselves killed on this machine."""
-    _kill_all(lambda environment: _is_over(environment.get(RUN, "")))
+    _kill_all(lambda: _having(lambda environment: _is_over(environment.get(RUN, ""))))
 
 
 def _is_over(run: str) -> bool:
@@ -66,14 +66,6 @@ def _is_over(run: str) -> bool:
         return False
 
 
-def _kill_children(parent: psutil.Process) -> None:
-    """Kill the children of a process, and theirs, until none lives: one may be forking just now."""
-    for _ in range(_WAITS):
-        if not _kill(each for each in parent.children(recursive=True) if _lives(each)):
-            return
-        time.sleep(_WAIT)
-
-
 def _lives(process: psutil.Process) -> bool:
     """Tell whether a process is more than an entry that its parent has not read."""
     with contextlib.suppress(psutil.Error):
@@ -81,11 +73,12 @@ def _lives(process: psutil.Process) -> bool:
     return False
 
 
-def _kill_all(is_meant: Callable[[dict[str, str]], bool]) -> None:
-    """Kill all processes whose environment is meant, until there is none."""
+def _kill_all(living: Callable[[], Iterator[psutil.Process]]) -> None:
+    """Kill the processes that are found, until there is none."""
     for _ in range(_ROUNDS):
-        if not _kill(_having(is_meant)):
+        if not _kill(living()):
             return
+        time.sleep(_WAIT)
 
 
 def _having(is_meant: Callable[[dict[str, str]], bool]) -> Iterator[psutil.Process]:
