@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from analysis.data.errors import DataError
+from analysis.data.files import is_name
 from analysis.language import use
 from workbook import examples, notebooks
 from workbook.console import PlainConsole
+
+LONGEST = 80
+"""Characters of a trial's name."""
 
 app = typer.Typer(no_args_is_help=True, help="Trials that decide a claim.")
 
@@ -65,7 +68,7 @@ def plan(
     examples.read(source)
     here = load_region(source, _whole_name(source, region), as_of)
     trial = name or f"{claim} {here.name}"
-    if not re.match(r"^[^\s./\\<>:\"|?*{}$%~-][^/\\<>:\"|?*{}$%~\n]{0,79}$", trial):
+    if not is_name(trial) or len(trial) > LONGEST:
         raise DataError(f"--name {trial!r}: expected a name that can be that of a folder.")
     number = _seed(trial, str(here.end)) if seed is None else seed
     plans.refuse_again(here.source.name, trial, number, folder, replace)

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from analysis.claims.hypotheses import Part, hypothesis
+from analysis.cohorts.trials.units import CASES
 from analysis.data.errors import DataError
 
 DESIGNS_FILE = Path(__file__).parents[1] / "tables" / "designs.toml"
@@ -51,7 +52,7 @@ class Design:
     @property
     def unit_is(self) -> str:
         """What a unit is in the table of assignments."""
-        return "complaint" if self.who in ("cases", "late_cases") else "customer"
+        return "complaint" if self.who in CASES else "customer"
 
     @property
     def decides(self) -> Part:

@@ -86,12 +86,19 @@ def predicted(past: pd.DataFrame, now: pd.DataFrame, known: Sequence[str]) -> pd
 
 
 def lots_of_customers(
-    region: Region, design: Design, seed: int, share: float, size: int | None, past: pd.DataFrame
+    people: pd.DataFrame,
+    design: Design,
+    seed: int,
+    share: float,
+    size: int | None,
+    past: pd.DataFrame,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Draw lots for the customers who could take part at the end of the data.
+    """Draw lots for customers who could take part.
 
     Parameters
     ----------
+    people : DataFrame
+        As from `units.eligible`.
     size : int, optional
         How many are drawn for, whom a lot chooses; all of them when omitted, or if fewer there are.
     past : DataFrame
@@ -107,7 +114,6 @@ def lots_of_customers(
     NotEstimable
         If fewer than 2 blocks' worth of customers could take part.
     """
-    people = units.eligible(region, design.who, region.end)
     if len(people) < 2 * IN_BLOCK:
         raise NotEstimable(
             text("{n:,} could take part; {least} are needed.", n=len(people), least=2 * IN_BLOCK)
@@ -124,7 +130,7 @@ def lots_of_customers(
         people,
         seed,
         share=share,
-        within=[name for name in units.BLOCKS if name in people and people[name].nunique() > 1],
+        within=units.blocks(people),
         predicted="predicted" if len(past) else None,
     )
     return people, drawn
@@ -175,16 +181,14 @@ def drawn(
         names, days = [""] * len(found), [""] * len(found)
         alike, within, eligible = None, ("eight",), None
     else:
-        people, found = lots_of_customers(region, design, seed, share, size, past)
+        could = units.eligible(region, design.who, region.end)
+        people, found = lots_of_customers(could, design, seed, share, size, past)
         names = people.index.astype(str)
         days = people["assigned_on"].dt.strftime("%Y-%m-%d")
         known = [*units.known_before(design.who), *people.columns.intersection(["predicted"])]
         alike = balance(people.assign(treated=found["treated"]), "treated", known)
-        within = tuple(
-            name for name in units.BLOCKS if name in people and people[name].nunique() > 1
-        )
-        within += tuple(people.columns.intersection(["predicted"]))
-        eligible = len(units.eligible(region, design.who, region.end))
+        within = (*units.blocks(people), *people.columns.intersection(["predicted"]))
+        eligible = len(could)
     lots = pd.DataFrame(
         {
             "place": range(1, len(found) + 1),

@@ -292,8 +292,8 @@ def _late(region: Region, found: Reading) -> pd.Series:
     people, design = found.people, found.plan.as_designed
     day = people["assigned_on"].dt.normalize()
     if design.unit_is == "complaint":
-        cases = region.complaints.dropna(subset=["complaint_id"]).set_index("complaint_id")
-        return cases["resolved_at"].reindex(people.index).dt.normalize() < day
+        resolved = units.recorded_cases(region)["resolved_at"].reindex(people.index)
+        return resolved.dt.normalize() < day
     if design.who == "without_card":
         cards = region.customers.set_index("customer_id")["card_since"].reindex(people.index)
         return cards.dt.normalize() < day

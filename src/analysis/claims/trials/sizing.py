@@ -155,13 +155,12 @@ def _plan(past: pd.DataFrame, design: Design, compliance: float, share: float) -
     """Return the trial that is drawn from the past again and again."""
     part, known = design.decides, past.dropna(subset=["outcome"])
     end = part.claim.low if np.isfinite(part.claim.low) else part.claim.high
-    within = tuple(n for n in units.BLOCKS if n in known and known[n].nunique() > 1)
     return sizes.Plan(
         known,
         "outcome",
         part.null + TIMES * (end - part.null),
         covariates=units.known_before(design.who),
-        within=within if design.unit_is == "customer" else (),
+        within=units.blocks(known) if design.unit_is == "customer" else (),
         share=share,
         compliance=compliance,
         attrition=1 - len(known) / len(past),

@@ -7,7 +7,7 @@ import datetime as dt
 import pandas as pd
 
 from analysis.cohorts import landmark, purchases
-from analysis.cohorts.trials.units import CASES
+from analysis.cohorts.trials.units import recorded_cases
 from analysis.data.region import Region
 
 RECEIVES = 56
@@ -41,8 +41,7 @@ def outcome(region: Region, units: pd.DataFrame, kind: str, horizon: int) -> pd.
         bought = purchases.around(region, days, spans)["visits_last"] > 0
         found = pd.Series(bought.to_numpy(float), units.index)
         return found.where(over)
-    answers = region.complaints.dropna(subset=["complaint_id"]).set_index("complaint_id")
-    found = answers["satisfaction_after"].reindex(units.index).where(over)
+    found = recorded_cases(region)["satisfaction_after"].reindex(units.index).where(over)
     spread = found.std()
     return (found - found.mean()) / spread if spread > 0 else found * float("nan")
 
@@ -62,11 +61,8 @@ def received(region: Region, units: pd.DataFrame, who: str) -> pd.Series:
     if who == "without_card":
         cards = region.customers.set_index("customer_id")["card_since"]
         on = on.fillna(cards.reindex(units.index))
-    if who in CASES:
-        explained = region.complaints.dropna(subset=["complaint_id"]).set_index("complaint_id")
-        on = (
-            on.fillna(explained["explained_at"].reindex(units.index)) if who == "late_cases" else on
-        )
+    if who == "late_cases":
+        on = on.fillna(recorded_cases(region)["explained_at"].reindex(units.index))
     wait = (on.dt.normalize() - units["assigned_on"].dt.normalize()).dt.days
     return wait.between(0, RECEIVES).astype(float)
 

@@ -25,6 +25,16 @@ def known_before(who: str) -> tuple[str, ...]:
     return OF_CASES if who in CASES else OF_CUSTOMERS
 
 
+def blocks(people: pd.DataFrame) -> tuple[str, ...]:
+    """Return the columns of `BLOCKS` that are known of units and differ between them."""
+    return tuple(name for name in BLOCKS if name in people and people[name].nunique() > 1)
+
+
+def recorded_cases(region: Region) -> pd.DataFrame:
+    """Return the complaints of a region that have an identifier, by it."""
+    return region.complaints.dropna(subset=["complaint_id"]).set_index("complaint_id")
+
+
 def eligible(region: Region, who: str, day: dt.date) -> pd.DataFrame:
     """Return who could be drawn by lot at the end of a day, by unit, in the order of identifiers.
 
