@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from analysis.data.files import NAMED, NOT_IN_NAMES
+
 if TYPE_CHECKING:
     from ibis.expr.types import BooleanValue, StringValue, Value
 
 # A region's name becomes the name of a folder, and stands in pages and addresses.
-_NOT_IN_NAMES = (
-    r"/\\<>:\"|?*{}$%~\p{Cc}\p{Zl}\p{Zp}\x{200e}\x{200f}\x{202a}-\x{202e}\x{2066}-\x{2069}"
-)
+_NOT_IN_NAMES = "".join(rf"\x{{{ord(each):x}}}" for each in NOT_IN_NAMES) + r"\p{Cc}\p{Zl}\p{Zp}"
 REGION_NAME = rf"^[^\s.\-{_NOT_IN_NAMES}][^{_NOT_IN_NAMES}]{{0,59}}$"
 
 Kind = Literal["text", "number", "moment"]
@@ -62,10 +62,7 @@ class Name:
         return ~value.re_search(REGION_NAME)
 
     def __str__(self) -> str:
-        return (
-            "a name of at most 60 characters that begins with none of . - and has no "
-            '/ \\ < > : " | ? * { } $ % ~ and no character that controls a terminal or turns a text'
-        )
+        return f"a name of at most 60 characters that {NAMED}"
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-_NOT_IN_NAMES = set('/\\<>:"|?*{}$%~\u200e\u200f\u202a\u202b\u202c\u202d\u202e')
-_NOT_IN_NAMES |= set("\u2066\u2067\u2068\u2069")
+NOT_IN_NAMES = '/\\<>:"|?*{}$%~\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069'
+"""What no name of a folder holds, beside characters that control a terminal."""
+NAMED = (
+    'begins with none of . - and has no / \\ < > : " | ? * { } $ % ~ and no character that '
+    "controls a terminal or turns a text"
+)
+"""What is expected of such a name."""
 LONGEST_NAME = 200
 """Bytes of a name to which others are added."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -84,7 +89,7 @@ def is_name(text: str) -> bool:
     As `contract.Name` of regions, but for its length.
     """
     kinds = {unicodedata.category(each) for each in text}
-    is_plain = not kinds & {"Cc", "Cs", "Zl", "Zp"} and not _NOT_IN_NAMES & set(text)
+    is_plain = not kinds & {"Cc", "Cs", "Zl", "Zp"} and not set(NOT_IN_NAMES) & set(text)
     is_short = is_plain and len(text.encode()) <= LONGEST_NAME
     return is_short and text[:1] not in ("", ".", "-") and not text[:1].isspace()
 

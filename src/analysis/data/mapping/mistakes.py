@@ -8,7 +8,7 @@ from datetime import date, time
 from pydantic import ValidationError
 
 from analysis.data.errors import DataError, nearest
-from analysis.data.files import is_name
+from analysis.data.files import NAMED, is_name
 from analysis.data.mapping.keys import ColumnKeys, JoinKeys, Keys, TableKeys
 
 _EXPECTED = {
@@ -33,9 +33,7 @@ def check_name(name: str) -> None:
     """Refuse a file's name that can't be that of the folder with its reports."""
     if not is_name(name):
         raise DataError(
-            "the name of this file becomes that of a folder: expected one that begins with none "
-            'of . - and has no / \\ < > : " | ? * { } $ % ~ and no character that controls a '
-            "terminal or turns a text."
+            f"the name of this file becomes that of a folder: expected one that {NAMED}."
         )
 
 
