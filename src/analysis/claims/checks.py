@@ -13,7 +13,7 @@ from analysis.claims.verdicts import Check
 from analysis.cohorts.answer_quality import ItemCoding, Reversed
 from analysis.cohorts.churn import Completeness
 from analysis.figures.display import enumerated, in_words
-from analysis.language import named, phrase, text
+from analysis.language import capitalised, named, phrase, text
 from analysis.statistics import weighting
 from analysis.statistics.causal.treatment_effects import AIPW
 from analysis.statistics.estimate import Estimate
@@ -50,7 +50,7 @@ def lacking(
     if size < least:
         return [text(
             "{what} with a value for all of {names}: {n}; {least} are needed.",
-            what=what[:1].upper() + what[1:], names=enumerated(map(in_words, names)),
+            what=capitalised(what), names=enumerated(map(in_words, names)),
             n=n, least=least,
         )]  # fmt: skip
     same = (name for name in names if rows[name].nunique() == 1)
@@ -76,7 +76,7 @@ def few_in_arm(
     """Say that too few (`who`) were treated, or too few were not (`others`); counts by 1 and 0."""
     counts, who = counts.reindex([1, 0], fill_value=0), named(who)
     said = phrase("{who} {what}: {n:,}; {others}: {n_not:,}; {least} of each are needed.")
-    facts = {"who": who[:1].upper() + who[1:], "what": what, "n": counts[1], "n_not": counts[0]}
+    facts = {"who": capitalised(who), "what": what, "n": counts[1], "n_not": counts[0]}
     facts |= {"others": others or text("not {what}", what=what), "least": least}
     return [] if counts.min() >= least else [text(said, **facts)]
 
@@ -240,8 +240,7 @@ def complete_purchases(purchases: Completeness) -> list[Check]:
 def listed(found: Sequence[Check]) -> str:
     """Return checks and their values as a sentence."""
     said = [text("{name}: {value}", name=each.name, value=each.value) for each in found]
-    sentence = text("{checks}.", checks=text("; ").join(said))
-    return sentence[0].upper() + sentence[1:]
+    return capitalised(text("{checks}.", checks=text("; ").join(said)))
 
 
 def same_verdict(

@@ -10,7 +10,7 @@ import numpy as np
 
 from analysis.claims.words import join, words
 from analysis.figures.numbers import decimals_of, format_value, printed, sign, suffix
-from analysis.language import named
+from analysis.language import capitalised, named
 
 EDGE_DIGITS, MORE, SAME = 3, 7, 1e-9
 """Decimals of the register's numbers; decimals that an effect may get beyond its own, less one, to
@@ -189,7 +189,7 @@ def _facts(record: Mapping, part: Mapping) -> dict:
     value, low, high = _values(part)
     space = "" if language == "zh" else " "
     unit = f"{space}{part['unit']}" if part["show"] == "number" and part["unit"] else ""
-    label = part["label"][:1].upper() + part["label"][1:]
+    label = capitalised(part["label"])
     between = said["range"].format(low=low, high=high)
     above = part["ci_low"] is not None and part["ci_low"] > part["null"]
     return {

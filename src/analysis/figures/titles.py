@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.figures.numbers import format_value
-from analysis.language import named, phrase, text
+from analysis.language import capitalised, named, phrase, text
 from analysis.statistics.estimate import Estimate
 
 NAIVE, ROBUST = re.compile(r"\b(naive|raw|alone|only|left out)\b"), "doubly robust"
@@ -35,7 +35,7 @@ def effects(table: pd.DataFrame, null: float, band: tuple[float, float] | None) 
     first = table.iloc[0]
     low, high = float(first["ci_low"]), float(first["ci_high"])
     form = "+.2f" if null == 0 else ".2f"
-    facts = {"name": _sentence(named(table.index[0])), "middle": _number(first["estimate"], form)}
+    facts = {"name": capitalised(named(table.index[0])), "middle": _number(first["estimate"], form)}
     facts |= {"low": _number(low, form), "high": _number(high, form)}
     if band is not None and band[0] <= low and high <= band[1]:
         return text("{name}: {middle} ({low} to {high}), too small to matter", **facts)
@@ -50,7 +50,7 @@ def groups(label: str, values: Mapping[object, str]) -> str:
         ends = next(iter(values)), next(reversed(values))
         values = {name: values[name] for name in ends}
     listed = text("; ").join(text("{name} {value}", name=k, value=v) for k, v in values.items())
-    return _sentence(text("{label}: {named}", label=label, named=listed))
+    return capitalised(text("{label}: {named}", label=label, named=listed))
 
 
 def share(estimate: float, low: float, high: float) -> str:
@@ -100,7 +100,7 @@ def bins(means: pd.DataFrame, labels: tuple[str, str]) -> str:
     else:
         said = phrase("{y} goes from {first} at low {x} to {last} at high")
         facts |= {"first": _short(first["y"]), "last": _short(last["y"])}
-    return _sentence(text(said, **facts))
+    return capitalised(text(said, **facts))
 
 
 def _overlap(one: pd.Series, other: pd.Series) -> bool:
@@ -141,11 +141,11 @@ def agreement(main: pd.Series, share: float, n: int) -> str:
 def pooled(label: str, show: str, row: pd.Series) -> str:
     """Say what an effect is over all regions, or that nothing is pooled."""
     if pd.isna(row["estimate"]):
-        return _sentence(text("{label}: nothing is pooled", label=label))
+        return capitalised(text("{label}: nothing is pooled", label=label))
     numbers = {"middle": "estimate", "low": "ci_low", "high": "ci_high"}
     facts = {name: format_value(row[column], show) for name, column in numbers.items()}
     facts |= {"label": label, "n": row["n_regions"]}
-    return _sentence(text("{label}, {n} regions: {middle} ({low} to {high})", **facts))
+    return capitalised(text("{label}, {n} regions: {middle} ({low} to {high})", **facts))
 
 
 def promised(tiers: Iterable[object], visited: pd.Series, claimed: np.ndarray, band: float) -> str:
@@ -182,7 +182,7 @@ def channels(table: pd.DataFrame) -> str:
 def largest_share(name: str, row: pd.Series) -> str:
     """Say which share is the largest, with its interval."""
     own = share(row["share"], row["ci_low"], row["ci_high"])
-    return text("{name} has the largest share: {share}", name=_sentence(name), share=own)
+    return text("{name} has the largest share: {share}", name=capitalised(name), share=own)
 
 
 def lists(table: pd.DataFrame, base_rate: float) -> str:
@@ -193,11 +193,6 @@ def lists(table: pd.DataFrame, base_rate: float) -> str:
         name=table.index[0], rate=base_rate,
         share=share(first["precision"], first["ci_low"], first["ci_high"]),
     )  # fmt: skip
-
-
-def _sentence(words: str) -> str:
-    """Return words with a capital at their start."""
-    return words[:1].upper() + words[1:]
 
 
 def _number(value: float, form: str) -> str:

@@ -64,6 +64,11 @@ def text(message: str, plural: str = "", /, **values: object) -> str:
     return translate(message, plural, _current, values)
 
 
+def capitalised(words: str) -> str:
+    """Return words with a capital at their start."""
+    return words[:1].upper() + words[1:]
+
+
 class Verbatim(str):
     """A name of the data, such as a column's, that a sentence shows as it is."""
 

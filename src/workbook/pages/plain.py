@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from analysis.claims import wording
-from analysis.language import chinese_day, translated_file
+from analysis.language import capitalised, chinese_day, translated_file
 from analysis.language import named as translated
 
 WORDS_FILE = Path(__file__).with_name("words.toml")
@@ -46,7 +46,7 @@ def effect(part: Mapping, language: str) -> str:
     """Say an effect with its range and its unit; never without its range."""
     facts, part = numbers(part), wording.in_plain_unit(part)
     unit = part["unit"] if part["show"] == "number" else ""
-    label = part["label"][:1].upper() + part["label"][1:]
+    label = capitalised(part["label"])
     return words(language)["effect"].format(label=label, unit=unit, **facts).strip()
 
 

@@ -20,7 +20,7 @@ from nbformat import NotebookNode, v4
 
 from analysis.claims import card, findings, hypotheses, wording
 from analysis.claims.finding import MIME_TYPE
-from analysis.language import named
+from analysis.language import capitalised, named
 from workbook.pages import plain
 from workbook.running.executed import first_broken
 
@@ -213,7 +213,7 @@ def _footer(notebook: NotebookNode, records: Sequence[Mapping]) -> dict[str, str
 
 def in_words(name: str) -> str:
     """Return the name of a file or folder in words: "data_profile" is "Data profile"."""
-    return name[:1].upper() + name[1:].replace("_", " ")
+    return capitalised(name).replace("_", " ")
 
 
 @cache
