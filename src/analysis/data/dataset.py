@@ -73,7 +73,7 @@ class Dataset:
 
     def regions(self) -> pd.DataFrame:
         """Return `region` and its number of `customers`, by name; see `by_size`."""
-        return by_size(self.tables["customers"].good)
+        return by_size(self.tables["customers"].good).drop(columns="first")
 
     @property
     def end(self) -> dt.date | None:
