@@ -12,7 +12,7 @@ from analysis.claims.hypotheses import register
 from analysis.data import dataset, sources
 from analysis.data.errors import DataError
 from analysis.data.mapping import reference
-from analysis.data.suspicions import suspicions
+from analysis.data.suspicions.source import suspicions
 from tables import CUSTOMERS, TRANSACTIONS, opened
 from workbook.checking import claims, report
 from workbook.checking.scales import other_scales
@@ -52,11 +52,11 @@ def test_nothing_is_suspected_of_an_ordinary_source(write_source):
 SUSPECTS = {
     "text under a wrong encoding": (
         {"customers": CUSTOMERS.replace("private", "å¤§å®¢æˆ·".replace("å¤", "Ã¤"))},
-        "customers.csv: 2 values of 'segment' look like text under a wrong encoding",
+        "customers.csv: 2 values of 'segment' may be text under a wrong encoding",
     ),
     "a replacement character": (
         {"customers": CUSTOMERS.replace("van", "v\ufffdn")},
-        "customers.csv: 1 value of 'segment' look like text under a wrong encoding",
+        "customers.csv: 1 value of 'segment' may be text under a wrong encoding",
     ),
     "prices of a unit": (
         {"transactions": lines(200, amount=np.random.default_rng(3).normal(7.5, 0.1, 200))},
@@ -73,6 +73,10 @@ SUSPECTS = {
     "a file loaded twice": (
         {"transactions": lines(200) + lines(200).split("\n", 1)[1]},
         "transactions.csv: 200 of 400 rows are equal in all columns to another one",
+    ),
+    "a telephone number for an amount": (
+        {"transactions": lines(200) + "a,2024-04-30,20,13912345678\n"},
+        "1 value of 'amount' (the first: row 202) may be a telephone number or a code",
     ),
     "a word for nobody": (
         {"transactions": lines(200) + "GUEST,2024-04-02,1,7.5\n" * 40},

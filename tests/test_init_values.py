@@ -7,6 +7,8 @@ import pytest
 from analysis.data import sources
 from analysis.data.dataset import open_source, problems
 from workbook.init import source
+from workbook.init.looking import Profile
+from workbook.init.values.ratings import Scale
 from workbook.init.values.synonyms import likeness, names_of
 
 SALES = "Member ID,Date,Total\n1,2024-03-01,10\n2,2024-03-02,20\n3,2024-03-03,40\n"
@@ -134,3 +136,22 @@ def test_a_test_customer_whom_two_columns_tell_is_counted_once(made):
 def test_names_of_columns_in_exports(table, header, column):
     scores = {name: likeness(header, words) for name, words in names_of(table).items()}
     assert max(scores, key=scores.get) == column
+
+
+@pytest.mark.parametrize(
+    ("counts", "found", "stray"),
+    [
+        ({"7": 40, "8": 40, "10": 60, "11": 1}, None, 1),
+        ({"4": 90, "5": 60, "55": 2}, [1, 5], 2),
+        ({"4": 90, "5": 60, "6": 1}, [1, 5], 1),
+        ({"1": 90, "4": 30, "5": 9, "6": 2, "7": 1}, [1, 7], 0),  # a tail is no error
+        ({"40": 40, "90": 60, "100": 20, "10": 30}, [0, 100], 0),
+        ({"9": 30, "10": 60, "11": 9}, [0, 100], 0),
+        ({"5": 20, "6": 1}, [1, 7], 0),  # too few answers to call one an error
+    ],
+)
+def test_a_few_answers_past_the_end_of_a_scale_are_errors(counts, found, stray):
+    n = sum(counts.values())
+    scale = Scale.of([Profile("x", "x", "number", False, n, len(counts), counts)])
+    assert (scale.range, scale.stray) == (found, stray)
+    assert ("taken for errors" in scale.unsure) == bool(stray)

@@ -54,6 +54,7 @@ OTHERS = {
     '[survey]\nfile = "q"\n[survey.columns]\nloyalty_1 = { column = "a", reverse = true, '
     "offset = 1 }": "'scale_of' and 'reverse' contradict 'scale'",
     '[survey]\nfile = "q"\nrefunds = "net"': "refunds is for [transactions]",
+    '[complaints]\nfile = "q"\none_row_per = "customer_id"': "each row has its 'complaint_id'",
     '[complaints]\nsame_file_as = "survey"': "same_file_as = 'survey' is no other table",
 }
 TEXTS = {f"[transactions.columns]\n{text}": said for text, said in COLUMNS.items()} | TABLES

@@ -2,6 +2,8 @@
 
 import contextlib
 import sqlite3
+import subprocess
+import sys
 
 import duckdb
 import pandas as pd
@@ -119,6 +121,29 @@ def test_a_database_that_is_not_there_is_said_once(write_source):
     with pytest.raises(DataError) as error:
         opened(path)
     assert str(error.value) == "small.toml: there is no database file 'gone.sqlite'."
+
+
+LOCKS = {
+    "duckdb": "import duckdb as own; c = own.connect({file!r})",
+    "sqlite": "import sqlite3 as own; c = own.connect({file!r}); c.execute('begin exclusive')",
+}
+
+
+@pytest.mark.parametrize("ending", LOCKS)
+def test_a_database_that_another_program_writes_is_called_so(write_source, ending):
+    path = write_source(f"as_of = 2024-12-31\ndatabase = 'own.{ending}'\n")
+    path.write_text(path.read_text().replace(".csv", ""))
+    code = LOCKS[ending].format(file=str(path.parent / f"own.{ending}"))
+    program = subprocess.Popen(
+        [sys.executable, "-c", f"{code}; print('open', flush=True); input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with program:
+        assert program.stdout.readline() == b"open\n"
+        with pytest.raises(DataError, match="another program has the database open for writing"):
+            opened(path)
+        program.communicate(b"\n")
 
 
 def test_a_key_with_two_meanings_is_refused(write_source):

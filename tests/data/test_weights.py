@@ -6,7 +6,7 @@ from analysis.claims import answer_weights
 from analysis.data.dataset import validate
 from analysis.data.errors import DataError
 from analysis.data.region import of_validated
-from analysis.data.suspicions import suspicions
+from analysis.data.suspicions.source import suspicions
 from tables import only_problem, opened
 
 HEAD = "customer_id,answered_on,satisfaction_1,weight\n"

@@ -10,7 +10,7 @@ from analysis.claims.verdicts import Check
 from analysis.claims.wording import INFORMATION
 from analysis.cohorts import data_profile
 from analysis.data.region import Region
-from analysis.data.suspicions import ABSURD
+from analysis.data.suspicions.tables import ABSURD
 from analysis.language import phrase, text
 from analysis.statistics import weighting
 

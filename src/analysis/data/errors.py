@@ -5,6 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+LOCKED = "another program has the database open for writing; close it there first"
+"""What is wrong with the file of a database that can't be opened now."""
+
+
+LIKE = 0.5
+"""Likeness, from 0 to 1, from which on a name may be misspelt for another."""
+
 
 class DataError(ValueError):
     """What is wrong with a user's data, as a message for that user."""
@@ -27,7 +34,7 @@ def listed(names: Iterable[str], characters: int = 200) -> str:
 def nearest(name: str, names: Iterable[object]) -> str:
     """Return " Did you mean ...?" for a misspelt name, or the known names where none is near."""
     known = [str(each) for each in names]
-    similar = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    if similar:
-        return f" Did you mean {similar[0]!r}?"
+    likeness = [difflib.SequenceMatcher(None, each, name).ratio() for each in known]
+    if known and max(likeness) >= LIKE:
+        return f" Did you mean {known[likeness.index(max(likeness))]!r}?"
     return f" There are: {', '.join(known)}." if known else " There are none."

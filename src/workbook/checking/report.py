@@ -7,7 +7,7 @@ from rich.table import Table
 
 from analysis.data.dataset import Dataset
 from analysis.data.errors import counted
-from analysis.data.suspicions import suspicions
+from analysis.data.suspicions.source import suspicions
 from workbook.checking import claims, problems
 from workbook.checking.scales import other_scales
 from workbook.console import styled

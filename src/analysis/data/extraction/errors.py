@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from analysis.data.errors import DataError
+from analysis.data.errors import LOCKED, DataError
 from analysis.data.mapping.source import Place, Source
 
 _EXTRAS = {"postgres": "postgresql", "postgresql": "postgresql", "mysql": "mysql"}
@@ -18,6 +18,7 @@ _MEANINGS = {
     r"role .* does not exist|pg_hba\.conf|\b1044\b|\b1130\b": (
         "the database does not let this user in"
     ),
+    r"Could not set lock on file": LOCKED,
     r"too many (clients )?connections|connection slots": "the database has no connection left",
     r"timeout|timed out|refused|could not translate host|name or service|no such file|unreachable|"
     r"server closed|can't connect|failed to resolve|\b200[235]\b": "the server does not answer",

@@ -196,7 +196,7 @@ def _part(name: str, keys: TableKeys, own: SourceKeys) -> Part:
     if twice := sorted({each for each in header if header.count(each) > 1}):
         raise DataError(f"{where}header names {twice[0]!r} twice.")
     _check_filters(keys, where)
-    without_effect.check_table(keys, where, own.database)
+    without_effect.check_table(name, keys, where, own.database)
     columns = {key: column_of(name, key, each, keys, common) for key, each in keys.columns.items()}
     plain = {key: column_of(name, key, ColumnKeys(column=key), keys, common) for key in known}
     return Part(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from analysis.data.contract import TABLES
 from analysis.data.errors import DataError
 from analysis.data.mapping.keys import Keys, SourceKeys, TableKeys
 
@@ -40,8 +41,11 @@ def check_source(keys: SourceKeys) -> None:
         _check(keys, "", {"database", *(["database file"] if is_file else [])})
 
 
-def check_table(keys: TableKeys, where: str, database: str | None) -> None:
+def check_table(name: str, keys: TableKeys, where: str, database: str | None) -> None:
     """Refuse what has no effect on a table's files, or on a table of a database."""
+    own, unique = keys.one_row_per, TABLES[name].unique
+    if own and unique not in ("", own):
+        raise DataError(f"{where}one_row_per = {own!r} has no effect: each row has its {unique!r}.")
     names = keys.files or [keys.file or ""]
     _check(keys, where, {"database"} if database else {"files", *map(_kind, names)})
     for join in keys.joins:

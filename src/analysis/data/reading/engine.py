@@ -12,7 +12,7 @@ import pandas as pd
 from ibis import BaseBackend
 from ibis.expr.types import Table
 
-from analysis.data.errors import DataError, nearest
+from analysis.data.errors import LOCKED, DataError, nearest
 from analysis.data.extraction import extract, store
 from analysis.data.extraction.servers import database_file
 from analysis.data.files import quoted, quoted_name, scratch
@@ -99,9 +99,10 @@ def _from_sqlite(engine: BaseBackend, source: Source, name: str) -> Table:
             known = pd.read_sql("select name from sqlite_master", database)["name"].tolist()
             if name in known:
                 frame = pd.read_sql(f"select * from {quoted_name(name)}", database, **nullable)
-    except pd.errors.DatabaseError:
+    except pd.errors.DatabaseError as error:
         said = f"{name!r} can't be read; expected a table, or a view that works"
         said = said if known else "the file is not a SQLite database"
+        said = LOCKED if "database is locked" in str(error) else said
         raise DataError(f"{source.stated}: {said}.") from None
     if name not in known:
         raise DataError(f"The database has no table {name!r}.{nearest(name, known)}")

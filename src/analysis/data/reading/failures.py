@@ -89,7 +89,10 @@ def _reason(error: Exception, said: str, file: str, encoding: str) -> str:
     if columns:
         return f"expected {counted(int(columns[1]), 'column')}, found {columns[2]}."
     if isinstance(error, UnicodeError) or "unicode" in said or "utf-8" in said:
-        return f"not text in {encoding!r}; name its encoding, such as encoding = 'gb18030'."
+        return (
+            f"not text in {encoding!r}; name its encoding, such as encoding = 'gb18030' (Chinese) "
+            "or 'cp1252' (Western Europe)."
+        )
     if ".parquet" in file.lower() or isinstance(error, ArrowException):
         return "the file is damaged, or no Parquet file."
     if isinstance(error, OSError | EOFError | zlib.error):

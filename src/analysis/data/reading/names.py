@@ -24,12 +24,12 @@ MOST = 5_000
 LONGEST = 2_000
 """Characters of a column's name; some are whole questions of a survey."""
 _VALUE = re.compile(r"[+-]?[\d.,:/ T-]*\d[\d.,:/ T-]*|[A-Za-z]{1,3}[-_]?\d{4,}|.*@.*")
-_HEADER = " Its first row looks like data: header = [...] names the columns of a file without one."
-
-_UNSURE = (
-    " Its first row is not shown, since it may be data: header = [...] names the columns of a file "
-    "without a header."
+_KEYS = (
+    "skip = ... says how many rows stand above the header, and header = [...] names the columns of "
+    "a file without one."
 )
+_HEADER = f" Its first row looks like data: {_KEYS}"
+_UNSURE = f" Its first row is not shown, since it may be data: {_KEYS}"
 
 
 def look_like_data(header: Iterable[str]) -> bool:

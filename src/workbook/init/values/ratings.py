@@ -15,6 +15,8 @@ TOPS = (5, 7, 10, 100)
 """Highest answers of the usual scales."""
 MANY = 100
 """Answers from which on a scale that none of them goes past may end at 6."""
+STRAY = 0.05
+"""Answers past the end of a scale, as errors of typing: at most so many of those at the end."""
 LOW, HIGH = 1, 10
 """Ends of a rating in the contract."""
 _NUMBERED = re.compile(
@@ -29,7 +31,7 @@ class Scale:
     Attributes
     ----------
     low, high : float
-        Lowest and highest answer that was seen; 0 where none was.
+        Lowest and highest answer that was seen on the scale; 0 where none was.
     top : float
         The highest answer that there could be.
     words : dict of str to list of str
@@ -38,6 +40,8 @@ class Scale:
         Numbers that stand for no answer.
     strange : dict of str to int
         Words of which it is not known what they mean, and how often they stand there.
+    stray : int
+        Answers past the end of the scale.
     """
 
     low: float = 0.0
@@ -46,6 +50,7 @@ class Scale:
     words: dict[str, list[str]] = field(default_factory=dict)
     codes: tuple[str, ...] = ()
     strange: dict[str, int] = field(default_factory=dict)
+    stray: int = 0
 
     @property
     def range(self) -> list[float] | None:
@@ -58,6 +63,8 @@ class Scale:
         """What a reader should look at."""
         if not self.high:
             return ""
+        if self.stray:
+            return f"answers above {self.top:g}, {self.stray} in all, are taken for errors"
         if self.low < LOW:
             return "0 is taken for the lowest answer; if it is none: missing = ['0']"
         if self.high < self.top != HIGH and not self.words:
@@ -82,10 +89,24 @@ class Scale:
         seen += [float(each) for each in words]
         if not seen:
             return cls(strange=strange)
-        low, high = min(seen), max(seen)
-        tops = (*TOPS, 6) if sum(counts.values()) >= MANY else TOPS
+        has_many = sum(counts.values()) >= MANY
+        end = _end(found, counts, codes) if has_many and not words else max(seen)
+        low, high = min(seen), max(each for each in seen if each <= end)
+        tops = (*TOPS, 6) if has_many else TOPS
         top = max(top, min((each for each in tops if high <= each), default=high))
-        return cls(low, high, float(top), words, codes, strange)
+        stray = sum(
+            counts[each] for each, value in found.items() if each not in codes and value > end
+        )
+        return cls(low, high, float(top), words, codes, strange, stray)
+
+
+def _end(found: dict[str, float], counts: dict[str, int], codes: Sequence[str]) -> float:
+    """Return the highest answer that is no error: a usual end that few answers go past."""
+    n: dict[float, int] = defaultdict(int)
+    for text in found.keys() - codes:
+        n[found[text]] += counts[text]
+    past = {top: sum(n[value] for value in n if value > top) for top in TOPS}
+    return next((top for top in TOPS if 0 < past[top] <= STRAY * n.get(top, 0)), max(n))
 
 
 def _words(texts: Sequence[str], choices: str) -> tuple[dict[str, list[str]], int]:

@@ -1,0 +1,1 @@
+"""What keeps every rule, and yet looks as if it meant something else."""
