@@ -85,6 +85,21 @@ def test_the_range_of_another_region_is_in_the_unit_of_the_effect():
     assert f"another region: {low:+.2f} to {high:+.2f}" in said
 
 
+def test_why_a_pooled_claim_is_open_is_said_in_the_unit_of_its_effect():
+    runs = []
+    for number, effect in enumerate((-0.3, 0.4, 0.1)):
+        record = loss_against_gain(effect, 0.2, region=f"R{number}").record() | PROVENANCE
+        record["parts"][0]["plain"] = {"unit": "points of satisfaction", "times": 3.0}
+        (run,) = entries((effect,))
+        runs.append(replace(run, region=f"R{number}", record=record))
+    cell = pooled_cell(page(runs))
+    said = " ".join(cell.text.split())
+    part = part_record(hypothesis("H03").parts[0], beyond(runs).pools.iloc[0], "en")
+    tripled = wording.in_plain_unit(part | {"plain": {"unit": "", "times": 3.0}})
+    assert f"{wording.interval(tripled)} points of satisfaction, claimed" in said
+    assert wording.interval(part) not in said
+
+
 def test_the_pooled_effect_stands_first_with_its_numbers():
     runs = list(entries())
     row = beyond(runs).pools.iloc[0]

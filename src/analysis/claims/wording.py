@@ -30,6 +30,12 @@ def interval(part: Mapping) -> str:
     return f"{value} [{low}, {high}]"
 
 
+def unit(part: Mapping, language: str) -> str:
+    """Return what is printed behind a number that is no share, ratio or percentage."""
+    space = "" if language == "zh" else " "
+    return f"{space}{part['unit']}" if part["show"] == "number" and part["unit"] else ""
+
+
 def in_plain_unit(part: Mapping) -> Mapping:
     """Return an estimated part in a manager's unit, where its record has one (`plain`), once."""
     if not (plain := part.get("plain")) or "estimate" not in part:
@@ -187,13 +193,12 @@ def _facts(record: Mapping, part: Mapping) -> dict:
     said, language = words(record["language"]), record["language"]
     part = in_plain_unit(part)
     value, low, high = _values(part)
-    space = "" if language == "zh" else " "
-    unit = f"{space}{part['unit']}" if part["show"] == "number" and part["unit"] else ""
+    value += unit(part, language)
     label = capitalised(part["label"])
     between = said["range"].format(low=low, high=high)
     above = part["ci_low"] is not None and part["ci_low"] > part["null"]
     return {
-        "fact": said["fact"].format(label=label, value=value + unit, interval=between),
+        "fact": said["fact"].format(label=label, value=value, interval=between),
         "claim": claim_range(part, language),
         "band": _range_words(part, *(part["negligible"] or (None, None)), language),
         "side": said["above" if above else "below"],

@@ -145,7 +145,7 @@ class Overview:
         row = own[0]
         shown = {"href": self.finding_over_all(source, known)}
         why = self.pools[self.pools["hypothesis"] == known.id]
-        why = across_regions.why_open(why[why["source"] == source]).iloc[0]
+        why = across_regions.why_open(why[why["source"] == source], self._plain).iloc[0]
         shown |= {"verdict": row["verdict"], "reason": why}
         part = self.pooled_part(source, known, known.parts[0])
         if part is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from analysis.claims import wording
@@ -10,13 +12,15 @@ from analysis.claims.hypotheses import register
 from analysis.language import current, text
 
 
-def why_open(pools: pd.DataFrame) -> pd.Series:
+def why_open(pools: pd.DataFrame, plain: Mapping[tuple, dict] | None = None) -> pd.Series:
     """Return what keeps each pooled claim open.
 
     Parameters
     ----------
     pools : DataFrame
         As from `pooled`, all parts of each hypothesis.
+    plain : mapping of tuple to dict, optional
+        A manager's unit by source, hypothesis and part, as a part's record has it.
 
     Returns
     -------
@@ -26,11 +30,11 @@ def why_open(pools: pd.DataFrame) -> pd.Series:
     """
     found = pd.Series("", index=pools.index, dtype=object)
     for _, rows in pools.groupby(["source", "hypothesis"], sort=False):
-        found[rows.index] = _of_one(rows)
+        found[rows.index] = _of_one(rows, plain or {})
     return found
 
 
-def _of_one(rows: pd.DataFrame) -> str:
+def _of_one(rows: pd.DataFrame, plain: Mapping[tuple, dict]) -> str:
     """Return why one hypothesis is open, from the rows of its parts."""
     first, language = rows.iloc[0], current()
     if first["reason"] or first["verdict"] != "inconclusive":
@@ -38,8 +42,11 @@ def _of_one(rows: pd.DataFrame) -> str:
     parts = {part.key: part for part in register()[first["hypothesis"]].parts}
     said = []
     for row in rows[rows["part_verdict"] == "inconclusive"].to_dict("records"):
-        record = part_record(parts[row["part"]], row, language)
+        own = plain.get((row["source"], row["hypothesis"], row["part"]))
+        record = part_record(parts[row["part"]], row, language) | ({"plain": own} if own else {})
+        record = wording.in_plain_unit(record)
         claim = wording.claim_range(record, language)
-        facts = {"label": record["label"], "effect": wording.interval(record), "claim": claim}
+        effect = wording.interval(record) + wording.unit(record, language)
+        facts = {"label": record["label"], "effect": effect, "claim": claim}
         said.append(text("{label}: {effect}, claimed {claim}", **facts))
     return text("The interval fits both a yes and a no: {parts}.", parts=text("; ").join(said))
