@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from analysis.data.errors import nearest
+from analysis.figures.numbers import format_value, is_signed
 
 if TYPE_CHECKING:  # it brings SciPy, which takes a second, and only names a type here
     from analysis.statistics.estimate import Scale
@@ -98,6 +99,11 @@ class Part:
         if self.negligible is None:
             return None
         return abs(self.claim.ends[0] - self.null)
+
+    def written(self, value: float, language: str | None = None) -> str:
+        """Return an effect as it is printed, in the reader's language."""
+        signed = is_signed(self.null, self.negligible is not None, self.show)
+        return format_value(value, self.show, signed=signed, language=language)
 
 
 @dataclass(frozen=True)

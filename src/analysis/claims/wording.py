@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from analysis.claims.words import join, words
-from analysis.figures.numbers import decimals_of, format_value, printed, sign, suffix
+from analysis.figures.numbers import decimals_of, format_value, is_signed, printed, sign, suffix
 from analysis.language import capitalised, named
 
 EDGE_DIGITS, MORE, SAME = 3, 7, 1e-9
@@ -288,5 +288,4 @@ def _edge(part: Mapping, value: float | None) -> str:
 
 def _signed(part: Mapping) -> bool:
     """Tell whether a positive effect of the part is printed with a plus sign."""
-    around_zero = part["null"] == 0 and part["negligible"] is not None
-    return around_zero or part["show"] in ("percent", "points")
+    return is_signed(part["null"], part["negligible"] is not None, part["show"])

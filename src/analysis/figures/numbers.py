@@ -35,6 +35,11 @@ def format_value(
     return sign(number, digits, signed) + f"{abs(number):,.{digits}f}" + suffix(show, language)
 
 
+def is_signed(null: float, has_band: bool, show: str) -> bool:
+    """Tell whether a positive effect is printed with a plus sign: a ratio or a level has none."""
+    return (null == 0 and has_band) or show in ("percent", "points")
+
+
 def printed(value: float, show: str) -> float:
     """Return the number that is printed for an effect."""
     if show == "percent":

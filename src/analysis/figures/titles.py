@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from analysis.figures.numbers import format_value
 from analysis.language import capitalised, named, phrase, text
 from analysis.statistics.estimate import Estimate
 
@@ -138,12 +137,12 @@ def agreement(main: pd.Series, share: float, n: int) -> str:
     )  # fmt: skip
 
 
-def pooled(label: str, show: str, row: pd.Series) -> str:
-    """Say what an effect is over all regions, or that nothing is pooled."""
+def pooled(label: str, written: Callable[[float], str], row: pd.Series) -> str:
+    """Say what an effect is over all regions as `written`, or that nothing is pooled."""
     if pd.isna(row["estimate"]):
         return capitalised(text("{label}: nothing is pooled", label=label))
     numbers = {"middle": "estimate", "low": "ci_low", "high": "ci_high"}
-    facts = {name: format_value(row[column], show) for name, column in numbers.items()}
+    facts = {name: written(row[column]) for name, column in numbers.items()}
     facts |= {"label": label, "n": row["n_regions"]}
     return capitalised(text("{label}, {n} regions: {middle} ({low} to {high})", **facts))
 

@@ -154,7 +154,7 @@ class Overview:
         notes = [self.words["pooled"].format(n=row["n_regions"])]
         if row["n_regions"] >= across_regions.LEAST_TO_PREDICT:
             ends = {
-                end: wording.format_value(times * row[f"prediction_{end}"], part["show"])
+                end: known.parts[0].written(times * row[f"prediction_{end}"], self.language)
                 for end in ("low", "high")
             }
             notes.append(self.words["elsewhere"].format(**ends))
@@ -272,7 +272,7 @@ class Overview:
 
     def _at_run(self, run: int, day: str, value: float, part: Part) -> str:
         """Say what an effect was after a run, with the last day of the data where it is known."""
-        effect = wording.format_value(value, part.show, language=self.language)
+        effect = part.written(value, self.language)
         return self.words["at_run" if day else "at_undated_run"].format(
             run=run,
             day=day if self.language == "en" else plain.day(day, self.language),

@@ -16,7 +16,6 @@ from analysis.claims.across_regions.reasons import why_open
 from analysis.claims.hypotheses import Hypothesis, Part, register
 from analysis.figures import marks, theme, titles
 from analysis.figures.display import enumerated, figure, in_words, say
-from analysis.figures.numbers import format_value
 from analysis.language import current, text
 
 WIDEST = 3
@@ -66,7 +65,7 @@ def forest(part: Part, regions: pd.DataFrame, pooled: pd.Series, caption: str) -
     ax.set(xlabel=f"{part.label[current()]} ({part.unit[current()]})", xscale=_axis_scale(part))
     _as_effects(ax.xaxis, part)
     ax.tick_params(axis="y", length=0)
-    title = titles.pooled(part.label[current()], part.show, pooled)
+    title = titles.pooled(part.label[current()], part.written, pooled)
     figure(fig, _alt(part, regions, pooled), caption, title)
 
 
@@ -161,7 +160,7 @@ def _limits(part: Part, regions: pd.DataFrame, pooled: pd.Series) -> tuple[float
 def _as_effects(axis: Axis, part: Part) -> None:
     """Write the numbers of an axis as effects are written elsewhere."""
     axis.set_major_locator(MaxNLocator(7))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: format_value(value, part.show)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: part.written(value)))
     axis.set_minor_formatter(NullFormatter())
     axis.set_minor_locator(NullLocator())
 
@@ -173,12 +172,10 @@ def _axis_scale(part: Part) -> str:
 
 def _alt(part: Part, regions: pd.DataFrame, pooled: pd.Series) -> str:
     """Say what a forest plot shows."""
-    named = enumerated(
-        f"{row.region} {format_value(row.estimate, part.show)}" for row in regions.itertuples()
-    )
+    named = enumerated(f"{row.region} {part.written(row.estimate)}" for row in regions.itertuples())
     facts = {"label": part.label[current()], "named": named}
     if pd.isna(pooled["estimate"]):
         return text("{label} with 95% intervals: {named}; nothing is pooled.", **facts)
     numbers = {"middle": "estimate", "low": "ci_low", "high": "ci_high"}
-    facts |= {name: format_value(pooled[end], part.show) for name, end in numbers.items()}
+    facts |= {name: part.written(pooled[end]) for name, end in numbers.items()}
     return text("{label} with 95% intervals: {named}; all {middle} ({low} to {high}).", **facts)
