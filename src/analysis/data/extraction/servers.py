@@ -219,7 +219,7 @@ def connected(source: Source) -> Iterator[Server]:
     DataError
         If it can't be opened; the message does not repeat its address.
     """
-    from analysis.data.extraction import mysql, postgresql
+    from analysis.data.extraction import mysql, object_stores, postgresql
 
     address, toml, timeout = source.database, f"{source.name}.toml", source.statement_timeout
     kind = address.split("://")[0] if "://" in address else "file"
@@ -238,10 +238,13 @@ def connected(source: Source) -> Iterator[Server]:
             warnings.simplefilter("ignore")  # that a server knows no zones by name
             if maker is mysql.MySQL:
                 given |= mysql.arguments()
-            opened = embedded.opened(database_file(source)) if kind == "file" else None
-            server = maker(opened or ibis.connect(address, **given), timeout)
-    except DataError:
-        raise
+            if kind in object_stores.KINDS:
+                server = object_stores.ObjectStore(address, timeout)
+            else:
+                opened = embedded.opened(database_file(source)) if kind == "file" else None
+                server = maker(opened or ibis.connect(address, **given), timeout)
+    except DataError as error:
+        raise DataError(str(error) if kind == "file" else f"{toml}: {error}") from None
     except ImportError as error:
         raise errors.missing_driver(toml, address, error) from None
     except Exception as error:

@@ -35,6 +35,11 @@ def opened(path: Path) -> BaseBackend:
     return _locked(ibis.duckdb.connect(path, read_only=True, **CLOSED, **_spill()))
 
 
+def unlocked() -> BaseBackend:
+    """Start an embedded DuckDB that may load what is asked for by name, and nothing by itself."""
+    return ibis.duckdb.connect(**CLOSED, **_spill())
+
+
 def _spill() -> dict[str, str]:
     """Return where DuckDB keeps what does not fit into memory: it is deleted with this process."""
     return {"temp_directory": str(files.scratch() / "spill")}
