@@ -326,6 +326,28 @@ def test_what_has_changed_is_seen_whatever_the_order_of_rows(of_postgres, postgr
     assert prints(of_postgres) == first
 
 
+def test_a_column_that_says_what_changed_decides_alone(of_postgres, postgres):
+    import psycopg
+
+    path = replaced(of_postgres, ('file = "lines"', 'file = "lines"\nupdated_at = "changed"'))
+    assert "no column 'changed' (updated_at)" in "\n".join(problems_of(path).values())
+    with psycopg.connect(
+        f"host={postgres} user=boss password=first dbname=postgres", autocommit=True
+    ) as con:
+        con.execute("alter table sales.lines add changed timestamp default '2024-07-01'")
+        try:
+            first = prints(path)
+            con.execute("update sales.lines set sum = sum + '1'::money where who = 2")
+            assert prints(path) == first  # the blind spot that docs/databases.md names
+            con.execute("update sales.lines set changed = '2024-07-02' where who = 2")
+            later = prints(path)
+            assert {name for name in first if later[name] != first[name]} == {"North"}
+            assert prints(path) == later
+        finally:
+            con.execute("alter table sales.lines drop changed")
+            con.execute("update sales.lines set sum = sum - '1'::money where who = 2")
+
+
 def test_what_is_kept_is_the_user_s_alone_and_only_what_is_needed(of_postgres):
     problems_of(of_postgres)
     assert store.folder().stat().st_mode & 0o777 == 0o700
