@@ -31,7 +31,9 @@ os.environ[cache.FOLDER] = ""  # tests leave the user's own cache alone
 EXTRACTS = tempfile.TemporaryDirectory()
 os.environ[store.FOLDER] = EXTRACTS.name
 
-LONGEST = ("test_error_rates", "test_faults", "test_example", "test_bad_retention", "test_docs")
+LONGEST = ("test_notebook_reports", "test_error_rates", "test_bad_retention", "test_docs")
+LONGEST += ("test_bad_regions", "test_cli", "test_faults", "test_example", "test_whole_files")
+LONGEST += ("test_time_zones", "test_jupyter", "test_check", "test_cluster", "test_contacts")
 """Files that take minutes; they begin first, so that no process is left alone with one."""
 
 
