@@ -44,8 +44,9 @@ def shown(path):
     return report.check(opened(path), console), text.getvalue()
 
 
-def test_nothing_is_suspected_of_an_ordinary_source(write_source):
-    path = write_source(END, transactions=lines(200))
+@pytest.mark.parametrize("least", ["", "a,2024-04-30,0,0\n"])
+def test_nothing_is_suspected_of_an_ordinary_source(write_source, least):
+    path = write_source(END, transactions=lines(200) + least)
     assert suspicions(opened(path)) == []
 
 

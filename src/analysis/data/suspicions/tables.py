@@ -66,7 +66,7 @@ def _codes(name: str, table: CheckedTable) -> Iterator[str]:
     rows, known = table.good, TABLES[name].columns
     own = {c: rows[c].abs() for c in rows.columns if c in known and known[c].kind == "number"}
     sizes = {f"most_{c}": each.max() for c, each in own.items()}
-    sizes |= {f"usual_{c}": each.ln().mean(where=each > 0).exp() for c, each in own.items()}
+    sizes |= {f"usual_{c}": each.nullif(0).ln().mean().exp() for c, each in own.items()}
     found = rows.agg(**sizes).to_pandas().iloc[0] if own else {}
     for column, each in own.items():
         bound = max(CODE, FAR * found[f"usual_{column}"])
