@@ -104,6 +104,10 @@ MISTAKES = {
         'timezone = "New York"\n' + WHOLE,
         r"timezone = 'New York': no time zone .* Did you mean 'America/New_York'\?",
     ),
+    "a misspelt city that has no zone of its own": (
+        'timezone = "Asia/Bejing"\n' + WHOLE,
+        r"timezone = 'Asia/Bejing': no time zone .* Did you mean 'Asia/Shanghai'\?",
+    ),
     "a zone that only this machine knows": (
         'timezone = "localtime"\n' + WHOLE,
         r"timezone = 'localtime': no time zone .* Expected one such as 'Asia/Shanghai'\.",

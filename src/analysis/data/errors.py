@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterable
 
 LOCKED = "another program has the database open for writing; close it there first"
@@ -34,7 +35,13 @@ def listed(names: Iterable[str], characters: int = 200) -> str:
 def nearest(name: str, names: Iterable[object]) -> str:
     """Return " Did you mean ...?" for a misspelt name, or the known names where none is near."""
     known = [str(each) for each in names]
-    likeness = [difflib.SequenceMatcher(None, each, name).ratio() for each in known]
-    if known and max(likeness) >= LIKE:
-        return f" Did you mean {known[likeness.index(max(likeness))]!r}?"
+    best = max(known, key=lambda each: _alike(name, each), default="")
+    if best and _alike(name, best)[0] >= LIKE:
+        return f" Did you mean {best!r}?"
     return f" There are: {', '.join(known)}." if known else " There are none."
+
+
+def _alike(name: str, other: str) -> tuple[float, int]:
+    """Return how alike two names are: by all letters, then by those that both begin with."""
+    same = itertools.takewhile(lambda both: both[0] == both[1], zip(name, other, strict=False))
+    return difflib.SequenceMatcher(None, other, name).ratio(), len(list(same))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from difflib import get_close_matches
 from functools import lru_cache
 from importlib import resources
 from zoneinfo import ZoneInfo, available_timezones
@@ -61,7 +62,9 @@ def check_timezone(name: str) -> str:
     if name not in zones:
         named = [zone for zone in zones if not zone.startswith("Etc/")]  # Etc/GMT+8 is UTC-8
         cities = {zone.rpartition("/")[2]: zone for zone in named} | {"Beijing": "Asia/Shanghai"}
-        near = nearest(cities.get(name.replace(" ", "_").title(), name), named)
+        city = name.rpartition("/")[2].replace(" ", "_").title()
+        like = get_close_matches(city, cities, 1, 0.85)
+        near = nearest(cities[like[0]] if like else name, named)
         if "Did you mean" not in near:  # there are hundreds
             near = " Expected one such as 'Asia/Shanghai'."
         raise DataError(f"timezone = {name!r}: no time zone has this name.{near}")
