@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -9,13 +10,14 @@ import pandas as pd
 from pandas import DataFrame
 from scipy import stats
 
+from analysis.claims.deciding.decidability import INTERVAL
 from analysis.claims.finding import Finding
 from analysis.claims.hypotheses import hypothesis
 from simulation.drawing.tables import draw
 from simulation.processes import one_core_each
 from simulation.rehearsal import region_of, run
 from simulation.sample import large_draw
-from simulation.scenes import SCENES, Scene
+from simulation.scenes import CLEAR, CLEAR_REGIONS, SCENES, Scene
 from simulation.truth import parts
 
 FALLEN = ("contradicted", "too small to matter")
@@ -30,7 +32,8 @@ def rehearse(
     -------
     DataFrame
         One row per region, hypothesis and part: replicate (seed), hypothesis, part, verdict (of the
-        hypothesis), estimate, ci_low, ci_high and se (missing where not testable).
+        hypothesis), blocked_by (names of the checks that cap it), estimate, ci_low, ci_high and se
+        (missing where not testable).
     """
     tasks = [(scene, n_customers, first_seed + i) for i in range(replicates)]
     if jobs == 1:
@@ -72,6 +75,53 @@ def calibrate(
         for size in scene.sizes:
             table = rates(rehearse(scene, size, replicates, jobs=jobs), true)
             yield table.assign(scene=scene.name, customers=size)
+
+
+def decide(
+    replicates: Mapping[int, int] = CLEAR_REGIONS,
+    *,
+    jobs: int = 1,
+    n_draw: int = 400_000,
+    scene: Scene = CLEAR,
+) -> Iterator[DataFrame]:
+    """Yield how often each claim is decided, as from `decided`, one size of region at a time.
+
+    `replicates` are the regions of each size, by their customers; the others are as in `calibrate`.
+    """
+    true = planted(scene, n_draw)
+    for size, regions in replicates.items():
+        table = decided(rehearse(scene, size, regions, jobs=jobs), true)
+        yield table.assign(scene=scene.name, customers=size)
+
+
+def decided(found: DataFrame, planted: Mapping[tuple[str, str], float]) -> DataFrame:
+    """Count how replicates, as from `rehearse`, are decided.
+
+    Returns
+    -------
+    DataFrame
+        One row per hypothesis: regions, of which right, wrong, open and untested (the verdict is
+        so); left_open_by, the check that most of the open ones fail, `INTERVAL` where it is that
+        none fails and the interval is wide, and empty where none is open; and failing, in how many.
+    """
+    rows = []
+    for name, each in found.groupby("hypothesis", sort=False):
+        each = each.drop_duplicates("replicate")
+        is_open = each["verdict"] == "inconclusive"
+        is_wrong = wrong(each["verdict"], name, planted)
+        is_untested = each["verdict"] == "not testable"
+        outcomes = {"wrong": is_wrong, "open": is_open, "untested": is_untested}
+        outcomes["right"] = ~(is_wrong | is_open | is_untested)
+        counts = {outcome: int(marked.sum()) for outcome, marked in outcomes.items()}
+        causes = Counter(
+            cause
+            for names in each.loc[is_open, "blocked_by"]
+            for cause in (names.split("; ") if names else [INTERVAL])
+        )
+        [(most, failing)] = causes.most_common(1) or [("", 0)]
+        known = {"hypothesis": name, "regions": len(each), **counts}
+        rows.append(known | {"left_open_by": most, "failing": failing})
+    return DataFrame(rows)
 
 
 def rates(found: DataFrame, planted: Mapping[tuple[str, str], float]) -> DataFrame:
@@ -132,6 +182,7 @@ def _rows(finding: Finding) -> Iterator[dict]:
         names = ("estimate", "ci_low", "ci_high", "se")
         numbers = {name: getattr(each, name, np.nan) for name in names}
         same = {"hypothesis": finding.hypothesis.id, "part": part.key, "verdict": finding.verdict}
+        same["blocked_by"] = "; ".join(finding.blocked_by)
         yield same | numbers
 
 

@@ -48,6 +48,7 @@ class World:
     region: str = "Example"
     # satisfaction
     station_sd: float = 0.25
+    station_size: float = np.inf  # customers of a station, where that makes more than 24 of them
     value_slopes: tuple[float, ...] = (0.35, 0.25, 0.15, 0.05)
     cost_slopes: tuple[float, ...] = (-0.25, -0.10, -0.05, 0.0)
     performance_quality: float = 0.5  # quality seen is in values and costs, too
@@ -98,6 +99,7 @@ class World:
     card_log_hazard: float = -0.50
     card_visits: float = 0.0  # trap: with the card they come more often, and leave no later
     decline_share: float = 0.90
+    decline_weeks: float = 26.0  # before they leave
     # buying beyond fuel
     beyond_level: float = -0.3
     beyond_by_visits: float = 0.35

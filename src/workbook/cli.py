@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +16,8 @@ from analysis.data.sources import ROOT, DataError
 from analysis.language import use
 from workbook import examples, extracts, notebooks, notify, runs, unforeseen
 from workbook.console import PlainConsole, styled
+from workbook.deciding.calibrating import calibrate
+from workbook.deciding.next_command import what_next
 from workbook.examples import EXAMPLE
 from workbook.init import command
 from workbook.running import run_lock
@@ -31,10 +32,10 @@ app = typer.Typer(
     help="Tests what the literature claims about customers against a region's own data.",
 )
 app.command()(command.init)
+app.command()(calibrate)
+app.command(name="next")(what_next)
 app.add_typer(trial, name="trial")
 console = PlainConsole()
-
-POOLED = "pooled over regions"
 
 Folder = Annotated[Path, typer.Option(file_okay=False, help="Folder of the reports.")]
 SourceName = Annotated[
@@ -225,40 +226,6 @@ def new(
 
     for path in write(claim, title, theme):
         console.print(os.path.relpath(path), soft_wrap=True)
-
-
-@app.command()
-def calibrate(
-    replicates: Annotated[
-        int, typer.Option(min=10, help="Simulated regions of each size and world.")
-    ] = 1_000,
-    scene: Annotated[
-        list[str], typer.Option("--scene", help="Only this world; may be repeated.")
-    ] = [],  # noqa: B006
-    size: Annotated[
-        list[int], typer.Option("--size", help="Only regions of so many customers.")
-    ] = [],  # noqa: B006
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1)] = os.cpu_count() or 1,
-) -> None:
-    """Measure how often verdicts are wrong, in simulated regions; takes hours."""
-    from analysis.claims import calibration
-    from simulation import pooled_regions
-    from simulation.error_rates import calibrate as measure
-    from simulation.scenes import SCENES
-
-    names = notebooks.choose(scene, [*dict.fromkeys(each.name for each in SCENES), POOLED], "scene")
-    chosen = [
-        replace(each, sizes=tuple(n for n in each.sizes if not size or n in size))
-        for each in SCENES
-        if each.name in names
-    ]
-    for rows in measure(replicates, jobs=jobs, scenes=chosen):
-        calibration.write(calibration.merged(rows))
-        first = rows.iloc[0]
-        console.print(f"{first['scene']}, {first['customers']:,} customers: done", soft_wrap=True)
-    if POOLED in names:
-        calibration.write(pooled_regions.rates(replicates), calibration.POOLED)
-        console.print(f"{POOLED}: done")
 
 
 def main() -> None:

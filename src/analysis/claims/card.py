@@ -15,6 +15,7 @@ import jinja2
 import pandas as pd
 
 from analysis.claims import wording
+from analysis.claims.deciding import on_card
 from analysis.language import named
 
 SYMBOLS = {
@@ -138,6 +139,12 @@ def line_svg(runs: pd.DataFrame, main: str, kind: str, low: float, high: float) 
     return _environment().get_template("runs.svg.j2").render(size, lines=lines)
 
 
+def decided_svg(record: Mapping) -> str:
+    """Draw how often the claim of a record is decided rightly, by the size of a region."""
+    drawn = _environment().get_template("decidability.svg.j2").render(on_card.drawing(record))
+    return jinja2.utils.markupsafe.Markup(drawn)
+
+
 @cache
 def _environment() -> jinja2.Environment:
     """Return the templates, each read again when its file changes."""
@@ -155,6 +162,8 @@ def _environment() -> jinja2.Environment:
     made.filters["drawn"] = lambda part, scale: jinja2.utils.markupsafe.Markup(
         interval_svg(part, *scale)
     )
+    made.filters |= {"decidable": on_card.sentence, "decided_by_size": decided_svg}
+    made.filters |= {"sizes": on_card.rows, "size_cells": on_card.cells}
     made.globals |= {"symbols": SYMBOLS, "information": wording.INFORMATION}
     return made
 

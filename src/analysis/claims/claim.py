@@ -160,8 +160,9 @@ class Claim(ShownOnce):
         """Return the finding of estimates in this region."""
         where = (self.hypothesis, self.region.source.name, self.region.name)
         known |= {"language": self.language, "is_quick": effort.is_quick()}
-        line = calibration.line(self.hypothesis.id, len(self.region.customers))
-        return finding.conclude(*where, estimates, calibration=line, **known)
+        size = len(self.region.customers)
+        known |= {"customers": size, "calibration": calibration.line(self.hypothesis.id, size)}
+        return finding.conclude(*where, estimates, **known)
 
     def _standard_checks(
         self,
@@ -190,7 +191,13 @@ class Claim(ShownOnce):
             display(Markdown(html.escape(reason, quote=False)))
             return self.finding
         where = (self.hypothesis, self.region.source.name, self.region.name)
-        self.finding = finding.no_finding(*where, "not testable", reason, language=self.language)
+        columns = self.region.columns
+        known = {
+            "language": self.language,
+            "customers": len(self.region.customers),
+            "missing": tuple(each for each in self.hypothesis.needs if each not in columns),
+        }
+        self.finding = finding.no_finding(*where, "not testable", reason, **known)
         return _show(self.finding)
 
     def _say_why(

@@ -47,6 +47,10 @@ class Finding(ShownOnce):
         Of the regression behind the estimates; empty where there is none.
     calibration : mapping or None
         How often such verdicts were wrong in simulations, as from `calibration.line`.
+    customers : int
+        Of the region; 0 where that is not known.
+    missing : tuple of str
+        "table.column" names without which it is not testable.
     plain : mapping of str to float
         How large an effect's unit is in plain ones (`Part.plain`), by part.
     variant : str
@@ -67,35 +71,48 @@ class Finding(ShownOnce):
     formula: str = ""
     language: str = "en"
     calibration: Mapping | None = None
+    customers: int = 0
+    missing: tuple[str, ...] = ()
     plain: Mapping[str, float] = field(default_factory=dict)
     variant: str = ""
     is_quick: bool = False
 
     @property
+    def blocked_by(self) -> list[str]:
+        """Names of the checks that failed without which nothing can be concluded, of any part."""
+        return [check.name for check in self.checks if check.blocking and not check.passed]
+
+    @property
     def is_blocked(self) -> bool:
-        """Whether a check failed without which nothing can be concluded, of any part."""
-        return any(check.blocking and not check.passed for check in self.checks)
+        """Whether such a check failed."""
+        return bool(self.blocked_by)
 
     def record(self) -> dict:
         """Return the finding as plain values, as it is carried in a notebook."""
         same = ("source", "region", "verdict", "meaning", "reason", "formula", "calibration")
         same += ("language", "variant", "is_quick")
-        return {name: getattr(self, name) for name in same} | {
-            "hypothesis": self.hypothesis.id,
-            "reading": self.hypothesis.reading,
-            "title": self.hypothesis.title[self.language],
-            "claim": self.hypothesis.claim[self.language],
-            "parts": [self._part_record(part) for part in self.hypothesis.parts],
-            "checks": [
-                {name: getattr(check, name) for name in ("name", "rule", "value", "blocking")}
-                | {"passed": bool(check.passed)}
-                for check in self.checks
-            ],
-            "variants": [row for check in self.checks for row in _variants(check)],
-            "tests": [row for check in self.checks for row in _tests(check)],
-            "caveats": list(self.caveats),
-            "register": fingerprint(),
-        }
+        same += ("customers",) if self.customers else ()  # earlier records have none of these
+        lacks = {"missing": list(self.missing)} if self.missing else {}
+        return (
+            {name: getattr(self, name) for name in same}
+            | lacks
+            | {
+                "hypothesis": self.hypothesis.id,
+                "reading": self.hypothesis.reading,
+                "title": self.hypothesis.title[self.language],
+                "claim": self.hypothesis.claim[self.language],
+                "parts": [self._part_record(part) for part in self.hypothesis.parts],
+                "checks": [
+                    {name: getattr(check, name) for name in ("name", "rule", "value", "blocking")}
+                    | {"passed": bool(check.passed)}
+                    for check in self.checks
+                ],
+                "variants": [row for check in self.checks for row in _variants(check)],
+                "tests": [row for check in self.checks for row in _tests(check)],
+                "caveats": list(self.caveats),
+                "register": fingerprint(),
+            }
+        )
 
     def _part_record(self, part: Part) -> dict:
         """Return one part with its rule and, where there is one, its estimate."""
@@ -186,9 +203,14 @@ def no_finding(
     reason: str,
     *,
     language: str = "en",
+    **known: object,
 ) -> Finding:
-    """Say in a sentence why a hypothesis has no estimate: what is missing, or what broke."""
-    return Finding(hypothesis, source, region, verdict, reason=reason, language=language)
+    """Say in a sentence why a hypothesis has no estimate: what is missing, or what broke.
+
+    `known` are other attributes of `Finding`.
+    """
+    known |= {"reason": reason, "language": language}
+    return Finding(hypothesis, source, region, verdict, **known)
 
 
 def part_record(part: Part, row: Mapping, language: str) -> dict:

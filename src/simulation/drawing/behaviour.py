@@ -127,7 +127,7 @@ def visit_rate(world: World, people: DataFrame, weeks: ndarray) -> ndarray:
     )
     ramp = 1 - 0.6 * np.exp(-np.maximum(age, 0) / 10)
     fading = _column(people, "declines") * (lapse < N_WEEKS)
-    fade = 1 - fading * 0.95 * np.clip(1 - left / 26, 0, 1)
+    fade = 1 - fading * 0.95 * np.clip(1 - left / world.decline_weeks, 0, 1)
     away = (week >= _column(people, "pauses")) & (week < _column(people, "resumes"))
     return np.exp(log_rate) * ramp * fade * ((age >= 0) & (left > 0) & ~away)
 

@@ -44,7 +44,7 @@ def _traits(world: World, unrecorded: DataFrame, rng: Generator) -> DataFrame:
     before = rng.random(n) < 0.55
     tenure = np.minimum(rng.exponential(150, n).astype(int) + 1, 700)
     spread = np.where(traits["segment"].isin(CORE), world.key_account_spread, 1.0)
-    n_stations = int(np.clip(n // 40, 12, 24))
+    n_stations = int(max(np.clip(n // 40, 12, 24), n // world.station_size))
     weights = rng.dirichlet(np.full(n_stations, 12.0))
     usual, usual_sd = np.log(traits["visits"]) + world.visit_level, traits["visits_sd"]
     usual += world.driver_pace * traits["segment"].isin(DRIVERS)

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from analysis.claims import card, hypotheses, wording
 from analysis.figures import fonts
 from analysis.language import named
+from workbook.deciding import shown
 from workbook.pages import answers, changes, plain, remarks, report
 from workbook.pages.entry import Entry
 from workbook.pages.overview import Overview
@@ -55,6 +56,8 @@ def index(entries: Sequence[Entry], beyond: Overview, not_renewed: Sequence[str]
         own=plain.words(language),
         about=_about(known),
         answers=[(each, answers.over_all(each, known, lost)) for each in sources],
+        todo=[(each, todo) for each in sources if (todo := _todo(each, records, known))],
+        assumptions=shown.assumptions(language),
         pooled=[(source, *known.page(source)) for source in known.sources],
         columns=_columns(known),
         several=len(sources) > 1,
@@ -77,6 +80,13 @@ def index(entries: Sequence[Entry], beyond: Overview, not_renewed: Sequence[str]
         fingerprint=report.fingerprint(records),
         **report.assets("index"),
     )
+
+
+def _todo(source: str, records: Sequence[Mapping], known: Overview) -> list[dict]:
+    """Return what to do next in a source, as rows."""
+    tables = known.found, known.variants, known.pools
+    found = shown.of_source(source, records, *tables)
+    return [shown.row(step, source, known.language) for step in found]
 
 
 def with_entries(beyond: Overview, entries: Sequence[Entry]) -> Overview:

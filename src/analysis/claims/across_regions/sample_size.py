@@ -13,12 +13,13 @@ from scipy import optimize, stats
 from analysis.claims.across_regions.families import usable
 from analysis.claims.across_regions.pooling import estimates, taking_part
 from analysis.claims.hypotheses import Part, register
+from analysis.language import phrase
 from analysis.statistics import meta_analysis
 from analysis.statistics.estimate import Estimate, on_scale
 
 POWER = 0.8
 MOST_REGIONS = 10_000
-COUNTED = {"H05": "stations with works", "H21": "campaigns"}
+COUNTED = {"H05": phrase("stations with works"), "H21": phrase("campaigns")}
 """What errors shrink with, where that is not the number of customers."""
 
 

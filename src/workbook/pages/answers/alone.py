@@ -79,6 +79,7 @@ class Alone(View):
             yield self.answer("open", "open_one", **facts)
             if open_ones[1:]:
                 yield self.answer("open", "also_open", True, claims=self._links(open_ones[1:]))
+            yield from self.outlooks(each.claim for each in open_ones)
         missing = [each for each in self.found if each.record["verdict"] == "not testable"]
         if missing:
             facts = {"claim": self.link_to(missing[0]), "reason": missing[0].record["reason"]}

@@ -99,6 +99,7 @@ class Pooled(View):
         if order[1:]:
             claims = self.named([hypothesis(key) for key in order[1:]])
             yield self.answer("open", "also_open", True, claims=claims)
+        yield from self.outlooks(order)
 
     def _unpooled(self) -> Answer:
         """Say which claim that can't be pooled is open in the most regions."""

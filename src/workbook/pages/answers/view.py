@@ -9,6 +9,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from analysis.claims import wording
+from analysis.claims.deciding import decidability
 from analysis.claims.hypotheses import Hypothesis, hypothesis
 from workbook.pages import history, plain
 from workbook.pages.entry import Entry
@@ -54,6 +55,24 @@ class View:
         more = len(links) - plain.MOST_NAMED
         said = Markup(escape(words["and_more"]))
         return said.format(names=text, n=more) if more > 0 else text
+
+    def outlooks(self, claims: Iterable[str]) -> Iterator[Answer]:
+        """Say which open claims more customers would close, and which no number of them."""
+        found: dict[str | None, list[str]] = {}
+        for key in dict.fromkeys(claims):
+            found.setdefault(decidability.outlook(key), []).append(key)
+        if keys := found.get("data"):
+            said = Markup(escape(self.words["at_size"]))
+            links = [said.format(claim=self.link(hypothesis(key)), n=_enough(key)) for key in keys]
+            yield self.answer("open", "closed_by_data", True, claims=self.joined(links))
+        for name in ("never", "wide"):
+            if keys := found.get(name):
+                last = [decidability.by_size(key).iloc[-1] for key in keys]
+                checks = list(dict.fromkeys(row["left_open_by"] for row in last))
+                facts = {"n": f"{max(row['customers'] for row in last):,}"}
+                facts["checks"] = plain.named(checks, self.known.language)
+                facts["claims"] = self.named([hypothesis(key) for key in keys])
+                yield self.answer("open", f"closed_by_none_{name}", True, **facts)
 
     def effect(self, part: Mapping) -> str:
         """Say a part's effect with its range."""
@@ -125,6 +144,11 @@ def joined(said: Iterable[Answer]) -> list[Answer]:
         else:
             found.append(each)
     return found
+
+
+def _enough(claim: str) -> str:
+    """Return how many customers a region has in which a claim is decided often enough."""
+    return f"{decidability.enough(decidability.by_size(claim))['customers']:,}"
 
 
 def with_range(part: Mapping) -> str:

@@ -1,0 +1,1 @@
+"""The commands that tell what it takes to decide claims: `calibrate` and `next`."""

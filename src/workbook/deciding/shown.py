@@ -1,0 +1,89 @@
+"""What to do next, in the words of the index and of the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from analysis.claims import wording
+from analysis.claims.across_regions import sample_size
+from analysis.claims.deciding.next_steps import COST, Known, Step, earns, steps
+from analysis.claims.hypotheses import hypothesis
+from analysis.claims.trials import plans
+from analysis.claims.trials.designs import design
+from analysis.data.errors import DataError
+from analysis.language import named
+from workbook.pages import plain
+
+
+def of_source(source: str, records: Sequence[Mapping], *tables: pd.DataFrame) -> list[Step]:
+    """Return what to do next in a source.
+
+    From the records of all findings, and their tables: as from `findings.tidy`,
+    `findings.variants` and `across_regions.pooled`.
+    """
+    own = [each for each in records if each["source"] == source]
+    found, variants, pools = (each[each["source"] == source] for each in tables)
+    try:
+        planned = plans.trials_of(source)
+    except DataError:  # whoever plans or reads that trial is told
+        planned = []
+    return steps(Known(own, found, variants, pools, planned))
+
+
+def row(step: Step, source: str, language: str) -> dict:
+    """Return a step as its cells: claim, regions, way, command, cost and worth."""
+    said, claim = plain.words(language)["next"], hypothesis(step.claim)
+    none = "unknown" if earns(step.claim) else "no_money"
+    return {
+        "id": step.claim,
+        "claim": f"{step.claim} {claim.title[language]}",
+        "regions": plain.named(step.regions, language),
+        "says": says(step, language),
+        "command": command(step, source),
+        "cost": said["unknown"] if step.cost is None else _years(step.cost),
+        "worth": _years(step.value) if step.value is not None else said[none],
+    }
+
+
+def says(step: Step, language: str) -> str:
+    """Say how a claim is decided."""
+    said = plain.words(language)["next"]
+    facts = {"where": step.where, "columns": wording.join(step.columns, language)}
+    facts["n"] = f"{step.n or 0:,.{1 if step.way == 'times' else 0}f}"
+    if step.way == "times":
+        facts["what"] = named(sample_size.COUNTED[step.claim], language)
+    key = step.way
+    if step.trial:
+        key, facts["trial"] = "trial_planned", step.trial
+    elif (
+        key == "trial" and design(step.claim).unit_is == "customer" and step.n > step.customers > 0
+    ):
+        key = "trial_large"
+    if key in ("customers", "regions") and step.n == 1:
+        key = f"one_{key}"
+    return said[key].format(**facts)
+
+
+def command(step: Step, source: str) -> str:
+    """Return the command that plans the trial of a step; empty where that is not the way."""
+    if step.way != "trial" or step.trial:
+        return ""
+    return f'workbook trial plan {step.claim} --source {source} --region "{step.where}"'
+
+
+def assumptions(language: str) -> str:
+    """Say what costs and worth are, and what was assumed."""
+    return plain.words(language)["next"]["assumptions"].format(cost=f"{COST:.0%}")
+
+
+def as_json(step: Step, source: str, language: str) -> Mapping:
+    """Return a step as plain values."""
+    words = row(step, source, language)
+    return vars(step) | {name: words[name] for name in ("command", "says")}
+
+
+def _years(value: float) -> str:
+    """Write years of a customer's margin."""
+    return f"{value:,.0f}" if value >= 10 or value == 0 else f"{value:,.1f}"

@@ -1,0 +1,225 @@
+"""What to do next: the cheapest way to decide each open claim, the most worthwhile first."""
+
+import json
+import math
+
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+from scipy import stats
+
+from analysis.claims import across_regions, calibration, findings
+from analysis.claims.deciding import decidability, next_steps
+from analysis.claims.deciding.next_steps import Known, Step, steps
+from analysis.claims.finding import conclude, no_finding
+from analysis.claims.hypotheses import hypothesis
+from analysis.claims.trials import plans
+from analysis.claims.trials.designs import design
+from analysis.claims.verdicts import Check
+from analysis.statistics.estimate import from_se
+from sample_findings import beyond, loss_against_gain
+from simulation.scenes import CLEAR
+from test_answers import entry
+from test_cli import workbook
+from workbook.deciding import shown
+from workbook.pages import index
+
+HIDDEN = Check("with a hidden cause as strong as any recorded", "the same verdict", "no", False)
+Z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
+
+
+@pytest.fixture(autouse=True)
+def table(tmp_path, monkeypatch):
+    """Numbers decide H03 and H12 from 10,000 customers on; H19 and H14 a check blocks for ever."""
+    monkeypatch.setattr(decidability, "FILE", tmp_path / "decidability.csv")
+    lines = [("H03", 5, "interval"), ("H12", 6, ""), ("H19", 0, HIDDEN.name)]
+    lines += [("H14", 0, HIDDEN.name)]
+    found = pd.DataFrame(
+        {
+            "scene": CLEAR.name, "customers": 10_000, "hypothesis": key, "regions": 6,
+            "right": right, "wrong": 0, "open": 6 - right, "untested": 0, "left_open_by": by,
+            "failing": 6 - right,
+        }
+        for key, right, by in lines
+    )  # fmt: skip
+    calibration.write(found, decidability.FILE)
+    monkeypatch.setattr(plans, "FOLDER", tmp_path / "plans")
+
+
+def open_h03(region="North", se=0.2, customers=2_000):
+    return loss_against_gain(0.1, se, region=region, customers=customers)
+
+
+def card_keeps(*checks, region="North", retention=(0.04, 0.02), customers=3_000):
+    """H19: hazard ratio, retention, and a margin claimed to be at least 5% of its mean."""
+    effects = {
+        "hazard_ratio": from_se(0.8, 0.1, 900, scale="log"),
+        "retention": from_se(*retention, 900),
+        "margin": from_se(0.08, 0.04, 900),
+    }
+    known = {"checks": checks, "customers": customers}
+    return conclude(hypothesis("H19"), "example", region, effects, **known)
+
+
+def no_severity(region="North"):
+    """H08 decided by nothing but what was not recorded."""
+    effects = {"policy": from_se(0.5, 0.05, 400), "jump": from_se(0.6, 0.1, 200)}
+    check = Check("severity is held equal", "yes", "no", False)
+    return conclude(hypothesis("H08"), "example", region, effects, checks=(check,), customers=3_000)
+
+
+def known(*found, planned=()):
+    records = [each.record() for each in found]
+    tables = findings.tidy(records), findings.variants(records)
+    return Known(records, *tables, across_regions.pooled(*tables), planned)
+
+
+def test_further_customers_follow_from_the_error_where_it_is_cheapest():
+    """A factor of (error x quantiles / distance)^2, where fewest further ones are needed."""
+    [step] = steps(known(open_h03("North", 0.2), open_h03("South", 0.1), open_h03("East", 0.3)))
+    factor = (0.1 * Z / 0.15) ** 2
+    assert (step.way, step.where) == ("customers", "South")
+    assert step.n == math.ceil((factor - 1) * 2_000)
+    assert step.cost == pytest.approx(0.02 * step.n)
+    assert step.regions == ("North", "South", "East")
+
+
+def test_a_claim_that_describes_a_level_needs_the_size_at_which_it_was_decided():
+    effects = {
+        "top20_share": from_se(0.71, 0.1, 800, scale="logit"),
+        "a_share": from_se(0.21, 0.2, 800, scale="logit"),
+    }
+    found = conclude(hypothesis("H12"), "example", "North", effects, customers=2_500)
+    [step] = steps(known(found))
+    assert (step.way, step.n) == ("customers", 7_500)
+
+
+def test_what_all_regions_together_decide_needs_nothing():
+    found = [loss_against_gain(0.22, 0.05, region=name, customers=900) for name in "ABCDEF"]
+    assert {each.verdict for each in found} == {"inconclusive"}
+    [step] = steps(known(*found))
+    assert (step.way, step.cost) == ("pool", 0.0)
+
+
+def test_columns_that_a_check_or_the_register_misses_are_to_be_recorded():
+    missing = no_finding(
+        hypothesis("H25"), "example", "North", "not testable", "No prices.",
+        missing=("survey.price_rating",), customers=3_000,
+    )  # fmt: skip
+    first, second = steps(known(no_severity(), missing))
+    assert (first.claim, first.way, first.columns) == ("H08", "field", ("complaints.severity",))
+    assert (second.claim, second.columns) == ("H25", ("survey.price_rating",))
+    assert shown.says(first, "en") == "Record complaints.severity in North."
+    assert shown.says(first, "zh") == "在North补记complaints.severity。"
+
+
+def test_a_hidden_cause_leaves_a_trial_and_goes_to_the_largest_region():
+    small = card_keeps(HIDDEN, region="Small", customers=800)
+    [step] = steps(known(small, card_keeps(HIDDEN, region="Large")))
+    assert (step.way, step.where) == ("trial", "Large")
+    assert step.n == next_steps.rough_size(design("H19")) == math.ceil((Z / (0.6 * 0.03)) ** 2)
+    assert "more than Large has: in several regions at once" in shown.says(step, "en")
+    assert shown.command(step, "ours") == 'workbook trial plan H19 --source ours --region "Large"'
+
+
+def test_the_rough_size_of_a_trial_is_that_of_two_arms():
+    """H08: 4 (1.96 + 0.84)^2 / (0.7 x 0.2)^2 units, in standard deviations."""
+    assert next_steps.rough_size(design("H08")) == math.ceil(4 * (Z / 0.14) ** 2) == 1602
+
+
+def test_a_planned_trial_has_the_size_of_its_plan(tmp_path):
+    lots = pd.DataFrame({"place": [1], "unit": ["a"], "arm": ["offered"]})
+    given = {
+        "trial": "cards", "claim": "H19", "source": "example", "region": "North",
+        "data_until": "2026-06-30", "seed": 1, "size": 1_500, "share": 0.5, "smallest": 0.03,
+        "needed": 1_234, "power": 0.8, "compliance": 0.6, "attrition": 0.0, "adjusted_for": (),
+        "within": (), "lots": "x", "design": {},
+    }  # fmt: skip
+    plans.register(plans.Plan(**given), lots)
+    records = [card_keeps(HIDDEN).record()]
+    tables = findings.tidy(records), findings.variants(records)
+    [step] = shown.of_source("example", records, *tables, across_regions.pooled(*tables))
+    assert (step.trial, step.n) == ("cards", 1_234)
+    assert shown.says(step, "en") == (
+        "The trial cards in North, which is planned: 1,234 are to be drawn for."
+    )
+    assert shown.command(step, "example") == ""
+
+
+def test_a_claim_without_a_trial_that_a_check_blocks_has_no_way():
+    effects = {"margin": from_se(1.2, 0.02, 900, scale="log")}
+    found = conclude(
+        hypothesis("H14"), "example", "North", effects, checks=(HIDDEN,), customers=3_000
+    )
+    [step] = steps(known(found))
+    assert step.way == "none"
+    assert shown.says(step, "en").startswith("No way is known")
+
+
+def test_a_decision_is_worth_the_unit_normal_loss_of_the_edge():
+    """Margin 8% with an error of 4%, worth acting on from 5% on, for 3,000 customers."""
+    [step] = steps(known(card_keeps(HIDDEN)))
+    away = (0.08 - 0.05) / 0.04
+    loss = 0.04 * (stats.norm.pdf(away) - away * stats.norm.sf(away))
+    assert step.value == pytest.approx(3_000 * loss)
+    assert 3_000 * loss == pytest.approx(15.74, abs=0.01)
+
+
+def test_money_comes_first_by_worth_less_cost_then_the_others_by_cost():
+    made = [
+        Step("H01", ("A",), "customers", cost=5.0),
+        Step("H02", ("A",), "none"),
+        Step("H14", ("A",), "customers", value=50.0, cost=30.0),
+        Step("H16", ("A",), "trial", value=500.0, cost=490.0),
+        Step("H19", ("A",), "trial", value=90.0, cost=20.0),
+        Step("H07", ("A",), "field", cost=0.0),
+        Step("H20", ("A",), "trial", value=10.0, cost=100.0),
+    ]
+    order = [each.claim for each in sorted(made, key=lambda each: each.rank)]
+    assert order == ["H19", "H14", "H16", "H20", "H07", "H01", "H02"]
+    ranked = [each.claim for each in steps(known(open_h03(), card_keeps(HIDDEN), no_severity()))]
+    assert ranked == ["H19", "H08", "H03"]
+
+
+@pytest.mark.parametrize(("language", "title"), [("en", "What to do next"), ("zh", "下一步做什么")])
+def test_the_index_lists_them_with_costs_and_assumptions(language, title):
+    found = [
+        loss_against_gain(0.1, 0.2, region="North", customers=2_000, language=language).record(),
+        card_keeps(HIDDEN).record() | {"language": language},
+    ]
+    entries = [entry(record, "North") for record in found]
+    page = BeautifulSoup(index.index(entries, beyond(entries)), "html.parser")
+    assert page.select_one("#next").text == title
+    lines = page.select(".next tbody tr")
+    assert [line.th.a["href"] for line in lines] == ["#H19", "#H03"]
+    costs = [line.select("td")[2].text for line in lines]
+    assert costs == ["484", f"{0.02 * math.ceil(((0.2 * Z / 0.15) ** 2 - 1) * 2_000):,.0f}"]
+    assert lines[0].select("td")[3].text == "16"
+    assert lines[0].code.text == 'workbook trial plan H19 --source example --region "North"'
+    assert "2%" in page.select_one(".next > p").text
+
+
+def test_an_index_on_which_all_is_decided_has_no_such_list():
+    entries = [entry(loss_against_gain(0.4, 0.05, customers=900).record(), "North")]
+    page = BeautifulSoup(index.index(entries, beyond(entries)), "html.parser")
+    assert page.select_one("#next") is None
+
+
+def test_the_command_says_that_nothing_ran_yet_and_that_a_source_is_not_known(tmp_path):
+    folder = tmp_path / "reports"
+    code, said = workbook("next", "--reports", folder)
+    assert code == 2
+    assert "No run of example yet: workbook run --source example." in said
+    code, said = workbook("next", "--source", "exampel", "--reports", folder)
+    assert code == 2
+    assert "No source 'exampel'" in said
+    assert not folder.exists()
+
+
+def test_a_step_is_plain_json():
+    [step] = steps(known(card_keeps(HIDDEN)))
+    made = json.loads(json.dumps(shown.as_json(step, "example", "en")))
+    assert made["claim"] == "H19"
+    assert made["way"] == "trial"
+    assert made["n"] == 24225
+    assert made["command"] == 'workbook trial plan H19 --source example --region "North"'
