@@ -8,9 +8,9 @@ import pytest
 from bs4 import BeautifulSoup
 from scipy import stats
 
-from analysis.claims import across_regions, calibration, findings
+from analysis.claims import calibration
 from analysis.claims.deciding import decidability, next_steps
-from analysis.claims.deciding.next_steps import Known, Step, steps
+from analysis.claims.deciding.next_steps import Step
 from analysis.claims.finding import conclude, no_finding
 from analysis.claims.hypotheses import hypothesis
 from analysis.claims.trials import plans
@@ -68,15 +68,15 @@ def no_severity(region="North"):
     return conclude(hypothesis("H08"), "example", region, effects, checks=(check,), customers=3_000)
 
 
-def known(*found, planned=()):
-    records = [each.record() for each in found]
-    tables = findings.tidy(records), findings.variants(records)
-    return Known(records, *tables, across_regions.pooled(*tables), planned)
+def todo(*found):
+    """What to do next, from findings."""
+    entries = [entry(each.record(), each.region) for each in found]
+    return shown.of_source("example", shown.of_entries(entries, "en"))
 
 
 def test_further_customers_follow_from_the_error_where_it_is_cheapest():
     """A factor of (error x quantiles / distance)^2, where fewest further ones are needed."""
-    [step] = steps(known(open_h03("North", 0.2), open_h03("South", 0.1), open_h03("East", 0.3)))
+    [step] = todo(open_h03("North", 0.2), open_h03("South", 0.1), open_h03("East", 0.3))
     factor = (0.1 * Z / 0.15) ** 2
     assert (step.way, step.where) == ("customers", "South")
     assert step.n == math.ceil((factor - 1) * 2_000)
@@ -90,14 +90,14 @@ def test_a_claim_that_describes_a_level_needs_the_size_at_which_it_was_decided()
         "a_share": from_se(0.21, 0.2, 800, scale="logit"),
     }
     found = conclude(hypothesis("H12"), "example", "North", effects, customers=2_500)
-    [step] = steps(known(found))
+    [step] = todo(found)
     assert (step.way, step.n) == ("customers", 7_500)
 
 
 def test_what_all_regions_together_decide_needs_nothing():
     found = [loss_against_gain(0.22, 0.05, region=name, customers=900) for name in "ABCDEF"]
     assert {each.verdict for each in found} == {"inconclusive"}
-    [step] = steps(known(*found))
+    [step] = todo(*found)
     assert (step.way, step.cost) == ("pool", 0.0)
 
 
@@ -106,7 +106,7 @@ def test_columns_that_a_check_or_the_register_misses_are_to_be_recorded():
         hypothesis("H25"), "example", "North", "not testable", "No prices.",
         missing=("survey.price_rating",), customers=3_000,
     )  # fmt: skip
-    first, second = steps(known(no_severity(), missing))
+    first, second = todo(no_severity(), missing)
     assert (first.claim, first.way, first.columns) == ("H08", "field", ("complaints.severity",))
     assert (second.claim, second.columns) == ("H25", ("survey.price_rating",))
     assert shown.says(first, "en") == "Record complaints.severity in North."
@@ -115,7 +115,7 @@ def test_columns_that_a_check_or_the_register_misses_are_to_be_recorded():
 
 def test_a_hidden_cause_leaves_a_trial_and_goes_to_the_largest_region():
     small = card_keeps(HIDDEN, region="Small", customers=800)
-    [step] = steps(known(small, card_keeps(HIDDEN, region="Large")))
+    [step] = todo(small, card_keeps(HIDDEN, region="Large"))
     assert (step.way, step.where) == ("trial", "Large")
     assert step.n == next_steps.rough_size(design("H19")) == math.ceil((Z / (0.6 * 0.03)) ** 2)
     assert "more than Large has: in several regions at once" in shown.says(step, "en")
@@ -136,9 +136,7 @@ def test_a_planned_trial_has_the_size_of_its_plan(tmp_path):
         "within": (), "lots": "x", "design": {},
     }  # fmt: skip
     plans.register(plans.Plan(**given), lots)
-    records = [card_keeps(HIDDEN).record()]
-    tables = findings.tidy(records), findings.variants(records)
-    [step] = shown.of_source("example", records, *tables, across_regions.pooled(*tables))
+    [step] = todo(card_keeps(HIDDEN))
     assert (step.trial, step.n) == ("cards", 1_234)
     assert shown.says(step, "en") == (
         "The trial cards in North, which is planned: 1,234 are to be drawn for."
@@ -151,14 +149,14 @@ def test_a_claim_without_a_trial_that_a_check_blocks_has_no_way():
     found = conclude(
         hypothesis("H14"), "example", "North", effects, checks=(HIDDEN,), customers=3_000
     )
-    [step] = steps(known(found))
+    [step] = todo(found)
     assert step.way == "none"
     assert shown.says(step, "en").startswith("No way is known")
 
 
 def test_a_decision_is_worth_the_unit_normal_loss_of_the_edge():
     """Margin 8% with an error of 4%, worth acting on from 5% on, for 3,000 customers."""
-    [step] = steps(known(card_keeps(HIDDEN)))
+    [step] = todo(card_keeps(HIDDEN))
     away = (0.08 - 0.05) / 0.04
     loss = 0.04 * (stats.norm.pdf(away) - away * stats.norm.sf(away))
     assert step.value == pytest.approx(3_000 * loss)
@@ -177,7 +175,7 @@ def test_money_comes_first_by_worth_less_cost_then_the_others_by_cost():
     ]
     order = [each.claim for each in sorted(made, key=lambda each: each.rank)]
     assert order == ["H19", "H14", "H16", "H20", "H07", "H01", "H02"]
-    ranked = [each.claim for each in steps(known(open_h03(), card_keeps(HIDDEN), no_severity()))]
+    ranked = [each.claim for each in todo(open_h03(), card_keeps(HIDDEN), no_severity())]
     assert ranked == ["H19", "H08", "H03"]
 
 
@@ -217,7 +215,7 @@ def test_the_command_says_that_nothing_ran_yet_and_that_a_source_is_not_known(tm
 
 
 def test_a_step_is_plain_json():
-    [step] = steps(known(card_keeps(HIDDEN)))
+    [step] = todo(card_keeps(HIDDEN))
     made = json.loads(json.dumps(shown.as_json(step, "example", "en")))
     assert made["claim"] == "H19"
     assert made["way"] == "trial"

@@ -91,28 +91,24 @@ class Finding(ShownOnce):
         """Return the finding as plain values, as it is carried in a notebook."""
         same = ("source", "region", "verdict", "meaning", "reason", "formula", "calibration")
         same += ("language", "variant", "is_quick")
-        same += ("customers",) if self.customers else ()  # earlier records have none of these
-        lacks = {"missing": list(self.missing)} if self.missing else {}
-        return (
-            {name: getattr(self, name) for name in same}
-            | lacks
-            | {
-                "hypothesis": self.hypothesis.id,
-                "reading": self.hypothesis.reading,
-                "title": self.hypothesis.title[self.language],
-                "claim": self.hypothesis.claim[self.language],
-                "parts": [self._part_record(part) for part in self.hypothesis.parts],
-                "checks": [
-                    {name: getattr(check, name) for name in ("name", "rule", "value", "blocking")}
-                    | {"passed": bool(check.passed)}
-                    for check in self.checks
-                ],
-                "variants": [row for check in self.checks for row in _variants(check)],
-                "tests": [row for check in self.checks for row in _tests(check)],
-                "caveats": list(self.caveats),
-                "register": fingerprint(),
-            }
-        )
+        known = ("customers", "missing")  # earlier records have neither
+        same += tuple(name for name in known if getattr(self, name))
+        return {name: getattr(self, name) for name in same} | {
+            "hypothesis": self.hypothesis.id,
+            "reading": self.hypothesis.reading,
+            "title": self.hypothesis.title[self.language],
+            "claim": self.hypothesis.claim[self.language],
+            "parts": [self._part_record(part) for part in self.hypothesis.parts],
+            "checks": [
+                {name: getattr(check, name) for name in ("name", "rule", "value", "blocking")}
+                | {"passed": bool(check.passed)}
+                for check in self.checks
+            ],
+            "variants": [row for check in self.checks for row in _variants(check)],
+            "tests": [row for check in self.checks for row in _tests(check)],
+            "caveats": list(self.caveats),
+            "register": fingerprint(),
+        }
 
     def _part_record(self, part: Part) -> dict:
         """Return one part with its rule and, where there is one, its estimate."""

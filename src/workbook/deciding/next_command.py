@@ -27,21 +27,18 @@ def what_next(
     as_json: Annotated[bool, typer.Option("--json", help="A JSON object for each.")] = False,
 ) -> None:
     """List every open claim of the last run, with the cheapest way to decide it."""
-    from analysis.claims import across_regions, findings
     from workbook.deciding import shown
     from workbook.pages import collect, plain
 
     [language] = notebooks.choose([language], notebooks.LANGUAGES, "language")
     use(language)
     name, said = Path(source).stem, plain.words(language)["next"]
-    entries = (each.worded(language) for each in collect.collect(reports) if each.claim)
-    records = [each.record for each in entries if each.source == name]
-    if not records:
+    entries = [each for each in collect.collect(reports) if each.claim and each.source == name]
+    if not entries:
         name = sources.read(source).name  # whatever is no source is said here
         raise DataError(f"No run of {name} yet: workbook run --source {source}.")
-    found, others = findings.tidy(records), findings.variants(records)
-    pools = across_regions.pooled(found, others, findings.tests(records))
-    todo, console = shown.of_source(name, records, found, others, pools), PlainConsole()
+    todo = shown.of_source(name, shown.of_entries(entries, language))
+    console = PlainConsole()
     if as_json:
         for step in todo:
             content = json.dumps(shown.as_json(step, source, language), ensure_ascii=False)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import pandas as pd
-
-from analysis.claims import wording
+from analysis.claims import across_regions, findings, wording
 from analysis.claims.across_regions import sample_size
 from analysis.claims.deciding.next_steps import COST, Known, Step, earns, steps
 from analysis.claims.hypotheses import hypothesis
@@ -14,22 +12,33 @@ from analysis.claims.trials import plans
 from analysis.claims.trials.designs import design
 from analysis.data.errors import DataError
 from analysis.language import named
-from workbook.pages import plain
+from workbook.pages import history, plain
+from workbook.pages.entry import Entry
+from workbook.pages.overview import Overview
 
 
-def of_source(source: str, records: Sequence[Mapping], *tables: pd.DataFrame) -> list[Step]:
-    """Return what to do next in a source.
-
-    From the records of all findings, and their tables: as from `findings.tidy`,
-    `findings.variants` and `across_regions.pooled`.
-    """
-    own = [each for each in records if each["source"] == source]
-    found, variants, pools = (each[each["source"] == source] for each in tables)
+def of_source(source: str, known: Overview) -> list[Step]:
+    """Return what to do next in a source, from all that is known of its last run."""
+    records = [each.record for each in known.entries if each.claim and each.source == source]
+    own = known.pools[known.pools["source"] == source].drop_duplicates("hypothesis")
+    verdicts = dict(zip(own["hypothesis"], own["verdict"], strict=True))
     try:
         planned = plans.trials_of(source)
     except DataError:  # whoever plans or reads that trial is told
         planned = []
-    return steps(Known(own, found, variants, pools, planned))
+    times, needs = known.times.get(source, {}), known.needs.get(source, {})
+    return steps(Known(records, verdicts, times, needs, planned))
+
+
+def of_entries(entries: Sequence[Entry], language: str) -> Overview:
+    """Return what is known of findings without their history, in a language."""
+    records = [each.record for each in entries]
+    found, others = findings.tidy(records), findings.variants(records)
+    pools = across_regions.pooled(found, others, findings.tests(records))
+    tables = pools, across_regions.by_region(found), history.empty()
+    worded = tuple(each.worded(language) for each in entries)
+    more = {"found": found, "variants": others, "entries": worded}
+    return Overview(*tables, {}, language=language, **more)
 
 
 def row(step: Step, source: str, language: str) -> dict:

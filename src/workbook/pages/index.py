@@ -56,7 +56,7 @@ def index(entries: Sequence[Entry], beyond: Overview, not_renewed: Sequence[str]
         own=plain.words(language),
         about=_about(known),
         answers=[(each, answers.over_all(each, known, lost)) for each in sources],
-        todo=[(each, todo) for each in sources if (todo := _todo(each, records, known))],
+        todo=[(each, todo) for each in sources if (todo := _todo(each, known))],
         assumptions=shown.assumptions(language),
         pooled=[(source, *known.page(source)) for source in known.sources],
         columns=_columns(known),
@@ -82,11 +82,9 @@ def index(entries: Sequence[Entry], beyond: Overview, not_renewed: Sequence[str]
     )
 
 
-def _todo(source: str, records: Sequence[Mapping], known: Overview) -> list[dict]:
+def _todo(source: str, known: Overview) -> list[dict]:
     """Return what to do next in a source, as rows."""
-    tables = known.found, known.variants, known.pools
-    found = shown.of_source(source, records, *tables)
-    return [shown.row(step, source, known.language) for step in found]
+    return [shown.row(step, source, known.language) for step in shown.of_source(source, known)]
 
 
 def with_entries(beyond: Overview, entries: Sequence[Entry]) -> Overview:

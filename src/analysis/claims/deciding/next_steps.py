@@ -22,7 +22,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import pandas as pd
 from scipy import stats
 
 from analysis.claims import wording
@@ -114,16 +113,20 @@ class Known:
     ----------
     records : sequence of mapping
         Of its findings, as from `findings.records`.
-    found, variants, pools : DataFrame
-        Of the same, as from `findings.tidy`, `findings.variants` and `across_regions.pooled`.
+    verdicts : mapping of str to str
+        By claim, over all regions.
+    times : mapping of str to mapping
+        By region and claim, as from `sample_size.times_needed`.
+    needs : mapping of str to mapping
+        By claim, the rows of `sample_size.pooled_needs`.
     plans : sequence of Plan
         Of its trials.
     """
 
     records: Sequence[Mapping]
-    found: pd.DataFrame
-    variants: pd.DataFrame
-    pools: pd.DataFrame
+    verdicts: Mapping[str, str]
+    times: Mapping[str, Mapping[str, float]]
+    needs: Mapping[str, Mapping]
     plans: Sequence[Plan] = ()
 
 
@@ -133,45 +136,54 @@ def steps(known: Known) -> list[Step]:
     for record in known.records:
         if record["verdict"] in OPEN:
             is_open.setdefault(record["hypothesis"], []).append(record)
-    times = sample_size.times_needed(known.found)
-    needs = sample_size.pooled_needs(known.found, known.variants, known.pools).to_dict("index")
-    verdicts = known.pools.drop_duplicates("hypothesis").set_index("hypothesis")["verdict"]
-    made = []
-    for key, own in is_open.items():
-        regions = tuple(record["region"] for record in own)
-        if verdicts.get(key) in DECIDED:
-            made.append(Step(key, regions, "pool", cost=0.0))
-            continue
-        found = [
-            each for record in own for each in _in_region(record, regions, times, known.plans)
-        ] + list(_over_regions(key, regions, needs.get(key), known.records))
-        best = min(found, key=_cheapest, default=Step(key, regions, "none"))
-        made.append(_valued(best, own))
+    made = [_step(key, own, known) for key, own in is_open.items()]
     return sorted(made, key=lambda each: each.rank)
 
 
+def _step(key: str, own: Sequence[Mapping], known: Known) -> Step:
+    """Return the cheapest way to decide a claim, from its records where it is open."""
+    regions = tuple(record["region"] for record in own)
+    if known.verdicts.get(key) in DECIDED:
+        return Step(key, regions, "pool", cost=0.0)
+    outlook, counted = decidability.outlook(key), decidability.by_size(key)
+    enough = decidability.enough(counted) if outlook == "data" else None
+    size = None if enough is None else int(enough["customers"])
+    found = [
+        each
+        for record in own
+        for each in _in_region(record, regions, known, size, numbers=outlook != "never")
+    ]
+    if outlook != "never":
+        found += _over_regions(key, regions, known)
+    best = min(found, key=_cheapest, default=Step(key, regions, "none"))
+    return _valued(best, own)
+
+
 def _in_region(
-    record: Mapping, regions: tuple[str, ...], times: pd.DataFrame, plans: Sequence[Plan]
+    record: Mapping, regions: tuple[str, ...], known: Known, enough: int | None, *, numbers: bool
 ) -> Iterable[Step]:
-    """Yield the ways that decide a claim in a region."""
+    """Yield the ways that decide a claim in a region.
+
+    `enough` customers decide it where its effects are clear; `numbers` says whether any do.
+    """
     key, where, size = record["hypothesis"], record["region"], record.get("customers", 0)
     failed = {each["name"] for each in record["checks"] if each["blocking"] and not each["passed"]}
     columns = list(record.get("missing", ())) + [FIELDS[name] for name in failed & set(FIELDS)]
     if columns:
         yield Step(key, regions, "field", where, columns=tuple(dict.fromkeys(columns)), cost=0.0)
+        return
     if failed & set(WAVES):
         yield Step(key, regions, "wave", where, n=float(size), cost=COST * size)
-    factor = _at(times, key, where)
-    outlook = decidability.outlook(key)
-    if factor is not None and outlook != "never" and not columns:
+    factor = known.times.get(where, {}).get(key, math.nan)
+    if math.isfinite(factor) and numbers:
         yield _more(key, regions, where, factor, size)
-    elif outlook == "data" and not columns:
-        enough = int(decidability.enough(decidability.by_size(key))["customers"])
-        if 0 < size < enough:
-            more = enough - size
-            yield Step(key, regions, "customers", where, n=float(more), cost=COST * more)
-    if key in designs() and not columns:
-        plan = next((each for each in plans if (each.claim, each.region) == (key, where)), None)
+    elif enough and 0 < size < enough:
+        more = float(enough - size)
+        yield Step(key, regions, "customers", where, n=more, cost=COST * more)
+    if key in designs():
+        plan = next(
+            (each for each in known.plans if (each.claim, each.region) == (key, where)), None
+        )
         n = float(plan.needed or plan.size) if plan else rough_size(design(key))
         name = plan.trial if plan else ""
         yield Step(key, regions, "trial", where, n, trial=name, customers=size, cost=COST * n)
@@ -206,31 +218,20 @@ def _more(key: str, regions: tuple[str, ...], where: str, factor: float, size: i
     return Step(key, regions, "customers", where, n=float(more), cost=COST * more)
 
 
-def _over_regions(
-    key: str, regions: tuple[str, ...], need: Mapping | None, records: Sequence[Mapping]
-) -> Iterable[Step]:
+def _over_regions(key: str, regions: tuple[str, ...], known: Known) -> Iterable[Step]:
     """Yield the way to pool a claim over more regions like these."""
+    need = known.needs.get(key)
     if need is None or not math.isfinite(need["regions_needed"]):
         return
-    sizes = {each["region"]: each.get("customers", 0) for each in records}
+    sizes = {each["region"]: each.get("customers", 0) for each in known.records}
     more = max(need["regions_needed"] - need["regions"], 1.0)
-    mean = sum(sizes.values()) / len(sizes)
-    if decidability.outlook(key) != "never":
-        yield Step(key, regions, "regions", n=more, cost=COST * more * mean)
+    yield Step(key, regions, "regions", n=more, cost=COST * more * sum(sizes.values()) / len(sizes))
 
 
 def _cheapest(step: Step) -> tuple[float, bool, int]:
     """Return what the ways to decide one claim are compared by; trials go to the largest region."""
     cost = math.inf if step.cost is None else step.cost
     return cost, step.way == "trial", -step.customers
-
-
-def _at(times: pd.DataFrame, key: str, region: str) -> float | None:
-    """Return how many times its data a region needs; None where no amount is known to do."""
-    if key not in times.index or region not in times.columns:
-        return None
-    value = float(times.loc[key, region])
-    return value if math.isfinite(value) else None
 
 
 def _valued(step: Step, own: Sequence[Mapping]) -> Step:
@@ -254,7 +255,8 @@ def _of_knowing(part: Part, each: Mapping) -> float:
     ends = wording.ends(each["ci_low"], each["ci_high"])
     known = Estimate(each["estimate"], *ends, each["n_obs"], part.scale, each.get("df") or math.inf)
     away = abs(float(link(known.middle) - link(_edge(part)))) / known.se
-    return float(known.se * (stats.norm.pdf(away) - away * stats.norm.sf(away)))
+    density = math.exp(-(away**2) / 2) / math.sqrt(2 * math.pi)
+    return known.se * (density - away * math.erfc(away / math.sqrt(2)) / 2)
 
 
 def _edge(part: Part) -> float:
