@@ -16,6 +16,7 @@ from analysis.language import text
 from analysis.statistics.estimate import Estimate, NotEstimable
 
 MIME_TYPE = "application/vnd.customer-workbook.finding+json"
+TRIAL_MIME_TYPE = "application/vnd.customer-workbook.trial+json"
 
 
 class ShownOnce:

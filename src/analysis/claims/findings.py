@@ -14,7 +14,7 @@ from pyarrow import ArrowException
 from pydantic import BaseModel, ConfigDict, Field
 
 from analysis.claims import hypotheses
-from analysis.claims.finding import MIME_TYPE, no_finding
+from analysis.claims.finding import MIME_TYPE, TRIAL_MIME_TYPE, no_finding
 from analysis.claims.verdicts import Verdict
 from analysis.data.files import csv_safe, whole
 from analysis.data.sources import DataError, reports_folder
@@ -116,6 +116,16 @@ def records(notebook: nbformat.NotebookNode) -> Iterator[dict]:
         for output in cell.get("outputs", ()):
             record = output.get("data", {}).get(MIME_TYPE)
             if record is not None and not record.get("variant"):
+                yield dict(record)
+
+
+def of_trials(notebook: nbformat.NotebookNode) -> Iterator[dict]:
+    """Yield what trials decided that an executed notebook has read back, as `Decided.record`."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            record = output.get("data", {}).get(TRIAL_MIME_TYPE)
+            if record is not None:
+                _Part.model_validate_json(json.dumps(record["part"]))
                 yield dict(record)
 
 

@@ -13,13 +13,14 @@ from analysis.claims.trials.designs import design
 from analysis.data.errors import DataError
 from analysis.language import named
 from workbook.pages import history, plain
-from workbook.pages.entry import Entry
+from workbook.pages.entry import Entry, is_settled
 from workbook.pages.overview import Overview
 
 
 def of_source(source: str, known: Overview) -> list[Step]:
     """Return what to do next in a source, from all that is known of its last run."""
-    records = [each.record for each in known.entries if each.claim and each.source == source]
+    own = [each for each in known.entries if each.claim and each.source == source]
+    records = [each.record for each in own if not is_settled(known.tried(each))]
     own = known.pools[known.pools["source"] == source].drop_duplicates("hypothesis")
     verdicts = dict(zip(own["hypothesis"], own["verdict"], strict=True))
     try:

@@ -137,10 +137,19 @@ def _entry(path: Path, reports: Path) -> Entry:
         error=about["error"],
         title=report.title(notebook),
         record=_of_run(record, about) if record else None,
+        trial=next(_trials(notebook, about), None),
         files=tuple(
             quote(file.relative_to(reports).as_posix()) for file in up_to_date.files_of(path)
         ),
     )
+
+
+def _trials(notebook: nbformat.NotebookNode, about: Mapping) -> Iterator[Mapping]:
+    """Yield what trials decided that a notebook without a claim has read back."""
+    own = {"source": about["source"], "region": about["region"]}
+    for record in findings.of_trials(notebook) if not about["claim"] else ():
+        if own.items() <= record.items() and record["hypothesis"] in hypotheses.register():
+            yield record
 
 
 def _of_run(record: Mapping, about: Mapping) -> dict:

@@ -138,7 +138,7 @@ def _row(key: str, known: Overview) -> dict:
         "notes": _row_notes(entry, known),
         "tally": [(name, counts[name]) for name in card.SYMBOLS if counts[name]],
         "pooled": [known.cell(source, entry) for source in known.sources],
-        "cells": [_cell(found.get(place), language) for place in known.places],
+        "cells": [_cell(found.get(place), known) for place in known.places],
     }
 
 
@@ -158,11 +158,11 @@ def _row_notes(claim: hypotheses.Hypothesis, known: Overview) -> Iterator[str]:
         yield wording.words(known.language)["association"]
 
 
-def _cell(entry: Entry | None, language: str) -> dict | None:
+def _cell(entry: Entry | None, known: Overview) -> dict | None:
     """Return the cell of a region: verdict, numbers, and whether a check failed, or what broke."""
     if entry is None:
         return None
-    record = entry.record
+    record, language = entry.record, known.language
     part, words = record["parts"][0], wording.words(language)
     said = [wording.interval(wording.in_plain_unit(part))] if "estimate" in part else []
     said += [words["check_failed"]] if wording.failed_checks(record) else []
@@ -171,6 +171,19 @@ def _cell(entry: Entry | None, language: str) -> dict | None:
         "href": _short(entry.finding),
         "verdict": record["verdict"],
         "said": "; ".join(said),
+    } | _tried(entry, known, said)
+
+
+def _tried(entry: Entry, known: Overview, said: Sequence[str]) -> dict:
+    """Return what a trial makes of a region's cell; nothing where there is none."""
+    tried = known.tried(entry)
+    if tried is None:
+        return {}
+    shown = plain.by_trial(entry.record["verdict"], "", [tried.trial], known.language)
+    return {
+        "href": _short(tried.href),
+        "verdict": shown["verdict"],
+        "said": "; ".join([*shown["notes"], *said]),
     }
 
 

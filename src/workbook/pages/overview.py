@@ -16,7 +16,7 @@ from analysis.claims.across_regions import sample_size
 from analysis.claims.finding import part_record
 from analysis.claims.hypotheses import Hypothesis, Part
 from workbook.pages import history, plain
-from workbook.pages.entry import Entry, Place
+from workbook.pages.entry import Entry, Place, trials_of
 
 DECIDED = across_regions.BEST_FIRST[:3]
 
@@ -71,6 +71,15 @@ class Overview:
             if entry.claim:
                 found[entry.claim][entry.place] = entry
         return {key: each for key, each in found.items() if each}
+
+    @cached_property
+    def trials(self) -> dict[tuple[str, str], dict[str, Entry]]:
+        """By source and claim, the entries that say what a trial decided, by region."""
+        return trials_of(self.entries)
+
+    def tried(self, entry: Entry) -> Entry | None:
+        """Return what says what a trial decided of a finding's claim in its region."""
+        return self.trials.get((entry.source, entry.claim), {}).get(entry.region)
 
     @cached_property
     def scales(self) -> dict[str, Axis]:
@@ -146,12 +155,13 @@ class Overview:
         shown = {"href": self.finding_over_all(source, known)}
         why = self.pools[self.pools["hypothesis"] == known.id]
         why = across_regions.why_open(why[why["source"] == source], self._plain).iloc[0]
-        shown |= {"verdict": row["verdict"], "reason": why}
+        trials = [each.trial for each in self.trials.get((source, known.id), {}).values()]
+        shown |= plain.by_trial(row["verdict"], why, trials, self.language)
         part = self.pooled_part(source, known, known.parts[0])
         if part is None:
-            return shown | {"notes": [self.words["no_family"]]}
+            return shown | {"notes": [*shown["notes"], self.words["no_family"]]}
         times = part.get("plain", {}).get("times", 1.0)
-        notes = [self.words["pooled"].format(n=row["n_regions"])]
+        notes = [*shown["notes"], self.words["pooled"].format(n=row["n_regions"])]
         if row["n_regions"] >= across_regions.LEAST_TO_PREDICT:
             ends = {
                 end: known.parts[0].written(times * row[f"prediction_{end}"], self.language)

@@ -50,6 +50,40 @@ def effect(part: Mapping, language: str) -> str:
     return words(language)["effect"].format(label=label, unit=unit, **facts).strip()
 
 
+def by_trial(verdict: str, reason: str, trials: Iterable[Mapping], language: str) -> dict:
+    """Return the verdict that comes first, why it is open, and notes that say both.
+
+    What a trial decided comes before what was found without one.
+
+    Parameters
+    ----------
+    verdict, reason : str
+        Without a trial.
+    trials : iterable of mapping
+        Records of trials; where their verdicts differ the claim is open.
+    language : str
+        Of the page.
+    """
+    said, names = words(language)["by_trial"], wording.words(language)["verdict"]
+    found = [
+        (
+            each["verdict"],
+            said["said"].format(
+                verdict=names[each["verdict"]],
+                effect=effect(each["part"], language),
+                where=each["region"],
+            ),
+        )
+        for each in trials
+    ]
+    if not found:
+        return {"verdict": verdict, "reason": reason, "notes": []}
+    verdicts, notes = zip(*found, strict=True)
+    first = verdicts[0] if len(set(verdicts)) == 1 else "inconclusive"
+    without = said["without"].format(verdict=names[verdict])
+    return {"verdict": first, "reason": "", "notes": [*notes, without]}
+
+
 def named(names: Sequence[str], language: str) -> str:
     """Return names in the reader's words as one enumeration, of many only the first."""
     said = words(language)

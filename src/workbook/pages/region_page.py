@@ -92,7 +92,11 @@ def _row(entry: Entry, known: Overview) -> dict:
             "effect": plain.effect(part, language),
             "n": wording.count(part, language),
         }
-    return row | known.region_notes(entry.place, claim)
+    row |= known.region_notes(entry.place, claim)
+    if tried := known.tried(entry):
+        shown = plain.by_trial(record["verdict"], "", [tried.trial], language)
+        row |= shown | {"tried": HOME + tried.href}
+    return row
 
 
 def _lists(own: Sequence[Entry], known: Overview) -> Iterator[dict]:

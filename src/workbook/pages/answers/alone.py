@@ -11,7 +11,7 @@ from analysis.claims import wording
 from analysis.claims.hypotheses import Hypothesis, hypothesis
 from workbook.pages import plain
 from workbook.pages.answers.view import MOST, Answer, View, with_range
-from workbook.pages.entry import Entry
+from workbook.pages.entry import Entry, is_settled
 from workbook.pages.overview import Overview
 
 
@@ -27,7 +27,8 @@ class Alone(View):
         prefix: str = "",
     ) -> None:
         super().__init__(source, known, prefix)
-        self.found, self.most = found, MOST if region is None else 1
+        self.found = [each for each in found if not is_settled(known.tried(each))]
+        self.most = MOST if region is None else 1
         self.region = region
 
     def address(self, known: Hypothesis) -> str:
@@ -41,6 +42,8 @@ class Alone(View):
 
     def settled(self, kind: str, verdicts: Sequence[str]) -> Iterator[Answer]:
         """Say which claims are settled in a region."""
+        tried = self.tried(verdicts, self.region)
+        yield from self.by_trial(kind, tried)
         rows = [each for each in self.found if each.record["verdict"] in verdicts]
         for each in rows[: self.most]:
             part = wording.deciding_part(each.record)
@@ -55,7 +58,7 @@ class Alone(View):
             yield self.answer(
                 kind, "also_hold" if kind == "act" else "also_fail", True, claims=claims
             )
-        if not rows:
+        if not rows and not tried:
             yield self.answer(kind, "nothing_holds_in" if kind == "act" else "nothing_fails")
 
     def unsettled(self) -> Iterator[Answer]:

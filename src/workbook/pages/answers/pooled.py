@@ -10,6 +10,7 @@ from analysis.claims import across_regions, wording
 from analysis.claims.hypotheses import Hypothesis, hypothesis
 from workbook.pages import plain
 from workbook.pages.answers.view import MOST, Answer, View, with_range
+from workbook.pages.entry import is_settled
 from workbook.pages.overview import Overview
 
 
@@ -19,7 +20,13 @@ class Pooled(View):
     def __init__(self, source: str, known: Overview) -> None:
         super().__init__(source, known)
         pools = known.pools[known.pools["source"] == source]
-        self.best = across_regions.ranked(pools).to_dict("records")
+        settled = {
+            claim
+            for (own, claim), trials in known.trials.items()
+            if own == source and any(map(is_settled, trials.values()))
+        }
+        rows = across_regions.ranked(pools).to_dict("records")
+        self.best = [row for row in rows if row["hypothesis"] not in settled]
 
     def address(self, known: Hypothesis) -> str:
         """Return the address of a claim over all regions."""
@@ -35,6 +42,8 @@ class Pooled(View):
 
     def settled(self, kind: str, verdicts: Sequence[str]) -> Iterator[Answer]:
         """Say which claims are settled, and stand among all that were tested."""
+        tried = self.tried(verdicts)
+        yield from self.by_trial(kind, tried)
         rows = [row for row in self.best if row["verdict"] in verdicts and row["survives"]]
         for row in rows[:MOST]:
             known, part = hypothesis(row["hypothesis"]), self.part(row)
@@ -53,7 +62,7 @@ class Pooled(View):
             yield self.answer(
                 kind, "also_hold" if kind == "act" else "also_fail", True, claims=claims
             )
-        if not rows:
+        if not rows and not tried:
             none = self.answer(kind, "nothing_holds" if kind == "act" else "nothing_fails")
             yield (kind == "stop" and self._false_somewhere(verdicts)) or none
 

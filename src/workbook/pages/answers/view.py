@@ -74,6 +74,24 @@ class View:
                 facts["claims"] = self.named([hypothesis(key) for key in keys])
                 yield self.answer("open", f"closed_by_none_{name}", True, **facts)
 
+    def tried(self, verdicts: Sequence[str], region: str | None = None) -> list[Entry]:
+        """Return what trials decided in one of some ways, of a region or of all."""
+        found = [
+            each
+            for (source, _), own in self.known.trials.items()
+            for each in own.values()
+            if source == self.source and each.trial["verdict"] in verdicts
+        ]
+        return [each for each in found if region in (None, each.region)]
+
+    def by_trial(self, kind: str, tried: Sequence[Entry]) -> Iterator[Answer]:
+        """Say which claims trials have settled."""
+        for each in tried:
+            known, part = hypothesis(each.trial["hypothesis"]), each.trial["part"]
+            facts = {"claim": self.link(known, self.prefix + each.href), "where": each.region}
+            facts |= {"effect": self.effect(part)}
+            yield self.answer(kind, f"trial_{kind}", **facts)
+
     def effect(self, part: Mapping) -> str:
         """Say a part's effect with its range."""
         return plain.effect(part, self.known.language)
