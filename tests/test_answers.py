@@ -134,8 +134,9 @@ def test_few_regions_speak_for_themselves():
 
 def test_reports_that_failed_are_named():
     broken = entry(each_verdict()["failed"], REGIONS[0])
-    found = dict(said([*runs((0.4, 0.41, 0.43)), broken]))
-    assert found["failed"] == "One report failed: North 华北 · H05_x."
+    entries = [*runs((0.4, 0.41, 0.43)), broken]
+    assert dict(said(entries))["broken"] == "One report failed: North 华北 · H05_x."
+    assert '<b class="broken">Failed</b>' in index.index(entries, beyond(entries))
 
 
 def test_a_region_has_five_answers_and_says_what_sets_it_apart(tmp_path):

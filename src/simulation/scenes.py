@@ -248,7 +248,7 @@ _CLEAR = World(
     campaign_log_hazard=-0.70,
     acquire_cost=1_500.0,
 )
-CLEAR_REGIONS = {1_000: 20, 3_000: 12, 10_000: 10, 30_000: 3, 100_000: 1}
+CLEAR_REGIONS = {1_000: 20, 3_000: 8, 10_000: 5, 30_000: 2, 100_000: 1}
 """Simulated regions of each size in which it is counted how often a claim is decided."""
 CLEAR = Scene("clear effects", _CLEAR, SCENES[0].hypotheses, tuple(CLEAR_REGIONS))
 """Every effect that a world can move lies 1.5 smallest effects or more from the claim's edges."""

@@ -47,7 +47,9 @@ def what_next(
     if not todo:
         console.print(said["nothing"], soft_wrap=True)
         return
-    table = Table(*said["columns"].values())
+    table = Table()
+    for name in said["columns"].values():
+        table.add_column(name, overflow="fold")
     for step in todo:
         row = shown.row(step, source, language)
         table.add_row(*(row[name] for name in ("claim", "regions", "says", "cost", "worth")))

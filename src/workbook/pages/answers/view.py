@@ -117,7 +117,7 @@ class View:
             names = [f"{each.region} · {each.notebook}" for each in failed]
             names = plain.named(names, self.known.language)
             key = "failed_one" if len(failed) == 1 else "failed"
-            yield self.answer("failed", key, n=len(failed), names=names)
+            yield self.answer("broken", key, n=len(failed), names=names)
 
     def changed(self, found: pd.DataFrame) -> Iterator[Answer]:
         """Say which verdicts moved since the run before, and why."""
