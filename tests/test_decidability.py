@@ -15,7 +15,7 @@ from analysis.statistics.estimate import LINKS, on_scale
 from sample_findings import loss_against_gain
 from simulation import World, error_rates
 from simulation.scenes import CLEAR, CLEAR_REGIONS, Scene
-from test_answers import runs
+from test_answers import entry, runs
 from test_answers import said as answers_of
 
 HIDDEN = "with a hidden cause as strong as any recorded"
@@ -210,6 +210,21 @@ def test_a_claim_that_no_number_decides_is_said_to_be_so():
         "On clear effects, the largest simulated regions, of about 10,000 customers, are decided "
         "rightly in 0 of 6 cases; this region: 9,000. Of 6 regions of about 10,000 customers 6 "
         f"stay open, most often (6) by the check “{HIDDEN}”."
+    )
+
+
+@pytest.mark.usefixtures("table")
+def test_where_a_region_is_as_large_as_clear_effects_take_it_is_not_for_want_of_customers():
+    """H03 of clear effects is decided from 10,000 customers on."""
+    said = []
+    for customers in (9_999, 10_000):
+        found = [loss_against_gain(0.12, 0.05, customers=customers, region="North").record()]
+        [text] = [text for kind, text in answers_of([entry(found[0], "North")]) if kind == "open"]
+        said.append(text)
+    assert said[0].endswith("decided in four of five cases): H03 Loss against gain (10,000).")
+    assert said[1].endswith(
+        "A region here has as many customers as clear effects take; so the effect of these lies "
+        "near an edge of what is claimed, or a check fails in these data: H03 Loss against gain."
     )
 
 

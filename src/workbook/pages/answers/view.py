@@ -31,6 +31,8 @@ class Answer:
 class View:
     """What the two kinds of answers share: words, and links to findings."""
 
+    region: str | None = None  # the only one that is spoken of; None where it is all
+
     def __init__(self, source: str, known: Overview, prefix: str = "") -> None:
         self.source, self.known, self.prefix = source, known, prefix
         self.words = plain.words(known.language)["answers"]
@@ -60,11 +62,19 @@ class View:
         """Say which open claims more customers would close, and which no number of them."""
         found: dict[str | None, list[str]] = {}
         for key in dict.fromkeys(claims):
-            found.setdefault(decidability.outlook(key), []).append(key)
+            outlook = decidability.outlook(key)
+            if outlook == "data" and _enough(key) <= self._largest(key):
+                outlook = "edge"
+            found.setdefault(outlook, []).append(key)
         if keys := found.get("data"):
             said = Markup(escape(self.words["at_size"]))
-            links = [said.format(claim=self.link(hypothesis(key)), n=_enough(key)) for key in keys]
+            links = [
+                said.format(claim=self.link(hypothesis(key)), n=f"{_enough(key):,}") for key in keys
+            ]
             yield self.answer("open", "closed_by_data", True, claims=self.joined(links))
+        if keys := found.get("edge"):
+            claims = self.named([hypothesis(key) for key in keys])
+            yield self.answer("open", "closed_by_none_edge", True, claims=claims)
         for name in ("never", "wide"):
             if keys := found.get(name):
                 last = [decidability.by_size(key).iloc[-1] for key in keys]
@@ -91,6 +101,17 @@ class View:
             facts = {"claim": self.link(known, self.prefix + each.href), "where": each.region}
             facts |= {"effect": self.effect(part)}
             yield self.answer(kind, f"trial_{kind}", **facts)
+
+    def _largest(self, claim: str) -> int:
+        """Return how many customers the largest region has in which a claim is open."""
+        sizes = [
+            each.record.get("customers", 0)
+            for each in self.known.claims[claim].values()
+            if each.source == self.source
+            and self.region in (None, each.region)
+            and each.record["verdict"] == "inconclusive"
+        ]
+        return max(sizes, default=0)
 
     def effect(self, part: Mapping) -> str:
         """Say a part's effect with its range."""
@@ -164,9 +185,9 @@ def joined(said: Iterable[Answer]) -> list[Answer]:
     return found
 
 
-def _enough(claim: str) -> str:
+def _enough(claim: str) -> int:
     """Return how many customers a region has in which a claim is decided often enough."""
-    return f"{decidability.enough(decidability.by_size(claim))['customers']:,}"
+    return int(decidability.enough(decidability.by_size(claim))["customers"])
 
 
 def with_range(part: Mapping) -> str:
