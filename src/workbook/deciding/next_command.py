@@ -33,8 +33,8 @@ def what_next(
     [language] = notebooks.choose([language], notebooks.LANGUAGES, "language")
     use(language)
     name, said = Path(source).stem, plain.words(language)["next"]
-    entries = [each for each in collect.collect(reports) if each.claim and each.source == name]
-    if not entries:
+    entries = [each for each in collect.collect(reports) if each.source == name]
+    if not any(each.claim for each in entries):
         name = sources.read(source).name  # whatever is no source is said here
         raise DataError(f"No run of {name} yet: workbook run --source {source}.")
     todo = shown.of_source(name, shown.of_entries(entries, language))

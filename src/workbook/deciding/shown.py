@@ -33,7 +33,7 @@ def of_source(source: str, known: Overview) -> list[Step]:
 
 def of_entries(entries: Sequence[Entry], language: str) -> Overview:
     """Return what is known of findings without their history, in a language."""
-    records = [each.record for each in entries]
+    records = [each.record for each in entries if each.claim]
     found, others = findings.tidy(records), findings.variants(records)
     pools = across_regions.pooled(found, others, findings.tests(records))
     tables = pools, across_regions.by_region(found), history.empty()
