@@ -1,6 +1,7 @@
 """How often claims are decided by size of region: counted, kept in a table, and shown."""
 
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -18,7 +19,8 @@ from simulation.scenes import CLEAR, CLEAR_REGIONS, Scene
 from test_answers import entry, runs
 from test_answers import said as answers_of
 
-HIDDEN = "with a hidden cause as strong as any recorded"
+HIDDEN = decidability.HIDDEN[0]
+SRC = Path(decidability.__file__).parents[3]
 NOT_CLEAR = {("H06", "told_ratio"), ("H18", "auc")}
 """Parts that no world moves so far: a claim of two ends that are near, and an AUC."""
 
@@ -136,7 +138,7 @@ def test_shares_have_exact_intervals():
 @pytest.mark.usefixtures("table")
 def test_whether_numbers_decide_is_told_from_what_leaves_the_largest_regions_open():
     kinds = {key: decidability.outlook(key) for key in ("H03", "H08", "H21", "H01")}
-    assert kinds == {"H03": "data", "H08": "never", "H21": "wide", "H01": None}
+    assert kinds == {"H03": "data", "H08": "never", "H21": "open", "H01": None}
     calibration.write(rows("H08", (3_000, 20, 1), by=HIDDEN), decidability.FILE)
     assert decidability.outlook("H08") is None  # of larger ones nothing is known
     calibration.write(rows("H03", (1_000, 20, 4), (10_000, 6, 5)), decidability.FILE)
@@ -239,14 +241,26 @@ def test_the_index_says_which_open_claims_numbers_close(monkeypatch):
     calibration.write(never, decidability.FILE)
     [text] = [text for kind, text in answers_of(runs((0.10, 0.12, 0.14))) if kind == "open"]
     assert text.endswith(
-        f"as a check fails even in simulated regions of 10,000 ({HIDDEN}): H03 Loss against gain."
+        "as a hidden cause may change the verdict even in simulated regions of 10,000 with clear "
+        "effects: H03 Loss against gain."
     )
     calibration.write(rows("H03", (1_000, 20, 4), (10_000, 6, 3)), decidability.FILE)
     [text] = [text for kind, text in answers_of(runs((0.10, 0.12, 0.14))) if kind == "open"]
     assert text.endswith(
-        "Even of 10,000 customers a simulated region is too uncertain for these: "
-        "H03 Loss against gain."
+        "Simulated regions of 10,000 customers leave these open even where effects are clear, by "
+        "an interval that is too wide: H03 Loss against gain."
     )
+
+
+def test_checks_against_a_hidden_cause_have_the_names_that_claims_give_them():
+    code = (SRC / "analysis/claims/claim.py").read_text(encoding="utf-8")
+    assert f'phrase("{decidability.HIDDEN[0]}")' in code
+    given = [
+        name
+        for path in (SRC.parent / "notebooks").rglob("H*.ipynb")
+        for name in re.findall(r'hidden_as=\\"(.*?)\\"', path.read_text(encoding="utf-8"))
+    ]
+    assert given == [decidability.HIDDEN[1]]
 
 
 def test_a_finding_names_the_checks_that_block_it():

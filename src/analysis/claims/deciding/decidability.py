@@ -15,11 +15,16 @@ COUNTS = ["regions", "right", "wrong", "open", "untested"]
 COLUMNS = [*KEYS, *COUNTS, "left_open_by", "failing"]
 INTERVAL = "interval"
 """What leaves a claim open where no check fails: the interval fits both a yes and a no."""
+HIDDEN = (
+    "with a hidden cause as strong as any recorded",
+    "net of the stations' other customers and of the waves before",
+)
+"""Checks against a hidden cause, by their names: no number of customers passes them."""
 ENOUGH = 0.8
 """Share of regions that must be decided rightly for a size to be enough."""
 LARGE = 10_000
 """Customers of the smallest region that tells what numbers alone do not decide."""
-Outlook = Literal["data", "never", "wide"]
+Outlook = Literal["data", "never", "open"]
 
 
 def table() -> pd.DataFrame:
@@ -97,12 +102,13 @@ def outlook(hypothesis: str) -> Outlook | None:
     """Return whether more customers would decide a claim, as far as it was measured.
 
     "data" where regions of some size are decided rightly often enough; else, by what leaves most
-    of the largest regions open, "never" where it is a check, "wide" where the interval is.
-    None where nothing was measured, or no region as large as `LARGE`.
+    of the largest regions open, "never" where it is a hidden cause, "open" where it is an interval
+    or another check, which more customers may narrow or pass. None where nothing was measured, or
+    no region as large as `LARGE`.
     """
     rows = by_size(hypothesis)
     if enough(rows) is not None:
         return "data"
     if rows.empty or rows["customers"].iloc[-1] < LARGE:
         return None
-    return "wide" if rows["left_open_by"].iloc[-1] in (INTERVAL, "") else "never"
+    return "never" if rows["left_open_by"].iloc[-1] in HIDDEN else "open"

@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from analysis.claims import wording
-from analysis.claims.deciding import decidability
+from analysis.claims.deciding import decidability, on_card
 from analysis.claims.hypotheses import Hypothesis, hypothesis
 from workbook.pages import history, plain
 from workbook.pages.entry import Entry
@@ -75,12 +75,13 @@ class View:
         if keys := found.get("edge"):
             claims = self.named([hypothesis(key) for key in keys])
             yield self.answer("open", "closed_by_none_edge", True, claims=claims)
-        for name in ("never", "wide"):
+        for name in ("never", "open"):
             if keys := found.get(name):
                 last = [decidability.by_size(key).iloc[-1] for key in keys]
-                checks = list(dict.fromkeys(row["left_open_by"] for row in last))
+                language = self.known.language
+                causes = dict.fromkeys(on_card.cause(row, language) for row in last if row["open"])
                 facts = {"n": f"{max(row['customers'] for row in last):,}"}
-                facts["checks"] = plain.named(checks, self.known.language)
+                facts["causes"] = wording.join(list(causes), language)
                 facts["claims"] = self.named([hypothesis(key) for key in keys])
                 yield self.answer("open", f"closed_by_none_{name}", True, **facts)
 
