@@ -243,6 +243,6 @@ def test_a_fact_for_information_neither_passes_nor_fails(here):
     held = [Check("customers", "at least 5", "9", True), checks.shown("reach", "0.1 to 0.9")]
     loss.conclude({"asymmetry": ESTIMATE}, formula="", checks=held, caveats=[])
     page = BeautifulSoup(loss.finding._repr_mimebundle_()["text/html"], "html.parser")
-    assert "1 of 1 checks passed" in page.select_one("summary").text
+    assert "1 of 1 checks passed" in page.select_one(".checks summary").text
     rows = [[cell.text for cell in row("td")] for row in page.select(".all-checks tbody tr")]
     assert [row[0] for row in rows] == ["✓ passed", ""]

@@ -105,7 +105,7 @@ def test_the_pooled_effect_stands_first_with_its_numbers():
     row = beyond(runs).pools.iloc[0]
     part = part_record(hypothesis("H03").parts[0], row, "en")
     soup = page(runs)
-    assert [head.text for head in soup.select("thead th")][1] == "All regions"
+    assert [head.text for head in soup.select(".matrix thead th")][1] == "All regions"
     cell = pooled_cell(soup)
     assert wording.interval(part) in cell.text
     assert "3 regions" in cell.text

@@ -430,7 +430,7 @@ def test_a_region_that_is_no_longer_in_the_data_counts_nowhere_and_nothing_is_de
     assert [each.region for each in entries] == now
     assert findings.read_all(tmp_path)["region"].tolist() == now
     index = BeautifulSoup((tmp_path / "index.html").read_text(encoding="utf-8"), "html.parser")
-    assert [head.text for head in index.select("thead th")][2:] == now
+    assert [head.text for head in index.select(".matrix thead th")][2:] == now
     assert "4 regions" in index.select_one("td.pooled").text
     assert "No longer in the data of example: Central 华中." in index.text
     assert "Central 华中: no longer there." in index.select_one(".changes").text
