@@ -227,7 +227,8 @@ def test_index_has_a_cell_for_every_hypothesis_and_region():
         *entries_of(north["supported"], north["not testable"]),
         entry("East", record=east["inconclusive"]),
     )
-    assert [head.text for head in soup.select(".matrix thead th")] == ["Claim", "North 华北", "East"]
+    heads = [head.text for head in soup.select(".matrix thead th")]
+    assert heads == ["Claim", "North 华北", "East"]
     assert list(rows) == ["H03", "H04"]
     supported, inconclusive = rows["H03"]
     assert supported.a["href"] == "a/b.html#H03"
