@@ -208,6 +208,7 @@ def test_false_alarms_of_a_short_region_and_of_nobody():
         0,
         0,
         24,
+        40,
     ]
     found.bought[:, 7 * 47 :] = False
     assert (
@@ -232,7 +233,7 @@ def test_the_alarm_curve_has_a_line_for_each_share_of_false_alarms():
         assert row["warned"] == (lead > 0).sum() / len(lead)
         assert row["early"] == (lead >= 28).sum() / len(lead)
         assert row["lead_days"] == np.median(lead[lead > 0])
-        assert row[["any_week", "ever", "weeks"]].tolist() == others.tolist()
+        assert row[["any_week", "ever", "weeks", "stayed"]].tolist() == others.tolist()
     for name in ("line", "warned", "early", "any_week", "ever"):
         assert curve[name].is_monotonic_increasing, name
 

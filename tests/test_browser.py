@@ -57,6 +57,10 @@ NOTEBOOK = [
         "         checks=[Check('Enough customers', 'at least 200', '900', True)],\n"
         "         caveats=['One wave only.'], meaning='Worth knowing.')"
     ),
+    v4.new_markdown_cell("## H21 Winning against keeping"),
+    v4.new_code_cell(
+        "conclude(hypothesis('H21'), 'example', 'North', {'cost_ratio': from_se(6, 2, 2172)})"
+    ),
     v4.new_markdown_cell("## H01 Performance against expectation"),
     v4.new_code_cell(
         "effects = {'performance': from_se(0.3, 0.05, 900), 'expectation': from_se(0, 0.02, 900)}\n"

@@ -13,6 +13,7 @@ from scipy import stats
 
 from analysis.cohorts import contacts, landmark
 from analysis.statistics.estimate import Estimate, from_se
+from analysis.statistics.value import campaign_costs
 from simulation.drawing.behaviour import simulate
 from simulation.drawing.tables import draw
 from simulation.rehearsal import region_of
@@ -450,7 +451,7 @@ def test_a_cost_per_head_is_a_jackknife_over_campaigns_and_at_least_log_normal(s
     rng = np.random.default_rng(seed)
     campaign = np.concatenate([np.arange(k), rng.integers(0, k, 40)])
     cost, heads = rng.lognormal(3, 1, k + 40), rng.integers(1, 4, k + 40)
-    found = contacts.per_head(pd.Series(cost), pd.Series(heads), pd.Series(campaign))
+    found = campaign_costs.per_head(pd.Series(cost), pd.Series(heads), pd.Series(campaign))
     middle, se, n_campaigns = plain_jackknife(cost, heads, campaign)
     se = max(se, log_normal_error(cost, heads, campaign))
     assert np.log(found.estimate) == pytest.approx(middle)
@@ -466,8 +467,8 @@ def test_another_currency_multiplies_the_cost_and_its_interval(seed, rate):
     rng = np.random.default_rng(seed)
     cost, heads = pd.Series(rng.lognormal(3, 1, 20)), pd.Series(rng.integers(1, 4, 20))
     campaign = pd.Series(np.arange(20) % 5)
-    one = contacts.per_head(cost, heads, campaign)
-    other = contacts.per_head(rate * cost, heads, campaign)
+    one = campaign_costs.per_head(cost, heads, campaign)
+    other = campaign_costs.per_head(rate * cost, heads, campaign)
     both = [(each.estimate, each.ci_low, each.ci_high) for each in (one, other)]
     assert np.array(both[1]) == pytest.approx(rate * np.array(both[0]))
     assert other.se == pytest.approx(one.se)
@@ -475,7 +476,7 @@ def test_another_currency_multiplies_the_cost_and_its_interval(seed, rate):
 
 def test_campaigns_of_the_same_cost_per_head_leave_no_error():
     heads = pd.Series([1, 5, 3, 2])
-    found = contacts.per_head(7.0 * heads, heads, pd.Series(list("abca")))
+    found = campaign_costs.per_head(7.0 * heads, heads, pd.Series(list("abca")))
     assert [found.estimate, found.ci_low, found.ci_high] == pytest.approx([7, 7, 7])
 
 
@@ -491,7 +492,7 @@ def test_campaigns_of_the_same_cost_per_head_leave_no_error():
 )
 def test_a_cost_per_head_needs_three_campaigns(cost, heads, campaign):
     with pytest.raises(ValueError, match="needs 3 campaigns"):
-        contacts.per_head(*(pd.Series(each) for each in (cost, heads, campaign)))
+        campaign_costs.per_head(*(pd.Series(each) for each in (cost, heads, campaign)))
 
 
 # --- what winning costs over what keeping costs
@@ -508,7 +509,7 @@ def test_with_one_error_the_interval_is_that_of_its_own_distribution(uncertain):
         "contact": from_se(10, 0.2 * (uncertain == "contact"), 9, scale="log", df=11),
         "kept": from_se(0.05, 0.02 * (uncertain == "kept"), 900, df=11),
     }
-    found = contacts.cost_ratio(*effects.values(), saved=2.0)
+    found = campaign_costs.cost_ratio(*effects.values(), saved=2.0)
     assert found.estimate == pytest.approx(600 * 0.05 / 8)
     half = stats.t.ppf(0.975, 11)
     away = 1 + 0.4 * half if uncertain == "kept" else np.exp(0.2 * half)
@@ -519,7 +520,7 @@ def test_with_one_error_the_interval_is_that_of_its_own_distribution(uncertain):
 
 
 def test_small_errors_add_up_as_the_delta_method_says():
-    found = contacts.cost_ratio(
+    found = campaign_costs.cost_ratio(
         from_se(600, 0.02, 9, scale="log"), from_se(10, 0.03, 9, scale="log"),
         from_se(0.05, 0.001, 900), saved=2.0,
     )  # fmt: skip
@@ -528,14 +529,14 @@ def test_small_errors_add_up_as_the_delta_method_says():
 
 
 def test_the_interval_is_the_same_every_time():
-    first, second = (contacts.cost_ratio(WINNING, CONTACT, KEPT, 2.0) for _ in range(2))
+    first, second = (campaign_costs.cost_ratio(WINNING, CONTACT, KEPT, 2.0) for _ in range(2))
     assert (first.ci_low, first.ci_high) == (second.ci_low, second.ci_high)
     assert first.method.endswith("adjusted")
 
 
 def test_where_nobody_is_kept_the_ratio_is_nothing_with_an_interval():
     nobody = from_se(0.0, 0.01, 900, df=40)
-    found = contacts.cost_ratio(WINNING, CONTACT, nobody, saved=2.0)
+    found = campaign_costs.cost_ratio(WINNING, CONTACT, nobody, saved=2.0)
     half_width = 75 * 0.01 * stats.t.ppf(0.975, 40)
     assert found.estimate == 0
     # winning and contacts have errors, too: the interval is a little wider
@@ -546,14 +547,14 @@ def test_without_any_error_the_ratio_is_a_number():
     sure = [
         Estimate(x, x, x, 9, scale) for x, scale in ((600, "log"), (10, "log"), (0.1, "identity"))
     ]
-    found = contacts.cost_ratio(*sure, saved=0.0)
+    found = campaign_costs.cost_ratio(*sure, saved=0.0)
     assert (found.estimate, found.ci_low, found.ci_high) == (6, 6, 6)
 
 
 @pytest.mark.parametrize("saved", [10.0, 12.0])
 def test_a_ratio_needs_more_spent_on_those_contacted(saved):
     with pytest.raises(ValueError, match="No more was spent"):
-        contacts.cost_ratio(WINNING, CONTACT, KEPT, saved)
+        campaign_costs.cost_ratio(WINNING, CONTACT, KEPT, saved)
 
 
 def spending(rng, mean):
@@ -578,7 +579,7 @@ def test_a_few_campaigns_that_cost_many_times_the_others_do_not_make_intervals_t
     for _ in range(N_COVERAGE):
         heads = pd.Series(rng.poisson(30.0, k) + 1)
         cost = heads * np.exp(spread * rng.standard_normal(k) - spread**2 / 2)
-        found = contacts.per_head(cost, heads, pd.Series(range(k)))
+        found = campaign_costs.per_head(cost, heads, pd.Series(range(k)))
         held.append(found.ci_low <= 1 <= found.ci_high)
     assert 0.92 <= np.mean(held) <= 0.975
 
@@ -587,8 +588,8 @@ def test_a_few_campaigns_that_cost_many_times_the_others_do_not_make_intervals_t
 def test_coverage_of_costs_per_head_and_of_their_ratio():
     rng, held = np.random.default_rng(1), []
     for _ in range(N_COVERAGE):
-        winning, contact = (contacts.per_head(*spending(rng, mean)) for mean in (600, 8.4))
-        ratio = contacts.cost_ratio(winning, contact, kept_more(rng), saved=2.4)
+        winning, contact = (campaign_costs.per_head(*spending(rng, mean)) for mean in (600, 8.4))
+        ratio = campaign_costs.cost_ratio(winning, contact, kept_more(rng), saved=2.4)
         truths = {600: winning, 8.4: contact, 10: ratio}
         held.append([each.ci_low <= value <= each.ci_high for value, each in truths.items()])
     assert np.mean(held, axis=0) == pytest.approx([0.95] * 3, abs=3 * MC_ERROR)
@@ -604,33 +605,47 @@ def test_the_ratio_of_costs_follows_from_the_numbers_that_are_printed(
 ):
     costs = [from_se(each, 0.1, 100, scale="log", df=20) for each in (winning, contact)]
     effect = from_se(kept, 0.01, 1000)
-    said = contacts.costs_in_words(*costs, effect, saved, "CNY")
+    said = campaign_costs.costs_in_words(*costs, effect, saved, "CNY")
     number = r"([+-]?[\d,]*\.?\d+)"
     win, net, of_contact, other, more, each, ratio = (
         float(re.search(where.replace("#", number), said).group(1).replace(",", ""))
         for where in (
             "costs # CNY", "keep them # CNY", r"\(# less", r"less #\)", "hundred # more",
-            ": # CNY for each", r"Winning costs # \[",
+            ": # CNY \\[", r"Winning costs # \[",
         )
     )  # fmt: skip
     assert win / each == pytest.approx(ratio, rel=5e-3, abs=0.06)  # three digits are printed
     assert 100 * net / more == pytest.approx(each, rel=1e-2)
     assert of_contact - other == pytest.approx(net, rel=5e-3)
-    whole = contacts.cost_ratio(*costs, effect, saved)
+    whole = campaign_costs.cost_ratio(*costs, effect, saved)
     ends = f"[{whole.ci_low:.1f}, {whole.ci_high:.1f}] times what keeping costs."
     assert ratio == pytest.approx(whole.estimate, abs=0.06)
     assert said.endswith(ends)
 
 
 def test_amounts_have_whole_units_or_three_digits():
-    assert [contacts.amount(each) for each in (61_234.4, 599.3, 5.906, 0.0237, 0)] == [
+    assert [campaign_costs.amount(each) for each in (61_234.4, 599.3, 5.906, 0.0237, 0)] == [
         "61,234", "599", "5.91", "0.0237", "0",
     ]  # fmt: skip
 
 
+def test_the_cost_of_a_customer_kept_has_the_range_of_what_it_is_made_of():
+    """Sure costs of 8 more, and 5 of a hundred kept with a standard error of 1: 8 / (5 ± 1.96)."""
+    sure = Estimate(10, 10, 10, 9, "log")
+    found = campaign_costs.cost_of_keeping(sure, from_se(0.05, 0.01, 900), saved=2.0)
+    assert found.estimate == pytest.approx(160)
+    ends = [8 / (0.05 + 0.0196), 8 / (0.05 - 0.0196)]
+    assert [found.ci_low, found.ci_high] == pytest.approx(ends, rel=0.02)
+    perhaps = campaign_costs.cost_of_keeping(sure, from_se(0.01, 0.01, 900), saved=2.0)
+    assert (perhaps.estimate, perhaps.ci_high) == (pytest.approx(800), np.inf)
+    assert campaign_costs.amount(perhaps.ci_high) == "∞"
+    nobody = campaign_costs.cost_of_keeping(sure, from_se(-0.01, 0.01, 900), saved=2.0)
+    assert np.isnan(nobody.estimate)
+
+
 def test_no_ratio_of_costs_is_printed_where_nobody_is_kept():
     costs = [from_se(each, 0.1, 100, scale="log", df=20) for each in (600.0, 9.0)]
-    said = contacts.costs_in_words(*costs, from_se(-0.01, 0.01, 1000), 3.0, "CNY")
+    said = campaign_costs.costs_in_words(*costs, from_se(-0.01, 0.01, 1000), 3.0, "CNY")
     assert said.endswith("nobody seems to be kept by it.")
     assert "times" not in said
 

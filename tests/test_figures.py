@@ -185,10 +185,22 @@ def test_the_finding_is_marked_and_not_a_naive_first_look(names, main):
 @pytest.mark.parametrize(
     ("y", "half", "title"),
     [
-        ([-0.108, 0.09, -0.133], 0.05, "Y is lowest, −0.133, at x of 3 and highest, 0.09, at 2"),
-        ([-0.108, 0.09, -0.133], 0.3, "Y hardly differs with x: −0.133 to 0.09"),
-        ([4.0, 3.0, 1.0], 0.1, "Y goes from 4 at low x to 1 at high"),
-        ([4.0, 1.0], np.nan, "Y hardly differs with x: 1 to 4"),
+        (
+            [-0.108, 0.09, -0.133],
+            0.05,
+            "Y is lowest, −0.13 (−0.18 to −0.08), at x of 3 and highest, 0.09 (0.04 to 0.14), at 2",
+        ),
+        (
+            [-0.108, 0.09, -0.133],
+            0.3,
+            "Y hardly differs with x: lowest −0.13 (−0.43 to 0.17), highest 0.09 (−0.21 to 0.39)",
+        ),
+        ([4, 3, 1], 0.1, "Y goes from 4.00 (3.90 to 4.10) at low x to 1.00 (0.90 to 1.10) at high"),
+        (
+            [4.0, 1.0],
+            np.nan,
+            "Y hardly differs with x: lowest 1.00 (range unknown), highest 4.00 (range unknown)",
+        ),
     ],
 )
 def test_a_curve_of_means_is_told_by_its_ends_only_where_these_are_its_extremes(y, half, title):

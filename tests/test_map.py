@@ -113,3 +113,15 @@ def test_a_hundred_regions_and_all_claims_fit_400_kb(driver, address, tmp_path):
     cell = driver.execute_script("return document.querySelector('#H03 td.s').outerHTML.length")
     assert page < 120_000
     assert 2_500 * cell < 330_000
+
+
+def test_on_paper_the_words_are_open_and_no_name_stands_on_its_head(driver, address):
+    """A Chinese character in a turned head would stand upright, and so upside down."""
+    show(driver, address)
+    seen = "return [...document.querySelectorAll('.glossary p')].map(p => p.checkVisibility())"
+    assert set(driver.execute_script(seen)) == {False}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert set(driver.execute_script(seen)) == {True}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    style = "return getComputedStyle(document.querySelector('th[data-size] > a')).textOrientation"
+    assert driver.execute_script(style) == "sideways"

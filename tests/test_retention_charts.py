@@ -21,7 +21,8 @@ from analysis.cohorts.churn import FACTOR
 from analysis.figures import charts, display, marks, retention_charts, survey_charts
 from analysis.figures import theme as figures
 from analysis.statistics import prediction
-from analysis.statistics.regression import survival
+from analysis.statistics.estimate import Estimate
+from analysis.statistics.regression import models, survival
 
 FIGURES = []
 NAN = float("nan")
@@ -101,7 +102,7 @@ PATHS = pd.DataFrame(
 CURVE = pd.DataFrame(
     {
         "warned": [0.33, 0.51], "early": [0.11, 0.22], "lead_days": [19.0, 31.5],
-        "any_week": [0.085, 0.164],
+        "any_week": [0.085, 0.164], "lost": [200, 200],
     },
     index=pd.Index([0.02, 0.1], name="false_alarms"),
 )  # fmt: skip
@@ -123,6 +124,7 @@ CAMPAIGNS = pd.DataFrame(
         "cost_per_head": [100.0, 300.0, 10.0, np.inf],
     }
 )
+COSTS = {"acquire": Estimate(200, 100, 400, 2), "retain": Estimate(10, 5, 20, 1)}
 LISTS = pd.DataFrame(
     {
         "lost": [30, 55], "in_time": [15, 11], "precision": [0.3, 0.55], "ci_low": [0.22, 0.45],
@@ -143,7 +145,7 @@ def test_survival_tells_and_draws_each_group():
         ]
     )
     alt, ax = drawn("survival", table, "days followed")
-    assert "after 105 days: A 80%, B 45%." in alt
+    assert "after 105 days: A 80% (60% to 90%), B 45% (30% to 60%)." in alt
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("days followed", "still there")
     lines = named(ax)
     assert {name: line.get_xdata().tolist() for name, line in lines.items()} == {
@@ -358,9 +360,10 @@ def test_visits_of_one_tier_without_bounds_or_promise():
     assert "A 2.1 (unknown to unknown), promised unknown." in drawn("visits", table, {})[0]
 
 
-def test_costs_have_a_mean_for_each_purpose():
-    alt, ax = drawn("costs", CAMPAIGNS)
-    assert "acquire 200.00 (campaigns: 2), retain 10.00 (campaigns: 1)." in alt
+def test_costs_have_what_was_found_for_each_purpose():
+    alt, ax = drawn("costs", CAMPAIGNS, COSTS)
+    found = "acquire 200 (100 to 400), campaigns: 2; retain 10.0 (5.00 to 20.0), campaigns: 1."
+    assert found in alt
     assert "Campaigns not shown: 1." in alt
     assert (ax.get_yscale(), ax.get_ylabel()) == ("log", "cost per head, logarithmic")
     assert {name: line.get_ydata().tolist() for name, line in named(ax).items()} == {
@@ -373,14 +376,14 @@ def test_costs_have_a_mean_for_each_purpose():
 
 @pytest.mark.parametrize("costs", [(10, 3000), (300, 800), (240, 270)])
 def test_costs_far_apart_or_near_each_other_have_a_few_ticks(costs):
-    _, ax = drawn("costs", CAMPAIGNS.iloc[:2].assign(cost_per_head=costs))
+    _, ax = drawn("costs", CAMPAIGNS.iloc[:2].assign(cost_per_head=costs), COSTS)
     low, high = ax.get_ylim()
     assert 3 <= sum(low <= tick <= high for tick in ax.get_yticks()) <= 10
 
 
 def test_costs_of_one_campaign_and_of_none():
-    assert "acquire 100.00 (campaigns: 1)." in drawn("costs", CAMPAIGNS.iloc[:1])[0]
-    alt, ax = drawn("costs", CAMPAIGNS.assign(cost_per_head=[0, NAN, np.inf, 0]))
+    assert "acquire 200 (100 to 400), campaigns: 1." in drawn("costs", CAMPAIGNS.iloc[:1], COSTS)[0]
+    alt, ax = drawn("costs", CAMPAIGNS.assign(cost_per_head=[0, NAN, np.inf, 0]), {})
     assert "of no campaign. Campaigns not shown: 4." in alt
     assert not named(ax)
 
@@ -419,7 +422,7 @@ def test_one_list_without_anybody_lost_bounds_or_chance():
         ("calibration", CALIBRATION),
         ("overlap", [0.2, 0.4, 0.3], [1, 1, 0], ("持卡", "无卡")),
         ("visits", VISITS.rename(index={"A": "甲"}), {"甲": 3.0}),
-        ("costs", CAMPAIGNS.assign(purpose="维护")),
+        ("costs", CAMPAIGNS.assign(purpose="维护"), {"维护": COSTS["retain"]}),
         ("lists", LISTS.rename(index={"risk": "流失风险"}), 0.08),
     ],
     ids=lambda chart: chart[0],
@@ -435,12 +438,17 @@ def test_same_input_same_bytes_also_with_chinese_names(chart):
 
 def test_an_interaction_says_what_it_draws_at_the_corners():
     """Slopes .2 and .1, product .3: at +2 and +2 the height is .4 + .2 + 1.2."""
-    params = {"z_a": 0.2, "z_b": 0.1, "z_a:z_b": 0.3}
-    people = pd.DataFrame({"z_a": [0.0, 1.0, 5.0], "z_b": [0.0, -1.0, 0.0]})
+    rng = np.random.default_rng(1)
+    people = pd.DataFrame(rng.normal(size=(400, 2)), columns=["z_a", "z_b"])
+    people.loc[0] = 5.0, 0.0
+    height = 0.2 * people["z_a"] + 0.1 * people["z_b"] + 0.3 * people["z_a"] * people["z_b"]
+    people["y"] = height + 1e-6 * rng.normal(size=400)
+    fit = models.ols("y ~ 0 + z_a * z_b", people)
     with capture_output() as captured:
-        survey_charts.interaction(params, people, ("z_a", "z_b"), "loyalty", "A caption")
+        survey_charts.interaction(fit, people, ("z_a", "z_b"), "loyalty", "A caption")
     alt = BeautifulSoup(captured.outputs[0].data["text/html"], "html.parser").img["alt"]
     assert "+1.8 SD where both are two standard deviations high" in alt
     assert "−1.0 and −1.4 SD where one of them is, +0.6 SD where both are low" in alt
     dots = FIGURES[-1].axes[0].lines[-1]
-    assert len(dots.get_xdata()) == 2  # the third customer lies outside
+    inside = people[["z_a", "z_b"]].abs().max(axis=1) <= 2
+    assert len(dots.get_xdata()) == inside.sum() < 400

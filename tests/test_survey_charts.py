@@ -5,8 +5,9 @@ import pytest
 from bs4 import BeautifulSoup
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from matplotlib import rc_context
 
-from analysis.figures import survey_charts
+from analysis.figures import charts, survey_charts
 from analysis.statistics.estimate import Estimate
 
 CURVE = pd.DataFrame(
@@ -20,6 +21,12 @@ CURVE = pd.DataFrame(
         "none": [False, True],
     }
 )
+FIGURES = []
+
+
+def keep(fig):
+    """Keep every figure that pyplot makes (a hook of matplotlib)."""
+    FIGURES.append(fig)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -57,3 +64,14 @@ def test_a_curve_says_what_is_counted_when_choices_agree():
     below = said(main=Estimate(0.7, 0.6, 0.8, 100), null=1.0)
     assert "100% of 2 intervals lie below 1, no effect" in below
     assert "hold 0, nothing bought, as the main" in said(nothing="nothing bought")
+
+
+def test_shares_of_a_grid_have_their_ranges_in_the_cells():
+    """0.5 with a standard error of 0.05 is 40% to 60%."""
+    shares = pd.DataFrame({"low": [0.5, 0.2], "high": [0.3, 0.1]}, index=["high", "low"])
+    with rc_context({"figure.hooks": [f"{__name__}:keep"]}), capture_output() as captured:
+        charts.grid(shares, ("price", "service"), "A grid.", 0 * shares + 0.05)
+    kept = [each.get_text() for each in FIGURES.pop().axes[0].texts]
+    assert kept == ["50% (40% to 60%)", "30% (20% to 40%)", "20% (10% to 30%)", "10% (0% to 20%)"]
+    alt = BeautifulSoup(captured.outputs[0].data["text/html"], "html.parser").img["alt"]
+    assert "the largest, 50% (40% to 60%), is at service high and price low" in alt

@@ -45,7 +45,7 @@ def test_the_example_s_trials_are_decided(source):
     said = read("card_offered_by_lot", source)
     assert re.search(r"By trial: \*\*(Supported|Contradicted)", said), said
     assert "the plan as it was registered: yes" in said.lower()
-    assert "not_offered" in said
+    assert "not offered" in said
 
 
 def test_while_a_trial_runs_its_page_has_no_outcome(source):

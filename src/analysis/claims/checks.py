@@ -136,7 +136,7 @@ def at_least_share(name: str, share: float, least: float) -> Check:
 
 def not_by_chance(name: str, p_value: float, least: float = 0.01) -> Check:
     """Check that what would be wrong is not there beyond chance."""
-    rule = text("p at least {least:.0%}", least=least)
+    rule = text("p at least {least}", least=f"{100 * least:g}%")
     value = f"p = {_told(p_value, least, '.3f')}"
     return Check(name, rule, value, p_value >= least, p_value=float(p_value), least=least)
 

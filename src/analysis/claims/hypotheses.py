@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from analysis.data.errors import nearest
-from analysis.figures.numbers import format_value, is_signed
+from analysis.figures.numbers import decimals_of, format_value, is_signed, suffix
+from analysis.language import text
 
 if TYPE_CHECKING:  # it brings SciPy, which takes a second, and only names a type here
     from analysis.statistics.estimate import Scale
@@ -104,6 +105,16 @@ class Part:
         """Return an effect as it is printed, in the reader's language."""
         signed = is_signed(self.null, self.negligible is not None, self.show)
         return format_value(value, self.show, signed=signed, language=language)
+
+    def ranged(self, found: Mapping[str, float]) -> str:
+        """Return an effect (estimate, ci_low, ci_high) with its interval, to the same decimals."""
+        numbers = [found[name] for name in ("estimate", "ci_low", "ci_high")]
+        signed = is_signed(self.null, self.negligible is not None, self.show)
+        form = {"signed": signed, "decimals": decimals_of(numbers, self.show)}
+        middle, low, high = (format_value(each, self.show, **form) for each in numbers)
+        if self.show == "points":
+            low, high = (each.removesuffix(suffix(self.show)) for each in (low, high))
+        return text("{middle} ({low} to {high})", middle=middle, low=low, high=high)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike
 
 from analysis.figures import marks, theme, titles
 from analysis.figures.display import enumerated, figure, in_words
-from analysis.figures.numbers import minus
 from analysis.language import text
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.value.lifetime_value import Holdout
@@ -68,7 +67,7 @@ def effects(
     main = titles.main_of(found.index)
     marks.forest(ax, found, null, band, unit, main)
     named = enumerated(
-        text("{name} {value:.2f}", name=name, value=row.estimate) for name, row in found.iterrows()
+        text("{name} {value:.2f}", name=name, value=row) for name, row in found.iterrows()
     )
     alt = text("Effects with 95% intervals ({unit}): {named}.", unit=unit, named=named)
     figure(fig, alt, caption, titles.effects(found.iloc[main:], null, band))
@@ -126,23 +125,36 @@ def concentration(curve: pd.DataFrame, top: Estimate, claimed: float, caption: s
     figure(fig, alt, caption, titles.concentration(top, claimed))
 
 
-def grid(shares: pd.DataFrame, labels: tuple[str, str], caption: str) -> None:
-    """Show a table of shares as a heat map: both axes rise from low to high."""
+def grid(
+    shares: pd.DataFrame,
+    labels: tuple[str, str],
+    caption: str,
+    errors: pd.DataFrame | None = None,
+) -> None:
+    """Show a table of shares as a heat map: both axes rise from low to high.
+
+    Their standard errors are a table of the same form, unless they are shares of everybody.
+    """
+    written = shares.map("{:.0%}".format)
+    if errors is not None:
+        written = shares.combine(errors, lambda x, e: x.combine(e, titles.within_bounds))
+    largest = written.loc[shares.stack().idxmax()]
+    written = written.reindex_like(marks.rising(marks.rising(shares.T).T).iloc[::-1])
     shares = marks.rising(marks.rising(shares.T).T).iloc[::-1]
     fig, ax = plt.subplots(figsize=(5, 3.2))
     shares = shares.rename(index=in_words, columns=in_words)
-    sns.heatmap(shares, annot=True, fmt=".0%", cmap="Blues", cbar=False, ax=ax)
+    size = {"size": 10 if errors is None else 9}
+    sns.heatmap(shares, annot=written, fmt="", cmap="Blues", cbar=False, ax=ax, annot_kws=size)
     ax.set(xlabel=labels[0], ylabel=labels[1])
     row, column = shares.stack().idxmax()
     alt = text(
-        "Heat map of {n} shares; the largest, {largest:.0%}, is at {down} {row} and {across} "
+        "Heat map of {n} shares; the largest, {largest}, is at {down} {row} and {across} "
         "{column}.",
-        n=shares.size, largest=shares.max().max(), down=labels[1], row=row, across=labels[0],
-        column=column,
+        n=shares.size, largest=largest, down=labels[1], row=row, across=labels[0], column=column,
     )  # fmt: skip
     title = text(
-        "The largest share, {largest:.0%}: {down} {row}, {across} {column}",
-        largest=shares.max().max(), down=labels[1], row=row, across=labels[0], column=column,
+        "The largest share, {largest}: {down} {row}, {across} {column}",
+        largest=largest, down=labels[1], row=row, across=labels[0], column=column,
     )  # fmt: skip
     figure(fig, alt, caption, title)
 
@@ -160,8 +172,7 @@ def forecasts(holdouts: Mapping[str, Holdout], weeks: float) -> None:
     ax.set(ylabel=text("purchases in {weeks:.0f} weeks", weeks=weeks))
     marks.legend(ax)
     missed = enumerated(
-        text("{name} {error:+.0%}", name=name, error=each.total_error)
-        for name, each in holdouts.items()
+        text("{name} {error:+.0%}", name=name, error=each.error) for name, each in holdouts.items()
     )
     alt = text(
         "Actual and forecast purchases by group ({n}); forecast against actual total: {missed}.",
@@ -181,13 +192,7 @@ def group_means(table: pd.DataFrame, labels: tuple[str, str], caption: str) -> N
     names = [str(name) for name in table.index]
     ax.errorbar(names, table["mean"], 1.96 * table["sem"], fmt="o", color=theme.BLUE)
     ax.set(xlabel=labels[0], ylabel=labels[1], ylim=(0, None))
-    means = {
-        row.Index: text(
-            "{mean:.1f} ({low:.1f} to {high:.1f})",
-            mean=row.mean, low=row.mean - 1.96 * row.sem, high=row.mean + 1.96 * row.sem,
-        )
-        for row in table.itertuples()
-    }  # fmt: skip
+    means = {name: titles.mean(row) for name, row in table.iterrows()}
     named = text("; ").join(text("{name} {value}", name=k, value=v) for k, v in means.items())
     alt = text("Means of {y} by {x}. {named}.", y=labels[1], x=labels[0], named=named)
     figure(fig, alt, caption, titles.groups(labels[1], means))
@@ -206,11 +211,11 @@ def bins(
     """
     fig, ax = plt.subplots(figsize=(5.4, 2.8))
     table = marks.binned_means(ax, x, y, 6, weight)
-    means = table["y"]
     ax.set(xlabel=labels[0], ylabel=labels[1])
+    first, last = titles.ranges(table.iloc[[0, -1]], "y")
     alt = text(
         "Mean of {y} is {first} in the lowest group of {x} and {last} in the highest.",
-        y=labels[1], x=labels[0], first=_short(means.iloc[0]), last=_short(means.iloc[-1]),
+        y=labels[1], x=labels[0], first=first, last=last,
     )  # fmt: skip
     figure(fig, alt, caption, titles.bins(table, labels))
 
@@ -255,11 +260,6 @@ def overlap(
     first, second = (_arm(names[i], arms[i], names[1 - i], arms[1 - i]) for i in (0, 1))
     alt = text("Estimated probabilities. {first} {second}", first=first, second=second)
     figure(fig, alt, caption, titles.overlap(arms, names))
-
-
-def _short(value: float) -> str:
-    """Return a number in three digits, or all digits before the point."""
-    return minus(f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}")
 
 
 def _plain(column: str) -> str:

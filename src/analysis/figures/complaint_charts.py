@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from analysis.cohorts.complaints import PROMISE
 from analysis.figures import marks, theme, titles
@@ -31,9 +32,12 @@ def days(found: Bunching, caption: str) -> None:
         "smooth curve expects {expected:.0f}.",
         cases=table.loc[PROMISE, "count"], day=PROMISE, expected=table.loc[PROMISE, "expected"],
     )  # fmt: skip
+    low, high = stats.poisson.interval(0.95, table.loc[PROMISE, "expected"])
     title = text(
-        "{cases:.0f} cases were settled on day {day}; a smooth curve expects {expected:.0f}",
+        "{cases:.0f} cases were settled on day {day}; a smooth curve expects {expected:.0f}, by "
+        "chance {low:.0f} to {high:.0f}",
         cases=table.loc[PROMISE, "count"], day=PROMISE, expected=table.loc[PROMISE, "expected"],
+        low=low, high=high,
     )  # fmt: skip
     figure(fig, alt, caption, title)
 
@@ -52,18 +56,14 @@ def drop(cases: pd.DataFrame, caption: str) -> None:
         ends = np.array([first - 0.5, last + 0.5])
         ax.plot(ends, height + slope * ends, color=colour, lw=2)
     ax.set(xlabel=text("working days until settled"), ylabel=text("satisfaction after (SD)"))
-    last, after = means["mean"].reindex([PROMISE, PROMISE + 1])
+    sides = means.reindex([PROMISE, PROMISE + 1]).iterrows()
+    last, after = (titles.mean_of(row) for _, row in sides)
     alt = text(
         "Mean satisfaction is {last:+.2f} SD for cases settled on day {day} and {after:+.2f} SD "
         "on day {next}.",
         last=last, day=PROMISE, after=after, next=PROMISE + 1,
     )  # fmt: skip
-    title = text(
-        "Satisfaction is {last:+.2f} SD after cases settled on day {day}, {after:+.2f} SD on day "
-        "{next}",
-        last=last, day=PROMISE, after=after, next=PROMISE + 1,
-    )  # fmt: skip
-    figure(fig, alt, caption, title)
+    figure(fig, alt, caption, titles.drop(means, PROMISE))
 
 
 def against_published(
@@ -78,8 +78,8 @@ def against_published(
     ax.xaxis.set_major_formatter("{x:.0%}")
     ax.margins(y=0.3)
     listed = enumerated(
-        text("{name} {share:.0%} (published {published:.0%})", name=name, share=each.estimate,
-             published=published[name])
+        text("{name} {share}, published {published:.0%}", name=name, published=published[name],
+             share=titles.share(each.estimate, each.ci_low, each.ci_high))
         for name, each in shares.items()
     )  # fmt: skip
     alt = text("Shares of quickly settled complainers: {listed}.", listed=listed)

@@ -21,7 +21,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from analysis.figures import fonts
-from analysis.figures.numbers import minus, three_digits
+from analysis.figures.numbers import minus, ranged, three_digits
 from analysis.language import named, text
 
 DISPLAY_DPI = 100
@@ -63,7 +63,8 @@ def table(
         What the table shows, with units and the number of customers.
     formats : mapping of str to str or callable, optional
         By column: a format such as ".2f" or "+.1%", or a function of the value. Other
-        whole numbers get thousands separators, other numbers three significant digits.
+        whole numbers get thousands separators, other numbers three significant digits. An
+        `Estimate` is shown with its interval.
     key : hashable, optional
         Head of the row that matters most.
     folded : bool
@@ -87,6 +88,7 @@ def table_html(
     columns, heads = [column for _, column in frame.items()], []
     for each in columns:
         is_number = pd.api.types.is_numeric_dtype(each) and not pd.api.types.is_bool_dtype(each)
+        is_number |= bool(len(each)) and hasattr(each.iloc[0], "ci_low")
         heads.append((in_words(each.name), "right" if is_number else "left"))
     cells = [[_printed(v, (formats or {}).get(c.name)) for v in c] for c in columns]
     is_formula = frame.index.name == TERM
@@ -234,6 +236,8 @@ def _printed(value: object, style: Format | None) -> str:
         return "–"
     if callable(style):
         return str(style(value))
+    if hasattr(value, "ci_low"):
+        return text(f"{{value:{style}}}", value=value) if style else ranged(value)
     if style is not None:
         return minus(format(value, style))
     if pd.api.types.is_bool(value):

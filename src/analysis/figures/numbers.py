@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from analysis.language import current, phrase, translate
+from analysis.language import ZERO, current, phrase, text, translate
+
+if TYPE_CHECKING:  # it brings SciPy, which takes a second, and only names a type here
+    from analysis.statistics.estimate import Estimate
 
 
 def format_value(
@@ -80,6 +84,16 @@ def three_digits(value: float) -> str:
     return minus(f"{value:,.{min(max(decimals, 0), 6)}f}")
 
 
-def minus(text: str) -> str:
-    """Return a number with a true minus sign."""
-    return text.replace("-", "−")
+def ranged(found: Estimate) -> str:
+    """Return an estimate with its 95% interval, each in three significant digits."""
+    if math.isnan(found.estimate):
+        return text("unknown")
+    ends = {"middle": found.estimate, "low": found.ci_low, "high": found.ci_high}
+    return text(
+        "{middle} ({low} to {high})", **{name: three_digits(value) for name, value in ends.items()}
+    )
+
+
+def minus(number: str) -> str:
+    """Return a number with a true minus sign; what rounds to zero has none."""
+    return ZERO.sub("", number).replace("-", "−")

@@ -10,12 +10,14 @@ from collections.abc import Mapping
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import AutoDateLocator, DateFormatter
 
 from analysis.cohorts.churn import FACTOR
 from analysis.figures import marks, theme, titles
 from analysis.figures.display import enumerated, figure
+from analysis.figures.numbers import ranged
 from analysis.language import text
+from analysis.statistics.estimate import Estimate, share_of
 from analysis.statistics.regression.survival import share_at
 
 HALF_BAND = 0.5
@@ -40,17 +42,13 @@ def survival(curves: pd.DataFrame, time: str, caption: str) -> None:
     marks.name_lines(ax)
     last = groups["day"].max().min()
     at_last = share_at(curves, last)
-    listed = enumerated(
-        text("{name} {value}", name=row.group, value=_told(row.share))
-        for row in at_last.itertuples()
-    )
-    alt = text(
-        "Share of customers who are still there after {n:,.0f} days: {listed}.",
-        n=last,
-        listed=listed,
-    )
     ends = {row.group: titles.share(row.share, row.ci_low, row.ci_high)
             for row in at_last.itertuples()}  # fmt: skip
+    listed = enumerated(text("{name} {value}", name=k, value=v) for k, v in ends.items())
+    alt = text(
+        "Share of customers who are still there after {n:,.0f} days: {listed}.",
+        n=last, listed=listed,
+    )  # fmt: skip
     title = titles.groups(text("Still there after {n:,.0f} days", n=last), ends)
     figure(fig, alt, caption, title)
 
@@ -79,11 +77,8 @@ def rules(table: pd.DataFrame, caption: str) -> None:
         for row in table.itertuples()
     )  # fmt: skip
     own = table[table.index == FACTOR].iloc[0] if FACTOR in table.index else table.iloc[0]
-    title = text(
-        "The main rule calls {lost} lost; of these {returned} come back",
-        lost=_told(own["lost"]), returned=_told(own["returned"]),
-    )  # fmt: skip
-    figure(fig, text("Lost after a silence of {listed}.", listed=listed), caption, title)
+    alt = text("Lost after a silence of {listed}.", listed=listed)
+    figure(fig, alt, caption, titles.rule(own))
 
 
 def before_the_end(paths: pd.DataFrame, caption: str) -> None:
@@ -123,10 +118,13 @@ def before_the_end(paths: pd.DataFrame, caption: str) -> None:
         "purchase: {listed}.",
         first=first.name, last=last.name, listed=listed,
     )  # fmt: skip
+    halves = {
+        name: Estimate(last[name], last[f"{name}_low"], last[f"{name}_high"], 0) for name in names
+    }
     title = text(
-        "{weeks} weeks before the last purchase the lost buy {lost} of their usual volume, who "
-        "stays {stayed}",
-        weeks=last.name, lost=_told(last["lost"]), stayed=_told(last["stayed"]),
+        "{weeks} weeks before the last purchase the lost buy {lost:.0%} of their usual volume, who "
+        "stays {stayed:.0%} (in brackets: half of them)",
+        weeks=last.name, **halves,
     )  # fmt: skip
     figure(fig, alt, caption, title)
 
@@ -165,8 +163,9 @@ def alarm_curve(table: pd.DataFrame, enough: float, caption: str) -> None:
     )  # fmt: skip
     own = table.iloc[np.abs(table.index.to_numpy(float) - 0.1).argmin()]
     title = text(
-        "With {rate} false alarms, {early} of the lost are under alarm for {enough:g} days or more",
-        rate=_told(own.name), early=_told(own["early"]), enough=enough,
+        "With {rate} false alarms, {early:.0%} of the lost are under alarm for {enough:g} days or "
+        "more",
+        rate=_told(own.name), early=share_of(own["early"], own["lost"]), enough=enough,
     )  # fmt: skip
     alt = text("By false alarms at a landmark, {listed}.", listed=listed)
     figure(fig, alt, caption, title)
@@ -230,33 +229,35 @@ def visits(table: pd.DataFrame, promised: Mapping[str, float], caption: str) -> 
     figure(fig, alt, caption, title)
 
 
-def costs(campaigns: pd.DataFrame, caption: str) -> None:
-    """Show the cost per head of each campaign and its mean by purpose, on a logarithmic axis.
+def costs(campaigns: pd.DataFrame, found: Mapping[str, Estimate], caption: str) -> None:
+    """Show the cost per head of each campaign and that found by purpose, on a logarithmic axis.
 
-    The columns are campaign (date), purpose and cost_per_head; the means are of campaigns, not of
-    heads. Campaigns without a cost, or without a head, are left out and counted in the text.
+    The columns are campaign (date), purpose and cost_per_head; what is found has its 95% band.
+    Campaigns without a cost, or without a head, are left out and counted in the text.
     """
     cost = campaigns["cost_per_head"]
     shown = campaigns[(cost > 0) & np.isfinite(cost)]
     fig, ax = plt.subplots(figsize=(7.2, 3))
-    listed = []
+    told, listed = {}, []
     groups = shown.groupby("purpose")
     for (name, rows), look in zip(groups, marks.looks(groups.groups), strict=False):
-        mean, days = rows["cost_per_head"].mean(), shown["campaign"]
+        own, ends = found[name], [shown["campaign"].min(), shown["campaign"].max()]
         ax.plot(rows["campaign"], rows["cost_per_head"], "o", ms=5, color=look["color"])
-        ax.plot([days.min(), days.max()], [mean, mean], lw=1.5, label=str(name), **look)
-        counted = {"name": name, "mean": mean, "n": len(rows)}
-        listed.append(text("{name} {mean:,.2f} (campaigns: {n})", **counted))
+        ax.plot(ends, [own.estimate, own.estimate], lw=1.5, label=str(name), **look)
+        ax.fill_between(ends, own.ci_low, own.ci_high, lw=0, alpha=0.15, color=look["color"])
+        told[name] = ranged(own)
+        listed.append(text("{name} {value}, campaigns: {n}", name=name, value=told[name],
+                           n=len(rows)))  # fmt: skip
     ax.set(ylabel=text("cost per head, logarithmic"))
-    ax.xaxis.set_major_locator(AutoDateLocator())
-    ax.xaxis.set_major_formatter(ConciseDateFormatter(ax.xaxis.get_major_locator()))
+    ax.xaxis.set_major_locator(AutoDateLocator(minticks=2, maxticks=7))
+    ax.xaxis.set_major_formatter(DateFormatter("%Y-%m"))
     marks.logarithmic(ax, "{x:,.10g}")
     marks.name_lines(ax)
     alt = text(
-        "Mean cost per head: {means}. Campaigns not shown: {n}.",
-        means=enumerated(listed) or text("of no campaign"), n=len(campaigns) - len(shown),
+        "Cost per head: {means}. Campaigns not shown: {n}.",
+        means=text("; ").join(listed) or text("of no campaign"), n=len(campaigns) - len(shown),
     )  # fmt: skip
-    figure(fig, alt, caption, text("Mean cost per head: {means}", means=enumerated(listed)))
+    figure(fig, alt, caption, titles.groups(text("Cost per head"), told) if told else "")
 
 
 def lists(table: pd.DataFrame, base_rate: float, caption: str) -> None:

@@ -14,35 +14,40 @@ from analysis.figures import marks, theme, titles
 from analysis.figures.display import enumerated, figure, in_words
 from analysis.language import named, text
 from analysis.statistics import weighting
-from analysis.statistics.estimate import Estimate
+from analysis.statistics.estimate import Estimate, pooled, share_of
 from analysis.statistics.measurement.relative_importance import Importance
+from analysis.statistics.regression.models import Fit, contrast
+from analysis.statistics.regression.response_surface import BENDS, SLOPES
 from analysis.statistics.regression.specification_curve import agreement
 
 
 def answers(people: pd.DataFrame, names: Sequence[str], caption: str) -> None:
     """Show how often each answer from 1 to 10 was given, one panel per item."""
     fig, axes = plt.subplots(1, len(names), figsize=(7.2, 2.3), sharey=True, squeeze=False)
-    tops = []
+    tops = {}
     for ax, name in zip(axes[0], names, strict=True):
         shares = weighting.shares(people[name].round(), people).reindex(range(1, 11)).fillna(0)
         ax.bar(shares.index, shares, color=theme.BLUE, width=0.85)
         ax.set(xlabel=in_words(name), xticks=[1, 5, 10])
-        tops.append(text("{name} {share:.0%}", name=in_words(name), share=shares.loc[10]))
+        known = weighting.size(people[people[name].notna()])
+        tops[in_words(name)] = share_of(shares.loc[10], known)
     axes[0, 0].set(ylabel=text("share of answers"))
-    tops = enumerated(tops)
-    alt = text("Bars of answers from 1 to 10. At the top of the scale: {tops}.", tops=tops)
-    figure(fig, alt, caption, text("Highest answer, 10: {tops}", tops=tops))
+    listed = enumerated(text("{name} {share:.0%}", name=k, share=v) for k, v in tops.items())
+    alt = text("Bars of answers from 1 to 10. At the top of the scale: {tops}.", tops=listed)
+    figure(fig, alt, caption, titles.highest_answers(tops))
 
 
-def surface(params: Mapping[str, float], people: pd.DataFrame, caption: str) -> None:
+def surface(fits: Sequence[Fit], people: pd.DataFrame, caption: str) -> None:
     """Show satisfaction over expectation and performance, as a fitted quadratic surface.
 
-    The coefficients are of c_performance, c_expectation, their squares and their product, without
-    the controls; people, for the dots, have performance and expectation from 1 to 10.
+    The fits, one for each imputation, have c_performance, c_expectation, their squares and their
+    product, which are drawn without the controls; people, for the dots, have performance and
+    expectation from 1 to 10.
     """
+    params = sum(fit.params for fit in fits) / len(fits)
     scale = np.linspace(1, 10, 60)
     wanted, seen = np.meshgrid(scale, scale)
-    height = _height(params, people, seen, wanted)
+    height = sum(params[name] * term for name, term in _surface(people, seen, wanted).items())
     fig, ax = plt.subplots(figsize=(5.2, 4))
     drawn = ax.contourf(wanted, seen, height, levels=12, cmap="Blues")
     fig.colorbar(drawn, ax=ax, label=text("satisfaction (SD)"))
@@ -58,32 +63,25 @@ def surface(params: Mapping[str, float], people: pd.DataFrame, caption: str) -> 
         low=height[0, 0], high=height[-1, -1], beyond=height[-1, 0],
     )  # fmt: skip
     gap = people["performance"] - people["expectation"]
-    fitted = _height(params, people, people["performance"], people["expectation"])
-    title = text(
-        "Fitted satisfaction is {beyond:+.1f} SD for customers above their expectation, "
-        "{short:+.1f} SD for those below",
-        beyond=fitted[gap > 0].mean(), short=fitted[gap < 0].mean(),
-    )  # fmt: skip
-    figure(fig, alt, caption, title)
+    terms = pd.DataFrame(_surface(people, people["performance"], people["expectation"]))
+    above, below = (
+        pooled([contrast(fit, terms[side].mean().to_dict()) for fit in fits])
+        if side.any()
+        else share_of(np.nan, 0)
+        for side in (gap > 0, gap < 0)
+    )
+    figure(fig, alt, caption, titles.surface(above, below))
 
 
-def _height(
-    params: Mapping[str, float], people: pd.DataFrame, seen: ArrayLike, wanted: ArrayLike
-) -> ArrayLike:
-    """Return the fitted surface at performances and expectations."""
+def _surface(people: pd.DataFrame, seen: ArrayLike, wanted: ArrayLike) -> dict[str, ArrayLike]:
+    """Return the terms of the surface, at performances and expectations, by coefficient."""
     spread, other = weighting.spreads(people, ["performance", "expectation"])
     p, e = (seen - MIDDLE) / spread, (wanted - MIDDLE) / other
-    return (
-        params["c_performance"] * p
-        + params["c_expectation"] * e
-        + params["I(c_performance ** 2)"] * p**2
-        + params["I(c_performance * c_expectation)"] * p * e
-        + params["I(c_expectation ** 2)"] * e**2
-    )
+    return dict(zip((*SLOPES, *BENDS), (p, e, p**2, p * e, e**2), strict=True))
 
 
 def interaction(
-    params: Mapping[str, float],
+    fit: Fit,
     people: pd.DataFrame,
     names: tuple[str, str],
     outcome: str,
@@ -91,9 +89,10 @@ def interaction(
 ) -> None:
     """Show an outcome (its name) over two drivers and their product, in standard deviations.
 
-    The coefficients are of both drivers (columns such as z_org_benefit) and of their product, by
-    the names of the formula; people, for the dots, have both drivers.
+    The fit has both drivers (columns such as z_org_benefit) and their product; people, for the
+    dots, have both drivers.
     """
+    params = fit.params
     span = np.linspace(-2, 2, 41)
     x, y = np.meshgrid(span, span)
     product = params[f"{names[0]}:{names[1]}"]
@@ -112,12 +111,11 @@ def interaction(
         outcome=outcome, both=height[-1, -1], first=height[0, -1], second=height[-1, 0],
         none=height[0, 0],
     )  # fmt: skip
-    title = text(
-        "Fitted {outcome}: {both:+.1f} SD where both are high, {first:+.1f} and {second:+.1f} SD "
-        "where one is",
-        outcome=outcome, both=height[-1, -1], first=height[0, -1], second=height[-1, 0],
-    )  # fmt: skip
-    figure(fig, alt, caption, title)
+    corners = [
+        contrast(fit, {names[0]: x, names[1]: y, f"{names[0]}:{names[1]}": x * y})
+        for x, y in ((2, 2), (2, -2), (-2, 2))
+    ]
+    figure(fig, alt, caption, titles.interaction(outcome, *corners))
 
 
 def shares(found: Importance, caption: str) -> None:
@@ -128,13 +126,19 @@ def shares(found: Importance, caption: str) -> None:
     ax.barh(names, table["share"], color=theme.BAND)
     marks.intervals(ax, names, table, "share")
     ax.set(xlabel=text("share of explained variance (LMG)"))
-    listed = enumerated(f"{in_words(name)} {share:.0%}" for name, share in table["share"].items())
+    listed = enumerated(
+        f"{in_words(name)} {titles.share(row['share'], row['ci_low'], row['ci_high'])}"
+        for name, row in table.iterrows()
+    )
     alt = text("Shares of an R² of {r2:.2f}, smallest first: {listed}.", r2=found.r2, listed=listed)
     figure(fig, alt, caption, titles.largest_share(names[-1], table.iloc[-1]))
 
 
-def performance_map(table: pd.DataFrame, caption: str) -> None:
-    """Show importance against performance, as from `relative_importance.performance_map`."""
+def performance_map(table: pd.DataFrame, slopes: Mapping[str, Estimate], caption: str) -> None:
+    """Show importance against performance, as from `relative_importance.performance_map`.
+
+    The slopes are those of the table's drivers with their intervals.
+    """
     fig, ax = plt.subplots(figsize=(5.6, 3.6))
     ax.axhline(0, color=theme.GREY, lw=1)
     ax.axvline(table["performance"].mean(), color=theme.GREY, lw=1, ls=":")
@@ -147,7 +151,7 @@ def performance_map(table: pd.DataFrame, caption: str) -> None:
     ax.set(xlabel=text("performance (0 to 100)"))
     ax.set(ylabel=text("slope of satisfaction, points per point"))
     listed = enumerated(
-        text("{name} {slope:+.2f} at {performance:.0f}", name=in_words(name), slope=row.importance,
+        text("{name} {slope:+.2f} at {performance:.0f}", name=in_words(name), slope=slopes[name],
              performance=row.performance)
         for name, row in table.iterrows()
     )  # fmt: skip
@@ -155,7 +159,7 @@ def performance_map(table: pd.DataFrame, caption: str) -> None:
     first = table["importance"].idxmax()
     title = text(
         "{name} matters most: {slope:+.2f} points of satisfaction per point",
-        name=in_words(first), slope=table.loc[first, "importance"],
+        name=in_words(first), slope=slopes[first],
     )  # fmt: skip
     figure(fig, alt, caption, title)
 
@@ -171,12 +175,11 @@ def gain_and_loss(people: pd.DataFrame, caption: str) -> None:
     ax.set(xlabel=text("performance less expectation (points; ends: 4 or more)"))
     ax.set(ylabel=text("satisfaction"))
     alt = text(
-        "Mean satisfaction is {low:.1f} at {lowest:+.0f} points, {high:.1f} at {highest:+.0f} "
-        "points.",
-        low=means["mean"].iloc[0], lowest=means.index[0], high=means["mean"].iloc[-1],
+        "Mean satisfaction is {low} at {lowest:+.0f} points, {high} at {highest:+.0f} points.",
+        low=titles.mean(means.iloc[0]), lowest=means.index[0], high=titles.mean(means.iloc[-1]),
         highest=means.index[-1],
     )  # fmt: skip
-    figure(fig, alt, caption, titles.gain_and_loss(means["mean"]))
+    figure(fig, alt, caption, titles.gain_and_loss(means))
 
 
 def channels(table: pd.DataFrame, caption: str) -> None:
@@ -193,7 +196,8 @@ def channels(table: pd.DataFrame, caption: str) -> None:
     ax.set_xlim(-0.5, len(places) - 0.5)
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     listed = enumerated(
-        f"{in_words(row.area)} {in_words(row.channel)} {row.mean:.1f}" for row in table.itertuples()
+        f"{in_words(row['area'])} {in_words(row['channel'])} {titles.mean(row)}"
+        for _, row in table.iterrows()
     )
     title = titles.channels(table)
     figure(fig, text("Mean satisfaction: {listed}.", listed=listed), caption, title)
@@ -211,18 +215,14 @@ def stations(changes: pd.DataFrame, caption: str) -> None:
     ax.set(xlabel=text("change of communication (points)"))
     ax.set(ylabel=text("change of satisfaction (points)"))
     marks.legend(ax)
-    means = changes.groupby("informs")["satisfaction"].mean()
+    means = changes.groupby("informs")["satisfaction"].agg(["mean", "sem", "size"])
+    informing, others = (titles.mean_of(row) for _, row in means.reindex([True, False]).iterrows())
     alt = text(
         "Stations: {n}; satisfaction changed by {informing:+.2f} points where they began to "
         "inform, by {others:+.2f} elsewhere.",
-        n=len(changes), informing=means.get(True, np.nan), others=means.get(False, np.nan),
+        n=len(changes), informing=informing, others=others,
     )  # fmt: skip
-    title = text(
-        "Satisfaction changed by {informing:+.2f} points where stations began to inform, by "
-        "{others:+.2f} elsewhere",
-        informing=means.get(True, np.nan), others=means.get(False, np.nan),
-    )  # fmt: skip
-    figure(fig, alt, caption, title)
+    figure(fig, alt, caption, titles.stations(informing, others))
 
 
 def told(people: pd.DataFrame, claimed: Mapping[str, float], caption: str) -> None:
@@ -230,19 +230,19 @@ def told(people: pd.DataFrame, claimed: Mapping[str, float], caption: str) -> No
     fig, ax = plt.subplots(figsize=(7.2, 2.6))
     listed, colours = [], (theme.ORANGE, theme.GREY, theme.BLUE)
     groups = people.groupby("group", observed=True)
+    means = weighting.by_group(people, "group", "told_others")
     for (name, rows), colour in zip(groups, colours, strict=False):
         counts = weighting.shares(rows["told_others"].clip(upper=25), rows).sort_index()
         ax.plot(counts.index, counts, "o-", ms=3, lw=1, color=colour, label=in_words(name))
-        means = {"name": in_words(name), "mean": weighting.average(rows["told_others"], rows)}
-        listed.append(text("{name} {mean:.1f}", **means))
+        listed.append(text("{name} {mean}", name=name, mean=titles.mean(means.loc[name])))
         if name in claimed:
             ax.axvline(claimed[name], color=colour, lw=1, ls=":")
     ax.set(xlabel=text("people told (25: or more); dotted: claimed"))
     ax.set(ylabel=text("share of customers"))
     marks.legend(ax)
-    means = enumerated(listed)
-    alt = text("Shares of customers by people told. Means: {means}.", means=means)
-    figure(fig, alt, caption, text("Mean number of people told: {means}", means=means))
+    told = enumerated(listed)
+    alt = text("Shares of customers by people told. Means: {means}.", means=told)
+    figure(fig, alt, caption, text("Mean number of people told: {means}", means=told))
 
 
 def specifications(
@@ -264,9 +264,11 @@ def specifications(
     )
     marks.specification_curve(axes, table, null, band, unit)
     found, said = table["estimate"], _agreement_in_words(table, null, nothing)
+    form = f",.{2 if found.abs().max() < 10 else 0}f"
+    ends = {"low": found.min(), "high": found.max(), "median": found.median()}
     alt = text(
-        "Specifications: {n}; estimates from {low:.2f} to {high:.2f}, median {median:.2f}.",
-        n=len(table), low=found.min(), high=found.max(), median=found.median(),
+        "Specifications: {n}; estimates from {low} to {high}, median {median}.",
+        n=len(table), **{name: text(f"{{each:{form}}}", each=each) for name, each in ends.items()},
     )  # fmt: skip
     main = table[table["main"]].iloc[0]
     figure(

@@ -8,13 +8,26 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from analysis.figures.numbers import decimals_of
 from analysis.language import capitalised, named, phrase, text
-from analysis.statistics.estimate import Estimate
+from analysis.statistics.estimate import Estimate, from_se, share_of
 
 NAIVE, ROBUST = re.compile(r"\b(naive|raw|alone|only|left out)\b"), "doubly robust"
 """What names of effects say that stand beside the finding, as what a first look gives."""
 MOST_NAMED = 4
 """Groups that a title names; of more it names the ends."""
+
+
+def mean_of(row: Mapping[str, float]) -> Estimate:
+    """Return the mean of a row of `weighting.by_group` with its 95% interval."""
+    return from_se(row["mean"], row["sem"], row.get("size", 0))
+
+
+def ranges(table: pd.DataFrame, value: str = "estimate") -> list[str]:
+    """Return the values of a table with ci_low and ci_high, each with its interval."""
+    numbers = table[[value, "ci_low", "ci_high"]].to_numpy(float)
+    form = f",.{decimals_of(numbers.ravel(), 'number')}f"
+    return [text(f"{{each:{form}}}", each=Estimate(*row, 0)) for row in numbers]
 
 
 def main_of(names: Sequence[object]) -> int:
@@ -33,7 +46,7 @@ def effects(table: pd.DataFrame, null: float, band: tuple[float, float] | None) 
     """Say what the first effect of a table is, with its interval, and whether it is clear."""
     first = table.iloc[0]
     low, high = float(first["ci_low"]), float(first["ci_high"])
-    form = "+.2f" if null == 0 else ".2f"
+    form = ("+" if null == 0 else "") + (".2f" if max(abs(low), abs(high)) < 10 else ".1f")
     facts = {"name": capitalised(named(table.index[0])), "middle": _number(first["estimate"], form)}
     facts |= {"low": _number(low, form), "high": _number(high, form)}
     if band is not None and band[0] <= low and high <= band[1]:
@@ -48,8 +61,17 @@ def groups(label: str, values: Mapping[object, str]) -> str:
     if len(values) > MOST_NAMED:
         ends = next(iter(values)), next(reversed(values))
         values = {name: values[name] for name in ends}
-    listed = text("; ").join(text("{name} {value}", name=k, value=v) for k, v in values.items())
+    listed = text("; ").join(
+        text("{name}: {value}" if str(k)[-1:].isdigit() else "{name} {value}", name=k, value=v)
+        for k, v in values.items()
+    )
     return capitalised(text("{label}: {named}", label=label, named=listed))
+
+
+def within_bounds(share: float, error: float) -> str:
+    """Return a share with its 95% interval from a standard error, cut at 0 and 100%."""
+    low, high = np.clip([share - 1.96 * error, share + 1.96 * error], 0, 1)
+    return text("{share:.0%}", share=Estimate(share, low, high, 0))
 
 
 def share(estimate: float, low: float, high: float) -> str:
@@ -90,15 +112,16 @@ def bins(means: pd.DataFrame, labels: tuple[str, str]) -> str:
     """Say where a mean starts and ends, or where it is lowest and highest if that is between."""
     first, last = means.iloc[0], means.iloc[-1]
     low, high = means.loc[means["y"].idxmin()], means.loc[means["y"].idxmax()]
-    facts = {"x": labels[0], "y": labels[1], "low": _short(low["y"]), "high": _short(high["y"])}
+    facts = {"x": labels[0], "y": labels[1]}
+    rows = pd.DataFrame([low, high, first, last])
+    facts |= dict(zip(("low", "high", "first", "last"), ranges(rows, "y"), strict=True))
     if _overlap(low, high):
-        said = phrase("{y} hardly differs with {x}: {low} to {high}")
+        said = phrase("{y} hardly differs with {x}: lowest {low}, highest {high}")
     elif _overlap(first, last) or {low.name, high.name} != {first.name, last.name}:
         said = phrase("{y} is lowest, {low}, at {x} of {where} and highest, {high}, at {peak}")
         facts |= {"where": _short(low["x"]), "peak": _short(high["x"])}
     else:
         said = phrase("{y} goes from {first} at low {x} to {last} at high")
-        facts |= {"first": _short(first["y"]), "last": _short(last["y"])}
     return capitalised(text(said, **facts))
 
 
@@ -137,14 +160,12 @@ def agreement(main: pd.Series, share: float, n: int) -> str:
     )  # fmt: skip
 
 
-def pooled(label: str, written: Callable[[float], str], row: pd.Series) -> str:
-    """Say what an effect is over all regions as `written`, or that nothing is pooled."""
+def pooled(label: str, ranged: Callable[[pd.Series], str], row: pd.Series) -> str:
+    """Say what an effect is over all regions, as `ranged`, or that nothing is pooled."""
     if pd.isna(row["estimate"]):
         return capitalised(text("{label}: nothing is pooled", label=label))
-    numbers = {"middle": "estimate", "low": "ci_low", "high": "ci_high"}
-    facts = {name: written(row[column]) for name, column in numbers.items()}
-    facts |= {"label": label, "n": row["n_regions"]}
-    return capitalised(text("{label}, {n} regions: {middle} ({low} to {high})", **facts))
+    facts = {"label": label, "n": row["n_regions"], "effect": ranged(row)}
+    return capitalised(text("{label}, {n} regions: {effect}", **facts))
 
 
 def promised(tiers: Iterable[object], visited: pd.Series, claimed: np.ndarray, band: float) -> str:
@@ -155,13 +176,20 @@ def promised(tiers: Iterable[object], visited: pd.Series, claimed: np.ndarray, b
     return text("Visited about as often as promised: {tiers}", tiers=text(", ").join(near))
 
 
-def gain_and_loss(means: pd.Series) -> str:
-    """Compare the ends of mean satisfaction, by performance less expectation, with its middle."""
-    at = means.get(0, np.nan)
+def gain_and_loss(means: pd.DataFrame) -> str:
+    """Compare the ends of mean satisfaction, by performance less expectation, with its middle.
+
+    Columns are mean, sem and size.
+    """
+    at = means.reindex([0]).iloc[0]
+
+    def less(one: pd.Series, other: pd.Series) -> Estimate:
+        return from_se(one["mean"] - other["mean"], np.hypot(one["sem"], other["sem"]), 0)
+
     return text(
         "Below expectation satisfaction is {loss:.1f} points lower than at it, above {gain:.1f} "
         "higher",
-        loss=at - means.iloc[0], gain=means.iloc[-1] - at,
+        loss=less(at, means.iloc[0]), gain=less(means.iloc[-1], at),
     )  # fmt: skip
 
 
@@ -169,12 +197,9 @@ def channels(table: pd.DataFrame) -> str:
     """Say which channel has the highest mean in each area; columns area, channel, mean, sem."""
     best = table.loc[table.groupby("area")["mean"].idxmax()]
     highest = {
-        text("{area}, {channel}", area=row.area, channel=row.channel): text(
-            "{mean:.1f} ({low:.1f} to {high:.1f})",
-            mean=row.mean, low=row.mean - 1.96 * row.sem, high=row.mean + 1.96 * row.sem,
-        )
-        for row in best.itertuples()
-    }  # fmt: skip
+        text("{area}, {channel}", area=row["area"], channel=row["channel"]): mean(row)
+        for _, row in best.iterrows()
+    }
     return groups(text("Highest satisfaction"), highest)
 
 
@@ -182,6 +207,65 @@ def largest_share(name: str, row: pd.Series) -> str:
     """Say which share is the largest, with its interval."""
     own = share(row["share"], row["ci_low"], row["ci_high"])
     return text("{name} has the largest share: {share}", name=capitalised(name), share=own)
+
+
+def mean(row: Mapping[str, float]) -> str:
+    """Return the mean of a row (mean, sem) with its interval, to one decimal."""
+    return text("{mean:.1f}", mean=mean_of(row))
+
+
+def highest_answers(tops: Mapping[str, Estimate]) -> str:
+    """Say how many gave the highest answer to each item."""
+    return groups(
+        text("Highest answer, 10"), {name: text("{top:.0%}", top=top) for name, top in tops.items()}
+    )
+
+
+def surface(above: Estimate, below: Estimate) -> str:
+    """Say how satisfied those are who got more, and less, than they expected."""
+    return text(
+        "Fitted satisfaction is {beyond:+.1f} SD for customers above their expectation, "
+        "{short:+.1f} SD for those below",
+        beyond=above, short=below,
+    )  # fmt: skip
+
+
+def interaction(outcome: str, both: Estimate, first: Estimate, second: Estimate) -> str:
+    """Say how high an outcome is where both drivers are high, and where one is."""
+    return text(
+        "Fitted {outcome}: {both:+.1f} SD where both are high, {first:+.1f} and {second:+.1f} SD "
+        "where one is",
+        outcome=outcome, both=both, first=first, second=second,
+    )  # fmt: skip
+
+
+def stations(informing: Estimate, others: Estimate) -> str:
+    """Say how satisfaction changed at stations that began to inform, and at others."""
+    return text(
+        "Satisfaction changed by {informing:+.2f} points where stations began to inform, by "
+        "{others:+.2f} elsewhere",
+        informing=informing, others=others,
+    )  # fmt: skip
+
+
+def drop(means: pd.DataFrame, day: int) -> str:
+    """Say how satisfied customers are on both sides of a promise; columns mean, sem and size."""
+    last, after = (mean_of(row) for _, row in means.reindex([day, day + 1]).iterrows())
+    return text(
+        "Satisfaction is {last:+.2f} SD after cases settled on day {day}, {after:+.2f} SD on day "
+        "{next}",
+        last=last, day=day, after=after, next=day + 1,
+    )  # fmt: skip
+
+
+def rule(row: pd.Series) -> str:
+    """Say how many a rule calls lost, and how many of these come back."""
+    lost = share_of(row["lost"], row["customers"])
+    returned = share_of(row["returned"], round(row["lost"] * row["customers"]))
+    return text(
+        "The main rule calls {lost:.0%} lost; of these {returned:.0%} come back",
+        lost=lost, returned=returned,
+    )  # fmt: skip
 
 
 def lists(table: pd.DataFrame, base_rate: float) -> str:

@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import date
 from functools import cache, lru_cache
+from math import isnan
 from numbers import Number
 from pathlib import Path
 
@@ -26,7 +27,7 @@ CATALOGUES = Path(__file__).parent / "locale"
 
 NAMES_FILE = Path(__file__).parent / "names.toml"
 ENGLISH = gettext.NullTranslations()
-ZERO = re.compile(r"^-(?=0(\.0+)?%?$)")
+ZERO = re.compile(r"^[-+](?=0(\.0+)?%?$)")
 """The sign of what rounds to zero."""
 DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 MANY, UNITS = 1e5, {1e8: "亿", 1e4: "万"}
@@ -131,8 +132,17 @@ class _Formatter(string.Formatter):
     def _with_range(self, effect: object, spec: str) -> str:
         """Return an estimate with its 95% interval."""
         ends = {"middle": "estimate", "low": "ci_low", "high": "ci_high"}
-        facts = {key: self.format_field(getattr(effect, name), spec) for key, name in ends.items()}
-        return translate(phrase("{middle} ({low} to {high})"), "", self._language, facts)
+        numbers = {key: getattr(effect, name) for key, name in ends.items()}
+        if isnan(numbers["middle"]):
+            return translate(phrase("unknown"), "", self._language, {})
+        facts = {
+            key: self.format_field(number, spec).replace("inf", "∞")
+            for key, number in numbers.items()
+        }
+        said = phrase("{middle} ({low} to {high})")
+        if isnan(numbers["low"]) or isnan(numbers["high"]):
+            said = phrase("{middle} (range unknown)")
+        return translate(said, "", self._language, facts)
 
 
 def chinese_number(value: float, spec: str) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+import pandas as pd
+from pandas.api.typing import DataFrameGroupBy
 from scipy import special
 
 Scale = Literal["identity", "log", "logit"]
@@ -144,6 +146,42 @@ def from_se(
     half_width = se * special.stdtrit(df, 0.975)
     low, high = inverse(link(estimate) - half_width), inverse(link(estimate) + half_width)
     return Estimate(float(estimate), float(low), float(high), int(n_obs), scale, float(df), method)
+
+
+def share_of(share: float, n: float, method: str = "share, Wilson") -> Estimate:
+    """Return a share of n independent customers with Wilson's 95 % interval; missing for no n.
+
+    References
+    ----------
+    Wilson (1927). Probable inference, the law of succession, and statistical inference. Journal
+    of the American Statistical Association 22, 209-212.
+    """
+    if not n or np.isnan(share):
+        return Estimate(np.nan, np.nan, np.nan, 0, "logit", method=method)
+    z = special.ndtri(0.975)
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
+    low, high = max(middle - half, 0.0), min(middle + half, 1.0)
+    return Estimate(float(share), float(low), float(high), int(n), "logit", method=method)
+
+
+def means_by(groups: DataFrameGroupBy, names: Sequence[str]) -> pd.DataFrame:
+    """Return the mean of each column in each group, an `Estimate` in each cell.
+
+    Of values 0 and 1 it is a share with Wilson's interval; others have that of Student's t.
+    Missing values are left out.
+    """
+    return pd.DataFrame({name: {key: _mean(rows[name]) for key, rows in groups} for name in names})
+
+
+def _mean(values: pd.Series) -> Estimate:
+    """Return the mean of values with its interval."""
+    known = values.dropna().astype(float)
+    if known.isin((0, 1)).all():
+        return share_of(known.mean(), len(known))
+    if len(known) < 2:
+        return Estimate(known.mean(), np.nan, np.nan, len(known))
+    return from_se(known.mean(), known.sem(), len(known), df=len(known) - 1)
 
 
 def moved(effect: Estimate, shift: float, se: float | None = None) -> Estimate:

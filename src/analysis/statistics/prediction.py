@@ -15,7 +15,7 @@ from statsmodels.stats.proportion import proportion_confint
 from analysis.language import text
 from analysis.statistics._aligned import aligned
 from analysis.statistics.discrimination import EDGE, labelled
-from analysis.statistics.estimate import Estimate, NotEstimable
+from analysis.statistics.estimate import Estimate, NotEstimable, share_of
 from analysis.statistics.regression import _glm
 from analysis.statistics.regression.formulas import coded
 
@@ -130,9 +130,10 @@ def first(score: ArrayLike, lost: ArrayLike, k: int) -> Estimate:
     of the American Statistical Association 22, 209-212.
     """
     count = _lost_among(score, lost, k)
-    ends = proportion_confint(count, k, method="wilson")
-    share, low, high = np.clip([count / k, *ends], EDGE, 1 - EDGE).tolist()
-    return Estimate(share, low, high, k, "logit", method="share of the first, Wilson")
+    found = share_of(count / k, k)
+    share, low, high = np.clip([found.estimate, found.ci_low, found.ci_high], EDGE, 1 - EDGE)
+    method = "share of the first, Wilson"
+    return Estimate(float(share), float(low), float(high), k, "logit", method=method)
 
 
 def caught(score: ArrayLike, lost: ArrayLike, k: int) -> float:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis.claims.hypotheses import hypothesis
-from analysis.claims.trials import words
+from analysis.claims.trials import tables, words
 from analysis.claims.trials.planning import Drawn
 from analysis.claims.trials.sizing import Money, Sizing
+from analysis.figures.numbers import minus
 from analysis.language import current, text
-from analysis.statistics.regression.controls import in_words
 from workbook.pages import index, report
 
 
@@ -39,7 +39,11 @@ def page(drawn: Drawn, size: Sizing | None, why: str, money: Money | None) -> st
         about=f"{plan.claim} {title} · {plan.source} · {plan.region}",
         sections=sections,
         balance=_balance(drawn.balance),
-        heads=[text("known before"), *plan.as_designed.arms, text("difference (SD)")],
+        heads=[
+            text("known before"),
+            *map(tables.arm, plan.as_designed.arms),
+            text("difference (SD)"),
+        ],
         css=assets["css"],
         policy=assets["policy"],
     )
@@ -51,7 +55,7 @@ def _balance(table: pd.DataFrame | None) -> list[tuple[str, ...]]:
         return []
     rows = table.itertuples()
     return [
-        (in_words(str(row.Index)), f"{row.mean_treated:.2f}", f"{row.mean_control:.2f}",
-         text("{d:+.2f}", d=row.difference))
+        (tables.known_before(str(row.Index)), minus(f"{row.mean_treated:.2f}"),
+         minus(f"{row.mean_control:.2f}"), text("{d:+.2f}", d=row.difference))
         for row in rows
     ]  # fmt: skip

@@ -16,7 +16,7 @@ from analysis.claims.across_regions.reasons import why_open
 from analysis.claims.hypotheses import Hypothesis, Part, register
 from analysis.figures import marks, theme, titles
 from analysis.figures.display import enumerated, figure, in_words, say
-from analysis.language import current, text
+from analysis.language import Verbatim, current, text
 
 WIDEST = 3
 """Times the usual width of an interval at which one leaves the picture."""
@@ -62,10 +62,11 @@ def forest(part: Part, regions: pd.DataFrame, pooled: pd.Series, caption: str) -
     ax.set_yticks(range(len(rows) + 1), [text("all regions"), *rows["region"]])
     low, high = _limits(part, regions, pooled)
     ax.set(xlim=(low, high), ylim=(-0.7, len(rows) + 0.6))
-    ax.set(xlabel=f"{part.label[current()]} ({part.unit[current()]})", xscale=_axis_scale(part))
+    label, unit = part.label[current()], part.unit[current()].removeprefix("个")
+    ax.set(xlabel=text("{label} ({unit})", label=label, unit=unit), xscale=_axis_scale(part))
     _as_effects(ax.xaxis, part)
     ax.tick_params(axis="y", length=0)
-    title = titles.pooled(part.label[current()], part.written, pooled)
+    title = titles.pooled(part.label[current()], part.ranged, pooled)
     figure(fig, _alt(part, regions, pooled), caption, title)
 
 
@@ -114,7 +115,7 @@ def _caption(known: Hypothesis, part: Part, pooled: pd.Series) -> str:
     """Say what a forest plot shows, and what it comes to."""
     named, reason = f"{known.id} {part.label[current()]}", pooled["reason"]
     if pd.isna(pooled["estimate"]):
-        return f"{named}. {reason}"
+        return text("{named}. {reason}", named=named, reason=Verbatim(reason))
     said = text(
         "{named}: {verdict} over {n} regions.",
         named=named, verdict=text(pooled["part_verdict"]), n=pooled["n_regions"],
@@ -172,10 +173,12 @@ def _axis_scale(part: Part) -> str:
 
 def _alt(part: Part, regions: pd.DataFrame, pooled: pd.Series) -> str:
     """Say what a forest plot shows."""
-    named = enumerated(f"{row.region} {part.written(row.estimate)}" for row in regions.itertuples())
+    named = text("; ").join(
+        text("{name} {value}", name=row["region"], value=part.ranged(row))
+        for _, row in regions.iterrows()
+    )
     facts = {"label": part.label[current()], "named": named}
     if pd.isna(pooled["estimate"]):
         return text("{label} with 95% intervals: {named}; nothing is pooled.", **facts)
-    numbers = {"middle": "estimate", "low": "ci_low", "high": "ci_high"}
-    facts |= {name: part.written(pooled[end]) for name, end in numbers.items()}
-    return text("{label} with 95% intervals: {named}; all {middle} ({low} to {high}).", **facts)
+    facts["effect"] = part.ranged(pooled)
+    return text("{label} with 95% intervals: {named}; all {effect}.", **facts)

@@ -161,7 +161,7 @@ def _rows(
         "hypothesis": known.id,
         "n_regions": len(regions),
         "regions": "; ".join(regions),
-        "left_out": "; ".join(_why_left_out(rest)),
+        "left_out": text("; ").join(_why_left_out(rest)),
     }
     if len(regions) < LEAST_REGIONS:
         reason = text(
@@ -265,7 +265,7 @@ def _why_left_out(own: pd.DataFrame) -> list[str]:
     """Return the regions that take no part, each with why, in brackets."""
     own = own.drop_duplicates("region")
     why = own["verdict"].map(text).mask(own["estimate"].notna(), text("an interval without an end"))
-    checks = ["; ".join(map(named, names.split("; "))) for names in own["blocked_by"]]
+    checks = [text(", ").join(map(named, names.split("; "))) for names in own["blocked_by"]]
     why = why.where(own["blocked_by"] == "", checks)
     return [
         text("{name} ({reason})", name=region, reason=each)

@@ -271,7 +271,7 @@ def _as_planned(
         checks.holds(phrase("analysed by the design of the plan"), plan.is_as_designed),
         checks.holds(phrase("planned before the first assignment"), planned_before),
         checks.holds(phrase("nobody assigned after the outcome"), not _late(region, found).any()),
-        checks.not_by_chance(phrase("arms as large as planned, p"), ratio.p_value, 0.001),
+        checks.not_by_chance(phrase("arms as large as planned"), ratio.p_value, 0.001),
         checks.at_most(
             phrase("units of which nothing was known before"), 1 - len(people) / len(rows), 0.02
         ),

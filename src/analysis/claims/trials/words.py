@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-import numpy as np
-import pandas as pd
+from collections.abc import Sequence
 
 from analysis.claims import wording
 from analysis.claims.hypotheses import Part, hypothesis
 from analysis.claims.trials.plans import Plan
 from analysis.claims.trials.reading import Reading, Result
 from analysis.claims.trials.sizing import Money, Sizing
+from analysis.claims.trials.tables import arm, factor, unit
 from analysis.language import Verbatim, current, named, text
-from analysis.statistics.estimate import Estimate
 from analysis.statistics.regression.controls import in_words
 
 Section = tuple[str, list[str]]
@@ -24,19 +21,23 @@ FEW = 0.5
 
 def effect(part: Part, value: float) -> str:
     """Return an effect with its unit."""
-    if part.show == "points":
-        return text("{points:+.1f} percentage points", points=100 * value)
-    return text("{value:+.2f} {unit}", value=value, unit=Verbatim(part.unit[current()]))
+    return text("{value} {unit}", value=_number(part, value), unit=Verbatim(unit(part)))
+
+
+def _number(part: Part, value: float) -> str:
+    """Return an effect in its unit, without it."""
+    form = "+.1f" if part.show == "points" else "+.2f"
+    return text(f"{{value:{form}}}", value=factor(part) * value)
 
 
 def of_plan(plan: Plan) -> list[Section]:
     """Return what a plan fixes, section by section."""
     design, part = plan.as_designed, plan.as_designed.decides
-    offer, none = design.arms
-    facts = {"offer": Verbatim(offer), "none": Verbatim(none), "share": plan.share}
+    offer, none = map(arm, design.arms)
+    facts = {"offer": offer, "none": none, "share": plan.share}
     names = text(", ").join(map(in_words, plan.adjusted_for))
     return [
-        (text("Hypothesis"), [hypothesis(plan.claim).claim[current()]]),
+        (text("Claim"), [hypothesis(plan.claim).claim[current()]]),
         (
             text("By lot"),
             [
@@ -187,14 +188,14 @@ def of_lots(plan: Plan) -> Section:
 def of_result(trial: Reading, result: Result) -> str:
     """Return the verdict of a trial, with the effect that it rests on and what holds it back."""
     part, found = trial.plan.as_designed.decides, result.effect
-    ends = {"low": effect(part, found.ci_low), "high": effect(part, found.ci_high)}
+    ends = {"low": _number(part, found.ci_low), "high": _number(part, found.ci_high)}
     said = text(
         "By trial: **{verdict}**. On those who took what the lot offered them, the effect is "
         "{middle} (95% interval {low} to {high}). Taken because of the offer: {share:.0%}; {n:,} "
         "units.",
         verdict=Verbatim(wording.words(current())["verdict"][result.verdict]),
         middle=effect(part, found.estimate),
-        share=result.received.compliance.estimate,
+        share=result.received.compliance,
         n=found.n_obs,
         **ends,
     )
@@ -202,30 +203,6 @@ def of_result(trial: Reading, result: Result) -> str:
     if failed:
         said += text(" What holds it back: {checks}.", checks=Verbatim(text(", ").join(failed)))
     return said
-
-
-def answers(result: Result, without: Mapping[str, Estimate]) -> dict[str, Estimate]:
-    """Return trial, observational and naive answers by what a reader calls them."""
-    return {
-        text("by trial"): result.effect,
-        text("doubly robust, before the trial"): without["adjusted"],
-        text("raw difference, before the trial (naive)"): without["raw"],
-    }
-
-
-def effects(result: Result) -> pd.DataFrame:
-    """Return the effects that a trial's plan names, each with its interval."""
-    lots, bounds, offer = result.lots, result.bounds, result.assigned
-    rows = {
-        text("of the offer, difference of means"): offer.unadjusted,
-        text("of the offer, by regression"): offer.effect,
-        text("of the offer, lots drawn again"): lots,
-        text("of the offer, bounds for lost outcomes"): bounds,
-        text("of what was received"): result.effect,
-    }
-    middle = {name: getattr(each, "estimate", np.nan) for name, each in rows.items()}
-    found = {name: (middle[name], each.ci_low, each.ci_high) for name, each in rows.items()}
-    return pd.DataFrame.from_dict(found, "index", columns=["estimate", "ci_low", "ci_high"])
 
 
 def lines(sections: Sequence[Section]) -> str:

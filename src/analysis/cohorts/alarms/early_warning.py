@@ -63,8 +63,8 @@ def false_alarms(found: Weeks, changed: np.ndarray, alarm_line: float) -> pd.Ser
     """Return how many of the customers who stay are under alarm, too.
 
     Of who bought in the last quarter and was a regular in the year before it: any_week (share under
-    alarm, in the mean over that year's weeks), ever (share that was at least once in it) and weeks
-    (52, or fewer where the data begin later).
+    alarm, in the mean over that year's weeks), ever (share that was at least once in it), weeks
+    (52, or fewer where the data begin later) and stayed (how many these customers are).
     """
     end = found.n_weeks - weekly_activity.QUARTER + 1
     start = max(end - YEAR, weekly_activity.RECENT + weekly_activity.USUAL)
@@ -74,7 +74,7 @@ def false_alarms(found: Weeks, changed: np.ndarray, alarm_line: float) -> pd.Ser
     shares = {"any_week": np.nan, "ever": np.nan}
     if len(alarm):
         shares = {"any_week": np.nanmean(alarm), "ever": (alarm == 1).any(axis=1).mean()}
-    return pd.Series(shares | {"weeks": end - start})
+    return pd.Series(shares | {"weeks": end - start, "stayed": len(alarm)})
 
 
 def curve(found: Weeks, changed: np.ndarray, moments: pd.DataFrame, enough: float) -> pd.DataFrame:
@@ -88,7 +88,7 @@ def curve(found: Weeks, changed: np.ndarray, moments: pd.DataFrame, enough: floa
     DataFrame
         By false_alarms (share of `line`): line, lost (regulars), warned and early (shares of them
         with an alarm at their last purchase, and with enough lead), lead_days (median of the
-        warned), any_week, ever and weeks (as from `false_alarms`).
+        warned), any_week, ever, weeks and stayed (as from `false_alarms`).
     """
     rows = {}
     for share in OTHER_SHARES:
@@ -97,7 +97,11 @@ def curve(found: Weeks, changed: np.ndarray, moments: pd.DataFrame, enough: floa
         told = {"lost": len(lead), "warned": (lead > 0).mean(), "early": (lead >= enough).mean()}
         told |= {"line": alarm_line, "lead_days": lead[lead > 0].median()}
         rows[share] = told | false_alarms(found, changed, alarm_line).to_dict()
-    return pd.DataFrame(rows).T.rename_axis("false_alarms").astype({"lost": int, "weeks": int})
+    return (
+        pd.DataFrame(rows)
+        .T.rename_axis("false_alarms")
+        .astype({"lost": int, "weeks": int, "stayed": int})
+    )
 
 
 def added(

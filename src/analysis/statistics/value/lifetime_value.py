@@ -7,7 +7,7 @@ seen may enter: whoever was a customer before the data begin looks too faithful.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from analysis.language import text
-from analysis.statistics.estimate import NotEstimable
+from analysis.statistics.estimate import Estimate, NotEstimable, from_se
 from analysis.statistics.value.purchase_models import (
     BuyingModel,
     SpendModel,
@@ -48,6 +48,17 @@ class Holdout:
     table: pd.DataFrame
     total_error: float
     fits: bool
+
+    @property
+    def error(self) -> Estimate:
+        """The total error with its 95% interval: purchases of customers vary by chance."""
+        n = self.table["customers"]
+        half = n * (self.table["ci_high"] - self.table["ci_low"]) / 2
+        bought = (n * self.table["actual"]).sum()
+        relative = np.sqrt((half**2).sum()) / 1.96 / bought
+        ratio = from_se(1 + self.total_error, relative, int(n.sum()), scale="log")
+        ends = {"ci_low": ratio.ci_low - 1, "ci_high": ratio.ci_high - 1}
+        return replace(ratio, estimate=self.total_error, scale="identity", **ends)
 
 
 def forecast(

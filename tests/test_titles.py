@@ -1,0 +1,110 @@
+"""Titles of pictures: one that names an effect names its range."""
+
+import inspect
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.claims.hypotheses import hypothesis
+from analysis.figures import titles
+from analysis.statistics.estimate import Estimate, from_se, means_by, share_of
+
+END = r"[+−]?[\d,]*\.?\d+%?"
+RANGED = re.compile(rf"{END} \({END} to {END}\)")
+EFFECT = Estimate(0.31, 0.12, 0.5, 900)
+TABLE = pd.DataFrame([vars(EFFECT), vars(EFFECT)], index=["card", "no card"])
+MEANS = pd.DataFrame(
+    {"mean": [5.1, 7.2, 7.9, 7.0], "sem": 0.1, "size": 80}, index=[-1.0, 0.0, 3.0, 4.0]
+)
+BINS = pd.DataFrame({"x": [1.0, 2.0, 4.0], "y": [0.1, 0.3, 0.7]})
+BINS = BINS.assign(ci_low=BINS["y"] - 0.05, ci_high=BINS["y"] + 0.05)
+AREAS = pd.DataFrame({"area": ["urban", "suburban"], "channel": "online", "mean": 7.25, "sem": 0.1})
+LISTS = pd.DataFrame({"precision": [0.3], "ci_low": [0.2], "ci_high": [0.4]}, index=["risk"])
+RULE = pd.Series({"lost": 0.25, "returned": 0.1, "customers": 1000})
+SHARE = pd.Series({"share": 0.4, "ci_low": 0.3, "ci_high": 0.5})
+
+PART = hypothesis("H03").parts[0]
+
+SAID = {
+    "effects": ((TABLE, 0.0, None), []),
+    "share": ((0.4, 0.3, 0.5), []),
+    "within_bounds": ((0.02, 0.03), []),
+    "mean": ((MEANS.iloc[0],), []),
+    "concentration": ((share_of(0.6, 400), 0.8), ["20%", "80%"]),
+    "bins": ((BINS, ("days", "share lapsed")), []),
+    "agreement": ((TABLE.iloc[0], 0.83, 12), ["83%", "12"]),
+    "pooled": (("lead", PART.ranged, TABLE.iloc[0].to_dict() | {"n_regions": 6}), ["6"]),
+    "gain_and_loss": ((MEANS,), []),
+    "channels": ((AREAS,), []),
+    "largest_share": (("service", SHARE), []),
+    "highest_answers": (({"performance": share_of(0.2, 300)},), ["10"]),
+    "surface": ((EFFECT, EFFECT), []),
+    "interaction": (("loyalty", EFFECT, EFFECT, EFFECT), []),
+    "stations": ((EFFECT, EFFECT), []),
+    "drop": ((MEANS.set_axis([2, 3, 4, 5]), 3), ["3", "4"]),
+    "rule": ((RULE,), []),
+    "lists": ((LISTS, 0.08), ["8%"]),
+}
+"""Arguments of a title, and the numbers in it that are no estimates: claims, counts, days."""
+NO_EFFECTS = {
+    "months", "boxes", "balance", "overlap", "promised",  # of all customers, or of the model
+    "groups", "main_of", "mean_of", "ranges",  # what is given to them, or no title
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_title_that_names_an_effect_names_its_range(name):
+    arguments, others = SAID[name]
+    title = getattr(titles, name)(*arguments)
+    assert RANGED.search(title), title
+    assert re.findall(END, RANGED.sub("", title)) == others, title
+
+
+@pytest.mark.parametrize(
+    ("key", "numbers", "said"),
+    [
+        ("H03", (0.424, 0.094, 0.753), "+0.42 (+0.09 to +0.75)"),
+        ("H10", (0.053, 0.017, 0.089), "+5.3 pp (+1.7 to +8.9)"),
+        ("H17", (2.613, 2.301, np.inf), "2.61 (2.30 to ∞)"),
+    ],
+)
+def test_an_effect_and_its_range_have_the_same_decimals_and_one_unit(key, numbers, said):
+    found = dict(zip(("estimate", "ci_low", "ci_high"), numbers, strict=True))
+    assert hypothesis(key).parts[0].ranged(found) == said
+
+
+def test_every_title_is_looked_at():
+    public = inspect.getmembers(titles, inspect.isfunction)
+    own = {name for name, each in public if each.__module__ == titles.__name__}
+    assert {name for name in own if not name.startswith("_")} == set(SAID) | NO_EFFECTS
+
+
+def test_a_mean_of_one_customer_has_no_range_and_says_so():
+    assert titles.mean({"mean": 7.0, "sem": np.nan, "size": 1}) == "7.0 (range unknown)"
+
+
+def test_means_of_groups_have_their_ranges():
+    """Of 4 and 6 with t(1) = 12.706: 5 ± 12.706; of 8 of 10 Wilson's 49% to 94%."""
+    people = pd.DataFrame(
+        {"group": ["a", "a"] + ["b"] * 10, "x": [4.0, 6.0] + [1.0] * 8 + [0.0] * 2}
+    )
+    found = means_by(people.groupby("group"), ["x"])["x"]
+    assert (found["a"].ci_low, found["a"].ci_high) == pytest.approx(
+        (5 - 12.706, 5 + 12.706), abs=0.01
+    )
+    assert (found["b"].ci_low, found["b"].ci_high) == pytest.approx((0.490, 0.943), abs=0.001)
+
+
+def test_a_share_has_wilsons_interval_also_at_its_ends():
+    """Newcombe (1998), table I: 81 of 263 is 0.2553 to 0.3662, 0 of 20 up to 0.1611."""
+    some, none = share_of(81 / 263, 263), share_of(0.0, 20)
+    assert (some.ci_low, some.ci_high) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert (none.ci_low, none.ci_high) == pytest.approx((0.0, 0.1611), abs=1e-4)
+    assert np.isnan(share_of(0.5, 0).estimate)
+
+
+def test_a_range_without_an_end_is_told():
+    assert titles.text("{x:.1f}", x=Estimate(2.0, 0.5, np.inf, 9)) == "2.0 (0.5 to ∞)"
+    assert titles.text("{x:.1f}", x=from_se(-0.01, 0.01, 9)) == "0.0 (0.0 to 0.0)"
