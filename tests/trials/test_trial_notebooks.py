@@ -37,7 +37,10 @@ def read(name, source, as_of=""):
                     shown.append(value)
         except ValueError as why:  # NotEstimable: it ends a notebook
             shown.append(str(why))
-    texts = [getattr(each, "data", each) for each in shown]
+    bundle = "_repr_mimebundle_"
+    shown = [getattr(each, bundle)() if hasattr(each, bundle) else each for each in shown]
+    texts = [each["text/markdown"] if isinstance(each, dict) else each for each in shown]
+    texts = [getattr(each, "data", each) for each in texts]
     return re.sub(r"<[^>]+>|\s+", " ", " ".join(map(str, texts)))
 
 
