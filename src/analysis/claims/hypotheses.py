@@ -101,6 +101,10 @@ class Part:
             return None
         return abs(self.claim.ends[0] - self.null)
 
+    def between(self, low: float, high: float) -> str:
+        """Return a range of effects as it is printed, in the reader's language."""
+        return text("{low} to {high}", low=self.written(low), high=self.written(high))
+
     def written(self, value: float, language: str | None = None) -> str:
         """Return an effect as it is printed, in the reader's language."""
         signed = is_signed(self.null, self.negligible is not None, self.show)
