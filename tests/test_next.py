@@ -92,7 +92,11 @@ def test_a_claim_that_describes_a_level_needs_the_size_at_which_it_was_decided()
     }
     found = conclude(hypothesis("H12"), "example", "North", effects, customers=2_500)
     [step] = todo(found)
-    assert (step.way, step.n) == ("customers", 7_500)
+    assert (step.way, step.n) == ("clear", 7_500)
+    assert shown.says(step, "en") == (
+        "7,500 more customers in North, if the effect is clear: simulated regions of that size "
+        "decide it then."
+    )
 
 
 def test_what_all_regions_together_decide_needs_nothing():

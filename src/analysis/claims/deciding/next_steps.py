@@ -50,7 +50,7 @@ WAVES = (
     "waves before the change",
 )
 """Checks that an earlier wave of the survey would pass."""
-Way = Literal["pool", "field", "wave", "customers", "times", "regions", "trial", "none"]
+Way = Literal["pool", "field", "wave", "customers", "clear", "times", "regions", "trial", "none"]
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,9 @@ class Step:
         Where it is open.
     way : str
         "pool": all regions together decide it; "field": columns to be recorded; "wave": one more
-        wave of the survey; "customers": more of them in a region; "times": so many times what its
-        error shrinks with; "regions": more of them; "trial"; "none" that is known.
+        wave of the survey; "customers": more of them in a region; "clear": so many, if its effects
+        are clear; "times": so many times what its error shrinks with; "regions": more of them;
+        "trial"; "none" that is known.
     where : str
         The region in which it is cheapest; empty where it is in none of its own.
     n : float or None
@@ -179,7 +180,7 @@ def _in_region(
         yield _more(key, regions, where, factor, size)
     elif enough and 0 < size < enough:
         more = float(enough - size)
-        yield Step(key, regions, "customers", where, n=more, cost=COST * more)
+        yield Step(key, regions, "clear", where, n=more, cost=COST * more)
     if key in designs():
         plan = next(
             (each for each in known.plans if (each.claim, each.region) == (key, where)), None
