@@ -221,7 +221,7 @@ def test_where_a_region_is_as_large_as_clear_effects_take_it_is_not_for_want_of_
     said = []
     for customers in (9_999, 10_000):
         found = [loss_against_gain(0.12, 0.05, customers=customers, region="North").record()]
-        [text] = [text for kind, text in answers_of([entry(found[0], "North")]) if kind == "open"]
+        [text] = [text for kind, text in answers_of([entry(found[0], "North")]) if kind == "decide"]
         said.append(text)
     assert said[0].endswith("decided in four of five cases): H03 Loss against gain (10,000).")
     assert said[1].endswith(
@@ -232,20 +232,20 @@ def test_where_a_region_is_as_large_as_clear_effects_take_it_is_not_for_want_of_
 
 @pytest.mark.usefixtures("table")
 def test_the_index_says_which_open_claims_numbers_close(monkeypatch):
-    open_one = [text for kind, text in answers_of(runs((0.10, 0.12, 0.14))) if kind == "open"]
+    open_one = [text for kind, text in answers_of(runs((0.10, 0.12, 0.14))) if kind == "decide"]
     assert len(open_one) == 1
     assert open_one[0].endswith(
         "is then decided in four of five cases): H03 Loss against gain (10,000)."
     )
     never = rows("H03", (1_000, 20, 4), (10_000, 6, 0), by=HIDDEN)
     calibration.write(never, decidability.FILE)
-    [text] = [text for kind, text in answers_of(runs((0.10, 0.12, 0.14))) if kind == "open"]
+    [text] = [text for kind, text in answers_of(runs((0.10, 0.12, 0.14))) if kind == "decide"]
     assert text.endswith(
         "as a hidden cause may change the verdict even in simulated regions of 10,000 with clear "
         "effects: H03 Loss against gain."
     )
     calibration.write(rows("H03", (1_000, 20, 4), (10_000, 6, 3)), decidability.FILE)
-    [text] = [text for kind, text in answers_of(runs((0.10, 0.12, 0.14))) if kind == "open"]
+    [text] = [text for kind, text in answers_of(runs((0.10, 0.12, 0.14))) if kind == "decide"]
     assert text.endswith(
         "Simulated regions of 10,000 customers leave these open even where effects are clear, by "
         "an interval that is too wide: H03 Loss against gain."

@@ -71,10 +71,10 @@ class View:
             links = [
                 said.format(claim=self.link(hypothesis(key)), n=f"{_enough(key):,}") for key in keys
             ]
-            yield self.answer("open", "closed_by_data", True, claims=self.joined(links))
+            yield self.answer("decide", "closed_by_data", True, claims=self.joined(links))
         if keys := found.get("edge"):
             claims = self.named([hypothesis(key) for key in keys])
-            yield self.answer("open", "closed_by_none_edge", True, claims=claims)
+            yield self.answer("decide", "closed_by_none_edge", True, claims=claims)
         for name in ("never", "open"):
             if keys := found.get(name):
                 last = [decidability.by_size(key).iloc[-1] for key in keys]
@@ -83,7 +83,7 @@ class View:
                 facts = {"n": f"{max(row['customers'] for row in last):,}"}
                 facts["causes"] = wording.join(list(causes), language)
                 facts["claims"] = self.named([hypothesis(key) for key in keys])
-                yield self.answer("open", f"closed_by_none_{name}", True, **facts)
+                yield self.answer("decide", f"closed_by_none_{name}", True, **facts)
 
     def tried(self, verdicts: Sequence[str], region: str | None = None) -> list[Entry]:
         """Return what trials decided in one of some ways, of a region or of all."""
