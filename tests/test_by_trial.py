@@ -75,6 +75,9 @@ def test_the_verdict_of_a_trial_comes_before_what_was_found_without_it(effect, v
     assert f"by trial in {REGIONS[0].lower()}: {verdict}" in said
     assert f"{abs(low):.1f}" in said and f"{abs(high):.1f}" in said
     assert "without a trial: inconclusive" in said
+    tally = low_letters(soup.select_one(".counts"))
+    assert tally.count(" 2") == 1  # the two regions without a trial are open
+    assert verdict in tally
 
 
 def test_a_region_without_a_trial_keeps_its_finding():

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from analysis.claims import card, hypotheses, wording
 from analysis.figures import fonts
-from analysis.language import named
+from analysis.language import named, text
 from workbook.deciding import shown
 from workbook.pages import answers, changes, plain, remarks, report
 from workbook.pages.entry import Entry
@@ -44,7 +44,7 @@ def index(entries: Sequence[Entry], beyond: Overview, not_renewed: Sequence[str]
     language, words = known.language, wording.words(known.language)
     records = [entry.record for entry in known.entries if entry.claim]
     rows = [_row(key, known) for key in known.claims]
-    verdicts = Counter(record["verdict"] for record in records)
+    verdicts = Counter(cell["verdict"] for row in rows for cell in row["cells"] if cell)
     lost = [each for each in known.entries if not each.claim and each.status == "failed"]
     sources = list(dict.fromkeys(source for source, _ in known.places))
     is_roomy = len(known.places) <= ROOMY
@@ -129,7 +129,8 @@ def _columns(known: Overview) -> list[dict]:
 def _row(key: str, known: Overview) -> dict:
     """Return the row of a claim."""
     entry, found, language = hypotheses.hypothesis(key), known.claims[key], known.language
-    counts = Counter(each.record["verdict"] for each in found.values())
+    cells = [_cell(found.get(place), known) for place in known.places]
+    counts = Counter(cell["verdict"] for cell in cells if cell)
     return {
         "theme": named(report.in_words(next(iter(found.values())).theme), language),
         "id": key,
@@ -138,7 +139,7 @@ def _row(key: str, known: Overview) -> dict:
         "notes": _row_notes(entry, known),
         "tally": [(name, counts[name]) for name in card.SYMBOLS if counts[name]],
         "pooled": [known.cell(source, entry) for source in known.sources],
-        "cells": [_cell(found.get(place), known) for place in known.places],
+        "cells": cells,
     }
 
 
@@ -170,7 +171,7 @@ def _cell(entry: Entry | None, known: Overview) -> dict | None:
     return {
         "href": _short(entry.finding),
         "verdict": record["verdict"],
-        "said": "; ".join(said),
+        "said": text("; ").join(said),
     } | _tried(entry, known, said)
 
 
@@ -183,7 +184,7 @@ def _tried(entry: Entry, known: Overview, said: Sequence[str]) -> dict:
     return {
         "href": _short(tried.href),
         "verdict": shown["verdict"],
-        "said": "; ".join([*shown["notes"], *said]),
+        "said": text("; ").join([*shown["notes"], *said]),
     }
 
 
