@@ -28,7 +28,7 @@ report: $(READY)
 
 test: $(READY)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
-		$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+		$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lab: $(READY) data/example
 	$(BIN)/jupyter lab --notebook-dir=. notebooks $(FLAGS)
