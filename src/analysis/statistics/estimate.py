@@ -158,10 +158,9 @@ def share_of(share: float, n: float, method: str = "share, Wilson") -> Estimate:
     """
     if not n or np.isnan(share):
         return Estimate(np.nan, np.nan, np.nan, 0, "logit", method=method)
-    z = special.ndtri(0.975)
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
-    low, high = max(middle - half, 0.0), min(middle + half, 1.0)
+    from statsmodels.stats.proportion import proportion_confint  # it takes a second to load
+
+    low, high = np.clip(proportion_confint(share * n, n, method="wilson"), 0, 1)
     return Estimate(float(share), float(low), float(high), int(n), "logit", method=method)
 
 

@@ -24,7 +24,7 @@ from typing import Literal
 
 from scipy import stats
 
-from analysis.claims import wording
+from analysis.claims import across_regions, wording
 from analysis.claims.across_regions import sample_size
 from analysis.claims.deciding import decidability
 from analysis.claims.hypotheses import Part, hypothesis
@@ -35,7 +35,7 @@ from analysis.statistics.estimate import LINKS, Estimate
 COST = 0.02
 """Of one more customer, one more answer, or one lot: share of a customer's yearly margin."""
 OPEN = ("inconclusive", "not testable")
-DECIDED = ("supported", "contradicted", "too small to matter")
+DECIDED = across_regions.BEST_FIRST[:3]
 EARNS = ("margin", "retention")
 """Keys of parts that are money: a share of the margin, or customers who stay and bring theirs."""
 FIELDS = {

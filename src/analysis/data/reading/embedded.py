@@ -25,7 +25,7 @@ def embedded(places: Iterable[Path] = ()) -> BaseBackend:
     places : iterable of Path
         Files, and folders with all that is in them.
     """
-    engine = ibis.duckdb.connect(**CLOSED, **_spill())
+    engine = unlocked()
     engine.raw_sql("PRAGMA disable_progress_bar")
     return _locked(engine, [*places, files.scratch()])
 

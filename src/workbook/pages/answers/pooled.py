@@ -10,8 +10,7 @@ from analysis.claims import across_regions, wording
 from analysis.claims.hypotheses import Hypothesis, hypothesis
 from workbook.pages import plain
 from workbook.pages.answers.view import MOST, Answer, View, with_range
-from workbook.pages.entry import is_settled
-from workbook.pages.overview import Overview
+from workbook.pages.overview import DECIDED, Overview
 
 
 class Pooled(View):
@@ -20,11 +19,7 @@ class Pooled(View):
     def __init__(self, source: str, known: Overview) -> None:
         super().__init__(source, known)
         pools = known.pools[known.pools["source"] == source]
-        settled = {
-            claim
-            for (own, claim), trials in known.trials.items()
-            if own == source and any(map(is_settled, trials.values()))
-        }
+        settled = {each.trial["hypothesis"] for each in self.tried(DECIDED)}
         rows = across_regions.ranked(pools).to_dict("records")
         self.best = [row for row in rows if row["hypothesis"] not in settled]
 
