@@ -42,6 +42,16 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: (*LONGEST, item.path.stem).index(item.path.stem))
 
 
+@pytest.fixture(autouse=True)
+def environment():
+    """Leave the environment as it was: a run in this process sets variables for its kernels."""
+    before = dict(os.environ)
+    yield
+    if os.environ != before:
+        os.environ.clear()
+        os.environ.update(before)
+
+
 @pytest.fixture
 def shared():
     """The folder of real data beside the project; without it the test is skipped."""

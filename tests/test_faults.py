@@ -23,6 +23,7 @@ from shells import (
     CLAIMS,
     DIE,
     HANG,
+    PATIENCE,
     WIDE,
     Shell,
     drafts,
@@ -209,6 +210,17 @@ def test_a_run_stops_at_ctrl_c_whenever_it_comes(place, tmp_path, moment):
         assert shell.is_left_alone()
     assert drafts(reports) == []
     shown(reports)
+
+
+def test_ctrl_c_while_workers_start_leaves_none_of_them(tmp_path):
+    command = [sys.executable, Path(__file__).with_name("interrupted.py")]
+    own = os.environ | {"TMPDIR": str(tmp_path)}
+    done = subprocess.run(command, env=own, stdout=subprocess.PIPE, text=True, timeout=PATIENCE)
+    assert done.returncode == 0
+    said = done.stdout.splitlines()
+    assert len(said) == 12
+    assert {line.split(" ", 1)[1] for line in said} == {"0 []"}
+    assert said[0].startswith("False")  # it came before they were running
 
 
 def test_the_second_of_two_runs_is_refused_and_the_first_can_be_stopped(shell, place, tmp_path):

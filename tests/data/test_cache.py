@@ -143,7 +143,8 @@ def count(small, tmp_path):
     """Return a function that calls a cached function in a process of its own."""
 
     def run(*args, env=()):
-        own = {"XDG_CACHE_HOME": str(tmp_path / "home"), "WORKBOOK_CACHE": None} | dict(env)
+        unset = dict.fromkeys(["WORKBOOK_CACHE", "WORKBOOK_REPORTS"])
+        own = unset | {"XDG_CACHE_HOME": str(tmp_path / "home")} | dict(env)
         env = {name: value for name, value in (os.environ | own).items() if value is not None}
         command = [sys.executable, "-c", COUNT, small, *(args or [""])]
         done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)

@@ -86,11 +86,14 @@ def _kept_data(scheduler: str) -> Iterator[None]:
         yield
         return
     with files.temporary() as folder:
+        before = os.environ.get(cache.FOLDER)
         os.environ[cache.FOLDER] = folder
         try:
             yield
         finally:
             del os.environ[cache.FOLDER]
+            if before is not None:
+                os.environ[cache.FOLDER] = before
 
 
 def _execute(
