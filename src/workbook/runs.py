@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
-from analysis.data import sources
+from analysis.data import cache, files, sources
 from analysis.data.errors import counted
 from workbook import notebooks
 from workbook.console import styled
@@ -50,7 +51,8 @@ def run(asked: Asked, console: Console) -> tuple[int, list[str]]:
     failed: list[str] = []
     for language, folder in asked.folders.items():
         try:
-            failed += _in_language(asked, language, folder, console)
+            with _kept_data(asked.scheduler):
+                failed += _in_language(asked, language, folder, console)
         except KeyboardInterrupt:
             return STOPPED, failed
     if asked.style == "auto":
@@ -60,6 +62,23 @@ def run(asked: Asked, console: Console) -> tuple[int, list[str]]:
         for folder in asked.folders.values():
             console.print(f"Index: {os.path.relpath(folder / 'index.html')}", soft_wrap=True)
     return (1 if failed else 0), failed
+
+
+@contextmanager
+def _kept_data(scheduler: str) -> Iterator[None]:
+    """Keep the data of regions for the notebooks of a run, on this machine."""
+    if scheduler:  # whose workers may have other folders
+        yield
+        return
+    with files.temporary() as folder:
+        before = os.environ.get(cache.FOLDER)
+        os.environ[cache.FOLDER] = folder
+        try:
+            yield
+        finally:
+            del os.environ[cache.FOLDER]
+            if before is not None:
+                os.environ[cache.FOLDER] = before
 
 
 def _in_language(asked: Asked, language: str, reports: Path, console: Console) -> list[str]:
@@ -74,7 +93,8 @@ def _in_language(asked: Asked, language: str, reports: Path, console: Console) -
     given = {each: own | {"source": plan.portable(asked.name)} for each, own in given.items()}
     known, is_forked = asked.source, not (asked.cold or asked.scheduler)
     noted = _noted(asked, reports)
-    data = plan.noted_data(known, as_of, noted) or _read_data(asked, as_of, console, is_forked)
+    data = plan.noted_data(known, as_of, noted)
+    data = data or _read_data(asked, as_of, console, is_forked, noted.get("prints"))
     regions = notebooks.choose(asked.regions, list(data.prints), "region")
     with run_lock.alone(reports, f"workbook run --source {asked.name}"):
         up_to_date.note_data(reports, known.name, vars(data))
@@ -108,8 +128,14 @@ def _noted(asked: Asked, reports: Path) -> Mapping[str, object]:
     return own or up_to_date.data(asked.reports, asked.source.name)
 
 
-def _read_data(asked: Asked, as_of: str, console: Console, warm: bool) -> plan.Data:
-    """Read what a run must know of a source's data, and say what is wrong with it."""
+def _read_data(
+    asked: Asked, as_of: str, console: Console, warm: bool, noted: object = None
+) -> plan.Data:
+    """Read what a run must know of a source's data, and say what is wrong with it.
+
+    Where the fingerprints of its regions are not those that were `noted`, the notebooks find it
+    read.
+    """
     if warm:
         fork_server.warm(notebooks.FOLDER)  # it imports while we read
     from analysis.data import dataset
@@ -123,4 +149,10 @@ def _read_data(asked: Asked, as_of: str, console: Console, warm: bool) -> plan.D
             console.out(json.dumps(facts | {"text": sentence}), highlight=False)
         else:
             console.print(styled(sentence, "yellow", ""), soft_wrap=True)
-    return plan.read_data(opened, as_of, content)
+    data = plan.read_data(opened, as_of, content)
+    if not asked.scheduler and (asked.force or data.prints != noted):
+        from analysis.data import region
+
+        with suppress(Exception):  # each notebook says what was wrong
+            region.keep(lambda: opened, opened.source)
+    return data

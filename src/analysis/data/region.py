@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from ibis.expr.types import Table
 
 from analysis.data import cache, sources
 from analysis.data.contract import TABLES
-from analysis.data.dataset import Validated, last_day, open_source, validate
+from analysis.data.dataset import Dataset, Validated, last_day, open_source, validate
 from analysis.data.errors import DataError, nearest
 from analysis.data.exclusions import Refunds, one_a_day, refunds_until, weighed
 from analysis.data.extraction import one_region
@@ -210,8 +210,8 @@ def load_region(source: str, region: str, as_of: str = "") -> Region:
         If source or region are not there, or too many of its rows break the contract.
     """
     entry = extracted(sources.read(source), region if one_region.is_alone() else "")
-    place = cache.path_of(entry, region, as_of)
-    return cache.load_or_compute(place, lambda: _loaded(entry, region, as_of))
+    which = (entry, region, as_of)
+    return cache.load_or_compute(cache.path_of(*which), lambda: _loaded(*which))
 
 
 def _loaded(source: Source, region: str, as_of: str) -> Region:
@@ -223,14 +223,18 @@ def _loaded(source: Source, region: str, as_of: str) -> Region:
         if not opened.region:
             cache.load_or_compute(place, lambda: (data, known))
     else:
-        data, known = cache.load_or_compute(
-            place, lambda: (cache.content(source), validate(open_source(source)))
-        )
+        data, known = keep(lambda: open_source(source), source)
     here = of_validated(known, region, as_of)
     if data:  # a day after today is an error, so that tomorrow's data may be other data
         parts = (data, source.as_of or dt.date.today(), region, as_of)
         object.__setattr__(here, "key", cache.short(str(each).encode() for each in parts))
     return here
+
+
+def keep(opened: Callable[[], Dataset], source: Source) -> tuple[str | None, Validated]:
+    """Open and validate a source unless another has in this run; return its fingerprint, too."""
+    place = cache.path_of(source)
+    return cache.load_or_compute(place, lambda: (cache.content(source), validate(opened())))
 
 
 def of_validated(whole: Validated, region: str, as_of: str = "") -> Region:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib import import_module
 
 from rich.console import Console
 
-from analysis.data import cache, files
 from workbook.running import execute, up_to_date
 from workbook.running.execute import How
 from workbook.running.plan import Plan, Task
@@ -41,10 +38,7 @@ def perform(
     reports, lost = plan.reports, list(plan.refused)
     steps = [step_of(task) for task in [*todo, *plan.across()]]
     skipped, log = {UNCHANGED: len(plan.regional()) - len(todo)}, reports / LOG
-    with (
-        _kept_data(scheduler),
-        Progress(steps, skipped, jobs, style, log, console, refused=plan.refused) as progress,
-    ):
+    with Progress(steps, skipped, jobs, style, log, console, refused=plan.refused) as progress:
         try:
             _execute(todo, progress, lost, jobs, how, scheduler)
             from workbook.pages import collect
@@ -77,23 +71,6 @@ def _advise(plan: Plan, console: Console) -> None:
 def step_of(task: Task) -> Step:
     """Return a task as progress knows it, with what it took in an earlier run."""
     return Step(task.region, task.notebook.stem, up_to_date.record(task.executed).seconds)
-
-
-@contextmanager
-def _kept_data(scheduler: str) -> Iterator[None]:
-    """Keep the data of regions for the notebooks of this run, on this machine."""
-    if scheduler:  # whose workers may have other folders
-        yield
-        return
-    with files.temporary() as folder:
-        before = os.environ.get(cache.FOLDER)
-        os.environ[cache.FOLDER] = folder
-        try:
-            yield
-        finally:
-            del os.environ[cache.FOLDER]
-            if before is not None:
-                os.environ[cache.FOLDER] = before
 
 
 def _execute(
