@@ -307,8 +307,9 @@ def test_a_server_that_changes_meanwhile_or_a_disk_that_fills(tmp_path, postgres
         assert not list(store.folder().glob("*.p*"))
         con.execute("create view moving as select * from facts where random() < 0.5")
         path.write_text(path.read_text(encoding="utf-8").replace('"facts"', '"moving"'))
-        said = load_region(str(path), "North").problems["transactions"]
-        assert said == "moving: the table changed while it was read."
+        tries = [load_region(str(path), "North").problems.get("transactions") for _ in range(6)]
+        said = set(tries) - {None}  # two reads in a row may have as many lines by chance
+        assert said == {"moving: the table changed while it was read."}
 
 
 def looked_at(address, execute, folder):
