@@ -6,7 +6,6 @@ import contextvars
 import errno
 import logging
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +30,6 @@ from workbook.running.plan import Task
 
 CLOCK = 2.0
 """Seconds by which clocks of file systems may be behind."""
-STOPS = (signal.SIGINT, signal.SIGTERM)  # what stops a run
 TRIES = 2  # of a notebook whose kernel dies or hangs
 STARTED = "notebook-started"
 """Topic under which workers say what they begin."""
@@ -130,8 +128,7 @@ def run(
     """
     _stopping.clear()
     if not (scheduler or how.cold):
-        with _uninterrupted():
-            fork_server.warm(notebooks.FOLDER)
+        fork_server.warm(notebooks.FOLDER)
     with _client(jobs, scheduler) as client:
         client.subscribe_topic(STARTED, lambda event: on_start(event[1]))
         futures = {
@@ -165,7 +162,7 @@ def _client(jobs: int, scheduler: str) -> Iterator[Client]:
         own = {"distributed.worker.profile.enabled": False}  # it only grows
         own["temporary-directory"] = str(scratch())
         with dask.config.set(own), ExitStack() as stack:
-            with _uninterrupted():  # else workers that are half started go on without their folder
+            with fork_server.uninterrupted():  # half started they would go on
                 cluster = stack.enter_context(LocalCluster(**here, **quiet))
                 client = stack.enter_context(Client(cluster))
             yield client
@@ -177,23 +174,6 @@ def _client(jobs: int, scheduler: str) -> Iterator[Client]:
         raise DataError(f"No scheduler answers at {scheduler} ({why}).") from None
     with client:
         yield client
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C back until a block is through; in another thread than the main one none comes."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    came = []
-    before = [signal.signal(each, lambda *_: came.append(1)) for each in STOPS]
-    try:
-        yield
-    finally:
-        for each, handler in zip(STOPS, before, strict=True):
-            signal.signal(each, handler)
-    if came:
-        raise KeyboardInterrupt
 
 
 def _perform(number: int, task: Task, how: How) -> Outcome:

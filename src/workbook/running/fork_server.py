@@ -56,6 +56,7 @@ LATE = (
     "workbook.cli",  # the command's main module, which multiprocessing imports in each child
 )
 """Slow modules that no notebook names: they are imported when something is first used."""
+STOPS = (signal.SIGINT, signal.SIGTERM)  # what stops a run
 LAST = -200
 """Below the priority of multiprocessing's own end, which removes a folder inside of ours."""
 
@@ -100,13 +101,32 @@ def start(modules: Iterable[str] = ()) -> None:
         os.environ.setdefault(name, "1")
     children.mark_run()
     os.environ[PRELOAD] = " ".join([*LATE, *modules])
-    if available():
+    with uninterrupted():
+        if not available():
+            return
         multiprocessing.get_context("forkserver").set_forkserver_preload([__name__])
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until it ignores it
         try:
             forkserver.ensure_running()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C back until a block is through; in another thread than the main one none comes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came = []
+    before = [signal.signal(each, lambda *_: came.append(1)) for each in STOPS]
+    try:
+        yield
+    finally:
+        for each, handler in zip(STOPS, before, strict=True):
+            signal.signal(each, handler)
+    if came:
+        raise KeyboardInterrupt
 
 
 @cache
