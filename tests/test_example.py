@@ -29,7 +29,13 @@ from simulation.drawing import accounts
 from simulation.drawing import tables as example_tables
 from simulation.drawing.behaviour import visit_rate, with_lapse
 from simulation.drawing.people import CLOSED, COSTS, LONGEST_CASE, VALUES
-from simulation.drawing.survey import answers, case_scores, took_part
+from simulation.drawing.survey import (
+    SATISFACTION,
+    SATISFACTION_UNIT,
+    answers,
+    case_scores,
+    took_part,
+)
 from simulation.sample import large_draw, purchases
 from simulation.scenes import SCENES
 from simulation.truth.comparison import design, gain, likeliest
@@ -592,6 +598,18 @@ def test_weekly_totals_are_those_of_the_lines():
     assert other["amount"].sum() == pytest.approx(history.beyond_sales.sum(), abs=0.02 * len(other))
     days = fuel.assign(day=fuel["bought_at"].dt.normalize())
     assert not days.duplicated(["customer_id", "day"]).any()
+
+
+def test_how_a_case_was_settled_is_felt_in_every_wave_after_it(large):
+    """Quick less slow, of those with a case before the wave: on the latent scale, as planted."""
+    people = large.people
+    for wave, (first, _) in WAVES.items():
+        before = people[people["case_week"].between(people["joined"] + 1, first - 1)]
+        latent = answers(World(), people, wave, np.random.default_rng(wave)).loc[before.index]
+        score = latent[list(SATISFACTION)].mean(axis=1) / SATISFACTION_UNIT - before["satisfaction"]
+        quick = before["case_days"] <= 3
+        gap, error = score[quick].mean() - score[~quick].mean(), np.sqrt(1 / quick.sum())
+        assert abs(gap - World.handling_effect) < 4 * error < 0.5
 
 
 # ---- traps

@@ -21,8 +21,9 @@ from distributed import Client, LocalCluster
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from analysis.data import files
-from analysis.data.sources import DATA, ROOT
+from analysis.data.sources import ROOT
 from shells import PATIENCE, wait_for
+from simulation import World, draw
 from workbook.running import fork_server, kernels
 
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
@@ -440,11 +441,16 @@ def test_kernels_are_forked_also_where_temporary_paths_are_long(tmp_path, long, 
 
 @pytest.mark.slow
 def test_a_report_is_the_same_from_either_kernel(warm, tmp_path):
-    if not (DATA / "example").is_dir():
-        pytest.skip("the example is not made on this machine: workbook example")
-    parameters = {"source": "example", "region": "East 华东"}
-    path = tmp_path / NOTEBOOKS[0].name
-    path.write_bytes(NOTEBOOKS[0].read_bytes())
+    (tmp_path / "one").mkdir()
+    toml = "as_of = 2026-06-29\n"
+    for name, frame in draw(World(), 300, 1).items():
+        frame.to_csv(tmp_path / "one" / f"{name}.csv", index=False)
+        toml += f"[{name}]\nfile = '{name}.csv'\n"
+    (tmp_path / "one.toml").write_text(toml, encoding="utf-8")
+    parameters = {"source": str(tmp_path / "one.toml"), "region": World().region}
+    original = ROOT / "notebooks" / "value" / "H12_concentration_of_sales.ipynb"
+    path = tmp_path / original.name
+    path.write_bytes(original.read_bytes())
     outputs = [
         [cell.get("outputs") for cell in execute(path, parameters, **options).cells]
         for options in ({}, warm)

@@ -90,6 +90,24 @@ def test_purchases_around_a_day_equal_a_table_joined_by_hand():
     assert (found["visits_on"] > 0).sum() > 5
 
 
+def test_sums_are_the_same_to_the_last_digit_in_whatever_order_lines_lie():
+    tables, found = draw(World(), 120, 3), []
+    for seed in (1, 2):
+        lines = tables["transactions"].sample(frac=1, random_state=seed)
+        here = region_of(tables | {"transactions": lines})
+        bought = purchases.per_customer(here, here.start, here.end)
+        around = purchases.around(here, bought["first_on"].dropna(), {"later": (0, 200)})
+        history = purchases.purchase_history(here, here.start, here.end)
+        found.append([bought, around, history])
+    for one, other in zip(*found, strict=True):
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
+    ordinary = tables["transactions"].groupby("customer_id")["amount"].sum()
+    bought = found[0][0]["sales"]
+    assert bought.to_numpy() == pytest.approx(
+        ordinary.reindex(bought.index, fill_value=0), abs=1e-6
+    )
+
+
 def test_purchases_around_no_day_are_no_rows(north):
     nobody = pd.Series([], pd.Index([], name="customer_id"), dtype="datetime64[us]")
     assert len(purchases.around(north, nobody, {"after": (1, 9)})) == 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import ibis
 import pandas as pd
-from ibis.expr.types import Table
+from ibis.expr.types import BooleanValue, NumericValue, Table
 
 from analysis.data.cache import per_region
 from analysis.data.contract import FUEL
@@ -17,6 +17,8 @@ from analysis.language import text
 from analysis.statistics.estimate import NotEstimable
 
 DAYS_IN_WEEK = 7
+DECIMALS = 6
+"""Of sums: beyond them they depend on the order in which the engine adds."""
 LEAST_LINES = 10
 """Lines that a day needs to be recognised as loaded twice."""
 LEAD_IN = 182
@@ -91,7 +93,7 @@ def per_customer(region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:
         visits=days.count(),
         first_on=days["day"].min().cast("timestamp"),
         last_on=days["day"].max().cast("timestamp"),
-        **{name: days[name].sum() for name in names},
+        **{name: _total(days[name]) for name in names},
     )
     bought = totals.to_pandas().set_index("customer_id")
     everybody = bought.reindex(region.customers["customer_id"]).sort_index()
@@ -115,7 +117,7 @@ def around(
     for span, (first, last) in spans.items():
         inside = since.between(first, last)
         totals[f"visits_{span}"] = inside.cast("int64").sum()
-        totals |= {f"{name}_{span}": days[name].sum(where=inside) for name in names}
+        totals |= {f"{name}_{span}": _total(days[name], inside) for name in names}
     bought = days.group_by("customer_id").agg(**totals).to_pandas().set_index("customer_id")
     return _filled(bought.reindex(own_day.index), list(totals))
 
@@ -202,7 +204,7 @@ def purchase_history(region: Region, first: dt.date, last: dt.date) -> pd.DataFr
         frequency=days["is_repeat"].cast("int64").sum(),
         first_day=days["day"].min().cast("timestamp"),
         last_day=days["day"].max().cast("timestamp"),
-        mean_amount=days["sales"].mean(where=days["is_repeat"]),
+        mean_amount=days["sales"].mean(where=days["is_repeat"]).round(DECIMALS),
     )
     history = history.to_pandas().set_index("customer_id").sort_index()
     joined = region.customers.set_index("customer_id")["joined_on"].reindex(history.index)
@@ -241,9 +243,15 @@ def _customer_days(region: Region, rows: Table) -> tuple[Table, list[str]]:
         if "volume" in amounts:
             amounts["volume"] = is_fuel.ifelse(rows["quantity"], 0.0)
         amounts["beyond_fuel"] = (rows["product"].notnull() & ~is_fuel).cast("int64")
-    sums = {name: value.sum() for name, value in amounts.items()}
+    sums = {name: _total(value) for name, value in amounts.items()}
     days = rows.group_by("customer_id", day=rows["bought_at"].date()).agg(**sums)
     return days, list(sums)
+
+
+def _total(values: NumericValue, where: BooleanValue | None = None) -> NumericValue:
+    """Add up, the same in whatever order the engine does: to so many `DECIMALS`."""
+    total = values.sum(where=where)
+    return total if values.type().is_integer() else total.round(DECIMALS)
 
 
 def _filled(bought: pd.DataFrame, names: list[str]) -> pd.DataFrame:

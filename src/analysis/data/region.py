@@ -231,10 +231,10 @@ def _loaded(source: Source, region: str, as_of: str) -> Region:
     return here
 
 
-def keep(opened: Callable[[], Dataset], source: Source) -> tuple[str | None, Validated]:
+def keep(reader: Callable[[], Dataset], source: Source) -> tuple[str | None, Validated]:
     """Open and validate a source unless another has in this run; return its fingerprint, too."""
     place = cache.path_of(source)
-    return cache.load_or_compute(place, lambda: (cache.content(source), validate(opened())))
+    return cache.load_or_compute(place, lambda: (cache.content(source), validate(reader())))
 
 
 def of_validated(whole: Validated, region: str, as_of: str = "") -> Region:

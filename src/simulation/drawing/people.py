@@ -139,9 +139,9 @@ def _opening_days() -> ndarray:
 def _bonds(world: World, people: DataFrame, rng: Generator) -> dict:
     """Return what follows from satisfaction: after a case, loyalty, price sensitivity."""
     n = len(people)
-    early = (people["case_week"] < WAVES[2][0]) & (people["case_week"] > people["joined"])
-    handled = world.handling_effect * np.where(people["case_days"] <= 3, 0.5, -0.5)
-    later = people["satisfaction"] + np.where(early, handled, 0)
+    effect = world.handling_effect * np.where(people["case_days"] <= 3, 0.5, -0.5)
+    handled = np.where(people["case_week"] > people["joined"], effect, 0)
+    later = people["satisfaction"] + np.where(people["case_week"] < WAVES[2][0], handled, 0)
     organisation, person = rng.standard_normal((2, n))
     person = 0.3 * organisation + np.sqrt(0.91) * person
     benefits = 0.20 * (organisation + person) + world.synergy * organisation * person
@@ -149,6 +149,7 @@ def _bonds(world: World, people: DataFrame, rng: Generator) -> dict:
     rest = rng.standard_normal(n)
     service = (people["added_service"] + people["personnel_value"]) / np.sqrt(2)
     return {
+        "handled": handled,
         "satisfaction_later": later,
         "loyalty": bound + 0.8 * rest,
         "org_benefit": organisation,

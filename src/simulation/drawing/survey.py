@@ -32,7 +32,8 @@ def answers(world: World, people: DataFrame, wave: int, rng: Generator) -> DataF
     informed = people["informed"].to_numpy() & (wave == 2)
     had_works = rng.random(n) < 0.45
     quality = 0.20 * informed + rng.standard_normal(n)  # the informed also see better work
-    latent = people["satisfaction" if wave < 2 else "satisfaction_later"].to_numpy()
+    is_settled = people["case_week"] < WAVES[wave][0]
+    latent = (people["satisfaction"] + people["handled"].where(is_settled, 0)).to_numpy()
     humour = world.station_mood[wave] * people["informed"].to_numpy()
     works = world.works_slope * quality + world.works_communication * informed
     mood = latent + 0.25 * rng.standard_normal(n) + had_works * works + humour
