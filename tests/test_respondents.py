@@ -425,8 +425,24 @@ def test_a_gap_that_repeats_tells_its_reliability():
         )
         for wave in (1, 2)
     ]
-    assert respondents.gap_reliability(pd.concat(waves)) == pytest.approx(0.8, abs=0.02)
-    assert respondents.gap_reliability(waves[0]) == answer_quality.GAP_RELIABILITY
+    found = respondents.gap_reliability(pd.concat(waves))
+    assert (found.value, found.n) == (pytest.approx(0.8, abs=0.02), n)
+    assert "4,000 customers" in found.source
+    alone = respondents.gap_reliability(waves[0])
+    assert (alone.value, alone.n) == (answer_quality.GAP_RELIABILITY, 0)
+    assert "taken" in alone.source
+
+
+def test_a_gap_that_does_not_repeat_has_the_reliability_that_was_measured():
+    """Independent answers: no correlation, whatever is taken where nobody answered twice."""
+    rng, n = np.random.default_rng(9), 4_000
+    waves = [
+        pd.DataFrame({"wave": wave, "performance": rng.normal(size=n), "expectation": 0.0})
+        for wave in (1, 2)
+    ]
+    found = respondents.gap_reliability(pd.concat(waves))
+    assert answer_quality.LEAST_RELIABILITY <= found.value < 4 / np.sqrt(n)
+    assert found.n == n
 
 
 def test_items_that_were_not_compared_are_named():

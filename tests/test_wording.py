@@ -50,28 +50,28 @@ def test_both_languages_say_the_same_things():
     [
         (
             "supported",
-            "Slope below expectation less slope above: +0.30 standard deviations of the opinion "
-            "per point "
+            "Slope below expectation less slope above: +0.30 residual standard deviations "
+            "of the opinion per point "
             "(95% interval +0.20 to +0.40); the whole interval meets the claim of at least +0.15.",
         ),
         (
             "contradicted",
-            "Slope below expectation less slope above: −0.40 standard deviations of the opinion "
-            "per point "
+            "Slope below expectation less slope above: −0.40 residual standard deviations "
+            "of the opinion per point "
             "(95% interval −0.50 to −0.30); "
             "the effect goes the other way than the claim of at least +0.15.",
         ),
         (
             "too small to matter",
-            "Slope below expectation less slope above: +0.01 standard deviations of the opinion "
-            "per point "
+            "Slope below expectation less slope above: +0.01 residual standard deviations "
+            "of the opinion per point "
             "(95% interval −0.09 to +0.11); "
             "all of it lies within −0.15 to +0.15, which is too small to matter.",
         ),
         (
             "inconclusive",
-            "Slope below expectation less slope above: +0.10 standard deviations of the opinion "
-            "per point "
+            "Slope below expectation less slope above: +0.10 residual standard deviations "
+            "of the opinion per point "
             "(95% interval −0.29 to +0.49), against a claim of at least +0.15: "
             "the data fit both a yes and a no. This is not a “no”; more data would narrow it.",
         ),

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.contract import SCALES
+from analysis.language import text
 from analysis.statistics import weighting
 from analysis.statistics.measurement import response_style, scales
 from analysis.statistics.measurement.correlations import correlations
@@ -26,7 +27,9 @@ MIN_FOR_RETEST = 50
 MIN_RETEST = 0.3
 """Correlation below which an item hardly measures anything that lasts."""
 GAP_RELIABILITY = 0.6
-"""Reliability of a difference of two single ratings, where nobody answered twice."""
+"""Reliability taken for a difference of two single ratings, where too few answered twice."""
+LEAST_RELIABILITY = 0.01
+"""What a difference that does not repeat at all is taken for."""
 
 
 @dataclass(frozen=True)
@@ -156,20 +159,56 @@ def retest(waves: pd.DataFrame, names: Sequence[str]) -> dict[str, float]:
     dict of str to float
         By item; empty where fewer than 50 customers answered twice, or an item does not repeat.
     """
-    last, before = (
-        waves.loc[waves["wave"] == waves["wave"].max() - back, list(names)] for back in (0, 1)
-    )
-    both = before.join(last.add_suffix("_again"), how="inner")
+    both = _twice(waves, names)
     if len(both.dropna()) < MIN_FOR_RETEST:
         return {}
-    if weighting.COLUMN in waves:
-        own = waves.loc[waves["wave"] == waves["wave"].max(), weighting.COLUMN]
-        both = both.assign(**{weighting.COLUMN: own})
     r = {name: float(weighting.correlation(both, name, f"{name}_again")) for name in names}
     return r if all(each > MIN_RETEST for each in r.values()) else {}
 
 
-def gap_reliability(waves: pd.DataFrame) -> float:
-    """Return the retest correlation of performance less expectation, or `GAP_RELIABILITY`."""
-    gaps = waves.assign(gap=waves["performance"] - waves["expectation"])
-    return retest(gaps, ["gap"]).get("gap", GAP_RELIABILITY)
+def _twice(waves: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Return the answers of the last wave (`_again`) beside those of the wave before."""
+    last, before = (
+        waves.loc[waves["wave"] == waves["wave"].max() - back, list(names)] for back in (0, 1)
+    )
+    both = before.join(last.add_suffix("_again"), how="inner")
+    if weighting.COLUMN in waves:
+        own = waves.loc[waves["wave"] == waves["wave"].max(), weighting.COLUMN]
+        both = both.assign(**{weighting.COLUMN: own})
+    return both
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Share of the variance of a rating that is no error."""
+
+    value: float
+    n: int
+    """Customers whose two answers tell it; 0 where it is assumed."""
+
+    @property
+    def source(self) -> str:
+        """Where it comes from, in words."""
+        if not self.n:
+            return text(
+                "Too few answered twice to tell its reliability, for which {value:.2f} is taken.",
+                value=self.value,
+            )
+        return text(
+            "The reliability of the gap, from {n:,} customers who answered twice, is {value:.2f}.",
+            n=self.n, value=self.value,
+        )  # fmt: skip
+
+
+def gap_reliability(waves: pd.DataFrame) -> Reliability:
+    """Return the retest correlation of performance less expectation, however low it is.
+
+    Between `LEAST_RELIABILITY` and 1; `GAP_RELIABILITY` where fewer than `MIN_FOR_RETEST`
+    customers answered twice or all gaps of a wave are equal.
+    """
+    twice = _twice(waves.assign(gap=waves["performance"] - waves["expectation"]), ["gap"]).dropna()
+    known = len(twice) >= MIN_FOR_RETEST and twice[["gap", "gap_again"]].nunique().min() > 1
+    if not known:
+        return Reliability(GAP_RELIABILITY, 0)
+    r = float(weighting.correlation(twice, "gap", "gap_again"))
+    return Reliability(max(r, LEAST_RELIABILITY), len(twice))

@@ -126,8 +126,8 @@ def robust_glm(
 def ordered(formula: str, data: pd.DataFrame) -> Fit:
     """Fit an ordered probit to an outcome such as one item from 1 to 10.
 
-    The slopes are those of the opinion behind the answer, in its standard deviations: a scale
-    whose top is crowded does not bend them, as it bends a line through the answers.
+    The slopes are those of the opinion behind the answer, in its residual standard deviations:
+    a scale whose top is crowded does not bend them, as it bends a line through the answers.
 
     Parameters
     ----------
