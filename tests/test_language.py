@@ -144,3 +144,11 @@ def test_one_notebook_is_all_in_chinese(chinese):
     wanted = [each[1] for each in extract_from_file(method, str(ROOT / IN_CHINESE))]
     there = {each.id: each.string for each in chinese}
     assert [each for each in wanted if not there.get(each)] == []
+
+
+def test_currencies_are_written_as_their_readers_do():
+    message = "Win {more} {currency} more"
+    values = {"more": 3, "currency": "CNY"}
+    found = [language.translate(message, "", each, values) for each in language.LANGUAGES]
+    assert found == ["Win 3 CNY more", "Win 3 元 more"]
+    assert language.translate("{currency}", "", "zh", {"currency": "XTS"}) == "XTS"
