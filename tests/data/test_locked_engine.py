@@ -5,12 +5,13 @@ import sqlite3
 import tempfile
 
 import duckdb
+import ibis
 import pandas as pd
 import pytest
 
 from analysis.data import dataset, files, sources
 from analysis.data.errors import DataError
-from analysis.data.reading import engine
+from analysis.data.reading import embedded, engine
 from tables import CUSTOMERS, TRANSACTIONS, opened
 
 
@@ -150,3 +151,10 @@ def test_a_quote_in_a_path_is_no_mistake(write_source, tmp_path, monkeypatch, ki
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "it's"))
     assert opened(path).tables["transactions"].good.count().execute() == 5
     files.drop_scratch()
+
+
+def test_no_engine_draws_a_progress_bar_into_a_notebook(tmp_path):
+    ibis.duckdb.connect(tmp_path / "one.duckdb").create_table("one", ibis.memtable({"a": [1]}))
+    engines = [embedded.embedded(), embedded.unlocked(), embedded.opened(tmp_path / "one.duckdb")]
+    asked = "select value from duckdb_settings() where name = 'enable_progress_bar'"
+    assert [engine.raw_sql(asked).fetchall() for engine in engines] == 3 * [[("false",)]]

@@ -17,32 +17,36 @@ CLOSED = {"autoinstall_known_extensions": False, "autoload_known_extensions": Fa
 def embedded(places: Iterable[Path] = ()) -> BaseBackend:
     """Start an embedded DuckDB that reads nothing but what lies in some places.
 
-    It loads no extensions, keeps what does not fit into memory in a temporary folder of this
-    process, and draws no progress bar into a notebook.
+    It loads no extensions, and keeps what does not fit into memory in a temporary folder of this
+    process.
 
     Parameters
     ----------
     places : iterable of Path
         Files, and folders with all that is in them.
     """
-    engine = unlocked()
-    engine.raw_sql("PRAGMA disable_progress_bar")
-    return _locked(engine, [*places, files.scratch()])
+    return _locked(unlocked(), [*places, files.scratch()])
 
 
 def opened(path: Path) -> BaseBackend:
     """Open a DuckDB file, which can't be changed and whose views read no other file."""
-    return _locked(ibis.duckdb.connect(path, read_only=True, **CLOSED, **_spill()))
+    return _locked(_connected(path, read_only=True))
 
 
 def unlocked() -> BaseBackend:
     """Start an embedded DuckDB that may load what is asked for by name, and nothing by itself."""
-    return ibis.duckdb.connect(**CLOSED, **_spill())
+    return _connected(":memory:")
 
 
-def _spill() -> dict[str, str]:
-    """Return where DuckDB keeps what does not fit into memory: it is deleted with this process."""
-    return {"temp_directory": str(files.scratch() / "spill")}
+def _connected(place: Path | str, **options: bool) -> BaseBackend:
+    """Start DuckDB, which draws no progress bar into a notebook.
+
+    What does not fit into memory is deleted with this process.
+    """
+    spill = str(files.scratch() / "spill")
+    engine = ibis.duckdb.connect(place, temp_directory=spill, **CLOSED, **options)
+    engine.raw_sql("PRAGMA disable_progress_bar")
+    return engine
 
 
 def _locked(engine: BaseBackend, places: Iterable[Path] = ()) -> BaseBackend:
