@@ -12,17 +12,25 @@ from analysis.statistics.estimate import from_se
 from sample_findings import beyond
 from workbook.deciding import shown
 from workbook.pages import collect, index, region_page
-from workbook.pages.entry import Entry
+from workbook.pages.entry import Entry, judged
 
 H19 = hypothesis("H19")
 REGIONS = ("North 华北", "East 华东", "South")
 RETENTION = next(part for part in H19.parts if part.key == "retention")
 
 
-def observed(region):
-    """Return the run of H19 in a region, whose intervals hold both a yes and a no."""
+AS_CLAIMED = {"hazard_ratio": (0.5, 0.05), "margin": (0.2, 0.02)}
+"""The parts that the trial does not measure, well inside what is claimed."""
+
+
+def observed(region, **effects):
+    """Return the run of H19 in a region; parts that are not given hold both a yes and a no."""
     effects = {
-        part.key: from_se(1.0 if part.scale == "log" else 0.02, 0.2, 900, scale=part.scale)
+        part.key: from_se(
+            *effects.get(part.key, (1.0, 0.2) if part.scale == "log" else (0.02, 0.2)),
+            900,
+            scale=part.scale,
+        )
         for part in H19.parts
     }
     record = conclude(H19, "example", region, effects).record()
@@ -63,62 +71,99 @@ def low_letters(element):
     return " ".join(element.text.lower().split())
 
 
+def region_row(known, region):
+    text = region_page.page(("example", region), known.by_place["example", region], known)
+    return BeautifulSoup(text, "html.parser")
+
+
 @pytest.mark.parametrize(
-    ("effect", "verdict"), [(0.08, "supported"), (-0.08, "contradicted"), (0.0, "too small")]
+    ("effect", "others", "verdict"),
+    [
+        (0.08, {}, "inconclusive"),  # staying is as claimed, of hazard and margin nobody knows
+        (0.08, AS_CLAIMED, "supported"),
+        (-0.08, {}, "contradicted"),
+        (0.0, AS_CLAIMED, "too small to matter"),
+        (0.08, AS_CLAIMED | {"margin": (-0.2, 0.02)}, "contradicted"),
+    ],
 )
-def test_the_verdict_of_a_trial_comes_before_what_was_found_without_it(effect, verdict):
-    soup = page(tried(REGIONS[0], effect))
+def test_a_trial_decides_the_part_that_it_measured_and_the_claim_by_the_rule(
+    effect, others, verdict
+):
+    entry, trial = observed(REGIONS[0], **others), tried(REGIONS[0], effect)
+    assert judged(entry.record, trial)["verdict"] == verdict
+    entries = [entry, trial]
+    here = index.with_entries(beyond(entries), entries)
+    soup = region_row(here, REGIONS[0])
+    assert low_letters(soup.select_one("tr#H19 td .chip")).endswith(verdict)
+    said, low = low_letters(soup.select_one("tr#H19")), 100 * (effect - 1.96 * 0.01)
+    assert "by trial in north 华北, of this part alone: " in said
+    assert "without a trial: " in said and f"{abs(low):.1f}" in said
+    by_trial = {
+        "supported": "one part by trial, the others without one",
+        "inconclusive": "By trial, one part of",
+    }
+    said = soup.select_one("ol.answers").text
+    holds_back = others.get("margin", (1,))[0] < 0
+    assert (by_trial.get(verdict, "By trial: H19") in said) != holds_back
+
+
+def test_a_check_that_blocks_leaves_the_parts_open_that_no_trial_has_measured():
+    record = observed(REGIONS[0], **AS_CLAIMED).record
+    check = {"name": "balance", "blocking": True, "passed": False}
+    found = judged(record | {"checks": [check]}, tried(REGIONS[0], 0.08))
+    assert (found["verdict"], found["checks"]) == ("inconclusive", [check])
+    fallen = judged(record | {"checks": [check]}, tried(REGIONS[0], -0.08))
+    assert (fallen["verdict"], fallen["checks"]) == ("contradicted", [])
+
+
+def test_a_trial_that_is_inconclusive_takes_nothing_back():
+    """One rule for the sentence and the row: what was found without it stays, and it is said."""
+    entries = [
+        observed(REGIONS[0], retention=(0.1, 0.01), **AS_CLAIMED),
+        tried(REGIONS[0], 0.02, se=0.05),
+    ]
+    soup = region_row(index.with_entries(beyond(entries), entries), REGIONS[0])
+    assert "H19 Fuel card holds in North" in soup.select_one("ol.answers").text
+    assert low_letters(soup.select_one("tr#H19 td .chip")).endswith("supported")
+    assert "of this part alone: inconclusive" in low_letters(soup.select_one("tr#H19"))
+
+
+@pytest.mark.parametrize("effects", [(0.08,), (0.08, -0.08), (0.02,)])
+def test_trials_in_regions_stand_beside_what_all_regions_together_say(effects):
+    runs = [observed(each, retention=(0.1, 0.01), **AS_CLAIMED) for each in REGIONS]
+    trials = [
+        tried(*each, se=0.01 if abs(each[1]) > 0.05 else 0.05)
+        for each in zip(REGIONS, effects, strict=False)
+    ]
+    entries = [*runs, *trials]
+    soup = BeautifulSoup(index.index(entries, beyond(entries)), "html.parser")
     over_all = soup.select_one("td.pooled")
-    low, high = 100 * (effect - 1.96 * 0.01), 100 * (effect + 1.96 * 0.01)
-    said = low_letters(over_all)
-    assert verdict in low_letters(over_all.select_one(".chip"))
-    assert f"by trial in {REGIONS[0].lower()}: {verdict}" in said
-    assert f"{abs(low):.1f}" in said and f"{abs(high):.1f}" in said
-    assert "without a trial: inconclusive" in said
-    tally = low_letters(soup.select_one(".counts"))
-    assert tally.count(" 2") == 1  # the two regions without a trial are open
-    assert verdict in tally
+    assert low_letters(over_all.select_one(".chip")).endswith("supported")
+    for region in REGIONS[: len(effects)]:
+        assert f"by trial in {region.lower()}, of this part alone: " in low_letters(over_all)
+    assert "H19 Fuel card holds over all 3 regions together" in soup.select_one("ol.answers").text
 
 
 def test_a_region_without_a_trial_keeps_its_finding():
-    one, other = tried(REGIONS[0], 0.08), known(tried(REGIONS[0], 0.08))
-    rows = {}
-    for region in REGIONS:
-        place = "example", region
-        text = region_page.page(place, other.by_place[place], other)
-        rows[region] = BeautifulSoup(text, "html.parser").select_one("tr#H19")
-    assert "supported" in low_letters(rows[REGIONS[0]].select_one("td"))
+    one, other = tried(REGIONS[0], -0.08), known(tried(REGIONS[0], -0.08))
+    rows = {region: region_row(other, region).select_one("tr#H19") for region in REGIONS}
+    assert "contradicted" in low_letters(rows[REGIONS[0]].select_one("td"))
     assert rows[REGIONS[0]].select_one("td a")["href"].endswith(one.href)
-    assert "without a trial: inconclusive" in low_letters(rows[REGIONS[0]])
+    assert "n = 800" in rows[REGIONS[0]].text  # the trial's own units
     for region in REGIONS[1:]:
         assert "inconclusive" in low_letters(rows[region].select_one("td"))
         assert "trial" not in rows[region].text
 
 
-def test_trials_that_disagree_leave_a_claim_open_over_all():
-    soup = page(tried(REGIONS[0], 0.08), tried(REGIONS[1], -0.08))
-    said = low_letters(soup.select_one("td.pooled"))
-    assert "inconclusive" in low_letters(soup.select_one("td.pooled .chip"))
-    assert f"by trial in {REGIONS[0].lower()}: supported" in said
-    assert f"by trial in {REGIONS[1].lower()}: contradicted" in said
-
-
-def test_the_first_screen_says_what_a_trial_settled_and_no_longer_that_it_is_open():
-    said = page(tried(REGIONS[0], 0.08)).select_one("ol.answers").text
-    assert f"By trial: H19 {H19.title['en']} holds in {REGIONS[0]}." in said
-    assert said.count("H19") == 1
-    assert "H19" in page().select_one("ol.answers").text
-
-
 def test_what_to_do_next_leaves_out_where_a_trial_has_decided():
-    before = {step.claim: step for step in shown.of_source("example", known())}
-    after = {
-        step.claim: step for step in shown.of_source("example", known(tried(REGIONS[0], 0.08)))
-    }
-    assert set(before["H19"].regions) == set(REGIONS)
-    assert set(after["H19"].regions) == set(REGIONS[1:])
-    wide = known(tried(REGIONS[0], 0.02, se=0.05))  # the trial left it open
-    assert set(shown.of_source("example", wide)[0].regions) == set(REGIONS)
+    def steps(*trials):
+        return shown.of_source("example", known(*trials))
+
+    assert set(steps()[0].regions) == set(REGIONS)
+    assert set(steps(tried(REGIONS[0], -0.08))[0].regions) == set(REGIONS[1:])
+    wide = [tried(region, 0.02, se=0.05) for region in REGIONS]  # they left it open
+    assert set(steps(*wide)[0].regions) == set(REGIONS)
+    assert {step.way for step in steps(*wide)} & {"trial"} == set()
 
 
 def test_a_record_is_found_in_a_notebook_of_its_own_region_alone():

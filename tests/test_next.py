@@ -221,7 +221,7 @@ def test_the_command_says_that_nothing_ran_yet_and_that_a_source_is_not_known(tm
 
 def test_what_trials_have_decided_is_open_no_more():
     runs = [test_by_trial.observed(region) for region in test_by_trial.REGIONS]
-    trials = [test_by_trial.tried(region, 0.08) for region in test_by_trial.REGIONS]
+    trials = [test_by_trial.tried(region, -0.08) for region in test_by_trial.REGIONS]
     for entries, claims in ((runs, ["H19"]), ([*runs, *trials], [])):
         found = shown.of_source("example", shown.of_entries(entries, "en"))
         assert [step.claim for step in found] == claims

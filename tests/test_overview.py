@@ -9,7 +9,7 @@ from analysis.claims import across_regions, finding, findings, wording
 from analysis.claims.finding import conclude, part_record
 from analysis.claims.hypotheses import hypothesis
 from analysis.statistics.estimate import from_se
-from sample_findings import BLOCKING, beyond, loss_against_gain
+from sample_findings import BLOCKING, beyond, loss_against_gain, performance
 from workbook.pages import history, index, region_page, remarks
 from workbook.pages.entry import Entry
 
@@ -282,3 +282,25 @@ def test_the_line_over_the_runs_has_a_point_for_each_run(tmp_path):
     first, last = (wording.format_value(each, "number") for each in ends)
     days = "(data to 2026-06-30)"
     assert f"run 1 {days}: {first}, run 2 {days}: {last}" in cell.text
+
+
+def test_a_claim_that_falls_with_its_second_part_shows_that_part_and_its_history(tmp_path):
+    """H01: performance is as claimed, expectation +0.2 and then +0.3 where at most -0.1 is."""
+
+    def run(expectation):
+        for name in REGIONS:
+            first, second = from_se(0.3, 0.02, 900), from_se(expectation, 0.02, 900)
+            record = performance(first, second).record() | PROVENANCE | {"region": name}
+            (one,) = entries((0.3,))
+            yield replace(one, region=name, claim="H01", record=record)
+
+    past = past_of(tmp_path, list(run(0.2)), list(run(0.3)))
+    row = region(run(0.3), REGIONS[0], past=past).select_one("tr#H01")
+    days = "(data to 2026-06-30)"
+    assert f"run 1 {days}: +0.20, run 2 {days}: +0.30" in row.text
+    soup = page(run(0.3), past=past)
+    label = hypothesis("H01").parts[1].label["en"]
+    here, over_all = soup.select_one("tr#H01 td.c").text, pooled_cell(soup).text
+    for said in (here, over_all):
+        assert "Contradicted" in said
+        assert f"{label}: +0.30 [" in said

@@ -142,14 +142,16 @@ def truths(seed: int = SEED, n_draw: int = CHUNK) -> DataFrame:
     return found
 
 
-def planned(past: dict[str, DataFrame], claim: str, trial: str, seed: int) -> planning.Drawn:
+def planned(
+    past: dict[str, DataFrame], claim: str, trial: str, seed: int, size: int | None = None
+) -> planning.Drawn:
     """Return the plan that was made of a trial on the day before it."""
     known = region_of(past)
     source = SimpleNamespace(name=NAME, currency="CNY", calendar="CN")
     here: Region = replace(known, source=source, name=REGION, end=DAY)
     own = design(claim)
     fixed = {"needed": None, "power": None, "compliance": own.compliance, "attrition": 0.0}
-    return planning.drawn(here, own, trial, seed, past=DataFrame(), **fixed)
+    return planning.drawn(here, own, trial, seed, past=DataFrame(), size=size, **fixed)
 
 
 def explained_by_lot(
@@ -169,8 +171,8 @@ def explained_by_lot(
     by_lot = late & people["case_day"].between(7 * LANDMARK, 7 * LAST_WEEK).to_numpy()
     order = people[by_lot].sort_values("case_day", kind="stable").index
     empty = {"transactions": DataFrame({"bought_at": [pd.Timestamp(START)]})}
-    plan = planned(empty, "H09", CASE, seed)
-    arms = Series(plan.lots["arm"].to_numpy()[: len(order)], order)
+    plan = planned(empty, "H09", CASE, seed, size=len(order))
+    arms = Series(plan.lots["arm"].to_numpy(), order)
     chance = arms.map({"told": TOLD, "not_told": TOLD_ANYWAY})
     told = told.where(~by_lot, Series(lot, people.index) < chance.reindex(people.index))
     return replace(history, people=people.assign(explained=told.astype(bool))), plan, arms

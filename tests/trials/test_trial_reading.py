@@ -133,6 +133,26 @@ def test_units_that_are_left_away_are_said(folder):
     assert "arms as large as planned" in failed(found)
 
 
+@pytest.mark.parametrize(("kept", "held_back"), [(95, False), (74, True)])
+def test_a_trial_of_cases_that_ends_before_its_lots_are_used_stays_open(folder, kept, held_back):
+    """Of 100 lots five may be left; whoever stops where chance is kind gets no verdict."""
+    rows = assignments()
+    cases = rows.index[rows["trial"] == pilot.CASE]
+    here = region(rows.drop(index=cases[kept:]))
+    found = reading.read_trial(here, pilot.CASE, folder)
+    assert ("units of the list without assignment" in failed(found)) == held_back
+    if held_back:
+        assert reading.analysed(here, found).verdict == "inconclusive"
+
+
+def test_cases_beyond_the_lots_of_the_plan_hold_the_verdict_back(folder, tmp_path):
+    plan = next(each for each in tables()[1] if each.plan.claim == "H09")
+    lots = plan.lots.iloc[:90]
+    fewer = replace(plan.plan, size=90, lots=plans.of_lots(lots))
+    plans.register(fewer, lots, tmp_path)
+    assert failed(reading.read_trial(region(), pilot.CASE, tmp_path)) == ["units beyond the list"]
+
+
 def test_cases_that_were_assigned_after_they_were_settled(folder):
     rows = assignments()
     is_case = rows["trial"] == pilot.CASE

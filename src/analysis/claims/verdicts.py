@@ -87,7 +87,11 @@ def judge(
     if any(check.blocking and not check.passed for check in checks):
         return "inconclusive"
     parts = hypothesis.parts
-    verdicts = [judge_part(part, estimates[part.key], len(parts)) for part in parts]
+    return of_parts([judge_part(part, estimates[part.key], len(parts)) for part in parts])
+
+
+def of_parts(verdicts: Sequence[Verdict]) -> Verdict:
+    """Return a claim's verdict from those of its parts."""
     for fallen in ("contradicted", "too small to matter"):
         if fallen in verdicts:
             return fallen

@@ -13,14 +13,15 @@ from analysis.claims.trials.designs import design
 from analysis.data.errors import DataError
 from analysis.language import named
 from workbook.pages import history, plain
-from workbook.pages.entry import Entry, is_settled
+from workbook.pages.entry import Entry
 from workbook.pages.overview import Overview
 
 
 def of_source(source: str, known: Overview) -> list[Step]:
     """Return what to do next in a source, from all that is known of its last run."""
     own = [each for each in known.entries if each.claim and each.source == source]
-    records = [each.record for each in own if not is_settled(known.tried(each))]
+    records = [known.judged(each).record for each in own]
+    tried = frozenset((each.claim, each.region) for each in own if known.tried(each))
     own = known.pools[known.pools["source"] == source].drop_duplicates("hypothesis")
     verdicts = dict(zip(own["hypothesis"], own["verdict"], strict=True))
     try:
@@ -28,7 +29,7 @@ def of_source(source: str, known: Overview) -> list[Step]:
     except DataError:  # whoever plans or reads that trial is told
         planned = []
     times, needs = known.times.get(source, {}), known.needs.get(source, {})
-    return steps(Known(records, verdicts, times, needs, planned))
+    return steps(Known(records, verdicts, times, needs, planned, tried))
 
 
 def of_entries(entries: Sequence[Entry], language: str) -> Overview:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from analysis.claims import across_regions, wording
-from workbook.pages import history
+from workbook.pages import history, plain
 
 
 def changes(past: pd.DataFrame, found: pd.DataFrame, language: str) -> list[str]:
@@ -32,6 +32,13 @@ def of_region(past: pd.DataFrame, found: pd.DataFrame, language: str) -> str:
     if found.empty or not found[["moved", "anew"]].any(axis=None):
         return words["none"]
     return _what(found, words, language)
+
+
+def at_run(run: int, day: str, effect: str, language: str) -> str:
+    """Say what an effect was after a run, with the last day of the data where it is known."""
+    words = wording.words(language)["index"]["at_run" if day else "at_undated_run"]
+    day = day if language == "en" else plain.day(day, language)
+    return words.format(run=run, day=day, effect=effect)
 
 
 def _sentences(found: pd.DataFrame, words: Mapping, language: str) -> Iterator[str]:

@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from analysis.claims import hypotheses
+from analysis.claims.verdicts import of_parts
 
 Place = tuple[str, str]
 """Source and region."""
+UNKNOWN = ("not testable", "failed")
+"""Verdicts of findings without an effect."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,35 @@ class Entry:
 
 
 def is_settled(tried: Entry | None) -> bool:
-    """Tell whether a trial that was read back has decided its claim."""
+    """Tell whether a trial that was read back has decided the part that it measured."""
     return tried is not None and tried.trial["verdict"] != "inconclusive"
+
+
+def judged(record: Mapping | None, tried: Entry | None) -> Mapping | None:
+    """Return a finding's record with what a trial has decided in place of its own part.
+
+    The verdict is that of the claim's rule over all parts. Those that the trial did not measure
+    count as without it: they are open where a check blocks them, or nothing is known of them.
+    """
+    if not is_settled(tried):
+        return record
+    part, claim = tried.trial["part"], tried.trial["hypothesis"]
+    if record is None:
+        parts = [{"key": each.key} for each in hypotheses.hypothesis(claim).parts]
+        record = {"verdict": "inconclusive", "reason": "", "parts": parts, "checks": []}
+    others = [each for each in record["parts"] if each["key"] != part["key"]]
+    is_blocked = any(each["blocking"] and not each["passed"] for each in record["checks"])
+    counted = ["inconclusive" if is_blocked else each.get("verdict") for each in others]
+    verdict = of_parts([tried.trial["verdict"], *counted])
+    is_open, is_known = verdict == "inconclusive", record["verdict"] not in UNKNOWN
+    checks = [each for each in record["checks"] if others and (is_open or not each["blocking"])]
+    return {
+        **record,
+        "verdict": verdict if is_known or not is_open else record["verdict"],
+        "reason": record["reason"] if is_open else "",
+        "parts": [part if each["key"] == part["key"] else each for each in record["parts"]],
+        "checks": checks,
+    }
 
 
 def trials_of(entries: Iterable[Entry]) -> dict[tuple[str, str], dict[str, Entry]]:

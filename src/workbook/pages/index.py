@@ -163,9 +163,10 @@ def _cell(entry: Entry | None, known: Overview) -> dict | None:
     """Return the cell of a region: verdict, numbers, and whether a check failed, or what broke."""
     if entry is None:
         return None
-    record, language = entry.record, known.language
+    record, language = known.judged(entry).record, known.language
     part, words = record["parts"][0], wording.words(language)
     said = [wording.interval(wording.in_plain_unit(part))] if "estimate" in part else []
+    said = plain.decider(record) or said
     said += [words["check_failed"]] if wording.failed_checks(record) else []
     said += [record["reason"]] if record["verdict"] == "failed" else []
     return {
@@ -180,33 +181,13 @@ def _tried(entry: Entry, known: Overview, said: Sequence[str]) -> dict:
     tried = known.tried(entry)
     if tried is None:
         return {}
-    shown = plain.by_trial(entry.record["verdict"], "", [tried.trial], known.language)
-    return {
-        "href": _short(tried.href),
-        "verdict": shown["verdict"],
-        "said": text("; ").join([*shown["notes"], *said]),
-    }
+    notes = plain.by_trial([tried.trial], entry.record["verdict"], known.language)
+    return {"href": _short(tried.href), "said": text("; ").join([*notes, *said])}
 
 
 def _short(address: str) -> str:
     """Return an address with its letters as they are: thousands stand on the page."""
     return re.sub(r"(?:%[89A-F][0-9A-F])+", lambda found: unquote(found[0]), address)
-
-
-def decider(record: Mapping) -> list[str]:
-    """Return the part that gave the verdict, where it is not the one that is drawn.
-
-    With the number of others that gave it, too; nothing where a check did.
-    """
-    part = wording.deciding_part(record)
-    if part is record["parts"][0] or wording.failed_checks(record, blocking=True):
-        return []
-    words, is_open = wording.words(record["language"]), record["verdict"] == "inconclusive"
-    said = words["left_open_by" if is_open else "decided_by"]
-    others = [each["verdict"] for each in record["parts"]].count(record["verdict"]) - 1
-    more = words["and_more"].format(n=others) if others else ""
-    shown = wording.interval(wording.in_plain_unit(part))
-    return [f"{said} {part['label']}: {shown}{more}"]
 
 
 def _link(entry: Entry, said: str) -> dict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from urllib.parse import quote
 
@@ -15,8 +15,8 @@ from analysis.claims import across_regions, card, findings, hypotheses, wording
 from analysis.claims.across_regions import sample_size
 from analysis.claims.finding import part_record
 from analysis.claims.hypotheses import Hypothesis, Part
-from workbook.pages import history, plain
-from workbook.pages.entry import Entry, Place, trials_of
+from workbook.pages import changes, history, plain
+from workbook.pages.entry import Entry, Place, judged, trials_of
 
 DECIDED = across_regions.BEST_FIRST[:3]
 
@@ -80,6 +80,10 @@ class Overview:
     def tried(self, entry: Entry) -> Entry | None:
         """Return what says what a trial decided of a finding's claim in its region."""
         return self.trials.get((entry.source, entry.claim), {}).get(entry.region)
+
+    def judged(self, entry: Entry) -> Entry:
+        """Return a finding with what a trial in its region has decided, as `entry.judged`."""
+        return replace(entry, record=judged(entry.record, self.tried(entry)))
 
     @cached_property
     def scales(self) -> dict[str, Axis]:
@@ -151,17 +155,20 @@ class Overview:
         own, scale = self.pooled(source, known.id), self.scales.get(known.id)
         if not own:
             return None
-        row = own[0]
-        shown = {"href": self.finding_over_all(source, known)}
+        row, shown = own[0], {"href": self.finding_over_all(source, known)}
         why = self.pools[self.pools["hypothesis"] == known.id]
         why = across_regions.why_open(why[why["source"] == source], self._plain).iloc[0]
+        shown |= {"verdict": row["verdict"], "reason": why}
         trials = [each.trial for each in self.trials.get((source, known.id), {}).values()]
-        shown |= plain.by_trial(row["verdict"], why, trials, self.language)
+        notes = plain.by_trial(trials, row["verdict"], self.language)
         part = self.pooled_part(source, known, known.parts[0])
         if part is None:
-            return shown | {"notes": [*shown["notes"], self.words["no_family"]]}
+            return shown | {"notes": [*notes, self.words["no_family"]]}
         times = part.get("plain", {}).get("times", 1.0)
-        notes = [*shown["notes"], self.words["pooled"].format(n=row["n_regions"])]
+        parts = [self.pooled_part(source, known, each) for each in known.parts]
+        record = {"verdict": row["verdict"], "parts": parts, "checks": []}
+        notes += [] if row["reason"] else plain.decider(record | {"language": self.language})
+        notes.append(self.words["pooled"].format(n=row["n_regions"]))
         if row["n_regions"] >= across_regions.LEAST_TO_PREDICT:
             ends = {
                 end: known.parts[0].written(times * row[f"prediction_{end}"], self.language)
@@ -169,17 +176,16 @@ class Overview:
             }
             notes.append(self.words["elsewhere"].format(**ends))
         shown |= drawn(part, scale) | {"notes": notes}
-        shown |= self._line(source, history.EVERYWHERE, known, times)
+        shown |= self._line((source, history.EVERYWHERE), known, part, scale)
         return shown | self._family_note(row, self._sizes[source, history.EVERYWHERE])
 
-    def region_notes(self, place: Place, known: Hypothesis) -> dict:
-        """Return what stands beside a region's effect.
+    def region_notes(self, place: Place, known: Hypothesis, part: Mapping, scale: Axis) -> dict:
+        """Return what stands beside a region's effect, drawn on a scale.
 
         Its line over the runs and, where nothing is pooled over its source, its family.
         """
         source, region = place
-        part = self.claims[known.id][place].record["parts"][0]
-        line = self._line(source, region, known, part.get("plain", {}).get("times", 1.0))
+        line = self._line(place, known, part, scale)
         row = self._families.get((source, region, known.id))
         if source in self.sources or row is None or pd.isna(row["p_value"]):
             return line
@@ -259,35 +265,31 @@ class Overview:
         kind, word = ("stands", "stands") if row["survives"] else ("warning", "falls")
         return {kind: self.words[f"{word}_alone" if size == 1 else word].format(n=size)}
 
-    def _line(self, source: str, region: str, known: Hypothesis, times: float) -> dict:
-        """Return an effect's line over the runs, and its first and last value in words.
+    def _line(self, place: Place, known: Hypothesis, record: Mapping, scale: Axis) -> dict:
+        """Return the line of a part's record over the runs, and its first and last value in words.
 
-        In words it is so many `times` as large, in a manager's unit. Empty where there are fewer
-        than two runs with a value, or the last run has none.
+        In words it is in a manager's unit. Empty where there are fewer than two runs with a value,
+        or the last run has none.
         """
-        part, scale = known.parts[0], self.scales.get(known.id)
+        (source, region), times = place, record.get("plain", {}).get("times", 1.0)
+        part = next(each for each in known.parts if each.key == record["key"])
         runs = self._runs.get((source, known.id, part.key))
         own = runs[region].dropna() if runs is not None and region in runs else ()
         if scale is None or len(own) < 2 or own.index[-1] != self.last:
             return {}
+
+        def written(value: float) -> str:
+            return part.written(times * value, self.language)
+
         shown, days = runs if region == history.EVERYWHERE else runs[[region]], self._days
         ends = [
-            self._at_run(run, days[source, region].get(run, ""), times * own[run], part)
+            changes.at_run(run, days[source, region].get(run, ""), written(own[run]), self.language)
             for run in own.index[[0, -1]]
         ]
         return {
             "line": Markup(card.line_svg(shown, region, part.scale, *scale)),
             "line_words": wording.join(ends, self.language),
         }
-
-    def _at_run(self, run: int, day: str, value: float, part: Part) -> str:
-        """Say what an effect was after a run, with the last day of the data where it is known."""
-        effect = part.written(value, self.language)
-        return self.words["at_run" if day else "at_undated_run"].format(
-            run=run,
-            day=day if self.language == "en" else plain.day(day, self.language),
-            effect=effect,
-        )
 
 
 def drawn(part: Mapping, scale: Axis) -> dict:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from analysis.claims import wording
+from analysis.claims.hypotheses import hypothesis
 from analysis.language import capitalised, chinese_day, translated_file
 from analysis.language import named as translated
 
@@ -50,38 +51,37 @@ def effect(part: Mapping, language: str) -> str:
     return words(language)["effect"].format(label=label, unit=unit, **facts).strip()
 
 
-def by_trial(verdict: str, reason: str, trials: Iterable[Mapping], language: str) -> dict:
-    """Return the verdict that comes first, why it is open, and notes that say both.
+def decider(record: Mapping) -> list[str]:
+    """Return the part that gave the verdict, where it is not the one that is drawn.
 
-    What a trial decided comes before what was found without one.
+    With the number of others that gave it, too; nothing where a check did.
+    """
+    part = wording.deciding_part(record)
+    if part is record["parts"][0] or wording.failed_checks(record, blocking=True):
+        return []
+    words, is_open = wording.words(record["language"]), record["verdict"] == "inconclusive"
+    said = words["left_open_by" if is_open else "decided_by"]
+    others = [each["verdict"] for each in record["parts"]].count(record["verdict"]) - 1
+    more = words["and_more"].format(n=others) if others else ""
+    shown = wording.interval(wording.in_plain_unit(part))
+    return [f"{said} {part['label']}: {shown}{more}"]
 
-    Parameters
-    ----------
-    verdict, reason : str
-        Without a trial.
-    trials : iterable of mapping
-        Records of trials; where their verdicts differ the claim is open.
-    language : str
-        Of the page.
+
+def by_trial(trials: Iterable[Mapping], verdict: str, language: str) -> list[str]:
+    """Return what each trial says of the part that it measured, and the verdict without them.
+
+    Nothing where there is no trial.
     """
     said, names = words(language)["by_trial"], wording.words(language)["verdict"]
-    found = [
-        (
-            each["verdict"],
-            said["said"].format(
-                verdict=names[each["verdict"]],
-                effect=effect(each["part"], language),
-                where=each["region"],
-            ),
+    notes = [
+        said["said" if len(hypothesis(each["hypothesis"]).parts) == 1 else "said_part"].format(
+            verdict=names[each["verdict"]],
+            effect=effect(each["part"], language),
+            where=each["region"],
         )
         for each in trials
     ]
-    if not found:
-        return {"verdict": verdict, "reason": reason, "notes": []}
-    verdicts, notes = zip(*found, strict=True)
-    first = verdicts[0] if len(set(verdicts)) == 1 else "inconclusive"
-    without = said["without"].format(verdict=names[verdict])
-    return {"verdict": first, "reason": "", "notes": [*notes, without]}
+    return [*notes, said["without"].format(verdict=names[verdict])] if notes else []
 
 
 def named(names: Sequence[str], language: str) -> str:

@@ -71,7 +71,7 @@ def _about(tested: Sequence[Entry], language: str) -> str:
 
 def _row(entry: Entry, known: Overview) -> dict:
     """Return the row of a claim: verdict, effect and range, and what stands beside it."""
-    record, language = entry.record, known.language
+    record, language = known.judged(entry).record, known.language
     claim = hypotheses.hypothesis(entry.claim)
     part = wording.deciding_part(record)
     row = {
@@ -85,17 +85,20 @@ def _row(entry: Entry, known: Overview) -> dict:
     if failed := wording.failed_checks(record):
         said = wording.words(language)["failed_names"].format(names=plain.named(failed, language))
         row["failed"] = said
+    scale = known.scales[claim.id]
     if "estimate" in part:
-        scale = known.scales[claim.id] if part is record["parts"][0] else card.scale_of([part])
+        if part is not record["parts"][0] or part is not entry.record["parts"][0]:
+            scale = card.scale_of([part])
         row |= {
             "drawing": Markup(card.interval_svg(part, *scale)),
             "effect": plain.effect(part, language),
             "n": wording.count(part, language),
         }
-    row |= known.region_notes(entry.place, claim)
     if tried := known.tried(entry):
-        shown = plain.by_trial(record["verdict"], "", [tried.trial], language)
-        row |= shown | {"tried": HOME + tried.href}
+        notes = plain.by_trial([tried.trial], entry.record["verdict"], language)
+        row |= {"notes": notes, "tried": HOME + tried.href}
+    if tried is None or part is not tried.trial["part"]:
+        row |= known.region_notes(entry.place, claim, part, scale)
     return row
 
 

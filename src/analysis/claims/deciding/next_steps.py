@@ -122,6 +122,8 @@ class Known:
         By claim, the rows of `sample_size.pooled_needs`.
     plans : sequence of Plan
         Of its trials.
+    tried : set of tuple
+        Claim and region of trials that were read back.
     """
 
     records: Sequence[Mapping]
@@ -129,6 +131,7 @@ class Known:
     times: Mapping[str, Mapping[str, float]]
     needs: Mapping[str, Mapping]
     plans: Sequence[Plan] = ()
+    tried: frozenset[tuple[str, str]] = frozenset()
 
 
 def steps(known: Known) -> list[Step]:
@@ -181,7 +184,7 @@ def _in_region(
     elif enough and 0 < size < enough:
         more = float(enough - size)
         yield Step(key, regions, "clear", where, n=more, cost=COST * more)
-    if key in designs():
+    if key in designs() and (key, where) not in known.tried:
         plan = next(
             (each for each in known.plans if (each.claim, each.region) == (key, where)), None
         )

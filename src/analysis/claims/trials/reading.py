@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.claims import checks
+from analysis.claims.hypotheses import hypothesis
 from analysis.claims.trials import plans
+from analysis.claims.trials.as_planned import as_planned
 from analysis.claims.trials.plans import Plan
 from analysis.claims.verdicts import Check, Verdict, judge_part
 from analysis.cohorts.trials import outcomes, units
@@ -49,7 +50,10 @@ class Reading:
 
     @property
     def is_over(self) -> bool:
-        """Whether the outcome of every unit can be known; before, none is looked at."""
+        """Whether the outcome of every unit can be known; before, none is looked at.
+
+        While lots of the plan are left, that is so when no case has taken one for a horizon.
+        """
         return bool(self.people["over"].all())
 
     @property
@@ -97,8 +101,8 @@ class Result:
     bounds : AttritionBounds
         Of the offer, on those whose outcome is known in either arm.
     verdict : str
-        By the claim's rule, of the effect of what was offered; *inconclusive* where the trial is
-        not the one that was planned.
+        By the claim's rule, of the part that the effect of what was offered decides; *inconclusive*
+        where the trial is not the one that was planned.
     checks : tuple of Check
         Of the reading, and of outcomes that are lost.
     """
@@ -188,7 +192,7 @@ def read_trial(region: Region, trial: str, folder: Path | None = None) -> Readin
         blocks = lots.set_index("unit")["block"].reindex(people.index)
         people = people.assign(block=blocks) if blocks.notna().all() else people
     found = Reading(plan, people, region.end, ())
-    return replace(found, checks=tuple(_as_planned(region, found, rows, lots, folder)))
+    return replace(found, checks=tuple(as_planned(region, found, rows, lots, folder)))
 
 
 def analysed(region: Region, reading: Reading, seed: int = 0) -> Result:
@@ -221,7 +225,8 @@ def analysed(region: Region, reading: Reading, seed: int = 0) -> Result:
         passed=is_equal or low <= 0 <= high,
     )
     found = (*reading.checks, lost)
-    verdict = judge_part(design.decides, received.interval)
+    parts = hypothesis(reading.plan.claim).parts
+    verdict = judge_part(design.decides, received.interval, len(parts))
     if any(each.blocking and not each.passed for each in found):
         verdict = "inconclusive"
     lots = randomisation_test(trial, seed)
@@ -251,50 +256,3 @@ def _refuse_another(region: Region, plan: Plan, rows: pd.DataFrame) -> None:
             text("Nobody is in the arm {arm!r} of the trial {trial!r}.", arm=nobody[0],
                  trial=plan.trial)
         )  # fmt: skip
-
-
-def _as_planned(
-    region: Region,
-    found: Reading,
-    rows: pd.DataFrame,
-    lots: pd.DataFrame,
-    folder: Path | None,
-) -> list[Check]:
-    """Return the checks that a trial is the one that was planned."""
-    plan, people = found.plan, found.people
-    design = plan.as_designed
-    is_same = plans.is_unchanged(plan, folder) and plans.of_lots(lots) == plan.lots
-    planned_before = people["assigned_on"].min() > pd.Timestamp(plan.data_until)
-    ratio = found.ratio
-    made = [
-        checks.holds(phrase("the plan as it was registered"), is_same),
-        checks.holds(phrase("analysed by the design of the plan"), plan.is_as_designed),
-        checks.holds(phrase("planned before the first assignment"), planned_before),
-        checks.holds(phrase("nobody assigned after the outcome"), not _late(region, found).any()),
-        checks.not_by_chance(phrase("arms as large as planned"), ratio.p_value, 0.001),
-        checks.at_most(
-            phrase("units of which nothing was known before"), 1 - len(people) / len(rows), 0.02
-        ),
-    ]
-    if design.unit_is == "customer":
-        drawn = lots.set_index("unit")["arm"]
-        same = (drawn.reindex(rows.index) == rows["arm"]).mean()
-        missing = 1 - drawn.index.isin(rows.index).mean()
-        made += [
-            checks.at_most(phrase("units in another arm than drawn"), 1 - float(same), 0.0),
-            checks.at_most(phrase("units of the list without assignment"), float(missing), 0.05),
-        ]
-    return made
-
-
-def _late(region: Region, found: Reading) -> pd.Series:
-    """Tell which units were assigned when what is to be changed had happened."""
-    people, design = found.people, found.plan.as_designed
-    day = people["assigned_on"].dt.normalize()
-    if design.unit_is == "complaint":
-        resolved = units.recorded_cases(region)["resolved_at"].reindex(people.index)
-        return resolved.dt.normalize() < day
-    if design.who == "without_card":
-        cards = region.customers.set_index("customer_id")["card_since"].reindex(people.index)
-        return cards.dt.normalize() < day
-    return pd.Series(False, people.index)

@@ -90,8 +90,10 @@ def of_plan(plan: Plan) -> list[Section]:
             text("Stopping rule"),
             [
                 text(
-                    "The outcome is looked at once, when {n} days have passed for the last unit; "
-                    "before, only recruitment and safety.",
+                    "The outcome is looked at once, when all {size:,} lots are used and {n} days "
+                    "have passed for the last unit; before, only recruitment and safety. A trial "
+                    "that ends with fewer stays inconclusive.",
+                    size=plan.size,
                     n=design.horizon,
                 )
             ],

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 
 from workbook.pages.answers.alone import Alone, apart
 from workbook.pages.answers.pooled import Pooled
-from workbook.pages.answers.view import Answer, joined
+from workbook.pages.answers.view import FALSE, Answer, joined
 from workbook.pages.entry import Entry, Place
 from workbook.pages.overview import Overview
 
 __all__ = ["Answer", "apart", "of_region", "over_all"]
-
-FALSE = ("contradicted", "too small to matter")
 
 
 def over_all(source: str, known: Overview, lost: Sequence[Entry] = ()) -> list[Answer]:

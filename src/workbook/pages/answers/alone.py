@@ -10,8 +10,8 @@ from markupsafe import Markup
 from analysis.claims import wording
 from analysis.claims.hypotheses import Hypothesis, hypothesis
 from workbook.pages import plain
-from workbook.pages.answers.view import MOST, Answer, View, with_range
-from workbook.pages.entry import Entry, is_settled
+from workbook.pages.answers.view import MOST, OPEN, Answer, View, with_range
+from workbook.pages.entry import Entry
 from workbook.pages.overview import Overview
 
 
@@ -27,7 +27,8 @@ class Alone(View):
         prefix: str = "",
     ) -> None:
         super().__init__(source, known, prefix)
-        self.found = [each for each in found if not is_settled(known.tried(each))]
+        self.observed = found
+        self.found = [known.judged(each) for each in found]
         self.most = MOST if region is None else 1
         self.region = region
 
@@ -42,9 +43,10 @@ class Alone(View):
 
     def settled(self, kind: str, verdicts: Sequence[str]) -> Iterator[Answer]:
         """Say which claims are settled in a region."""
-        tried = self.tried(verdicts, self.region)
+        tried = self.tried(verdicts)
         yield from self.by_trial(kind, tried)
         rows = [each for each in self.found if each.record["verdict"] in verdicts]
+        rows = [each for each in rows if self.known.tried(each) not in tried]
         for each in rows[: self.most]:
             part = wording.deciding_part(each.record)
             facts = {"claim": self.link_to(each), "where": each.region, "effect": self.effect(part)}
@@ -91,13 +93,14 @@ class Alone(View):
             yield self.answer(kind, "untested_more", True, **facts)
         if not open_ones and not missing:
             yield self.answer("open", "nothing_open")
+        yield from self.by_trial("open", self.tried(OPEN))
 
     def apart(self) -> Iterator[Answer]:
         """Say which effect of a region lies apart from the mean of all."""
         if self.source not in self.known.sources:
             yield self.answer("differ", "few_regions")
             return
-        rows = apart(self.found, self.known)
+        rows = apart(self.observed, self.known)
         if not rows:
             yield self.answer("differ", "not_apart")
             return

@@ -9,8 +9,9 @@ import pandas as pd
 from analysis.claims import across_regions, wording
 from analysis.claims.hypotheses import Hypothesis, hypothesis
 from workbook.pages import plain
-from workbook.pages.answers.view import MOST, Answer, View, with_range
-from workbook.pages.overview import DECIDED, Overview
+from workbook.pages.answers.view import MOST, OPEN, Answer, View, with_range
+from workbook.pages.entry import Entry
+from workbook.pages.overview import Overview
 
 
 class Pooled(View):
@@ -19,9 +20,12 @@ class Pooled(View):
     def __init__(self, source: str, known: Overview) -> None:
         super().__init__(source, known)
         pools = known.pools[known.pools["source"] == source]
-        settled = {each.trial["hypothesis"] for each in self.tried(DECIDED)}
-        rows = across_regions.ranked(pools).to_dict("records")
-        self.best = [row for row in rows if row["hypothesis"] not in settled]
+        self.best = across_regions.ranked(pools).to_dict("records")
+
+    def own(self, claim: str) -> list[Entry]:
+        """Return a claim's findings in the regions, with what trials have decided there."""
+        entries = self.known.claims.get(claim, {}).values()
+        return [self.known.judged(each) for each in entries if each.source == self.source]
 
     def address(self, known: Hypothesis) -> str:
         """Return the address of a claim over all regions."""
@@ -42,10 +46,7 @@ class Pooled(View):
         rows = [row for row in self.best if row["verdict"] in verdicts and row["survives"]]
         for row in rows[:MOST]:
             known, part = hypothesis(row["hypothesis"]), self.part(row)
-            alone = self.known.claims.get(known.id, {})
-            alone = [
-                each.record["verdict"] for each in alone.values() if each.source == self.source
-            ]
+            alone = [each.record["verdict"] for each in self.own(known.id)]
             facts = {"claim": self.link(known), "n": row["n_regions"], "effect": self.effect(part)}
             if kind == "act":
                 yield self.answer(kind, "holds_everywhere", k=alone.count("supported"), **facts)
@@ -65,8 +66,7 @@ class Pooled(View):
         """Say which claim that can't be pooled does not hold in the most regions; None if none."""
         found = {}
         for row in (row for row in self.best if row["verdict"] == "not testable"):
-            entries = self.known.claims.get(row["hypothesis"], {}).values()
-            own = [each for each in entries if each.source == self.source]
+            own = self.own(row["hypothesis"])
             own = [each for each in own if each.record["verdict"] in verdicts]
             found[len(own)] = own
         if not (entries := found[max(found)] if found else []):
@@ -90,6 +90,7 @@ class Pooled(View):
         order = [*near, *(key for key in rows if key not in near)]
         if not order:
             yield self._unpooled()
+            yield from self.by_trial("open", self.tried(OPEN))
             return
         row = rows[order[0]]
         known, part = hypothesis(order[0]), self.part(row)
@@ -103,14 +104,14 @@ class Pooled(View):
         if order[1:]:
             claims = self.named([hypothesis(key) for key in order[1:]])
             yield self.answer("open", "also_open", True, claims=claims)
+        yield from self.by_trial("open", self.tried(OPEN))
         yield from self.outlooks(order)
 
     def _unpooled(self) -> Answer:
         """Say which claim that can't be pooled is open in the most regions."""
         found = {}
         for row in (row for row in self.best if row["verdict"] == "not testable"):
-            entries = self.known.claims.get(row["hypothesis"], {}).values()
-            verdicts = [each.record["verdict"] for each in entries if each.source == self.source]
+            verdicts = [each.record["verdict"] for each in self.own(row["hypothesis"])]
             found[verdicts.count("inconclusive")] = row, len(verdicts)
         k = max(found, default=0)
         if not k:

@@ -12,9 +12,11 @@ from analysis.claims import wording
 from analysis.claims.deciding import decidability, on_card
 from analysis.claims.hypotheses import Hypothesis, hypothesis
 from workbook.pages import history, plain
-from workbook.pages.entry import Entry
+from workbook.pages.entry import Entry, is_settled, judged
 from workbook.pages.overview import Overview
 
+FALSE = ("contradicted", "too small to matter")
+OPEN = ("inconclusive", "not testable", "failed")
 MOST = 2
 """Claims of a kind that get an answer of their own; the others are named beside the last one."""
 
@@ -85,23 +87,34 @@ class View:
                 facts["claims"] = self.named([hypothesis(key) for key in keys])
                 yield self.answer("decide", f"closed_by_none_{name}", True, **facts)
 
-    def tried(self, verdicts: Sequence[str], region: str | None = None) -> list[Entry]:
-        """Return what trials decided in one of some ways, of a region or of all."""
+    def tried(self, verdicts: Sequence[str]) -> list[Entry]:
+        """Return trials that have decided a part of a claim which so has one of some verdicts.
+
+        Not of claims that fall with another part, which no trial has measured.
+        """
         found = [
             each
             for (source, _), own in self.known.trials.items()
             for each in own.values()
-            if source == self.source and each.trial["verdict"] in verdicts
+            if source == self.source and is_settled(each) and self.region in (None, each.region)
         ]
-        return [each for each in found if region in (None, each.region)]
+        return [each for each in found if self._verdict(each) in verdicts]
+
+    def _verdict(self, tried: Entry) -> str:
+        """Return the verdict of a trial's claim with the trial; none where another part falls."""
+        own = self.known.claims.get(tried.trial["hypothesis"], {}).get(tried.place)
+        verdict = judged(own and own.record, tried)["verdict"]
+        return "" if verdict in FALSE and tried.trial["verdict"] not in FALSE else verdict
 
     def by_trial(self, kind: str, tried: Sequence[Entry]) -> Iterator[Answer]:
-        """Say which claims trials have settled."""
+        """Say which claims trials have settled, or a part of which."""
         for each in tried:
             known, part = hypothesis(each.trial["hypothesis"]), each.trial["part"]
             facts = {"claim": self.link(known, self.prefix + each.href), "where": each.region}
             facts |= {"effect": self.effect(part)}
-            yield self.answer(kind, f"trial_{kind}", **facts)
+            is_part = kind != "stop" and len(known.parts) > 1
+            key = f"trial_{kind}_part" if is_part else f"trial_{kind}"
+            yield self.answer(kind, key, **facts)
 
     def _largest(self, claim: str) -> int:
         """Return how many customers the largest region has in which a claim is open."""

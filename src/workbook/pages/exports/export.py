@@ -11,7 +11,7 @@ from analysis.claims import across_regions, card, findings, wording
 from analysis.claims.finding import part_record
 from analysis.claims.hypotheses import hypothesis, register
 from analysis.data.files import whole
-from workbook.pages import index, overview, remarks, report
+from workbook.pages import index, overview, plain, remarks, report
 from workbook.pages.exports import excel
 from workbook.pages.exports.rows import Line
 
@@ -151,7 +151,7 @@ def _effect(head: Mapping, own: pd.DataFrame, language: str) -> dict:
     rows, known = own.set_index("part").to_dict("index"), hypothesis(head["hypothesis"])
     parts = [part_record(part, rows[part.key], language) for part in known.parts]
     record = {"verdict": head["verdict"], "parts": parts, "checks": [], "language": language}
-    decider = [] if head.get("blocked_by") else index.decider(record)
+    decider = [] if head.get("blocked_by") else plain.decider(record)
     drawn = overview.drawn(parts[0], card.scale_of(parts[:1]))
     return drawn | {"notes": [parts[0]["unit"], *decider]}
 
