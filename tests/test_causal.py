@@ -253,6 +253,28 @@ def test_series_are_paired_by_their_labels():
         treatment_effects.aipw(y.to_numpy(), treated[::-1], z)
 
 
+def test_weights_are_paired_by_their_labels():
+    """Plain weights, which have no labels, can't follow columns into another order."""
+    y, treated, z = confounded(300)
+    y, treated = pd.Series(y, z.index), pd.Series(treated, z.index)
+    weight = pd.Series(np.random.default_rng(4).gamma(2, 1, 300), z.index)
+    expected = treatment_effects.aipw(y, treated, z, weight=weight.to_numpy()).effect
+    found = treatment_effects.aipw(y[::-1], treated, z, weight=weight).effect
+    assert [found.estimate, found.se] == pytest.approx([expected.estimate, expected.se], rel=1e-6)
+    with pytest.raises(ValueError, match="plain arrays"):
+        treatment_effects.aipw(y[::-1], treated, z, weight=weight.to_numpy())
+
+
+@pytest.mark.parametrize("unit", [1e13, 1e-14])
+def test_covariates_may_have_any_unit(unit):
+    y, treated, z = confounded(300)
+    expected = treatment_effects.aipw(y, treated, z).effect
+    other = z.assign(spend=unit * z["spend"])
+    assert list(treatment_effects.independent(other, treated)) == list(z)
+    found = treatment_effects.aipw(y, treated, other).effect
+    assert found.estimate == pytest.approx(expected.estimate, rel=1e-6)
+
+
 def test_nullable_numbers_true_and_false_and_decimals_count_as_numbers():
     y, treated, z = confounded(300, family="binomial")
     expected = treatment_effects.aipw(y, treated, z, family="binomial").effect

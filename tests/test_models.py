@@ -475,6 +475,8 @@ def test_a_fit_in_yuan_converges_as_in_millions():
     data = survey(2000).assign(yuan=lambda each: each["poisson"] * 1e9)
     fit, other = models.poisson_rate("yuan ~ x", data), models.poisson_rate("poisson ~ x", data)
     assert fit.params["x"] == pytest.approx(other.params["x"], rel=1e-9)
+    tiny = models.poisson_rate("yuan ~ x", data.assign(yuan=1e-21 * data["yuan"]))
+    assert tiny.params["x"] == pytest.approx(other.params["x"], rel=1e-9)
 
 
 # --- kinds of columns

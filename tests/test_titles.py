@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from analysis.claims.hypotheses import hypothesis
-from analysis.figures import titles
+from analysis.figures import display, numbers, titles
+from analysis.language import translate
+from analysis.statistics import weighting
 from analysis.statistics.estimate import Estimate, from_se, means_by, share_of
 
 END = r"[+−]?[\d,]*\.?\d+%?"
@@ -87,14 +89,53 @@ def test_a_mean_of_one_customer_has_no_range_and_says_so():
 
 def test_means_of_groups_have_their_ranges():
     """Of 4 and 6 with t(1) = 12.706: 5 ± 12.706; of 8 of 10 Wilson's 49% to 94%."""
-    people = pd.DataFrame(
-        {"group": ["a", "a"] + ["b"] * 10, "x": [4.0, 6.0] + [1.0] * 8 + [0.0] * 2}
-    )
-    found = means_by(people.groupby("group"), ["x"])["x"]
-    assert (found["a"].ci_low, found["a"].ci_high) == pytest.approx(
-        (5 - 12.706, 5 + 12.706), abs=0.01
-    )
-    assert (found["b"].ci_low, found["b"].ci_high) == pytest.approx((0.490, 0.943), abs=0.001)
+    one = pd.DataFrame({"group": "a", "x": [4.0, 6.0]})
+    found = means_by(one.groupby("group"), ["x"]).loc["a", "x"]
+    assert (found.ci_low, found.ci_high) == pytest.approx((5 - 12.706, 5 + 12.706), abs=0.01)
+    other = pd.DataFrame({"group": "b", "x": [1.0] * 8 + [0.0] * 2})
+    found = means_by(other.groupby("group"), ["x"], ["x"]).loc["b", "x"]
+    assert (found.ci_low, found.ci_high) == pytest.approx((0.490, 0.943), abs=0.001)
+
+
+@pytest.mark.parametrize("rating", [1.0, 9.0, 0.1])
+def test_ratings_that_are_all_equal_have_no_range(rating):
+    """Not Wilson's of a share, nor one of no width: they tell no spread."""
+    rated = pd.DataFrame({"group": "a", "x": [rating] * 20})
+    found = means_by(rated.groupby("group"), ["x"]).loc["a", "x"]
+    assert found.estimate == pytest.approx(rating)
+    assert np.isnan([found.ci_low, found.ci_high]).all()
+    assert titles.text("{x:.1f}", x=found) == f"{rating} (range unknown)"
+    assert numbers.ranged(found).endswith(" (range unknown)")
+    for weight in ({}, {"weight": np.arange(20) + 1.0}):
+        row = weighting.by_group(rated.assign(**weight), "group", "x").loc["a"]
+        assert titles.mean(row) == f"{rating} (range unknown)"
+
+
+@pytest.mark.parametrize("scale", ["identity", "log", "logit"])
+def test_an_estimate_without_an_error_has_no_interval(scale):
+    for se in (0.0, 1e-17, np.nan):
+        found = from_se(0.3, se, 20, scale=scale)
+        assert np.isnan([found.ci_low, found.ci_high]).all()
+
+
+def test_amounts_are_told_in_whatever_unit_they_are():
+    """In yuan, and in millions of them: three digits of the largest of an interval."""
+    each = Estimate(1_234.4, 98.7, 2_345.6, 9)
+    assert titles.text("{x:amount}", x=each) == "1,234 (99 to 2,346)"
+    assert titles.text("{x:+amount}", x=each.times(1e-6)) == "+0.00123 (+0.00010 to +0.00235)"
+    amounts = [titles.text("{x:amount}", x=x) for x in (61_234.4, 599.3, 5.906, 0.0237, 0)]
+    assert amounts == ["61,234", "599", "5.91", "0.0237", "0"]
+    assert translate("{x:amount}", "", "zh", {"x": 1_234_567.0}) == "123.5万"
+
+
+def test_a_column_of_amounts_has_the_digits_of_its_largest():
+    sales = pd.DataFrame({"sales": [0.000123, 0.0000045]}, index=["a", "b"])
+    shown = display.table_html(sales, "", {"sales": "amount"})
+    assert ">0.000123<" in shown
+    assert ">0.000005<" in shown
+    shown = display.table_html(1e6 * sales, "", {"sales": "amount"})
+    assert ">123<" in shown
+    assert ">4<" in shown
 
 
 def test_a_share_has_wilsons_interval_also_at_its_ends():

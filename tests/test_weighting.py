@@ -288,6 +288,28 @@ def test_known_values_that_all_have_the_weight_0_have_no_mean():
     assert weighting.by_group(rows, "box", "y")[["mean", "sem", "var"]].isna().all(axis=None)
 
 
+def test_rows_of_weight_zero_change_no_spread():
+    """Of 1, 2, 4 with weights 1, 2, 3 the variance is 53/36 times 3/2, and its mean is 17/6."""
+    rows = pd.DataFrame({"y": [1.0, 2.0, 4.0, 99.0], "g": "a", "weight": [1.0, 2.0, 3.0, 0.0]})
+    mean, variance = 17 / 6, 53 / 36 * 3 / 2
+    error = np.sqrt(1.5 * ((1 * (1 - mean)) ** 2 + (2 * (2 - mean)) ** 2 + (3 * (4 - mean)) ** 2))
+    assert weighting.spread(rows["y"], rows) == pytest.approx(np.sqrt(variance))
+    assert weighting.covariance(rows, ["y"]).to_numpy() == pytest.approx(variance)
+    found = weighting.by_group(rows, "g", "y").loc["a"]
+    assert found[["mean", "sem", "var"]].tolist() == pytest.approx([mean, error / 6, variance])
+
+
+def test_values_meet_the_weights_of_their_own_rows():
+    rows = pd.DataFrame({"y": [1.0, 2.0, 4.0], "weight": [1.0, 1.0, 8.0]}, index=list("abc"))
+    turned = rows["y"][::-1]
+    assert weighting.average(turned, rows) == pytest.approx(3.5)
+    assert weighting.spread(turned, rows) == pytest.approx(weighting.spread(rows["y"], rows))
+    assert weighting.shares(turned, rows)[4.0] == pytest.approx(0.8)
+    for function in (weighting.average, weighting.spread, weighting.shares):
+        with pytest.raises(ValueError, match="same labels"):
+            function(turned.set_axis([0, 1, 2]), rows)
+
+
 @pytest.mark.parametrize("weight", [1.0, 0.003, 12_345.6])
 def test_equal_weights_change_nothing(weight):
     for name, each in everything(PLAIN.assign(weight=weight)).items():

@@ -214,7 +214,7 @@ def share_of_mean(
     mean = rows[outcome].mean()
     if mean <= 0:
         raise NotEstimable(text(
-            "The mean of {customers:,} customers is {mean:,.0f}, of which no share is.",
+            "The mean of {customers:,} customers is {mean:amount}, of which no share is.",
             customers=len(rows), mean=mean,
         ))  # fmt: skip
     data = pd.DataFrame({"y": rows[outcome] / mean, "g": rows[group].astype(str)})

@@ -51,7 +51,7 @@ class LastYear:
         return text(
             "{n:,} of {n_customers:,} customers bought in the {weeks:.3g} weeks from {first} to "
             "{last}; a year is 52 weeks here, so that each has as many Mondays. Their median "
-            "sales were {median:,.0f} {currency}, the mean {mean:,.0f} {currency}.",
+            "sales were {median:amount} {currency}, the mean {mean:amount} {currency}.",
             n=len(self.buyers), n_customers=self.n_customers, weeks=self.weeks,
             first=self.first, last=self.last, median=sales.median(), mean=sales.mean(),
             currency=self.currency,

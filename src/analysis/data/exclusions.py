@@ -146,7 +146,7 @@ def left_out_sentences(rows: pd.DataFrame, currency: str) -> list[str]:
     """
     sentences = []
     for row in rows.itertuples():
-        amount = f"{row.amount:,.0f} {currency}".rstrip() if row.amount == row.amount else ""
+        amount = text("{n:amount} {currency}", n=row.amount, currency=currency).rstrip()
         if row.reason == EQUAL:
             sentence = text(
                 "{n:,} row of customers is equal to an earlier one, and counts once with it",

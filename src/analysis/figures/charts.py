@@ -32,7 +32,7 @@ def months(table: pd.DataFrame, currency: str) -> None:
     axes[1].set(ylabel=text("sales (1,000 {currency})", currency=currency))
     alt = text(
         "Steps by month ({n}): {fewest:,} to {most:,} customers bought in a month, fewest in "
-        "{month:%B %Y}; sales were {low:,.0f} to {high:,.0f} thousand.",
+        "{month:%B %Y}; sales were {low:amount} to {high:amount} thousand.",
         n=len(table), fewest=customers.min(), most=customers.max(), low=sales.min(),
         high=sales.max(), month=table.loc[customers.idxmin(), "month"],
     )  # fmt: skip
@@ -81,7 +81,7 @@ def boxes(table: pd.DataFrame, value: str, group: str, unit: str, caption: str) 
     ax.set(xscale="log", xlabel=text("{unit}, logarithmic", unit=unit), ylabel="")
     ax.xaxis.set_major_formatter("{x:,.10g}")
     alt = text(
-        "Boxes by group ({n}); the median runs from {low:,.0f} ({lowest}) to {high:,.0f} "
+        "Boxes by group ({n}); the median runs from {low:amount} ({lowest}) to {high:amount} "
         "({highest}).",
         n=len(medians), low=medians.min(), lowest=medians.idxmin(), high=medians.max(),
         highest=medians.idxmax(),
@@ -97,12 +97,12 @@ def spread(values: pd.Series, unit: str, caption: str) -> None:
     ax.xaxis.set_major_formatter("{x:,.10g}")
     low, high = values.quantile([0.1, 0.9])
     alt = text(
-        "Histogram: eight of ten customers lie between {low:,.0f} and {high:,.0f}; the largest "
-        "has {most:,.0f}.",
+        "Histogram: eight of ten customers lie between {low:amount} and {high:amount}; the largest "
+        "has {most:amount}.",
         low=low, high=high, most=values.max(),
     )  # fmt: skip
     title = text(
-        "Eight of ten customers lie between {low:,.0f} and {high:,.0f} {unit}",
+        "Eight of ten customers lie between {low:amount} and {high:amount} {unit}",
         low=low, high=high, unit=unit,
     )  # fmt: skip
     figure(fig, alt, caption, title)

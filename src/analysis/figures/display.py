@@ -22,7 +22,7 @@ from PIL import Image
 
 from analysis.figures import fonts
 from analysis.figures.numbers import minus, ranged, three_digits
-from analysis.language import named, text
+from analysis.language import amount_format, named, text
 
 DISPLAY_DPI = 100
 WIDEST, TITLE_SIZE, LINE = 6.4, 11.5, 0.21
@@ -62,7 +62,7 @@ def table(
     caption : str
         What the table shows, with units and the number of customers.
     formats : mapping of str to str or callable, optional
-        By column: a format such as ".2f" or "+.1%", or a function of the value. Other
+        By column: a format such as ".2f", "+.1%" or "amount", or a function of the value. Other
         whole numbers get thousands separators, other numbers three significant digits. An
         `Estimate` is shown with its interval.
     key : hashable, optional
@@ -90,7 +90,7 @@ def table_html(
         is_number = pd.api.types.is_numeric_dtype(each) and not pd.api.types.is_bool_dtype(each)
         is_number |= bool(len(each)) and hasattr(each.iloc[0], "ci_low")
         heads.append((in_words(each.name), "right" if is_number else "left"))
-    cells = [[_printed(v, (formats or {}).get(c.name)) for v in c] for c in columns]
+    cells = [[_printed(v, _format(c, formats or {})) for v in c] for c in columns]
     is_formula = frame.index.name == TERM
     head = str if is_formula else _head
     return _template().render(
@@ -228,6 +228,14 @@ def _template() -> jinja2.Template:
     """Return the template of tables."""
     loader = jinja2.FileSystemLoader(TEMPLATES)
     return jinja2.Environment(loader=loader, autoescape=True).get_template("table.html.j2")
+
+
+def _format(column: pd.Series, formats: Mapping[str, Format]) -> Format | None:
+    """Return a column's format; amounts have as many decimals as the largest of them needs."""
+    own = formats.get(column.name)
+    if not isinstance(own, str):
+        return own
+    return amount_format(own, (getattr(v, "estimate", v) for v in column if pd.notna(v)))
 
 
 def _printed(value: object, style: Format | None) -> str:

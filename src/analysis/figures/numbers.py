@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from analysis.language import ZERO, current, phrase, text, translate
+from analysis.language import ZERO, amount_format, current, phrase, text, translate
 
 if TYPE_CHECKING:  # it brings SciPy, which takes a second, and only names a type here
     from analysis.statistics.estimate import Estimate
@@ -65,29 +65,30 @@ def sign(number: float, digits: int, signed: bool) -> str:
     return "−" if number < 0 else "+" if signed else ""
 
 
-def decimals_of(values: Sequence[float], show: str) -> int:
-    """Return the decimals at which the largest effect has two to three significant digits."""
+def decimals_of(values: Sequence[float], show: str, most: int = 4) -> int:
+    """Return the decimals, up to `most`, that give the largest effect two to three digits."""
     numbers = (abs(printed(value, show)) for value in values if math.isfinite(value))
     largest = max(numbers, default=0)
     if show in ("percent", "share", "points"):
         return 0 if show == "percent" and largest >= 10 else 1
     if largest == 0:
         return 2
-    return min(max((1 if largest < 1 else 2) - math.floor(math.log10(largest)), 0), 4)
+    return min(max((1 if largest < 1 else 2) - math.floor(math.log10(largest)), 0), most)
 
 
 def three_digits(value: float) -> str:
     """Return a number with three significant digits and thousands separators."""
     if not math.isfinite(value) or value == 0:
         return minus(f"{value:g}".replace("inf", "∞"))
-    decimals = 2 - math.floor(math.log10(abs(value)))
-    return minus(f"{value:,.{min(max(decimals, 0), 6)}f}")
+    return minus(format(value, amount_format("amount", [value])))
 
 
 def ranged(found: Estimate) -> str:
     """Return an estimate with its 95% interval, each in three significant digits."""
     if math.isnan(found.estimate):
         return text("unknown")
+    if math.isnan(found.ci_low) or math.isnan(found.ci_high):
+        return text("{middle} (range unknown)", middle=three_digits(found.estimate))
     ends = {"middle": found.estimate, "low": found.ci_low, "high": found.ci_high}
     return text(
         "{middle} ({low} to {high})", **{name: three_digits(value) for name, value in ends.items()}

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.figures.numbers import decimals_of
-from analysis.language import capitalised, named, phrase, text
+from analysis.language import MOST_DIGITS, capitalised, named, phrase, text
 from analysis.statistics.estimate import Estimate, from_se, share_of
 
 NAIVE, ROBUST = re.compile(r"\b(naive|raw|alone|only|left out)\b"), "doubly robust"
@@ -26,7 +26,7 @@ def mean_of(row: Mapping[str, float]) -> Estimate:
 def ranges(table: pd.DataFrame, value: str = "estimate") -> list[str]:
     """Return the values of a table with ci_low and ci_high, each with its interval."""
     numbers = table[[value, "ci_low", "ci_high"]].to_numpy(float)
-    form = f",.{decimals_of(numbers.ravel(), 'number')}f"
+    form = f",.{decimals_of(numbers.ravel(), 'number', MOST_DIGITS)}f"
     return [text(f"{{each:{form}}}", each=Estimate(*row, 0)) for row in numbers]
 
 
@@ -86,7 +86,7 @@ def share(estimate: float, low: float, high: float) -> str:
 def months(table: pd.DataFrame, currency: str) -> str:
     """Say how many bought in a month, and for how much."""
     return text(
-        "{fewest:,} to {most:,} customers bought in a month, for {low:,.0f} to {high:,.0f} "
+        "{fewest:,} to {most:,} customers bought in a month, for {low:amount} to {high:amount} "
         "{currency}",
         fewest=table["customers"].min(), most=table["customers"].max(),
         low=table["sales"].min(), high=table["sales"].max(), currency=currency,
@@ -97,7 +97,9 @@ def boxes(medians: pd.Series) -> str:
     """Compare the largest median with the smallest."""
     first, last = medians.idxmin(), medians.idxmax()
     facts = {"last": last, "first": first, "high": medians.max(), "low": medians.min()}
-    return text("Half of {last} have more than {high:,.0f}, of {first} than {low:,.0f}", **facts)
+    return text(
+        "Half of {last} have more than {high:amount}, of {first} than {low:amount}", **facts
+    )
 
 
 def concentration(top: Estimate, claimed: float) -> str:

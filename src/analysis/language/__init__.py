@@ -12,10 +12,10 @@ import io
 import re
 import string
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cache, lru_cache
-from math import isnan
+from math import floor, isfinite, isnan, log10
 from numbers import Number
 from pathlib import Path
 
@@ -32,6 +32,8 @@ ZERO = re.compile(r"^[-+](?=0(\.0+)?%?$)")
 DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 MANY, UNITS = 1e5, {1e8: "亿", 1e4: "万"}
 """From where on a Chinese reader counts in ten thousands, and in what."""
+MOST_DIGITS = 8
+"""Decimals of a number in three significant digits, at most."""
 
 _current = "en"
 
@@ -56,7 +58,8 @@ def text(message: str, plural: str = "", /, **values: object) -> str:
     ----------
     message : str
         The English sentence, with named placeholders in the format language of Python:
-        "{share:.0%} of {n:,} customers".
+        "{share:.0%} of {n:,} customers". An amount of money is "{sales:amount}", or with its
+        sign "{more:+amount}": see `amount_format`.
     plural : str
         The sentence for other numbers than one; `n` decides.
     **values
@@ -117,6 +120,8 @@ class _Formatter(string.Formatter):
         """Return a value as it is written: a true minus sign, 12.5万, 2026年6月29日."""
         if hasattr(value, "ci_low"):
             return self._with_range(value, spec)
+        if isinstance(value, Number):
+            spec = amount_format(spec, [value])
         if isinstance(value, str):
             if not isinstance(value, Verbatim):
                 value = named(value, self._language)
@@ -135,6 +140,7 @@ class _Formatter(string.Formatter):
         numbers = {key: getattr(effect, name) for key, name in ends.items()}
         if isnan(numbers["middle"]):
             return translate(phrase("unknown"), "", self._language, {})
+        spec = amount_format(spec, numbers.values())
         facts = {
             key: self.format_field(number, spec).replace("inf", "∞")
             for key, number in numbers.items()
@@ -143,6 +149,24 @@ class _Formatter(string.Formatter):
         if isnan(numbers["low"]) or isnan(numbers["high"]):
             said = phrase("{middle} (range unknown)")
         return translate(said, "", self._language, facts)
+
+
+def amount_format(spec: str, values: Iterable[float]) -> str:
+    """Return the format of amounts of money or goods that are shown side by side.
+
+    In whatever unit they are, the largest has three significant digits at least: those of 100 or
+    more are whole numbers. A format that is no "amount" is returned as it is.
+
+    Examples
+    --------
+    >>> amount_format("+amount", [61_234.4]), amount_format("amount", [0.0237, -1.5])
+    ('+,.0f', ',.2f')
+    """
+    if not spec.endswith("amount"):
+        return spec
+    largest = max((abs(each) for each in values if isfinite(each)), default=0)
+    digits = 2 - floor(log10(largest)) if largest else 0
+    return f"{spec.removesuffix('amount')},.{min(max(digits, 0), MOST_DIGITS)}f"
 
 
 def chinese_number(value: float, spec: str) -> str:

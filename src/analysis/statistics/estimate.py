@@ -12,6 +12,8 @@ from pandas.api.typing import DataFrameGroupBy
 from scipy import special
 
 Scale = Literal["identity", "log", "logit"]
+ROUNDING = 1e-12
+"""Error as a share of what it is the error of, which is rounding and tells no spread."""
 
 LINKS = {
     "identity": (lambda value: value, lambda value: value),
@@ -131,7 +133,9 @@ def from_se(
     df: float = np.inf,
     method: str = "",
 ) -> Estimate:
-    """Build an estimate from a standard error on its scale.
+    """Build an estimate from a standard error on its scale; without one it has no interval.
+
+    An error of 0, or of rounding alone, is none: values that are all equal tell no spread.
 
     Parameters
     ----------
@@ -143,7 +147,8 @@ def from_se(
         As in `Estimate`.
     """
     link, inverse = LINKS[scale]
-    half_width = se * special.stdtrit(df, 0.975)
+    has_error = se > ROUNDING * abs(link(estimate))
+    half_width = se * special.stdtrit(df, 0.975) if has_error else np.nan
     low, high = inverse(link(estimate) - half_width), inverse(link(estimate) + half_width)
     return Estimate(float(estimate), float(low), float(high), int(n_obs), scale, float(df), method)
 
@@ -164,21 +169,25 @@ def share_of(share: float, n: float, method: str = "share, Wilson") -> Estimate:
     return Estimate(float(share), float(low), float(high), int(n), "logit", method=method)
 
 
-def means_by(groups: DataFrameGroupBy, names: Sequence[str]) -> pd.DataFrame:
+def means_by(
+    groups: DataFrameGroupBy, names: Sequence[str], shares: Sequence[str] = ()
+) -> pd.DataFrame:
     """Return the mean of each column in each group, an `Estimate` in each cell.
 
-    Of values 0 and 1 it is a share with Wilson's interval; others have that of Student's t.
-    Missing values are left out.
+    `shares` are the columns of 0 and 1, with Wilson's intervals; others have those of Student's t,
+    and none where a group's values are all equal. Missing values are left out.
     """
-    return pd.DataFrame({name: {key: _mean(rows[name]) for key, rows in groups} for name in names})
+    return pd.DataFrame(
+        {name: {k: _mean(rows[name], name in shares) for k, rows in groups} for name in names}
+    )
 
 
-def _mean(values: pd.Series) -> Estimate:
+def _mean(values: pd.Series, is_share: bool) -> Estimate:
     """Return the mean of values with its interval."""
     known = values.dropna().astype(float)
-    if known.isin((0, 1)).all():
+    if is_share:
         return share_of(known.mean(), len(known))
-    if len(known) < 2:
+    if known.nunique() < 2:
         return Estimate(known.mean(), np.nan, np.nan, len(known))
     return from_se(known.mean(), known.sem(), len(known), df=len(known) - 1)
 

@@ -19,6 +19,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from analysis.statistics._aligned import aligned
+
 COLUMN = "weight"
 OF_ANSWER = "answer_weight"
 """Column with the same in a table of all customers, of whom only some were asked."""
@@ -110,6 +112,11 @@ def _concentration(parts: np.ndarray) -> float:
     return float((squares**2).sum() / squares.sum() ** 2)
 
 
+def _of_rows(values: pd.Series, frame: pd.DataFrame) -> pd.Series:
+    """Return values in the order of a table's rows, by their labels; see `_aligned.aligned`."""
+    return aligned(frame[COLUMN], values)[1]
+
+
 def average(values: pd.Series, frame: pd.DataFrame) -> float:
     """Return the weighted mean of values of a table's rows; missing ones are left out.
 
@@ -118,6 +125,7 @@ def average(values: pd.Series, frame: pd.DataFrame) -> float:
     weight = of(frame)
     if weight is None:
         return values.mean()
+    values = _of_rows(values, frame)
     known = values.notna().to_numpy() & (weight > 0)
     if not known.any():
         return np.nan
@@ -128,7 +136,8 @@ def spread(values: pd.Series, frame: pd.DataFrame) -> float:
     """Return the weighted standard deviation of values of a table's rows, with n - 1."""
     if of(frame) is None:
         return values.std()
-    n = values.notna().sum()
+    values = _of_rows(values, frame)
+    n = (values.notna() & (frame[COLUMN] > 0)).sum()
     if n < 2:
         return np.nan
     squares = (values.astype(float) - average(values, frame)) ** 2
@@ -143,7 +152,7 @@ def means(frame: pd.DataFrame, names: Sequence[str]) -> pd.Series:
 
 
 def spreads(frame: pd.DataFrame, names: Sequence[str]) -> pd.Series:
-    """Return weighted standard deviations of columns, with n - 1 for their n known values."""
+    """Return weighted standard deviations of columns, with n - 1 for n known values."""
     if of(frame) is None:
         return frame[list(names)].std()
     return pd.Series({name: spread(frame[name], frame) for name in names}, dtype=float)
@@ -154,7 +163,8 @@ def covariance(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     weight, values = of(frame), frame[list(names)].astype(float)
     if weight is None:
         return values.cov()
-    found = np.cov(values.to_numpy().T, aweights=weight, ddof=0) * len(values) / (len(values) - 1)
+    n = int((weight > 0).sum())
+    found = np.cov(values.to_numpy().T, aweights=weight, ddof=0) * n / (n - 1)
     return pd.DataFrame(np.atleast_2d(found), values.columns, values.columns)
 
 
@@ -179,7 +189,7 @@ def shares(values: pd.Series, frame: pd.DataFrame) -> pd.Series:
     weight = of(frame)
     if weight is None:
         return values.value_counts(normalize=True)
-    sums = pd.Series(weight, values.index).groupby(values.to_numpy()).sum()
+    sums = pd.Series(weight).groupby(_of_rows(values, frame).to_numpy()).sum()
     return sums / sums.sum()
 
 
@@ -207,7 +217,8 @@ def by_group(frame: pd.DataFrame, by: str | Sequence[str] | pd.Series, name: str
     Returns
     -------
     DataFrame
-        By group: mean, sem (linearised, as of a ratio of sums), var, size (rows).
+        By group: mean, sem (linearised, as of a ratio of sums; missing where values are all
+        equal), var, size (rows).
 
     References
     ----------
@@ -215,7 +226,8 @@ def by_group(frame: pd.DataFrame, by: str | Sequence[str] | pd.Series, name: str
     """
     groups = frame.groupby(by, observed=False)
     if of(frame) is None:
-        return groups[name].agg(["mean", "sem", "var", "size"])
+        found = groups[name].agg(["mean", "sem", "var", "size"])
+        return found.assign(sem=found["sem"].where(groups[name].nunique() > 1))
     counts = groups.size()
     found = groups[[name, COLUMN]].apply(_described).reindex(counts.index)
     return found.assign(size=counts)
@@ -223,11 +235,11 @@ def by_group(frame: pd.DataFrame, by: str | Sequence[str] | pd.Series, name: str
 
 def _described(rows: pd.DataFrame) -> pd.Series:
     """Return mean, standard error and variance of the first column by weights of the second."""
-    values, weight = rows.dropna().to_numpy(float).T
+    values, weight = rows[rows.iloc[:, 1] > 0].dropna().to_numpy(float).T
     n, total = len(values), weight.sum()
     if not total:
         return pd.Series({"mean": np.nan, "sem": np.nan, "var": np.nan})
     mean = weight @ values / total
     away, factor = values - mean, n / (n - 1) if n > 1 else np.nan
-    error = np.sqrt(factor * ((weight * away) ** 2).sum()) / total
+    error = np.sqrt(factor * ((weight * away) ** 2).sum()) / total if np.ptp(values) else np.nan
     return pd.Series({"mean": mean, "sem": error, "var": factor * (weight @ away**2) / total})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 
@@ -128,6 +130,8 @@ def to_call(
     """
     rows = rows.set_index("customer_id").join(scores.drop(columns=["fall", "risk"]))
     order = rows.sort_values(["sales at risk", "risk"], ascending=False, kind="stable")
+    most = sales.max()  # in whatever unit: five digits of it, and two decimals at least
+    decimals = max(2, 4 - math.floor(math.log10(most))) if most > 0 else 2
     return pd.DataFrame(
         {
             "rank": range(1, len(order) + 1),
@@ -135,8 +139,8 @@ def to_call(
             "segment": order["segment"],
             "area": order["area"],
             "risk": order["risk"].round(3),
-            f"sales_at_risk_{currency.lower()}": order["sales at risk"].round(2),
-            f"sales_year_{currency.lower()}": sales.reindex(order.index).fillna(0).round(2),
+            f"sales_at_risk_{currency.lower()}": order["sales at risk"].round(decimals),
+            f"sales_year_{currency.lower()}": sales.reindex(order.index).fillna(0).round(decimals),
             "days_since_purchase": (2 ** order["recency"] - 1).round().astype(int),
             "usual_gap_days": _gap_days(order).round(1),
             "volume_change": np.expm1(order["change"]).round(3),

@@ -66,16 +66,16 @@ class Refunds:
                 "{n:,} refund lines are excluded: {amount}; there are no sales that they could "
                 "belong to",
                 n=self.lines,
-                amount=f"{self.amount:,.0f} {currency}".rstrip(),
+                amount=text("{n:amount} {currency}", n=self.amount, currency=currency).rstrip(),
             )
         return text(
-            "{n:,} refund line is excluded: {amount:,.0f} of {sales}, {share:.1f}% of sales; the "
+            "{n:,} refund line is excluded: {amount:amount} of {sales}, {share:.1f}% of sales; the "
             "purchase it belongs to stays in",
-            "{n:,} refund lines are excluded: {amount:,.0f} of {sales}, {share:.1f}% of sales; "
+            "{n:,} refund lines are excluded: {amount:amount} of {sales}, {share:.1f}% of sales; "
             "the purchases they belong to stay in",
             n=self.lines,
             amount=self.amount,
-            sales=f"{self.sales:,.0f} {currency}".rstrip(),
+            sales=text("{n:amount} {currency}", n=self.sales, currency=currency).rstrip(),
             share=100 * self.share,
         )
 

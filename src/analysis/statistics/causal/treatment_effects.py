@@ -49,7 +49,7 @@ def aipw(
     covariates: pd.DataFrame,
     family: Family = "gaussian",
     shares: bool = False,
-    weight: np.ndarray | None = None,
+    weight: ArrayLike | None = None,
 ) -> AIPW:
     """Estimate an average treatment effect, right if either of two models is.
 
@@ -79,7 +79,7 @@ def aipw(
         Build the interval of a difference of shares from those of the two shares (Wilson's, at
         their effective sizes, t by the smaller arm): where few are lost, one that is symmetric
         about the difference covers 91 to 94 instead of 95 %.
-    weight : ndarray, shape (n,), optional
+    weight : array_like, shape (n,), optional
         Of answers, as from `weighting.of`: both models and the mean over customers are weighted,
         and the error is that of a weighted mean.
 
@@ -98,11 +98,14 @@ def aipw(
     are not always observed. JASA 89, 846-866.
     """
     check_family(family)
-    if len({len(each) for each in (outcome, treated, covariates)}) > 1:
+    given = (outcome, treated, covariates, weight)
+    if len({len(each) for each in given if each is not None}) > 1:
         raise ValueError("Outcome, treatment and covariates must have the same length.")
-    *columns, covariates = aligned(outcome, treated, covariates)
+    *columns, covariates, weight = aligned(*given)
+    weight = None if weight is None else np.asarray(weight, float)
     y, arm = (floats(pd.Series(each)).to_numpy() for each in columns)
     covariates = covariates.apply(floats)
+    covariates = _glm.unitless(covariates)
     design = sm.add_constant(covariates, has_constant="add")
     _check_arms(y, arm, design)
     everybody = np.full(len(y), True)
@@ -148,6 +151,7 @@ def independent(covariates: pd.DataFrame, treated: ArrayLike) -> pd.DataFrame:
     arm, kept = floats(pd.Series(treated)).to_numpy(), []
     for name in covariates:
         together = sm.add_constant(covariates[[*kept, name]], has_constant="add").to_numpy(float)
+        together = _glm.unitless(together)
         ranks = [np.linalg.matrix_rank(together[arm == side]) for side in (0, 1)]
         if min(ranks) == together.shape[1]:
             kept.append(name)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import statsmodels.api as sm
+from numpy.typing import ArrayLike
 from scipy import linalg, optimize
 from statsmodels.tools.sm_exceptions import ModelWarning
 
@@ -74,6 +75,17 @@ def fit(model: sm.GLM | sm.WLS, family: str, outcome: str, rows: str = "rows"):
     return found
 
 
+def unitless(x: ArrayLike) -> ArrayLike:
+    """Return columns divided by their size, so that ranks do not depend on units."""
+    return x / _sizes(x)
+
+
+def _sizes(x: ArrayLike) -> np.ndarray:
+    """Return the largest number of each column, 1 where all are 0."""
+    size = np.abs(np.asarray(x)).max(axis=0, initial=0)
+    return np.where(size > 0, size, 1.0)
+
+
 def check_family(family: str) -> None:
     """Refuse an unknown family."""
     if family not in FAMILIES:
@@ -86,8 +98,7 @@ def separating(x: np.ndarray, y: np.ndarray, family: str) -> np.ndarray | None:
     Along it no row of x, shape (n, k), moves away from its outcome: rows with the highest possible
     outcome (1, of a binomial family) only rise, those with 0 only fall, all others stay.
     """
-    size = np.abs(x).max(axis=0)
-    scale = np.where(size > 0, size, 1.0)
+    scale = _sizes(x)
     lowest, highest = y == 0, (y == 1) & (family == "binomial")
     inside = ~(lowest | highest)
     fixed = np.linalg.qr(x[inside] / scale, mode="r")  # as the rows, but no more than columns
@@ -178,7 +189,9 @@ def _maximum(model: sm.GLM):
                 found = model.fit(method="newton", max_start_irls=0, disp=False)
                 if found.mle_retvals["converged"] and np.isfinite(found.params).all():
                     return found
-            return model.fit(rtol=1e-13)
+            y, weight = model.endog, model.var_weights
+            null = model.family.deviance(y, np.full(len(y), y.mean()), weight)
+            return model.fit(atol=1e-13 * null, rtol=1e-13)  # in the unit of the outcome
         except (ValueError, np.linalg.LinAlgError):
             return None
 

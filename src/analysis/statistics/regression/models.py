@@ -173,7 +173,7 @@ def ordered(formula: str, data: pd.DataFrame) -> Fit:
                 k_levels=model.k_levels,
             )
         )
-    if np.linalg.matrix_rank(_unitless(np.column_stack([np.ones(n), model.exog]))) <= slopes:
+    if np.linalg.matrix_rank(_glm.unitless(np.column_stack([np.ones(n), model.exog]))) <= slopes:
         raise NotEstimable(
             text(
                 "Columns {columns} are collinear; leave one out.", columns=model.exog_names[:slopes]
@@ -250,7 +250,7 @@ def _model(maker: Callable, formula: str, data: pd.DataFrame, **options: object)
 
 def _check_design(model: Model) -> None:
     """Refuse collinear columns."""
-    if np.linalg.matrix_rank(_unitless(model.exog)) < model.exog.shape[1]:
+    if np.linalg.matrix_rank(_glm.unitless(model.exog)) < model.exog.shape[1]:
         raise NotEstimable(
             text(
                 "Columns {exog_names} are collinear in {n:,} rows; leave one out.",
@@ -258,12 +258,6 @@ def _check_design(model: Model) -> None:
                 n=len(model.endog),
             )
         )
-
-
-def _unitless(x: np.ndarray) -> np.ndarray:
-    """Return columns divided by their size, so that ranks do not depend on units."""
-    size = np.abs(x).max(axis=0, initial=0)
-    return x / np.where(size > 0, size, 1.0)
 
 
 def _with_covariance(fit: Fit, covariance: np.ndarray, df: float, family: str, kind: str) -> Fit:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pandas as pd
 
@@ -108,9 +106,14 @@ def cost_of_keeping(contact: Estimate, kept: Estimate, saved: float) -> Estimate
 
 
 def _drawn(*estimates: Estimate) -> list[np.ndarray]:
-    """Return draws of the error of each estimate on its scale, always the same."""
+    """Return draws of the error of each estimate on its scale, always the same.
+
+    A cost that was the same in every campaign has no error of its own, and draws of 0.
+    """
     rng = np.random.default_rng(0)
-    return [each.se * rng.standard_t(min(each.df, LARGE_DF), DRAWS) for each in estimates]
+    return [
+        np.nan_to_num(each.se) * rng.standard_t(min(each.df, LARGE_DF), DRAWS) for each in estimates
+    ]
 
 
 def costs_in_words(
@@ -119,35 +122,23 @@ def costs_in_words(
     """Say what winning and keeping cost, from the arguments of `cost_ratio`."""
     net = contact.estimate - saved
     costs = text(
-        "Winning a customer costs {winning} {currency} [{win_low}, {win_high}]. On each customer "
-        "contacted to keep them {more} {currency} more was spent than on those not contacted then "
-        "({spent} less {saved}), and of a hundred {kept.estimate:.1f} more "
-        "[{kept.ci_low:.1f}, {kept.ci_high:.1f}] are there a year later than of comparable ones",
-        winning=amount(winning.estimate), win_low=amount(winning.ci_low),
-        win_high=amount(winning.ci_high), more=amount(net), spent=amount(contact.estimate),
-        saved=amount(saved), kept=kept.times(100), currency=currency,
+        "Winning a customer costs {winning:amount} {currency}. On each customer contacted to keep "
+        "them {more:amount} {currency} more was spent than on those not contacted then "
+        "({spent:amount} less {saved:amount}), and of a hundred {kept:.1f} more are there a year "
+        "later than of comparable ones",
+        winning=winning, more=net, spent=contact.estimate, saved=saved, kept=kept.times(100),
+        currency=currency,
     )  # fmt: skip
     if kept.estimate <= 0:
         return text("{costs}: nobody seems to be kept by it.", costs=costs)
     each = cost_of_keeping(contact, kept, saved)
     return text(
-        "{costs}: {each} {currency} [{low}, {high}] for each customer kept because of it. Winning "
-        "costs {ratio.estimate:.1f} [{ratio.ci_low:.1f}, {ratio.ci_high:.1f}] times what keeping "
-        "costs.",
-        costs=costs, each=amount(each.estimate), low=amount(each.ci_low),
-        high=amount(each.ci_high), currency=currency,
-        ratio=cost_ratio(winning, contact, kept, saved),
+        "{costs}: {each:amount} {currency} for each customer kept because of it. Winning costs "
+        "{ratio:.1f} times what keeping costs.",
+        costs=costs, each=each, currency=currency, ratio=cost_ratio(winning, contact, kept, saved),
     )  # fmt: skip
 
 
 def no_more_spent() -> str:
     """Say why nobody can be said to be kept by spending."""
     return text("No more was spent on customers who were contacted than on the others.")
-
-
-def amount(value: float) -> str:
-    """Write an amount in whole units, or with three significant digits where that is more."""
-    if math.isinf(value):
-        return "∞"
-    digits = 2 - math.floor(math.log10(abs(value))) if value else 0
-    return f"{value:,.{min(max(digits, 0), 8)}f}"
