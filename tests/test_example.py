@@ -41,7 +41,7 @@ from simulation.scenes import SCENES
 from simulation.truth.comparison import design, gain, likeliest
 from simulation.truth.satisfaction import importance
 from simulation.truth.value import concentration
-from simulation.world import LANDMARK, N_WEEKS, START, WAVES
+from simulation.world import CLEAR_WORLD, LANDMARK, N_WEEKS, START, WAVES
 
 N_REGION = 3_000
 N_LARGE = 20_000
@@ -61,7 +61,9 @@ def large():
 @pytest.fixture(scope="module")
 def regions():
     worlds = regional_worlds()
-    return {name: draw(world, REGIONS[name], region_seed(name)) for name, world in worlds.items()}
+    return {
+        name: draw(world, REGIONS[name] // 3, region_seed(name)) for name, world in worlds.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -211,8 +213,9 @@ def test_cases_are_counted_the_same_by_any_calendar(tables):
 
 
 def test_sizes(regions):
-    assert {name: len(tables["customers"]) for name, tables in regions.items()} == REGIONS
-    assert (min(REGIONS.values()), max(REGIONS.values()), len(REGIONS)) == (300, 3000, 6)
+    sizes = {name: len(tables["customers"]) for name, tables in regions.items()}
+    assert sizes == {name: size // 3 for name, size in REGIONS.items()}
+    assert (min(REGIONS.values()), max(REGIONS.values()), len(REGIONS)) == (900, 9000, 6)
     assert 300_000 < sum(len(tables["transactions"]) for tables in regions.values()) < 700_000
     ids = pd.concat([tables["customers"]["customer_id"] for tables in regions.values()])
     assert ids.is_unique
@@ -305,7 +308,9 @@ def test_regions_differ_by_tau():
     worlds = regional_worlds(tau=0.08)
     jumps = np.array([world.promise_jump for world in worlds.values()])
     assert 0.02 < jumps.std(ddof=1) < 0.20
-    assert {world.promise_jump for world in regional_worlds(tau=0.0).values()} == {0.55}
+    assert {world.promise_jump for world in regional_worlds(tau=0.0).values()} == {
+        CLEAR_WORLD.promise_jump
+    }
 
 
 def test_claims_are_mostly_true_and_some_false(default_truth):
@@ -612,6 +617,19 @@ def test_how_a_case_was_settled_is_felt_in_every_wave_after_it(large):
         assert abs(gap - World.handling_effect) < 4 * error < 0.5
 
 
+def test_the_truth_of_satisfaction_is_that_of_the_latest_answers():
+    """By the survey of a region drawn from the same world: who answered, and how widely."""
+    sample = large_draw(World(), 3, 20_000)
+    answers = draw(World(), 20_000, 3)["survey"].sort_values("answered_on")
+    last = answers.groupby("customer_id").tail(1)
+    assert len(sample.latest) == pytest.approx(len(last), rel=0.03)
+    index = last[list(SATISFACTION)].mean(axis=1)
+    assert sample.latest["index"].std() == pytest.approx(index.std(), rel=0.05)
+    second = sample.answered.set_index("luck")  # a number of each one's own
+    found = sample.latest.set_index("luck").loc[second.index]
+    pd.testing.assert_frame_equal(found[["index", "told_others"]], second[["index", "told_others"]])
+
+
 # ---- traps
 
 
@@ -847,5 +865,5 @@ def test_the_example_is_written_in_time_and_size(tmp_path):
     write_example(tmp_path / "example")
     lines = pd.read_parquet(tmp_path / "example" / "transactions.parquet")
     assert lines["bought_at"].is_monotonic_increasing
-    assert 300_000 < len(lines) < 700_000
+    assert 1_000_000 < len(lines) < 2_000_000
     assert len(pd.read_csv(tmp_path / "example" / "truth.csv")) == 46 * len(REGIONS)

@@ -23,6 +23,7 @@ class Sample:
 
     world: World
     everyone: DataFrame  # by customer: traits, purchases by period, items and latent of wave 2
+    latest: DataFrame  # of who answered any wave: traits, items and latent of their last answer
     moments: DataFrame  # by customer and landmark: recency, change of volume, lapse
     leads: pd.Series  # days of unbroken alarm up to the last purchase, of who lapsed alarmed
 
@@ -47,14 +48,20 @@ def large_draw(world: World, seed: int, n_draw: int) -> Sample:
     )
 
 
-def _chunk(world: World, size: int, seed: int) -> tuple[DataFrame, DataFrame, pd.Series]:
+def _chunk(world: World, size: int, seed: int) -> tuple[DataFrame, DataFrame, DataFrame, pd.Series]:
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(3,)))
     history = simulate(world, size, seed)
-    waves, cases = (block(world, history.people, rng) for block in (_wave_two, _after_cases))
-    blocks = [history.people, *map(DataFrame, (purchases(world, history), waves, cases))]
+    known = [history.people, DataFrame(purchases(world, history))]
+    second, earlier = _wave(world, history.people, 2, rng), rng.spawn(1)[0]
+    blocks = [*known, second, DataFrame(_after_cases(world, history.people, rng))]
+    latest = second
+    for wave in (1, 0):
+        before = _wave(world, history.people, wave, earlier)
+        latest = latest.where(latest["answered"], before)
+    latest = pd.concat([*known, latest], axis=1)[latest["answered"]]
     changes = _changes(history)
     moments = pd.concat([_moment(history, changes, week, rng) for week in MOMENTS])
-    return pd.concat(blocks, axis=1), moments, _leads(history, changes, moments, rng)
+    return pd.concat(blocks, axis=1), latest, moments, _leads(history, changes, moments, rng)
 
 
 def purchases(world: World, history: History) -> dict:
@@ -97,17 +104,19 @@ def _in_blocks(history: History) -> dict:
     return dict(zip(("litres_in_block", "visits_in_block"), means, strict=True))
 
 
-def _wave_two(world: World, people: DataFrame, rng: Generator) -> dict:
-    latent = survey.answers(world, people, 2, rng)
+def _wave(world: World, people: DataFrame, wave: int, rng: Generator) -> DataFrame:
+    latent = survey.answers(world, people, wave, rng)
     scale = survey.to_items(world, latent)
-    return {
-        **scale.add_prefix("item_"),
-        **latent[survey.ITEMS].add_prefix("latent_"),
-        **latent[["had_works", "told_others"]],
-        "index": scale[list(survey.SATISFACTION)].mean(axis=1),
-        "loyalty_index": scale[list(survey.LOYALTY)].mean(axis=1),
-        "answered": survey.took_part(people, latent, 2),
-    }
+    return DataFrame(
+        {
+            **scale.add_prefix("item_"),
+            **latent[survey.ITEMS].add_prefix("latent_"),
+            **latent[["had_works", "told_others"]],
+            "index": scale[list(survey.SATISFACTION)].mean(axis=1),
+            "loyalty_index": scale[list(survey.LOYALTY)].mean(axis=1),
+            "answered": survey.took_part(people, latent, wave),
+        }
+    )
 
 
 def _after_cases(world: World, people: DataFrame, rng: Generator) -> dict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from analysis.claims.calibration import PLANTED
-from simulation.world import World
+from simulation.world import CLEAR_WORLD, World
 
 SURVEY = ("H01", "H02", "H03", "H04", "H05", "H06", "H07")
 CASES = ("H08", "H09", "H10", "H11")
@@ -219,36 +219,7 @@ SCENES = (
     ),
 )
 
-_CLEAR = World(
-    station_sd=0.15,
-    station_size=125,
-    item_noise=0.40,
-    loss_slope=1.35,
-    online_suburban=1.05,
-    on_site_urban=1.05,
-    works_communication=1.20,
-    told_slope=-0.345,
-    synergy=0.60,
-    promise_jump=0.70,
-    explanation_effect=0.70,
-    handling_effect=1.80,
-    quick_log_hazard=-0.20,
-    season=0.80,
-    key_account_spread=0.40,
-    driver_pace=-0.06,
-    loyalty_visits=0.25,
-    lapse_hazard=0.015,
-    decline_share=1.0,
-    decline_weeks=39.0,
-    card_log_hazard=-0.90,
-    beyond_log_hazard=-0.80,
-    beyond_visits=0.10,
-    visit_plan=(3.4, 2.3, 1.15),
-    visit_log_hazard=-0.90,
-    campaign_log_hazard=-0.70,
-    acquire_cost=1_500.0,
-)
-CLEAR_REGIONS = {1_000: 20, 3_000: 8, 10_000: 5, 30_000: 2, 100_000: 1}
+CLEAR_REGIONS = {1_000: 20, 3_000: 8, 10_000: 5, 30_000: 6, 100_000: 1}
 """Simulated regions of each size in which it is counted how often a claim is decided."""
-CLEAR = Scene("clear effects", _CLEAR, SCENES[0].hypotheses, tuple(CLEAR_REGIONS))
+CLEAR = Scene("clear effects", CLEAR_WORLD, SCENES[0].hypotheses, tuple(CLEAR_REGIONS))
 """Every effect that a world can move lies 1.5 smallest effects or more from the claim's edges."""

@@ -15,8 +15,8 @@ START = np.datetime64("2024-07-02")
 N_WEEKS, LANDMARK = 104, 52
 WAVES = {0: (4, 8), 1: (20, 24), 2: (46, 51)}  # first and last week of asking
 SEED = 20260630
-REGIONS = {"North 华北": 1800, "East 华东": 3000, "South 华南": 2200}  # customers
-REGIONS |= {"South-west 西南": 900, "North-west 西北": 300, "Central 华中": 600}
+REGIONS = {"North 华北": 5400, "East 华东": 9000, "South 华南": 6600}  # customers
+REGIONS |= {"South-west 西南": 2700, "North-west 西北": 900, "Central 华中": 1800}
 SEGMENTS = DataFrame(
     {
         "share": [0.63, 0.06, 0.05, 0.13, 0.13],
@@ -136,6 +136,37 @@ class World:
     two_rates: float = 0.0  # SD of the log by which each one's visits change, once
 
 
+CLEAR_WORLD = World(
+    station_sd=0.15,
+    station_size=125,
+    item_noise=0.40,
+    loss_slope=1.35,
+    online_suburban=1.05,
+    on_site_urban=1.05,
+    works_communication=1.20,
+    told_slope=-0.345,
+    synergy=0.60,
+    promise_jump=0.70,
+    explanation_effect=0.70,
+    handling_effect=1.80,
+    quick_log_hazard=-0.20,
+    season=0.80,
+    key_account_spread=0.40,
+    driver_pace=-0.06,
+    loyalty_visits=0.25,
+    lapse_hazard=0.015,
+    decline_share=1.0,
+    decline_weeks=39.0,
+    card_log_hazard=-0.90,
+    beyond_log_hazard=-0.80,
+    beyond_visits=0.10,
+    visit_plan=(3.4, 2.3, 1.15),
+    visit_log_hazard=-0.90,
+    campaign_log_hazard=-0.70,
+    acquire_cost=1_500.0,
+)
+"""Every effect that a world can move lies 1.5 smallest effects or more from its claim's edges."""
+
 # Parameters that vary over regions, by their share of the standard deviation between regions.
 VARYING = {
     1.0: "loss_slope online_suburban on_site_urban works_communication promise_jump visit_level "
@@ -147,19 +178,19 @@ VARYING = {
 
 
 def regional_worlds(seed: int = SEED, tau: float = 0.08) -> dict[str, World]:
-    """Return the world of every region: parameters vary around the default ones.
+    """Return the world of every region: parameters vary around those of `CLEAR_WORLD`.
 
     `tau` is the standard deviation between regions of a standardised effect; `VARYING` scales it.
     """
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
-    return {region: replace(World(region), **_shifted(tau, rng)) for region in REGIONS}
+    return {region: replace(CLEAR_WORLD, region=region, **_shifted(tau, rng)) for region in REGIONS}
 
 
 def _shifted(tau: float, rng: Generator) -> dict:
     shifted = {}
     for scale, names in VARYING.items():
         for name in names.split():
-            mean = np.asarray(getattr(World, name))
+            mean = np.asarray(getattr(CLEAR_WORLD, name))
             value = mean + tau * scale * rng.standard_normal(mean.shape)
             shifted[name] = tuple(value.tolist()) if mean.shape else float(value)
     return shifted

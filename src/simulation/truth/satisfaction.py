@@ -1,4 +1,6 @@
-"""The truth of H01 to H07, H23 and H25: satisfaction, by the answers of all who answered wave 2.
+"""The truth of H01 to H07, H23 and H25: satisfaction, by everybody's latest answers.
+
+Those of H05 are of wave 2, when stations inform.
 
 The index is the mean of three items; latent is an item before it becomes a whole number.
 """
@@ -20,7 +22,7 @@ from simulation.world import World
 
 def h01(sample: Sample) -> dict[str, float]:
     """Slopes on performance and expectation in the quadratic surface, at 5.5; SD per SD."""
-    d = sample.answered
+    d = sample.latest
     high, wanted = d["item_performance"] - 5.5, d["item_expectation"] - 5.5
     bent = (high**2, high * wanted, wanted**2)
     found, _ = slopes(d, scaled(d["index"]), high, wanted, *bent)
@@ -29,7 +31,7 @@ def h01(sample: Sample) -> dict[str, float]:
 
 def h02(sample: Sample) -> dict[str, float]:
     """Slope on mean of values less mean of costs, SD per SD; LMG share of R2, values less costs."""
-    d = sample.answered
+    d = sample.latest
     values, costs = (d[[f"item_{name}" for name in names]] for names in (VALUES, COSTS))
     delivered = scaled(values.mean(axis=1) - costs.mean(axis=1))
     found, _ = slopes(d, scaled(d["index"]), delivered)
@@ -53,7 +55,7 @@ def importance(correlation: ndarray) -> ndarray:
 
 def h03(sample: Sample) -> dict[str, float]:
     """Latent first item on shortfall and surplus, points, and expectation; difference / SD left."""
-    d = sample.answered
+    d = sample.latest
     gap = d["item_performance"] - d["item_expectation"]
     drivers = gap.clip(lower=0), -gap.clip(upper=0), d["item_expectation"]
     (surplus, shortfall, _), left = slopes(d, d["latent_satisfaction_1"], *drivers)
@@ -70,7 +72,7 @@ def _index_change(world: World, d: DataFrame, has: pd.Series, effect: float) -> 
 
 def h04(sample: Sample) -> dict[str, float]:
     """Change of the index by the channel: online (suburban), on site (urban) / SD."""
-    d, world, sd = sample.answered, sample.world, sample.answered["index"].std()
+    d, world, sd = sample.latest, sample.world, sample.latest["index"].std()
     suburban, urban = d[d["suburban"]], d[~d["suburban"]]
     online = _index_change(world, suburban, suburban["channel"] == "online", world.online_suburban)
     on_site = _index_change(world, urban, urban["channel"] == "on_site", world.on_site_urban)
@@ -87,7 +89,7 @@ def h05(sample: Sample) -> dict[str, float]:
 
 def h06(sample: Sample) -> dict[str, float]:
     """Ratio of mean told, adjusted: lowest third by index over highest, equal ones by lot."""
-    d = sample.answered
+    d = sample.latest
     share = d["index"].rank(method="first", pct=True)
     found = log_slopes(d, d["told_others"], share <= 1 / 3, share > 2 / 3)
     return {"told_ratio": np.exp(found[0] - found[1])}
@@ -95,7 +97,7 @@ def h06(sample: Sample) -> dict[str, float]:
 
 def h07(sample: Sample) -> dict[str, float]:
     """Latent price sensitivity on mean of added service and staff items, per SD / SD left."""
-    d = sample.answered
+    d = sample.latest
     service = scaled(d["item_added_service"] + d["item_personnel_value"])
     found, left = slopes(d, d["latent_price_sensitivity"], service)
     return {"price_sensitivity": found[0] / left}
@@ -106,7 +108,7 @@ def h23(sample: Sample) -> dict[str, float]:
 
     The line of the index bends at 6 and at 8, adjusted.
     """
-    d = sample.answered
+    d = sample.latest
     pieces = [d["index"].clip(*ends) for ends in ((0, 6), (6, 8), (8, 10))]
     (_, middle, top), left = slopes(d, d["latent_loyalty_1"], *pieces)
     return {"convexity": 2 * (top - middle) / left}
@@ -114,7 +116,7 @@ def h23(sample: Sample) -> dict[str, float]:
 
 def h25(sample: Sample) -> dict[str, float]:
     """LMG shares of R2 of the loyalty index: rating of fuel less price, price less location."""
-    d = sample.answered
+    d = sample.latest
     ratings = d[[f"item_{name}" for name in REASONS]]
     shares = importance(pd.concat([ratings, d["loyalty_index"]], axis=1).corr().to_numpy())
     return dict(zip(("fuel_over_price", "price_over_location"), -np.diff(shares), strict=True))
