@@ -73,16 +73,30 @@ def test_what_does_not_hold_says_why(effects, why):
 
 def test_what_is_open_says_the_cheapest_way_to_close_it():
     text = dict(said(runs((0.02, 0.12, 0.07), se=0.09)))["open"]
-    assert "yes and a no. The cheapest way to settle it, if there is nothing in it: " in text
+    assert "yes and a no. The cheapest way to decide it: " in text
     assert "more regions like these" in text or "times as many customers" in text
 
 
 def test_an_effect_near_an_edge_of_the_claim_is_not_settled_by_telling_it_from_none():
     """From 0.03 to 0.27 around an edge of 0.15: no effect is told from the claim already."""
     text = dict(said(runs((0.10, 0.20, 0.15), se=0.08)))["open"]
-    assert text.partition(" More customers would close")[0].endswith(
-        "only a much narrower range would settle it."
+    assert text.endswith("an edge of what is claimed, and only a much narrower range would.")
+
+
+def test_an_interval_that_a_check_alone_leaves_open_fits_no_yes_and_no():
+    """0.6 to 0.8, where at least 0.15 is claimed: nothing but the check is open."""
+    blocked, wide = (
+        loss_against_gain(*each, BLOCKING).record() for each in ((0.7, 0.05), (0.1, 0.2))
     )
+    for record, fits in ((blocked, False), (wide, True)):
+        found = [entry(record, REGIONS[0])]
+        known = index.with_entries(beyond(found), found)
+        kinds = {
+            each.kind: each.text
+            for each in answers.of_region(("example", REGIONS[0]), found, known)
+        }
+        assert ("fit both a yes and a no" in kinds["open"]) == fits
+        assert "It failed on: Overlap." in kinds["open"]
 
 
 def test_a_claim_that_is_not_pooled_is_open_too():

@@ -242,6 +242,12 @@ def excludes_none(part: Mapping) -> bool:
     return low > part["null"] or high < part["null"]
 
 
+def fits_both(part: Mapping) -> bool:
+    """Tell whether an interval reaches from inside to outside of what is claimed."""
+    low, high = ends(part["ci_low"], part["ci_high"])
+    return any(low < end < high for end in part["claim"] if end is not None)
+
+
 def _values(part: Mapping) -> tuple[str, str, str]:
     """Return estimate and interval written with the same number of decimals."""
     low, high = ends(part["ci_low"], part["ci_high"])

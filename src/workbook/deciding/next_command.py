@@ -37,15 +37,15 @@ def what_next(
     if not any(each.claim for each in entries):
         name = sources.read(source).name  # whatever is no source is said here
         raise DataError(f"No run of {name} yet: workbook run --source {source}.")
-    todo = shown.of_source(name, shown.of_entries(entries, language))
-    console = PlainConsole()
+    known, console = shown.of_entries(entries, language), PlainConsole()
+    todo, together = shown.of_source(name, known), shown.settled_together(name, known)
     if as_json:
         for step in todo:
             content = json.dumps(shown.as_json(step, source, language), ensure_ascii=False)
             console.out(content, highlight=False)
         return
     if not todo:
-        console.print(said["nothing"], soft_wrap=True)
+        console.print(together or said["nothing"], soft_wrap=True)
         return
     table = Table()
     for name in said["columns"].values():
@@ -57,4 +57,5 @@ def what_next(
     for step in todo:
         if line := shown.command(step, source):
             console.print(line, soft_wrap=True)
-    console.print(shown.assumptions(language), soft_wrap=True)
+    for line in filter(None, (together, shown.assumptions(language))):
+        console.print(line, soft_wrap=True)

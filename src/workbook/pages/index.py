@@ -56,7 +56,7 @@ def index(entries: Sequence[Entry], beyond: Overview, not_renewed: Sequence[str]
         own=plain.words(language),
         about=_about(known),
         answers=[(each, answers.over_all(each, known, lost)) for each in sources],
-        todo=[(each, todo) for each in sources if (todo := _todo(each, known))],
+        todo=[(each, *todo) for each in sources if any(todo := _todo(each, known))],
         assumptions=shown.assumptions(language),
         pooled=[(source, *known.page(source)) for source in known.sources],
         columns=_columns(known),
@@ -82,9 +82,11 @@ def index(entries: Sequence[Entry], beyond: Overview, not_renewed: Sequence[str]
     )
 
 
-def _todo(source: str, known: Overview) -> list[dict]:
-    """Return what to do next in a source, as rows."""
-    return [shown.row(step, source, known.language) for step in shown.of_source(source, known)]
+def _todo(source: str, known: Overview) -> tuple[list[dict], str]:
+    """Return what to do next in a source, as rows, and what all its regions together decide."""
+    steps = shown.of_source(source, known)
+    rows = [shown.row(step, source, known.language) for step in steps]
+    return rows, shown.settled_together(source, known)
 
 
 def with_entries(beyond: Overview, entries: Sequence[Entry]) -> Overview:

@@ -84,6 +84,14 @@ def by_trial(trials: Iterable[Mapping], verdict: str, language: str) -> list[str
     return [*notes, said["without"].format(verdict=names[verdict])] if notes else []
 
 
+def sentences(said: Iterable[str]) -> str:
+    """Return sentences one after the other, those that are empty left out."""
+    text = ""
+    for each in filter(None, said):
+        text = text + ("" if not text or text.endswith("。") else " ") + each
+    return text
+
+
 def named(names: Sequence[str], language: str) -> str:
     """Return names in the reader's words as one enumeration, of many only the first."""
     said = words(language)

@@ -24,7 +24,9 @@ ENOUGH = 0.8
 """Share of regions that must be decided rightly for a size to be enough."""
 LARGE = 10_000
 """Customers of the smallest region that tells what numbers alone do not decide."""
-Outlook = Literal["data", "never", "open"]
+LEAST = 5
+"""Simulated regions of a size without which that size is not named as enough."""
+Outlook = Literal["data", "edge", "never", "open"]
 
 
 def table() -> pd.DataFrame:
@@ -92,23 +94,28 @@ def nearest(rows: pd.DataFrame, n_customers: int) -> pd.Series:
     return rows.loc[ratio.idxmin()]
 
 
-def enough(rows: pd.DataFrame) -> pd.Series | None:
-    """Return the row of the smallest size that decides `ENOUGH` of its regions rightly, if any."""
-    good = rows[rows["share"] >= ENOUGH]
+def enough(rows: pd.DataFrame, least: int = 0) -> pd.Series | None:
+    """Return the row of the smallest size that decides `ENOUGH` of its regions rightly, if any.
+
+    Sizes of which fewer than `least` regions were simulated do not count.
+    """
+    good = rows[(rows["share"] >= ENOUGH) & (rows["regions"] >= least)]
     return good.iloc[0] if len(good) else None
 
 
-def outlook(hypothesis: str) -> Outlook | None:
+def outlook(hypothesis: str, largest: int = 0) -> Outlook | None:
     """Return whether more customers would decide a claim, as far as it was measured.
 
-    "data" where regions of some size are decided rightly often enough; else, by what leaves most
+    "data" where regions of some size are decided rightly often enough, but "edge" where a region in
+    which it is open, whose `largest` has so many customers, is as large: its effect is none of the
+    clear ones, or a check fails there; else, by what leaves most
     of the largest regions open, "never" where it is a hidden cause, "open" where it is an interval
     or another check, which more customers may narrow or pass. None where nothing was measured, or
     no region as large as `LARGE`.
     """
     rows = by_size(hypothesis)
-    if enough(rows) is not None:
-        return "data"
+    if (best := enough(rows)) is not None:
+        return "edge" if best["customers"] <= largest else "data"
     if rows.empty or rows["customers"].iloc[-1] < LARGE:
         return None
     return "never" if rows["left_open_by"].iloc[-1] in HIDDEN else "open"

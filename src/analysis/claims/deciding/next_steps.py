@@ -24,20 +24,15 @@ from typing import Literal
 
 from scipy import stats
 
-from analysis.claims import across_regions, wording
 from analysis.claims.across_regions import sample_size
-from analysis.claims.deciding import decidability
-from analysis.claims.hypotheses import Part, hypothesis
+from analysis.claims.deciding import decidability, edges
+from analysis.claims.deciding.worth import earns, of_knowing
 from analysis.claims.trials.designs import Design, design, designs
 from analysis.claims.trials.plans import Plan
-from analysis.statistics.estimate import LINKS, Estimate
 
 COST = 0.02
 """Of one more customer, one more answer, or one lot: share of a customer's yearly margin."""
 OPEN = ("inconclusive", "not testable")
-DECIDED = across_regions.BEST_FIRST[:3]
-EARNS = ("margin", "retention")
-"""Keys of parts that are money: a share of the margin, or customers who stay and bring theirs."""
 FIELDS = {
     "severity is held equal": "complaints.severity",
     "cases whose severity is known": "complaints.severity",
@@ -50,7 +45,10 @@ WAVES = (
     "waves before the change",
 )
 """Checks that an earlier wave of the survey would pass."""
-Way = Literal["pool", "field", "wave", "customers", "clear", "times", "regions", "trial", "none"]
+Way = Literal[
+    "field", "wave", "customers", "clear", "times", "regions", "trial", "small", "edge", "none",
+]  # fmt: skip
+NO_WAYS = ("small", "edge", "none")
 
 
 @dataclass(frozen=True)
@@ -64,10 +62,11 @@ class Step:
     regions : tuple of str
         Where it is open.
     way : str
-        "pool": all regions together decide it; "field": columns to be recorded; "wave": one more
-        wave of the survey; "customers": more of them in a region; "clear": so many, if its effects
-        are clear; "times": so many times what its error shrinks with; "regions": more of them;
-        "trial"; "none" that is known.
+        "field": columns to be recorded; "wave": one more wave of the survey; "customers": more of
+        them in a region; "clear": so many, if its effects are clear; "times": so many times what
+        its error shrinks with; "regions": more of them; "trial"; "small": a trial, for which all
+        regions are too small; "edge": none, as the effect lies on the edge of the claim; "none"
+        that is known.
     where : str
         The region in which it is cheapest; empty where it is in none of its own.
     n : float or None
@@ -76,8 +75,11 @@ class Step:
         To be recorded.
     trial : str
         Name of the trial's plan, where one is registered.
-    customers : int
-        Of the region; 0 where that is not known.
+    could : int
+        Units of the region's data that could take part in a trial, or for "small" of all regions;
+        0 where that is not known.
+    needed : int or None
+        Units for 80% power of a trial that is planned with fewer.
     value, cost : float or None
         In years of a customer's margin; None where no margin is in the outcome, or not known.
     """
@@ -89,7 +91,8 @@ class Step:
     n: float | None = None
     columns: tuple[str, ...] = ()
     trial: str = ""
-    customers: int = 0
+    could: int = 0
+    needed: int | None = None
     value: float | None = None
     cost: float | None = None
 
@@ -98,12 +101,19 @@ class Step:
         """What steps are sorted by.
 
         First those with a value, by how much it is above the cost; then by cost; a cost that is not
-        known comes after those that are, and claims that nothing decides come last.
+        known comes after those that are, then what is not worth its cost, and claims that nothing
+        decides come last.
         """
         gains = self.value is not None and self.cost is not None
         net = self.value - self.cost if gains else 0.0
         cost = math.inf if self.cost is None else self.cost
-        return self.way == "none", not gains, -net, cost, -(self.value or 0.0), self.claim
+        group = (self.way in NO_WAYS, not self.is_worth_it, not gains)
+        return *group, -net, cost, -(self.value or 0.0), self.claim
+
+    @property
+    def is_worth_it(self) -> bool:
+        """Whether it costs no more than the decision brings, as far as either is known."""
+        return self.value is None or self.cost is None or self.cost <= self.value
 
 
 @dataclass(frozen=True)
@@ -114,8 +124,8 @@ class Known:
     ----------
     records : sequence of mapping
         Of its findings, as from `findings.records`.
-    verdicts : mapping of str to str
-        By claim, over all regions.
+    settled : set of str
+        Claims that all regions together decide, and that stand in their family.
     times : mapping of str to mapping
         By region and claim, as from `sample_size.times_needed`.
     needs : mapping of str to mapping
@@ -124,73 +134,112 @@ class Known:
         Of its trials.
     tried : set of tuple
         Claim and region of trials that were read back.
+    edges : set of str
+        Claims whose effect over all regions lies on an edge of what is claimed.
     """
 
     records: Sequence[Mapping]
-    verdicts: Mapping[str, str]
+    settled: frozenset[str]
     times: Mapping[str, Mapping[str, float]]
     needs: Mapping[str, Mapping]
     plans: Sequence[Plan] = ()
     tried: frozenset[tuple[str, str]] = frozenset()
+    edges: frozenset[str] = frozenset()
 
 
 def steps(known: Known) -> list[Step]:
-    """Return the cheapest way to decide each open claim of a source, the most worthwhile first."""
-    is_open: dict[str, list[Mapping]] = {}
+    """Return the cheapest way to decide each open claim of a source, the most worthwhile first.
+
+    Those that all regions together decide are not open.
+    """
+    made = [_step(key, own, known) for key, own in _open(known).items() if key not in known.settled]
+    return sorted(made, key=lambda each: each.rank)
+
+
+def settled_together(known: Known) -> list[str]:
+    """Return the claims that are open in a region and that all regions together decide."""
+    return [key for key in _open(known) if key in known.settled]
+
+
+def _open(known: Known) -> dict[str, list[Mapping]]:
+    """Return the records of findings that are open, by claim."""
+    found: dict[str, list[Mapping]] = {}
     for record in known.records:
         if record["verdict"] in OPEN:
-            is_open.setdefault(record["hypothesis"], []).append(record)
-    made = [_step(key, own, known) for key, own in is_open.items()]
-    return sorted(made, key=lambda each: each.rank)
+            found.setdefault(record["hypothesis"], []).append(record)
+    return found
 
 
 def _step(key: str, own: Sequence[Mapping], known: Known) -> Step:
     """Return the cheapest way to decide a claim, from its records where it is open."""
     regions = tuple(record["region"] for record in own)
-    if known.verdicts.get(key) in DECIDED:
-        return Step(key, regions, "pool", cost=0.0)
-    outlook, counted = decidability.outlook(key), decidability.by_size(key)
-    enough = decidability.enough(counted) if outlook == "data" else None
+    sizes = [each.get("customers", 0) for each in own if each["verdict"] == "inconclusive"]
+    outlook, counted = decidability.outlook(key, max(sizes, default=0)), decidability.by_size(key)
+    outlook = "edge" if key in known.edges and outlook != "never" else outlook
+    enough = decidability.enough(counted, decidability.LEAST) if outlook == "data" else None
     size = None if enough is None else int(enough["customers"])
-    found = [
-        each
-        for record in own
-        for each in _in_region(record, regions, known, size, numbers=outlook != "never")
-    ]
-    if outlook != "never":
+    is_hopeless = outlook == "never" or (len(counted) > 0 and not counted["right"].any())
+    found = [each for record in own for each in _trial(record, regions, known)]
+    if not is_hopeless:
+        found += [each for record in own for each in _in_region(record, regions, known, size)]
         found += _over_regions(key, regions, known)
+    if outlook == "edge":
+        found = [each for each in found if each.way not in ("customers", "times", "regions")]
+        found.append(Step(key, regions, "edge"))
     best = min(found, key=_cheapest, default=Step(key, regions, "none"))
     return _valued(best, own)
 
 
 def _in_region(
-    record: Mapping, regions: tuple[str, ...], known: Known, enough: int | None, *, numbers: bool
+    record: Mapping, regions: tuple[str, ...], known: Known, enough: int | None
 ) -> Iterable[Step]:
-    """Yield the ways that decide a claim in a region.
+    """Yield the ways that decide a claim in a region by what is collected there.
 
-    `enough` customers decide it where its effects are clear; `numbers` says whether any do.
+    They take away all that stands in the way. `enough` customers decide it where its effects are
+    clear.
     """
     key, where, size = record["hypothesis"], record["region"], record.get("customers", 0)
     failed = {each["name"] for each in record["checks"] if each["blocking"] and not each["passed"]}
     columns = list(record.get("missing", ())) + [FIELDS[name] for name in failed & set(FIELDS)]
-    if columns:
-        yield Step(key, regions, "field", where, columns=tuple(dict.fromkeys(columns)), cost=0.0)
-        return
-    if failed & set(WAVES):
-        yield Step(key, regions, "wave", where, n=float(size), cost=COST * size)
     factor = known.times.get(where, {}).get(key, math.nan)
-    if math.isfinite(factor) and numbers:
-        yield _more(key, regions, where, factor, size)
-    elif enough and 0 < size < enough:
+    if columns and failed <= set(FIELDS):
+        yield Step(key, regions, "field", where, columns=tuple(dict.fromkeys(columns)), cost=0.0)
+    elif failed and failed <= set(WAVES):
+        yield Step(key, regions, "wave", where, n=float(size), cost=COST * size)
+    elif math.isfinite(factor):
+        yield _more(key, regions, where, edges.times(record, factor), size)
+    elif enough and 0 < size < enough and not failed & {*FIELDS, *WAVES}:
         more = float(enough - size)
         yield Step(key, regions, "clear", where, n=more, cost=COST * more)
-    if key in designs() and (key, where) not in known.tried:
-        plan = next(
-            (each for each in known.plans if (each.claim, each.region) == (key, where)), None
+
+
+def _trial(record: Mapping, regions: tuple[str, ...], known: Known) -> Iterable[Step]:
+    """Yield the trial that decides a claim in a region, unless one was read back there."""
+    key, where = record["hypothesis"], record["region"]
+    if key not in designs() or (key, where) in known.tried:
+        return
+    plans = [each for each in known.plans if (each.claim, each.region) == (key, where)]
+    if plans:
+        n, needed = float(plans[0].size), plans[0].needed
+        needed = needed if needed and needed > n else None
+        yield Step(
+            key, regions, "trial", where, n, trial=plans[0].trial, needed=needed, cost=COST * n
         )
-        n = float(plan.needed or plan.size) if plan else rough_size(design(key))
-        name = plan.trial if plan else ""
-        yield Step(key, regions, "trial", where, n, trial=name, customers=size, cost=COST * n)
+        return
+    n, could = rough_size(design(key)), _could(record)
+    total = sum(_could(each) for each in known.records if each["hypothesis"] == key)
+    if 0 < total < n and design(key).unit_is == "customer":
+        yield Step(key, regions, "small", n=n, could=total)
+    else:
+        yield Step(key, regions, "trial", where, n, could=could, cost=COST * n)
+
+
+def _could(record: Mapping) -> int:
+    """Return about how many could take part in a trial: as many as its part rests on."""
+    part = next(
+        each for each in record["parts"] if each["key"] == design(record["hypothesis"]).part
+    )
+    return part.get("n_obs", record.get("customers", 0))
 
 
 def rough_size(each: Design) -> float:
@@ -206,18 +255,12 @@ def rough_size(each: Design) -> float:
     return float(math.ceil(4 * variance * (quantiles / apart) ** 2))
 
 
-def earns(claim: str) -> Part | None:
-    """Return the part of a claim that is money: what is brought about, in margin or staying."""
-    known = hypothesis(claim)
-    parts = {part.key: part for part in known.parts if known.causal}
-    return next((parts[key] for key in EARNS if key in parts), None)
-
-
 def _more(key: str, regions: tuple[str, ...], where: str, factor: float, size: int) -> Step:
     """Return the way to collect more of what a claim's error shrinks with."""
-    factor = max(factor, 1.1)
+    if not math.isfinite(factor):
+        return Step(key, regions, "edge", where)
     more = math.ceil((factor - 1) * size)
-    if key in sample_size.COUNTED:
+    if key in sample_size.COUNTED or not size:
         return Step(key, regions, "times", where, n=factor, cost=COST * more if size else None)
     return Step(key, regions, "customers", where, n=float(more), cost=COST * more)
 
@@ -227,43 +270,28 @@ def _over_regions(key: str, regions: tuple[str, ...], known: Known) -> Iterable[
     need = known.needs.get(key)
     if need is None or not math.isfinite(need["regions_needed"]):
         return
+    if need["regions_needed"] <= need["regions"]:  # as many as tell "none" from the claim
+        yield Step(key, regions, "edge")
+        return
     sizes = {each["region"]: each.get("customers", 0) for each in known.records}
-    more = max(need["regions_needed"] - need["regions"], 1.0)
+    more = need["regions_needed"] - need["regions"]
     yield Step(key, regions, "regions", n=more, cost=COST * more * sum(sizes.values()) / len(sizes))
 
 
-def _cheapest(step: Step) -> tuple[float, bool, int]:
+def _cheapest(step: Step) -> tuple[int, float, bool, int]:
     """Return what the ways to decide one claim are compared by; trials go to the largest region."""
     cost = math.inf if step.cost is None else step.cost
-    return cost, step.way == "trial", -step.customers
+    none = NO_WAYS.index(step.way) + 1 if step.way in NO_WAYS else 0
+    return none, cost, step.way == "trial", -step.could
 
 
 def _valued(step: Step, own: Sequence[Mapping]) -> Step:
     """Return a step with what the decision is worth in the regions where its claim is open."""
     part = earns(step.claim)
     worth = [
-        record["customers"] * _of_knowing(part, each)
+        record["customers"] * of_knowing(part, each)
         for record in own
         for each in record["parts"]
         if part and each["key"] == part.key and "estimate" in each and record.get("customers")
     ]
     return replace(step, value=math.fsum(worth) if worth else None)
-
-
-def _of_knowing(part: Part, each: Mapping) -> float:
-    """Return what knowing an effect is worth, per customer: the unit normal loss of its edge.
-
-    On the scale of the estimate: a log ratio is about the share that it changes the margin by.
-    """
-    link, _ = LINKS[part.scale]
-    ends = wording.ends(each["ci_low"], each["ci_high"])
-    known = Estimate(each["estimate"], *ends, each["n_obs"], part.scale, each.get("df") or math.inf)
-    away = abs(float(link(known.middle) - link(_edge(part)))) / known.se
-    density = math.exp(-(away**2) / 2) / math.sqrt(2 * math.pi)
-    return known.se * (density - away * math.erfc(away / math.sqrt(2)) / 2)
-
-
-def _edge(part: Part) -> float:
-    """Return the edge of a claim that is nearest to none: where acting begins to pay."""
-    link, _ = LINKS[part.scale]
-    return min(part.claim.ends, key=lambda end: abs(float(link(end)) - float(link(part.null))))

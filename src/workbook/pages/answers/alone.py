@@ -69,19 +69,15 @@ class Alone(View):
         open_ones = sorted(rows, key=self._far)
         if open_ones:
             each = open_ones[0]
-            part, times = wording.deciding_part(each.record), self._times(each)
-            checks = wording.failed_checks(each.record, blocking=True)
-            way = self.words["more_data"].format(times=f"{max(times, 1.1):,.1f}")
-            if checks:
-                way = self.words["blocked_in"].format(
-                    checks=plain.named(checks, self.known.language)
-                )
-            elif wording.excludes_none(part):
-                way = self.words["near_edge"]
-            elif times == float("inf"):
-                way = self.words["no_way"]
-            facts = {"claim": self.link_to(each), "effect": self.effect(part), "way": way}
-            yield self.answer("open", "open_one", **facts)
+            part, way = wording.deciding_part(each.record), self.way(each.claim)
+            if checks := wording.failed_checks(each.record, blocking=True):
+                names = plain.named(checks, self.known.language)
+                way = plain.sentences([self.words["blocked_in"].format(checks=names), way])
+            facts = {"claim": self.link_to(each), "effect": self.effect(part)}
+            if wording.fits_both(part):
+                yield self.answer("open", "open_one", way=way, **facts)
+            else:  # a check leaves it open, and not its interval
+                yield self.answer("open", "open_check", reason=way, **facts)
             if open_ones[1:]:
                 yield self.answer("open", "also_open", True, claims=self._links(open_ones[1:]))
             yield from self.outlooks(each.claim for each in open_ones)

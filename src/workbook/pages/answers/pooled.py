@@ -11,7 +11,7 @@ from analysis.claims.hypotheses import Hypothesis, hypothesis
 from workbook.pages import plain
 from workbook.pages.answers.view import MOST, OPEN, Answer, View, with_range
 from workbook.pages.entry import Entry
-from workbook.pages.overview import Overview
+from workbook.pages.overview import DECIDED, Overview
 
 
 class Pooled(View):
@@ -90,6 +90,7 @@ class Pooled(View):
         order = [*near, *(key for key in rows if key not in near)]
         if not order:
             yield self._unpooled()
+            yield from self._not_standing()
             yield from self.by_trial("open", self.tried(OPEN))
             return
         row = rows[order[0]]
@@ -98,14 +99,21 @@ class Pooled(View):
         if row["reason"]:
             yield self.answer("open", "open_check", reason=row["reason"], **facts)
         else:
-            near_edge = known.id in needs and wording.excludes_none(part)
-            way = self.words["near_edge"] if near_edge else self._way(needs.get(known.id, {}))
-            yield self.answer("open", "open_one", way=way, **facts)
+            yield self.answer("open", "open_one", way=self.way(known.id), **facts)
         if order[1:]:
             claims = self.named([hypothesis(key) for key in order[1:]])
             yield self.answer("open", "also_open", True, claims=claims)
+        yield from self._not_standing()
         yield from self.by_trial("open", self.tried(OPEN))
         yield from self.outlooks(order)
+
+    def _not_standing(self) -> Iterator[Answer]:
+        """Say which claims are decided alone, and do not stand among all that were tested."""
+        rows = [row for row in self.best if row["verdict"] in DECIDED and not row["survives"]]
+        if rows:
+            n = sum(pd.notna(row["p_value"]) for row in self.best)
+            claims = self.named([hypothesis(row["hypothesis"]) for row in rows])
+            yield self.answer("open", "not_standing", n=n, claims=claims)
 
     def _unpooled(self) -> Answer:
         """Say which claim that can't be pooled is open in the most regions."""
@@ -120,16 +128,6 @@ class Pooled(View):
         known = hypothesis(row["hypothesis"])
         facts = {"claim": self.link(known), "k": k, "n": n, "reason": row["reason"]}
         return self.answer("open", "open_unpooled", **facts)
-
-    def _way(self, need: Mapping) -> str:
-        """Say what would decide a pooled claim most cheaply."""
-        if not need or _cost(need) == float("inf"):
-            return self.words["no_way"]
-        more, times = need["regions_needed"] - need["regions"], need["times_the_customers"]
-        if max(more, 1) / need["regions"] + 1 <= times or pd.isna(times):
-            key = "one_more_region" if more <= 1 else "more_regions"
-            return self.words[key].format(n=f"{max(more, 1):,.0f}")
-        return self.words["more_customers"].format(times=f"{max(times, 1.1):,.1f}")
 
     def apart(self) -> Iterator[Answer]:
         """Say which effect differs most between the regions."""

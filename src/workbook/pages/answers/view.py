@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 from markupsafe import Markup, escape
 
 from analysis.claims import wording
 from analysis.claims.deciding import decidability, on_card
+from analysis.claims.deciding.next_steps import NO_WAYS, Step
 from analysis.claims.hypotheses import Hypothesis, hypothesis
+from workbook.deciding import shown
 from workbook.pages import history, plain
 from workbook.pages.entry import Entry, is_settled, judged
 from workbook.pages.overview import Overview
 
 FALSE = ("contradicted", "too small to matter")
 OPEN = ("inconclusive", "not testable", "failed")
+MORE = ("customers", "clear", "times", "regions")
+"""Ways that are more of what is there."""
 MOST = 2
 """Claims of a kind that get an answer of their own; the others are named beside the last one."""
 
@@ -60,20 +65,30 @@ class View:
         said = Markup(escape(words["and_more"]))
         return said.format(names=text, n=more) if more > 0 else text
 
+    @cached_property
+    def steps(self) -> dict[str, Step]:
+        """By claim, the cheapest way to decide it: the same that index and terminal list."""
+        found = shown.of_source(self.source, self.known, self.region)
+        return {step.claim: step for step in found}
+
+    def way(self, claim: str) -> str:
+        """Say the cheapest way to decide an open claim."""
+        if claim not in self.steps:
+            return self.words["together"]
+        step = self.steps[claim]
+        says = shown.says(step, self.known.language)
+        return says if step.way in NO_WAYS else self.words["cheapest"].format(way=says)
+
     def outlooks(self, claims: Iterable[str]) -> Iterator[Answer]:
         """Say which open claims more customers would close, and which no number of them."""
         found: dict[str | None, list[str]] = {}
-        for key in dict.fromkeys(claims):
-            outlook = decidability.outlook(key)
-            if outlook == "data" and _enough(key) <= self._largest(key):
-                outlook = "edge"
+        for key in (each for each in dict.fromkeys(claims) if each in self.steps):
+            way, outlook = self.steps[key].way, decidability.outlook(key, self._largest(key))
+            outlook = "more" if way in MORE else "edge" if way == "edge" else outlook
             found.setdefault(outlook, []).append(key)
-        if keys := found.get("data"):
-            said = Markup(escape(self.words["at_size"]))
-            links = [
-                said.format(claim=self.link(hypothesis(key)), n=f"{_enough(key):,}") for key in keys
-            ]
-            yield self.answer("decide", "closed_by_data", True, claims=self.joined(links))
+        if keys := found.get("more"):
+            claims = self.named([hypothesis(key) for key in keys])
+            yield self.answer("decide", "closed_by_data", True, claims=claims)
         if keys := found.get("edge"):
             claims = self.named([hypothesis(key) for key in keys])
             yield self.answer("decide", "closed_by_none_edge", True, claims=claims)
@@ -83,6 +98,7 @@ class View:
                 language = self.known.language
                 causes = dict.fromkeys(on_card.cause(row, language) for row in last if row["open"])
                 facts = {"n": f"{max(row['customers'] for row in last):,}"}
+                facts["k"] = f"{min(row['regions'] for row in last):,}"
                 facts["causes"] = wording.join(list(causes), language)
                 facts["claims"] = self.named([hypothesis(key) for key in keys])
                 yield self.answer("decide", f"closed_by_none_{name}", True, **facts)
@@ -192,16 +208,10 @@ def joined(said: Iterable[Answer]) -> list[Answer]:
     found: list[Answer] = []
     for each in said:
         if each.goes_on and found and found[-1].kind == each.kind:
-            space = "" if found[-1].text.endswith("。") else " "
-            found[-1] = Answer(each.kind, found[-1].text + space + each.text)
+            found[-1] = Answer(each.kind, plain.sentences([found[-1].text, each.text]))
         else:
             found.append(each)
     return found
-
-
-def _enough(claim: str) -> int:
-    """Return how many customers a region has in which a claim is decided often enough."""
-    return int(decidability.enough(decidability.by_size(claim))["customers"])
 
 
 def with_range(part: Mapping) -> str:
