@@ -425,6 +425,13 @@ def test_customers_to_call_by_hand():
     assert found["risk"].tolist() == [0.01, 0.5, 0.2]
 
 
+def test_a_list_in_millions_has_the_digits_of_one_in_yuan():
+    sales = 1e-6 * SALES
+    found = call_list.to_call(THREE, call_list.lists(THREE, sales), sales, "MCNY")
+    assert found["sales_at_risk_mcny"].tolist() == pytest.approx([40e-6, 5e-6, 0])
+    assert found["sales_year_mcny"].tolist() == pytest.approx([4000e-6, 10e-6, 0])
+
+
 def test_who_bought_on_the_last_day_has_a_usual_gap_too():
     found = call_list.to_call(THREE, call_list.lists(THREE, SALES), SALES, "CNY")
     assert found["usual_gap_days"].tolist() == [3.5, 7, 14]

@@ -1,5 +1,7 @@
 """What every claim must meet, whatever its notebook says; variants beside what is registered."""
 
+from dataclasses import replace
+
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
@@ -13,6 +15,7 @@ from analysis.statistics import effort
 from analysis.statistics.estimate import Estimate, NotEstimable
 from simulation import World, draw
 from simulation.rehearsal import region_of
+from workbook.pages.entry import Entry
 
 HIDDEN_CAUSE = "with a hidden cause as strong as any recorded"
 CLEAR = Estimate(1.20, 1.10, 1.31, 500, "log")
@@ -52,10 +55,25 @@ def test_a_causal_verdict_must_survive_a_hidden_cause(here, hidden, verdict, blo
     assert found.checks[0].variants == tuple(variants)
 
 
+@pytest.mark.parametrize("key", ["H14", "H15", "H16", "H19"])
+def test_what_is_sales_is_not_called_margin(here, key):
+    """The words of a source without costs, in both languages, and on a page of either."""
+    without = replace(here, columns=here.columns - {"transactions.cost"})
+    for region, worth in ((here, "margin"), (without, "sales")):
+        taken = claim.claim(key, region)
+        record = finding.no_finding(taken.hypothesis, "small", "North", "failed", "").record()
+        words = " ".join(f"{each['label']} {each['unit']}" for each in record["parts"])
+        assert {each for each in ("margin", "sales") if each in words} == {worth}
+        assert {each for each in ("margin", "sales") if each in taken._repr_html_()} == {worth}
+        entry = Entry("small", "North", key, "", key, "", "ok", "", "", record).worded("zh")
+        words = " ".join(f"{each['label']} {each['unit']}" for each in entry.record["parts"])
+        assert {each for each in ("毛利", "销售额") if each in words} == {
+            {"margin": "毛利", "sales": "销售额"}[worth]
+        }
+
+
 @pytest.mark.parametrize(("share", "verdict"), [(0.02, "supported"), (0.021, "inconclusive")])
 def test_refunds_that_stay_in_the_sales_block_claims_about_money(here, share, verdict):
-    from dataclasses import replace
-
     refunds = Refunds(lines=1, amount=10 * share, sales=10.0, share=share)
     found = claim.claim("H14", replace(here, refunds=refunds)).conclude(
         {"margin": CLEAR}, formula="", checks=[], caveats=[], hidden=[{"margin": CLEAR}]

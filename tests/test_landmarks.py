@@ -10,6 +10,9 @@ import pytest
 from analysis.cohorts import landmark
 from analysis.data.region import load_region
 from analysis.statistics.estimate import NotEstimable, from_se
+from analysis.statistics.value import customer_segments
+from simulation import World, draw, rehearsal
+from simulation.rehearsal import region_of
 
 DAYS = ["2023-06-15", "2023-11-01", "2023-12-30", "2024-01-02", "2024-06-20", "2024-12-20"]
 CUSTOMERS = """customer_id,region,segment,area,joined_on,card_since
@@ -142,3 +145,14 @@ def test_shares_of_a_mean_take_decimals():
     decimals = frame.assign(cny=frame["cny"].map(Decimal))
     expected = landmark.share_of_mean(frame, "cny", "group", "a", "b")
     assert landmark.share_of_mean(decimals, "cny", "group", "a", "b") == expected
+
+
+def test_what_stages_bring_in_a_month_is_of_a_month():
+    """364 days are 11.96 months of 365.25 / 12 days."""
+    region = region_of(draw(World(), 1_500, 5))
+    people = landmark.customers(region).people
+    volumes = people["sales_first"], people["sales_second"], people["tenure_days"]
+    stage = customer_segments.lifecycle_stage(*volumes, forming_days=landmark.HALF_YEAR)
+    mature = people.loc[stage == "mature", "value_after"].mean() / 364 * 30.4375
+    found, _ = rehearsal.run("H15", region)
+    assert f"mature CNY {mature:,.0f};" in found.meaning

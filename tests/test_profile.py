@@ -192,6 +192,6 @@ def test_who_joined_days_ago_has_no_sales_by_month(north):
 
 def test_tables_that_are_not_recorded_are_not_empty(north):
     assert data_profile.recorded(north, " over a while") == (
-        "4 purchase lines over a while, 2 survey answers, complaints not recorded, "
+        "purchase lines: 4 over a while, survey answers: 2, complaints not recorded, "
         "contacts not recorded"
     )

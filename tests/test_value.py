@@ -85,6 +85,29 @@ def test_equal_customers_are_not_concentrated_and_tell_no_error(n, sales):
             function(np.full(n, sales))
 
 
+def test_a_share_with_a_kink_has_a_range_on_both_sides():
+    """Of 80 x 1 and 20 x 4 the best fifth bring half, the most that it can be with these two.
+
+    With 13 or 28 customers who buy for 4, which is as likely as not, it is 43% to 46%.
+    """
+    found = concentration.concentration(np.repeat([1.0, 4.0], [80, 20])).top20_share
+    assert found.estimate == pytest.approx(0.5)
+    assert 0.38 < found.ci_low < 0.44
+    assert found.ci_high > 0.5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("of_four", [0.15, 0.25])
+def test_coverage_of_the_share_of_customers_who_buy_for_two_amounts(of_four):
+    rng, held = np.random.default_rng(3), 0
+    top = (4 * min(of_four, 0.2) + max(0.2 - of_four, 0)) / (4 * of_four + 1 - of_four)
+    for seed in range(200):
+        sales = np.where(rng.random(100) < of_four, 4.0, 1.0)
+        found = concentration.concentration(sales, n_boot=199, seed=seed).top20_share
+        held += found.ci_low <= top <= found.ci_high
+    assert held >= 185  # 95% of 200 less 1.6 standard errors; without the bootstrap's own 147
+
+
 def test_two_customers_tell_no_error_of_a_gini_coefficient():
     assert concentration.gini_coefficient([30, 10]) == pytest.approx(0.25)
     with pytest.raises(NotEstimable, match="2 customers tell no error"):

@@ -11,6 +11,7 @@ import pytest
 from analysis.data.errors import DataError
 from analysis.data.extraction import object_stores
 from tables import opened
+from workbook.init import source
 
 
 def has_httpfs():
@@ -83,3 +84,21 @@ def test_keys_are_those_of_the_environment(monkeypatch, environment, secret):
     for name, text in environment.items():
         monkeypatch.setenv(name, text)
     assert object_stores._secret() == secret
+
+
+@pytest.mark.parametrize("key", ["file", "folder"])
+def test_an_address_in_the_place_of_files_is_said_to_go_under_database(write_source, key):
+    path = write_source("folder = 's3://bucket/small'\n" if key == "folder" else "")
+    if key == "file":
+        path.write_text(path.read_text().replace("customers.csv", "https://host/customers.parquet"))
+    with pytest.raises(DataError, match=f"{key} = '.*://.*an address goes under database"):
+        opened(path)
+
+
+@pytest.mark.parametrize("address", ["gs://bucket/x", "az://bucket/x", "r2://b", "ftp://host/x"])
+def test_of_an_unknown_kind_of_address_the_known_ones_are_said(write_source, address):
+    path = write_source(f"database = '{address}'\n")
+    with pytest.raises(DataError, match=r"small.toml: no such kind of address .*s3:// or https://"):
+        opened(path)
+    with pytest.raises(DataError, match=f"^{address}: no such kind of address"):
+        source.write(address)

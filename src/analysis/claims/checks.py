@@ -261,8 +261,11 @@ def same_verdict(
         What might be otherwise.
     variants : sequence of mapping
         Estimates that replace those of `found`, by part, if it is otherwise. In the same order
-        in every region: the check carries them, and each is pooled over regions as well.
+        in every region: the check carries them, and each is pooled over regions as well. Where
+        there are none, nothing is known, and nothing blocked.
     """
+    if not variants:
+        return shown(name, text("not known"))
     whole = tuple({**found, **each} for each in variants)
     verdict = verdicts.judge(claim.hypothesis, found)
     changed = verdicts.changed_verdict(claim.hypothesis, found, whole)

@@ -15,11 +15,12 @@ from IPython.display import Markdown, display
 from analysis.claims import answer_weights, calibration, finding
 from analysis.claims import checks as standard
 from analysis.claims.finding import Comparison, Finding, ShownOnce
-from analysis.claims.hypotheses import Hypothesis, hypothesis
+from analysis.claims.hypotheses import Hypothesis, hypothesis, in_sales, of_worth
 from analysis.claims.verdicts import Check
+from analysis.cohorts import landmark
 from analysis.data.region import Region
 from analysis.figures.jupyter import end_notebook
-from analysis.language import phrase, text
+from analysis.language import current, phrase, text
 from analysis.statistics import effort
 from analysis.statistics.estimate import Estimate, NotEstimable
 
@@ -224,10 +225,13 @@ class Claim(ShownOnce):
         """Print the claim and its estimand from the register."""
         claim = html.escape(self.hypothesis.claim[self.language])
         sources = html.escape(text("; ").join(self.hypothesis.sources))
+        estimand = text(self.hypothesis.estimand)
+        if self.hypothesis.worth == "sales":
+            estimand = in_sales(estimand, current())
         return (
             f"<blockquote><p><b>{self.hypothesis.id}</b> {claim}</p>"
             f"<footer>{sources}</footer></blockquote>"
-            f"<p><b>{text('Estimand.')}</b> {html.escape(text(self.hypothesis.estimand))}</p>"
+            f"<p><b>{text('Estimand.')}</b> {html.escape(estimand)}</p>"
         )
 
 
@@ -246,7 +250,7 @@ def claim(key: str, region: Region, language: str = "en") -> Claim:
     language : {"en", "zh"}
         Language of the claim and of the finding.
     """
-    found = Claim(hypothesis(key), region, language)
+    found = Claim(of_worth(hypothesis(key), landmark.worth(region)), region, language)
     if shell := get_ipython():
         shell.set_custom_exc((NotEstimable,), found._say_why)
     _show(found).require(region.missing(found.hypothesis))

@@ -96,6 +96,7 @@ class Finding(ShownOnce):
         same += tuple(name for name in known if getattr(self, name))
         return {name: getattr(self, name) for name in same} | {
             "hypothesis": self.hypothesis.id,
+            "worth": self.hypothesis.worth,
             "reading": self.hypothesis.reading,
             "title": self.hypothesis.title[self.language],
             "claim": self.hypothesis.claim[self.language],

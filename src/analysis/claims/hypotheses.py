@@ -6,7 +6,7 @@ import hashlib
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -32,6 +32,8 @@ SANE = {
 }
 """Where an estimate can lie at all, by how it is shown, in its own unit (a ratio for "percent");
 beyond it the model is wrong, whatever the data. A part of the register may state its own."""
+SALES = {"en": ("margin", "sales"), "zh": ("毛利", "销售额")}
+"""What the register calls the worth of a customer, and what it is where costs are not known."""
 COUNTS = {"en": "customers", "zh": "位客户"}
 
 
@@ -146,6 +148,8 @@ class Hypothesis:
         one must survive a hidden cause.
     money : bool
         Whether it rests on amounts of sales, which refunds that are set aside would change.
+    worth : {"margin", "sales"}
+        What its words call the worth of a customer, as `landmark.worth`.
     """
 
     id: str
@@ -158,6 +162,7 @@ class Hypothesis:
     parts: tuple[Part, ...]
     reading: Reading = "description"
     money: bool = False
+    worth: str = "margin"
 
     @property
     def causal(self) -> bool:
@@ -181,6 +186,30 @@ def hypothesis(key: str) -> Hypothesis:
     if key not in register():
         raise ValueError(f"No hypothesis {key!r} in the register.{nearest(key, register())}")
     return register()[key]
+
+
+def of_worth(known: Hypothesis, worth: str) -> Hypothesis:
+    """Return a hypothesis in the words of a source in which a customer's worth is their sales.
+
+    Its estimand stays English, as it is in the register, until it is shown: see `in_sales`.
+    """
+    if worth == known.worth:
+        return known
+    parts = tuple(
+        replace(
+            part,
+            label={key: in_sales(each, key) for key, each in part.label.items()},
+            unit={key: in_sales(each, key) for key, each in part.unit.items()},
+        )
+        for part in known.parts
+    )
+    return replace(known, parts=parts, worth=worth)
+
+
+def in_sales(words: str, language: str) -> str:
+    """Return words on margin as words on sales."""
+    margin, sales = SALES[language]
+    return words.replace(margin, sales)
 
 
 def fingerprint() -> str:

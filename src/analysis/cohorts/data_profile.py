@@ -18,7 +18,7 @@ from analysis.data.validation import shown
 from analysis.language import current, text
 from analysis.statistics.measurement import scales
 
-MIN_ANSWERS, DAYS_IN_MONTH, LEAST_DAYS = 30, 365.25 / 12, 28
+MIN_ANSWERS, LEAST_DAYS = 30, 28
 """Answers of a scale; days of a month, and days of data that a rate by month needs."""
 
 
@@ -61,7 +61,7 @@ def recorded(region: Region, period: str = "") -> str:
     for name, (what, count) in counts.items():
         if name in region.rows or count:
             after = period if name == "transactions" else ""
-            parts.append(text("{n:,} {what}{after}", n=count, what=what, after=after))
+            parts.append(text("{what}: {n:,}{after}", n=count, what=what, after=after))
         else:
             parts.append(text("{what} not recorded", what=what))
     return text(", ").join(parts)
@@ -185,7 +185,7 @@ def monthly(region: Region) -> pd.DataFrame:
     since = people["joined_on"].clip(lower=pd.Timestamp(region.start))
     since = since.fillna(pd.Timestamp(region.start)).reindex(bought.index)
     days = (pd.Timestamp(region.end) - since).dt.days + 1
-    months = days.where(days >= LEAST_DAYS) / DAYS_IN_MONTH
+    months = days.where(days >= LEAST_DAYS) / landmark.MONTH
     found = pd.DataFrame(
         {
             "segment": people["segment"].reindex(bought.index).fillna(text("all")),

@@ -19,6 +19,7 @@ from analysis.statistics.regression.controls import UNKNOWN
 from analysis.statistics.regression.models import contrast, ols
 
 YEAR, HALF_YEAR, QUARTER, FOUR_WEEKS = 364, 182, 91, 28
+MONTH = 365.25 / 12  # of what is told by the month
 """Days; a year of 52 weeks has each day of the week equally often."""
 GROUPS = ("under 6", "6 to 7.5", "7.5 to 9", "9 or more")
 

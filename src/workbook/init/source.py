@@ -95,7 +95,11 @@ def write(address: str, output: Path | None = None, *, force: bool = False) -> W
             f"{path.name}: the file exists; --force replaces it, --output names another."
         )
     empty = build(path, place | {"customers": {"file": "-"}, "survey": {"file": "-"}})
-    found, passed = looking.look(empty)
+    try:
+        found, passed = looking.look(empty)
+    except DataError as error:  # which names the file that is still to be written
+        said = str(error).removeprefix(f"{path.name}: ")
+        raise DataError(f"{place['database']}: {said}" if empty.database else str(error)) from None
     if only:
         found = [each for each in found if each.files == (only,)]
         passed = {name: why for name, why in passed.items() if name.split(", sheet")[0] == only}

@@ -50,7 +50,7 @@ class Entry:
             return replace(self, trial={**self.trial, "part": _worded(part, words)})
         if not self.record:
             return self
-        words = _words(self.record["hypothesis"], language)
+        words = _words(self.record["hypothesis"], language, self.record.get("worth", "margin"))
         parts = [_worded(part, words.get(part["key"], {})) for part in self.record["parts"]]
         return replace(self, record={**self.record, "language": language, "parts": parts})
 
@@ -97,9 +97,10 @@ def trials_of(entries: Iterable[Entry]) -> dict[tuple[str, str], dict[str, Entry
     return trials
 
 
-def _words(claim: str, language: str) -> dict[str, dict[str, str]]:
+def _words(claim: str, language: str, worth: str = "margin") -> dict[str, dict[str, str]]:
     """Return the register's words for the parts of a claim, by their keys."""
     known = hypotheses.register().get(claim)
+    known = known and hypotheses.of_worth(known, worth)
     words = {
         part.key: {name: getattr(part, name)[language] for name in ("label", "unit", "counts")}
         for part in (known.parts if known else ())

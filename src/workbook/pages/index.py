@@ -148,7 +148,9 @@ def _row(key: str, known: Overview) -> dict:
 def _row_notes(claim: hypotheses.Hypothesis, known: Overview) -> Iterator[str]:
     """Say what the numbers of a row are, where the claim puts them, and how it is read."""
     words = wording.words(known.language)["index"]
-    headline, entries = claim.parts[0], known.claims[claim.id].values()
+    entries = known.claims[claim.id].values()
+    worths = {each.record.get("worth") for each in entries}
+    headline = hypotheses.of_worth(claim, "sales" if worths == {"sales"} else "margin").parts[0]
     parts = [*known.headlines(claim).values(), *(each.record["parts"][0] for each in entries)]
     part = next((wording.in_plain_unit(part) for part in parts if "estimate" in part), None)
     unit = part["unit"] if part else headline.unit[known.language]

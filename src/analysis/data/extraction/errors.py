@@ -20,6 +20,10 @@ _MEANINGS = {
     ),
     r"Could not set lock on file": LOCKED,
     r"too many (clients )?connections|connection slots": "the database has no connection left",
+    r"don't know how to connect": (
+        "no such kind of address is known; expected postgres://, mysql://, duckdb://, sqlite://, "
+        "pyspark://, another that ibis can connect to, or s3:// or https:// for Parquet files"
+    ),
     r"timeout|timed out|refused|could not translate host|name or service|no such file|unreachable|"
     r"server closed|can't connect|failed to resolve|\b200[235]\b": "the server does not answer",
 }

@@ -19,6 +19,7 @@ def files_outside(maps: Mapping[str, TableMap], folder: Path) -> dict[str, Path]
     for name, table in maps.items():
         for part in table.parts:
             for file in (*part.files, *(join.file for join in part.joins)):
+                check_no_address(f"[{name}] file", file)
                 fixed = re.split(r"[^/\\]*[*?]", file)[0] if part.is_pattern else file
                 if not is_outside(folder, fixed):
                     found |= _linked(folder, file) if part.outside else {}
@@ -30,6 +31,15 @@ def files_outside(maps: Mapping[str, TableMap], folder: Path) -> dict[str, Path]
                     )
                 found[file] = Path(os.path.normpath(folder / fixed))
     return found
+
+
+def check_no_address(key: str, path: str) -> None:
+    """Refuse the address of an object store, or of a web server, where files are expected."""
+    if re.match(r"\w{2,}:/", path):
+        raise DataError(
+            f"{key} = {path!r}: an address goes under database, "
+            'such as database = "s3://bucket/folder"; file is then the path below it.'
+        )
 
 
 def is_database_outside(own: SourceKeys, address: str | None, folder: Path) -> bool:

@@ -15,7 +15,7 @@ from analysis.data.mapping import without_effect
 from analysis.data.mapping.columns import column_of, marks_of
 from analysis.data.mapping.keys import ColumnKeys, Marks, SourceKeys, TableKeys
 from analysis.data.mapping.mistakes import check_name, checked, shown
-from analysis.data.mapping.outside import files_outside, is_database_outside
+from analysis.data.mapping.outside import check_no_address, files_outside, is_database_outside
 from analysis.data.mapping.source import Part, Source, TableMap
 from analysis.data.places import check_calendar, check_timezone, timezone_of
 from analysis.language import text
@@ -64,6 +64,7 @@ def build(path: Path, entry: dict) -> Source:
         zone = check_timezone(own.timezone)
     elif own.calendar is not None:
         zone = timezone_of(check_calendar(own.calendar))
+    check_no_address("folder", own.folder or "")
     folder = Path(os.path.normpath(path.parent / (own.folder or path.stem)))
     address = _address(own.database)
     is_beyond = is_database_outside(own, address, path.parent)

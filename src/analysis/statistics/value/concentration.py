@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
 
-from analysis.language import text
+from analysis.language import phrase, text
 from analysis.statistics import effort
 from analysis.statistics.estimate import Estimate, NotEstimable, from_se, jackknife_se
 
@@ -19,7 +19,13 @@ MOST_FALL, TAIL = 0.1, 0.10
 """Share by which a Gini coefficient may fall from 6 to 12 months and be called settled; share of
 the customers with sales who make up the tail."""
 
+ALIKE = 0.05
+"""Share of the customers who buy for exactly the same amount that makes a kink."""
 _TINY, _LEAST_ERROR = 1e-12, 1e-9
+_NO_ERROR = phrase(
+    "{n:,} customers tell no error of their shares of sales: they are too few, too much alike, or "
+    "one of them brings nearly all."
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,10 @@ class Concentration:
     the first 55 % of sales, the next 30 %, the rest.
 
     Where a few customers dominate (heavy tails), samples rarely contain the largest, and
-    the 95 % intervals cover about 90 % of the time, with 100 customers 80 %. Short
+    the 95 % intervals cover about 90 % of the time, with 100 customers 80 %. Where more than
+    `ALIKE` of the customers buy for one and the same amount, a share has a kink at which its
+    influence function is wrong on one side (71 to 98 % covered, two amounts, 100 to 400 customers):
+    there intervals hold those of the plain bootstrap as well (92 to 99 %). Short
     windows add concentration of their own: identical customers with two visits a month
     reach a Gini of 0.39 in one month and 0.12 in twelve.
     """
@@ -86,10 +95,14 @@ def concentration(sales: ArrayLike, *, n_boot: int = 999, seed: int = 0) -> Conc
     resampled = [_shares_on_logit(largest_first, c) for c in draws if c @ largest_first > 0]
     found, errors = _shares_on_logit(largest_first, np.ones(n))
     t = np.array([(each - found) / np.maximum(se, _TINY) for each, se in resampled])
-    low, high = found - np.quantile(t, [0.975, 0.025], axis=0) * errors
+    ends = found - np.quantile(t, [0.975, 0.025], axis=0) * errors
+    if np.unique(largest_first[largest_first > 0], return_counts=True)[1].max() > ALIKE * n:
+        logits = np.array([each for each, _ in resampled])
+        ends = np.vstack([ends, np.quantile(logits, [0.025, 0.975], axis=0)])
+    low, high = ends.min(axis=0), ends.max(axis=0)
     rows = special.expit(np.column_stack([found, low, high]))
     if errors.min() < _LEAST_ERROR or not ((rows > 0) & (rows < 1)).all():
-        raise NotEstimable(text("{n:,} customers tell no error of their shares of sales.", n=n))
+        raise NotEstimable(text(_NO_ERROR, n=n))
     method = f"Lorenz curve, bootstrap-t ({n_boot})"
     shares = (Estimate(*row, n, "logit", method=method) for row in rows.tolist())
     return Concentration(_gini_estimate(largest_first), *shares)
@@ -199,9 +212,7 @@ def _gini_estimate(largest_first: np.ndarray) -> Estimate:
     """Return the Gini coefficient with the jackknife's interval, or say that it has none."""
     share, se = _gini(largest_first)
     if se < _LEAST_ERROR:
-        raise NotEstimable(
-            text("{n:,} customers tell no error of a Gini coefficient.", n=len(largest_first))
-        )
+        raise NotEstimable(text(_NO_ERROR, n=len(largest_first)))
     method = "Gini coefficient, jackknife"
     on_logit = se / (share * (1 - share))
     return from_se(share, on_logit, len(largest_first), scale="logit", method=method)
