@@ -4,7 +4,7 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
-from analysis.claims import findings
+from analysis.claims import across_regions, findings
 from analysis.claims.finding import TRIAL_MIME_TYPE, conclude, part_record
 from analysis.claims.hypotheses import hypothesis
 from analysis.claims.verdicts import judge_part
@@ -13,6 +13,7 @@ from sample_findings import beyond
 from workbook.deciding import shown
 from workbook.pages import collect, index, region_page
 from workbook.pages.entry import Entry, judged
+from workbook.pages.exports import rows
 
 H19 = hypothesis("H19")
 REGIONS = ("North 华北", "East 华东", "South")
@@ -177,3 +178,15 @@ def test_a_record_is_found_in_a_notebook_of_its_own_region_alone():
     output["data"][TRIAL_MIME_TYPE]["part"].pop("label")
     with pytest.raises(ValueError, match="label"):
         list(findings.of_trials(notebook))
+
+
+def test_an_export_says_what_trials_decided_beside_what_was_found_without_them():
+    entries = [*map(observed, REGIONS), tried(REGIONS[0], 0.08), tried(REGIONS[1], -0.08)]
+    found = findings.tidy([each.record for each in entries if each.record])
+    trials = rows.by_trial(entries, "en")
+    pools = across_regions.pooled(found)
+    said = {each.region: each.by_trial for each in rows.lines(found, pools, "en", trials=trials)}
+    assert said[REGIONS[0]].startswith("Inconclusive; by trial in North 华北, of this part")
+    assert said[REGIONS[1]].startswith("Contradicted; by trial in East 华东, of this part")
+    assert said[REGIONS[2]] == ""
+    assert said[""].count("by trial in") == 2

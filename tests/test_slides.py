@@ -35,9 +35,10 @@ def test_the_first_sheet_says_each_claim_in_each_place(tables, said):
     assert book.sheetnames == ["claims", "findings", "all regions"]
     head, *lines = book["claims"].iter_rows(values_only=True)
     assert head == (
-        "Claim", "What it says", "Region", "Verdict", "In plain words", "Effect and range", "Page",
+        "Source", "Claim", "What it says", "Region", "Verdict", "By trial", "In plain words",
+        "Effect and range", "Page",
     )  # fmt: skip
-    assert [(line[0].split()[0], line[2], line[3]) for line in lines] == [
+    assert [(line[1].split()[0], line[3], line[4]) for line in lines] == [
         ("H03", "All regions", "Supported"),
         ("H04", "All regions", "Not testable"),
         ("H03", "North 华北", "Supported"),
@@ -45,11 +46,11 @@ def test_the_first_sheet_says_each_claim_in_each_place(tables, said):
         ("H03", "South 华南", "Supported"),
         ("H04", "North 华北", "Not testable"),
     ]
-    assert "the whole interval meets the claim of at least +0.15" in lines[2][4]
-    assert "+0.40 (95% interval +0.30 to +0.50)" in lines[2][5]
-    link = book["claims"]["G4"].hyperlink.target
+    assert "the whole interval meets the claim of at least +0.15" in lines[2][6]
+    assert "+0.40 (95% interval +0.30 to +0.50)" in lines[2][7]
+    link = book["claims"]["I4"].hyperlink.target
     assert link == "../example/North%20%E5%8D%8E%E5%8C%97/H03_loss_against_gain.html#H03"
-    assert book["claims"]["G5"].value is None
+    assert book["claims"]["I5"].value is None
     assert book["claims"].print_title_rows == "$1:$1"
 
 

@@ -206,9 +206,12 @@ def export(
     use(language)  # reasons are worded where effects are pooled
     others, tested = findings.read_variants(reports), findings.read_tests(reports)
     pools = across_regions.pooled(found, others, tested)
-    records = [entry.record for entry in collect.collect(reports) if entry.record]
-    units = rows.units(records, language)
-    said = rows.lines(found, pools, language, units, reports)
+    entries = collect.collect(reports)
+    units = rows.units([entry.record for entry in entries if entry.record], language)
+    trials = rows.by_trial(entries, language)
+    keys = zip(found["source"], found["region"], found["hypothesis"], strict=True)
+    found["by_trial"] = [trials.get(key, "") for key in keys]
+    said = rows.lines(found, pools, language, units, reports, trials)
     run_lock.refuse_links(reports)
     where = folder or reports / run_lock.EXPORT
     for path in exporter.write(found, pools, where, language, said, with_slides=slides):

@@ -121,7 +121,8 @@ def test_without_a_past_the_size_is_the_team_s_own(source, tmp_path):
     ("claim", "options", "said"),
     [
         ("H12", (), "no trial is designed for this claim"),
-        ("H19", ("--share", 2), "--share 2: expected a share"),
+        ("H19", ("--share", 2), "--share 2: expected a share from 0.05 to 0.95"),
+        ("H19", ("--compliance", 1.2), "--compliance 1.2: expected a share from 0.05 to 1"),
         ("H19", ("--name", "../x"), "expected a name that can be that of a folder"),
         ("H20", ("--as-of", "2024-07-03"), "16 are needed"),
     ],

@@ -63,8 +63,9 @@ def plan(
     use(language)
     design = designs.design(claim)
     for option, value in (("share", share), ("compliance", compliance)):
-        if value is not None and not 0.05 <= value <= (0.95 if option == "share" else 1):
-            raise DataError(f"--{option} {value:g}: expected a share from 0.05 to 0.95.")
+        most = 0.95 if option == "share" else 1
+        if value is not None and not 0.05 <= value <= most:
+            raise DataError(f"--{option} {value:g}: expected a share from 0.05 to {most:g}.")
     examples.read(source)
     here = load_region(source, _whole_name(source, region), as_of)
     trial = name or f"{claim} {here.name}"

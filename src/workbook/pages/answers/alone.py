@@ -86,7 +86,8 @@ class Alone(View):
             facts = {"claim": self.link_to(missing[0]), "reason": missing[0].record["reason"]}
             facts["n"] = len({each.claim for each in missing})
             kind = "open" if self.region and open_ones else "missing"
-            yield self.answer(kind, "untested_more", True, **facts)
+            key = "untested_one" if facts["n"] == 1 else "untested_more"
+            yield self.answer(kind, key, True, **facts)
         if not open_ones and not missing:
             yield self.answer("open", "nothing_open")
         yield from self.by_trial("open", self.tried(OPEN))

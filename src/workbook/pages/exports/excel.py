@@ -30,7 +30,8 @@ WIDEST = 48
 """Characters of the widest column of a sheet; longer text is wrapped."""
 
 FIRST_WIDTHS = {
-    "claim": 24, "says": 40, "where": 16, "verdict": 14, "sentence": 60, "effect": 40, "page": 8,
+    "source": 12, "claim": 24, "says": 40, "where": 16, "verdict": 14, "by_trial": 40,
+    "sentence": 60, "effect": 40, "page": 8,
 }  # fmt: skip
 """Characters of the columns of the sheet that is read."""
 ONE_LINE, WRAPPED = (Alignment(vertical="top", wrap_text=wrap) for wrap in (False, True))
@@ -101,8 +102,7 @@ def _with_words(table: pd.DataFrame, parts: Sequence[Part], language: str) -> pd
 def _fill_first(sheet: Worksheet, said: Sequence[Line], language: str) -> None:
     """Write what was found, to be read."""
     words, verdict = plain.words(language)["export"], wording.words(language)["verdict"]
-    names = ("claim", "says", "where", "verdict", "sentence", "effect", "page")
-    for column, name in enumerate(names, start=1):
+    for column, name in enumerate(FIRST_WIDTHS, start=1):
         _put(sheet.cell(1, column), words[name])
         sheet.cell(1, column).font = Font(bold=True)
         sheet.column_dimensions[get_column_letter(column)].width = FIRST_WIDTHS[name]
@@ -112,11 +112,12 @@ def _fill_first(sheet: Worksheet, said: Sequence[Line], language: str) -> None:
         where = line.region or words["everywhere"]
         says, verdict_said = line.known.claim[language], verdict[line.record["verdict"]]
         link = words["open"] if line.href else ""
-        row = (title, says, where, verdict_said, line.sentence, effect, link)
+        row = (line.source, title, says, where, verdict_said, line.by_trial, line.sentence, effect)
+        row += (link,)
         for column, value in enumerate(row, start=1):
             _put(sheet.cell(number, column), value)
             sheet.cell(number, column).alignment = WRAPPED
-        _coloured(sheet.cell(number, 4), line.record["verdict"])
+        _coloured(sheet.cell(number, 5), line.record["verdict"])
         if line.href:
             sheet.cell(number, len(row)).hyperlink = f"../{line.href}"
             sheet.cell(number, len(row)).font = Font(color="0B55A0", underline="single")

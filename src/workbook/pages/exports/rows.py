@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import quote
@@ -15,6 +15,7 @@ from analysis.claims.finding import part_record
 from analysis.claims.hypotheses import Hypothesis, hypothesis
 from analysis.language import translate
 from workbook.pages import history, plain
+from workbook.pages.entry import Entry, is_settled, judged, trials_of
 
 KEYS = ["source", "region", "hypothesis"]
 Units = Mapping[tuple[str, str, str, str], Mapping]
@@ -30,6 +31,7 @@ class Line:
     known: Hypothesis
     record: Mapping  # as of a finding; with the parts' numbers, where it has any
     href: str = ""  # of its page, relative to the files of the export
+    by_trial: str = ""  # what trials decided, and the claim's verdict with them
 
     @property
     def sentence(self) -> str:
@@ -60,17 +62,35 @@ def units(records: Sequence[Mapping], language: str) -> dict:
     return found | means
 
 
+def by_trial(entries: Sequence[Entry], language: str) -> dict[tuple[str, str, str], str]:
+    """Return what trials decided, by source, region and claim, as index and region page say it.
+
+    In a region with the claim's verdict over all parts; of all regions, what each of them has.
+    """
+    verdicts, found = wording.words(language)["verdict"], {}
+    observed = {(*each.place, each.claim): each.record for each in entries if each.record}
+    for (source, claim), own in trials_of(each.worded(language) for each in entries).items():
+        for region, tried in own.items():
+            key, everywhere = (source, region, claim), (source, history.EVERYWHERE, claim)
+            [said, _] = plain.by_trial([tried.trial], tried.trial["verdict"], language)
+            with_it = judged(observed.get(key), tried)
+            found[key] = f"{verdicts[with_it['verdict']]}; {said}" if is_settled(tried) else said
+            found[everywhere] = "; ".join(filter(None, [found.get(everywhere), said]))
+    return found
+
+
 def lines(
     found: pd.DataFrame,
     pools: pd.DataFrame,
     language: str,
     in_units: Units = MappingProxyType({}),
     reports: Path | None = None,
+    trials: Mapping[tuple[str, str, str], str] = MappingProxyType({}),
 ) -> list[Line]:
     """Return a line for each claim over all regions of a source, best first, and in each region.
 
     The tables are as from `findings.tidy` and `across_regions.pooled`; `reports` is the folder of
-    the pages, beside or above that of the export.
+    the pages, beside or above that of the export, and `trials` are as from `by_trial`.
     """
     best = across_regions.ranked(pools) if len(pools) else pools
     order = [tuple(row) for row in best[["source", "hypothesis"]].itertuples(index=False)]
@@ -80,7 +100,10 @@ def lines(
         _line(own, language, in_units, _href(reports, *key))
         for key, own in found.groupby(KEYS, sort=False)
     ]
-    return made
+    return [
+        replace(each, by_trial=trials.get((each.source, each.region, each.known.id), ""))
+        for each in made
+    ]
 
 
 def _line(own: pd.DataFrame, language: str, in_units: Units, href: str = "") -> Line:

@@ -64,7 +64,8 @@ def _draw(slide: Slide, lines: Sequence[Line], language: str) -> None:
     chip.text_frame.paragraphs[0].runs[0].font.color.rgb = ink
     where = words["everywhere"] if whole else main.region
     said = slide.shapes.add_textbox(EDGE, Cm(6.1), WIDTH - 2 * EDGE, Cm(2.6))
-    _write(said, f"{where}: {main.sentence}", 16)
+    trial = f" ({words['by_trial']}: {main.by_trial})" if main.by_trial else ""
+    _write(said, f"{where}: {main.sentence}{trial}", 16)
     counts = Counter(line.record["verdict"] for line in regions)
     listed = [f"{verdicts[name]} {counts[name]}" for name in card.SYMBOLS if counts[name]]
     counted = words["counts"].format(counts=plain.words(language)["join"].join(listed))
@@ -86,6 +87,7 @@ def _table(slide: Slide, regions: Sequence[Line], language: str) -> None:
         if line:
             effect = line.record["reason"] if line.part is None else ""
             effect = effect or plain.effect(line.part, language)
+            effect = "; ".join(filter(None, [line.by_trial, effect]))
             cells = [line.region, verdicts[line.record["verdict"]], effect]
         for cell, text in zip(table.rows[number].cells, cells, strict=True):
             cell.text = text
