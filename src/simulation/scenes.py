@@ -68,8 +68,10 @@ _NOT_LOYAL = World(loyalty_slope=0.0)
 _ALL_ALIKE = World(choice=(0.4, 0.4, 0.4))
 _NEITHER = replace(_NOTHING_KEEPS, **_NO_HABIT, **_NO_VIEW_COUNTS)
 
+_SIZES = (300, 1_000, 3_000, 10_000)
+
 SCENES = (
-    Scene(PLANTED, World(), (*SURVEY, *CASES, *VALUE, *RETENTION, *ADDED), (300, 1_000, 3_000)),
+    Scene(PLANTED, World(), (*SURVEY, *CASES, *VALUE, *RETENTION, *ADDED), _SIZES),
     Scene("no effect", _NO_EFFECT, (*SURVEY, "H08", "H09", "H11")),
     Scene("no effect on purchases", World(**_NO_LINK), ("H13", "H14", "H16")),
     Scene(
