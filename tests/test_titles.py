@@ -149,3 +149,11 @@ def test_a_share_has_wilsons_interval_also_at_its_ends():
 def test_a_range_without_an_end_is_told():
     assert titles.text("{x:.1f}", x=Estimate(2.0, 0.5, np.inf, 9)) == "2.0 (0.5 to ∞)"
     assert titles.text("{x:.1f}", x=from_se(-0.01, 0.01, 9)) == "0.0 (0.0 to 0.0)"
+
+
+def test_a_tier_is_visited_as_promised_where_its_whole_interval_is_near_the_promise():
+    ends = {"ci_low": [2.49, 1.7, 0.9], "ci_high": [2.9, 2.1, 1.6]}
+    visits = pd.DataFrame(ends, index=["A", "B", "C"])
+    claimed = np.array([3.0, 2.0, 1.0])
+    assert titles.promised(visits, claimed, 0.5) == "Visited about as often as promised: B"
+    assert "Of no tier" in titles.promised(visits.loc[["A"]], claimed[:1], 0.5)

@@ -224,7 +224,7 @@ def visits(table: pd.DataFrame, promised: Mapping[str, float], caption: str) -> 
         )
         for (tier, row), claim in zip(table.iterrows(), claimed, strict=True)
     )  # fmt: skip
-    title = titles.promised(table.index, table["estimate"], claimed, HALF_BAND)
+    title = titles.promised(table, claimed, HALF_BAND)
     alt = text("Visits a month with 95% intervals: {listed}.", listed=listed)
     figure(fig, alt, caption, title)
 

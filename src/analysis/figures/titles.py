@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -170,12 +170,15 @@ def pooled(label: str, ranged: Callable[[pd.Series], str], row: pd.Series) -> st
     return capitalised(text("{label}, {n} regions: {effect}", **facts))
 
 
-def promised(tiers: Iterable[object], visited: pd.Series, claimed: np.ndarray, band: float) -> str:
-    """Say which tiers are visited as often as promised."""
-    near = [str(t) for t, v, c in zip(tiers, visited, claimed, strict=True) if abs(v - c) <= band]
-    if not near:
-        return text("No tier is visited as often as promised")
-    return text("Visited about as often as promised: {tiers}", tiers=text(", ").join(near))
+def promised(table: pd.DataFrame, claimed: np.ndarray, band: float) -> str:
+    """Say for which tiers the whole interval of visits lies near what was promised."""
+    is_near = (table["ci_low"] >= claimed - band) & (table["ci_high"] <= claimed + band)
+    if not is_near.any():
+        return text("Of no tier is it clear that they are visited as often as promised")
+    return text(
+        "Visited about as often as promised: {tiers}",
+        tiers=text(", ").join(map(str, table.index[is_near])),
+    )
 
 
 def gain_and_loss(means: pd.DataFrame) -> str:
