@@ -40,6 +40,17 @@ def test_forest_draws_the_main_row_first_in_colour(effects):
     assert ax.get_xlabel() == "SD"
 
 
+def test_a_long_unit_is_not_cut_off_below_a_forest(effects):
+    table = effects.set_axis(["what the lots say, of all who were drawn", "without lots"])
+    fig, ax = plt.subplots(figsize=(7.2, 1.54))
+    unit = "effect of what was received (percentage points still buying after a year)"
+    marks.forest(ax, table, 0, None, unit)
+    fig.canvas.draw()
+    drawn = ax.xaxis.label.get_window_extent()
+    assert ax.get_xlabel().replace("\n", " ") == unit
+    assert 0 <= drawn.x0 < drawn.x1 <= fig.bbox.width
+
+
 def test_lorenz_reads_the_curve_at_the_mark():
     _, ax = plt.subplots()
     curve = pd.DataFrame({"share_customers": [0, 0.2, 1], "share_sales": [0, 0.8, 1]})

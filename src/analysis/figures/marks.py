@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from itertools import cycle, product
 
@@ -27,6 +28,8 @@ OWN = {
 }  # fmt: skip
 """Colours of groups that stand in several pictures."""
 LOW_TO_HIGH = ["low", "high"]
+LETTERS = 50
+"""Of a line of an axis's label."""
 MOST_NAMED = 5
 """Lines that are named at their ends; more of them need a legend."""
 
@@ -57,7 +60,7 @@ def forest(
     intervals(ax, rows[~is_main], table[~is_main], color=GREY)
     intervals(ax, rows[is_main], table[is_main])
     ax.set_yticks(rows, [str(name) for name in table.index])
-    ax.set(xlabel=unit, ylim=(-0.6, len(table) - 0.5))
+    ax.set(xlabel=textwrap.fill(unit, LETTERS), ylim=(-0.6, len(table) - 0.5))
     ax.locator_params(axis="x", nbins=7)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
