@@ -125,6 +125,7 @@ def test_amounts_are_told_in_whatever_unit_they_are():
     assert titles.text("{x:+amount}", x=each.times(1e-6)) == "+0.00123 (+0.00010 to +0.00235)"
     amounts = [titles.text("{x:amount}", x=x) for x in (61_234.4, 599.3, 5.906, 0.0237, 0)]
     assert amounts == ["61,234", "599", "5.91", "0.0237", "0"]
+    assert titles.text("{x:amount} of {y:amount}", x=7.0, y=20) == "7 of 20"
     assert translate("{x:amount}", "", "zh", {"x": 1_234_567.0}) == "123.5万"
 
 

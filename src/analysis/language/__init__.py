@@ -154,8 +154,9 @@ class _Formatter(string.Formatter):
 def amount_format(spec: str, values: Iterable[float]) -> str:
     """Return the format of amounts of money or goods that are shown side by side.
 
-    In whatever unit they are, the largest has three significant digits at least: those of 100 or
-    more are whole numbers. A format that is no "amount" is returned as it is.
+    In whatever unit they are, the largest has three significant digits at least, unless all are
+    whole: those of 100 or more are whole numbers. A format that is no "amount" is returned as it
+    is.
 
     Examples
     --------
@@ -164,8 +165,9 @@ def amount_format(spec: str, values: Iterable[float]) -> str:
     """
     if not spec.endswith("amount"):
         return spec
-    largest = max((abs(each) for each in values if isfinite(each)), default=0)
-    digits = 2 - floor(log10(largest)) if largest else 0
+    sizes = [abs(each) for each in values if isfinite(each)]
+    largest, are_whole = max(sizes, default=0), all(each == round(each) for each in sizes)
+    digits = 0 if are_whole else 2 - floor(log10(largest))
     return f"{spec.removesuffix('amount')},.{min(max(digits, 0), MOST_DIGITS)}f"
 
 
