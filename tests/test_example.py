@@ -862,7 +862,7 @@ def test_buying_beyond_fuel_is_recovered_from_what_is_visible():
 
 @pytest.mark.slow
 def test_the_example_is_written_in_time_and_size(tmp_path):
-    write_example(tmp_path / "example")
+    write_example(tmp_path / "example", n_draw=6_000)
     lines = pd.read_parquet(tmp_path / "example" / "transactions.parquet")
     assert lines["bought_at"].is_monotonic_increasing
     assert 1_000_000 < len(lines) < 2_000_000
