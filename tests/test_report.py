@@ -11,7 +11,7 @@ from analysis.claims.verdicts import Check
 from analysis.statistics.estimate import from_se
 from sample_findings import BLOCKING, beyond, each_verdict, loss_against_gain, performance
 from workbook.pages import index as index_page
-from workbook.pages import report
+from workbook.pages import plain, report
 
 EVIL = "North 华北 <script>alert(1)</script>"
 TRACEBACK = 'Traceback (most recent call last)\n  File "/home/someone/x.py", line 3\nValueError: no'
@@ -315,7 +315,7 @@ def test_index_says_which_parts_are_open_and_that_none_decides_where_a_check_doe
     effects = dict(zip((part.key for part in known.parts), effects, strict=True))
     still_open = conclude(known, "example", "North 华北", effects)
     blocked = conclude(known, "example", "North 华北", effects, checks=(BLOCKING,))
-    (said,) = index_page.decider(still_open.record())
+    (said,) = plain.decider(still_open.record())
     assert said.startswith("left open by mature less growing: ")
     assert said.endswith(" (and 1 more)")
-    assert index_page.decider(blocked.record()) == []
+    assert plain.decider(blocked.record()) == []
