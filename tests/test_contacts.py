@@ -635,7 +635,7 @@ def test_campaigns_that_all_cost_the_same_have_no_range_and_a_ratio():
     ends = [50 / 10 * (0.05 - 0.0196), 50 / 10 * (0.05 + 0.0196)]
     assert [ratio.ci_low, ratio.ci_high] == pytest.approx(ends, rel=0.02)
     said = campaign_costs.costs_in_words(cost, cost, kept, 40.0, "CNY")
-    assert said.startswith("Winning a customer costs 50.0 (range unknown) CNY. ")
+    assert said.startswith("Winning a customer costs 50 (range unknown) CNY. ")
 
 
 def test_the_cost_of_a_customer_kept_has_the_range_of_what_it_is_made_of():

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from analysis.language import ZERO, amount_format, current, phrase, text, translate
+from analysis.language import ZERO, current, phrase, text, three_digits_need, translate
 
 if TYPE_CHECKING:  # it brings SciPy, which takes a second, and only names a type here
     from analysis.statistics.estimate import Estimate
@@ -80,7 +80,7 @@ def three_digits(value: float) -> str:
     """Return a number with three significant digits and thousands separators."""
     if not math.isfinite(value) or value == 0:
         return minus(f"{value:g}".replace("inf", "∞"))
-    return minus(format(value, amount_format("amount", [value])))
+    return minus(f"{value:,.{three_digits_need(abs(value))}f}")
 
 
 def ranged(found: Estimate) -> str:

@@ -167,8 +167,13 @@ def amount_format(spec: str, values: Iterable[float]) -> str:
         return spec
     sizes = [abs(each) for each in values if isfinite(each)]
     largest, are_whole = max(sizes, default=0), all(each == round(each) for each in sizes)
-    digits = 0 if are_whole else 2 - floor(log10(largest))
-    return f"{spec.removesuffix('amount')},.{min(max(digits, 0), MOST_DIGITS)}f"
+    digits = 0 if are_whole else three_digits_need(largest)
+    return f"{spec.removesuffix('amount')},.{digits}f"
+
+
+def three_digits_need(size: float) -> int:
+    """Return the decimals with which a positive number has three significant digits at least."""
+    return min(max(2 - floor(log10(size)), 0), MOST_DIGITS)
 
 
 def chinese_number(value: float, spec: str) -> str:
