@@ -362,7 +362,7 @@ def test_visits_of_one_tier_without_bounds_or_promise():
 
 def test_costs_have_what_was_found_for_each_purpose():
     alt, ax = drawn("costs", CAMPAIGNS, COSTS)
-    found = "acquire 200 (100 to 400), campaigns: 2; retain 10 (5 to 20), campaigns: 1."
+    found = "acquire 200 (100 to 400), campaigns: 2; retain 10.0 (5.00 to 20.0), campaigns: 1."
     assert found in alt
     assert "Campaigns not shown: 1." in alt
     assert (ax.get_yscale(), ax.get_ylabel()) == ("log", "cost per head, logarithmic")
