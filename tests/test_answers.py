@@ -138,6 +138,16 @@ def test_verdicts_that_moved_are_said_with_the_cause(tmp_path):
     assert "H03 Loss against gain in South <华南> from Supported to Too small to matter" in text
 
 
+def test_a_source_that_joins_others_has_its_first_run(tmp_path):
+    others = [*runs((0.4, 0.41, 0.43))]
+    found = findings.tidy([each.record | {"source": "pilot"} for each in others])
+    history.append(tmp_path, found, across_regions.pooled(found))
+    joined = dict(said(others, folder=tmp_path))
+    assert joined["changed"].startswith("This is the first run")
+    later = dict(said(runs((0.42, 0.41, 0.43)), folder=tmp_path))
+    assert later["changed"].startswith("No verdict has moved")
+
+
 def test_few_regions_speak_for_themselves():
     found = said(runs((0.4, 0.0)))
     assert found[0][1].startswith("H03 Loss against gain holds in North 华北. ")

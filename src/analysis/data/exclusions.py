@@ -23,7 +23,7 @@ from analysis.data.validation.tables import (
     UNANSWERED,
     UNFOUND,
 )
-from analysis.language import Verbatim, text
+from analysis.language import Verbatim, money, text
 
 if TYPE_CHECKING:
     from ibis.expr.types import Table, Value
@@ -146,7 +146,7 @@ def left_out_sentences(rows: pd.DataFrame, currency: str) -> list[str]:
     """
     sentences = []
     for row in rows.itertuples():
-        amount = text("{n:amount} {currency}", n=row.amount, currency=currency).rstrip()
+        amount = money(row.amount, currency)
         if row.reason == EQUAL:
             sentence = text(
                 "{n:,} row of customers is equal to an earlier one, and counts once with it",

@@ -171,6 +171,11 @@ def amount_format(spec: str, values: Iterable[float]) -> str:
     return f"{spec.removesuffix('amount')},.{digits}f"
 
 
+def money(amount: float, currency: str) -> str:
+    """Return an amount with its currency, where the source names one."""
+    return text("{n:amount} {currency}", n=amount, currency=currency).rstrip()
+
+
 def three_digits_need(size: float) -> int:
     """Return the decimals with which a positive number has three significant digits at least."""
     return min(max(2 - floor(log10(size)), 0), MOST_DIGITS)

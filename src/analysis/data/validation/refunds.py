@@ -19,7 +19,7 @@ from analysis.data.validation.tables import (
     REFUND,
     CheckedTable,
 )
-from analysis.language import text
+from analysis.language import money, text
 
 KEPT, UNDONE = "share_kept", "undone_at"
 """Columns of purchases: when something was given back, and the share that was kept from then on;
@@ -66,7 +66,7 @@ class Refunds:
                 "{n:,} refund lines are excluded: {amount}; there are no sales that they could "
                 "belong to",
                 n=self.lines,
-                amount=text("{n:amount} {currency}", n=self.amount, currency=currency).rstrip(),
+                amount=money(self.amount, currency),
             )
         return text(
             "{n:,} refund line is excluded: {amount:amount} of {sales}, {share:.1f}% of sales; the "
@@ -75,7 +75,7 @@ class Refunds:
             "the purchases they belong to stay in",
             n=self.lines,
             amount=self.amount,
-            sales=text("{n:amount} {currency}", n=self.sales, currency=currency).rstrip(),
+            sales=money(self.sales, currency),
             share=100 * self.share,
         )
 

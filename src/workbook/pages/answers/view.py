@@ -174,7 +174,7 @@ class View:
         """Say which verdicts moved since the run before, and why."""
         if self.known.past.empty:
             return
-        if self.known.past["run"].max() == 1:
+        if self.known.past.loc[self.known.past["source"] == self.source, "run"].nunique() == 1:
             yield self.answer("changed", "first")
             return
         language = self.known.language
