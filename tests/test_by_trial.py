@@ -190,3 +190,19 @@ def test_an_export_says_what_trials_decided_beside_what_was_found_without_them()
     assert said[REGIONS[1]].startswith("Contradicted; by trial in East 华东, of this part")
     assert said[REGIONS[2]] == ""
     assert said[""].count("by trial in") == 2
+
+
+def test_a_claim_s_own_page_says_what_its_trial_found_and_leads_there(tmp_path):
+    entries = [*map(observed, REGIONS), tried(REGIONS[1], 0.08)]
+    pages = [tmp_path.joinpath(*each.place, f"{each.notebook}.html") for each in entries]
+    for each in pages:
+        each.parent.mkdir(parents=True, exist_ok=True)
+        each.write_text('<html lang="en"><!--trial-->old<!--/trial-->')
+    collect.write_index(tmp_path, entries, collect.write_findings(tmp_path, entries))
+    shown = [BeautifulSoup(each.read_text("utf-8"), "html.parser").a for each in pages]
+    assert [shown[number] for number in (0, 2, 3)] == [None, None, None]
+    assert shown[1]["href"] == "card_offered_by_lot.html"
+    said = shown[1].text
+    assert said.startswith("by trial in East 华东, of this part alone: Supported; Retention, ")
+    assert ": +8.0 pp (95% interval +6.0 to +10.0); " in said
+    assert said.endswith("; without a trial: Inconclusive")

@@ -15,7 +15,7 @@ from analysis.claims import across_regions, findings, hypotheses
 from analysis.claims.finding import no_finding
 from analysis.data.errors import DataError
 from analysis.data.files import make_room, write_text
-from workbook.pages import history, index, navigation, region_page, report
+from workbook.pages import history, index, navigation, plain, region_page, report
 from workbook.pages.entry import Entry
 from workbook.pages.overview import Overview
 from workbook.running import up_to_date
@@ -92,9 +92,22 @@ def _write_index(
         write_text(page, region_page.page(place, own, known))
     write_text(reports / "index.html", index.index(entries, beyond, [*lost, *unread]))
     above = [reports / each.source / f"{ACROSS}.html" for each in over]
-    navigation.fill(reports, entries, known.language, above)
+    navigation.fill(reports, entries, known.language, above, _of_trials(reports, known))
     if not lost:  # else the next run writes the index again, without what is said of them
         up_to_date.indexed(reports)
+
+
+def _of_trials(reports: Path, known: Overview) -> dict[Path, tuple[Path, str]]:
+    """Return by a claim's page that of its trial, and what the trial says of the claim."""
+    found = {}
+    for entry in known.entries:
+        if entry.record and (tried := known.tried(entry)):
+            notes = plain.by_trial([tried.trial], entry.record["verdict"], known.language)
+            pages = [
+                reports.joinpath(*each.place, f"{each.notebook}.html") for each in (entry, tried)
+            ]
+            found[pages[0]] = (pages[1], language.text("; ").join(notes))
+    return found
 
 
 def _entry_if_whole(path: Path, reports: Path) -> Entry | None:

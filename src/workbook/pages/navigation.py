@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import quote
 
 from markupsafe import Markup
@@ -35,11 +36,18 @@ class Links:
     siblings: Sequence[tuple[Path, str]] = ()
 
 
-def fill(reports: Path, entries: Sequence[Entry], language: str, others: Sequence[Path]) -> None:
+def fill(
+    reports: Path,
+    entries: Sequence[Entry],
+    language: str,
+    others: Sequence[Path],
+    trials: Mapping[Path, tuple[Path, str]] = MappingProxyType({}),
+) -> None:
     """Write the links of all pages of a folder of reports, whose entries are given.
 
     Pages of the same name in other folders (`others`: the sources' pages over all regions) get
-    only those to the other language.
+    only those to the other language. `trials` has, by a claim's page, the page of its trial and
+    what that says of the claim.
     """
     words = plain.words(language)["nav"]
     root = reports.parent if is_of_language(reports) else reports
@@ -54,6 +62,8 @@ def fill(reports: Path, entries: Sequence[Entry], language: str, others: Sequenc
             found = {known[p.parents[len(name.parts) - 1]]: p for p in same if p != page}
             parts = {"lang": _languages(page, found)}
             if page == links.page:
+                tried = _link(page, *trials[page]) if page in trials else ""
+                parts["trial"] = str(tried and Markup('<p class="tried">{}</p>').format(tried))
                 parts["nav"] = _drawn(links, words)
             _write(page, parts)
 
