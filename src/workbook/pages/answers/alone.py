@@ -80,7 +80,6 @@ class Alone(View):
                 yield self.answer("open", "open_check", reason=way, **facts)
             if open_ones[1:]:
                 yield self.answer("open", "also_open", True, claims=self._links(open_ones[1:]))
-            yield from self.outlooks(each.claim for each in open_ones)
         missing = [each for each in self.found if each.record["verdict"] == "not testable"]
         if missing:
             facts = {"claim": self.link_to(missing[0]), "reason": missing[0].record["reason"]}
@@ -91,6 +90,7 @@ class Alone(View):
         if not open_ones and not missing:
             yield self.answer("open", "nothing_open")
         yield from self.by_trial("open", self.tried(OPEN))
+        yield from self.outlooks(each.claim for each in open_ones)
 
     def apart(self) -> Iterator[Answer]:
         """Say which effect of a region lies apart from the mean of all."""
@@ -102,7 +102,10 @@ class Alone(View):
             yield self.answer("differ", "not_apart")
             return
         each, part, mean = rows[0]
-        facts = plain.numbers(part) | {"mean": with_range(mean), "claim": self.link_to(each)}
+        facts = plain.numbers(part) | {
+            "mean": with_range(mean, self.known.language),
+            "claim": self.link_to(each),
+        }
         yield self.answer("differ", "apart", **facts)
 
     def _links(self, entries: Sequence[Entry]) -> Markup:

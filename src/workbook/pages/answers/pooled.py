@@ -148,7 +148,7 @@ class Pooled(View):
         if not parts:
             return
         ends = [pick(parts, key=lambda name: parts[name]["estimate"]) for pick in (min, max)]
-        said = [with_range(parts[name]) for name in ends]
+        said = [with_range(parts[name], self.known.language) for name in ends]
         facts = {"claim": self.link(known), "lowest": ends[0], "highest": ends[1]}
         facts |= {"low": said[0], "high": said[1]}
         yield self.answer("differ", "differ_pair", **facts)

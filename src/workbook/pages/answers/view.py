@@ -13,6 +13,7 @@ from analysis.claims import wording
 from analysis.claims.deciding import decidability, on_card
 from analysis.claims.deciding.next_steps import NO_WAYS, Step
 from analysis.claims.hypotheses import Hypothesis, hypothesis
+from analysis.language import translate
 from workbook.deciding import shown
 from workbook.pages import history, plain
 from workbook.pages.entry import Entry, is_settled, judged
@@ -214,6 +215,8 @@ def joined(said: Iterable[Answer]) -> list[Answer]:
     return found
 
 
-def with_range(part: Mapping) -> str:
+def with_range(part: Mapping, language: str) -> str:
     """Return an effect and its interval in brackets."""
-    return wording.interval(wording.in_plain_unit(part))
+    found = plain.numbers(part)
+    facts = {"middle": found.pop("value"), **found}
+    return translate("{middle} ({low} to {high})", "", language, facts)
