@@ -268,14 +268,14 @@ class Overview:
     def _line(self, place: Place, known: Hypothesis, record: Mapping, scale: Axis) -> dict:
         """Return the line of a part's record over the runs, and its first and last value in words.
 
-        In words it is in a manager's unit. Empty where there are fewer than two runs with a value,
-        or the last run has none.
+        In words it is in a manager's unit. Empty where it has not changed from run to run (others'
+        data may have), or the last run has none.
         """
         (source, region), times = place, record.get("plain", {}).get("times", 1.0)
         part = next(each for each in known.parts if each.key == record["key"])
         runs = self._runs.get((source, known.id, part.key))
         own = runs[region].dropna() if runs is not None and region in runs else ()
-        if scale is None or len(own) < 2 or own.index[-1] != self.last:
+        if scale is None or len(own) < 2 or own.index[-1] != self.last or own.nunique() < 2:
             return {}
 
         def written(value: float) -> str:
