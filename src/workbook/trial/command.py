@@ -43,7 +43,8 @@ def plan(
     ] = None,
     share: Annotated[float, typer.Option(help="Share with the offer.")] = 0.5,
     compliance: Annotated[
-        float | None, typer.Option(help="Share who take the offer because of it.")
+        float | None,
+        typer.Option(help="Share who take the offer because of it; or SD of the dose it moves."),
     ] = None,
     as_of: Annotated[str, typer.Option(help="Last day of the data that is used.")] = "",
     replace: Annotated[

@@ -23,7 +23,7 @@ class Design:
     claim : str
         Its id.
     who, outcome : str
-        As in `units.eligible` and `outcomes.outcome`.
+        As in `units.eligible` and `outcomes.measured`.
     part : str
         Key of the claim's part that the outcome decides.
     horizon : int
@@ -31,10 +31,16 @@ class Design:
     arms : tuple of str
         Words of the column `arm`: with the offer, and without it.
     compliance : float
-        Share who take what they are offered and would not otherwise, as a plan assumes.
+        Share who take what they are offered and would not otherwise, as a plan assumes; by how
+        many standard deviations the offer moves the dose, where there is one.
     drawn, eligible, measured, taken : str
         For the reader, in English, which the catalogue translates: what is drawn by lot, of whom;
         the outcome, and what it is to receive what is offered.
+    dose : str
+        Score of the first answer after the lot that the offer moves (see `answers.scores`). The
+        claim's effect is per standard deviation of it; of receiving at all where it is empty.
+    within : int
+        Days in which that answer counts.
     """
 
     claim: str
@@ -48,11 +54,18 @@ class Design:
     eligible: str
     measured: str
     taken: str
+    dose: str = ""
+    within: int = 0
 
     @property
     def unit_is(self) -> str:
         """What a unit is in the table of assignments."""
         return "complaint" if self.who in CASES else "customer"
+
+    @property
+    def measures(self) -> tuple[str, int, str, int]:
+        """What `outcomes.measured` is asked for."""
+        return self.outcome, self.horizon, self.dose, self.within
 
     @property
     def decides(self) -> Part:

@@ -51,17 +51,22 @@ class Drawn:
 def history(region: Region, design: Design) -> pd.DataFrame:
     """Return units as they would have been drawn a horizon ago, with what came of them.
 
+    Where the outcome needs an answer, it is early enough that those of the last wave count.
+
     Returns
     -------
     DataFrame
-        By unit: the columns of `units.eligible`, and outcome.
+        By unit: the columns of `units.eligible`, and those of `outcomes.measured`.
 
     Raises
     ------
     NotEstimable
-        If the data do not reach back a horizon and a quarter.
+        If the data do not reach back a horizon and a quarter, or as `outcomes.measured`.
     """
     day = region.end - dt.timedelta(days=design.horizon)
+    asked = region.survey["answered_on"].max()
+    if design.dose and pd.notna(asked):
+        day = min(day, asked.date() - dt.timedelta(days=design.within))
     first = pd.Timestamp(day) - pd.Timedelta(days=landmark.QUARTER)
     if design.unit_is == "customer" and not (region.start and first >= pd.Timestamp(region.start)):
         raise NotEstimable(
@@ -72,7 +77,7 @@ def history(region: Region, design: Design) -> pd.DataFrame:
             )
         )
     found = units.eligible(region, design.who, day)
-    return found.assign(outcome=outcomes.outcome(region, found, design.outcome, design.horizon))
+    return found.join(outcomes.measured(region, found, *design.measures, until=region.end))
 
 
 def predicted(past: pd.DataFrame, now: pd.DataFrame, known: Sequence[str]) -> pd.Series:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.claims.checks import coding
 from analysis.claims.hypotheses import hypothesis
 from analysis.claims.trials import plans
 from analysis.claims.trials.as_planned import as_planned
 from analysis.claims.trials.plans import Plan
 from analysis.claims.verdicts import Check, Verdict, judge_part
+from analysis.cohorts.answer_quality import item_coding
 from analysis.cohorts.trials import outcomes, units
 from analysis.data.errors import DataError
 from analysis.data.region import Region
@@ -104,7 +106,7 @@ class Result:
         By the claim's rule, of the part that the effect of what was offered decides; *inconclusive*
         where the trial is not the one that was planned.
     checks : tuple of Check
-        Of the reading, and of outcomes that are lost.
+        Of the reading, of outcomes that are lost, and of the coding of answers.
     """
 
     assigned: IntentionToTreat
@@ -205,16 +207,8 @@ def analysed(region: Region, reading: Reading, seed: int = 0) -> Result:
     """
     if not reading.is_over:
         raise NotEstimable(text("The trial runs: until it is over its outcome is not looked at."))
-    design, people = reading.plan.as_designed, reading.people
-    outcome = outcomes.outcome(region, people, design.outcome, design.horizon)
-    trial = Trial(
-        people.assign(outcome=outcome),
-        "outcome",
-        "treated",
-        covariates=reading.plan.adjusted_for,
-        block="block" if "block" in people else None,
-    )
-    assigned, received = intention_to_treat(trial), complier_effect(trial, "received")
+    design, trial = reading.plan.as_designed, with_outcomes(region, reading)
+    assigned, received = intention_to_treat(trial), complier_effect(trial, "dose")
     bounds = attrition_bounds(trial)
     low, high = bounds.difference.ci_low, bounds.difference.ci_high
     is_equal = bounds.observed_treated == bounds.observed_control
@@ -225,12 +219,26 @@ def analysed(region: Region, reading: Reading, seed: int = 0) -> Result:
         passed=is_equal or low <= 0 <= high,
     )
     found = (*reading.checks, lost)
+    if design.within:
+        found += (coding(item_coding(region.answers())),)
     parts = hypothesis(reading.plan.claim).parts
     verdict = judge_part(design.decides, received.interval, len(parts))
     if any(each.blocking and not each.passed for each in found):
         verdict = "inconclusive"
     lots = randomisation_test(trial, seed)
     return Result(assigned, received, lots, bounds, verdict, found)
+
+
+def with_outcomes(region: Region, reading: Reading) -> Trial:
+    """Return who was drawn, with what came of them (see `outcomes.measured`)."""
+    design, people = reading.plan.as_designed, reading.people
+    return Trial(
+        people.join(outcomes.measured(region, people, *design.measures)),
+        "outcome",
+        "treated",
+        covariates=reading.plan.adjusted_for,
+        block="block" if "block" in people else None,
+    )
 
 
 def _refuse_another(region: Region, plan: Plan, rows: pd.DataFrame) -> None:

@@ -44,7 +44,8 @@ class Sizing:
     effect : float
         Effect that was planted, in the unit of the claim's part.
     compliance, attrition : float
-        Shares that were assumed: who takes the offer because of it; whose outcome is lost.
+        What was assumed: the share who take the offer because of it, or by how many standard
+        deviations it moves the dose; and whose outcome is lost.
     simulated : DataFrame
         Power by size, as from `sample_size`.
     """
@@ -165,6 +166,7 @@ def _plan(past: pd.DataFrame, design: Design, compliance: float, share: float) -
         compliance=compliance,
         attrition=1 - len(known) / len(past),
         of="received",
+        dose="dose" if design.dose else None,
     )
 
 

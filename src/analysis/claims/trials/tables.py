@@ -15,6 +15,8 @@ from analysis.statistics.estimate import Estimate, means_by
 from analysis.statistics.regression.controls import in_words
 
 ARMS = {
+    "served": phrase("offered the service"),
+    "not_served": phrase("not offered the service"),
     "first": phrase("handled first"),
     "in_turn": phrase("handled in turn"),
     "told": phrase("told on day three"),
@@ -74,7 +76,10 @@ def past(units: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 
 
 def effects(trial: Reading, result: Result) -> pd.DataFrame:
-    """Return the effects that a trial's plan names, each with its interval, in a reader's unit."""
+    """Return the effects that a trial's plan names, each with its interval, in a reader's unit.
+
+    Where the claim is per standard deviation of a rating, those of the offer are in the outcome's.
+    """
     lots, bounds, offer = result.lots, result.bounds, result.assigned
     rows = {
         text("of the offer, difference of means"): offer.unadjusted,

@@ -10,11 +10,45 @@ from analysis.claims.trials.plans import Plan
 from analysis.claims.trials.reading import Reading, Result
 from analysis.claims.trials.sizing import Money, Sizing
 from analysis.claims.trials.tables import arm, factor, unit
-from analysis.language import Verbatim, current, named, text
+from analysis.language import Verbatim, current, named, phrase, text
 from analysis.statistics.regression.controls import in_words
 
 Section = tuple[str, list[str]]
 """A title and its sentences."""
+OUTCOME = {
+    False: phrase("Outcome: {measured}, {horizon} days after the lot."),
+    True: phrase(
+        "Outcome: {measured}, known {horizon} days after the lot. The first answer within {within} "
+        "days counts; the outcome of who gives none is lost."
+    ),
+}
+RECEIVED = {
+    False: phrase(
+        "Received: {taken}. The effect that is judged is on those who received it because the lot "
+        "offered it."
+    ),
+    True: phrase(
+        "Moved by the offer: {taken}. The effect that is judged is per standard deviation of it, "
+        "as far as the lot moves it. It is right only if the offer works in no other way."
+    ),
+}
+ASSUMED = {
+    False: phrase("{compliance:.0%} take the offer and would not otherwise"),
+    True: phrase("the offer moves {taken} by {compliance:.2f} standard deviations"),
+}
+FOUND = {
+    False: phrase(
+        "By trial: **{verdict}**. On those who took what the lot offered them, the effect is "
+        "{middle} (95% interval {low} to {high}). Taken because of the offer: {share:.0%}; {n:,} "
+        "units."
+    ),
+    True: phrase(
+        "By trial: **{verdict}**. Per standard deviation of what the offer moved ({taken}), the "
+        "effect is {middle} (95% interval {low} to {high}). The offer moved it by {share:+.2f} "
+        "standard deviations; {n:,} units."
+    ),
+}
+"""Sentences on what was received: a yes or no, or a rating that the offer moves."""
 FEW = 0.5
 """Power below which a region's own trial is not worth it."""
 
@@ -51,15 +85,12 @@ def of_plan(plan: Plan) -> list[Section]:
             text("Estimand"),
             [
                 text(
-                    "Outcome: {measured}, {horizon} days after the lot.",
+                    OUTCOME[bool(design.within)],
                     measured=text(design.measured),
                     horizon=design.horizon,
+                    within=design.within,
                 ),
-                text(
-                    "Received: {taken}. The effect that is judged is on those who received it "
-                    "because the lot offered it.",
-                    taken=text(design.taken),
-                ),
+                text(RECEIVED[bool(design.dose)], taken=text(design.taken)),
                 text(
                     "Smallest effect that matters: {smallest} ({part}).",
                     smallest=effect(part, part.null + _sign(part) * plan.smallest),
@@ -106,16 +137,16 @@ def of_size(plan: Plan, size: Sizing | None, why: str, eligible: int | None) -> 
     title = text("Size")
     if size is None:
         return title, [why]
-    part = plan.as_designed.decides
+    design, part = plan.as_designed, plan.as_designed.decides
     assumed = {"effect": effect(part, size.effect), "past": size.past}
-    shares = {"compliance": size.compliance, "attrition": size.attrition}
+    taken = {"compliance": size.compliance, "taken": text(design.taken)}
+    assumed |= {"offer": text(ASSUMED[bool(design.dose)], **taken), "attrition": size.attrition}
     said = [
         text(
             "Assumed: an effect of {effect}, twice the smallest that matters (of the smallest "
-            "itself no number decides on which side it lies); {compliance:.0%} take the offer and "
-            "would not otherwise; {attrition:.0%} of outcomes are lost. Outcomes vary as those of "
-            "{past:,} units of the past did.",
-            **assumed, **shares,
+            "itself no number decides on which side it lies); {offer}; {attrition:.0%} of outcomes "
+            "are lost. Outcomes vary as those of {past:,} units of the past did.",
+            **assumed,
         ),
         text("For 80% power {needed:,} units are needed.", needed=size.needed)
         if size.needed
@@ -191,10 +222,10 @@ def of_result(trial: Reading, result: Result) -> str:
     """Return the verdict of a trial, with the effect that it rests on and what holds it back."""
     part, found = trial.plan.as_designed.decides, result.effect
     ends = {"low": _number(part, found.ci_low), "high": _number(part, found.ci_high)}
+    design = trial.plan.as_designed
     said = text(
-        "By trial: **{verdict}**. On those who took what the lot offered them, the effect is "
-        "{middle} (95% interval {low} to {high}). Taken because of the offer: {share:.0%}; {n:,} "
-        "units.",
+        FOUND[bool(design.dose)],
+        taken=text(design.taken),
         verdict=Verbatim(wording.words(current())["verdict"][result.verdict]),
         middle=effect(part, found.estimate),
         share=result.received.compliance,

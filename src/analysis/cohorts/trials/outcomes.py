@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 
+import numpy as np
 import pandas as pd
 
 from analysis.cohorts import landmark, purchases
+from analysis.cohorts.trials import answers
 from analysis.cohorts.trials.units import recorded_cases
 from analysis.data.region import Region
 
@@ -20,30 +22,82 @@ def is_over(units: pd.DataFrame, end: dt.date, horizon: int) -> pd.Series:
     return last <= pd.Timestamp(end)
 
 
-def outcome(region: Region, units: pd.DataFrame, kind: str, horizon: int) -> pd.Series:
-    """Return an outcome of units whose horizon is over, missing of all others.
+def measured(
+    region: Region,
+    units: pd.DataFrame,
+    kind: str,
+    horizon: int,
+    dose: str = "",
+    within: int = 0,
+    until: dt.date | None = None,
+) -> pd.DataFrame:
+    """Return outcomes of units whose horizon is over, missing of all others, and their doses.
 
     Parameters
     ----------
     region : Region
     units : DataFrame
-        By unit: customer_id and assigned_on, as from `units.eligible`.
+        By unit: customer_id and assigned_on, as from `units.eligible`; received.
     kind : str
         "retained": bought in the last quarter of the horizon (1 or 0). "case_satisfaction": answer
         after the case, in standard deviations of all units; missing without one.
+        "price_sensitivity": the opinion behind the answer, in residual standard deviations.
     horizon : int
         Days, that of the lot the first.
+    dose : str
+        Score of the first answer after the lot that the offer moves (see `answers.scores`), in
+        standard deviations; what was received is 0 or 1 without.
+    within : int
+        Days in which that answer counts.
+    until : date, optional
+        Last day of the answers that say what a standard deviation is; that before the first lot
+        when omitted.
+
+    Returns
+    -------
+    DataFrame
+        By unit: outcome, dose; missing where either is.
+
+    Raises
+    ------
+    NotEstimable
+        If too few answers say what a standard deviation is.
     """
     over = is_over(units, region.end, horizon)
-    if kind == "retained":
-        days = units.set_index("customer_id")["assigned_on"].dt.normalize()
-        spans = {"last": (horizon - landmark.QUARTER, horizon - 1)}
-        bought = purchases.around(region, days, spans)["visits_last"] > 0
-        found = pd.Series(bought.to_numpy(float), units.index)
-        return found.where(over)
+    if not dose:
+        found = OUTCOMES[kind](region, units, horizon).where(over)
+        return pd.DataFrame({"outcome": found, "dose": units.get("received", np.nan)})
+    day = units["assigned_on"].min() - pd.Timedelta(days=1)
+    known = answers.before(region, until or day.date())
+    asked = [dose, *(name for name in (kind,) if name not in OUTCOMES)]
+    found = answers.first_after(region, units, within, asked).where(over)
+    if kind in OUTCOMES:
+        result = OUTCOMES[kind](region, units, horizon).where(found[dose].notna())
+    else:
+        result = answers.as_opinions(region, found[kind], known, kind, dose)
+    return pd.DataFrame(
+        {"outcome": result, "dose": answers.in_deviations(found[dose], known, dose)}
+    )
+
+
+def _retained(region: Region, units: pd.DataFrame, horizon: int) -> pd.Series:
+    """Return whether a unit's customer bought in the last quarter of the horizon."""
+    days = units.set_index("customer_id")["assigned_on"].dt.normalize()
+    spans = {"last": (horizon - landmark.QUARTER, horizon - 1)}
+    bought = purchases.around(region, days, spans)["visits_last"] > 0
+    return pd.Series(bought.to_numpy(float), units.index)
+
+
+def _case_satisfaction(region: Region, units: pd.DataFrame, horizon: int) -> pd.Series:
+    """Return the answer after each case, in standard deviations."""
+    over = is_over(units, region.end, horizon)
     found = recorded_cases(region)["satisfaction_after"].reindex(units.index).where(over)
     spread = found.std()
-    return (found - found.mean()) / spread if spread > 0 else found * float("nan")
+    return (found - found.mean()) / spread if spread > 0 else found * np.nan
+
+
+OUTCOMES = {"retained": _retained, "case_satisfaction": _case_satisfaction}
+"""What is not asked in the survey, by its name in a design."""
 
 
 def received(region: Region, units: pd.DataFrame, who: str) -> pd.Series:

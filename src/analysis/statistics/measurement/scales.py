@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from analysis.language import text
 from analysis.statistics import effort, weighting
@@ -37,6 +38,24 @@ def index(answers: pd.DataFrame, scale: str) -> pd.Series:
     """Return the score of a scale from those of its items that were asked."""
     items = asked(answers, scale)
     return score(answers[items]) if items else pd.Series(np.nan, answers.index, name=scale)
+
+
+def opinions(answers: pd.Series) -> pd.Series:
+    """Return the opinion behind each value of an item, in standard deviations, by value.
+
+    The opinion is normal, and cut into the answers. Each answer has the mean opinion of those who
+    give it over the variance of these means: a least-squares slope of such scores is that of the
+    opinion itself, which a line through the answers flattens.
+
+    References
+    ----------
+    Bussgang (1952). Crosscorrelation functions of amplitude-distorted Gaussian signals. MIT
+    Research Laboratory of Electronics, Report 216.
+    """
+    shares = answers.value_counts(normalize=True).sort_index()
+    ends = stats.norm.ppf(np.append(0.0, np.append(shares.cumsum()[:-1], 1.0)))
+    means = -np.diff(stats.norm.pdf(ends)) / shares
+    return means / (shares * means**2).sum()
 
 
 def alpha(items: pd.DataFrame, *, n_boot: int = 999, seed: int = 0) -> Estimate:

@@ -42,7 +42,8 @@ class Plan:
     share : float
         Of units (clusters) to be treated.
     compliance : float
-        Share of those assigned to treatment who will receive it; nobody else does.
+        Share of those assigned to treatment who will receive it; nobody else does. With a dose: by
+        how much assignment raises it.
     attrition : float
         Share of units whose outcome will not be known, whatever their arm.
     of : {"assigned", "received"}
@@ -50,6 +51,8 @@ class Plan:
         compliance), or of what was received (Anderson-Rubin interval).
     least_in_block : int
         Units (clusters) of a block.
+    dose : str, optional
+        Column: how much was received in the past; the effect is of one more of it.
 
     Raises
     ------
@@ -70,9 +73,10 @@ class Plan:
     attrition: float = 0.0
     of: Literal["assigned", "received"] = "assigned"
     least_in_block: int = LEAST_IN_BLOCK
+    dose: str | None = None
 
     def __post_init__(self):
-        complete = (self.outcome, *self.within, self.predicted, self.cluster)
+        complete = (self.outcome, *self.within, self.predicted, self.cluster, self.dose)
         for name in (*self.covariates, *(each for each in complete if each is not None)):
             if name not in self.history:
                 raise ValueError(f'The history has no column "{name}".')
@@ -114,6 +118,12 @@ class Plan:
     @cached_property
     def _y(self) -> np.ndarray:
         return floats(self.history[self.outcome]).to_numpy()
+
+    @cached_property
+    def _dose(self) -> np.ndarray:
+        if self.dose is None:
+            return np.zeros(len(self.history))
+        return floats(self.history[self.dose]).to_numpy()
 
     @cached_property
     def _x(self) -> np.ndarray:
@@ -175,7 +185,10 @@ def _replicate(plan: Plan, n: int, streams: list[np.random.Generator]) -> Estima
         own = np.repeat(own, [len(plan._rows[i]) for i in chosen])
     complies, stays, moves = of_units.random((len(rows), 3)).T
     received = z[own] & (complies < plan.compliance)
+    if plan.dose is not None:
+        received = plan.compliance * z[own]
     y = _planted(plan, plan._y[rows], received, moves)
+    received = received + plan._dose[rows]
     seen = stays >= plan.attrition
     arm, y, received, own = z[own][seen], y[seen], received[seen], own[seen]
     if min(np.count_nonzero(np.bincount(own[rows])) for rows in (arm, ~arm)) < LEAST:
