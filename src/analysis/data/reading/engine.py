@@ -30,8 +30,8 @@ def stored(engine: BaseBackend, source: Source, name: str, table: CheckedTable) 
     """Store a checked table, so that no query checks it again.
 
     Text and Excel files are stored as tables of the embedded engine. Parquet files and extracts,
-    which may be larger than memory, become two Parquet files that are deleted with this process:
-    valid rows, and rows that break a rule with what was written there.
+    which may be larger than memory, become a Parquet file that is deleted with this process; what
+    was written is kept of rows that break a rule.
 
     Parameters
     ----------
@@ -49,15 +49,12 @@ def stored(engine: BaseBackend, source: Source, name: str, table: CheckedTable) 
     is_large = source.extracts or all(each.lower().endswith((".parquet", "/")) for each in files)
     if not is_large:
         return replace(table, rows=engine.create_table(handle, rows, temp=True))
-    flags = [each for each in rows.columns if each.startswith("broken_")]
-    texts = [each for each in rows.columns if each.startswith(WRITTEN)]
-    halves = [rows.filter(~table.broken).drop(*flags, *texts), rows.filter(table.broken)]
-    paths = [scratch() / f"{handle}.{word}.parquet" for word in ("valid", "broken")]
-    for path, half in zip(paths, halves, strict=True):
-        engine.raw_sql(f"copy ({engine.compile(half)}) to '{quoted(path)}' (format parquet)")
-    found = engine.read_parquet(paths, union_by_name=True)
-    known = {flag: found[flag].fill_null(False) for flag in flags}
-    return replace(table, rows=found.mutate(**known).select(*rows.columns))
+    path = scratch() / f"{handle}.parquet"
+    written = [each for each in rows.columns if each.startswith(WRITTEN)]
+    kept = {each: ibis.ifelse(table.broken, rows[each], ibis.null()) for each in written}
+    every = engine.compile(rows.mutate(**kept))
+    engine.raw_sql(f"copy ({every}) to '{quoted(path)}' (format parquet)")
+    return replace(table, rows=engine.read_parquet(path))
 
 
 def database_table(engine: BaseBackend, source: Source, place: Place) -> Table:

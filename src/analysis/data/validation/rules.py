@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 
 import ibis
@@ -73,7 +74,8 @@ def of_column(each: RawColumn, rows: Table, name: str) -> Iterator[Rule]:
     if each.kind != "text" and not each.is_typed:
         unread = value.isnull() & text.notnull()
         if each.kind == "number":
-            missing = text.upper().isin(MISSING_WORDS)
+            words = "|".join(map(re.escape, MISSING_WORDS))  # a list would be a join for each rule
+            missing = text.upper().re_search(f"^({words})$")
             yield Rule(name, f"a number; if {MISSING_KEY}", unread & missing)
             unread = unread & ~missing
         if each.kind == "moment" and not each.map.formats:
