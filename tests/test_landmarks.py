@@ -156,3 +156,26 @@ def test_what_stages_bring_in_a_month_is_of_a_month():
     mature = people.loc[stage == "mature", "value_after"].mean() / 364 * 30.4375
     found, _ = rehearsal.run("H15", region)
     assert f"mature CNY {mature:,.0f};" in found.meaning
+
+
+def test_losses_are_a_share_of_money_not_of_heads():
+    """One of 100 customers loses 30 where the others bring 1 each: 30 of 99."""
+    values = pd.Series([1.0] * 99 + [-30.0])
+    groups = pd.Series(["a"] * 50 + ["b"] * 50)
+    assert landmark.share_lost(values) == pytest.approx(30 / 99)
+    assert landmark.share_lost(values, groups) == pytest.approx(30 / 49)
+    assert landmark.share_lost(values.abs(), groups) == 0
+    assert landmark.share_lost(-values.abs()) == np.inf
+
+
+@pytest.mark.parametrize("key", ["H14", "H16", "H19"])
+def test_a_claim_on_margin_is_capped_where_losses_taken_as_0_are_much_of_the_money(key):
+    """Eight customers, the largest, are sold to far below cost: few heads, much money."""
+    tables = draw(World(), 1500, 3)
+    lines = tables["transactions"]
+    largest = lines.groupby("customer_id")["amount"].sum().nlargest(8).index
+    below = np.where(lines["customer_id"].isin(largest), 3 * lines["amount"], lines["cost"])
+    found, _ = rehearsal.run(key, region_of({**tables, "transactions": lines.assign(cost=below)}))
+    (check,) = (each for each in found.checks if "losses, taken as 0" in each.name)
+    assert not check.passed
+    assert found.verdict == "inconclusive"

@@ -350,6 +350,20 @@ def test_all_costs_turned_are_found_among_many():
     assert "cost in money goes against" in found.value
 
 
+def test_a_survey_that_is_turned_as_a_whole_is_told_from_who_would_recommend():
+    """All scales agree with each other; on that of a recommendation 10 is the best everywhere."""
+    people = answerers()
+    likely = (2 * people["loyalty_1"] - 9).clip(0, 10)
+    asked = people.assign(recommend=likely)
+    assert coding(asked).passed
+    scales = [name for name in ITEMS if name not in respondents.COSTS]
+    for wrong in (turned(asked, ITEMS), turned(asked, scales), asked.assign(recommend=10 - likely)):
+        found = coding(wrong)
+        assert not found.passed
+        assert "loyalty goes against would recommend (r = −0." in found.value
+    assert coding(turned(people, ITEMS)).passed  # nothing tells
+
+
 def test_two_scales_that_go_against_each_other_are_both_named():
     known = answerers()[["satisfaction_1", "performance"]]
     people = turned(known, ["satisfaction_1"]).reindex(columns=answerers().columns)

@@ -205,9 +205,8 @@ def coding(items: ItemCoding) -> Check:
             against="; ".join(_reversed_in_words(each) for each in items.reversed),
         )
         return Check(*known, value, passed=False)
-    value = text("all {n}", n=items.n_compared)
-    if items.n_compared <= 1:
-        value = text("no other scale to compare with")
+    n = items.n_compared
+    value = text("all {n}", n=n) if n > 1 else text("no other scale to compare with")
     if items.not_compared:
         names = enumerated(map(in_words, items.not_compared))
         value += text("; not compared: {names}", names=names)
@@ -217,13 +216,15 @@ def coding(items: ItemCoding) -> Check:
 def _reversed_in_words(item: Reversed) -> str:
     """Say what an item goes against."""
     name, worst = map(in_words, (item.name, item.worst))
+    said = {"name": name, "worst": worst, "scale": item.scale, "r": item.r}
     if item.scale:
-        said = {"name": name, "scale": item.scale, "r": item.r}
         return text("{name} goes against the rest of {scale} (r = {r:+.2f})", **said)
+    if not item.n_others:
+        return text("{name} goes against {worst} (r = {r:+.2f})", **said)
     return text(
         "{name} goes against {n} of {others} other scales, most of all against {worst} "
         "(r = {r:+.2f})",
-        name=name, n=item.n_against, others=item.n_others, worst=worst, r=item.r,
+        n=item.n_against, others=item.n_others, **said,
     )  # fmt: skip
 
 
@@ -289,12 +290,11 @@ def comparison(arms: pd.Series, adjusted: AIPW, least: int = 100) -> list[Check]
     apart = adjusted.balance["smd_after"]
     rule, worst = text("below {most:g} SD", most=MOST_APART), apart.abs().max()
     balance = (rule, _told(worst, MOST_APART, ".2f"), worst < MOST_APART)
-    limits = {"biases": dict(apart), "most": MOST_APART}
     low, high = adjusted.propensity.min(), adjusted.propensity.max()
     chances = text("{low:.2f} to {high:.2f}", low=low, high=high)
     return [
         at_least(phrase("customers in the smaller group"), arms.min(), least),
-        Check(phrase("balance after weighting"), *balance, **limits),
+        Check(phrase("balance after weighting"), *balance, biases=dict(apart), most=MOST_APART),
         at_most(phrase("customers without a counterpart"), adjusted.share_truncated, 0.05),
         shown(phrase("probability to be in the group"), chances),
     ]

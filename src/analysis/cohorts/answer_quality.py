@@ -47,7 +47,7 @@ class Reversed:
     """The scale that it goes against most; empty where it is compared with its own."""
     n_against: int = 0
     n_others: int = 0
-    """Other scales that it goes against, and all that it is compared with."""
+    """Other scales that it goes against, and all that it is compared with; 0 if with one alone."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,9 @@ def item_coding(answers: pd.DataFrame) -> ItemCoding:
     below -0.1), and so is an item that goes clearly against the rest of its own scale. A response
     style makes costs rise with all others, so that a cost must go against them by more than the
     style can do.
+
+    A survey that is turned as a whole agrees with itself: a scale of opinion is also taken as
+    reversed that goes clearly against `recommend`, on whose scale 10 is the best everywhere.
     """
     names = ("performance", *VALUES, "added_service", *COSTS)
     scores = {name: scales.index(answers, name) for name in SCALES}
@@ -82,6 +85,9 @@ def item_coding(answers: pd.DataFrame) -> ItemCoding:
         tolerance = response_style.estimated([rows], "expectation", VALUES, COSTS).high
     asked = (name for name in UNDIRECTED if name in answers and answers[name].notna().any())
     against = (*_against_own_scale(answers), *_against_others(scores, tolerance, answers))
+    if "recommend" in answers:
+        known = {each.name for each in against}
+        against += tuple(each for each in _against_recommend(answers) if each.name not in known)
     return ItemCoding(against, scores.shape[1], tuple(asked))
 
 
@@ -96,6 +102,17 @@ def _against_own_scale(answers: pd.DataFrame) -> list[Reversed]:
             if upper < REVERSED:
                 against.append(Reversed(name, r, scale))
     return against
+
+
+def _against_recommend(answers: pd.DataFrame) -> list[Reversed]:
+    """Return the scales of opinion that go against how likely a recommendation is."""
+    recommend = answers["recommend"].astype(float)
+    pairs = {name: _correlation(scales.index(answers, name), recommend, answers) for name in SCALES}
+    return [
+        Reversed(name, r, worst="recommend")
+        for name, (r, upper) in pairs.items()
+        if upper < REVERSED
+    ]
 
 
 def _against_others(

@@ -259,3 +259,14 @@ def log_of_mean(amounts: pd.Series) -> pd.Series:
     """Return the log of amounts as multiples of their mean, nothing and losses as 0.001."""
     amounts = amounts.clip(lower=0)
     return np.log(amounts / amounts.mean() + 0.001) if amounts.mean() > 0 else amounts * 0.0
+
+
+def share_lost(values: pd.Series, groups: pd.Series | None = None) -> float:
+    """Return what customers lost as a share of what others gained, where it is largest by group.
+
+    So much of the money is left out where losses are taken as 0; a count of customers does not
+    tell, since a few large ones may lose more than all others bring.
+    """
+    groups = pd.Series(0, values.index) if groups is None else groups
+    lost, gained = (each.clip(lower=0).groupby(groups).sum() for each in (-values, values))
+    return float((lost[lost > 0] / gained).max()) if (lost > 0).any() else 0.0
