@@ -84,6 +84,12 @@ def _column(people: DataFrame, name: str) -> ndarray:
 
 def with_lapse(world: World, people: DataFrame) -> DataFrame:
     """Add `lapse`, the first week without the customer; `N_WEEKS` for those who stay."""
+    stays = cumulative_hazard(world, people) < _column(people, "luck")
+    return people.assign(lapse=stays.sum(axis=1))
+
+
+def cumulative_hazard(world: World, people: DataFrame) -> ndarray:
+    """Return the hazard of lapse up to the end of each week, shape (n_customers, N_WEEKS)."""
     week = np.arange(N_WEEKS, dtype=np.float32)
     card_week, campaign_week = _column(people, "card_week"), _column(people, "campaign_week")
     card = week >= card_week
@@ -100,8 +106,7 @@ def with_lapse(world: World, people: DataFrame) -> DataFrame:
         - world.attachment * _column(people, "attachment")
     )
     hazard = world.lapse_hazard * np.exp(log_factor) * (week > _column(people, "joined"))
-    stays = np.cumsum(hazard, axis=1) < _column(people, "luck")
-    return people.assign(lapse=stays.sum(axis=1))
+    return np.cumsum(hazard, axis=1)
 
 
 def visit_rate(world: World, people: DataFrame, weeks: ndarray) -> ndarray:

@@ -5,10 +5,11 @@ Retained is to buy in the last 13 of 52 weeks.
 
 import numpy as np
 import pandas as pd
+from numpy import ndarray
 from pandas import DataFrame
 
 from simulation.drawing.accounts import VISITED_UNTIL, planned
-from simulation.drawing.behaviour import with_lapse
+from simulation.drawing.behaviour import cumulative_hazard, with_lapse
 from simulation.drawing.people import another_week, card_pull
 from simulation.sample import CHUNK, MOMENTS, QUARTER, Sample
 from simulation.truth.comparison import (
@@ -58,30 +59,48 @@ def h19(sample: Sample) -> dict[str, float]:
 
     Retained, and margin over its mean, a year after: of those who take a card, and of those with
     none in a week in which one of them takes it, who bought in the 13 weeks before and in 4 after.
+    Who does so is told in each arm anew, as in a trial: a card keeps some who were gone without it.
     """
     d, world = sample.everyone, sample.world
     rng = np.random.default_rng(0)
     takers = d[d["card_week"].between(QUARTER, LANDMARK) & (d["card_week"] < d["lapse"])]
     takers = takers.assign(start=takers["card_week"].astype(int))
     others = d.assign(start=rng.choice(takers["start"], len(d)))
-    others = others[others["card_week"] > others["start"]]
+    others = others[others[["card_week", "lapse"]].min(axis=1) > others["start"]]
     both = pd.concat([takers, others])[:: 1 + (len(takers) + len(others)) // (3 * CHUNK)]
-    for first, length in ((-QUARTER, QUARTER), (0, 4)):
-        chance = bought_in(world, both, both["start"].to_numpy() + first, length)
-        both = both[rng.random(len(both)) < chance]
+    takes = (both["card_week"] <= both["start"]).to_numpy()
     hazard = world.card_hazard * np.exp(card_pull(world, both))
     later = both["start"] + np.ceil(rng.exponential(1, len(both)) / hazard)
-    later = later.where(both["card_week"] <= both["start"], both["card_week"])
-    arms = [with_lapse(world, both.assign(card_week=week)) for week in (both["start"], later)]
-    start = both["start"].to_numpy()
-    value = [yearly_margin(world, arm, start) for arm in arms]
-    treated = (both["card_week"] <= both["start"]).mean()
-    mean = treated * value[0].mean() + (1 - treated) * value[1].mean()
+    later = later.where(takes, both["card_week"])
+    luck = rng.exponential(1, len(both))  # of what is to come, the same in both arms
+    now, then = (_from(world, both.assign(card_week=each), luck) for each in (both["start"], later))
+    number = [(here * arm["weight"]).sum() for here, arm in ((takes, now), (~takes, then))]
+    means = [np.average(arm["value"], weights=arm["weight"]) for arm in (now, then)]
+    kept = [np.average(arm["retained"], weights=arm["weight"]) for arm in (now, then)]
     return {
         "hazard_ratio": _rate_ratio(world, sample.everyone[: 5 * CHUNK]),
-        "retention": gain(world, start, *arms),
-        "margin": (value[0] - value[1]).mean() / mean,
+        "retention": kept[0] - kept[1],
+        "margin": (means[0] - means[1]) / np.average(means, weights=number),
     }
+
+
+def _from(world: World, people: DataFrame, luck: ndarray) -> DataFrame:
+    """Return what becomes of customers who are there at the start, in one arm.
+
+    Margin of the year and the chance to be retained, weighted by the chance to have bought in the
+    13 weeks before the start and in the 4 after it.
+    """
+    start = people["start"].to_numpy()
+    before = cumulative_hazard(world, people)[np.arange(len(people)), start - 1]
+    arm = with_lapse(world, people.assign(luck=before + luck))
+    return DataFrame(
+        {
+            "weight": bought_in(world, arm, start - QUARTER, QUARTER)
+            * bought_in(world, arm, start, 4),
+            "value": yearly_margin(world, arm, start),
+            "retained": bought_in(world, arm, start + 39, QUARTER),
+        }
+    )
 
 
 def _rate_ratio(world: World, people: DataFrame) -> float:
