@@ -45,6 +45,11 @@ def test_a_model_needs_columns_that_differ():
         "All 60 cases have the same x 1.",
         "All 60 cases have the same area.",
     ]
+    times = checks.times_enough
+    assert times(checks.lacking(frame.head(20), ["y"])) == 2.5  # of 50
+    assert times(checks.lacking(frame.head(0), ["y"])) is None
+    assert times([*checks.lacking(frame.head(20), ["y"]), "Nothing was recorded."]) is None
+    assert times([]) is None
     assert checks.lacking(frame.head(0), ["y"]) == [
         "Customers with a value for all of y: 0; 50 are needed."
     ]

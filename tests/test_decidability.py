@@ -223,7 +223,10 @@ def test_where_a_region_is_as_large_as_clear_effects_take_it_is_not_for_want_of_
         found = [loss_against_gain(0.05, 0.07, customers=customers, region="North").record()]
         [text] = [text for kind, text in answers_of([entry(found[0], "North")]) if kind == "decide"]
         said.append(text)
-    assert said[0] == "More customers or regions would close these: H03 Loss against gain."
+    assert said[0] == (
+        "More customers or regions would close these, if their effects are as estimated or clear: "
+        "H03 Loss against gain."
+    )
     assert said[1].endswith(
         "A region here has as many customers as clear effects take; so the effect of these lies "
         "near an edge of what is claimed, or a check fails in these data: H03 Loss against gain."
@@ -236,7 +239,10 @@ def test_the_index_says_which_open_claims_numbers_close(monkeypatch):
         text for kind, text in answers_of(runs((0.02, 0.12, 0.07), se=0.09)) if kind == "decide"
     ]
     assert len(open_one) == 1
-    assert open_one == ["More customers or regions would close these: H03 Loss against gain."]
+    assert open_one == [
+        "More customers or regions would close these, if their effects are as estimated or clear: "
+        "H03 Loss against gain."
+    ]
     never = rows("H03", (1_000, 20, 4), (10_000, 6, 0), by=HIDDEN)
     calibration.write(never, decidability.FILE)
     [text] = [
@@ -250,8 +256,8 @@ def test_the_index_says_which_open_claims_numbers_close(monkeypatch):
     blocked = entry(loss_against_gain(0.1, 0.2, BLOCKING).record(), "North")
     [text] = [text for kind, text in answers_of([blocked]) if kind == "decide"]
     assert text.endswith(
-        "Simulated regions of 10,000 customers (as few as 6 of them) leave these open even where "
-        "effects are clear, by an interval that is too wide: H03 Loss against gain."
+        "Simulated regions of 10,000 customers (as few as 6 of them) too often leave these "
+        "open even where effects are clear, by an interval that is too wide: H03 Loss against gain."
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from analysis.claims import hypotheses
 from analysis.cohorts import complaints, purchases, survey
 from analysis.data import dataset
+from analysis.data.asked import unasked
 from analysis.data.errors import DataError
 from analysis.data.region import load_region
 from tables import TRANSACTIONS, opened
@@ -128,6 +129,19 @@ def test_a_region_of_one_day_has_one_day(write_source):
     assert here.missing(replace(needs, needs=("transactions.amount",))) == [
         f"It needs {needs.min_days} days of purchases; there is 1."
     ]
+
+
+def test_answers_at_another_time_say_until_when_the_data_must_reach():
+    """A year of 364 days before 2026-06-29 is 2025-06-30, and the quarter before has 91 days."""
+    end = dt.date(2026, 6, 29)
+
+    def said(*days):
+        return unasked(pd.Series(pd.to_datetime([*days, None])), end, 364)
+
+    assert said("2025-04-01 09:00") == said("2025-06-30 18:00") == said() == ""
+    assert said("2025-03-31", "2025-10-15").endswith("once the data reach 2026-10-14.")
+    assert said("2025-03-31").endswith("will do with as_of = 2026-03-30 in the source.")
+    assert "quarter before 2025-06-30, 364 days before the data end" in said("2025-07-01")
 
 
 def test_six_purchase_lines_of_three_customers_are_a_region(case):

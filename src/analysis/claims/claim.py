@@ -56,7 +56,7 @@ class Claim(ShownOnce):
         """
         if lacking:
             with self._named():
-                raise NotEstimable(" ".join(lacking))
+                raise NotEstimable(" ".join(lacking), standard.times_enough(lacking))
 
     def conclude(
         self,
@@ -162,6 +162,7 @@ class Claim(ShownOnce):
         where = (self.hypothesis, self.region.source.name, self.region.name)
         known |= {"language": self.language, "is_quick": effort.is_quick()}
         size = len(self.region.customers)
+        known |= {"days": self.region.days}
         known |= {"customers": size, "calibration": calibration.line(self.hypothesis.id, size)}
         return finding.conclude(*where, estimates, **known)
 
@@ -183,10 +184,11 @@ class Claim(ShownOnce):
             found.append(standard.at_most(name, self.region.refunds.share, MOST_REFUNDED))
         return [*found, *answer_weights.check(self.region, self.hypothesis.needs)]
 
-    def not_testable(self, reason: str) -> Finding:
+    def not_testable(self, reason: str, times: float | None = None) -> Finding:
         """Show and return the finding that the data does not allow a test.
 
-        A conclusion stays the finding; then the reason alone is shown.
+        A conclusion stays the finding; then the reason alone is shown. `times` is that of
+        `NotEstimable`.
         """
         if self.is_concluded:
             display(Markdown(html.escape(reason, quote=False)))
@@ -196,6 +198,7 @@ class Claim(ShownOnce):
         known = {
             "language": self.language,
             "customers": len(self.region.customers),
+            "times": times,
             "missing": tuple(each for each in self.hypothesis.needs if each not in columns),
         }
         self.finding = finding.no_finding(*where, "not testable", reason, **known)
@@ -209,7 +212,7 @@ class Claim(ShownOnce):
         The claim is the one that the exception names, or else the last that was taken.
         """
         own = getattr(why, "claim", self)
-        own.not_testable(str(why))
+        own.not_testable(str(why), why.times)
         key = {"id": own.hypothesis.id}
         if own.is_concluded:
             line = text("{id} is concluded; the notebook ends with this cell.", **key)

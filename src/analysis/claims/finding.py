@@ -50,8 +50,13 @@ class Finding(ShownOnce):
         How often such verdicts were wrong in simulations, as from `calibration.line`.
     customers : int
         Of the region; 0 where that is not known.
+    days : int
+        From the region's first purchase to the end of its data; 0 where that is not known.
     missing : tuple of str
         "table.column" names without which it is not testable.
+    times : float or None
+        How many times its customers the region would have for it to be testable, where what is too
+        few grows with them; None where that is not known.
     plain : mapping of str to float
         How large an effect's unit is in plain ones (`Part.plain`), by part.
     variant : str
@@ -73,7 +78,9 @@ class Finding(ShownOnce):
     language: str = "en"
     calibration: Mapping | None = None
     customers: int = 0
+    days: int = 0
     missing: tuple[str, ...] = ()
+    times: float | None = None
     plain: Mapping[str, float] = field(default_factory=dict)
     variant: str = ""
     is_quick: bool = False
@@ -92,7 +99,7 @@ class Finding(ShownOnce):
         """Return the finding as plain values, as it is carried in a notebook."""
         same = ("source", "region", "verdict", "meaning", "reason", "formula", "calibration")
         same += ("language", "variant", "is_quick")
-        known = ("customers", "missing")  # earlier records have neither
+        known = ("customers", "days", "missing", "times")  # earlier records have none
         same += tuple(name for name in known if getattr(self, name))
         return {name: getattr(self, name) for name in same} | {
             "hypothesis": self.hypothesis.id,

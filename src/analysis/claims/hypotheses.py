@@ -141,6 +141,9 @@ class Hypothesis:
         "table.column" names without which it is not testable.
     min_days : int
         Days of purchases without which it is not testable.
+    asked : int
+        Days before the end of the data, in the quarter before which it needs answers; 0 where it
+        needs none at a time.
     parts : tuple of Part
         The effects it is about, the headline first.
     reading : {"causal", "association", "description"}
@@ -163,6 +166,7 @@ class Hypothesis:
     reading: Reading = "description"
     money: bool = False
     worth: str = "margin"
+    asked: int = 0
 
     @property
     def causal(self) -> bool:

@@ -12,6 +12,7 @@ import pandas as pd
 from ibis.expr.types import Table
 
 from analysis.data import cache, sources
+from analysis.data.asked import unasked
 from analysis.data.contract import TABLES
 from analysis.data.dataset import Dataset, Validated, last_day, open_source, validate
 from analysis.data.errors import DataError, nearest
@@ -32,10 +33,11 @@ _VALUES = "values of "
 
 
 class Needs(Protocol):
-    """What a claim needs: "table.column" names, and days of purchases."""
+    """What a claim needs: "table.column" names, days of purchases, and answers before the end."""
 
     needs: tuple[str, ...]
     min_days: int
+    asked: int
 
 
 @dataclass(frozen=True, repr=False)
@@ -153,13 +155,13 @@ class Region:
         if reasons := self._missing_columns(claim.needs):
             return reasons
         if self.days < claim.min_days:
-            reason = text(
+            return [text(
                 "It needs {days} days of purchases; there is {n}.",
                 "It needs {days} days of purchases; there are {n}.",
-                n=self.days,
-                days=claim.min_days,
-            )
-            return [reason]
+                n=self.days, days=claim.min_days,
+            )]  # fmt: skip
+        if claim.asked and (said := unasked(self.survey["answered_on"], self.end, claim.asked)):
+            return [said]
         n = (self.end - self.last).days if self.last and claim.min_days else 0
         ended = text("Nobody bought in the last {n} days: the data or the business ended.", n=n)
         return [ended] if n > MAX_SILENCE else []
@@ -179,10 +181,8 @@ class Region:
             why = self.problems[table]
             return text("The table {table!r} can't be read: {why}", table=table, why=why)
         if any(each.startswith(f"{table}.") for each in self.columns):
-            columns = Verbatim(", ".join(names))
-            return text(
-                "The table {table!r} has no values in {columns}.", table=table, columns=columns
-            )
+            said = {"table": table, "columns": Verbatim(", ".join(names))}
+            return text("The table {table!r} has no values in {columns}.", **said)
         own = self.rejected["expected"] != ORPHAN.expected
         if table in set(self.rejected.loc[own, "table"]):
             return text(

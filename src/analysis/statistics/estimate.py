@@ -26,7 +26,16 @@ class NotEstimable(ValueError):  # noqa: N818 - a reason, and no failure
     """The data do not allow this fit or estimate; the message names the count that is too small.
 
     In a notebook it ends the section of its claim, which is then *not testable* for this reason.
+
+    Attributes
+    ----------
+    times : float or None
+        How many times its units the data would hold enough of them; None where that is not known.
     """
+
+    def __init__(self, why: str, times: float | None = None) -> None:
+        super().__init__(why)
+        self.times = times
 
     def _render_traceback_(self) -> list[str]:
         """Show one line instead of a traceback in IPython."""

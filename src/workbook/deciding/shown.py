@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from analysis.claims import across_regions, findings, wording
 from analysis.claims.across_regions import sample_size
-from analysis.claims.deciding.edges import is_on_edge
-from analysis.claims.deciding.next_steps import COST, Known, Step, steps
+from analysis.claims.deciding import by_trial
 from analysis.claims.deciding.next_steps import settled_together as settled
+from analysis.claims.deciding.next_steps import steps
+from analysis.claims.deciding.step import COST, Known, Step
 from analysis.claims.deciding.worth import earns
 from analysis.claims.hypotheses import hypothesis
 from analysis.claims.trials import plans
@@ -51,17 +52,21 @@ def _known(source: str, known: Overview, region: str | None = None) -> Known:
         planned = []
     times, needs = known.times.get(source, {}), known.needs.get(source, {})
     needs = needs if region is None else {}
-    on_edge = frozenset(filter(lambda key: _is_on_edge(source, key, known), own["hypothesis"]))
-    return Known(records, frozenset(stands["hypothesis"]), times, needs, planned, tried, on_edge)
+    settled_ones, over_all = frozenset(stands["hypothesis"]), _pooled(source, known)
+    return Known(records, settled_ones, times, needs, planned, tried, over_all)
 
 
-def _is_on_edge(source: str, key: str, known: Overview) -> bool:
-    """Tell whether a claim's effect over all regions lies on an edge of what is claimed."""
-    rows, claim = known.pooled(source, key), hypothesis(key)
-    if rows[0]["verdict"] != "inconclusive" or rows[0]["reason"]:
-        return False
-    parts = [known.pooled_part(source, claim, part) for part in claim.parts]
-    return is_on_edge({"hypothesis": key, "parts": parts})
+def _pooled(source: str, known: Overview) -> dict[str, Mapping]:
+    """Return the claims that intervals alone leave open over all regions, with their parts."""
+    rows = known.pools[(known.pools["source"] == source) & (known.pools["reason"] == "")]
+    keys = rows.loc[rows["verdict"] == "inconclusive", "hypothesis"].unique()
+    return {
+        key: {
+            "hypothesis": key,
+            "parts": [known.pooled_part(source, claim, part) for part in claim.parts],
+        }
+        for key, claim in ((key, hypothesis(key)) for key in keys)
+    }
 
 
 def of_entries(entries: Sequence[Entry], language: str) -> Overview:
@@ -92,24 +97,37 @@ def row(step: Step, source: str, language: str) -> dict:
 
 def says(step: Step, language: str) -> str:
     """Say how a claim is decided."""
-    said = plain.words(language)["next"]
-    facts = {"where": step.where, "columns": wording.join(step.columns, language)}
-    facts["n"] = f"{step.n or 0:,.{1 if step.way == 'times' else 0}f}"
-    if step.way == "times":
+    said, key = plain.words(language)["next"], step.way
+    places = wording.join(step.places or (step.where,), language)
+    facts = {"where": places, "columns": wording.join(step.columns, language)}
+    facts["n"] = f"{step.n or 0:,.{1 if key == 'times' else 0}f}"
+    facts |= {"could": f"{step.could:,}", "needed": f"{step.needed or 0:,}", "trial": step.trial}
+    facts |= {"given": said["given"].get(step.given, ""), "reason": step.reason}
+    if key == "times":
         facts["what"] = named(sample_size.COUNTED.get(step.claim, CUSTOMERS), language)
-    key = step.way
     if step.trial:
-        key, facts["trial"] = "trial_planned_small" if step.needed else "trial_planned", step.trial
-        facts["needed"] = f"{step.needed or 0:,}"
-    elif step.way in ("trial", "small"):
+        key = "trial_planned_small" if step.needed else "trial_planned"
+    elif key in ("trial", "small"):
+        key = _of_trial(step)
         is_of_cases = design(step.claim).unit_is == "complaint"
         facts["units"] = said["cases" if is_of_cases else "units"]
-        facts["could"] = f"{step.could:,}"
-        if step.way == "trial" and not is_of_cases and step.n > step.could > 0:
-            key = "trial_large"
+        facts["years"] = f"{step.years or 0:,.{0 if (step.years or 0) >= 10 else 1}f}"
     if key in ("customers", "regions") and step.n == 1:
         key = f"one_{key}"
-    return said[key].format(**facts) + ("" if step.is_worth_it else said["not_worth_it"])
+    if step.given == "first":
+        key = f"{key}_first"
+    more = said["one_part"] if step.given == "part" else ""
+    return said[key].format(**facts) + more + ("" if step.is_worth_it else said["not_worth_it"])
+
+
+def _of_trial(step: Step) -> str:
+    """Return which sentence says a trial without a plan."""
+    if design(step.claim).unit_is == "complaint":
+        if step.way == "small":
+            return "too_slow"
+        is_slow = step.years is not None and step.years > by_trial.LONGEST
+        return "trial_slow" if is_slow else "trial_of_cases" if step.years else "trial"
+    return "trial_large" if step.way == "trial" and step.n > step.could > 0 else step.way
 
 
 def command(step: Step, source: str) -> str:

@@ -103,19 +103,26 @@ def enough(rows: pd.DataFrame, least: int = 0) -> pd.Series | None:
     return good.iloc[0] if len(good) else None
 
 
+def told(rows: pd.DataFrame) -> pd.Series:
+    """Return the row of the largest size of which enough regions were simulated, else of any."""
+    known = rows[rows["regions"] >= LEAST]
+    return (known if len(known) else rows).iloc[-1]
+
+
 def outlook(hypothesis: str, largest: int = 0) -> Outlook | None:
     """Return whether more customers would decide a claim, as far as it was measured.
 
     "data" where regions of some size are decided rightly often enough, but "edge" where a region in
     which it is open, whose `largest` has so many customers, is as large: its effect is none of the
-    clear ones, or a check fails there; else, by what leaves most
-    of the largest regions open, "never" where it is a hidden cause, "open" where it is an interval
-    or another check, which more customers may narrow or pass. None where nothing was measured, or
-    no region as large as `LARGE`.
+    clear ones, or a check fails there; else, by the largest regions (`told`), "never" where none is
+    decided and a hidden cause leaves most open, "open" where some are, or it is an interval or
+    another check, which more customers may narrow or pass. None where nothing was measured, or no
+    region as large as `LARGE`.
     """
     rows = by_size(hypothesis)
-    if (best := enough(rows)) is not None:
+    if (best := enough(rows, LEAST)) is not None:
         return "edge" if best["customers"] <= largest else "data"
     if rows.empty or rows["customers"].iloc[-1] < LARGE:
         return None
-    return "never" if rows["left_open_by"].iloc[-1] in HIDDEN else "open"
+    last = told(rows)
+    return "never" if last["left_open_by"] in HIDDEN and not last["right"] else "open"

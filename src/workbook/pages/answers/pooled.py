@@ -105,7 +105,7 @@ class Pooled(View):
             yield self.answer("open", "also_open", True, claims=claims)
         yield from self._not_standing()
         yield from self.by_trial("open", self.tried(OPEN))
-        yield from self.outlooks(order)
+        yield from self.outlooks(order, [key for key in order if rows[key]["reason"]])
 
     def _not_standing(self) -> Iterator[Answer]:
         """Say which claims are decided alone, and do not stand among all that were tested."""

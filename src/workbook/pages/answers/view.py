@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +11,8 @@ from markupsafe import Markup, escape
 
 from analysis.claims import wording
 from analysis.claims.deciding import decidability, on_card
-from analysis.claims.deciding.next_steps import NO_WAYS, Step
+from analysis.claims.deciding.next_steps import MORE
+from analysis.claims.deciding.step import NO_WAYS, Step
 from analysis.claims.hypotheses import Hypothesis, hypothesis
 from analysis.language import translate
 from workbook.deciding import shown
@@ -21,8 +22,6 @@ from workbook.pages.overview import Overview
 
 FALSE = ("contradicted", "too small to matter")
 OPEN = ("inconclusive", "not testable", "failed")
-MORE = ("customers", "clear", "times", "regions")
-"""Ways that are more of what is there."""
 MOST = 2
 """Claims of a kind that get an answer of their own; the others are named beside the last one."""
 
@@ -80,22 +79,25 @@ class View:
         says = shown.says(step, self.known.language)
         return says if step.way in NO_WAYS else self.words["cheapest"].format(way=says)
 
-    def outlooks(self, claims: Iterable[str]) -> Iterator[Answer]:
-        """Say which open claims more customers would close, and which no number of them."""
+    def outlooks(self, claims: Iterable[str], hang: Container[str] = ()) -> Iterator[Answer]:
+        """Say which open claims more customers would close, and which no number of them.
+
+        Over all regions together those that `hang` on a check are closed by none.
+        """
         found: dict[str | None, list[str]] = {}
         for key in (each for each in dict.fromkeys(claims) if each in self.steps):
             way, outlook = self.steps[key].way, decidability.outlook(key, self._largest(key))
-            outlook = "more" if way in MORE else "edge" if way == "edge" else outlook
+            more = "in_region" if key in hang else "more"
+            outlook = more if way in MORE else "edge" if way == "edge" else outlook
             found.setdefault(outlook, []).append(key)
-        if keys := found.get("more"):
-            claims = self.named([hypothesis(key) for key in keys])
-            yield self.answer("decide", "closed_by_data", True, claims=claims)
-        if keys := found.get("edge"):
-            claims = self.named([hypothesis(key) for key in keys])
-            yield self.answer("decide", "closed_by_none_edge", True, claims=claims)
+        said = {"more": "closed_by_data", "in_region": "closed_in_region"}
+        for name, words in (said | {"edge": "closed_by_none_edge"}).items():
+            if keys := found.get(name):
+                claims = self.named([hypothesis(key) for key in keys])
+                yield self.answer("decide", words, True, claims=claims)
         for name in ("never", "open"):
             if keys := found.get(name):
-                last = [decidability.by_size(key).iloc[-1] for key in keys]
+                last = [decidability.told(decidability.by_size(key)) for key in keys]
                 language = self.known.language
                 causes = dict.fromkeys(on_card.cause(row, language) for row in last if row["open"])
                 facts = {"n": f"{max(row['customers'] for row in last):,}"}
