@@ -59,6 +59,10 @@ SUSPECTS = {
         {"customers": CUSTOMERS.replace("van", "v\ufffdn")},
         "customers.csv: 1 value of 'segment' may be text under a wrong encoding",
     ),
+    "costs of 0": (
+        {"transactions": lines(200, cost=0)},
+        "transactions.csv: 200 of 200 costs are 0 beside an amount, which is taken as not known",
+    ),
     "prices of a unit": (
         {"transactions": lines(200, amount=np.random.default_rng(3).normal(7.5, 0.1, 200))},
         "transactions.csv: amounts do not grow with quantities",

@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from scipy.special import logit
 
 from simulation import World, draw, rehearsal
 
@@ -54,3 +55,28 @@ def test_few_drivers_are_either_too_few_to_test_or_fail_the_check(n, verdict):
     assert finding.verdict == verdict
     if n == 25:
         assert not next(each.passed for each in finding.checks if each.name == "drivers")
+
+
+def test_an_interval_of_a_share_ends_within_0_and_1():
+    """All but one of 40 drivers buy in the evening only: the claim holds, up to 100%."""
+    tables = draw(World(), 3_000, 1)
+    lines, people = tables["transactions"], tables["customers"]
+    drivers = people.loc[people["segment"].isin(["ride_hailing", "van"]), "customer_id"]
+    days = lines["bought_at"].dt.normalize()
+    hours = lines["customer_id"].isin(drivers[1:]).map({True: 20, False: 9})
+    late = lines.assign(bought_at=days + pd.to_timedelta(hours, unit="h"))
+    share = found(tables={**tables, "transactions": late})[0].estimates["evening"]
+    n = share.n_obs
+    assert share.estimate == pytest.approx(1 - 1 / n)
+    assert 0.5 < share.ci_low < share.estimate < share.ci_high < 1
+    odds = 1.96 * (1 / n) / (share.estimate * (1 - share.estimate))  # the error of a mean: 1 / n
+    assert logit(share.estimate) - logit(share.ci_low) == pytest.approx(odds, rel=0.05)
+
+
+def test_days_without_a_time_tell_no_evening():
+    tables = draw(World(), 3_000, 1)
+    lines = tables["transactions"]
+    dates = lines.assign(bought_at=lines["bought_at"].dt.normalize())
+    finding, _ = found(tables={**tables, "transactions": dates})
+    assert finding.verdict == "not testable"
+    assert finding.reason == "100% of the drivers' purchases have a day and no time."

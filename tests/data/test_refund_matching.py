@@ -1,6 +1,7 @@
 """Which purchase a refund undoes, from which day on, and which refunds undo none."""
 
 from messy import CUSTOMERS, HEAD, LINES, opened
+from pytest import approx
 
 from analysis.claims.claim import MOST_REFUNDED
 from analysis.data import dataset
@@ -82,3 +83,13 @@ def test_a_refund_of_a_stranger_is_a_row_of_a_stranger(tmp_path):
     own = opened(tmp_path, CUSTOMERS + LINES, {"t.csv": lines})
     assert loaded(own).left_out.empty
     assert [each[:2] for each in own.problems] == [("customer_id", 2)]
+
+
+def test_a_refund_that_names_a_product_is_taken_off_that_product_first(tmp_path):
+    """Of 60 in the shop 50 are given back, then 20: 10 of the shop and 10 of the other 100."""
+    lines = "a,2025-01-05,100,1,fuel\na,2025-01-05,60,1,shop\n"
+    lines += "a,2025-02-01,-50,1,shop\na,2025-03-01,-20,1,shop\na,2025-04-01,-9,1,\n"
+    own = opened(tmp_path, CUSTOMERS + LINES, {"t.csv": ORDERS + lines})
+    assert amounts(own, as_of="2025-02-02") == approx([10, 100])
+    assert amounts(own, as_of="2025-03-02") == approx([90])
+    assert amounts(own) == approx([81])

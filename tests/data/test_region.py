@@ -123,6 +123,14 @@ def test_costs_of_a_part_of_the_lines_are_no_margin(write_source):
     assert "margin" not in purchases.per_customer(here, here.start, here.end)
 
 
+@pytest.mark.parametrize(("amount", "known"), [("20", False), ("0", True)])
+def test_a_cost_of_0_beside_an_amount_is_none_that_is_known(write_source, amount, known):
+    """What is given away may cost nothing; what is sold does not."""
+    lines = TRANSACTIONS.replace("shop,1,20,12", f"shop,1,{amount},0")
+    here = load_region(str(write_source(transactions=lines)), "North")
+    assert ("transactions.cost" in here.columns) is known
+
+
 def test_a_region_of_one_day_has_one_day(write_source):
     here = load_region(str(write_source("as_of = 2024-04-01\n")), "South")
     needs = hypotheses.register()["H12"]

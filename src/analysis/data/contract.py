@@ -270,4 +270,6 @@ ORDERED = {
     "assignments": (Link("assigned_on", "received_on", by_day=True),),
 }
 
+COSTED = 0.99
+"""Share of purchase lines that must have a cost, and one above 0, for margins to be used."""
 FUEL = ("fuel", "gas")

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import ibis
 import pandas as pd
 from ibis.expr.types import Table
 
 from analysis.data import cache, sources
 from analysis.data.asked import unasked
-from analysis.data.contract import TABLES
+from analysis.data.contract import COSTED, TABLES
 from analysis.data.dataset import Dataset, Validated, last_day, open_source, validate
 from analysis.data.errors import DataError, nearest
 from analysis.data.exclusions import Refunds, one_a_day, refunds_until, weighed
@@ -26,8 +27,6 @@ from analysis.language import Verbatim, text
 
 MAX_SILENCE = 60
 """Days without any purchase before the end, after which a year can't be judged."""
-COSTED = 0.99
-"""Share of lines that must have a cost for margins to be used."""
 
 _VALUES = "values of "
 
@@ -275,13 +274,15 @@ def _summary(purchases: Table | None) -> pd.Series:
     if purchases is None:
         return pd.Series({"rows": 0, "first": None, "last": None, "sales": 0.0})
     moment = purchases["bought_at"]
-    own = [column for column in purchases.columns if column != REST]
+    known = {column: purchases[column] for column in purchases.columns if column != REST}
+    if "cost" in known:  # 0 beside an amount is not known
+        known["cost"] = ibis.ifelse(known["amount"] > 0, known["cost"].nullif(0), known["cost"])
     summary = purchases.agg(
         rows=purchases.count(),
         first=moment.min(),
         last=moment.max(),
         sales=purchases["amount"].sum(),
-        **{_VALUES + column: purchases[column].count() for column in own},
+        **{_VALUES + column: each.count() for column, each in known.items()},
     )
     return summary.to_pandas().astype(object).iloc[0]
 

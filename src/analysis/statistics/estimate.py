@@ -178,6 +178,12 @@ def share_of(share: float, n: float, method: str = "share, Wilson") -> Estimate:
     return Estimate(float(share), float(low), float(high), int(n), "logit", method=method)
 
 
+def as_share(mean: Estimate) -> Estimate:
+    """Return a mean of shares with an interval between 0 and 1: symmetric on the logit."""
+    value, odds = mean.estimate, {"scale": "logit", "df": mean.df, "method": mean.method}
+    return from_se(value, mean.se / (value * (1 - value)), mean.n_obs, **odds)
+
+
 def means_by(
     groups: DataFrameGroupBy, names: Sequence[str], shares: Sequence[str] = ()
 ) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import ibis
 from ibis.expr.types import Table
 
-from analysis.data.contract import FUEL, TABLES
+from analysis.data.contract import COSTED, FUEL, TABLES
 from analysis.data.errors import counted
 from analysis.data.reading.raw import ROW, place
 from analysis.data.validation.shown import LEAST_SHOWN, described
@@ -36,6 +36,7 @@ def of_table(name: str, table: CheckedTable, shows_values: bool) -> Iterator[str
     if name == "transactions":
         yield from _unit_prices(table)
         yield from _totals(table)
+        yield from _no_cost(table.good)
         yield from _no_fuel(table, shows_values)
     if name == "survey" and "weight" in table.rows.columns:
         yield from _weights(table.good)
@@ -116,6 +117,19 @@ def _totals(table: CheckedTable) -> Iterator[str]:
             f"amounts (the first: {place(row['first'], table.files)}), are larger than any "
             "purchase: are they totals of the file? Then take them out: "
             'drop = { "column" = ["合计"] } with the words that stand there.'
+        )
+
+
+def _no_cost(rows: Table) -> Iterator[str]:
+    """Yield that a cost of 0 stands beside amounts, so often that no margin is known."""
+    if "cost" not in rows.columns:
+        return
+    found = rows.filter(rows["amount"] > 0)
+    found = found.agg(n=found["cost"].count(), none=(found["cost"] == 0).sum()).to_pandas().iloc[0]
+    if found["n"] and found["none"] > (1 - COSTED) * found["n"]:
+        yield (
+            f"{int(found['none']):,} of {int(found['n']):,} costs are 0 beside an amount, which is "
+            "taken as not known: claims about margin are about sales then."
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import ibis
+import numpy as np
 import pandas as pd
 from ibis.expr.types import Table
 
@@ -108,11 +109,11 @@ def left_out(table: CheckedTable) -> CheckedTable:
 def netted(table: CheckedTable) -> CheckedTable:
     """Net negative lines against earlier purchases of the same customer in the same region.
 
-    A refund undoes the purchase of the same order (`order_id`) with the same amount, and product
-    if it names one, else that order's lines in proportion; without an order, or where that has no
-    purchase, the customer's latest earlier purchase of the same product and amount that no other
-    refund has undone. A refund of which no purchase is found stays a line that breaks a rule, and
-    so does one that breaks another rule.
+    A refund undoes the purchase of the same order (`order_id`) with the same amount, and product if
+    it names one, else that order's lines in proportion, those of a product that it names first;
+    without an order, or where that has no purchase, the customer's latest earlier purchase of the
+    same product and amount that no other refund has undone. A refund of which no purchase is found
+    stays a line that breaks a rule, and so does one that breaks another rule.
 
     Parameters
     ----------
@@ -215,15 +216,26 @@ def _same_amount(lines: pd.DataFrame, keys: list[str]) -> Iterator[tuple]:
 
 
 def _in_proportion(lines: pd.DataFrame, keys: list[str]) -> Iterator[tuple]:
-    """Share an order's refunds among its purchases, if these are as large; each from its day."""
+    """Share an order's refunds among its purchases, if these are as large; each from its day.
+
+    A refund that names a product is taken off the purchases of that product first.
+    """
     for _, own in lines.groupby(keys, sort=False):
         back, bought = own[own["is_back"]], own[~own["is_back"]]
-        returned, total = -back["amount"].cumsum(), bought["amount"].sum()
-        if not len(back) or returned.iloc[-1] > total + _CENT:
+        amounts, kept = bought["amount"].to_numpy(float), []
+        if not len(back) or -back["amount"].sum() > amounts.sum() + _CENT:
             continue
-        kept = (1 - returned / total).clip(lower=0.0).tolist()
-        for row in bought[LINE]:
-            yield row, False, kept, back["bought_at"].tolist()
+        left = amounts.copy()
+        for line in back.itertuples():
+            due = -line.amount
+            is_named = (bought["product"] == (line.product or None)).to_numpy()
+            for pool in (is_named, left > 0):
+                off = min(due, left[pool].sum())
+                left[pool] *= 1 - off / left[pool].sum() if off > 0 else 1.0
+                due -= off
+            kept.append(left / amounts)
+        for row, shares in zip(bought[LINE], np.transpose(kept).tolist(), strict=True):
+            yield row, False, shares, back["bought_at"].tolist()
         for row in back[LINE]:
             yield row, True, None, None
 
