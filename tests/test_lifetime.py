@@ -90,7 +90,7 @@ def test_cdnow_holdout_fits_and_counts_everybody(cdnow):
     found = lifetime_value.holdout(summary, later, purchase_models.fit_buying(summary, "bg"), 39)
     assert found.table["customers"].tolist() == [1411, 439, 214, 100, 62, 38, 29, 64]
     assert found.fits
-    assert found.total_error == pytest.approx(-0.12, abs=0.01)
+    assert found.error.estimate == pytest.approx(-0.12, abs=0.01)
 
 
 @pytest.mark.parametrize("kind", ["bg", "mbg"])
@@ -360,7 +360,7 @@ def test_holdout_refuses_errors_that_cancel_in_the_total():
     summary, later, _ = simulate("mbg", 5000, 1, horizon=26, **PLANTED)
     woken = np.where(summary["frequency"] == 0, 1, later)
     found = lifetime_value.holdout(summary, woken, purchase_models.fit_buying(summary), 26)
-    assert abs(found.total_error) < 0.2
+    assert abs(found.error.estimate) < 0.2
     assert found.table.set_index("frequency")["fits"].to_dict()["0"] is False
     assert not found.fits
 
@@ -396,3 +396,41 @@ def test_nothing_bought_later_is_no_measure_of_a_forecast():
     model = purchase_models.BuyingModel("mbg", 1.0, 1.0, 1.0, 1.0, 0.0, True, np.eye(4))
     with pytest.raises(NotEstimable, match="None of 2 customers bought in the 26 weeks after"):
         lifetime_value.holdout(summary, [0, 0], model, 26)
+
+
+def test_the_error_of_a_holdout_is_that_of_the_bootstrap():
+    """Groups of one customer count, too: three of 43 decide the total."""
+    summary = pd.DataFrame(
+        {"frequency": [0] * 200 + [4, 5, 6], "recency_weeks": [0.0] * 200 + [40.0] * 3}
+    )
+    summary["age_weeks"] = 50.0
+    rng, later = np.random.default_rng(0), np.r_[np.tile([0, 0, 0, 3], 50), 5, 30, 3]
+    model = buying_model("mbg", **PLANTED)
+    found = lifetime_value.holdout(summary, later, model, 52).error
+    expected = purchase_models.expected_purchases(model, summary, 52)
+    drawn = rng.integers(0, len(later), (4_000, len(later)))
+    ratios = np.log(expected[drawn].sum(axis=1) / later[drawn].sum(axis=1))
+    half = np.log((1 + found.ci_high) / (1 + found.ci_low)) / 2
+    assert half == pytest.approx(1.96 * ratios.std(), rel=0.1)
+    assert found.estimate == pytest.approx(expected.sum() / later.sum() - 1)
+
+
+@pytest.mark.parametrize("kind", ["bg", "mbg"])
+def test_forecasts_of_a_model_with_large_parameters_are_those_of_a_simulation(kind):
+    """All leave with the same probability, two thirds, as the parameters a and b run away."""
+    summary = pd.DataFrame({"frequency": [0], "recency_weeks": [0.0], "age_weeks": [1.0]})
+    model = purchase_models.BuyingModel(kind, 2.0, 1.0, 2e5, 1e5, 0.0, True, np.eye(4))
+    (found,) = purchase_models.expected_purchases(model, summary, 52)
+    rng = np.random.default_rng(1)
+    bought = rng.poisson(rng.gamma(2.0, 1 / 2.0, 400_000) * 52)  # two weeks of age, with alpha
+    stayed = rng.geometric(2 / 3, len(bought))  # purchases until they leave
+    alive = purchase_models.p_alive(model, summary)[0]
+    assert found == pytest.approx(alive * np.minimum(bought, stayed).mean(), rel=0.01)
+
+
+def test_a_missing_forecast_is_no_forecast_of_nothing():
+    summary = pd.DataFrame({"frequency": [1, 2], "recency_weeks": [1, 2], "age_weeks": [9, 9]})
+    model = purchase_models.BuyingModel("mbg", np.nan, 1.0, 1.0, 1.0, 0.0, False, np.eye(4))
+    found = lifetime_value.holdout(summary, [1, 0], model, 26)
+    assert np.isnan(found.error.estimate)
+    assert not found.fits

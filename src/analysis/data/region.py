@@ -273,14 +273,13 @@ def _summary(purchases: Table | None) -> pd.Series:
     """Return rows, first and last moment, sales, and how many values each column has."""
     if purchases is None:
         return pd.Series({"rows": 0, "first": None, "last": None, "sales": 0.0})
-    moment = purchases["bought_at"]
     known = {column: purchases[column] for column in purchases.columns if column != REST}
     if "cost" in known:  # 0 beside an amount is not known
         known["cost"] = ibis.ifelse(known["amount"] > 0, known["cost"].nullif(0), known["cost"])
     summary = purchases.agg(
         rows=purchases.count(),
-        first=moment.min(),
-        last=moment.max(),
+        first=purchases["bought_at"].min(),
+        last=purchases["bought_at"].max(),
         sales=purchases["amount"].sum(),
         **{_VALUES + column: each.count() for column, each in known.items()},
     )

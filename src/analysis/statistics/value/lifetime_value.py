@@ -37,28 +37,18 @@ _TOLERANCE, _MIN_GROUP = 0.20, 30
 class Holdout:
     """How well a model foretold purchases that it had not seen.
 
-    `table` has a row per frequency before ("0" to "7+"): customers, expected and actual
-    mean purchases, ci_low and ci_high of the actual mean, fits. `total_error` is the
-    expected over the actual total, less 1. The model `fits` if that is within 20 % and,
-    in every group of 30 or more customers, the expected mean is within the 95 % interval
-    of the actual one, widened on either side by 20 % of it: the interval alone would
-    refuse every model of 100,000 customers, 20 % alone a right one of a small group.
+    `table` has a row per frequency before ("0" to "7+"): customers, expected and actual mean
+    purchases, ci_low and ci_high of the actual mean, fits. `error` is the expected over the actual
+    total, less 1, with the 95% interval of a ratio of two sums over customers (delta method, on the
+    log); not a number where a forecast is none. The model `fits` if that is within 20 % and, in
+    every group of 30 or more customers, the expected mean is within the 95 % interval of the actual
+    one, widened on either side by 20 % of it: the interval alone would refuse every model of
+    100,000 customers, 20 % alone a right one of a small group.
     """
 
     table: pd.DataFrame
-    total_error: float
+    error: Estimate
     fits: bool
-
-    @property
-    def error(self) -> Estimate:
-        """The total error with its 95% interval: purchases of customers vary by chance."""
-        n = self.table["customers"]
-        half = n * (self.table["ci_high"] - self.table["ci_low"]) / 2
-        bought = (n * self.table["actual"]).sum()
-        relative = np.sqrt((half**2).sum()) / 1.96 / bought
-        ratio = from_se(1 + self.total_error, relative, int(n.sum()), scale="log")
-        ends = {"ci_low": ratio.ci_low - 1, "ci_high": ratio.ci_high - 1}
-        return replace(ratio, estimate=self.total_error, scale="identity", **ends)
 
 
 def forecast(
@@ -139,9 +129,18 @@ def holdout(
     slack = _TOLERANCE * table["actual"]
     above, below = table["expected"] - table["ci_high"], table["ci_low"] - table["expected"]
     table["fits"] = (above <= slack) & (below <= slack)
-    error = float(data["expected"].sum() / data["actual"].sum() - 1)
+    error = _total_error(data["expected"], data["actual"])
     judged = table.loc[table["customers"] >= _MIN_GROUP, "fits"]
-    return Holdout(table, error, bool(abs(error) <= _TOLERANCE and judged.all()))
+    return Holdout(table, error, bool(abs(error.estimate) <= _TOLERANCE and judged.all()))
+
+
+def _total_error(expected: pd.Series, actual: pd.Series) -> Estimate:
+    """Return the sum expected over the actual one, less 1; no number if a forecast is missing."""
+    n, total = len(actual), expected.sum(skipna=False)
+    relative = expected / total - actual / actual.sum()
+    ratio = from_se(total / actual.sum(), relative.std() * np.sqrt(n), n, scale="log")
+    ends = {"ci_low": ratio.ci_low - 1, "ci_high": ratio.ci_high - 1}
+    return replace(ratio, estimate=ratio.estimate - 1, scale="identity", **ends)
 
 
 def _compare_group(group: pd.DataFrame) -> pd.Series:
@@ -149,6 +148,6 @@ def _compare_group(group: pd.DataFrame) -> pd.Series:
     n, mean = len(group), group["actual"].mean()
     half = stats.t.ppf(0.975, max(n - 1, 1)) * group["actual"].std() / np.sqrt(n)
     high = mean + half if mean > 0 else -np.log(0.025) / n
-    expected, low = group["expected"].mean(), max(mean - half, 0.0)
+    expected, low = group["expected"].mean(skipna=False), max(mean - half, 0.0)
     row = {"customers": n, "expected": expected, "actual": mean, "ci_low": low, "ci_high": high}
     return pd.Series(row)

@@ -165,7 +165,8 @@ def p_alive(model: BuyingModel, summary: pd.DataFrame) -> np.ndarray:
 def expected_purchases(model: BuyingModel, summary: pd.DataFrame, weeks: float) -> np.ndarray:
     """Return each customer's expected purchases in the coming `weeks`, shape (n,).
 
-    Euler's form of the published hypergeometric: the usual one is nan for regular buyers.
+    Euler's form of the published hypergeometric: the usual one is nan for regular buyers. Where it
+    is nan itself, with a large `a`, Euler's integral of it stands in: a mean over beta(a - 1, b).
     """
     x, _, age = _histories(summary)
     r, alpha, b = model.r + x, model.alpha + age, model.b + x + (model.kind == "mbg")
@@ -173,7 +174,13 @@ def expected_purchases(model: BuyingModel, summary: pd.DataFrame, weeks: float) 
     late = weeks / (alpha + weeks)
     never = np.exp((a - 1) * np.log1p(-late))
     series = special.hyp2f1(a + b - 1 - r, a - 1, a + b - 1, late)
-    while_active = (a + b - 1) / (a - 1) * (1 - never * series)
+    still = never * series
+    large = ~np.isfinite(still) & (a > 1)
+    if large.any():
+        nodes, shares = np.polynomial.legendre.leggauss(200)
+        leave = stats.beta.ppf((1 + nodes[:, None]) / 2, a - 1, b[large])
+        still[large] = shares @ (1 + leave * weeks / alpha[large]) ** -r[large] / 2
+    while_active = (a + b - 1) / (a - 1) * (1 - still)
     return p_alive(model, summary) * while_active
 
 
