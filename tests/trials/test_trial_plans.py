@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from analysis.claims.hypotheses import register
-from analysis.claims.trials import designs, planning, plans
+from analysis.claims.trials import designs, planning, plans, sizing
 from analysis.cohorts.trials import units
 from analysis.data.contract import TABLES
 from analysis.data.errors import DataError
@@ -43,7 +43,9 @@ def drawn(seed=1, **more):
 def test_a_design_decides_a_part_of_its_claim(key):
     found = designs.design(key)
     assert found.decides.key in [each.key for each in register()[key].parts]
-    assert found.decides.sesoi > 0
+    effect = sizing.planted(found.decides)
+    assert found.decides.claim.holds(effect, effect)
+    assert not found.decides.claim.holds(found.decides.null, found.decides.null)
     assert len(set(found.arms)) == 2
     assert 0 < found.compliance <= 1
     assert found.unit_is in TABLES["assignments"].columns["unit_is"].rule.allowed

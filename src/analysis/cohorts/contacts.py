@@ -80,7 +80,7 @@ def campaigns(region: Region, seed: int = 0) -> pd.DataFrame:
         As from `target_trial.emulate`, with spent (to keep the customer, from that day for a year)
         and campaign (calendar month of that day).
     """
-    rows = _spending(region, "retain")
+    rows = spending(region, "retain")
     trial = target_trial.emulate(region, rows.groupby("customer_id")["contacted_on"].min(), seed)
     days = rows.merge(trial[["customer_id", "own_day"]].reset_index(), on="customer_id")
     since = (days["contacted_on"] - days["own_day"]).dt.days
@@ -100,7 +100,7 @@ def won(region: Region) -> pd.DataFrame:
         (calendar month of the contact), cost, won (1 in one row of each customer who was not there
         before and made their first purchase in the half year after, else 0).
     """
-    rows = _spending(region, "acquire").sort_values("contacted_on", kind="stable")
+    rows = spending(region, "acquire").sort_values("contacted_on", kind="stable")
     last = pd.Timestamp(region.end) - pd.Timedelta(days=landmark.HALF_YEAR)
     rows = rows[rows["contacted_on"] <= last]
     day, ids = rows["contacted_on"].dt.normalize(), rows["customer_id"]
@@ -175,7 +175,7 @@ def _visits(region: Region, after: dt.date, until: dt.date) -> pd.Series:
     return rows.groupby("customer_id").size()
 
 
-def _spending(region: Region, purpose: str) -> pd.DataFrame:
+def spending(region: Region, purpose: str) -> pd.DataFrame:
     """Return the contacts of a purpose; one without a known cost costs nothing."""
     rows = region.contacts[region.contacts["purpose"] == purpose]
     return rows.assign(cost=rows["cost"].fillna(0.0))

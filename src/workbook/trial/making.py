@@ -10,6 +10,7 @@ import pandas as pd
 
 from analysis.claims.trials import planning, plans, sizing, words
 from analysis.claims.trials.designs import Design
+from analysis.claims.trials.in_units import AS_IT_IS, Unit, unit_of
 from analysis.data.errors import DataError
 from analysis.data.files import write_text
 from analysis.data.region import Region
@@ -47,7 +48,7 @@ def make(here: Region, design: Design, asked: Asked) -> Made:
     DataError
         If too few can take part.
     """
-    past, size, why = _sized(here, design, asked)
+    past, size, unit, why = _sized(here, design, asked)
     wanted = asked.size or (size.needed if size else None)
     known = plans.earlier(here.source.name, asked.trial, asked.folder)
     fixed = {
@@ -65,7 +66,7 @@ def make(here: Region, design: Design, asked: Asked) -> Made:
     except NotEstimable as error:
         raise DataError(f"{asked.trial}: {error}") from None
     if size is not None:
-        power = sizing.power_of(past, design, size, drawn.plan.size, asked.share, asked.seed)
+        power = sizing.power_of(past, design, size, drawn.plan.size, asked.share, asked.seed, unit)
         drawn = planning.with_power(drawn, power)
     money = sizing.money(here, design, asked.compliance)
     place = plans.register(drawn.plan, drawn.lots, asked.folder)
@@ -80,12 +81,13 @@ def make(here: Region, design: Design, asked: Asked) -> Made:
 
 def _sized(
     here: Region, design: Design, asked: Asked
-) -> tuple[pd.DataFrame, sizing.Sizing | None, str]:
-    """Return the past, how many units decide, and why that is not known where it is not."""
-    past = pd.DataFrame()
+) -> tuple[pd.DataFrame, sizing.Sizing | None, Unit, str]:
+    """Return the past, how many units decide, in what unit, and why that is not known."""
+    past, unit = pd.DataFrame(), AS_IT_IS
     try:
-        past = planning.history(here, design)
-        found = sizing.sizing(past, design, asked.compliance, asked.share, asked.seed)
+        past, unit = planning.history(here, design), unit_of(here, design)
+        given = (asked.compliance, asked.share, asked.seed)
+        found = sizing.sizing(past, design, *given, unit=unit)
     except NotEstimable as error:
-        return past, None, str(error)
-    return past, found, ""
+        return past, None, unit, str(error)
+    return past, found, unit, ""

@@ -37,10 +37,9 @@ class Design:
         For the reader, in English, which the catalogue translates: what is drawn by lot, of whom;
         the outcome, and what it is to receive what is offered.
     dose : str
-        Score of the first answer after the lot that the offer moves (see `answers.scores`). The
-        claim's effect is per standard deviation of it; of receiving at all where it is empty.
+        What is received, as in `outcomes.measured`: whether at all where it is empty.
     within : int
-        Days in which that answer counts.
+        Days in which an answer with the dose counts; 0 where it is in no answer.
     """
 
     claim: str
@@ -61,6 +60,11 @@ class Design:
     def unit_is(self) -> str:
         """What a unit is in the table of assignments."""
         return "complaint" if self.who in CASES else "customer"
+
+    @property
+    def received_as(self) -> str:
+        """What is received: an "offer" that is taken, a "rating" that it moves, or "money"."""
+        return "rating" if self.within else "money" if self.dose else "offer"
 
     @property
     def measures(self) -> tuple[str, int, str, int]:

@@ -65,7 +65,7 @@ def history(region: Region, design: Design) -> pd.DataFrame:
     """
     day = region.end - dt.timedelta(days=design.horizon)
     asked = region.survey["answered_on"].max()
-    if design.dose and pd.notna(asked):
+    if design.within and pd.notna(asked):
         day = min(day, asked.date() - dt.timedelta(days=design.within))
     first = pd.Timestamp(day) - pd.Timedelta(days=landmark.QUARTER)
     if design.unit_is == "customer" and not (region.start and first >= pd.Timestamp(region.start)):
@@ -215,7 +215,7 @@ def drawn(
         seed=seed,
         size=len(lots),
         share=share,
-        smallest=float(design.decides.sesoi),
+        smallest=design.decides.sesoi,
         adjusted_for=units.known_before(design.who),
         within=within,
         lots=of_lots(lots),

@@ -39,8 +39,8 @@ class Plan:
         Units that were drawn for (of cases: lots that are ready).
     share : float
         Of units with the offer.
-    smallest : float
-        Smallest effect that matters, in the unit of the claim's part.
+    smallest : float or None
+        Smallest effect that matters, in the unit of the claim's part; None where it has none.
     needed : int or None
         Units for 80% power; None where no history tells.
     power : float or None
@@ -66,7 +66,7 @@ class Plan:
     seed: int
     size: int
     share: float
-    smallest: float
+    smallest: float | None
     needed: int | None
     power: float | None
     compliance: float

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.claims.checks import coding
+from analysis.claims import checks
 from analysis.claims.hypotheses import hypothesis
 from analysis.claims.trials import plans
 from analysis.claims.trials.as_planned import as_planned
+from analysis.claims.trials.in_units import unit_of
 from analysis.claims.trials.plans import Plan
 from analysis.claims.verdicts import Check, Verdict, judge_part
+from analysis.cohorts import contacts
 from analysis.cohorts.answer_quality import item_coding
 from analysis.cohorts.trials import outcomes, units
 from analysis.data.errors import DataError
@@ -98,6 +100,8 @@ class Result:
         The effect of the offer.
     received : ComplierEffect
         The effect of what was offered on those who took it because of the offer.
+    effect : Estimate
+        That effect with its Anderson-Rubin interval in the claim's unit, which is judged.
     lots : RandomisationTest
         What the lot alone says of the offer.
     bounds : AttritionBounds
@@ -106,20 +110,16 @@ class Result:
         By the claim's rule, of the part that the effect of what was offered decides; *inconclusive*
         where the trial is not the one that was planned.
     checks : tuple of Check
-        Of the reading, of outcomes that are lost, and of the coding of answers.
+        Of the reading, of outcomes that are lost, and of what was received.
     """
 
     assigned: IntentionToTreat
     received: ComplierEffect
+    effect: Estimate
     lots: RandomisationTest
     bounds: AttritionBounds
     verdict: Verdict
     checks: tuple[Check, ...]
-
-    @property
-    def effect(self) -> Estimate:
-        """The effect that is judged, with its Anderson-Rubin interval."""
-        return self.received.interval
 
 
 def trials_in(region: Region) -> list[str]:
@@ -219,14 +219,15 @@ def analysed(region: Region, reading: Reading, seed: int = 0) -> Result:
         passed=is_equal or low <= 0 <= high,
     )
     found = (*reading.checks, lost)
-    if design.within:
-        found += (coding(item_coding(region.answers())),)
+    if design.received_as in ALSO:
+        found += (ALSO[design.received_as](region),)
     parts = hypothesis(reading.plan.claim).parts
-    verdict = judge_part(design.decides, received.interval, len(parts))
+    effect = unit_of(region, design).told(received.interval)
+    verdict = judge_part(design.decides, effect, len(parts))
     if any(each.blocking and not each.passed for each in found):
         verdict = "inconclusive"
     lots = randomisation_test(trial, seed)
-    return Result(assigned, received, lots, bounds, verdict, found)
+    return Result(assigned, received, effect, lots, bounds, verdict, found)
 
 
 def with_outcomes(region: Region, reading: Reading) -> Trial:
@@ -239,6 +240,15 @@ def with_outcomes(region: Region, reading: Reading) -> Trial:
         covariates=reading.plan.adjusted_for,
         block="block" if "block" in people else None,
     )
+
+
+ALSO = {
+    "rating": lambda region: checks.coding(item_coding(region.answers())),
+    "money": lambda region: checks.at_least_share(
+        phrase("contacts whose cost is known"), contacts.cost_known(region), 0.95
+    ),
+}
+"""Checks of what is received, by what it is."""
 
 
 def _refuse_another(region: Region, plan: Plan, rows: pd.DataFrame) -> None:

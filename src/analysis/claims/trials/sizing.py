@@ -6,10 +6,11 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
+from analysis.claims.hypotheses import Part
 from analysis.claims.trials.designs import Design
+from analysis.claims.trials.in_units import AS_IT_IS, Unit
 from analysis.claims.verdicts import judge_part
 from analysis.cohorts import landmark, purchases
 from analysis.cohorts.trials import units
@@ -95,6 +96,7 @@ def sizing(
     share: float,
     seed: int,
     replicates: int | None = None,
+    unit: Unit = AS_IT_IS,
 ) -> Sizing:
     """Return how many units decide, by drawing trials from the past with an effect planted.
 
@@ -108,6 +110,8 @@ def sizing(
     seed : int
     replicates : int, optional
         Simulated trials of each size, by default `REPLICATES`.
+    unit : Unit
+        As from `unit_of`.
 
     Raises
     ------
@@ -125,19 +129,27 @@ def sizing(
             )
         )
     try:
-        plan = _plan(past, design, compliance, share)
+        plan = _plan(past, design, compliance, share, unit)
     except ValueError as why:
         raise NotEstimable(
             text("The past leaves no room for the effect: {why}", why=str(why))
         ) from None
+    decides = _decides(design, unit)
+    if not decides(Estimate(plan.effect, plan.effect, plan.effect, len(known))):
+        raise NotEstimable(
+            text(
+                "What winning a customer costs varies so much between campaigns that no number of "
+                "units decides."
+            )
+        )
     found = sizes.sample_size(
-        plan, _decides(design), seed, at_most=AT_MOST, n_replicates=replicates or REPLICATES
+        plan, decides, seed, at_most=AT_MOST, n_replicates=replicates or REPLICATES
     )
     return Sizing(
         needed=found.n,
         power=found.power,
         past=len(known),
-        effect=plan.effect,
+        effect=planted(design.decides),
         compliance=compliance,
         attrition=plan.attrition,
         simulated=found.simulated,
@@ -145,34 +157,48 @@ def sizing(
 
 
 def power_of(
-    past: pd.DataFrame, design: Design, size: Sizing, n: int, share: float, seed: int
+    past: pd.DataFrame,
+    design: Design,
+    size: Sizing,
+    n: int,
+    share: float,
+    seed: int,
+    unit: Unit = AS_IT_IS,
 ) -> float:
     """Return how often a trial of n units decides, under the assumptions of a sizing."""
-    plan = _plan(past, design, size.compliance, share)
-    return float(sizes.power_of(plan, n, _decides(design), seed, REPLICATES)["power"].iloc[0])
+    plan = _plan(past, design, size.compliance, share, unit)
+    return float(sizes.power_of(plan, n, _decides(design, unit), seed, REPLICATES)["power"].iloc[0])
 
 
-def _plan(past: pd.DataFrame, design: Design, compliance: float, share: float) -> sizes.Plan:
+def planted(part: Part) -> float:
+    """Return the effect that is planted: twice the smallest, or the middle of two ends."""
+    if len(part.claim.ends) == 2:
+        return sum(part.claim.ends) / 2
+    return part.null + TIMES * (part.claim.ends[0] - part.null)
+
+
+def _plan(
+    past: pd.DataFrame, design: Design, compliance: float, share: float, unit: Unit
+) -> sizes.Plan:
     """Return the trial that is drawn from the past again and again."""
-    part, known = design.decides, past.dropna(subset=["outcome"])
-    end = part.claim.low if np.isfinite(part.claim.low) else part.claim.high
+    known = past.dropna(subset=["outcome"])
     return sizes.Plan(
         known,
         "outcome",
-        part.null + TIMES * (end - part.null),
+        unit.measured(planted(design.decides)),
         covariates=units.known_before(design.who),
         within=units.blocks(known) if design.unit_is == "customer" else (),
         share=share,
-        compliance=compliance,
+        compliance=compliance * unit.offer,
         attrition=1 - len(known) / len(past),
         of="received",
         dose="dose" if design.dose else None,
     )
 
 
-def _decides(design: Design) -> Callable[[Estimate], bool]:
+def _decides(design: Design, unit: Unit) -> Callable[[Estimate], bool]:
     """Return whether an interval supports the claim's part."""
-    return lambda each: judge_part(design.decides, each) == "supported"
+    return lambda each: judge_part(design.decides, unit.told(each)) == "supported"
 
 
 def money(region: Region, design: Design, compliance: float) -> Money | None:

@@ -23,43 +23,71 @@ OUTCOME = {
     ),
 }
 RECEIVED = {
-    False: phrase(
+    "offer": phrase(
         "Received: {taken}. The effect that is judged is on those who received it because the lot "
         "offered it."
     ),
-    True: phrase(
+    "rating": phrase(
         "Moved by the offer: {taken}. The effect that is judged is per standard deviation of it, "
         "as far as the lot moves it. It is right only if the offer works in no other way."
     ),
+    "money": phrase(
+        "Received: {taken}. What is judged is the cost of winning a customer over that of keeping "
+        "one: what the lot adds to spending, for each customer whom it keeps."
+    ),
 }
 ASSUMED = {
-    False: phrase("{compliance:.0%} take the offer and would not otherwise"),
-    True: phrase("the offer moves {taken} by {compliance:.2f} standard deviations"),
+    "offer": phrase("{compliance:.0%} take the offer and would not otherwise"),
+    "rating": phrase("the offer moves {taken} by {compliance:.2f} standard deviations"),
+    "money": phrase("{compliance:.0%} are contacted because of the lot, and would not otherwise"),
 }
 FOUND = {
-    False: phrase(
+    "offer": phrase(
         "By trial: **{verdict}**. On those who took what the lot offered them, the effect is "
         "{middle} (95% interval {low} to {high}). Taken because of the offer: {share:.0%}; {n:,} "
         "units."
     ),
-    True: phrase(
+    "rating": phrase(
         "By trial: **{verdict}**. Per standard deviation of what the offer moved ({taken}), the "
         "effect is {middle} (95% interval {low} to {high}). The offer moved it by {share:+.2f} "
         "standard deviations; {n:,} units."
     ),
+    "money": phrase(
+        "By trial: **{verdict}**. Winning a customer costs {middle} times what keeping one costs "
+        "(95% interval {low} to {high}). The lot added {share:amount} to what was spent on each to "
+        "keep them; {n:,} units. Another trial's contacts may cost, and keep, more or fewer."
+    ),
 }
 """Sentences on what was received: a yes or no, or a rating that the offer moves."""
+PLANTED = {
+    True: phrase(
+        "Assumed: an effect of {effect}, twice the smallest that matters (of the smallest itself "
+        "no number decides on which side it lies); {offer}; {attrition:.0%} of outcomes are lost. "
+        "Outcomes vary as those of {past:,} units of the past did."
+    ),
+    False: phrase(
+        "Assumed: {part} {effect}, the middle of what is claimed; {offer}; {attrition:.0%} of "
+        "outcomes are lost. Outcomes vary as those of {past:,} units of the past did."
+    ),
+}
+"""What is planted: where there is a smallest effect that matters, and where there is none."""
+PLAIN = ("ratio", "percent")
+"""Ways of showing an effect that need no unit beside it."""
 FEW = 0.5
 """Power below which a region's own trial is not worth it."""
 
 
 def effect(part: Part, value: float) -> str:
     """Return an effect with its unit."""
+    if part.show in PLAIN:
+        return part.written(value)
     return text("{value} {unit}", value=_number(part, value), unit=Verbatim(unit(part)))
 
 
 def _number(part: Part, value: float) -> str:
     """Return an effect in its unit, without it."""
+    if part.show in PLAIN:
+        return part.written(value)
     form = "+.1f" if part.show == "points" else "+.2f"
     return text(f"{{value:{form}}}", value=factor(part) * value)
 
@@ -85,17 +113,13 @@ def of_plan(plan: Plan) -> list[Section]:
             text("Estimand"),
             [
                 text(
-                    OUTCOME[bool(design.within)],
+                    OUTCOME[design.received_as == "rating"],
                     measured=text(design.measured),
                     horizon=design.horizon,
                     within=design.within,
                 ),
-                text(RECEIVED[bool(design.dose)], taken=text(design.taken)),
-                text(
-                    "Smallest effect that matters: {smallest} ({part}).",
-                    smallest=effect(part, part.null + _sign(part) * plan.smallest),
-                    part=Verbatim(part.label[current()]),
-                ),
+                text(RECEIVED[design.received_as], taken=text(design.taken)),
+                _claimed(plan, part),
             ],
         ),
         (
@@ -139,15 +163,11 @@ def of_size(plan: Plan, size: Sizing | None, why: str, eligible: int | None) -> 
         return title, [why]
     design, part = plan.as_designed, plan.as_designed.decides
     assumed = {"effect": effect(part, size.effect), "past": size.past}
+    assumed["part"] = Verbatim(part.label[current()])
     taken = {"compliance": size.compliance, "taken": text(design.taken)}
-    assumed |= {"offer": text(ASSUMED[bool(design.dose)], **taken), "attrition": size.attrition}
+    assumed |= {"offer": text(ASSUMED[design.received_as], **taken), "attrition": size.attrition}
     said = [
-        text(
-            "Assumed: an effect of {effect}, twice the smallest that matters (of the smallest "
-            "itself no number decides on which side it lies); {offer}; {attrition:.0%} of outcomes "
-            "are lost. Outcomes vary as those of {past:,} units of the past did.",
-            **assumed,
-        ),
+        text(PLANTED[plan.smallest is not None], **assumed),
         text("For 80% power {needed:,} units are needed.", needed=size.needed)
         if size.needed
         else text("For 80% power more units are needed than any region has."),
@@ -224,7 +244,7 @@ def of_result(trial: Reading, result: Result) -> str:
     ends = {"low": _number(part, found.ci_low), "high": _number(part, found.ci_high)}
     design = trial.plan.as_designed
     said = text(
-        FOUND[bool(design.dose)],
+        FOUND[design.received_as],
         taken=text(design.taken),
         verdict=Verbatim(wording.words(current())["verdict"][result.verdict]),
         middle=effect(part, found.estimate),
@@ -241,6 +261,15 @@ def of_result(trial: Reading, result: Result) -> str:
 def lines(sections: Sequence[Section]) -> str:
     """Return sections as Markdown."""
     return "\n\n".join(f"**{title}.** {' '.join(said)}" for title, said in sections)
+
+
+def _claimed(plan: Plan, part: Part) -> str:
+    """Say from where on an effect is what the claim says."""
+    label = Verbatim(part.label[current()])
+    if plan.smallest is None:
+        return text("Claimed: {ends} ({part}).", ends=part.between(*part.claim.ends), part=label)
+    smallest = effect(part, part.null + _sign(part) * plan.smallest)
+    return text("Smallest effect that matters: {smallest} ({part}).", smallest=smallest, part=label)
 
 
 def _how_many(plan: Plan) -> str:

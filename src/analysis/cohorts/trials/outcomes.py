@@ -7,7 +7,7 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 
-from analysis.cohorts import landmark, purchases
+from analysis.cohorts import contacts, landmark, purchases
 from analysis.cohorts.trials import answers
 from analysis.cohorts.trials.units import recorded_cases
 from analysis.data.region import Region
@@ -45,8 +45,9 @@ def measured(
     horizon : int
         Days, that of the lot the first.
     dose : str
-        Score of the first answer after the lot that the offer moves (see `answers.scores`), in
-        standard deviations; what was received is 0 or 1 without.
+        What was received, 0 or 1, if empty. "spent": on contacts to keep the customer, within the
+        horizon. Else, with `within`, the score of the first answer after the lot that the offer
+        moves (see `answers.scores`), in standard deviations.
     within : int
         Days in which that answer counts.
     until : date, optional
@@ -64,9 +65,9 @@ def measured(
         If too few answers say what a standard deviation is.
     """
     over = is_over(units, region.end, horizon)
-    if not dose:
+    if not within:
         found = OUTCOMES[kind](region, units, horizon).where(over)
-        return pd.DataFrame({"outcome": found, "dose": units.get("received", np.nan)})
+        return pd.DataFrame({"outcome": found, "dose": DOSES[dose](region, units, horizon)})
     day = units["assigned_on"].min() - pd.Timedelta(days=1)
     known = answers.before(region, until or day.date())
     asked = [dose, *(name for name in (kind,) if name not in OUTCOMES)]
@@ -96,6 +97,22 @@ def _case_satisfaction(region: Region, units: pd.DataFrame, horizon: int) -> pd.
     return (found - found.mean()) / spread if spread > 0 else found * np.nan
 
 
+def _received(region: Region, units: pd.DataFrame, horizon: int) -> pd.Series:
+    """Return whether what is offered was received, where that is known already."""
+    return units.get("received", pd.Series(np.nan, units.index))
+
+
+def _spent(region: Region, units: pd.DataFrame, horizon: int) -> pd.Series:
+    """Return what was spent on contacts to keep each unit's customer, within the horizon."""
+    rows = contacts.spending(region, "retain")
+    both = units[["customer_id", "assigned_on"]].reset_index(names="unit").merge(rows)
+    wait = (both["contacted_on"].dt.normalize() - both["assigned_on"].dt.normalize()).dt.days
+    spent = both[wait.between(0, horizon - 1)].groupby("unit")["cost"].sum()
+    return spent.reindex(units.index, fill_value=0.0)
+
+
+DOSES = {"": _received, "spent": _spent}
+"""What was received, by its name in a design; others are scores of answers."""
 OUTCOMES = {"retained": _retained, "case_satisfaction": _case_satisfaction}
 """What is not asked in the survey, by its name in a design."""
 

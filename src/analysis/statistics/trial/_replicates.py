@@ -84,14 +84,15 @@ class Plan:
                 raise ValueError(f'Every unit of the history needs a value of "{name}".')
         for name, value, ends in (
             ("share", self.share, 0 < self.share < 1),
-            ("compliance", self.compliance, 0 < self.compliance <= 1),
+            ("compliance", self.compliance, 0 < self.compliance <= (np.inf if self.dose else 1)),
             ("attrition", self.attrition, 0 <= self.attrition < 1),
         ):
             if not ends:
                 raise ValueError(f"A {name} of {value} is impossible.")
-        if self.is_share and not 0 <= self._y.mean() + self.effect <= 1:
+        most = self.effect * (1.0 if self.dose is None else self.compliance)
+        if self.is_share and not 0 <= self._y.mean() + most <= 1:
             raise ValueError(
-                f'An effect of {self.effect} moves "{self.outcome}", a share of '
+                f'An effect of {most} moves "{self.outcome}", a share of '
                 f"{self._y.mean():.3f}, beyond 0 or 1."
             )
 
@@ -218,7 +219,7 @@ def _planted(plan: Plan, y: np.ndarray, received: np.ndarray, moves: np.ndarray)
         return y + plan.effect * received
     mean, target = plan._y.mean(), float(plan.effect > 0)
     chance = abs(plan.effect) / ((1 - mean) if target else mean) if plan.effect else 0.0
-    return np.where(received & (y != target) & (moves < chance), target, y)
+    return np.where((y != target) & (moves < chance * received), target, y)
 
 
 def _dummies(blocks: np.ndarray) -> np.ndarray:
