@@ -31,10 +31,10 @@ Z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
 
 @pytest.fixture(autouse=True)
 def table(tmp_path, monkeypatch):
-    """Numbers decide H03 and H12 from 10,000 customers on; H19 and H14 a check blocks for ever."""
+    """Numbers decide H03 and H12 from 10,000 customers on; a check blocks H10, H19 and H21."""
     monkeypatch.setattr(decidability, "FILE", tmp_path / "decidability.csv")
     lines = [("H03", 5, "interval"), ("H12", 6, ""), ("H19", 0, HIDDEN.name)]
-    lines += [("H14", 0, HIDDEN.name)]
+    lines += [("H10", 0, HIDDEN.name), ("H21", 0, HIDDEN.name)]
     found = pd.DataFrame(
         {
             "scene": CLEAR.name, "customers": 10_000, "hypothesis": key, "regions": 6,
@@ -343,10 +343,14 @@ def test_a_planned_trial_has_the_size_of_its_plan(tmp_path):
     assert (step.trial, step.where) == ("cards", "North")  # which is not left for another region
 
 
-def test_a_claim_without_a_trial_that_a_check_blocks_has_no_way():
-    effects = {"margin": from_se(1.2, 0.02, 900, scale="log")}
+@pytest.mark.parametrize(
+    ("claim", "effect"), [("H10", {"retention": (0.1, 0.02)}), ("H21", {"cost_ratio": (6.5, 0.1)})]
+)
+def test_a_claim_without_a_trial_that_a_check_blocks_has_no_way(claim, effect):
+    """What a trial of H21 takes depends on costs, which its plan alone reads."""
+    effects = {key: from_se(*each, 900) for key, each in effect.items()}
     found = conclude(
-        hypothesis("H14"), "example", "North", effects, checks=(HIDDEN,), customers=3_000
+        hypothesis(claim), "example", "North", effects, checks=(HIDDEN,), customers=3_000
     )
     [step] = todo(found)
     assert step.way == "scarce"

@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from analysis.claims.hypotheses import register
-from analysis.claims.trials import designs, planning, plans, sizing
+from analysis.claims.trials import designs, planning, plans, sizing, words
 from analysis.cohorts.trials import units
 from analysis.data.contract import TABLES
 from analysis.data.errors import DataError
+from analysis.language import use
 from analysis.statistics.estimate import NotEstimable
 from simulation.drawing.tables import draw
 from simulation.rehearsal import region_of
@@ -49,6 +50,15 @@ def test_a_design_decides_a_part_of_its_claim(key):
     assert len(set(found.arms)) == 2
     assert 0 < found.compliance <= 1
     assert found.unit_is in TABLES["assignments"].columns["unit_is"].rule.allowed
+
+
+def test_an_effect_in_chinese_has_its_measure_word_once():
+    use("zh")
+    try:
+        said = [words.effect(designs.design(key).decides, -0.1) for key in ("H08", "H19")]
+    finally:
+        use("en")
+    assert said == ["−0.10个满意度标准差", "−10.0个百分点"]
 
 
 def test_a_claim_without_a_design_gets_one_message():

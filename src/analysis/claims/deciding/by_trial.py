@@ -36,6 +36,8 @@ def ways(key: str, own: Sequence[Mapping], known: Known) -> Iterable[Step]:
             more = {"trial": plan.trial, "needed": needed, "cost": COST * n}
             yield Step(key, regions, "trial", plan.region, n, _given(record), **more)
         return
+    if design(key).decides.sesoi is None:  # its size follows from costs, which a plan reads
+        return
     n, everywhere = rough_size(design(key)), [r for r in known.records if r["hypothesis"] == key]
     is_of_cases = design(key).unit_is == "complaint"
     total = sum(map(_could, everywhere))

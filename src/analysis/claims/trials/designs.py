@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from analysis.claims.hypotheses import Part, hypothesis
+from analysis.claims.hypotheses import Part, hypothesis, of_worth
 from analysis.cohorts.trials.units import CASES
 from analysis.data.errors import DataError
 
@@ -40,6 +40,8 @@ class Design:
         What is received, as in `outcomes.measured`: whether at all where it is empty.
     within : int
         Days in which an answer with the dose counts; 0 where it is in no answer.
+    worth : {"margin", "sales"}
+        What a customer's worth is where a plan was made, as `landmark.worth`.
     """
 
     claim: str
@@ -55,6 +57,7 @@ class Design:
     taken: str
     dose: str = ""
     within: int = 0
+    worth: str = "margin"
 
     @property
     def unit_is(self) -> str:
@@ -74,7 +77,8 @@ class Design:
     @property
     def decides(self) -> Part:
         """The claim's part that the outcome decides."""
-        return next(each for each in hypothesis(self.claim).parts if each.key == self.part)
+        parts = of_worth(hypothesis(self.claim), self.worth).parts
+        return next(each for each in parts if each.key == self.part)
 
 
 @lru_cache(maxsize=1)

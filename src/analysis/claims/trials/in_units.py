@@ -44,7 +44,8 @@ def unit_of(region: Region, design: Design) -> Unit:
     NotEstimable
         If what a customer costs to win can't be told.
     """
-    return UNITS[design.dose](region) if design.dose in UNITS else AS_IT_IS
+    key = f"{design.outcome} by {design.dose}"
+    return UNITS[key](region) if key in UNITS else AS_IT_IS
 
 
 def _cost_ratio(region: Region) -> Unit:
@@ -66,5 +67,19 @@ def _cost_ratio(region: Region) -> Unit:
     return Unit(told, lambda ratio: ratio / winning.estimate, float(cost))
 
 
-UNITS = {"spent": _cost_ratio}
-"""By dose; the effects of others are measured in the unit of their claim."""
+def _ratio(region: Region) -> Unit:
+    """Tell a difference, as a share of the mean of both arms, as the ratio that makes it.
+
+    A ratio r of two means is a difference of 2 (r - 1) / (r + 1) of their mean, which is log r but
+    for its cube.
+    """
+
+    def told(effect: Estimate) -> Estimate:
+        middle, low, high = np.exp([effect.estimate, effect.ci_low, effect.ci_high])
+        return replace(effect, estimate=middle, ci_low=low, ci_high=high, scale="log")
+
+    return Unit(told, lambda ratio: float(np.log(ratio)))
+
+
+UNITS = {"retained by spent": _cost_ratio, "worth by satisfaction": _ratio}
+"""By outcome and dose; other effects are measured in the unit of their claim."""

@@ -219,7 +219,7 @@ def drawn(
         adjusted_for=units.known_before(design.who),
         within=within,
         lots=of_lots(lots),
-        design=asdict(design) | {"arms": list(design.arms)},
+        design=asdict(replace(design, worth=landmark.worth(region))) | {"arms": list(design.arms)},
         **fixed,
     )
     return Drawn(plan, lots, alike, eligible)

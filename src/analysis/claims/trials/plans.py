@@ -6,7 +6,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -90,7 +90,8 @@ class Plan:
     @property
     def is_as_designed(self) -> bool:
         """Whether the workbook's design of the claim is still the plan's."""
-        return self.as_designed == design(self.claim)
+        own = self.as_designed
+        return own == replace(design(self.claim), worth=own.worth)
 
 
 def short(text: str) -> str:

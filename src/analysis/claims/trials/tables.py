@@ -15,6 +15,8 @@ from analysis.statistics.estimate import Estimate, means_by
 from analysis.statistics.regression.controls import in_words
 
 ARMS = {
+    "called": phrase("called for their satisfaction"),
+    "not_called": phrase("not called"),
     "contacted": phrase("contacted to keep them"),
     "not_contacted": phrase("not contacted"),
     "served": phrase("offered the service"),

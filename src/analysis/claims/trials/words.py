@@ -81,7 +81,8 @@ def effect(part: Part, value: float) -> str:
     """Return an effect with its unit."""
     if part.show in PLAIN:
         return part.written(value)
-    return text("{value} {unit}", value=_number(part, value), unit=Verbatim(unit(part)))
+    named_unit = unit(part).removeprefix("个")  # which the sentence has itself
+    return text("{value} {unit}", value=_number(part, value), unit=Verbatim(named_unit))
 
 
 def _number(part: Part, value: float) -> str:

@@ -41,7 +41,8 @@ def measured(
     kind : str
         "retained": bought in the last quarter of the horizon (1 or 0). "case_satisfaction": answer
         after the case, in standard deviations of all units; missing without one.
-        "price_sensitivity": the opinion behind the answer, in residual standard deviations.
+        "worth": margin (sales, where costs are not known) of the last year of the horizon, over its
+        mean. "price_sensitivity": the opinion behind the answer, in residual standard deviations.
     horizon : int
         Days, that of the lot the first.
     dose : str
@@ -66,19 +67,19 @@ def measured(
     """
     over = is_over(units, region.end, horizon)
     if not within:
-        found = OUTCOMES[kind](region, units, horizon).where(over)
-        return pd.DataFrame({"outcome": found, "dose": DOSES[dose](region, units, horizon)})
+        found = OUTCOMES[kind](region, units[over], horizon)
+        dosed = DOSES[dose](region, units, horizon)
+        return pd.DataFrame({"outcome": found.reindex(units.index), "dose": dosed})
     day = units["assigned_on"].min() - pd.Timedelta(days=1)
     known = answers.before(region, until or day.date())
     asked = [dose, *(name for name in (kind,) if name not in OUTCOMES)]
     found = answers.first_after(region, units, within, asked).where(over)
     if kind in OUTCOMES:
-        result = OUTCOMES[kind](region, units, horizon).where(found[dose].notna())
+        result = OUTCOMES[kind](region, units[found[dose].notna()], horizon)
     else:
         result = answers.as_opinions(region, found[kind], known, kind, dose)
-    return pd.DataFrame(
-        {"outcome": result, "dose": answers.in_deviations(found[dose], known, dose)}
-    )
+    dosed = answers.in_deviations(found[dose], known, dose)
+    return pd.DataFrame({"outcome": result.reindex(units.index), "dose": dosed})
 
 
 def _retained(region: Region, units: pd.DataFrame, horizon: int) -> pd.Series:
@@ -91,10 +92,17 @@ def _retained(region: Region, units: pd.DataFrame, horizon: int) -> pd.Series:
 
 def _case_satisfaction(region: Region, units: pd.DataFrame, horizon: int) -> pd.Series:
     """Return the answer after each case, in standard deviations."""
-    over = is_over(units, region.end, horizon)
-    found = recorded_cases(region)["satisfaction_after"].reindex(units.index).where(over)
+    found = recorded_cases(region)["satisfaction_after"].reindex(units.index)
     spread = found.std()
     return (found - found.mean()) / spread if spread > 0 else found * np.nan
+
+
+def _worth(region: Region, units: pd.DataFrame, horizon: int) -> pd.Series:
+    """Return what each unit's customer brought in the last year of the horizon, over its mean."""
+    days, worth = units.set_index("customer_id")["assigned_on"], landmark.worth(region)
+    spans = {"year": (horizon - landmark.YEAR, horizon - 1)}
+    found = purchases.around(region, days, spans)[f"{worth}_year"].to_numpy(float)
+    return pd.Series(found / found.mean() if found.sum() > 0 else np.nan, units.index)
 
 
 def _received(region: Region, units: pd.DataFrame, horizon: int) -> pd.Series:
@@ -113,7 +121,7 @@ def _spent(region: Region, units: pd.DataFrame, horizon: int) -> pd.Series:
 
 DOSES = {"": _received, "spent": _spent}
 """What was received, by its name in a design; others are scores of answers."""
-OUTCOMES = {"retained": _retained, "case_satisfaction": _case_satisfaction}
+OUTCOMES = {"retained": _retained, "case_satisfaction": _case_satisfaction, "worth": _worth}
 """What is not asked in the survey, by its name in a design."""
 
 
