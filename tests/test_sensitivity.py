@@ -219,6 +219,7 @@ def test_a_control_of_several_columns_counts_as_one():
     hidden = ((1 + odds) ** 2 / (1 - odds**2)) * of_outcome / (1 - of_outcome)
     bias = effect.se * np.sqrt(effect.df * hidden * odds / (1 - odds))
     assert found.benchmark == "segment"
+    assert found.with_shares == f"segment: {odds:.1%} and {hidden:.1%}"
     assert effect.estimate - found.lower.estimate == pytest.approx(bias)
 
 

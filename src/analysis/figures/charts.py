@@ -8,10 +8,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from analysis.figures import marks, theme, titles
 from analysis.figures.display import enumerated, figure, in_words
+from analysis.figures.numbers import three_digits
 from analysis.language import text
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.value.lifetime_value import Holdout
@@ -212,11 +214,9 @@ def bins(
     fig, ax = plt.subplots(figsize=(5.4, 2.8))
     table = marks.binned_means(ax, x, y, 6, weight)
     ax.set(xlabel=labels[0], ylabel=labels[1])
-    first, last = titles.ranges(table.iloc[[0, -1]], "y")
-    alt = text(
-        "Mean of {y} is {first} in the lowest group of {x} and {last} in the highest.",
-        y=labels[1], x=labels[0], first=first, last=last,
-    )  # fmt: skip
+    means = zip(map(three_digits, table["x"]), titles.ranges(table, "y"), strict=True)
+    named = text("; ").join(text("{name} {value}", name=at, value=mean) for at, mean in means)
+    alt = text("Means of {y} by {x}. {named}.", y=labels[1], x=labels[0], named=named)
     figure(fig, alt, caption, titles.bins(table, labels))
 
 
@@ -230,6 +230,7 @@ def balance(table: pd.DataFrame, caption: str) -> None:
     ax.plot(before, names, "o", color=theme.ORANGE, label=text("before weighting"))
     ax.plot(after, names, "o", color=theme.BLUE, label=text("after weighting"))
     ax.set(xlabel=text("difference in standard deviations"))
+    ax.xaxis.set_major_locator(MaxNLocator(6))
     marks.legend(ax)
     alt = text(
         "Largest difference before weighting {before:.2f}, after {after:.2f} standard deviations.",

@@ -121,10 +121,11 @@ def before_the_end(paths: pd.DataFrame, caption: str) -> None:
     halves = {
         name: Estimate(last[name], last[f"{name}_low"], last[f"{name}_high"], 0) for name in names
     }
+    when = text("{weeks} weeks before the last purchase", weeks=last.name)
     title = text(
-        "{weeks} weeks before the last purchase the lost buy {lost:.0%} of their usual volume, who "
-        "stays {stayed:.0%} (in brackets: half of them)",
-        weeks=last.name, **halves,
+        "{when} the lost buy {lost:.0%} of their usual volume, who stays {stayed:.0%} (in "
+        "brackets: half of them)",
+        when=when if last.name else text("In the weeks up to the last purchase"), **halves,
     )  # fmt: skip
     figure(fig, alt, caption, title)
 

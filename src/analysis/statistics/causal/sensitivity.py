@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from analysis.language import text
+from analysis.language import Verbatim, text
 from analysis.statistics import weighting
 from analysis.statistics.causal._partial import classical, columns_by_term, strength
 from analysis.statistics.estimate import LINKS, Estimate, moved, on_scale
@@ -24,20 +24,33 @@ class Confounding:
 
     `benchmark` is the control whose strength moves the ends of the interval furthest, or "none was
     recorded". `robustness` is the share of what is left of both sides that a confounder has to
-    explain to bring the estimate to nothing. `lower` and `upper` are the effect with such a
-    confounder against it, and for it, never more precise than the effect itself; anything is
-    possible where there is no control to compare with.
+    explain to bring the estimate to nothing; `shares` are those of treatment and outcome that one
+    as strong as the benchmark explains, where there is one. `lower` and `upper` are the effect
+    with such a confounder against it, and for it, never more precise than the effect itself;
+    anything is possible where there is no control to compare with.
     """
 
     benchmark: str
     robustness: float
     lower: Estimate
     upper: Estimate
+    shares: tuple[float, float] | None = None
 
     @property
     def in_words(self) -> str:
         """The benchmark as the reader knows it."""
         return text(" and ").join(in_words(name) for name in self.benchmark.split(" and "))
+
+    @property
+    def with_shares(self) -> str:
+        """The benchmark with what it explains of treatment and outcome, beside the robustness."""
+        if self.shares is None:
+            return self.in_words
+        of_treatment, of_outcome = self.shares
+        return text(
+            "{names}: {of_treatment:.1%} and {of_outcome:.1%}",
+            names=Verbatim(self.in_words), of_treatment=of_treatment, of_outcome=of_outcome,
+        )  # fmt: skip
 
 
 def confounding(
@@ -102,7 +115,7 @@ def confounding(
         shares = strength(columns, outcome, treatment, terms)
         name = " and ".join(each.removeprefix("C(").removesuffix(")") for each in terms)
         ends = _confounded(effect, df, error, *shares)
-        found.append(Confounding(name, robustness_value(t, df), *ends))
+        found.append(Confounding(name, robustness_value(t, df), *ends, shares))
     return max(found, key=_reach)
 
 

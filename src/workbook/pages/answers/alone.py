@@ -51,7 +51,7 @@ class Alone(View):
             part = wording.deciding_part(each.record)
             facts = {"claim": self.link_to(each), "where": each.region, "effect": self.effect(part)}
             if kind == "act":
-                yield self.answer(kind, "holds_in", **facts)
+                yield self.holds("holds_in", hypothesis(each.claim), **facts)
             else:
                 why = self.why_not(part, each.record["verdict"])
                 yield self.answer(kind, "fails_in", why=why, **facts)

@@ -49,7 +49,8 @@ class Pooled(View):
             alone = [each.record["verdict"] for each in self.own(known.id)]
             facts = {"claim": self.link(known), "n": row["n_regions"], "effect": self.effect(part)}
             if kind == "act":
-                yield self.answer(kind, "holds_everywhere", k=alone.count("supported"), **facts)
+                k = alone.count("supported")
+                yield self.holds("holds_everywhere", known, k=k, **facts)
             else:
                 why = self.why_not(part, row["verdict"])
                 yield self.answer(kind, "fails_everywhere", why=why, **facts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pandas as pd
@@ -47,6 +47,14 @@ class View:
     def answer(self, kind: str, key: str, goes_on: bool = False, **values: object) -> Answer:
         """Return a sentence of a kind; values may have links."""
         return Answer(kind, Markup(escape(self.words[key])).format(**values), goes_on)
+
+    def holds(self, key: str, known: Hypothesis, **values: object) -> Answer:
+        """Say that a claim holds, and of an association that it is no more than that."""
+        found = self.answer("act", key, **values)
+        if known.reading != "association":
+            return found
+        note = wording.words(self.known.language)["say"]["association"].strip()
+        return replace(found, text=plain.sentences([found.text, note]))
 
     def link(self, known: Hypothesis, href: str = "") -> Markup:
         """Return a claim's title as a link to its finding."""
