@@ -86,14 +86,30 @@ def test_csv_and_excel_hold_the_tables_value_by_value(written):
     assert list(sheets) == ["findings", "all regions"]
     for path, name, table in ((csv, "findings", found), (pooled_csv, "all regions", pools)):
         assert path.read_bytes().startswith(b"\xef\xbb\xbf")
-        empty = table.replace("", np.nan)
+        empty = findings.in_units(table).replace("", np.nan)
         pd.testing.assert_frame_equal(pd.read_csv(path), empty, check_dtype=False, rtol=1e-12)
         again = sheets[name][list(table.columns)].replace("∞", np.inf)
-        rows = zip(table["hypothesis"], table["part"], strict=True)
-        times = [100 if excel._part(*row).show == "points" else 1 for row in rows]
-        effects = [column for column in table if column in excel.IN_UNIT]
-        empty[effects] = empty[effects].mul(times, axis=0)
         pd.testing.assert_frame_equal(again, empty, check_dtype=False, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("key", "numbers", "shown"),
+    [
+        ("H10", (0.0414, -0.012, 0.0948), (4.14, -1.2, 9.48)),  # percentage points of retention
+        ("H14", (1.368, 1.3, 1.44), (36.8, 30, 44)),  # percent of margin
+        ("H13", (1.5, 1.2, 1.9), (1.5, 1.2, 1.9)),  # a ratio
+    ],
+)
+def test_numbers_are_in_the_unit_that_stands_beside_them(key, numbers, shown, tmp_path):
+    found, pools = tables([finding(key, region, 3) for region in REGIONS[:3]])
+    names = ["estimate", "ci_low", "ci_high"]
+    found.loc[0, names] = numbers
+    csv, _, book, _ = export.write(found, pools, tmp_path / "export", "en")
+    findings.write(found, findings.variants([]), tmp_path, findings.tests([]))
+    read = [pd.read_csv(path) for path in (csv, tmp_path / "findings.csv")]
+    for table in (*read, pd.read_excel(book, sheet_name="findings")):
+        assert table.loc[0, names].tolist() == pytest.approx(shown)
+    pd.testing.assert_frame_equal(findings.read_all(tmp_path)[names], found[names])
 
 
 def test_equal_findings_make_equal_files_without_a_date(written, tmp_path):
@@ -137,7 +153,7 @@ def test_a_character_that_excel_refuses_is_left_out():
     [
         ("H12", "0.0%"),
         ("H13", '0.00"×"'),
-        ("H14", '0.00"×"'),
+        ("H14", '0.0"%"'),
         ("H10", '0.0" pp"'),
         ("H03", "0.000"),
     ],

@@ -6,6 +6,8 @@ import openpyxl
 import pytest
 
 from analysis.claims import across_regions, findings
+from analysis.claims.verdicts import Check
+from analysis.statistics.estimate import from_se
 from sample_findings import each_verdict, loss_against_gain
 from workbook.pages.exports import excel, rows
 
@@ -46,12 +48,30 @@ def test_the_first_sheet_says_each_claim_in_each_place(tables, said):
         ("H03", "South 华南", "Supported"),
         ("H04", "North 华北", "Not testable"),
     ]
+    assert lines[1][6] == "0 of 1 regions can be pooled; 3 are needed."
     assert "the whole interval meets the claim of at least +0.15" in lines[2][6]
     assert "+0.40 (95% interval +0.30 to +0.50)" in lines[2][7]
     link = book["claims"]["I4"].hyperlink.target
     assert link == "../example/North%20%E5%8D%8E%E5%8C%97/H03_loss_against_gain.html#H03"
     assert book["claims"]["I5"].value is None
     assert book["claims"].print_title_rows == "$1:$1"
+
+
+def test_what_a_check_keeps_open_over_all_regions_is_no_matter_of_size():
+    """Supported on its own interval; with a hidden cause half of the effect is left."""
+    check = Check(
+        "with a hidden cause", "the same verdict", "no", False,
+        variants=({"asymmetry": from_se(0.2, 0.05, 1840)},),
+    )  # fmt: skip
+    records = [loss_against_gain(0.4, 0.05, check, region=each).record() for each in REGIONS]
+    found = findings.tidy(records)
+    pools = across_regions.pooled(found, findings.variants(records))
+    everywhere = rows.lines(found, pools, "en")[0]
+    assert everywhere.record["verdict"] == "inconclusive"
+    assert "). It would be supported; with a hidden cause it would be inconclusive." in (
+        everywhere.sentence
+    )
+    assert "direction is clear" not in everywhere.sentence
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -18,6 +18,7 @@ from analysis.claims.finding import MIME_TYPE, TRIAL_MIME_TYPE, no_finding
 from analysis.claims.verdicts import Verdict
 from analysis.data.files import csv_safe, whole
 from analysis.data.sources import DataError, reports_folder
+from analysis.figures.numbers import printed
 from analysis.statistics.estimate import LINKS
 
 COLUMNS = [
@@ -32,6 +33,10 @@ VARIANTS = [
 ]  # fmt: skip
 TESTS = ["source", "region", "hypothesis", "check", "bias", "value", "limit"]
 NUMBERS = ["estimate", "ci_low", "ci_high", "df", "claim_low", "claim_high", "n_obs", "p_value"]
+IN_UNIT = (
+    "estimate", "ci_low", "ci_high", "prediction_low", "prediction_high", "claim_low", "claim_high",
+)  # fmt: skip
+"""Columns in the unit of the effect."""
 FILLED = (*COLUMNS[:5], "failed_checks", "blocked_by", "reason", "check", "bias")
 """Columns that hold a text in every row."""
 Ends = tuple[float | None, float | None]
@@ -214,10 +219,22 @@ def write(table: pd.DataFrame, others: pd.DataFrame, folder: Path, tested: pd.Da
     all.
     """
     with whole(folder / "findings.csv") as draft:
-        save_csv(table, draft)
+        save_csv(in_units(table), draft)
     for name, rows in {"findings": table, "variants": others, "tests": tested}.items():
         with whole(folder / f"{name}.parquet") as draft:
             rows.to_parquet(draft)
+
+
+def in_units(table: pd.DataFrame) -> pd.DataFrame:
+    """Return findings or pooled effects with points and percent as such, and not as shares."""
+    parts = ((key, part) for key, known in hypotheses.register().items() for part in known.parts)
+    shows = {(key, part.key): part.show for key, part in parts}
+    own = pd.Series(list(zip(table["hypothesis"], table["part"], strict=True)), table.index)
+    columns, made = [name for name in IN_UNIT if name in table], table.copy()
+    for show in ("points", "percent"):
+        rows = own.map(shows.get) == show
+        made.loc[rows, columns] = printed(made.loc[rows, columns].astype(float), show)
+    return made
 
 
 def save_csv(table: pd.DataFrame, path: Path) -> None:

@@ -145,6 +145,8 @@ def sentence(record: Mapping) -> str:
     if blocking := [check for check in record["checks"] if _is_blocking(check)]:
         names = join([_why_failed(check, record["language"]) for check in blocking], language)
         return say["blocked"].format(names=names, **facts) + note
+    if record["verdict"] == "inconclusive" and record["reason"]:  # of what is pooled
+        return say["kept_open"].format(reason=record["reason"], **facts) + note
     return _lead(record) + say[_case(record, part)].format(**facts) + note
 
 

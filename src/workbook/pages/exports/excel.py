@@ -20,7 +20,7 @@ from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 from openpyxl.writer.excel import ExcelWriter
 
-from analysis.claims import card, wording
+from analysis.claims import card, findings, wording
 from analysis.claims.hypotheses import Part, hypothesis
 from analysis.data.files import FORMULA
 from workbook.pages import plain, report
@@ -41,14 +41,10 @@ UNDATED = datetime(1980, 1, 1)
 SHOWN_AS = {
     "number": "0.000",
     "ratio": '0.00"×"',
-    "percent": '0.00"×"',  # the value is a ratio, which no format can print as a change
+    "percent": '0.0"%"',
     "share": "0.0%",
-    "points": '0.0" pp"',  # of the value times 100
+    "points": '0.0" pp"',
 }
-IN_UNIT = {
-    "estimate", "ci_low", "ci_high", "prediction_low", "prediction_high", "claim_low", "claim_high",
-}  # fmt: skip
-"""Columns in the unit of the effect."""
 FORMATS = {
     "n_obs": "#,##0", "n_regions": "0", "df": "#,##0", "q": "0.00",
     "p_value": "0.0000", "p_holm": "0.0000", "q_p_value": "0.0000",
@@ -64,8 +60,7 @@ def workbook(
 
     The first has what was found as `rows.lines` says it, with links to the pages. Columns of the
     others are those of the tables, with the hypothesis's title, the part's label and, where the
-    table has none, its unit and what n_obs counts. An infinite number is the text "∞"; differences
-    of shares are in percentage points.
+    table has none, its unit and what n_obs counts. An infinite number is the text "∞".
     """
     book, names = Workbook(), wording.words(language)["export"]["sheets"]
     book.remove(book.active)
@@ -73,7 +68,8 @@ def workbook(
         _fill_first(book.create_sheet(plain.words(language)["export"]["sheet"]), said, language)
     for name, table in {names["findings"]: found, names["pooled"]: pools}.items():
         parts = [_part(*row) for row in zip(table["hypothesis"], table["part"], strict=True)]
-        _fill(book.create_sheet(name), _with_words(table, parts, language), parts)
+        own = _with_words(findings.in_units(table), parts, language)
+        _fill(book.create_sheet(name), own, parts)
     return _undated(book)
 
 
@@ -150,10 +146,9 @@ def _fill(sheet: Worksheet, table: pd.DataFrame, parts: Sequence[Part]) -> None:
     rows = table.astype(object).itertuples(index=False)
     for number, (row, part) in enumerate(zip(rows, parts, strict=True), start=2):
         for column, (name, value) in enumerate(zip(table.columns, row, strict=True), start=1):
-            if name in IN_UNIT and part.show == "points":
-                value = 100 * value
             cell = sheet.cell(number, column)
-            _put(cell, value, SHOWN_AS[part.show] if name in IN_UNIT else FORMATS.get(name))
+            form = SHOWN_AS[part.show] if name in findings.IN_UNIT else FORMATS.get(name)
+            _put(cell, value, form)
             if name in ("verdict", "part_verdict") and isinstance(value, str):
                 _coloured(cell, value)
     for column, cells in enumerate(sheet.columns, start=1):

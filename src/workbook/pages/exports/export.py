@@ -55,8 +55,8 @@ def write(
     """
     book, page = excel.workbook(found, pools, language, said), summary(found, pools, language)
     saves = {
-        "findings.csv": lambda path: findings.save_csv(found, path),
-        "pooled.csv": lambda path: findings.save_csv(pools, path),
+        "findings.csv": lambda path: findings.save_csv(findings.in_units(found), path),
+        "pooled.csv": lambda path: findings.save_csv(findings.in_units(pools), path),
         "findings.xlsx": lambda path: path.write_bytes(book),
         "summary.html": lambda path: path.write_text(page, encoding="utf-8", newline="\n"),
     }

@@ -36,6 +36,8 @@ class Line:
     @property
     def sentence(self) -> str:
         """What was found, in one sentence with its range."""
+        if not self.region and self.part is None:  # a reason over all regions
+            return self.record["reason"]
         return wording.sentence(self.record)
 
     @property
