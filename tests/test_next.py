@@ -399,6 +399,14 @@ def test_the_index_lists_them_with_costs_and_assumptions(language, title):
     assert "2%" in page.select_one(".next > p").text
 
 
+def test_claims_that_cannot_be_tested_are_counted_apart():
+    todo_now = todo(open_h12(), untested())
+    assert shown.summary(todo_now, "en").startswith(
+        "2 claims are open, of which 1 cannot be tested"
+    )
+    assert shown.summary(todo(open_h12(), open_h03()), "en").startswith("2 open claims, each")
+
+
 def test_an_index_on_which_all_is_decided_has_no_such_list():
     entries = [entry(loss_against_gain(0.4, 0.05, customers=900).record(), "North")]
     page = BeautifulSoup(index.index(entries, beyond(entries)), "html.parser")

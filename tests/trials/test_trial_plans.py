@@ -156,6 +156,31 @@ def test_lots_for_cases_lie_ready_in_eights():
 # --- the register
 
 
+def test_a_trial_of_cases_says_how_long_they_take_to_come_and_adjusts_for_what_is_known():
+    """The last year of 364 days; cases whose channel nobody recorded can't be adjusted for it."""
+    design, last = designs.design("H08"), pd.Timestamp(here().end)
+    blank = here().complaints.assign(channel=pd.Series(pd.NA, here().complaints.index, "string"))
+    unknown = here().with_tables(complaints=blank)
+    found, less = (
+        planning.drawn(each, design, "H08 Example", 5, past=past(), size=800, **FIXED)
+        for each in (here(), unknown)
+    )
+    opened = here().complaints.dropna(subset=["complaint_id"])["opened_at"]
+    recent = units.eligible(here(), "cases", here().end)["assigned_on"] > last - pd.Timedelta(
+        days=365
+    )
+    assert found.a_year == recent.sum() <= (opened > last - pd.Timedelta(days=365)).sum()
+    said = words.of_size(found, None, "Nothing tells.")[1]
+    years = 800 / found.a_year
+    assert said[1] == (
+        f"In the last year {found.a_year} such cases came: 800 lots take about {years:.1f} years."
+    )
+    assert ("too long" in said[-1]) == (years > 3)
+    known = set(found.plan.adjusted_for)
+    assert "channel" in known
+    assert set(less.plan.adjusted_for) == known - {"channel"}
+
+
 def test_a_plan_reads_back_and_its_fingerprint_is_registered(tmp_path):
     found = drawn()
     plans.register(found.plan, found.lots, tmp_path)

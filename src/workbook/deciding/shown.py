@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from analysis.claims import across_regions, findings, wording
 from analysis.claims.across_regions import sample_size
-from analysis.claims.deciding import by_trial
 from analysis.claims.deciding.next_steps import settled_together as settled
 from analysis.claims.deciding.next_steps import steps
 from analysis.claims.deciding.step import COST, Known, Step
 from analysis.claims.deciding.worth import earns
 from analysis.claims.hypotheses import hypothesis
 from analysis.claims.trials import plans
-from analysis.claims.trials.designs import design
+from analysis.claims.trials.designs import LONGEST, design
 from analysis.data.errors import DataError
 from analysis.language import named, phrase
 from workbook.pages import history, plain
@@ -80,6 +79,13 @@ def of_entries(entries: Sequence[Entry], language: str) -> Overview:
     return Overview(*tables, {}, language=language, **more)
 
 
+def summary(todo: Sequence[Step], language: str) -> str:
+    """Say how many claims are open, and how many of them can't be tested."""
+    said, untested = plain.words(language)["next"], sum(not each.is_tested for each in todo)
+    key = "one" if len(todo) == 1 else "summary_untested" if untested else "summary"
+    return said[key].format(n=len(todo), untested=untested)
+
+
 def row(step: Step, source: str, language: str) -> dict:
     """Return a step as its cells: claim, regions, way, command, cost and worth."""
     said, claim = plain.words(language)["next"], hypothesis(step.claim)
@@ -125,7 +131,7 @@ def _of_trial(step: Step) -> str:
     if design(step.claim).unit_is == "complaint":
         if step.way == "small":
             return "too_slow"
-        is_slow = step.years is not None and step.years > by_trial.LONGEST
+        is_slow = step.years is not None and step.years > LONGEST
         return "trial_slow" if is_slow else "trial_of_cases" if step.years else "trial"
     return "trial_large" if step.way == "trial" and step.n > step.could > 0 else step.way
 

@@ -82,11 +82,12 @@ def index(entries: Sequence[Entry], beyond: Overview, not_renewed: Sequence[str]
     )
 
 
-def _todo(source: str, known: Overview) -> tuple[list[dict], str]:
-    """Return what to do next in a source, as rows, and what all its regions together decide."""
+def _todo(source: str, known: Overview) -> tuple[list[dict], str, str]:
+    """Return what to do next in a source: as rows, their summary, what all regions decide."""
     steps = shown.of_source(source, known)
     rows = [shown.row(step, source, known.language) for step in steps]
-    return rows, shown.settled_together(source, known)
+    said = shown.summary(steps, known.language) if steps else ""
+    return rows, said, shown.settled_together(source, known)
 
 
 def with_entries(beyond: Overview, entries: Sequence[Entry]) -> Overview:

@@ -72,7 +72,7 @@ def make(here: Region, design: Design, asked: Asked) -> Made:
     place = plans.register(drawn.plan, drawn.lots, asked.folder)
     write_text(place / PAGE, page(drawn, size, why, money))
     said = [
-        *words.of_size(drawn.plan, size, why, drawn.eligible)[1],
+        *words.of_size(drawn, size, why)[1],
         *(sentence for _, each in words.of_money(money) for sentence in each),
         *words.of_lots(drawn.plan)[1],
     ]

@@ -27,7 +27,7 @@ def page(drawn: Drawn, size: Sizing | None, why: str, money: Money | None) -> st
     plan, assets = drawn.plan, report.assets()
     sections = [
         *words.of_plan(plan),
-        words.of_size(plan, size, why, drawn.eligible),
+        words.of_size(drawn, size, why),
         *words.of_money(money),
         words.of_lots(plan),
     ]

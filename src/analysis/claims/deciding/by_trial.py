@@ -10,10 +10,8 @@ from scipy import stats
 
 from analysis.claims.across_regions import sample_size
 from analysis.claims.deciding.step import COST, Known, Step
-from analysis.claims.trials.designs import Design, design, designs
+from analysis.claims.trials.designs import LONGEST, Design, design, designs
 
-LONGEST = 3.0
-"""Years in which a trial of cases must find its units; one that takes longer is not offered."""
 YEAR = 365.25
 
 

@@ -105,7 +105,7 @@ def _cheapest(step: Step) -> tuple[int, float, bool, int]:
 
 
 def _valued(step: Step, own: Sequence[Mapping]) -> Step:
-    """Return a step with what the decision is worth in the regions where its claim is open."""
+    """Return a step with what the decision is worth, and whether the claim is tested anywhere."""
     part = earns(step.claim)
     worth = [
         record["customers"] * of_knowing(part, each)
@@ -113,4 +113,5 @@ def _valued(step: Step, own: Sequence[Mapping]) -> Step:
         for each in record["parts"]
         if part and each["key"] == part.key and "estimate" in each and record.get("customers")
     ]
-    return replace(step, value=math.fsum(worth) if worth else None)
+    is_tested = any(record["verdict"] != "not testable" for record in own)
+    return replace(step, value=math.fsum(worth) if worth else None, is_tested=is_tested)

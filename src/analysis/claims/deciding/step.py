@@ -59,6 +59,8 @@ class Step:
         regions together.
     reason : str
         Why it can't be tested.
+    is_tested : bool
+        Whether it can be tested in a region where it is open.
     value, cost : float or None
         In years of a customer's margin; None where no margin is in the outcome, or not known.
     """
@@ -76,6 +78,7 @@ class Step:
     needed: int | None = None
     years: float | None = None
     reason: str = ""
+    is_tested: bool = True
     value: float | None = None
     cost: float | None = None
 

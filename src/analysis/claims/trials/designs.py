@@ -13,6 +13,9 @@ from analysis.data.errors import DataError
 
 DESIGNS_FILE = Path(__file__).parents[1] / "tables" / "designs.toml"
 
+LONGEST = 3.0
+"""Years in which a trial of cases must find its units."""
+
 
 @dataclass(frozen=True)
 class Design:

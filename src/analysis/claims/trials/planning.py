@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import pandas as pd
 
-from analysis.claims.trials.designs import Design
+from analysis.claims.trials.designs import LONGEST, Design
 from analysis.claims.trials.plans import Plan, of_lots
 from analysis.cohorts import landmark
 from analysis.cohorts.trials import outcomes, units
@@ -40,12 +40,30 @@ class Drawn:
         As from `balance`; None of cases to come.
     eligible : int or None
         Customers who could be drawn; None of cases.
+    a_year : int or None
+        Such cases in the last year; None of customers.
     """
 
     plan: Plan
     lots: pd.DataFrame
     balance: pd.DataFrame | None
     eligible: int | None
+    a_year: int | None = None
+
+    @property
+    def how_long(self) -> list[str]:
+        """In how many years the cases of a trial come, at the rate of the last one."""
+        if self.a_year is None:
+            return []
+        if not self.a_year:
+            return [text("No such case came in the last year.")]
+        size, years = self.plan.size, self.plan.size / self.a_year
+        said = text(
+            "In the last year {n:,} such cases came: {size:,} lots take about {years:.1f} years.",
+            n=self.a_year, size=size, years=years,
+        )  # fmt: skip
+        too_long = text("That is too long for a trial in this region alone.")
+        return [said, too_long] if years > LONGEST else [said]
 
 
 def history(region: Region, design: Design) -> pd.DataFrame:
@@ -181,12 +199,14 @@ def drawn(
     NotEstimable
         If too few could take part.
     """
+    could, a_year = units.eligible(region, design.who, region.end), None
     if design.unit_is == "complaint":
+        first = pd.Timestamp(region.end) - pd.Timedelta(days=364)
+        a_year = int((could["assigned_on"] >= first).sum())
         found = lots_of_cases(seed, share, min(size or MOST_CASES, MOST_CASES))
         names, days = [""] * len(found), [""] * len(found)
         alike, within, eligible = None, ("eight",), None
     else:
-        could = units.eligible(region, design.who, region.end)
         people, found = lots_of_customers(could, design, seed, share, size, past)
         names = people.index.astype(str)
         days = people["assigned_on"].dt.strftime("%Y-%m-%d")
@@ -216,13 +236,13 @@ def drawn(
         size=len(lots),
         share=share,
         smallest=design.decides.sesoi,
-        adjusted_for=units.known_before(design.who),
+        adjusted_for=tuple(n for n in units.known_before(design.who) if could[n].nunique() > 1),
         within=within,
         lots=of_lots(lots),
         design=asdict(replace(design, worth=landmark.worth(region))) | {"arms": list(design.arms)},
         **fixed,
     )
-    return Drawn(plan, lots, alike, eligible)
+    return Drawn(plan, lots, alike, eligible, a_year)
 
 
 def with_power(drawn: Drawn, power: float) -> Drawn:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from analysis.claims import wording
 from analysis.claims.hypotheses import Part, hypothesis
+from analysis.claims.trials.planning import Drawn
 from analysis.claims.trials.plans import Plan
 from analysis.claims.trials.reading import Reading, Result
 from analysis.claims.trials.sizing import Money, Sizing
@@ -157,11 +158,11 @@ def of_plan(plan: Plan) -> list[Section]:
     ]
 
 
-def of_size(plan: Plan, size: Sizing | None, why: str, eligible: int | None) -> Section:
-    """Return how many units decide, and how likely this trial does."""
-    title = text("Size")
+def of_size(drawn: Drawn, size: Sizing | None, why: str) -> Section:
+    """Return how many units decide, how likely this trial does, and how long cases take to come."""
+    title, plan, eligible = text("Size"), drawn.plan, drawn.eligible
     if size is None:
-        return title, [why]
+        return title, [why, *drawn.how_long]
     design, part = plan.as_designed, plan.as_designed.decides
     assumed = {"effect": effect(part, size.effect), "past": size.past}
     assumed["part"] = Verbatim(part.label[current()])
@@ -185,11 +186,12 @@ def of_size(plan: Plan, size: Sizing | None, why: str, eligible: int | None) -> 
             said.append(
                 text(
                     "A trial in this region alone is not worth it: {eligible:,} could take part. "
-                    "Several regions together can decide.",
+                    "Several regions together decide only if as many as are needed could take part "
+                    "in them.",
                     eligible=eligible,
                 )
             )
-    return title, said
+    return title, [*said, *drawn.how_long]
 
 
 def of_money(money: Money | None) -> list[Section]:

@@ -73,7 +73,7 @@ class Alone(View):
             if checks := wording.failed_checks(each.record, blocking=True):
                 names = plain.named(checks, self.known.language)
                 way = plain.sentences([self.words["blocked_in"].format(checks=names), way])
-            facts = {"claim": self.link_to(each), "effect": self.effect(part)}
+            facts = {"claim": self._links([each]), "effect": self.effect(part)}
             if wording.fits_both(part):
                 yield self.answer("open", "open_one", way=way, **facts)
             else:  # a check leaves it open, and not its interval
@@ -84,9 +84,8 @@ class Alone(View):
         if missing:
             facts = {"claim": self.link_to(missing[0]), "reason": missing[0].record["reason"]}
             facts["n"] = len({each.claim for each in missing})
-            kind = "open" if self.region and open_ones else "missing"
             key = "untested_one" if facts["n"] == 1 else "untested_more"
-            yield self.answer(kind, key, True, **facts)
+            yield self.answer("missing", key, True, **facts)
         if not open_ones and not missing:
             yield self.answer("open", "nothing_open")
         yield from self.by_trial("open", self.tried(OPEN))
