@@ -10,8 +10,8 @@ from scipy import stats
 
 import test_by_trial
 from analysis.claims import calibration
-from analysis.claims.deciding import by_trial, decidability, edges
-from analysis.claims.deciding.step import Step
+from analysis.claims.deciding import by_trial, decidability, edges, next_steps
+from analysis.claims.deciding.step import Known, Step
 from analysis.claims.finding import conclude, no_finding
 from analysis.claims.hypotheses import hypothesis
 from analysis.claims.trials import plans
@@ -23,7 +23,7 @@ from simulation.scenes import CLEAR
 from test_answers import entry
 from test_cli import workbook
 from workbook.deciding import shown
-from workbook.pages import index
+from workbook.pages import answers, index
 
 HIDDEN = Check("with a hidden cause as strong as any recorded", "the same verdict", "no", False)
 Z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
@@ -405,6 +405,29 @@ def test_claims_that_cannot_be_tested_are_counted_apart():
         "2 claims are open, of which 1 cannot be tested"
     )
     assert shown.summary(todo(open_h12(), open_h03()), "en").startswith("2 open claims, each")
+
+
+@pytest.mark.parametrize(("effect", "given", "n"), [
+    (0.5, "estimated", math.ceil(((0.2 * Z / 0.35) ** 2 - 1) * 3)),  # 5 more
+    (0.14, "none", 17),  # to tell none from the claim 20 are needed, of which 3 are there
+])  # fmt: skip
+def test_further_regions_rest_on_an_effect_too(effect, given, n):
+    own = [open_h03(name, customers=100).record() for name in ("North", "South", "East")]
+    pooled = loss_against_gain(effect, 0.2).record()
+    needs = {"H03": {"regions": 3, "regions_needed": 20, "times_the_customers": 7}}
+    [step] = next_steps.steps(Known(own, frozenset(), {}, needs, pooled={"H03": pooled}))
+    assert (step.way, step.given, step.n) == ("regions", given, n)
+    assert step.cost == pytest.approx(0.02 * n * 100)
+
+
+def test_a_region_calls_open_what_is_open_and_names_where_an_effect_is():
+    found = [open_h12(), untested()]
+    entries = [entry(each.record(), "North") for each in found]
+    known = index.with_entries(beyond(entries), entries)
+    kinds = [each.kind for each in answers.of_region(("example", "North"), entries, known)]
+    assert [kind for kind in kinds if kind in ("open", "missing")] == ["open", "missing"]
+    said = [each.text for each in answers.over_all("example", known) if each.kind == "open"]
+    assert "(North): Sales of the top 20%" in BeautifulSoup(said[0], "html.parser").text
 
 
 def test_an_index_on_which_all_is_decided_has_no_such_list():

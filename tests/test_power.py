@@ -123,7 +123,8 @@ def test_no_number_of_regions_tells_none_from_a_claim_that_begins_there():
 def test_a_level_is_never_nothing_and_has_no_direction():
     """Drivers' litres can't be 0: how many drivers would tell them from 0 says nothing."""
     effects = {"litres": (283, 15), "visits": (3.2, 0.2), "evening": (0.6, 0.05)}
-    effects = {key: from_se(*each, 40) for key, each in effects.items()}
+    scales = {part.key: part.scale for part in hypothesis("H24").parts}
+    effects = {key: from_se(*each, 40, scale=scales[key]) for key, each in effects.items()}
     record = conclude(hypothesis("H24"), "s", "East", effects).record()
     assert record["verdict"] == "inconclusive"
     assert sample_size.times_needed(findings.tidy([record])).isna().all(axis=None)
