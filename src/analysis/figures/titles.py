@@ -156,7 +156,7 @@ def agreement(main: pd.Series, share: float, n: int) -> str:
     """Say what the main estimate is, and how many others agree."""
     form = ".2f" if abs(main["ci_high"]) < 10 else ",.0f"
     return text(
-        "In the main model {middle} ({low} to {high}); {share:.0%} of {n} choices agree",
+        "By the formula above {middle} ({low} to {high}); {share:.0%} of {n} choices agree",
         middle=_number(main["estimate"], form), low=_number(main["ci_low"], form),
         high=_number(main["ci_high"], form), share=share, n=n,
     )  # fmt: skip
