@@ -79,6 +79,13 @@ SUSPECTS = {
         {"transactions": lines(200) + lines(200).split("\n", 1)[1]},
         "transactions.csv: 200 of 400 rows are equal in all columns to another one",
     ),
+    "a station loaded twice": (
+        {
+            "transactions": lines(300, station_id=["S1", "S2", "S3", "S4"] * 75)
+            + "".join(lines(300, station_id=["S1", "S2", "S3", "S4"] * 75).splitlines(True)[1::4])
+        },
+        "transactions.csv: 75 of 150 rows of one station are equal in all columns to another one",
+    ),
     "a telephone number for an amount": (
         {"transactions": lines(200) + "a,2024-04-30,20,13912345678\n"},
         "1 value of 'amount' (the first: row 202) may be a telephone number or a code",

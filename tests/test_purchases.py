@@ -12,6 +12,7 @@ from analysis.data import cache
 from analysis.data.region import load_region
 from analysis.data.validation import shown
 from analysis.statistics.value import purchase_models
+from simulation import rehearsal
 from simulation.drawing.tables import draw
 from simulation.rehearsal import region_of
 from simulation.world import World
@@ -311,6 +312,23 @@ def test_no_day_of_the_example_was_loaded_twice_until_one_is():
     day = lines[lines["bought_at"].dt.normalize() == pd.Timestamp("2025-03-14")]
     tables["transactions"] = pd.concat([lines, day], ignore_index=True)
     assert purchases.repeated_days(region_of(tables)) == [dt.date(2025, 3, 14)]
+
+
+def test_a_station_that_was_loaded_twice_is_found_and_keeps_money_open():
+    """Of four stations one stands twice: a fifth more, and no day of the region as a whole."""
+    tables = draw(World(), 300, 6)
+    lines = tables["transactions"]
+    sizes = lines["station_id"].value_counts(normalize=True)
+    again = lines[lines["station_id"] == sizes.index[0]]
+    here = region_of(tables | {"transactions": pd.concat([lines, again], ignore_index=True)})
+    found = purchases.repeated(here).sum()
+    assert found["twice"] / found["lines"] == pytest.approx(
+        2 * sizes.iloc[0] / (1 + sizes.iloc[0]), rel=0.05
+    )
+    verdict, _ = rehearsal.run("H12", here)
+    (check,) = (each for each in verdict.checks if "loaded twice" in each.name)
+    assert not check.passed
+    assert purchases.repeated(region_of(tables))["twice"].sum() == 0
 
 
 # --- published

@@ -18,12 +18,15 @@ from analysis.claims.finding import Comparison, Finding, ShownOnce
 from analysis.claims.hypotheses import Hypothesis, hypothesis, in_sales, of_worth
 from analysis.claims.verdicts import Check
 from analysis.cohorts import landmark
+from analysis.cohorts.purchases import repeated
 from analysis.data.region import Region
 from analysis.figures.jupyter import end_notebook
 from analysis.language import current, phrase, text
 from analysis.statistics import effort
 from analysis.statistics.estimate import Estimate, NotEstimable
 
+MOST_REPEATED = 0.02
+"""Share of purchase lines that may be loaded twice, where a claim is about money."""
 MOST_REFUNDED = 0.02
 """Share of sales that refunds may have whose purchases stay in, where a claim is about money."""
 Shown = TypeVar("Shown", bound=ShownOnce)
@@ -73,7 +76,8 @@ class Claim(ShownOnce):
         """Judge the estimates, show the finding and return it.
 
         What every claim must meet is added to the checks here, so that no notebook can forget it:
-        a causal claim survives a hidden cause, one about money has few open refunds.
+        a causal claim survives a hidden cause, one about money has few open refunds and few lines
+        that were loaded twice.
 
         Parameters
         ----------
@@ -182,6 +186,8 @@ class Claim(ShownOnce):
         if self.hypothesis.money:
             name = phrase("refunds whose purchases stay in, share of sales")
             found.append(standard.at_most(name, self.region.refunds.share, MOST_REFUNDED))
+            name, lines = phrase("purchase lines loaded twice"), repeated(self.region).sum()
+            found.append(standard.at_most(name, lines["twice"] / lines["lines"], MOST_REPEATED))
         return [*found, *answer_weights.check(self.region, self.hypothesis.needs)]
 
     def not_testable(self, reason: str, times: float | None = None) -> Finding:

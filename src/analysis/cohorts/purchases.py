@@ -163,19 +163,33 @@ def first_silences(region: Region, limits: pd.DataFrame) -> pd.DataFrame:
 
 
 def repeated_days(region: Region) -> list[dt.date]:
-    """Return the days that were loaded more than once: all of their lines stand at least twice.
+    """Return the days with lines that were loaded more than once; see `repeated`."""
+    lines = repeated(region)["twice"]
+    return [day.date() for day in lines.index[lines > 0]]
 
-    Lines are equal if all columns of the file are, also those that the contract does not have. Only
-    days with ten lines or more are looked at; two equal lines on a day may be two purchases.
+
+@per_region
+def repeated(region: Region) -> pd.DataFrame:
+    """Count by day the lines, and of these the lines that were loaded at least `twice`.
+
+    These are all lines of a day, or of one station's day or month, if each stands at least twice
+    and they are ten or more: two equal lines may be two purchases. Lines are equal if all columns
+    of the file are, also those that the contract does not have.
     """
     rows = region.purchases
     lines = rows.group_by([name for name in rows.columns if name != "region"]).agg(
         times=rows.count()
     )
-    lines = lines.mutate(day=lines["bought_at"].date())
-    days = lines.group_by("day").agg(lines=lines["times"].sum(), fewest=lines["times"].min())
-    twice = days.filter((days["lines"] >= LEAST_LINES) & (days["fewest"] >= 2))
-    return sorted(pd.Timestamp(day).date() for day in twice["day"].to_pandas())
+    station = [name for name in ("station_id",) if name in rows.columns]
+    groups = lines.mutate(day=lines["bought_at"].date().cast("timestamp")).group_by("day", *station)
+    found = groups.agg(lines=ibis._["times"].sum(), fewest=ibis._["times"].min()).to_pandas()
+    found["month"], is_twice = found["day"].dt.to_period("M"), pd.Series(False, found.index)
+    for keys in (["day"], ["day", *station], ["month", *station]):
+        own = found.groupby(keys, dropna=False)
+        enough = own["lines"].transform("sum") >= LEAST_LINES
+        is_twice |= enough & (own["fewest"].transform("min") >= 2)
+    found["twice"] = found["lines"].where(is_twice, 0)
+    return found.groupby("day")[["lines", "twice"]].sum()
 
 
 def purchase_history(region: Region, first: dt.date, last: dt.date) -> pd.DataFrame:

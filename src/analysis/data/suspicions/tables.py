@@ -176,10 +176,16 @@ def _doubled(name: str, table: CheckedTable) -> Iterator[str]:
     columns = [each for each in table.rows.columns if each in TABLES[name].columns]
     columns += [each for each in (REST,) if each in table.rows.columns]
     same = table.rows.group_by(columns).agg(n=table.rows.count())
-    row = same.agg(n=same["n"].sum(), distinct=same.count()).to_pandas().iloc[0]
-    extra = int(row["n"] - row["distinct"]) if row["n"] else 0
-    if row["n"] >= FEW and extra > DOUBLED * row["n"]:
-        yield (
-            f"{extra:,} of {int(row['n']):,} rows are equal in all columns to another one: was "
-            "the file, or a part of it, loaded twice?"
-        )
+    place = same["station_id"] if "station_id" in columns else ibis.literal("")
+    stations = same.group_by(place=place).agg(n=same["n"].sum(), distinct=same.count()).to_pandas()
+    total = stations[["n", "distinct"]].sum()
+    for rows, where in ((total.to_frame().T, ""), (stations, " of one station")):
+        extra = rows["n"] - rows["distinct"]
+        many = rows[(rows["n"] >= FEW) & (extra > DOUBLED * rows["n"])]
+        if len(many):
+            n, distinct = many.sort_values("n")[["n", "distinct"]].astype(int).iloc[-1]
+            yield (
+                f"{n - distinct:,} of {n:,} rows{where} are equal in all columns to another one: "
+                "was the file, or a part of it, loaded twice?"
+            )
+            return
