@@ -1,6 +1,7 @@
 """Which controls a model can use, how rare categories are merged, and what the reader is told."""
 
 import re
+from decimal import Decimal
 
 import nbformat
 import numpy as np
@@ -167,3 +168,9 @@ def test_no_words_of_a_notebook_list_the_controls():
     assert len(cells) > 200
     listed = r"(segment|area|tenure)[^.]*held equal|held equal[^.]*\b(segment|area|tenure)\b"
     assert not [said for said in cells if re.search(listed, said)]
+
+
+def test_decimals_are_numbers_to_hold_equal():
+    values = np.random.default_rng(0).normal(size=100).round(2)
+    frame = pd.DataFrame({"paid": [Decimal(str(each)) for each in values]})
+    assert controls.left_out(frame, ["paid"]) == {"paid": ""}

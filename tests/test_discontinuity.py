@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import optimize, stats
 
 from analysis.statistics.causal import _curvature, bunching, discontinuity
+from analysis.statistics.estimate import NotEstimable
 
 properties = settings(max_examples=25)
 COVARIATES = ["prior", "C(severity)"]
@@ -310,3 +311,15 @@ def test_coverage_at_300_cases(jump, bend, pulled):
     assert hits[0] / reps > 0.95 - 3 * error
     assert hits[1] / reps > 0.95 - 2 * error
     assert hits[2] / reps < 0.6
+
+
+@pytest.mark.parametrize("curvature", [-0.1, np.nan, np.inf])
+def test_a_curvature_that_is_no_size_is_refused(curvature):
+    with pytest.raises(ValueError, match="curvature must be a number of 0 or more"):
+        discontinuity.honest_jump(pd.DataFrame(), "y", "days", curvature)
+
+
+def test_an_infinite_outcome_is_called_by_its_name():
+    frame = pd.DataFrame({"y": [1.0, np.inf] * 30, "days": list(range(6)) * 10})
+    with pytest.raises(NotEstimable, match='"y" is infinite in 30 of 60 rows'):
+        discontinuity.jump(frame, "y", "days")

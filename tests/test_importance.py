@@ -442,3 +442,10 @@ def test_the_difference_of_a_driver_and_itself_is_no_estimate():
     for first, second in ((["a"], ["a"]), ([], []), (["a", "b"], [])):
         with pytest.raises(NotEstimable, match="in every bootstrap sample"):
             found.difference(first, second)
+
+
+def test_a_constant_driver_has_no_share_below_0():
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(200, 3)), columns=list("aby"))
+    found = imp.importance([frame.assign(c=1.0)], ["a", "b", "c"], "y", n_boot=50)
+    assert (found.draws >= 0).all()
+    assert found.table.loc["c", "share"] == 0

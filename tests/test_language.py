@@ -152,3 +152,18 @@ def test_currencies_are_written_as_their_readers_do():
     found = [language.translate(message, "", each, values) for each in language.LANGUAGES]
     assert found == ["Win 3 CNY more", "Win 3 元 more"]
     assert language.translate("{currency}", "", "zh", {"currency": "XTS"}) == "XTS"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "said"),
+    [
+        ("Their mean is {mean:amount} {currency}.", "Their mean is 12."),
+        ("Sales ({currency})", "Sales"),
+        ("Sales (1,000 {currency})", "Sales (1,000)"),
+        ("Means; {worth} in {currency}, of all", "Means; margin, of all"),
+        ("It is their **{worth}**, in {currency}.", "It is their **margin**."),
+        ("以**{worth}**衡量，单位为{currency}。", "以**margin**衡量。"),
+    ],
+)
+def test_a_source_without_a_currency_leaves_no_gap(sentence, said):
+    assert language.text(sentence, mean=12, worth="margin", currency="") == said

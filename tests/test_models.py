@@ -674,3 +674,38 @@ def test_groups_that_are_no_column_are_named():
     rows = pd.DataFrame({"y": [1.0, 2, 4, 3], "x": [1.0, 2, 3, 5]})
     with pytest.raises(ValueError, match='The table has no column "station" of groups'):
         models.ols("y ~ x", rows, groups="station")
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_a_term_that_is_infinite_is_refused_on_either_side(sign):
+    data = pd.DataFrame({"y": np.random.default_rng(0).normal(size=50), "n": np.arange(50.0)})
+    with (
+        np.errstate(divide="ignore"),
+        pytest.raises(NotEstimable, match=r"A term of .* is infinite"),
+    ):
+        models.ols(f"y ~ I({sign}np.log(n))", data)
+
+
+def test_what_can_not_be_predicted_is_said():
+    data = pd.DataFrame(np.random.default_rng(0).normal(size=(200, 2)), columns=["y", "a"])
+    first = data.index == 0
+    for wrong, said in (
+        (data.assign(a=data["a"].mask(first, np.inf)), "infinite in 1 of 200"),
+        (data.assign(a=data["a"].mask(first)), "Rows with a missing value of .*: 1"),
+        (data.assign(y=1.0), "is the same in all 200 rows"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            models.cross_validated({"m": "y ~ a"}, wrong, 0)
+
+
+@pytest.mark.parametrize("df", [0, -1, np.nan])
+def test_no_degrees_of_freedom_are_refused(df):
+    data = pd.DataFrame(np.random.default_rng(0).normal(size=(50, 2)), columns=["y", "a"])
+    with pytest.raises(ValueError, match="Degrees of freedom must be above 0"):
+        models.contrast(models.ols("y ~ a", data), "a", df=df)
+
+
+def test_true_and_false_with_missing_ones_have_the_name_of_those_without():
+    data = pd.DataFrame({"y": np.random.default_rng(0).normal(size=50), "a": [True, False] * 25})
+    some = data.assign(a=data["a"].astype("boolean").mask(data.index == 0))
+    assert list(models.ols("y ~ a", some).params.index) == ["Intercept", "a[T.True]"]

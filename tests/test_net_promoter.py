@@ -51,3 +51,9 @@ def test_each_group_has_its_score_and_so_have_all():
     assert found["estimate"].to_dict() == {"all": 50, "private": 100, "van": 0}
     assert found["answers"].tolist() == [4, 1, 2]
     assert by_group(pd.Series([np.nan]), groups).empty
+
+
+@pytest.mark.parametrize("answer", [-5, 100])
+def test_an_answer_off_the_scale_is_neither_promoter_nor_detractor(answer):
+    with pytest.raises(ValueError, match="between 0 and 10"):
+        net_promoter_score(pd.Series([9.0, answer]))

@@ -458,3 +458,16 @@ def test_concentration_that_a_longer_window_would_lower_is_said():
     assert concentration.unsettled(np.nan, 0.6) == concentration.unsettled(0.0, 0.6) == []
     (said,) = concentration.unsettled(0.69, 0.58)
     assert "by 16%, from 0.69 in 6 months to 0.58 in 12" in said
+
+
+@pytest.mark.parametrize(("days", "n", "weeks"), [(-1, 1, 52), (1, 0, 52), (1, 1, 0)])
+def test_a_time_that_can_not_be_is_no_segment(days, n, weeks):
+    people = pd.DataFrame({"recency_days": [days, 400], "purchases": [n, 2]})
+    with pytest.raises(ValueError, match="Recency must be 0 or more"):
+        customer_segments.segments(people, weeks)
+
+
+def test_an_infinite_volume_is_no_stage():
+    volumes = pd.Series([1.0, np.inf]), pd.Series([1.0, 1.0]), pd.Series([400, 400])
+    with pytest.raises(ValueError, match="nor infinite"):
+        customer_segments.lifecycle_stage(*volumes, forming_days=182)

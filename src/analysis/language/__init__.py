@@ -32,6 +32,10 @@ ZERO = re.compile(r"^[-+](?=0(\.0+)?%?$)")
 DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 MANY, UNITS = 1e5, {1e8: "亿", 1e4: "万"}
 """From where on a Chinese reader counts in ten thousands, and in what."""
+OF_CURRENCY = re.compile(
+    r" ?[(（]\{currency\}[)）]|(,? in|[，的]单位为?|；销售额单位：)? ?\{currency\}"
+)
+"""What a sentence says of a currency."""
 MOST_DIGITS = 8
 """Decimals of a number in three significant digits, at most."""
 
@@ -107,6 +111,8 @@ def translate(message: str, plural: str, language: str, values: Mapping[str, obj
         message = known.ngettext(message, plural, abs(values["n"]))
     elif message:  # the entry of the empty message is the catalogue's header
         message = known.gettext(message)
+    if values.get("currency") == "":  # the source names none
+        message = OF_CURRENCY.sub("", message)
     return _Formatter(language).vformat(message, (), values) if values else message
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 import patsy
 
 from analysis.language import text
+from analysis.statistics._aligned import floats
 from analysis.statistics.causal._curvature import half_width, worst_bias
 from analysis.statistics.estimate import Estimate, NotEstimable
 from analysis.statistics.regression.models import contrast, ols
@@ -103,6 +104,8 @@ def honest_jump(
     Armstrong & Kolesár (2020). Simple and honest confidence intervals in nonparametric
     regression. Quantitative Economics 11, 1-39.
     """
+    if not 0 <= curvature < np.inf:
+        raise ValueError(f"The curvature must be a number of 0 or more, not {curvature}.")
     formula, design, rows = _local_lines(frame, outcome, days, CUTOFF, covariates, groups)
     plain = _read_jump(formula, rows, groups)
     weights = np.linalg.pinv(design)[design.columns.get_loc("_within")]
@@ -180,7 +183,7 @@ def _local_lines(
     """Return the regression's formula, its design, and its complete rows inside the window."""
     day = whole_days(frame[days])
     rows = frame.assign(
-        _outcome=frame[outcome].astype(float),
+        _outcome=floats(frame[outcome]),
         _within=(day <= cutoff).astype(float),
         _distance=day - cutoff - 0.5,
     )

@@ -34,6 +34,8 @@ def net_promoter_score(answers: pd.Series, weight: pd.Series | None = None) -> E
 
     Raises
     ------
+    ValueError
+        If an answer lies outside 0 to 10.
     NotEstimable
         If nobody answered.
 
@@ -49,6 +51,8 @@ def net_promoter_score(answers: pd.Series, weight: pd.Series | None = None) -> E
     known, n, own = rows["answer"].to_numpy(float), len(rows), weighting.of(rows)
     if not n:
         raise NotEstimable(text("Nobody answered whether they would recommend."))
+    if not ((known >= 0) & (known <= 10)).all():
+        raise ValueError("Answers must lie between 0 and 10.")
     is_weighted, effective = own is not None, weighting.effective_size(own, n)
     df, own = np.inf, own if is_weighted else np.ones(n)
     promoters, detractors = own[known >= PROMOTER].sum(), own[known <= DETRACTOR].sum()

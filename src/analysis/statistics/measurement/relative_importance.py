@@ -237,6 +237,7 @@ def _r2_of_subsets(correlations: np.ndarray) -> np.ndarray:
 
 def _shares(contributions: np.ndarray) -> np.ndarray:
     """Return contributions as shares of their sum, all 0 where nothing is explained."""
+    contributions = contributions.clip(min=0)  # one of nothing may be less by rounding
     total = contributions.sum(axis=1, keepdims=True)
     return np.where(total > _TINY, contributions / np.where(total > _TINY, total, 1), 0)
 

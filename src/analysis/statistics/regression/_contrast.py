@@ -48,7 +48,7 @@ def contrast(
     Raises
     ------
     ValueError
-        If a name is not a coefficient.
+        If a name is not a coefficient, or `df` is not above 0.
     NotEstimable
         If the fit has not converged, the effect has no finite standard error above 0 (or above
         rounding), or one of the groups that it compares has fewer than `LEAST_IN_GROUP` events:
@@ -58,6 +58,8 @@ def contrast(
     unknown = sorted(set(weights) - set(fit.params.index))
     if unknown:
         raise ValueError(f"No coefficient {unknown}; there are {list(fit.params.index)}.")
+    if df is not None and not df > 0:
+        raise ValueError(f"Degrees of freedom must be above 0, not {df}.")
     names, values = list(weights), np.array(list(weights.values()), float)
     middle = float(values @ fit.params[names].to_numpy())
     se = float(np.sqrt(values @ fit.cov_params().loc[names, names].to_numpy() @ values))
@@ -79,7 +81,8 @@ def contrast(
     )
     if not (np.isfinite([middle, value, se]).all() and se > max(_EXACT * abs(middle), rounding)):
         raise NotEstimable(none)
-    df = df or (getattr(fit, "df_resid_inference", fit.df_resid) if fit.use_t else np.inf)
+    if df is None:
+        df = getattr(fit, "df_resid_inference", fit.df_resid) if fit.use_t else np.inf
     if by_answer := getattr(fit, "by_answer", None):
         half, own = by_answer
         parts = half[:, fit.params.index.get_indexer(names)] @ values

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 
 from analysis.language import named, phrase, text
+from analysis.statistics._aligned import floats
 
 LEAST = 5
 """Rows that a category needs, and rows in which a number must differ from its usual value."""
@@ -53,6 +55,8 @@ def left_out(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, str]:
     reasons, columns = {}, np.ones((len(frame), 1))
     for name in names:
         values = frame[name] if name in frame else pd.Series(UNKNOWN, frame.index, dtype=object)
+        if values.map(lambda each: isinstance(each, Decimal)).any():
+            values = floats(values)
         is_number = pd.api.types.is_numeric_dtype(values)
         reasons[name] = _unusable(values, is_number)
         if reasons[name]:

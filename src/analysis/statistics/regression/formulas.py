@@ -139,8 +139,13 @@ def coded(formula: str, data: pd.DataFrame) -> pd.DataFrame:
                 columns=", ".join(map(str, names)),
             )
         )
-    words = list(found.select_dtypes("category"))
-    return found.assign(**{name: found[name].cat.remove_unused_categories() for name in words})
+    words = {name: each.cat for name, each in found.select_dtypes("category").items()}
+    return found.assign(**{
+        name: found[name].astype(object).astype(bool)
+        if pd.api.types.is_bool_dtype(each.categories)
+        else each.remove_unused_categories()
+        for name, each in words.items()
+    })  # fmt: skip
 
 
 def _joined(left: str, right: Iterable[str]) -> str:

@@ -16,7 +16,6 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-import patsy
 import statsmodels.formula.api as smf
 from statsmodels.base.model import Model
 from statsmodels.miscmodels.ordinal_model import OrderedModel
@@ -30,7 +29,7 @@ from analysis.statistics.regression._contrast import Fit
 from analysis.statistics.regression._contrast import coefficients as coefficients
 from analysis.statistics.regression._contrast import contrast as contrast
 from analysis.statistics.regression._glm import FAMILIES
-from analysis.statistics.regression.formulas import coded
+from analysis.statistics.regression.formulas import coded, outcome
 
 Family = Literal["gaussian", "poisson", "binomial"]
 FOLDS = 10
@@ -218,14 +217,30 @@ def cross_validated(formulas: Mapping[str, str], data: pd.DataFrame, seed: int) 
     -------
     Series
         R2 on unseen rows, by model: 1 less the squared errors over those about the mean.
+
+    Raises
+    ------
+    ValueError
+        If a value is missing.
+    NotEstimable
+        If a value or a term is infinite, or the outcome is the same in every row.
     """
     weight = weighting.of(data)
     root = np.ones(len(data)) if weight is None else np.sqrt(weight)
     part = np.random.default_rng(seed).permutation(len(data)) % FOLDS
     found = {}
     for name, formula in formulas.items():
-        left, right = patsy.dmatrices(formula, data)
-        y, x = np.asarray(left)[:, 0], np.asarray(right)
+        used = coded(formula, data)
+        if len(used) < len(data):
+            raise ValueError(f'Rows with a missing value of "{formula}": {len(data) - len(used)}.')
+        model = _model(smf.ols, formula, used)
+        y, x = model.endog, model.exog
+        if not np.ptp(y):
+            raise NotEstimable(
+                text(
+                    '"{outcome}" is the same in all {n:,} rows.', outcome=outcome(formula), n=len(y)
+                )
+            )
         away = y - np.average(y, weights=weight)
         missed, x, y, away = np.empty(len(y)), x * root[:, None], y * root, away * root
         for k in range(FOLDS):
@@ -245,6 +260,8 @@ def _model(maker: Callable, formula: str, data: pd.DataFrame, **options: object)
         raise ValueError(
             f'The outcome of "{formula}" must be numbers, or a column of true and false.'
         )
+    if not (np.isfinite(model.exog).all() and np.isfinite(model.endog).all()):
+        raise NotEstimable(text('A term of "{formula}" is infinite.', formula=formula))
     return model
 
 

@@ -98,6 +98,8 @@ def segments(customers: pd.DataFrame, weeks: float) -> pd.DataFrame:
     columns = customers[["recency_days", "purchases"]].astype(float)
     if columns.isna().to_numpy().any():
         raise ValueError("Recency and purchases must be known for every customer.")
+    if (columns < [0, 1]).to_numpy().any() or not 0 < weeks < np.inf:
+        raise ValueError("Recency must be 0 or more, purchases 1 or more, and weeks above 0.")
     rules = segment_rules()
     yearly = (columns["purchases"] * 52 / weeks).where(columns["purchases"] > 1, 0.0)
     breaks, often = rules["recency"], rules["frequency"]
@@ -173,13 +175,16 @@ def lifecycle_stage(
     Raises
     ------
     ValueError
-        If a volume is missing or negative.
+        If a volume is missing, negative or infinite.
     NotEstimable
         If a half is without any purchase of those who are no longer forming.
     """
     table = pd.DataFrame({"first": first_half, "second": second_half, "tenure": tenure_days})
-    if table.isna().to_numpy().any() or (table[["first", "second"]] < 0).to_numpy().any():
-        raise ValueError("Volumes and tenure must be known, and volumes not negative.")
+    volumes = table[["first", "second"]].to_numpy(float)
+    if table.isna().to_numpy().any() or not ((volumes >= 0) & (volumes < np.inf)).all():
+        raise ValueError(
+            "Volumes and tenure must be known, and volumes neither negative nor infinite."
+        )
     forming = table["tenure"] < forming_days
     total = table.loc[~forming, ["first", "second"]].sum()
     if not forming.all() and total.min() <= 0:
