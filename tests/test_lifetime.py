@@ -10,9 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 
+from analysis.data.sources import ROOT
 from analysis.statistics.estimate import NotEstimable
 from analysis.statistics.value import _likelihood as likelihood
 from analysis.statistics.value import lifetime_value, purchase_models
+from simulation import World, draw, rehearsal
+from simulation.rehearsal import region_of
 
 CDNOW = Path(__file__).parents[2] / "shared" / "data" / "cdnow"
 HISTORY = ["frequency", "recency_weeks", "age_weeks"]
@@ -434,3 +437,17 @@ def test_a_missing_forecast_is_no_forecast_of_nothing():
     found = lifetime_value.holdout(summary, [1, 0], model, 26)
     assert np.isnan(found.error.estimate)
     assert not found.fits
+
+
+def test_nothing_is_advised_where_goods_cost_more_than_they_bring():
+    tables = draw(World(), 1_000, 3)
+    lines = tables["transactions"]
+    here = region_of({**tables, "transactions": lines.assign(cost=1.3 * lines["amount"])})
+    given = {"region": here.name, "source": "simulated", "language": "en", "seed": 1}
+    path, known = ROOT / "notebooks/value/segments_and_lifetime_value.ipynb", {}
+    for _ in rehearsal.perform(path, known, given, here):
+        pass
+    said = " ".join(str(call.args[0]) for call in known["say"].call_args_list)
+    assert "Nothing is expected" in said or "can't be told" in said
+    assert "Most is expected" not in said
+    assert "the most that may be spent" not in said
