@@ -187,3 +187,27 @@ def test_without_answers_before_the_lot_there_is_no_unit():
     region = here().with_tables(survey=answered(people().index[:99], DAY, np.zeros(99), 0.0, RNG))
     with pytest.raises(NotEstimable, match="99 customers answered the survey until 2025-12-29"):
         outcomes.measured(region, people(), *designs.design("H07").measures)
+
+
+def test_answers_that_the_offer_itself_brings_hold_the_verdict_back():
+    """Of those without the offer every second does not answer: who did may be another kind."""
+    treated = np.arange(len(people())) % 2
+    region = surveyed(treated, PLANTED, np.random.default_rng(4))
+    rows, silent = region.survey, people().index[treated == 0][::2]
+    rows = rows[~(rows["customer_id"].isin(silent) & (rows["answered_on"] > DAY))]
+    known = people().assign(treated=treated, received=treated, over=True)
+    found = reading.Reading(plan().plan, known, region.end, ())
+    result = reading.analysed(region.with_tables(survey=rows), found, 1)
+    assert [each.name for each in result.checks if not each.passed] == [
+        "as many outcomes known in both arms"
+    ]
+    assert result.verdict == "inconclusive"
+
+
+def test_a_rating_that_the_offer_did_not_move_decides_nothing():
+    """Its interval is open where the lot moved the rating no more than chance would."""
+    region = surveyed(np.zeros(len(people())), PLANTED, np.random.default_rng(5))
+    known = people().assign(treated=np.arange(len(people())) % 2, received=0, over=True)
+    result = reading.analysed(region, reading.Reading(plan().plan, known, region.end, ()), 1)
+    assert not result.received.is_bounded
+    assert result.verdict == "inconclusive"
