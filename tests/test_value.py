@@ -469,5 +469,5 @@ def test_a_time_that_can_not_be_is_no_segment(days, n, weeks):
 
 def test_an_infinite_volume_is_no_stage():
     volumes = pd.Series([1.0, np.inf]), pd.Series([1.0, 1.0]), pd.Series([400, 400])
-    with pytest.raises(ValueError, match="nor infinite"):
+    with pytest.raises(ValueError, match="or infinite"):
         customer_segments.lifecycle_stage(*volumes, forming_days=182)

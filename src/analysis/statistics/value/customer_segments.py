@@ -182,9 +182,7 @@ def lifecycle_stage(
     table = pd.DataFrame({"first": first_half, "second": second_half, "tenure": tenure_days})
     volumes = table[["first", "second"]].to_numpy(float)
     if table.isna().to_numpy().any() or not ((volumes >= 0) & (volumes < np.inf)).all():
-        raise ValueError(
-            "Volumes and tenure must be known, and volumes neither negative nor infinite."
-        )
+        raise ValueError("Volumes and tenure must be known, and volumes not negative or infinite.")
     forming = table["tenure"] < forming_days
     total = table.loc[~forming, ["first", "second"]].sum()
     if not forming.all() and total.min() <= 0:
