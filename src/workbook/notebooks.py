@@ -159,17 +159,20 @@ def _read(path: Path) -> Notebook:
 def _problem(notebook: Notebook, others: Sequence[Notebook]) -> str:
     """Say what keeps a notebook from being run beside others; nothing where nothing does."""
     claim = notebook.claim
-    for other in others:
-        if other.path == notebook.path:
-            continue
+    alike = (
+        each
+        for each in others
+        if each.path != notebook.path
+        and (each.name == notebook.name or (claim and each.claim == claim))
+    )
+    if other := next(alike, None):
         both = " and ".join(_shown(each.path) for each in others if each in (notebook, other))
         if other.name == notebook.name:
             return f"Two notebooks have one name: {both}. Rename one of them."
-        if claim and other.claim == claim:
-            return (
-                f"Two notebooks test {claim}: {both}. Rename one of them, so that its name "
-                f"does not begin with {claim}_."
-            )
+        return (
+            f"Two notebooks test {claim}: {both}. Rename one of them, so that its name "
+            f"does not begin with {claim}_."
+        )
     if not claim:
         return ""
     if claim not in register():
