@@ -98,6 +98,9 @@ def test_balance_is_in_standard_deviations():
     assert list(found.index) == ["predicted", "tier silver", "tier gold"]
     assert found["difference"].abs().max() < 0.1
     assert balance(units.assign(one=1.0), "treated", ["one"])["difference"].tolist() == [0.0]
+    assert (
+        list(balance(units, "treated", [])) == list(found) and balance(units, "treated", []).empty
+    )
 
 
 def test_sample_ratio_is_exact_for_two_arms():

@@ -165,6 +165,9 @@ def test_a_trial_of_cases_says_how_long_they_take_to_come_and_adjusts_for_what_i
         planning.drawn(each, design, "H08 Example", 5, past=past(), size=800, **FIXED)
         for each in (here(), unknown)
     )
+    none = here().with_tables(complaints=here().complaints.head(0))
+    first = planning.drawn(none, design, "H08 Example", 5, past=past(), size=800, **FIXED)
+    assert first.plan.adjusted_for == units.OF_CASES  # nobody tells what will be recorded
     opened = here().complaints.dropna(subset=["complaint_id"])["opened_at"]
     recent = units.eligible(here(), "cases", here().end)["assigned_on"] > last - pd.Timedelta(
         days=365

@@ -236,13 +236,18 @@ def drawn(
         size=len(lots),
         share=share,
         smallest=design.decides.sesoi,
-        adjusted_for=tuple(n for n in units.known_before(design.who) if could[n].nunique() > 1),
+        adjusted_for=_recorded(could, units.known_before(design.who)),
         within=within,
         lots=of_lots(lots),
         design=asdict(replace(design, worth=landmark.worth(region))) | {"arms": list(design.arms)},
         **fixed,
     )
     return Drawn(plan, lots, alike, eligible, a_year)
+
+
+def _recorded(could: pd.DataFrame, names: Sequence[str]) -> tuple[str, ...]:
+    """Return those columns that are recorded and differ; all where nobody tells, as of no case."""
+    return tuple(name for name in names if could.empty or could[name].nunique() > 1)
 
 
 def with_power(drawn: Drawn, power: float) -> Drawn:

@@ -40,9 +40,10 @@ def balance(units: pd.DataFrame, treated: str, covariates: Sequence[str]) -> pd.
     DataFrame
         One row per covariate or category (index): mean_treated, mean_control, and difference, in
         standard deviations (the root of the arms' mean variance); under 0.1 in size is usually
-        called balanced. A column that does not vary has a difference of 0.
+        called balanced. A column that does not vary has a difference of 0. Without covariates
+        there is no row.
     """
-    x = pd.concat([coded(units[[name]]) for name in covariates], axis=1)
+    x = pd.concat([units[[]], *(coded(units[[name]]) for name in covariates)], axis=1)
     is_treated = units[treated].to_numpy() == 1
     one, other = x[is_treated], x[~is_treated]
     spread = np.sqrt((one.var() + other.var()) / 2)
