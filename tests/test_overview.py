@@ -304,3 +304,11 @@ def test_a_claim_that_falls_with_its_second_part_shows_that_part_and_its_history
     for said in (here, over_all):
         assert "Contradicted" in said
         assert f"{label}: +0.30 [" in said
+
+
+def test_the_foot_of_the_index_names_the_register_that_judged():
+    own = list(entries())
+    foot = page(own).footer.text
+    register = own[0].record["register"]
+    assert f"Register of hypotheses: {register}. What every verdict must meet" in foot
+    assert "{" not in foot
