@@ -6,9 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from scipy import stats
-
-from analysis.claims.across_regions import sample_size
+from analysis.claims.deciding.edges import QUANTILES
 from analysis.claims.deciding.step import COST, Known, Step
 from analysis.claims.trials.designs import LONGEST, Design, design, designs
 
@@ -54,13 +52,12 @@ def rough_size(each: Design) -> float:
     """Return how many units a trial takes about, in two arms of one size, without history.
 
     An effect of twice the smallest that matters, of those who take what they are offered, must be
-    told from the smallest itself with the probability `sample_size.POWER`. The variance is 1 where
-    effects are in standard deviations, and the largest that a share can have where they are points.
+    told from the smallest itself, as in `edges.times_as_estimated`. The variance is 1 where effects
+    are in standard deviations, and the largest that a share can have where they are points.
     """
     apart = each.compliance * float(each.decides.sesoi or math.nan)
     variance = 0.25 if each.decides.show == "points" else 1.0
-    quantiles = stats.norm.ppf(0.975) + stats.norm.ppf(sample_size.POWER)
-    return float(math.ceil(4 * variance * (quantiles / apart) ** 2))
+    return float(math.ceil(4 * variance * (QUANTILES / apart) ** 2))
 
 
 def _part(record: Mapping) -> Mapping:

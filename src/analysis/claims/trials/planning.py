@@ -201,7 +201,7 @@ def drawn(
     """
     could, a_year = units.eligible(region, design.who, region.end), None
     if design.unit_is == "complaint":
-        first = pd.Timestamp(region.end) - pd.Timedelta(days=364)
+        first = pd.Timestamp(region.end) - pd.Timedelta(days=landmark.YEAR)
         a_year = int((could["assigned_on"] >= first).sum())
         found = lots_of_cases(seed, share, min(size or MOST_CASES, MOST_CASES))
         names, days = [""] * len(found), [""] * len(found)
